@@ -1,0 +1,172 @@
+//! What the loader has to know of a module beyond its symbols: one record,
+//! serialised with postcard in section [`SEC_INFO`](crate::object::SEC_INFO).
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{FuncType, GlobalType, MemoryType, TableType};
+
+/// Linking convention of a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum LinkingAbi {
+    /// Tool-conventions dynamic linking, section `dylink.0`.
+    Dylink0,
+    /// The older section `dylink` of Emscripten up to 2.
+    Dylink,
+    /// Plain modules linked by (module name, export name).
+    Core,
+}
+
+impl LinkingAbi {
+    /// Name in listings.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dylink0 => "dylink.0",
+            Self::Dylink => "dylink",
+            Self::Core => "core",
+        }
+    }
+}
+
+/// The record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleInfo {
+    /// Linking convention.
+    pub abi: LinkingAbi,
+    /// Name of the input file, for messages.
+    pub source: String,
+    /// Compiler version and options, for `inspect` and the cache.
+    pub producer: String,
+    /// Every function type that a symbol or function reference of the object
+    /// has; the loader checks identities against them.
+    pub types: Vec<FuncType>,
+    /// Imports in the module's order.
+    pub imports: Vec<Import>,
+    /// Exports of imported entities: the exporter has no symbol of its own.
+    pub reexports: Vec<Reexport>,
+    /// Memories that the module defines.
+    pub memories: Vec<Memory>,
+    /// Tables that the module defines.
+    pub tables: Vec<Table>,
+    /// Room that a relocatable module wants; `None` for fixed addresses.
+    pub placement: Option<Placement>,
+    /// Element segments that the loader applies to the primary table.
+    pub elements: Vec<Elements>,
+    /// How many entries of the function reference table are imports.
+    pub imported_funcrefs: u32,
+    /// Value of `__stack_pointer`, where the module defines it and the
+    /// context holds it.
+    pub stack_pointer: Option<u64>,
+    /// End of the module's static data, where it has fixed addresses: the
+    /// largest of segments' ends and exported `__heap_base`/`__data_end`.
+    pub static_end: u64,
+}
+
+/// An import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// Module name.
+    pub module: String,
+    /// Field name.
+    pub name: String,
+    /// What it is.
+    pub kind: ImportKind,
+    /// `.dynsym` index; 0 where no symbol stands for it ([`ImportKind::Context`]).
+    pub symbol: u32,
+    /// Resolves to null where no definition is found.
+    pub weak: bool,
+}
+
+/// What an import is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportKind {
+    /// A function; number of its type in [`ModuleInfo::types`].
+    Func(u32),
+    /// A wasm global.
+    Global(GlobalType),
+    /// A linear memory. Memory 0's is the domain that the object joins.
+    Memory(MemoryType),
+    /// A table. `primary`: the module takes it for its domain's primary table.
+    Table {
+        /// The table's type.
+        ty: TableType,
+        /// Accessed below the pinned register rather than by a descriptor.
+        primary: bool,
+    },
+    /// `GOT.mem.NAME`: the linear address of a data symbol.
+    GotMem,
+    /// `GOT.func.NAME`: the table index of a function.
+    GotFunc,
+    /// Provided by the loader or the context, without a symbol:
+    /// `env.__memory_base`, `env.__table_base`, `env.__stack_pointer`.
+    Context(GlobalType),
+}
+
+/// An export that is an import.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reexport {
+    /// Name of the export.
+    pub name: String,
+    /// Number in [`ModuleInfo::imports`].
+    pub import: u32,
+}
+
+/// A defined memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Its type.
+    pub ty: MemoryType,
+    /// Address in the object of its descriptor; `None`: memory 0, described
+    /// in the context.
+    pub desc: Option<u64>,
+}
+
+/// A defined table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    /// Its type.
+    pub ty: TableType,
+    /// Address in the object of its descriptor; `None`: the primary table.
+    pub desc: Option<u64>,
+}
+
+/// Room for a relocatable module (`WASM_DYLINK_MEM_INFO`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Bytes of linear memory.
+    pub memory_size: u32,
+    /// Alignment of it, a power of two of this exponent.
+    pub memory_align: u32,
+    /// Entries of the table.
+    pub table_size: u32,
+    /// Alignment of them, a power of two of this exponent.
+    pub table_align: u32,
+}
+
+/// A static element segment of the primary table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elements {
+    /// First index, relative to the table base of a relocatable module.
+    pub offset: u32,
+    /// First item's number in [`SEC_ELEMENTS`](crate::object::SEC_ELEMENTS).
+    pub first: u32,
+    /// Number of items.
+    pub count: u32,
+}
+
+/// Item of [`SEC_ELEMENTS`](crate::object::SEC_ELEMENTS) that stands for null.
+pub const NULL_ELEMENT: u32 = u32::MAX;
+
+impl ModuleInfo {
+    /// The section's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        postcard::to_stdvec(self).expect("serialising to memory does not fail")
+    }
+
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// The reason, as text, for bytes that are not such a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        postcard::from_bytes(bytes).map_err(|e| e.to_string())
+    }
+}

@@ -1,0 +1,29 @@
+//! The contract between wasmaot's compiler and its dynamic linker.
+//!
+//! Whatever both sides must agree on is written here once: the layout of the
+//! native address space around a linear memory ([`context`]), where values
+//! travel in calls ([`callconv`]), type identity ([`types`]), traps
+//! ([`trap`]), what an object file carries ([`object`], [`reloc`], [`maps`],
+//! [`info`]) and how the linking conventions of the wasm side are read
+//! ([`linking`]). `abi/ABI.md` states the same in prose and is normative.
+//!
+//! This crate does no I/O and has no `unsafe` code.
+
+#![forbid(unsafe_code)]
+
+pub mod builtin;
+pub mod callconv;
+pub mod context;
+pub mod cpu;
+pub mod info;
+pub mod linking;
+pub mod maps;
+pub mod name;
+pub mod object;
+pub mod reloc;
+pub mod trap;
+pub mod types;
+
+/// Version of everything described by this crate; an object built for another
+/// version is refused.
+pub const ABI_VERSION: u32 = 1;

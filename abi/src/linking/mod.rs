@@ -1,0 +1,156 @@
+//! Linking conventions of the wasm side, read into one model.
+//!
+//! Each convention is a file; all answer the same questions: what room does
+//! the module want, which libraries does it need, and what role does each
+//! import and export play.
+
+mod dylink;
+mod dylink0;
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use crate::info::{LinkingAbi, Placement};
+use crate::name::{ENV, GOT_FUNC, GOT_MEM};
+
+/// What a module's custom sections say about linking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Linking {
+    /// The convention.
+    pub abi: LinkingAbi,
+    /// Room for a relocatable module; `None` for fixed addresses.
+    pub placement: Option<Placement>,
+    /// Needed libraries in order.
+    pub needed: Vec<String>,
+    /// Run-time search path.
+    pub runpath: Vec<String>,
+    /// Flags of imports by (module, field).
+    pub imports: HashMap<(String, String), SymbolFlags>,
+    /// Flags of exports by name.
+    pub exports: HashMap<String, SymbolFlags>,
+}
+
+/// Flags of a symbol (tool-conventions, Linking: `WASM_SYM_*`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SymbolFlags(pub u32);
+
+impl SymbolFlags {
+    /// `WASM_SYM_BINDING_WEAK`.
+    pub const fn weak(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// `WASM_SYM_TLS`.
+    pub const fn tls(self) -> bool {
+        self.0 & 0x100 != 0
+    }
+}
+
+/// A custom section that cannot be read.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error(
+    "malformed custom section `{section}` at offset {offset:#x}: {reason}; rebuild the module with a current linker"
+)]
+pub struct LinkingError {
+    /// Name of the section.
+    pub section: &'static str,
+    /// Offset in the module in bytes.
+    pub offset: usize,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Role of an import beyond "a definition from elsewhere".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ImportRole {
+    /// Resolved to a definition of the same kind.
+    Plain,
+    /// `env.__memory_base`.
+    MemoryBase,
+    /// `env.__table_base`.
+    TableBase,
+    /// `env.__stack_pointer`.
+    StackPointer,
+    /// `GOT.mem.NAME`.
+    GotMem,
+    /// `GOT.func.NAME`.
+    GotFunc,
+}
+
+/// What an import is, to ask for its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// A function.
+    Func,
+    /// A global of type `i32`.
+    GlobalI32,
+    /// Another global.
+    Global,
+    /// A memory.
+    Memory,
+    /// A table.
+    Table,
+    /// A tag.
+    Tag,
+}
+
+impl Linking {
+    /// The plain convention: no section says anything.
+    pub fn core() -> Self {
+        Self {
+            abi: LinkingAbi::Core,
+            placement: None,
+            needed: Vec::new(),
+            runpath: Vec::new(),
+            imports: HashMap::new(),
+            exports: HashMap::new(),
+        }
+    }
+
+    /// Reads a custom section, if it is one of a linking convention.
+    /// `offset` is where its data begins in the module.
+    ///
+    /// # Errors
+    /// [`LinkingError`] if it is and cannot be read.
+    pub fn read(name: &str, data: &[u8], offset: usize) -> Result<Option<Self>, LinkingError> {
+        match name {
+            dylink0::SECTION => dylink0::read(data, offset).map(Some),
+            dylink::SECTION => dylink::read(data, offset).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the module takes part in dynamic linking with a shared memory.
+    pub const fn is_dynamic(&self) -> bool {
+        !matches!(self.abi, LinkingAbi::Core)
+    }
+
+    /// The role of an import.
+    pub fn role(&self, module: &str, name: &str, class: Class) -> ImportRole {
+        if !self.is_dynamic() || class != Class::GlobalI32 {
+            return ImportRole::Plain;
+        }
+        match (module, name) {
+            (ENV, "__memory_base") => ImportRole::MemoryBase,
+            (ENV, "__table_base") => ImportRole::TableBase,
+            (ENV, "__stack_pointer") => ImportRole::StackPointer,
+            (GOT_MEM, _) => ImportRole::GotMem,
+            (GOT_FUNC, _) => ImportRole::GotFunc,
+            _ => ImportRole::Plain,
+        }
+    }
+
+    /// Whether an import may stay without a definition.
+    pub fn weak_import(&self, module: &str, name: &str) -> bool {
+        self.imports
+            .get(&(module.to_owned(), name.to_owned()))
+            .is_some_and(|flags| flags.weak())
+    }
+
+    /// Whether an exported global of type `i32` that cannot be set is the
+    /// address of data rather than a wasm global.
+    pub fn exports_data_addresses(&self) -> bool {
+        self.is_dynamic()
+    }
+}

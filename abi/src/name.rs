@@ -1,0 +1,46 @@
+//! Names of symbols.
+//!
+//! An export keeps its name. An import from `env` does too; one from another
+//! module is `MODULE.NAME`, so that `nm -D` tells them apart; the loader
+//! resolves by the pair in the import's record, not by this text. ELF strings
+//! end at NUL, wasm names need not: NUL is written `%00` and `%` is `%25`.
+
+use std::borrow::Cow;
+
+/// The import module whose symbols are looked up in the global scope.
+pub const ENV: &str = "env";
+/// Import module of data symbols' addresses (tool-conventions, DynamicLinking).
+pub const GOT_MEM: &str = "GOT.mem";
+/// Import module of functions' table indices (tool-conventions, DynamicLinking).
+pub const GOT_FUNC: &str = "GOT.func";
+
+/// The ELF symbol name of a wasm name.
+pub fn escape(name: &str) -> Cow<'_, str> {
+    if name.contains(['\0', '%']) {
+        Cow::Owned(name.replace('%', "%25").replace('\0', "%00"))
+    } else {
+        Cow::Borrowed(name)
+    }
+}
+
+/// The ELF symbol name of an import.
+pub fn import(module: &str, name: &str) -> String {
+    if module == ENV || module == GOT_MEM || module == GOT_FUNC {
+        escape(name).into_owned()
+    } else {
+        format!("{}.{}", escape(module), escape(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names() {
+        assert_eq!(super::import("env", "f"), "f");
+        assert_eq!(
+            super::import("wasi_snapshot_preview1", "fd_write"),
+            "wasi_snapshot_preview1.fd_write"
+        );
+        assert_eq!(super::escape("a\0%"), "a%00%25");
+    }
+}

@@ -1,0 +1,283 @@
+//! The object file: names and numbers of sections, segments, dynamic tags and
+//! notes, and the fixed-size records in them. All integers are little-endian.
+
+use crate::ABI_VERSION;
+
+/// Section of the wasmaot note.
+pub const SEC_NOTE: &str = ".note.wasmaot";
+/// Section of the serialised [`ModuleInfo`](crate::info::ModuleInfo).
+pub const SEC_INFO: &str = ".wasmaot.info";
+/// Section of the [`SymbolRecord`]s, parallel to `.dynsym`.
+pub const SEC_SYMBOLS: &str = ".wasmaot.symbols";
+/// Section of the linear memory and table relocations ([`crate::reloc`]).
+pub const SEC_RELA: &str = ".wasmaot.rela";
+/// Section of the [`FunctionRecord`]s: the object's function reference table.
+pub const SEC_FUNCTIONS: &str = ".wasmaot.functions";
+/// Section of `u32` function reference numbers of static element segments.
+pub const SEC_ELEMENTS: &str = ".wasmaot.elements";
+/// Section (zero-initialised) where the loader writes the object's
+/// [`FuncRef`](crate::context::FuncRef) records.
+pub const SEC_FUNCREFS: &str = ".wasmaot.funcrefs";
+/// Section of the initial linear memory image.
+pub const SEC_MEMORY: &str = ".wasmaot.memory";
+/// Section of the zero-initialised rest of a linear memory image.
+pub const SEC_MEMORY_BSS: &str = ".wasmaot.memory.bss";
+/// Section (not loaded) of the trap map ([`crate::maps`]).
+pub const SEC_TRAPS: &str = ".wasmaot.traps";
+/// Section (not loaded) of the address map ([`crate::maps`]).
+pub const SEC_LINES: &str = ".wasmaot.lines";
+
+/// Segment of a page-aligned run of the linear memory image: `p_offset` and
+/// `p_filesz` in the file, `p_vaddr` for symbol values, `p_paddr` the linear
+/// address (relative to the memory base of a relocatable module), `p_memsz`
+/// with the zero-initialised rest.
+pub const PT_WASMAOT_MEMORY: u32 = 0x6577_4d45;
+
+/// Dynamic tag: address of [`SEC_INFO`].
+pub const DT_WASMAOT_INFO: u64 = 0x6100_5741;
+/// Dynamic tag: bytes of [`SEC_INFO`].
+pub const DT_WASMAOT_INFOSZ: u64 = 0x6100_5742;
+/// Dynamic tag: address of [`SEC_SYMBOLS`]; one record per `.dynsym` entry.
+pub const DT_WASMAOT_SYMBOLS: u64 = 0x6100_5743;
+/// Dynamic tag: bytes of [`SEC_SYMBOLS`], which give the number of symbols.
+pub const DT_WASMAOT_SYMBOLSSZ: u64 = 0x6100_5744;
+/// Dynamic tag: address of [`SEC_RELA`].
+pub const DT_WASMAOT_RELA: u64 = 0x6100_5745;
+/// Dynamic tag: bytes of [`SEC_RELA`].
+pub const DT_WASMAOT_RELASZ: u64 = 0x6100_5746;
+/// Dynamic tag: address of [`SEC_FUNCTIONS`].
+pub const DT_WASMAOT_FUNCTIONS: u64 = 0x6100_5747;
+/// Dynamic tag: bytes of [`SEC_FUNCTIONS`].
+pub const DT_WASMAOT_FUNCTIONSSZ: u64 = 0x6100_5748;
+/// Dynamic tag: address of [`SEC_ELEMENTS`].
+pub const DT_WASMAOT_ELEMENTS: u64 = 0x6100_5749;
+/// Dynamic tag: bytes of [`SEC_ELEMENTS`].
+pub const DT_WASMAOT_ELEMENTSSZ: u64 = 0x6100_574a;
+/// Dynamic tag: address of [`SEC_FUNCREFS`].
+pub const DT_WASMAOT_FUNCREFS: u64 = 0x6100_574b;
+
+/// Owner name of our note, without the terminating NUL.
+pub const NOTE_NAME: &str = "wasmaot";
+/// Type of our note.
+pub const NT_WASMAOT: u32 = 1;
+
+/// The descriptor of our note: 88 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// [`ABI_VERSION`] of the compiler.
+    pub abi_version: u32,
+    /// ELF machine number of the code, as in the file header.
+    pub machine: u32,
+    /// Set of required CPU features ([`crate::cpu`]).
+    pub cpu: u64,
+    /// Bytes from the start of the file that the loader interprets.
+    pub loaded_size: u64,
+    /// BLAKE3 over these bytes, both hashes taken as zero.
+    pub loaded_hash: [u8; 32],
+    /// BLAKE3 over the whole file, both hashes taken as zero.
+    pub file_hash: [u8; 32],
+}
+
+impl Note {
+    /// Bytes of the descriptor.
+    pub const SIZE: usize = 88;
+    /// Where the two hashes (64 bytes) begin in the descriptor.
+    pub const HASHES: usize = 24;
+
+    /// A note of this ABI version with hashes still zero.
+    pub const fn new(machine: u32, cpu: u64, loaded_size: u64) -> Self {
+        let zero = [0; 32];
+        Self {
+            abi_version: ABI_VERSION,
+            machine,
+            cpu,
+            loaded_size,
+            loaded_hash: zero,
+            file_hash: zero,
+        }
+    }
+
+    /// The descriptor's bytes.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let mut out = [0; Self::SIZE];
+        out[0..4].copy_from_slice(&self.abi_version.to_le_bytes());
+        out[4..8].copy_from_slice(&self.machine.to_le_bytes());
+        out[8..16].copy_from_slice(&self.cpu.to_le_bytes());
+        out[16..24].copy_from_slice(&self.loaded_size.to_le_bytes());
+        out[24..56].copy_from_slice(&self.loaded_hash);
+        out[56..88].copy_from_slice(&self.file_hash);
+        out
+    }
+
+    /// Reads a descriptor; `None` if it is not [`Note::SIZE`] bytes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let bytes: &[u8; Self::SIZE] = bytes.try_into().ok()?;
+        Some(Self {
+            abi_version: u32_at(bytes, 0),
+            machine: u32_at(bytes, 4),
+            cpu: u64_at(bytes, 8),
+            loaded_size: u64_at(bytes, 16),
+            loaded_hash: bytes[24..56].try_into().ok()?,
+            file_hash: bytes[56..88].try_into().ok()?,
+        })
+    }
+
+    /// BLAKE3 over `file[..len]` with the 64 bytes at `hashes_at` taken as zero.
+    ///
+    /// # Panics
+    /// If `hashes_at + 64` or `len` exceed the file, or the hashes are not
+    /// within `len`.
+    pub fn hash(file: &[u8], len: usize, hashes_at: usize) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&file[..hashes_at]);
+        hasher.update(&[0; 64]);
+        hasher.update(&file[hashes_at + 64..len]);
+        *hasher.finalize().as_bytes()
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+macro_rules! symbol_kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)*) => {
+        /// What a dynamic symbol stands for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum SymbolKind { $($(#[$doc])* $name = $code,)* }
+
+        impl SymbolKind {
+            /// The kind of a record's byte.
+            pub const fn from_byte(byte: u8) -> Option<Self> {
+                match byte { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            /// What a message calls it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+symbol_kinds! {
+    /// The null symbol.
+    None = 0, "nothing";
+    /// A wasm function; value: its code.
+    Function = 1, "function";
+    /// Data in linear memory; value: an address in a
+    /// [`PT_WASMAOT_MEMORY`] segment, or with `SHN_ABS` a linear address.
+    Data = 2, "data";
+    /// A wasm global; value: its storage in the object's data.
+    Global = 3, "global";
+    /// A memory; value: its descriptor, unless [`SymbolRecord::PRIMARY`].
+    Memory = 4, "memory";
+    /// A table; value: its descriptor, unless [`SymbolRecord::PRIMARY`].
+    Table = 5, "table";
+    /// An exception tag; value: its identity's address.
+    Tag = 6, "tag";
+    /// A [`Builtin`](crate::builtin::Builtin) function of the runtime.
+    Builtin = 7, "built-in function";
+}
+
+/// What the ELF symbol table cannot say of a dynamic symbol; 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SymbolRecord {
+    /// The symbol's kind.
+    pub kind: SymbolKind,
+    /// [`SymbolRecord::PRIMARY`] and others.
+    pub flags: u8,
+    /// Identity of the function type; of a global, the hash of its type's text.
+    pub type_id: u32,
+}
+
+impl SymbolRecord {
+    /// Bytes of a record.
+    pub const SIZE: usize = 8;
+    /// A memory or table is the domain's own, described in its context.
+    pub const PRIMARY: u8 = 1;
+    /// A global lives in the context's stack pointer field.
+    pub const STACK_POINTER: u8 = 2;
+
+    /// The record's bytes: kind, flags, two zero bytes, type identity.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let [a, b, c, d] = self.type_id.to_le_bytes();
+        [self.kind as u8, self.flags, 0, 0, a, b, c, d]
+    }
+
+    /// Reads a record; `None` for an unknown kind.
+    pub fn decode(bytes: [u8; Self::SIZE]) -> Option<Self> {
+        let [kind, flags, _, _, a, b, c, d] = bytes;
+        let kind = SymbolKind::from_byte(kind)?;
+        Some(Self {
+            kind,
+            flags,
+            type_id: u32::from_le_bytes([a, b, c, d]),
+        })
+    }
+}
+
+/// An entry of the object's function reference table; 8 bytes. Imports come
+/// first; [`ModuleInfo::imported_funcrefs`](crate::info::ModuleInfo) counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunctionRecord {
+    /// Of an import, its `.dynsym` index; of a definition, its code's address
+    /// in the object (`p_vaddr` space).
+    pub value: u32,
+    /// Identity of the function's type.
+    pub type_id: u32,
+}
+
+impl FunctionRecord {
+    /// Bytes of a record.
+    pub const SIZE: usize = 8;
+
+    /// The record's bytes.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let [a, b, c, d] = self.value.to_le_bytes();
+        let [e, f, g, h] = self.type_id.to_le_bytes();
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// Reads a record.
+    pub fn decode(bytes: [u8; Self::SIZE]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Self {
+            value: u32::from_le_bytes([a, b, c, d]),
+            type_id: u32::from_le_bytes([e, f, g, h]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_round_trip() {
+        let note = Note {
+            loaded_hash: [1; 32],
+            file_hash: [2; 32],
+            ..Note::new(62, 0x3f, 4096)
+        };
+        assert_eq!(Note::decode(&note.encode()), Some(note));
+        assert_eq!(Note::decode(&[0; 87]), None);
+        let record = SymbolRecord {
+            kind: SymbolKind::Global,
+            flags: 2,
+            type_id: 0x1234_5678,
+        };
+        assert_eq!(SymbolRecord::decode(record.encode()), Some(record));
+        assert_eq!(SymbolRecord::decode([99; 8]), None);
+        let record = FunctionRecord {
+            value: 7,
+            type_id: 9,
+        };
+        assert_eq!(FunctionRecord::decode(record.encode()), record);
+    }
+}

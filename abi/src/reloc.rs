@@ -1,0 +1,126 @@
+//! Relocations.
+//!
+//! `.rela.dyn` and `.rela.plt` hold the standard x86-64 types (psABI, table
+//! 4.10), so that every ELF tool understands them. What has no ELF meaning, a
+//! target in linear memory or in a table, stands in
+//! [`SEC_RELA`](crate::object::SEC_RELA) with the kinds of [`Kind`].
+//!
+//! In the formulas, S is the symbol's value, A the addend, B the object's load
+//! address, M the object's memory base, T its table base.
+
+/// `R_X86_64_64`: S + A.
+pub const R_X86_64_64: u32 = 1;
+/// `R_X86_64_GLOB_DAT`: S.
+pub const R_X86_64_GLOB_DAT: u32 = 6;
+/// `R_X86_64_JUMP_SLOT`: S.
+pub const R_X86_64_JUMP_SLOT: u32 = 7;
+/// `R_X86_64_RELATIVE`: B + A.
+pub const R_X86_64_RELATIVE: u32 = 8;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $symbol:literal;)*) => {
+        /// A relocation that ELF has no word for. Every one fills a 64-bit
+        /// slot with a zero-extended value.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Kind { $($(#[$doc])* $name = $code,)* }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The kind of a number in a file.
+            pub const fn from_number(n: u32) -> Option<Self> {
+                match n { $($code => Some(Self::$name),)* _ => None }
+            }
+
+            /// Name in listings.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Whether the formula has an S.
+            pub const fn takes_symbol(self) -> bool {
+                match self { $(Self::$name => $symbol,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Linear address of a data symbol: S + A, 32 bits; 0 for an undefined
+    /// weak symbol.
+    Mem32 = 1, "MEM32", true;
+    /// Table index of a function symbol, the same from every object: 32 bits;
+    /// 0 for an undefined weak symbol.
+    Func32 = 2, "FUNC32", true;
+    /// The object's memory base: M + A.
+    MemoryBase = 3, "MEMORY_BASE", false;
+    /// The object's table base: T + A.
+    TableBase = 4, "TABLE_BASE", false;
+    /// Host address of a memory's descriptor
+    /// ([`MemoryDesc`](crate::context::MemoryDesc)).
+    MemoryDesc = 5, "MEMORY_DESC", true;
+    /// Host address of a table's descriptor
+    /// ([`TableDesc`](crate::context::TableDesc)).
+    TableDesc = 6, "TABLE_DESC", true;
+}
+
+/// An entry of [`SEC_RELA`](crate::object::SEC_RELA): 24 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rela {
+    /// Address of the 64-bit slot in the object (`p_vaddr` space).
+    pub offset: u64,
+    /// What to compute.
+    pub kind: Kind,
+    /// `.dynsym` index; 0 where the kind takes no symbol.
+    pub symbol: u32,
+    /// A.
+    pub addend: i64,
+}
+
+impl Rela {
+    /// Bytes of an entry.
+    pub const SIZE: usize = 24;
+
+    /// The entry's bytes: offset, kind, symbol, addend.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let mut out = [0; Self::SIZE];
+        out[0..8].copy_from_slice(&self.offset.to_le_bytes());
+        out[8..12].copy_from_slice(&(self.kind as u32).to_le_bytes());
+        out[12..16].copy_from_slice(&self.symbol.to_le_bytes());
+        out[16..24].copy_from_slice(&self.addend.to_le_bytes());
+        out
+    }
+
+    /// Reads an entry; `Err` holds the number of an unknown kind.
+    pub fn decode(bytes: [u8; Self::SIZE]) -> Result<Self, u32> {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let number = word(8) as u32;
+        Ok(Self {
+            offset: word(0),
+            kind: Kind::from_number(number).ok_or(number)?,
+            symbol: (word(8) >> 32) as u32,
+            addend: word(16) as i64,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_round_trip() {
+        for &kind in Kind::ALL {
+            let rela = Rela {
+                offset: 0x1_0000_0008,
+                kind,
+                symbol: 77,
+                addend: -4,
+            };
+            assert_eq!(Rela::decode(rela.encode()), Ok(rela));
+        }
+        assert_eq!(Rela::decode([0xff; 24]), Err(u32::MAX));
+    }
+}

@@ -1,0 +1,126 @@
+//! Compiled code, before link edit: bytes, and what they refer to.
+
+use cranelift_codegen::ir::{ExternalName, UserExternalName};
+use cranelift_codegen::isa::unwind::UnwindInfo;
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::trap::TrapCode;
+
+/// All code of a module.
+pub(crate) struct Code {
+    /// The defined wasm functions in order, then the init function if
+    /// `has_init`.
+    pub functions: Vec<CompiledFunction>,
+    /// Whether the module needs an init function: what no loader can do
+    /// without running code (computed globals, checked segments, `start`).
+    pub has_init: bool,
+}
+
+/// One function's code.
+pub(crate) struct CompiledFunction {
+    pub bytes: Vec<u8>,
+    /// A power of two.
+    pub align: u32,
+    pub relocs: Vec<Reloc>,
+    pub unwind: Option<UnwindInfo>,
+    /// (offset, trap), ascending.
+    pub traps: Vec<(u32, TrapCode)>,
+    /// (offset, offset in the wasm module), ascending.
+    pub lines: Vec<(u32, u32)>,
+}
+
+/// A place in code that link edit fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reloc {
+    /// In the function's bytes.
+    pub offset: u32,
+    pub kind: RelocKind,
+    pub target: Target,
+    pub addend: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RelocKind {
+    /// 32-bit S + A - P of a call or `lea`.
+    PcRel4,
+    /// 32-bit G + A - P of `mov S@GOTPCREL(%rip), reg` (48 or 4c, 8b, ModRM);
+    /// becomes `lea S(%rip), reg` where S is an address in this object.
+    GotPcRel4,
+    /// 64-bit S + A. Not position-independent: Cranelift should never ask.
+    Abs8,
+}
+
+macro_rules! targets {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// What code refers to. As a `symbol_value`, every one is one
+        /// instruction: an address in this object, or the content of a GOT slot.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub(crate) enum Target {
+            $($(#[$doc])* $name(u32),)*
+        }
+
+        impl Target {
+            /// The name by which CLIF refers to it.
+            pub fn to_name(self) -> UserExternalName {
+                let (namespace, index) = match self { $(Self::$name(i) => ($code, i),)* };
+                UserExternalName { namespace, index }
+            }
+
+            /// The target of a name made by [`Target::to_name`].
+            pub fn from_name(name: &UserExternalName) -> Option<Self> {
+                match name.namespace { $($code => Some(Self::$name(name.index)),)* _ => None }
+            }
+        }
+    };
+}
+
+targets! {
+    /// Code of a function in the function index space; of an imported one,
+    /// its PLT entry.
+    Func = 0,
+    /// PLT entry of a built-in function, by its number in [`Builtin::ALL`].
+    Builtin = 1,
+    /// Address of the function's record in this object's function reference
+    /// table, by function index.
+    Funcref = 2,
+    /// Address of a global's storage: here, or through the GOT.
+    Global = 3,
+    /// *Value* of a constant global that the loader provides
+    /// ([`GlobalPlace::Loader`](crate::module::GlobalPlace)): the content of
+    /// its 64-bit GOT slot, zero-extended.
+    LoaderValue = 4,
+    /// Address of the descriptor of a memory that is not primary.
+    Memory = 5,
+    /// Address of the descriptor of a table that is not primary.
+    Table = 6,
+    /// Address of a data segment's bytes (read-only).
+    Data = 7,
+    /// Address of the 64-bit current length of a data segment, initially its
+    /// full length; 0 once dropped.
+    DataLen = 8,
+    /// Address of an element segment's 64-bit values: function segments hold
+    /// record addresses from the start, computed ones are filled by init.
+    Elem = 9,
+    /// Address of the 64-bit current length of an element segment.
+    ElemLen = 10,
+    /// Code of the init function (index 0).
+    Init = 11,
+}
+
+impl Target {
+    /// The target for a built-in function.
+    pub fn builtin(builtin: Builtin) -> Self {
+        Self::Builtin(builtin as u32)
+    }
+
+    /// The target that a relocation of Cranelift's names, given the function's
+    /// table of user names.
+    pub fn of(
+        name: &ExternalName,
+        params: &cranelift_codegen::ir::function::FunctionParameters,
+    ) -> Option<Self> {
+        match name {
+            ExternalName::User(name) => Self::from_name(params.user_named_funcs().get(*name)?),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Compiles a WebAssembly module to an ELF shared object.
+//!
+//! ```text
+//! bytes ── decode (wasmparser) ── translate (wasm → CLIF) ── codegen (Cranelift, parallel)
+//!       ── link edit (GOT, PLT, symbols, layout) ── bytes of the object
+//! ```
+//!
+//! Bytes in, bytes out: no I/O, no `unsafe`, and the same output for the same
+//! input and options whatever the number of threads.
+
+#![forbid(unsafe_code)]
+
+mod code;
+mod codegen;
+mod decode;
+mod error;
+mod link;
+mod module;
+mod options;
+mod relocatable;
+mod target;
+mod translate;
+
+pub use error::{Error, Result};
+pub use options::{OptLevel, Options};
+
+/// Name and version of the compiler, as it enters build ids and records.
+pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
+
+/// What to make of a module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Emit {
+    /// An ELF shared object, for the loader.
+    #[default]
+    So,
+    /// A relocatable ELF object, for other tools.
+    Obj,
+    /// The text of Cranelift's intermediate code.
+    Clif,
+    /// The text of the machine code.
+    Asm,
+}
+
+/// Compiles a module. `source` is its name, for messages and records alone.
+///
+/// # Errors
+/// [`Error`], in one line that names the file and what to do.
+pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
+    let isa = target::isa(options)?;
+    let module = decode::decode(source, wasm)?;
+    match emit {
+        Emit::Clif | Emit::Asm => {
+            codegen::listing(&module, &*isa, options, emit == Emit::Asm).map(String::into_bytes)
+        }
+        Emit::Obj => {
+            let code = codegen::compile(&module, &*isa, options)?;
+            relocatable::write(&module, code, isa)
+        }
+        Emit::So => {
+            let code = codegen::compile(&module, &*isa, options)?;
+            link::link(
+                &module,
+                &code,
+                &*isa,
+                options,
+                build_id(source, wasm, options),
+            )
+        }
+    }
+}
+
+/// Hash of input, options and compiler version: all that the output depends
+/// on. Also the key of a cache of built objects.
+pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> [u8; 20] {
+    let mut hasher = blake3::Hasher::new();
+    let settings = format!(
+        "{PRODUCER} abi {} {} {:#x} {:?}\0{source}\0",
+        wasmaot_abi::ABI_VERSION,
+        options.target,
+        options.cpu,
+        options.opt_level,
+    );
+    hasher.update(settings.as_bytes());
+    hasher.update(wasm);
+    let mut id = [0; 20];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
+    id
+}

@@ -1,0 +1,265 @@
+//! A decoded, validated module: what translation and link edit work from.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+
+/// A decoded module. Index spaces are wasm's own: imports first.
+#[derive(Debug)]
+pub(crate) struct Module<'a> {
+    /// Name of the input, for messages and records.
+    pub source: String,
+    /// What the linking sections say.
+    pub linking: Linking,
+    /// Type index space.
+    pub types: Vec<FuncType>,
+    /// Imports in order.
+    pub imports: Vec<Import<'a>>,
+    /// Function index space.
+    pub funcs: Vec<Func>,
+    /// Table index space.
+    pub tables: Vec<Table>,
+    /// Memory index space.
+    pub memories: Vec<Memory>,
+    /// Global index space.
+    pub globals: Vec<Global>,
+    /// Exports in order.
+    pub exports: Vec<Export<'a>>,
+    /// Start function.
+    pub start: Option<u32>,
+    /// Element segments.
+    pub elements: Vec<Element>,
+    /// Data segments.
+    pub data: Vec<Data<'a>>,
+    /// Code of the defined functions, in order.
+    pub bodies: Vec<Body<'a>>,
+    /// Functions that have a record in the function reference table, imports
+    /// first, each once: those exported, in an element segment, or named by
+    /// `ref.func`.
+    pub funcrefs: Vec<u32>,
+    /// Names of functions from the name section.
+    pub names: HashMap<u32, &'a str>,
+}
+
+/// A function's code, checked.
+#[derive(Debug)]
+pub(crate) struct Body<'a> {
+    pub body: wasmparser::FunctionBody<'a>,
+    /// Offsets in the module.
+    pub range: Range<usize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Import<'a> {
+    pub module: &'a str,
+    pub name: &'a str,
+    pub role: ImportRole,
+    pub item: Item,
+    pub flags: SymbolFlags,
+}
+
+/// An entity by number in its index space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Item {
+    Func(u32),
+    Table(u32),
+    Memory(u32),
+    Global(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct Func {
+    /// In the type index space.
+    pub ty: u32,
+    /// Number in `imports`, of an imported one.
+    pub import: Option<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub ty: TableType,
+    pub import: Option<u32>,
+    /// Accessed below the pinned register; else by descriptor.
+    pub primary: bool,
+    /// Initial value of the entries (a defined table's initialiser).
+    pub init: Option<ConstExpr>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Memory {
+    pub ty: MemoryType,
+    pub import: Option<u32>,
+}
+
+impl Memory {
+    /// Whether memory `index` is the domain's own, behind the pinned register.
+    pub const fn is_primary(index: u32) -> bool {
+        index == 0
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Global {
+    pub ty: GlobalType,
+    pub place: GlobalPlace,
+}
+
+/// Where a global lives.
+#[derive(Debug)]
+pub(crate) enum GlobalPlace {
+    /// In the object's data, with this initial value.
+    Own(GlobalInit),
+    /// In another object; number in `imports`. Its address is in the GOT.
+    Import(u32),
+    /// The context's stack pointer field. `init`: the value, where this
+    /// module defines it.
+    StackPointer { init: Option<u64> },
+    /// A constant that the loader writes into a GOT slot; number in `imports`,
+    /// whose role says which.
+    Loader(u32),
+}
+
+#[derive(Debug)]
+pub(crate) enum GlobalInit {
+    /// Little-endian bytes, of which the type's size counts.
+    Const([u8; 16]),
+    /// The record of a function.
+    RefFunc(u32),
+    /// Computed by the init function.
+    Computed(ConstExpr),
+}
+
+/// A constant expression as a list of stack operations.
+pub(crate) type ConstExpr = Vec<ConstOp>;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ConstOp {
+    I32(i32),
+    I64(i64),
+    F32(u32),
+    F64(u64),
+    V128([u8; 16]),
+    GlobalGet(u32),
+    RefNull(ValType),
+    RefFunc(u32),
+    I32Add,
+    I32Sub,
+    I32Mul,
+    I64Add,
+    I64Sub,
+    I64Mul,
+}
+
+#[derive(Debug)]
+pub(crate) struct Export<'a> {
+    pub name: &'a str,
+    pub item: ExportItem,
+    pub flags: SymbolFlags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExportItem {
+    /// An entity, possibly imported.
+    Item(Item),
+    /// Data in linear memory, by its address (relative to the memory base of
+    /// a relocatable module).
+    Data(u32),
+}
+
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub ty: ValType,
+    pub items: Items,
+    pub mode: ElementMode,
+}
+
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// Functions; `None` for null.
+    Funcs(Vec<Option<u32>>),
+    /// Expressions that only the init function can compute.
+    Exprs(Vec<ConstExpr>),
+}
+
+#[derive(Debug)]
+pub(crate) enum ElementMode {
+    /// Known to fit into the primary table: applied by the loader. The offset
+    /// is relative to the table base of a relocatable module.
+    Static { offset: u32 },
+    /// Applied by the init function, with the check.
+    Active { table: u32, offset: ConstExpr },
+    /// For `table.init`.
+    Passive,
+    /// Only declares functions.
+    Declared,
+}
+
+impl Element {
+    /// Whether the segment exists at run time as an array of values.
+    pub fn has_values(&self) -> bool {
+        matches!(self.mode, ElementMode::Active { .. } | ElementMode::Passive)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Data<'a> {
+    pub bytes: &'a [u8],
+    pub mode: DataMode,
+}
+
+#[derive(Debug)]
+pub(crate) enum DataMode {
+    /// Part of the memory image: known to fit into memory 0, which this
+    /// module defines or has its own room in. The offset is relative to the
+    /// memory base of a relocatable module.
+    Static { offset: u32 },
+    /// Applied by the init function, with the check.
+    Active { memory: u32, offset: ConstExpr },
+    /// For `memory.init`.
+    Passive,
+}
+
+impl Data<'_> {
+    /// Whether the segment exists at run time as bytes and a length.
+    pub const fn has_bytes(&self) -> bool {
+        matches!(self.mode, DataMode::Active { .. } | DataMode::Passive)
+    }
+}
+
+impl Module<'_> {
+    /// Number of imported functions.
+    pub fn imported_funcs(&self) -> u32 {
+        self.funcs.iter().take_while(|f| f.import.is_some()).count() as u32
+    }
+
+    /// Type of a function.
+    pub fn func_type(&self, func: u32) -> &FuncType {
+        &self.types[self.funcs[func as usize].ty as usize]
+    }
+
+    /// Whether the module has room of its own that the loader places.
+    pub fn is_relocatable(&self) -> bool {
+        self.linking.placement.is_some()
+    }
+
+    /// Name of a function for symbol tables and listings: of the name
+    /// section, else of an export, else of the import, else its number.
+    pub fn func_name(&self, func: u32) -> String {
+        if let Some(name) = self.names.get(&func) {
+            return (*name).to_owned();
+        }
+        let exported = self
+            .exports
+            .iter()
+            .find(|e| e.item == ExportItem::Item(Item::Func(func)));
+        if let Some(export) = exported {
+            return export.name.to_owned();
+        }
+        match self.funcs[func as usize].import {
+            Some(import) => self.imports[import as usize].name.to_owned(),
+            None => format!("func[{func}]"),
+        }
+    }
+}

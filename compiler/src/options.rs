@@ -1,0 +1,43 @@
+//! How to compile.
+
+use target_lexicon::Triple;
+
+/// How hard to optimise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OptLevel {
+    /// Compile fast: no optimisation, single-pass register allocation.
+    None,
+    /// Optimise each function for itself.
+    Less,
+    /// Optimise for speed.
+    #[default]
+    Speed,
+}
+
+/// Options of a compilation. Those that change the output enter the build id.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Target; only its architecture and ELF matter.
+    pub target: Triple,
+    /// Set of CPU features to use ([`wasmaot_abi::cpu`]).
+    pub cpu: u64,
+    /// Optimisation level.
+    pub opt_level: OptLevel,
+    /// Threads to compile with; `None`: one for each core. Does not change the output.
+    pub threads: Option<usize>,
+    /// Check the compiler's own intermediate code; for tests.
+    pub verify: bool,
+}
+
+impl Default for Options {
+    /// For the host's architecture, baseline CPU.
+    fn default() -> Self {
+        Self {
+            target: Triple::host(),
+            cpu: wasmaot_abi::cpu::X86_64_BASELINE,
+            opt_level: OptLevel::default(),
+            threads: None,
+            verify: cfg!(debug_assertions),
+        }
+    }
+}

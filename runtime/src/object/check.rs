@@ -61,21 +61,26 @@ impl Check<'_> {
 
     fn symbols(&self) -> Result<(), String> {
         for symbol in self.object.symbols() {
+            let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
+            let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
             if symbol.place != Place::Here {
-                let absolute = symbol.place == Place::Absolute;
-                if absolute && !matches!(symbol.record.kind, SymbolKind::Data | SymbolKind::None) {
-                    return Err("an absolute symbol that is not data".to_owned());
+                let in_context = match symbol.record.kind {
+                    SymbolKind::Memory | SymbolKind::Table => primary,
+                    SymbolKind::Global => context,
+                    SymbolKind::Data | SymbolKind::None => true,
+                    _ => false,
+                };
+                if symbol.place == Place::Absolute && !in_context {
+                    return Err("an absolute symbol of a kind that has an address".to_owned());
                 }
                 continue;
             }
-            let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
-            let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
             let inside = match symbol.record.kind {
                 SymbolKind::Function => {
                     self.code(symbol.value)?;
                     true
                 }
-                SymbolKind::Global if !context => self.writable(symbol.value, 4) || self.readable(symbol.value, 4),
+                SymbolKind::Global if !context => self.readable(symbol.value, 4),
                 SymbolKind::Memory if !primary => self.writable(symbol.value, memory_desc::SIZE),
                 SymbolKind::Table if !primary => self.writable(symbol.value, table_desc::SIZE),
                 SymbolKind::Data => {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use wasmaot_abi::info::ModuleInfo;
-use wasmaot_abi::object::{FunctionRecord, Note, SymbolRecord};
+use wasmaot_abi::object::{FunctionRecord, Note, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Rela;
 use wasmaot_abi::types::FuncType;
 
@@ -288,8 +288,6 @@ impl Object {
         records.get(&u32::try_from(vaddr).ok()?).copied()
     }
 }
-
-use wasmaot_abi::object::SymbolKind;
 
 /// An error about an object.
 pub(crate) fn bad(file: impl Into<String>, reason: impl Into<String>) -> Error {

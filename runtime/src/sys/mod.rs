@@ -3,11 +3,17 @@
 //! once (no value of [`Access`] says so), nothing outside a reservation is
 //! ever remapped, and everything is given back on drop.
 
+mod code;
 mod file;
+mod image;
 mod reserve;
+mod stack;
 
+pub(crate) use code::CodeArea;
 pub(crate) use file::{FileId, FileMap, memfd};
-pub(crate) use reserve::{Access, Reservation};
+pub(crate) use image::Image;
+pub(crate) use reserve::{Access, Reservation, make_writable};
+pub(crate) use stack::Stack;
 
 use wasmaot_abi::context::HOST_PAGE;
 

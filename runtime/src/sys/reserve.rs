@@ -139,6 +139,22 @@ impl Reservation {
     }
 }
 
+/// Makes pages of some reservation writable, for growth of a memory or table
+/// whose reservation is not at hand. False if the system has no more memory.
+///
+/// # Safety
+/// The range must be whole pages of a live reservation's memory or table.
+pub(crate) unsafe fn make_writable(range: Range<u64>) -> bool {
+    if range.start >= range.end {
+        return true;
+    }
+    let at = ptr::without_provenance_mut(range.start as usize);
+    let len = (range.end - range.start) as usize;
+    // SAFETY: by this function's contract the pages hold data of wasm code
+    // alone, which may always be read and written.
+    unsafe { mprotect(at, len, Access::ReadWrite.mprot()) }.is_ok()
+}
+
 impl Drop for Reservation {
     fn drop(&mut self) {
         let at = ptr::without_provenance_mut(self.start as usize);

@@ -226,7 +226,9 @@ pub(super) fn fd_filestat_set_times(cx: &mut Call<'_>, fd: u32, times: Times) ->
 
 /// `fd_renumber`
 pub(super) fn fd_renumber(cx: &mut Call<'_>, from: u32, to: u32) -> Result {
-    cx.state.table().renumber(from, to)
+    let replaced = cx.state.table().renumber(from, to)?;
+    drop(replaced);
+    Ok(())
 }
 
 /// `fd_seek`

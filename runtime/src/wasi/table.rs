@@ -291,13 +291,12 @@ impl Table {
         slot.take().ok_or(Errno::BADF)
     }
 
-    /// Moves a descriptor to the number of another open one, which it closes.
-    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result {
+    /// Moves a descriptor to the number of another open one, and gives that
+    /// back, to be closed when the table is unlocked.
+    pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Arc<Descriptor>>> {
         self.get(to)?;
         let moved = self.remove(from)?;
-        if let Some(slot) = self.0.get_mut(to as usize) {
-            *slot = Some(moved);
-        }
-        Ok(())
+        let slot = self.0.get_mut(to as usize).ok_or(Errno::BADF)?;
+        Ok(slot.replace(moved))
     }
 }

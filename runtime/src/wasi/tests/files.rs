@@ -171,6 +171,25 @@ fn fdstat_and_rights() {
     assert_eq!(edge, Err(Errno::FAULT));
 }
 
+/// A guest takes a character device that cannot seek for a terminal.
+#[test]
+fn devices() {
+    let mut guest = Guest::with(|wasi| wasi.preopen("/dev", "/dev").unwrap());
+    let null = guest
+        .open_with(ROOT + 1, 0, "null", 0, right::ALL, 0)
+        .unwrap();
+    guest.call("fd_fdstat_get", &[null, OUT]).unwrap();
+    assert_eq!(guest.memory[OUT as usize], filetype::CHARACTER_DEVICE);
+    assert_ne!(guest.u64_at(OUT + 8) & right::FD_SEEK, 0);
+    assert_eq!(guest.write(null, b"x"), Ok(1));
+    let terminal = guest.open_with(ROOT + 1, 1, "ptmx", 0, right::ALL, 0);
+    guest
+        .call("fd_fdstat_get", &[terminal.unwrap(), OUT])
+        .unwrap();
+    assert_eq!(guest.memory[OUT as usize], filetype::CHARACTER_DEVICE);
+    assert_eq!(guest.u64_at(OUT + 8) & (right::FD_SEEK | right::FD_TELL), 0);
+}
+
 #[test]
 fn flags() {
     let mut guest = Guest::new();

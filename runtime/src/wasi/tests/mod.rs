@@ -283,23 +283,25 @@ fn no_argument_makes_a_function_panic() {
         u32::MAX as u64,
         u64::MAX,
     ];
-    let mut guest = Guest::new();
-    guest.memory.fill(0xff);
     let mut state = 1_u64;
     for (name, params) in TYPES {
         // Waiting for what never comes is no panic either, but takes long.
         if *name == "poll_oneoff" {
             continue;
         }
-        for _ in 0..2000 {
-            let args: Vec<u64> = params
-                .chars()
-                .map(|_| {
+        for fill in [0, b'a', 0xff] {
+            let mut guest = Guest::new();
+            guest.memory.fill(fill);
+            std::fs::write(guest.host("file"), "contents").unwrap();
+            guest.open("file", 0, READ).unwrap();
+            for _ in 0..500 {
+                let args = params.chars().map(|_| {
                     state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
                     VALUES[(state >> 60) as usize % VALUES.len()]
-                })
-                .collect();
-            let _ = guest.call_raw(name, &args);
+                });
+                let args: Vec<u64> = args.collect();
+                let _ = guest.call_raw(name, &args);
+            }
         }
     }
 }

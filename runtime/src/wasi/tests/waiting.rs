@@ -1,10 +1,19 @@
 //! Waiting, pipes, sockets.
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+
 use super::*;
+use crate::wasi::call::Call;
+use crate::wasi::fd::fd_fdstat_set_flags;
+use crate::wasi::io::fd_read;
+use crate::wasi::memory::{Memory, Span};
+use crate::wasi::table::Descriptor;
 use crate::wasi::types::fdflags;
 
 const REALTIME: u32 = 0;
@@ -27,8 +36,10 @@ fn fd(userdata: u64, tag: u8, fd: u64) -> [u8; 48] {
     bytes
 }
 
-/// Userdata, error, type, bytes and flags of the events.
-fn poll(guest: &mut Guest, list: &[[u8; 48]]) -> Result<Vec<(u64, u16, u8, u64, u16)>, Errno> {
+/// Userdata, error, type, bytes and flags.
+type Event = (u64, u16, u8, u64, u16);
+
+fn poll(guest: &mut Guest, list: &[[u8; 48]]) -> Result<Vec<Event>, Errno> {
     let at = guest.put(&list.concat());
     let events = guest.put(&vec![0; list.len() * 32]);
     guest.call("poll_oneoff", &[at, events, list.len() as u64, OUT])?;
@@ -150,6 +161,29 @@ fn pipes() {
     let events = poll(&mut guest, &list[..1]).unwrap();
     assert_eq!(events, [(1, 0, 1, 0, 1)]);
     assert_eq!(guest.read(reader, 9).unwrap(), b"");
+}
+
+/// The host's end of a stream stays blocking, and the guest does not wait.
+#[test]
+fn shared_streams_keep_their_flags() {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let state = Wasi::new().into_state();
+    let file = File::from(OwnedFd::from(reader.try_clone().unwrap()));
+    let shared = Descriptor::shared(file, right::ALL).unwrap();
+    let fd = state.table().insert(shared).unwrap();
+    let mut bytes = [0; 64];
+    bytes[4] = 8;
+    let mut cx = Call {
+        state: &state,
+        memory: Memory(&mut bytes),
+    };
+    fd_fdstat_set_flags(&mut cx, fd, fdflags::NONBLOCK).unwrap();
+    let list = Span { ptr: 0, len: 1 };
+    assert_eq!(fd_read(&mut cx, fd, list, 16), Err(Errno::AGAIN));
+    writer.write_all(b"x").unwrap();
+    assert_eq!(fd_read(&mut cx, fd, list, 16), Ok(()));
+    let status = rustix::fs::fcntl_getfl(&reader).unwrap();
+    assert!(!status.contains(OFlags::NONBLOCK));
 }
 
 #[test]

@@ -40,18 +40,21 @@ pub fn sysroot() -> &'static Path {
     })
 }
 
-/// The sources of a crate, for the C code in it: never built by cargo.
+/// The sources of a crate, for the C code in it: never built by cargo. The
+/// version is the full one, with what follows a `+`.
 ///
 /// # Panics
 /// If cargo cannot fetch it.
 pub fn crate_sources(name: &str, version: &str) -> PathBuf {
     let key = Key::new("crate").text(name).text(version);
     let directory = once("crates", &key, |directory| {
+        // A requirement is without that part.
+        let required = version.split('+').next().unwrap_or(version);
         // `[workspace]`: the target directory may lie inside ours.
         let manifest = format!(
             "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
              [lib]\npath = \"lib.rs\"\n\n[workspace]\n\n\
-             [dependencies]\n{name} = {{ version = \"={version}\", default-features = false }}\n"
+             [dependencies]\n{name} = {{ version = \"={required}\", default-features = false }}\n"
         );
         fs::write(directory.join("Cargo.toml"), manifest).expect("the directory is ours");
         fs::write(directory.join("lib.rs"), "").expect("the directory is ours");

@@ -110,8 +110,8 @@ pub struct Link {
     pub objects: Vec<PathBuf>,
     /// Libraries that it needs, in order, before libc.
     pub libraries: Vec<PathBuf>,
-    /// Whether libc comes last among the libraries, and the compiler's helpers.
-    pub libc: bool,
+    /// Without a start file, libc and the compiler's helpers.
+    pub freestanding: bool,
     /// Further flags.
     pub flags: Vec<String>,
 }
@@ -119,7 +119,14 @@ pub struct Link {
 impl Link {
     /// A link of objects against libraries and libc.
     pub fn new(kind: Kind, name: &str, objects: Vec<PathBuf>, libraries: Vec<PathBuf>) -> Self {
-        Self { kind, name: name.into(), objects, libraries, libc: true, flags: Vec::new() }
+        Self { kind, name: name.into(), objects, libraries, freestanding: false, flags: Vec::new() }
+    }
+
+    /// The same without a start file, libc and the compiler's helpers.
+    #[must_use]
+    pub fn freestanding(mut self) -> Self {
+        self.freestanding = true;
+        self
     }
 
     /// The same with a further flag.
@@ -151,13 +158,15 @@ impl Link {
         };
         let mut arguments: Vec<OsString> = kind.iter().map(OsString::from).collect();
         arguments.extend(self.flags.iter().map(OsString::from));
-        match self.kind {
-            Kind::Shared => {}
-            Kind::Pie => arguments.push(start_file(Code::Pic).into()),
-            Kind::NoPie => arguments.push(start_file(Code::Fixed).into()),
+        if !self.freestanding {
+            match self.kind {
+                Kind::Shared => {}
+                Kind::Pie => arguments.push(start_file(Code::Pic).into()),
+                Kind::NoPie => arguments.push(start_file(Code::Fixed).into()),
+            }
         }
         arguments.extend(self.objects.iter().chain(&self.libraries).map(OsString::from));
-        if self.libc {
+        if !self.freestanding {
             arguments.push(libc().into());
             arguments.push(sysroot().join(BUILTINS).into());
         }

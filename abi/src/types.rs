@@ -83,10 +83,13 @@ impl FuncType {
     /// counts as 1. The loader refuses to link two different types of the same
     /// identity.
     pub fn id(&self) -> u32 {
-        let hash = blake3::hash(self.to_string().as_bytes());
-        let [a, b, c, d, ..] = *hash.as_bytes();
-        u32::from_le_bytes([a, b, c, d]).max(1)
+        identity(&self.to_string())
     }
+}
+
+fn identity(text: &str) -> u32 {
+    let [a, b, c, d, ..] = *blake3::hash(text.as_bytes()).as_bytes();
+    u32::from_le_bytes([a, b, c, d]).max(1)
 }
 
 impl fmt::Display for FuncType {
@@ -113,6 +116,13 @@ pub struct GlobalType {
     pub val: ValType,
     /// Whether it can be set.
     pub mutable: bool,
+}
+
+impl GlobalType {
+    /// The type's identity, of its text as [`FuncType::id`] is of a function's.
+    pub fn id(&self) -> u32 {
+        identity(&self.to_string())
+    }
 }
 
 impl fmt::Display for GlobalType {
@@ -182,5 +192,10 @@ mod tests {
         assert_eq!(a.id(), a.clone().id());
         assert_ne!(a.id(), FuncType::default().id());
         assert_ne!(a.id(), 0);
+        let global = |mutable| GlobalType {
+            val: ValType::I32,
+            mutable,
+        };
+        assert_ne!(global(true).id(), global(false).id());
     }
 }

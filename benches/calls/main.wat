@@ -1,6 +1,8 @@
-;; The same loop, calling the function of the other module.
+;; The same loop, calling the function of the library.
 (module
-  (import "lib" "add" (func $add (param i32 i32) (result i32)))
+  (@dylink.0 (mem-info) (needed "lib"))
+  (import "env" "memory" (memory 1))
+  (import "env" "add" (func $add (param i32 i32) (result i32)))
   (func (export "run") (param $n i32) (result i32)
     (local $i i32) (local $x i32)
     (loop $again

@@ -39,7 +39,8 @@ pub(crate) struct Module<'a> {
     /// first, each once: those exported, in an element segment, or named by
     /// `ref.func`.
     pub funcrefs: Vec<u32>,
-    /// Names of functions from the name section.
+    /// Names of functions: of the name section, else of an export, else of the
+    /// import.
     pub names: HashMap<u32, &'a str>,
 }
 
@@ -196,6 +197,16 @@ pub(crate) enum ElementMode {
     Declared,
 }
 
+impl Items {
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Funcs(funcs) => funcs.len(),
+            Self::Exprs(exprs) => exprs.len(),
+        }
+    }
+}
+
 impl Element {
     /// Whether the segment exists at run time as an array of values.
     pub fn has_values(&self) -> bool {
@@ -247,18 +258,8 @@ impl Module<'_> {
     /// Name of a function for symbol tables and listings: of the name
     /// section, else of an export, else of the import, else its number.
     pub fn func_name(&self, func: u32) -> String {
-        if let Some(name) = self.names.get(&func) {
-            return (*name).to_owned();
-        }
-        let exported = self
-            .exports
-            .iter()
-            .find(|e| e.item == ExportItem::Item(Item::Func(func)));
-        if let Some(export) = exported {
-            return export.name.to_owned();
-        }
-        match self.funcs[func as usize].import {
-            Some(import) => self.imports[import as usize].name.to_owned(),
+        match self.names.get(&func) {
+            Some(name) => (*name).to_owned(),
             None => format!("func[{func}]"),
         }
     }

@@ -1,8 +1,40 @@
 //! Link edit: code → an ELF shared object.
+//!
+//! [`link`] is the list of phases. Everything is known but the addresses
+//! until the layout is made; after it, everything is written.
+
+mod data;
+mod dynamic;
+mod elf;
+mod frames;
+mod hash;
+mod info;
+mod layout;
+mod maps;
+mod memory;
+mod parts;
+mod relocate;
+mod slots;
+mod symbols;
+mod symtab;
+#[cfg(test)]
+pub(crate) mod tests;
+mod text;
+mod write;
+mod x86_64;
+
+use std::collections::HashMap;
 
 use cranelift_codegen::isa::TargetIsa;
+use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 
-use crate::code::Code;
+use self::data::Data;
+use self::layout::Layout;
+use self::parts::Parts;
+use self::slots::Slots;
+use self::symbols::Symbols;
+use self::text::Text;
+use crate::code::{Code, Target};
 use crate::module::Module;
 use crate::{Options, Result};
 
@@ -14,6 +46,95 @@ pub(crate) fn link(
     options: &Options,
     build_id: [u8; 20],
 ) -> Result<Vec<u8>> {
-    let _ = (module, code, isa, options, build_id);
-    todo!()
+    let text = text::arrange(module, code)?;
+    let symbols = symbols::collect(module, &text);
+    let image = memory::image(module)?;
+    let slots = slots::assign(module, &symbols, &text);
+    let data = data::arrange(module, &text, &symbols);
+    let record = info::record(module, options, &symbols, &image)?;
+    let plan = Plan::new(module, code, text, symbols, slots, data);
+    let parts = Parts::prepare(&plan, isa, options.cpu, &build_id, record)?;
+
+    let mut layout = layout::lay_out(&module.source, parts.sizes(&plan), &image)?;
+
+    let locals = parts.symtab.first_global();
+    let contents = parts.place(&plan, &mut layout)?;
+    let mut file = write::file(&layout, &contents, &image, locals);
+    write::seal(&mut file, &layout);
+    Ok(file)
+}
+
+/// All that is decided before there are addresses.
+struct Plan<'a> {
+    module: &'a Module<'a>,
+    code: &'a Code,
+    text: Text,
+    symbols: Symbols,
+    slots: Slots,
+    data: Data,
+    imported_funcs: u32,
+    /// Numbers of the functions in the function reference table.
+    records: HashMap<u32, u64>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(
+        module: &'a Module<'a>,
+        code: &'a Code,
+        text: Text,
+        symbols: Symbols,
+        slots: Slots,
+        data: Data,
+    ) -> Self {
+        Self {
+            module,
+            code,
+            text,
+            symbols,
+            slots,
+            data,
+            imported_funcs: module.imported_funcs(),
+            records: module.funcrefs.iter().copied().zip(0..).collect(),
+        }
+    }
+
+    /// Number of a defined function in the code.
+    fn number(&self, func: u32) -> Option<usize> {
+        let defined = self.module.funcs.len() as u32;
+        (self.imported_funcs..defined)
+            .contains(&func)
+            .then(|| (func - self.imported_funcs) as usize)
+    }
+
+    /// Offset of a defined function in `.text`.
+    fn code_offset(&self, func: u32) -> Option<u32> {
+        self.text.offsets.get(self.number(func)?).copied()
+    }
+
+    /// Bytes of a defined function's code.
+    fn code_size(&self, func: u32) -> u64 {
+        let code = self.number(func).and_then(|n| self.code.functions.get(n));
+        code.map_or(0, |f| f.bytes.len() as u64)
+    }
+
+    /// Offset of a function's record in the function reference table.
+    fn record(&self, func: u32) -> Option<u64> {
+        let number = self.records.get(&func)?;
+        Some(TABLE_ENTRY_SIZE * number)
+    }
+
+    /// Address of the object's own data for a target.
+    fn own_address(&self, layout: &Layout, target: Target) -> Option<u64> {
+        let place = self.data.place(target)?;
+        Some(layout.addr(place.section) + place.offset)
+    }
+
+    /// Descriptors of the module's own memories, then tables.
+    fn descriptors(&self) -> impl Iterator<Item = Target> {
+        let memories = (0..self.module.memories.len() as u32).map(Target::Memory);
+        let tables = (0..self.module.tables.len() as u32).map(Target::Table);
+        memories
+            .chain(tables)
+            .filter(|&t| self.data.place(t).is_some())
+    }
 }

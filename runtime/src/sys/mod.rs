@@ -1,1 +1,47 @@
-//! to come
+//! The operating system's memory and files, behind types that keep the
+//! promises the rest relies on: a page is never writable and executable at
+//! once (no value of [`Access`] says so), nothing outside a reservation is
+//! ever remapped, and everything is given back on drop.
+
+mod code;
+mod file;
+mod image;
+mod reserve;
+mod stack;
+
+pub(crate) use code::CodeArea;
+pub(crate) use file::{FileId, FileMap, memfd};
+pub(crate) use image::Image;
+pub(crate) use reserve::{Access, Reservation, make_writable};
+pub(crate) use stack::Stack;
+
+use wasmaot_abi::context::HOST_PAGE;
+
+/// Rounds up to whole host pages; `None` beyond 64 bits.
+pub(crate) const fn page_up(bytes: u64) -> Option<u64> {
+    bytes.checked_next_multiple_of(HOST_PAGE)
+}
+
+/// Rounds down to whole host pages.
+pub(crate) const fn page_down(bytes: u64) -> u64 {
+    bytes & !(HOST_PAGE - 1)
+}
+
+/// A system call that failed, and what it was for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}: {source}")]
+pub struct SystemError {
+    /// What was to be done.
+    pub action: String,
+    /// The system's answer.
+    pub source: std::io::Error,
+}
+
+impl SystemError {
+    pub(crate) fn new(action: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
+        Self {
+            action: action.into(),
+            source: source.into(),
+        }
+    }
+}

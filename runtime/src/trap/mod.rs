@@ -1,8 +1,27 @@
 //! Traps: from the hardware's fault to a named trap with a wasm backtrace.
+//!
+//! [`call`] runs wasm code until it returns or stops. A stop is recorded raw,
+//! by the signal handler (`signal`) or by the dispatch of a host call
+//! (`dispatch`), and takes the thread back to `call` ([`RawTrap`]). Only then,
+//! on the host's stack and with the wasm stack's content at hand, does
+//! [`explain`] unwind (`unwind`) and name things (`explain`).
+
+mod call;
+mod dispatch;
+mod explain;
+mod signal;
+#[cfg(test)]
+mod tests;
+mod unwind;
+mod values;
 
 use std::fmt;
 
 use wasmaot_abi::trap::TrapCode;
+
+pub(crate) use call::{RawReason, RawTrap, Space, call};
+pub(crate) use dispatch::dispatch_address;
+pub(crate) use explain::{CodeImage, CodeMap, explain};
 
 /// Why wasm code stopped.
 #[derive(Clone, Debug)]
@@ -24,6 +43,8 @@ pub struct Trap {
     pub detail: Option<String>,
     /// Innermost frame first.
     pub frames: Vec<Frame>,
+    /// How many frames are left out after the first [`Trap::KEPT`].
+    pub omitted: usize,
 }
 
 /// A frame of a wasm backtrace.
@@ -35,6 +56,32 @@ pub struct Frame {
     pub function: String,
     /// Offset in the wasm module in bytes, where one is known.
     pub wasm_offset: Option<u32>,
+}
+
+impl Trap {
+    /// As many of the innermost frames are kept, and of the outermost.
+    pub const KEPT: usize = 50;
+
+    /// A trap without detail and frames.
+    pub const fn new(reason: TrapReason) -> Self {
+        Self {
+            reason,
+            detail: None,
+            frames: Vec::new(),
+            omitted: 0,
+        }
+    }
+
+    /// Adds frames that called the ones so far.
+    pub(crate) fn append(&mut self, frames: Vec<Frame>, omitted: usize) {
+        self.frames.extend(frames);
+        self.omitted += omitted;
+        let surplus = self.frames.len().saturating_sub(2 * Self::KEPT);
+        if surplus > 0 {
+            self.frames.drain(Self::KEPT..Self::KEPT + surplus);
+            self.omitted += surplus;
+        }
+    }
 }
 
 impl fmt::Display for Trap {
@@ -49,7 +96,14 @@ impl fmt::Display for Trap {
             write!(f, " ({detail})")?;
         }
         for (i, frame) in self.frames.iter().enumerate() {
-            write!(f, "\n  {i:>2}: {}!{}", frame.object, frame.function)?;
+            let mut number = i;
+            if self.omitted > 0 && i >= Self::KEPT {
+                if i == Self::KEPT {
+                    write!(f, "\n   … {} more frames …", self.omitted)?;
+                }
+                number += self.omitted;
+            }
+            write!(f, "\n  {number:>2}: {}!{}", frame.object, frame.function)?;
             if let Some(offset) = frame.wasm_offset {
                 write!(f, " at {offset:#x}")?;
             }

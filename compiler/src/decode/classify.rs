@@ -1,0 +1,276 @@
+//! Decides what each item is at run time: which imports the loader or the
+//! context stands for, which segments need no code to be applied, which
+//! functions need a record.
+
+use wasmaot_abi::context::WASM_PAGE;
+use wasmaot_abi::linking::{Class, ImportRole};
+use wasmaot_abi::name::ENV;
+use wasmaot_abi::types::{GlobalType, ValType};
+
+use super::constexpr::{Known, evaluate};
+use crate::module::{
+    ConstExpr, ConstOp, DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items,
+    Module,
+};
+
+const STACK_POINTER: &str = "__stack_pointer";
+const TABLE: &str = "__indirect_function_table";
+
+/// Runs the phases in order: each relies on those before it.
+pub(super) fn classify(module: &mut Module<'_>) {
+    placement(module);
+    imports(module);
+    globals(module);
+    tables(module);
+    exports(module);
+    elements(module);
+    data(module);
+    module.funcrefs = funcrefs(module);
+    name_functions(module);
+}
+
+/// A module that has its own memory has fixed addresses, whatever its linking
+/// section says.
+fn placement(module: &mut Module<'_>) {
+    let imports_memory = module.memories.first().is_some_and(|m| m.import.is_some());
+    if !imports_memory {
+        module.linking.placement = None;
+    }
+}
+
+fn imports(module: &mut Module<'_>) {
+    for import in &mut module.imports {
+        let class = match import.item {
+            Item::Func(_) => Class::Func,
+            Item::Table(_) => Class::Table,
+            Item::Memory(_) => Class::Memory,
+            Item::Global(global) if module.globals[global as usize].ty.val == ValType::I32 => {
+                Class::GlobalI32
+            }
+            Item::Global(_) => Class::Global,
+        };
+        import.role = module.linking.role(import.module, import.name, class);
+        let flags = &module.linking.imports;
+        if !flags.is_empty() {
+            let key = (import.module.to_owned(), import.name.to_owned());
+            import.flags = flags.get(&key).copied().unwrap_or_default();
+        }
+    }
+    for export in &mut module.exports {
+        let flags = module.linking.exports.get(export.name);
+        export.flags = flags.copied().unwrap_or_default();
+    }
+}
+
+fn globals(module: &mut Module<'_>) {
+    let stack_pointer = exported_stack_pointer(module);
+    for index in 0..module.globals.len() {
+        let place = match &module.globals[index].place {
+            GlobalPlace::Import(import) => imported_place(*import, module),
+            GlobalPlace::Own(GlobalInit::Computed(expr)) => {
+                let known = evaluate(expr, module);
+                match known {
+                    Some(Known::I32(value)) if stack_pointer == Some(index as u32) => {
+                        Some(GlobalPlace::StackPointer {
+                            init: Some(u64::from(value as u32)),
+                        })
+                    }
+                    _ => known.and_then(Known::into_init).map(GlobalPlace::Own),
+                }
+            }
+            _ => None,
+        };
+        if let Some(place) = place {
+            module.globals[index].place = place;
+        }
+    }
+}
+
+fn imported_place(import: u32, module: &Module<'_>) -> Option<GlobalPlace> {
+    match module.imports[import as usize].role {
+        ImportRole::Plain => None,
+        ImportRole::StackPointer => Some(GlobalPlace::StackPointer { init: None }),
+        ImportRole::MemoryBase
+        | ImportRole::TableBase
+        | ImportRole::GotMem
+        | ImportRole::GotFunc => Some(GlobalPlace::Loader(import)),
+    }
+}
+
+/// The global that a dynamic program defines as the domain's stack pointer.
+fn exported_stack_pointer(module: &Module<'_>) -> Option<u32> {
+    let wanted = GlobalType {
+        val: ValType::I32,
+        mutable: true,
+    };
+    let export = module.exports.iter().find(|e| e.name == STACK_POINTER)?;
+    match export.item {
+        ExportItem::Item(Item::Global(global)) if module.linking.is_dynamic() => {
+            let found = &module.globals[global as usize];
+            let own = matches!(found.place, GlobalPlace::Own(_));
+            (own && found.ty == wanted).then_some(global)
+        }
+        _ => None,
+    }
+}
+
+/// Table 0 of funcref type is primary if the module's domain is surely one
+/// where it is.
+fn tables(module: &mut Module<'_>) {
+    let own_memory = module.memories.first().is_none_or(|m| m.import.is_none());
+    let Some(table) = module.tables.first() else {
+        return;
+    };
+    let primary = match table.import {
+        Some(import) => {
+            let import = &module.imports[import as usize];
+            module.linking.is_dynamic() && import.module == ENV && import.name == TABLE
+        }
+        None => module.linking.is_dynamic() || own_memory,
+    };
+    let primary = primary && table.ty.elem == ValType::FuncRef;
+    module.tables[0].primary = primary;
+}
+
+fn exports(module: &mut Module<'_>) {
+    if !module.linking.exports_data_addresses() {
+        return;
+    }
+    for export in &mut module.exports {
+        let ExportItem::Item(Item::Global(global)) = export.item else {
+            continue;
+        };
+        let global = &module.globals[global as usize];
+        if let (false, ValType::I32, GlobalPlace::Own(GlobalInit::Const(bytes))) =
+            (global.ty.mutable, global.ty.val, &global.place)
+        {
+            let [a, b, c, d, ..] = *bytes;
+            export.item = ExportItem::Data(u32::from_le_bytes([a, b, c, d]));
+        }
+    }
+}
+
+/// Element segments that surely fit, before any that might not.
+fn elements(module: &mut Module<'_>) {
+    let mut before_static = true;
+    for index in 0..module.elements.len() {
+        let ElementMode::Active { table, offset } = &module.elements[index].mode else {
+            continue;
+        };
+        let fits = before_static
+            .then(|| static_element(*table, offset, &module.elements[index].items, module))
+            .flatten();
+        match fits {
+            Some(offset) => module.elements[index].mode = ElementMode::Static { offset },
+            None => before_static = false,
+        }
+    }
+}
+
+fn static_element(
+    table: u32,
+    offset: &ConstExpr,
+    items: &Items,
+    module: &Module<'_>,
+) -> Option<u32> {
+    let Items::Funcs(funcs) = items else {
+        return None;
+    };
+    let table = &module.tables[table as usize];
+    if !table.primary || table.init.is_some() {
+        return None;
+    }
+    let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
+        (Known::I32(offset), _) if table.import.is_none() => (offset as u32, table.ty.min),
+        (Known::TableBase(offset), Some(place)) => (offset as u32, place.table_size.into()),
+        _ => return None,
+    };
+    let end = u64::from(offset) + funcs.len() as u64;
+    (end <= room).then_some(offset)
+}
+
+/// Data segments that surely fit, before any that might not.
+fn data(module: &mut Module<'_>) {
+    let mut before_static = true;
+    for index in 0..module.data.len() {
+        let data = &module.data[index];
+        let DataMode::Active { memory, offset } = &data.mode else {
+            continue;
+        };
+        let fits = (before_static && *memory == 0)
+            .then(|| static_data(offset, data.bytes.len() as u64, module))
+            .flatten();
+        match fits {
+            Some(offset) => module.data[index].mode = DataMode::Static { offset },
+            None => before_static = false,
+        }
+    }
+}
+
+fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32> {
+    let memory = module.memories.first()?;
+    let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
+        (Known::I32(offset), _) if memory.import.is_none() => {
+            (offset as u32, memory.ty.min.saturating_mul(WASM_PAGE))
+        }
+        (Known::MemoryBase(offset), Some(place)) => (offset as u32, place.memory_size.into()),
+        _ => return None,
+    };
+    (u64::from(offset) + len <= room).then_some(offset)
+}
+
+/// Functions that something can refer to, ascending: imports come first.
+fn funcrefs(module: &Module<'_>) -> Vec<u32> {
+    let mut named = vec![false; module.funcs.len()];
+    for export in &module.exports {
+        if let ExportItem::Item(Item::Func(func)) = export.item {
+            named[func as usize] = true;
+        }
+    }
+    let mut in_expr = |expr: &[ConstOp]| {
+        for op in expr {
+            if let ConstOp::RefFunc(func) = op {
+                named[*func as usize] = true;
+            }
+        }
+    };
+    for global in &module.globals {
+        match &global.place {
+            GlobalPlace::Own(GlobalInit::RefFunc(func)) => in_expr(&[ConstOp::RefFunc(*func)]),
+            GlobalPlace::Own(GlobalInit::Computed(expr)) => in_expr(expr),
+            _ => {}
+        }
+    }
+    for init in module.tables.iter().filter_map(|t| t.init.as_ref()) {
+        in_expr(init);
+    }
+    for element in &module.elements {
+        match &element.items {
+            Items::Exprs(exprs) => exprs.iter().for_each(|expr| in_expr(expr)),
+            Items::Funcs(funcs) => {
+                for func in funcs.iter().flatten() {
+                    in_expr(&[ConstOp::RefFunc(*func)]);
+                }
+            }
+        }
+    }
+    (0..module.funcs.len() as u32)
+        .filter(|&func| named[func as usize])
+        .collect()
+}
+
+/// Names functions after exports and imports where the name section does not.
+fn name_functions(module: &mut Module<'_>) {
+    for export in &module.exports {
+        if let ExportItem::Item(Item::Func(func)) = export.item {
+            module.names.entry(func).or_insert(export.name);
+        }
+    }
+    for import in &module.imports {
+        if let Item::Func(func) = import.item {
+            module.names.entry(func).or_insert(import.name);
+        }
+    }
+    let known = module.funcs.len();
+    module.names.retain(|&func, _| (func as usize) < known);
+}

@@ -1,0 +1,97 @@
+//! wasm bytes → [`Module`]: validation, the index spaces, and the decision of
+//! what the loader can do alone ([`classify`]).
+
+mod classify;
+mod constexpr;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
+
+use crate::module::Module;
+use crate::{Error, Result};
+
+/// What the compiler can translate.
+const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::TAIL_CALL)
+    .union(WasmFeatures::MULTI_MEMORY)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::GC_TYPES);
+
+/// Validates and decodes a module.
+pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
+    if Parser::is_component(wasm) {
+        return Err(Error::Unsupported {
+            file: source.to_owned(),
+            feature: "a component; extract its core modules and build these".to_owned(),
+        });
+    }
+    let mut reader = read::Reader::new(source);
+    match read_valid(wasm, FEATURES, |payload| reader.payload(payload)) {
+        Ok(()) => {}
+        Err(Failure::Wasm(error)) => return Err(explain(source, wasm, &error)),
+        Err(Failure::Other(error)) => return Err(error),
+    }
+    let mut module = reader.finish();
+    classify::classify(&mut module);
+    Ok(module)
+}
+
+/// Why reading stopped.
+enum Failure {
+    /// The validator or parser refuses the bytes.
+    Wasm(wasmparser::Error),
+    /// Anything else, as the user shall see it.
+    Other(Error),
+}
+
+impl From<wasmparser::Error> for Failure {
+    fn from(error: wasmparser::Error) -> Self {
+        Self::Wasm(error)
+    }
+}
+
+/// Validates a whole module and hands each section to `take` once it is known
+/// to be valid.
+fn read_valid<'a>(
+    wasm: &'a [u8],
+    features: WasmFeatures,
+    mut take: impl FnMut(wasmparser::Payload<'a>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut validator = Validator::new_with_features(features);
+    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            let mut function = function.into_validator(allocations);
+            function.validate(&body)?;
+            allocations = function.into_allocations();
+        }
+        take(payload)?;
+    }
+    Ok(())
+}
+
+/// Tells a module that is not valid from one that is, but needs a feature the
+/// compiler lacks.
+fn explain(source: &str, wasm: &[u8], error: &wasmparser::Error) -> Error {
+    let file = source.to_owned();
+    if read_valid(wasm, WasmFeatures::all(), |_| Ok(())).is_ok() {
+        let feature = format!("{} (at offset {:#x})", error.message(), error.offset());
+        return Error::Unsupported { file, feature };
+    }
+    Error::Invalid {
+        file,
+        offset: error.offset(),
+        reason: error.message().to_owned(),
+    }
+}

@@ -1,0 +1,332 @@
+//! Sections → the raw [`Module`]: every item in its index space, nothing
+//! decided yet about where it lives.
+
+use std::collections::HashMap;
+
+use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use wasmparser::{
+    CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
+    Payload, TableInit, TypeRef,
+};
+
+use super::{Failure, constexpr};
+use crate::module::{
+    Body, ConstExpr, ConstOp, Data, DataMode, Element, ElementMode, Export, ExportItem, Func,
+    Global, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module, Table,
+};
+use crate::{Error, Result};
+
+/// Collects the sections of a module. Relies on the validator having passed
+/// each before it comes here.
+pub(super) struct Reader<'a> {
+    module: Module<'a>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(source: &str) -> Self {
+        let module = Module {
+            source: source.to_owned(),
+            linking: Linking::core(),
+            types: Vec::new(),
+            imports: Vec::new(),
+            funcs: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            exports: Vec::new(),
+            start: None,
+            elements: Vec::new(),
+            data: Vec::new(),
+            bodies: Vec::new(),
+            funcrefs: Vec::new(),
+            names: HashMap::new(),
+        };
+        Self { module }
+    }
+
+    /// The module as read.
+    pub fn finish(self) -> Module<'a> {
+        self.module
+    }
+
+    /// Takes a section.
+    pub fn payload(&mut self, payload: Payload<'a>) -> Result<(), Failure> {
+        match payload {
+            Payload::TypeSection(types) => {
+                for ty in types.into_iter_err_on_gc_types() {
+                    let ty = self.func_type(&ty?)?;
+                    self.module.types.push(ty);
+                }
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.into_imports() {
+                    self.import(import?)?;
+                }
+            }
+            Payload::FunctionSection(funcs) => {
+                for ty in funcs {
+                    self.module.funcs.push(Func {
+                        ty: ty?,
+                        import: None,
+                    });
+                }
+            }
+            Payload::TableSection(tables) => {
+                for table in tables {
+                    self.table(table?)?;
+                }
+            }
+            Payload::MemorySection(memories) => {
+                for ty in memories {
+                    let ty = memory_type(ty?);
+                    self.module.memories.push(Memory { ty, import: None });
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                for global in globals {
+                    let global = global?;
+                    let ty = self.global_type(global.ty)?;
+                    let init = GlobalInit::Computed(self.expr(&global.init_expr)?);
+                    let place = GlobalPlace::Own(init);
+                    self.module.globals.push(Global { ty, place });
+                }
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    self.export(export?)?;
+                }
+            }
+            Payload::StartSection { func, .. } => self.module.start = Some(func),
+            Payload::ElementSection(elements) => {
+                for element in elements {
+                    self.element(element?)?;
+                }
+            }
+            Payload::DataSection(segments) => {
+                for data in segments {
+                    self.data(data?)?;
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let range = body.range();
+                self.module.bodies.push(Body {
+                    body,
+                    range: range.start as usize..range.end as usize,
+                });
+            }
+            Payload::CustomSection(section) => self.custom(&section)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn unsupported(&self, feature: String) -> Failure {
+        let file = self.module.source.clone();
+        Failure::Other(Error::Unsupported { file, feature })
+    }
+
+    fn val_type(&self, ty: wasmparser::ValType) -> Result<ValType, Failure> {
+        Ok(match ty {
+            wasmparser::ValType::I32 => ValType::I32,
+            wasmparser::ValType::I64 => ValType::I64,
+            wasmparser::ValType::F32 => ValType::F32,
+            wasmparser::ValType::F64 => ValType::F64,
+            wasmparser::ValType::V128 => ValType::V128,
+            wasmparser::ValType::FUNCREF => ValType::FuncRef,
+            wasmparser::ValType::EXTERNREF => ValType::ExternRef,
+            other => return Err(self.unsupported(format!("values of type {other}"))),
+        })
+    }
+
+    fn func_type(&self, ty: &wasmparser::FuncType) -> Result<FuncType, Failure> {
+        let list = |types: &[wasmparser::ValType]| {
+            let types = types.iter().map(|&ty| self.val_type(ty));
+            types.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(FuncType::new(list(ty.params())?, list(ty.results())?))
+    }
+
+    fn global_type(&self, ty: wasmparser::GlobalType) -> Result<GlobalType, Failure> {
+        Ok(GlobalType {
+            val: self.val_type(ty.content_type)?,
+            mutable: ty.mutable,
+        })
+    }
+
+    fn table_type(&self, ty: wasmparser::TableType) -> Result<TableType, Failure> {
+        Ok(TableType {
+            elem: self.val_type(ty.element_type.into())?,
+            min: ty.initial,
+            max: ty.maximum,
+        })
+    }
+
+    fn expr(&self, expr: &wasmparser::ConstExpr<'_>) -> Result<ConstExpr, Failure> {
+        let offset = expr.get_binary_reader().original_position();
+        constexpr::read(expr)?.ok_or_else(|| {
+            self.unsupported(format!("a constant expression's operator (at {offset:#x})"))
+        })
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) -> Result<(), Failure> {
+        let number = Some(self.module.imports.len() as u32);
+        let module = &mut self.module;
+        let item = match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                module.funcs.push(Func { ty, import: number });
+                Item::Func(module.funcs.len() as u32 - 1)
+            }
+            TypeRef::Table(ty) => {
+                let ty = self.table_type(ty)?;
+                self.module.tables.push(Table {
+                    ty,
+                    import: number,
+                    primary: false,
+                    init: None,
+                });
+                Item::Table(self.module.tables.len() as u32 - 1)
+            }
+            TypeRef::Memory(ty) => {
+                let ty = memory_type(ty);
+                module.memories.push(Memory { ty, import: number });
+                Item::Memory(module.memories.len() as u32 - 1)
+            }
+            TypeRef::Global(ty) => {
+                let ty = self.global_type(ty)?;
+                let place = GlobalPlace::Import(self.module.imports.len() as u32);
+                self.module.globals.push(Global { ty, place });
+                Item::Global(self.module.globals.len() as u32 - 1)
+            }
+            TypeRef::Tag(_) => return Err(self.unsupported("exceptions".to_owned())),
+        };
+        self.module.imports.push(Import {
+            module: import.module,
+            name: import.name,
+            role: ImportRole::Plain,
+            item,
+            flags: SymbolFlags::default(),
+        });
+        Ok(())
+    }
+
+    fn table(&mut self, table: wasmparser::Table<'a>) -> Result<(), Failure> {
+        let ty = self.table_type(table.ty)?;
+        let init = match &table.init {
+            TableInit::RefNull => None,
+            TableInit::Expr(expr) => {
+                // A null initialiser says what holds anyway.
+                let expr = self.expr(expr)?;
+                (!matches!(expr[..], [ConstOp::RefNull(_)])).then_some(expr)
+            }
+        };
+        self.module.tables.push(Table {
+            ty,
+            import: None,
+            primary: false,
+            init,
+        });
+        Ok(())
+    }
+
+    fn export(&mut self, export: wasmparser::Export<'a>) -> Result<(), Failure> {
+        let item = match export.kind {
+            ExternalKind::Func | ExternalKind::FuncExact => Item::Func(export.index),
+            ExternalKind::Table => Item::Table(export.index),
+            ExternalKind::Memory => Item::Memory(export.index),
+            ExternalKind::Global => Item::Global(export.index),
+            ExternalKind::Tag => return Err(self.unsupported("exceptions".to_owned())),
+        };
+        self.module.exports.push(Export {
+            name: export.name,
+            item: ExportItem::Item(item),
+            flags: SymbolFlags::default(),
+        });
+        Ok(())
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'a>) -> Result<(), Failure> {
+        let (ty, items) = match element.items {
+            ElementItems::Functions(funcs) => {
+                let funcs = funcs.into_iter().map(|f| Ok(Some(f?)));
+                let funcs = funcs.collect::<Result<Vec<_>, Failure>>()?;
+                (ValType::FuncRef, Items::Funcs(funcs))
+            }
+            ElementItems::Expressions(ty, exprs) => {
+                let exprs = exprs.into_iter().map(|expr| self.expr(&expr?));
+                let exprs = exprs.collect::<Result<Vec<_>, Failure>>()?;
+                (self.val_type(ty.into())?, items(exprs))
+            }
+        };
+        let mode = match element.kind {
+            ElementKind::Passive => ElementMode::Passive,
+            ElementKind::Declared => ElementMode::Declared,
+            ElementKind::Active {
+                table_index,
+                offset_expr,
+            } => ElementMode::Active {
+                table: table_index.unwrap_or(0),
+                offset: self.expr(&offset_expr)?,
+            },
+        };
+        self.module.elements.push(Element { ty, items, mode });
+        Ok(())
+    }
+
+    fn data(&mut self, data: wasmparser::Data<'a>) -> Result<(), Failure> {
+        let mode = match data.kind {
+            DataKind::Passive => DataMode::Passive,
+            DataKind::Active {
+                memory_index,
+                offset_expr,
+            } => DataMode::Active {
+                memory: memory_index,
+                offset: self.expr(&offset_expr)?,
+            },
+        };
+        let bytes = data.data;
+        self.module.data.push(Data { bytes, mode });
+        Ok(())
+    }
+
+    fn custom(&mut self, section: &CustomSectionReader<'a>) -> Result<(), Failure> {
+        let offset = section.data_offset() as usize;
+        let linking = Linking::read(section.name(), section.data(), offset).map_err(|source| {
+            let file = self.module.source.clone();
+            Failure::Other(Error::Linking { file, source })
+        })?;
+        if let Some(linking) = linking {
+            self.module.linking = linking;
+        }
+        if let KnownCustom::Name(names) = section.as_known() {
+            // Names are for people: what cannot be read is left out.
+            for subsection in names.into_iter().map_while(Result::ok) {
+                if let Name::Function(names) = subsection {
+                    let named = names.into_iter().map_while(Result::ok);
+                    self.module.names.extend(named.map(|n| (n.index, n.name)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Functions and nulls where every expression is one.
+fn items(exprs: Vec<ConstExpr>) -> Items {
+    let funcs = exprs.iter().map(|expr| match expr[..] {
+        [ConstOp::RefNull(_)] => Some(None),
+        [ConstOp::RefFunc(func)] => Some(Some(func)),
+        _ => None,
+    });
+    match funcs.collect::<Option<Vec<_>>>() {
+        Some(funcs) => Items::Funcs(funcs),
+        None => Items::Exprs(exprs),
+    }
+}
+
+fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
+    MemoryType {
+        min: ty.initial,
+        max: ty.maximum,
+    }
+}

@@ -1,0 +1,187 @@
+//! Phase 4: the object's own data: read-only bytes, arrays of references,
+//! globals, lengths and descriptors. Only what code or a symbol refers to gets
+//! a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmaot_abi::context::{memory_desc, table_desc};
+
+use super::layout::Section;
+use super::symbols::{Definition, Symbols};
+use super::text::Text;
+use crate::code::Target;
+use crate::module::{GlobalInit, GlobalPlace, Items, Memory, Module};
+
+/// The data.
+#[derive(Default)]
+pub(super) struct Data {
+    /// Bytes of `.rodata`.
+    pub rodata: Vec<u8>,
+    /// Bytes of `.data.rel.ro`.
+    pub relro: Vec<u8>,
+    /// Bytes of `.data`.
+    pub data: Vec<u8>,
+    /// Size of `.bss`.
+    pub bss: u64,
+    /// 64-bit places of function reference records' addresses.
+    pub records: Vec<RecordAddress>,
+    places: BTreeMap<Target, Place>,
+}
+
+/// An offset in a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub section: Section,
+    pub offset: u64,
+}
+
+/// A word that holds the address of a function's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RecordAddress {
+    pub at: Place,
+    pub func: u32,
+}
+
+impl Data {
+    /// Where the object's own data for a target is.
+    pub fn place(&self, target: Target) -> Option<Place> {
+        self.places.get(&target).copied()
+    }
+
+    fn constant(&mut self, bytes: &[u8]) -> Place {
+        append(Section::Rodata, &mut self.rodata, bytes, 16)
+    }
+
+    fn variable(&mut self, bytes: &[u8], align: u64) -> Place {
+        if bytes.iter().all(|&b| b == 0) {
+            self.zeros(bytes.len() as u64, align)
+        } else {
+            append(Section::Data, &mut self.data, bytes, align)
+        }
+    }
+
+    fn zeros(&mut self, size: u64, align: u64) -> Place {
+        let offset = self.bss.next_multiple_of(align);
+        self.bss = offset + size;
+        Place {
+            section: Section::Bss,
+            offset,
+        }
+    }
+
+    /// An array of record addresses in `into`; null entries stay zero.
+    fn records(&mut self, section: Section, funcs: &[Option<u32>]) -> Place {
+        let into = match section {
+            Section::DataRelRo => &mut self.relro,
+            _ => &mut self.data,
+        };
+        let start = append(section, into, &vec![0; 8 * funcs.len()], 8);
+        for (i, func) in (0..).zip(funcs) {
+            if let &Some(func) = func {
+                let offset = start.offset + 8 * i;
+                let at = Place { section, offset };
+                self.records.push(RecordAddress { at, func });
+            }
+        }
+        start
+    }
+}
+
+fn append(section: Section, to: &mut Vec<u8>, bytes: &[u8], align: u64) -> Place {
+    to.resize(to.len().next_multiple_of(align as usize), 0);
+    let offset = to.len() as u64;
+    to.extend(bytes);
+    Place { section, offset }
+}
+
+/// Places the data.
+pub(super) fn arrange(module: &Module<'_>, text: &Text, symbols: &Symbols) -> Data {
+    let mut data = Data::default();
+    for target in wanted(module, text, symbols) {
+        if let Some(place) = arrange_one(module, &mut data, target) {
+            data.places.insert(target, place);
+        }
+    }
+    data
+}
+
+/// What needs a place if it is the module's own: what code refers to, what is
+/// exported, and what the loader fills.
+fn wanted(module: &Module<'_>, text: &Text, symbols: &Symbols) -> BTreeSet<Target> {
+    let mut wanted = text.targets.clone();
+    wanted.extend(symbols.list.iter().filter_map(|s| match s.definition {
+        Definition::Global(g) => Some(Target::Global(g)),
+        _ => None,
+    }));
+    wanted.extend((0..module.tables.len() as u32).map(Target::Table));
+    wanted.extend((0..module.memories.len() as u32).map(Target::Memory));
+    wanted
+}
+
+fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<Place> {
+    match target {
+        Target::Global(g) => {
+            let global = module.globals.get(g as usize)?;
+            let size = global.ty.val.bytes();
+            match &global.place {
+                GlobalPlace::Own(GlobalInit::Const(bytes)) => {
+                    Some(data.variable(&bytes[..size as usize], size.into()))
+                }
+                GlobalPlace::Own(GlobalInit::Computed(_)) => {
+                    Some(data.zeros(size.into(), size.into()))
+                }
+                &GlobalPlace::Own(GlobalInit::RefFunc(f)) => {
+                    Some(data.records(Section::Data, &[Some(f)]))
+                }
+                _ => None,
+            }
+        }
+        Target::Memory(m) => {
+            let own = module.memories.get(m as usize)?.import.is_none();
+            (own && !Memory::is_primary(m)).then(|| data.zeros(memory_desc::SIZE, 8))
+        }
+        Target::Table(t) => {
+            let table = module.tables.get(t as usize)?;
+            let own = table.import.is_none() && !table.primary;
+            own.then(|| data.zeros(table_desc::SIZE, 8))
+        }
+        // A segment without bytes or values of its own is as long as a
+        // dropped one.
+        Target::Data(d) => {
+            let segment = module.data.get(d as usize)?;
+            let bytes = if segment.has_bytes() {
+                segment.bytes
+            } else {
+                &[]
+            };
+            Some(data.constant(bytes))
+        }
+        Target::DataLen(d) => {
+            let segment = module.data.get(d as usize)?;
+            let len = if segment.has_bytes() {
+                segment.bytes.len() as u64
+            } else {
+                0
+            };
+            Some(data.variable(&len.to_le_bytes(), 8))
+        }
+        Target::Elem(e) => {
+            let segment = module.elements.get(e as usize)?;
+            match &segment.items {
+                _ if !segment.has_values() => Some(data.zeros(0, 8)),
+                Items::Funcs(funcs) => Some(data.records(Section::DataRelRo, funcs)),
+                Items::Exprs(exprs) => Some(data.zeros(8 * exprs.len() as u64, 8)),
+            }
+        }
+        Target::ElemLen(e) => {
+            let segment = module.elements.get(e as usize)?;
+            let len = match &segment.items {
+                _ if !segment.has_values() => 0,
+                Items::Funcs(funcs) => funcs.len() as u64,
+                Items::Exprs(exprs) => exprs.len() as u64,
+            };
+            Some(data.variable(&len.to_le_bytes(), 8))
+        }
+        _ => None,
+    }
+}

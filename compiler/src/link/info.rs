@@ -1,0 +1,225 @@
+//! Phase 5: what the loader reads beside the symbols: the module's record and
+//! the tables of functions and of static elements.
+
+use std::collections::HashMap;
+
+use wasmaot_abi::info::{self, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
+use wasmaot_abi::linking::ImportRole;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::{FuncType, ValType};
+
+use super::memory::Image;
+use super::symbols::{self, Symbols};
+use crate::module::{
+    Element, ElementMode, ExportItem, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module,
+};
+use crate::{Error, Options, PRODUCER, Result};
+
+/// The value of a constant `i32` global: an address, by the way it is used.
+pub(super) fn constant_address(module: &Module<'_>, item: Item) -> Option<u64> {
+    let Item::Global(g) = item else {
+        return None;
+    };
+    let global = module.globals.get(g as usize)?;
+    match global.place {
+        GlobalPlace::Own(GlobalInit::Const(bytes))
+            if global.ty.val == ValType::I32 && !global.ty.mutable =>
+        {
+            let [a, b, c, d, ..] = bytes;
+            Some(u64::from(u32::from_le_bytes([a, b, c, d])))
+        }
+        _ => None,
+    }
+}
+
+/// The record, the descriptors' addresses still zero; and the items of the
+/// static element segments.
+pub(super) fn record(
+    module: &Module<'_>,
+    options: &Options,
+    symbols: &Symbols,
+    image: &Image,
+) -> Result<(ModuleInfo, Vec<u32>)> {
+    let mut types = Types::new(module);
+    let imports = (0..)
+        .zip(&module.imports)
+        .map(|(i, import)| {
+            Ok(info::Import {
+                module: import.module.to_owned(),
+                name: import.name.to_owned(),
+                kind: import_kind(module, import, &mut types)?,
+                symbol: symbols.of_import(i),
+                weak: import.flags.weak(),
+            })
+        })
+        .collect::<Result<_>>()?;
+    for symbol in &symbols.list {
+        if let symbols::Definition::Code(f) = symbol.definition {
+            debug_assert_eq!(symbol.record.kind, SymbolKind::Function);
+            types.number(module.funcs[f as usize].ty)?;
+        }
+    }
+    for &f in &module.funcrefs {
+        types.number(module.funcs[f as usize].ty)?;
+    }
+    let (elements, items) = elements(module)?;
+    let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
+    let info = ModuleInfo {
+        abi: module.linking.abi,
+        source: module.source.clone(),
+        producer: format!(
+            "{PRODUCER}, {}, cpu {:#x}, {:?}",
+            options.target, options.cpu, options.opt_level
+        ),
+        types: types.list,
+        imports,
+        reexports: reexports(module),
+        memories: memories(module),
+        tables: tables(module),
+        placement: module.linking.placement,
+        elements,
+        imported_funcrefs: module.funcrefs.iter().take_while(imported).count() as u32,
+        stack_pointer: module.globals.iter().find_map(|g| match g.place {
+            GlobalPlace::StackPointer { init } => init,
+            _ => None,
+        }),
+        static_end: image.static_end,
+    };
+    Ok((info, items))
+}
+
+fn import_kind(
+    module: &Module<'_>,
+    import: &Import<'_>,
+    types: &mut Types<'_>,
+) -> Result<ImportKind> {
+    let global = |g: u32| module.globals[g as usize].ty;
+    Ok(match (import.role, import.item) {
+        (ImportRole::GotMem, _) => ImportKind::GotMem,
+        (ImportRole::GotFunc, _) => ImportKind::GotFunc,
+        (_, Item::Func(f)) => ImportKind::Func(types.number(module.funcs[f as usize].ty)?),
+        (_, Item::Memory(m)) => ImportKind::Memory(module.memories[m as usize].ty),
+        (_, Item::Table(t)) => {
+            let table = &module.tables[t as usize];
+            ImportKind::Table {
+                ty: table.ty,
+                primary: table.primary,
+            }
+        }
+        (ImportRole::Plain, Item::Global(g)) => ImportKind::Global(global(g)),
+        (_, Item::Global(g)) => ImportKind::Context(global(g)),
+    })
+}
+
+fn reexports(module: &Module<'_>) -> Vec<Reexport> {
+    let reexports = module.exports.iter().filter_map(|e| match e.item {
+        ExportItem::Item(item) => Some(Reexport {
+            name: e.name.to_owned(),
+            import: symbols::reexported(module, item)?,
+        }),
+        ExportItem::Data(_) => None,
+    });
+    reexports.collect()
+}
+
+fn memories(module: &Module<'_>) -> Vec<info::Memory> {
+    let own = (0..)
+        .zip(&module.memories)
+        .filter(|(_, m)| m.import.is_none());
+    own.map(|(i, memory)| info::Memory {
+        ty: memory.ty,
+        desc: (!Memory::is_primary(i)).then_some(0),
+    })
+    .collect()
+}
+
+fn tables(module: &Module<'_>) -> Vec<info::Table> {
+    let own = module.tables.iter().filter(|t| t.import.is_none());
+    own.map(|table| info::Table {
+        ty: table.ty,
+        desc: (!table.primary).then_some(0),
+    })
+    .collect()
+}
+
+/// Static segments, and their items as numbers of function references.
+fn elements(module: &Module<'_>) -> Result<(Vec<info::Elements>, Vec<u32>)> {
+    let numbers: HashMap<u32, u32> = module.funcrefs.iter().copied().zip(0..).collect();
+    let (mut segments, mut items) = (Vec::new(), Vec::new());
+    for segment in &module.elements {
+        let Element {
+            items: Items::Funcs(funcs),
+            mode: ElementMode::Static { offset },
+            ..
+        } = segment
+        else {
+            continue;
+        };
+        segments.push(info::Elements {
+            offset: *offset,
+            first: items.len() as u32,
+            count: funcs.len() as u32,
+        });
+        for func in funcs {
+            items.push(match func {
+                None => NULL_ELEMENT,
+                Some(f) => *numbers.get(f).ok_or_else(|| Error::Codegen {
+                    file: module.source.clone(),
+                    function: module.func_name(*f),
+                    reason: "an element segment holds it, but it has no reference".into(),
+                })?,
+            });
+        }
+    }
+    Ok((segments, items))
+}
+
+/// Distinct function types in the order of first use.
+struct Types<'a> {
+    module: &'a Module<'a>,
+    list: Vec<FuncType>,
+    /// Place in the list of each type of the type index space.
+    numbers: Vec<Option<u32>>,
+    known: HashMap<&'a FuncType, u32>,
+    identities: HashMap<u32, &'a FuncType>,
+}
+
+impl<'a> Types<'a> {
+    fn new(module: &'a Module<'a>) -> Self {
+        Self {
+            module,
+            list: Vec::new(),
+            numbers: vec![None; module.types.len()],
+            known: HashMap::new(),
+            identities: HashMap::new(),
+        }
+    }
+
+    /// The number of a type in the list; enters it if need be.
+    fn number(&mut self, index: u32) -> Result<u32> {
+        if let Some(number) = self.numbers[index as usize] {
+            return Ok(number);
+        }
+        let ty = &self.module.types[index as usize];
+        let number = match self.known.get(ty) {
+            Some(&number) => number,
+            None => {
+                if let Some(other) = self.identities.insert(ty.id(), ty) {
+                    return Err(Error::Unsupported {
+                        file: self.module.source.clone(),
+                        feature: format!(
+                            "function types `{ty}` and `{other}` have the same identity {:#010x}; change one of them",
+                            ty.id()
+                        ),
+                    });
+                }
+                let number = self.list.len() as u32;
+                self.list.push(ty.clone());
+                self.known.insert(ty, number);
+                number
+            }
+        };
+        self.numbers[index as usize] = Some(number);
+        Ok(number)
+    }
+}

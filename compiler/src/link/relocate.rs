@@ -1,0 +1,70 @@
+//! Phase 7: fills the places in code, now that everything has an address.
+
+use super::Plan;
+use super::layout::{Layout, Section};
+use super::x86_64::{self, Address};
+use crate::code::Target;
+use crate::{Error, Result};
+
+/// The bytes of `.text`.
+pub(super) fn text(plan: &Plan<'_>, layout: &Layout) -> Result<Vec<u8>> {
+    let base = layout.addr(Section::Text);
+    let mut text = Vec::with_capacity(plan.text.size as usize);
+    for (i, function) in plan.code.functions.iter().enumerate() {
+        let start = plan.text.offsets[i];
+        text.resize(start as usize, x86_64::FILL);
+        text.extend(&function.bytes);
+        let code = &mut text[start as usize..];
+        for reloc in &function.relocs {
+            address(plan, layout, reloc.target)
+                .ok_or("there is no such thing in the module")
+                .and_then(|target| {
+                    let at = base + u64::from(start);
+                    x86_64::apply(code, at, reloc.offset, reloc.kind, target, reloc.addend)
+                })
+                .map_err(|reason| Error::Codegen {
+                    file: plan.module.source.clone(),
+                    function: function_name(plan, i),
+                    reason: format!(
+                        "{:?} to {:?} at {:#x}: {reason}",
+                        reloc.kind, reloc.target, reloc.offset
+                    ),
+                })?;
+        }
+    }
+    Ok(text)
+}
+
+fn function_name(plan: &Plan<'_>, number: usize) -> String {
+    let func = plan.module.imported_funcs() as usize + number;
+    if func < plan.module.funcs.len() {
+        plan.module.func_name(func as u32)
+    } else {
+        "the init function".into()
+    }
+}
+
+/// Where a target is; `None` for what the module has not.
+fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> {
+    if let Some(entry) = plan.slots.plt_of(target) {
+        let plt = layout.addr(Section::Plt);
+        return Some(Address::Here(x86_64::plt_entry(plt, entry)));
+    }
+    if let Some(slot) = plan.slots.got_of(target) {
+        return Some(Address::Got(layout.addr(Section::Got) + 8 * slot));
+    }
+    if let Some(place) = plan.data.place(target) {
+        return Some(Address::Here(layout.addr(place.section) + place.offset));
+    }
+    match target {
+        Target::Func(f) => plan.code_offset(f),
+        Target::Init(0) if plan.code.has_init => plan.text.offsets.last().copied(),
+        Target::Funcref(f) => {
+            return plan
+                .record(f)
+                .map(|at| Address::Here(layout.addr(Section::Funcrefs) + at));
+        }
+        _ => None,
+    }
+    .map(|offset| Address::Here(layout.addr(Section::Text) + u64::from(offset)))
+}

@@ -1,0 +1,119 @@
+//! Phase 4: entries of the GOT and the PLT.
+
+use std::collections::{BTreeMap, HashMap};
+
+use wasmaot_abi::linking::ImportRole;
+use wasmaot_abi::reloc::Kind;
+
+use super::symbols::Symbols;
+use super::text::Text;
+use crate::code::Target;
+use crate::module::{GlobalPlace, Module};
+
+/// Words of `.got.plt` before the first function's: the dynamic section's
+/// address and two for the loader.
+pub(super) const RESERVED: u64 = 3;
+
+/// What the loader writes into a GOT slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// The address of a symbol.
+    Address(u32),
+    /// What ELF has no word for; the number of a symbol or 0.
+    Wasm(Kind, u32),
+}
+
+/// The entries.
+pub(super) struct Slots {
+    /// Slots of `.got`.
+    pub got: Vec<Slot>,
+    /// Symbols of the PLT's entries.
+    pub plt: Vec<u32>,
+    got_of: BTreeMap<Target, u64>,
+    plt_of: BTreeMap<Target, u64>,
+}
+
+impl Slots {
+    /// Number of the GOT slot that stands for a target.
+    pub fn got_of(&self, target: Target) -> Option<u64> {
+        self.got_of.get(&target).copied()
+    }
+
+    /// Number of the PLT entry that stands for a target.
+    pub fn plt_of(&self, target: Target) -> Option<u64> {
+        self.plt_of.get(&target).copied()
+    }
+}
+
+/// Gives every target that is not the object's own its entry.
+pub(super) fn assign(module: &Module<'_>, symbols: &Symbols, text: &Text) -> Slots {
+    let mut slots = Slots {
+        got: Vec::new(),
+        plt: Vec::new(),
+        got_of: BTreeMap::new(),
+        plt_of: BTreeMap::new(),
+    };
+    let mut entries = HashMap::new();
+    for &target in &text.targets {
+        if let Some(symbol) = function(module, symbols, target) {
+            let entry = *entries.entry(symbol).or_insert_with(|| {
+                slots.plt.push(symbol);
+                slots.plt.len() as u64 - 1
+            });
+            slots.plt_of.insert(target, entry);
+        } else if let Some(slot) = slot(module, symbols, target) {
+            slots.got_of.insert(target, slots.got.len() as u64);
+            slots.got.push(slot);
+        }
+    }
+    slots
+}
+
+/// The symbol of a target that is called through the PLT.
+fn function(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<u32> {
+    match target {
+        Target::Func(f) => {
+            let import = module.funcs.get(f as usize)?.import?;
+            Some(symbols.of_import(import))
+        }
+        Target::Builtin(b) => symbols.of_builtin(b),
+        _ => None,
+    }
+}
+
+/// The slot of a target that is reached through the GOT.
+fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> {
+    match target {
+        Target::Global(g) => match module.globals.get(g as usize)?.place {
+            GlobalPlace::Import(import) => Some(Slot::Address(symbols.of_import(import))),
+            _ => None,
+        },
+        Target::LoaderValue(g) => match module.globals.get(g as usize)?.place {
+            GlobalPlace::Loader(import) => {
+                let kind = loader_value(module.imports[import as usize].role)?;
+                let symbol = symbols.of_import(import);
+                Some(Slot::Wasm(kind, symbol))
+            }
+            _ => None,
+        },
+        Target::Memory(m) => {
+            let import = module.memories.get(m as usize)?.import?;
+            Some(Slot::Wasm(Kind::MemoryDesc, symbols.of_import(import)))
+        }
+        Target::Table(t) => {
+            let import = module.tables.get(t as usize)?.import?;
+            Some(Slot::Wasm(Kind::TableDesc, symbols.of_import(import)))
+        }
+        _ => None,
+    }
+}
+
+fn loader_value(role: ImportRole) -> Option<Kind> {
+    match role {
+        ImportRole::MemoryBase => Some(Kind::MemoryBase),
+        ImportRole::TableBase => Some(Kind::TableBase),
+        ImportRole::GotMem => Some(Kind::Mem32),
+        ImportRole::GotFunc => Some(Kind::Func32),
+        ImportRole::Plain | ImportRole::StackPointer => None,
+    }
+}

@@ -1,0 +1,17 @@
+//! x86-64, System V.
+//!
+//! Three stacks meet here: the host's, on which Rust runs; the wasm stack of
+//! the process; the signal stack. [`enter`] goes from the host's to the wasm
+//! stack, host calls ([`host_stub`]) go back above what [`enter`] left there,
+//! and a fault or a failed host call abandons the wasm stack through
+//! [`leave`].
+
+mod enter;
+mod registers;
+mod stubs;
+
+pub(crate) use enter::{Entry, HOST_CALL_FRAME, Regs, enter};
+pub(crate) use registers::{
+    DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,
+};
+pub(crate) use stubs::{builtin_stub, domain_thunk, host_stub};

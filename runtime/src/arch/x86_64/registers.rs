@@ -1,0 +1,114 @@
+//! The registers at a fault, and how a stub's frame is left.
+
+use super::enter::leave;
+
+/// Number of registers in DWARF's numbering, the return address among them.
+pub(crate) const DWARF_REGISTERS: usize = 17;
+/// DWARF's number of the return address.
+pub(crate) const RETURN_ADDRESS: usize = 16;
+const RBX: usize = 3;
+const RBP: usize = 6;
+const RSP: usize = 7;
+const R12: usize = 12;
+const PINNED: usize = 15;
+
+/// Values of the general registers by DWARF number, the program counter in
+/// the return address's place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Registers(pub [u64; DWARF_REGISTERS]);
+
+impl Registers {
+    /// What is known of the caller at a frame record.
+    pub fn at_record(pc: u64, sp: u64, bp: u64) -> Self {
+        let mut all = Self::default();
+        all.0[RETURN_ADDRESS] = pc;
+        all.0[RSP] = sp;
+        all.0[RBP] = bp;
+        all
+    }
+
+    /// Program counter.
+    pub fn pc(&self) -> u64 {
+        self.0[RETURN_ADDRESS]
+    }
+
+    /// Stack pointer.
+    pub fn sp(&self) -> u64 {
+        self.0[RSP]
+    }
+
+    /// Frame pointer.
+    pub fn bp(&self) -> u64 {
+        self.0[RBP]
+    }
+
+    /// The pinned register: base of linear memory.
+    pub fn base(&self) -> u64 {
+        self.0[PINNED]
+    }
+
+    /// Sets the stack pointer.
+    pub fn set_sp(&mut self, sp: u64) {
+        self.0[RSP] = sp;
+    }
+
+    /// Registers that keep their value where no rule says otherwise.
+    pub fn is_preserved(register: usize) -> bool {
+        matches!(register, RBX | RBP | R12..=PINNED)
+    }
+}
+
+/// Where the frame record of a stub (saved frame pointer, return address)
+/// stands, or where the return address alone does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StubFrame {
+    /// The record is at this address.
+    Record(u64),
+    /// The return address is at this address, the frame pointer unchanged.
+    ReturnAddress(u64),
+}
+
+/// The frame of a stub stopped at an instruction whose first byte is `opcode`;
+/// `None` for one that is in a call.
+pub(crate) fn stub_frame(registers: &Registers, opcode: Option<u8>) -> StubFrame {
+    match opcode {
+        // push rbp; ret
+        Some(0x55 | 0xc3 | 0xc2) => StubFrame::ReturnAddress(registers.sp()),
+        // mov rbp, rsp, the only instruction of that first byte in a stub
+        Some(0x48) => StubFrame::Record(registers.sp()),
+        _ => StubFrame::Record(registers.bp()),
+    }
+}
+
+/// A fault, as the signal handler sees it.
+pub(crate) struct Fault<'a>(&'a mut libc::ucontext_t);
+
+impl<'a> Fault<'a> {
+    /// The fault of a signal handler's third argument.
+    pub fn new(context: &'a mut libc::ucontext_t) -> Self {
+        Self(context)
+    }
+
+    /// The registers at the fault.
+    pub fn registers(&self) -> Registers {
+        use libc::{
+            REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RAX, REG_RBP,
+            REG_RBX, REG_RCX, REG_RDI, REG_RDX, REG_RIP, REG_RSI, REG_RSP,
+        };
+        const BY_DWARF_NUMBER: [libc::c_int; DWARF_REGISTERS] = [
+            REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8, REG_R9,
+            REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP,
+        ];
+        let saved = &self.0.uc_mcontext.gregs;
+        Registers(BY_DWARF_NUMBER.map(|n| saved[n as usize] as u64))
+    }
+
+    /// Makes the interrupted thread go on in [`leave`], with an answer other
+    /// than 0, at the stack pointer that `enter` has recorded.
+    pub fn leave_at(self, host_sp: u64) {
+        let saved = &mut self.0.uc_mcontext.gregs;
+        saved[libc::REG_RIP as usize] = leave as *const () as i64;
+        saved[libc::REG_RSP as usize] = host_sp as i64;
+        saved[libc::REG_RAX as usize] = 1;
+    }
+}

@@ -1,0 +1,120 @@
+//! Pieces of code that the loader places between wasm functions and others.
+//!
+//! Each has a frame record (saved rbp, return address) while it calls, so that
+//! a backtrace passes it without unwind tables; `registers::stub_frame` knows
+//! the first and last instructions of [`host_stub`] and [`domain_thunk`].
+
+use wasmaot_abi::context::offset;
+use wasmaot_abi::context::process_head::HOST_SP;
+
+use super::enter::host_call;
+
+// The displacements below are 8 bits wide.
+const _: () = assert!(offset::PROCESS >= -128 && HOST_SP < 128);
+
+/// Code of a wasm function that calls a host function.
+///
+/// `function` is the address of the `HostFunction`, which must outlive the
+/// code; `stack_args` the bytes of stack arguments of its type's layout. The
+/// code is the same wherever it stands.
+pub(crate) fn host_stub(_at: u64, function: u64, stack_args: u32) -> Vec<u8> {
+    let mut code = Code::with_frame_record();
+    code.put(&[0x49, 0xbb]); // mov r11, function
+    code.put(&function.to_le_bytes());
+    code.put(&[0x49, 0xba]); // mov r10, host_call
+    code.put(&(host_call as *const () as u64).to_le_bytes());
+    code.put(&[0x41, 0xff, 0xd2]); // call r10
+    code.end(stack_args);
+    code.bytes
+}
+
+/// Code of a wasm function that calls the one at `target` with `base` in the
+/// pinned register. `at` is where the code will stand, `stack_args` the bytes
+/// of stack arguments.
+pub(crate) fn domain_thunk(at: u64, target: u64, base: u64, stack_args: u32) -> Vec<u8> {
+    let mut code = Code::with_frame_record();
+    code.put(&[0x41, 0x57]); // push r15
+    code.put(&[0x6a, 0x00]); // push 0, to align
+    for word in (0..stack_args / 8).rev() {
+        code.put(&[0xff, 0xb5]); // push qword [rbp + 16 + 8 * word]
+        code.put(&(16 + 8 * word).to_le_bytes());
+    }
+    code.put(&[0x49, 0xbf]); // mov r15, base
+    code.put(&base.to_le_bytes());
+    code.call(at, target);
+    code.put(&[0x4c, 0x8b, 0x7d, 0xf8]); // mov r15, [rbp - 8]
+    code.end(stack_args);
+    code.bytes
+}
+
+/// Code of a System V function that calls another one, at `target`, on the
+/// host stack: for what must not run out of stack half-way. `params` is the
+/// number of general parameters. Neither may enter wasm code.
+pub(crate) fn builtin_stub(target: u64, params: u32) -> Vec<u8> {
+    let mut code = Code::with_frame_record();
+    code.put(&[0x49, 0x8b, 0x47, offset::PROCESS as u8]); // mov rax, [r15 + PROCESS]
+    code.put(&[0x48, 0x8b, 0x60, HOST_SP as u8]); // mov rsp, [rax + HOST_SP]
+    let on_stack = params.saturating_sub(6);
+    if on_stack % 2 == 1 {
+        code.put(&[0x6a, 0x00]); // push 0, to align
+    }
+    for word in (0..on_stack).rev() {
+        code.put(&[0xff, 0xb5]); // push qword [rbp + 16 + 8 * word]
+        code.put(&(16 + 8 * word).to_le_bytes());
+    }
+    code.put(&[0x49, 0xbb]); // mov r11, target
+    code.put(&target.to_le_bytes());
+    code.put(&[0x41, 0xff, 0xd3]); // call r11
+    code.end(0);
+    code.bytes
+}
+
+struct Code {
+    bytes: Vec<u8>,
+}
+
+impl Code {
+    fn with_frame_record() -> Self {
+        // push rbp; mov rbp, rsp
+        Self {
+            bytes: vec![0x55, 0x48, 0x89, 0xe5],
+        }
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A call, relative where the distance allows. `at` is where the whole
+    /// piece of code will stand.
+    fn call(&mut self, at: u64, target: u64) {
+        let next = at.wrapping_add(self.bytes.len() as u64 + 5);
+        if let Ok(distance) = i32::try_from(target.wrapping_sub(next) as i64) {
+            self.put(&[0xe8]); // call target
+            self.put(&distance.to_le_bytes());
+        } else {
+            self.put(&[0x49, 0xbb]); // mov r11, target
+            self.put(&target.to_le_bytes());
+            self.put(&[0x41, 0xff, 0xd3]); // call r11
+        }
+    }
+
+    /// Undoes the frame and returns, popping the stack arguments.
+    fn end(&mut self, stack_args: u32) {
+        self.put(&[0xc9]); // leave
+        match u16::try_from(stack_args) {
+            Ok(0) => self.put(&[0xc3]), // ret
+            Ok(bytes) => {
+                self.put(&[0xc2]); // ret bytes
+                self.put(&bytes.to_le_bytes());
+            }
+            // No wasm function has as many; a host function's type may.
+            Err(_) => {
+                self.put(&[0x41, 0x5b]); // pop r11
+                self.put(&[0x48, 0x81, 0xc4]); // add rsp, bytes
+                self.put(&stack_args.to_le_bytes());
+                self.put(&[0x41, 0xff, 0xe3]); // jmp r11
+            }
+        }
+    }
+}

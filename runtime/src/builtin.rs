@@ -1,0 +1,108 @@
+//! The built-in functions that compiled code calls (`abi::builtin`).
+//!
+//! They take what they need as arguments, from code that wasmaot has compiled
+//! and that upholds the contract of [`live`](crate::live): descriptors are
+//! those of the calling object's own memories and tables, ranges of host
+//! memory have been checked. They do not unwind: nothing in them panics.
+
+use std::ptr;
+
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::TableDesc;
+
+use crate::live;
+
+/// Address of a built-in function, and whether it has to run on the host's
+/// stack: what enters the kernel or changes descriptors must not be left
+/// half-way by an overflow of the wasm stack.
+pub(crate) fn address(builtin: Builtin) -> (u64, bool) {
+    let (function, on_host_stack) = match builtin {
+        Builtin::Memmove => (memmove as *const (), false),
+        Builtin::Memset => (memset as *const (), false),
+        Builtin::MemoryGrow => (memory_grow as *const (), true),
+        Builtin::TableGrow => (table_grow as *const (), true),
+        Builtin::TableFill => (table_fill as *const (), true),
+        Builtin::TableCopy => (table_copy as *const (), true),
+        Builtin::TableInit => (table_init as *const (), true),
+    };
+    (function.expose_provenance() as u64, on_host_stack)
+}
+
+unsafe extern "C" fn memmove(to: u64, from: u64, bytes: u64) {
+    let from = ptr::with_exposed_provenance::<u8>(from as usize);
+    let to = ptr::with_exposed_provenance_mut::<u8>(to as usize);
+    // SAFETY: compiled code has checked that both ranges lie within memories
+    // or a data segment.
+    unsafe { ptr::copy(from, to, bytes as usize) }
+}
+
+unsafe extern "C" fn memset(to: u64, byte: u32, bytes: u64) {
+    let to = ptr::with_exposed_provenance_mut::<u8>(to as usize);
+    // SAFETY: compiled code has checked that the range lies within a memory.
+    unsafe { ptr::write_bytes(to, byte as u8, bytes as usize) }
+}
+
+unsafe extern "C" fn memory_grow(_base: u64, desc: u64, delta: u64) -> u64 {
+    // SAFETY: the calling object's own memory.
+    unsafe { live::memory_grow(desc, delta) }.unwrap_or(u64::MAX)
+}
+
+unsafe extern "C" fn table_grow(_base: u64, desc: u64, delta: u64, value: u64) -> u64 {
+    // SAFETY: the calling object's own table, and a reference of its type.
+    unsafe {
+        let entry = live::entry_of(&live::load::<TableDesc>(desc), value);
+        live::table_grow(desc, delta, entry)
+    }
+    .unwrap_or(u64::MAX)
+}
+
+unsafe extern "C" fn table_fill(
+    _base: u64,
+    desc: u64,
+    start: u64,
+    value: u64,
+    count: u64,
+) -> u32 {
+    // SAFETY: as in `table_grow`.
+    let done = unsafe {
+        let entry = live::entry_of(&live::load::<TableDesc>(desc), value);
+        live::table_fill(desc, start, entry, count)
+    };
+    done.into()
+}
+
+unsafe extern "C" fn table_copy(
+    _base: u64,
+    to: u64,
+    from: u64,
+    dst: u64,
+    src: u64,
+    count: u64,
+) -> u32 {
+    // SAFETY: the calling object's own tables, of the same type.
+    unsafe { live::table_copy(to, from, dst, src, count) }.into()
+}
+
+unsafe extern "C" fn table_init(
+    _base: u64,
+    desc: u64,
+    values: u64,
+    values_count: u64,
+    dst: u64,
+    src: u64,
+    count: u64,
+) -> u32 {
+    // SAFETY: the calling object's own table and an array of references of its
+    // type, `values_count` of them.
+    unsafe {
+        let table: TableDesc = live::load(desc);
+        if !live::fits(dst, count, table.len) || !live::fits(src, count, values_count) {
+            return 0;
+        }
+        for i in 0..count {
+            let value = live::load::<u64>(values + 8 * (src + i));
+            live::store(live::entry_at(&table, dst + i), live::entry_of(&table, value));
+        }
+    }
+    1
+}

@@ -1,0 +1,357 @@
+//! A domain: the reservation around one linear memory and one primary table,
+//! with the context between them (`abi::context`); and tables beside it.
+
+use std::ops::Range;
+use std::ptr;
+
+use wasmaot_abi::context::{
+    CONTEXT_SIZE, Context, FuncRef, MEMORY_GUARD, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE,
+    TABLE_RESERVE, TableDesc, WASM_PAGE, offset,
+};
+use wasmaot_abi::types::{TableType, ValType};
+
+use crate::live::{self, DomainHead, EXTERN_TABLE};
+use crate::sys::{Access, Reservation, SystemError, page_up};
+
+/// What every context of a process holds alike.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Common {
+    /// Address of the process's head.
+    pub process: u64,
+    pub stack_limit: u64,
+    pub code_base: u64,
+}
+
+/// What a domain has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub table: bool,
+    pub memory: bool,
+}
+
+/// A domain.
+#[derive(Debug)]
+pub(crate) struct Domain {
+    pages: Reservation,
+    base: u64,
+    shape: Shape,
+    head: *mut DomainHead,
+    /// Largest size of the memory as its module declares it, in pages.
+    pub memory_max: Option<u64>,
+    /// The primary table, once there is one.
+    pub table: Option<TableType>,
+    /// Whether a module's stack pointer is in the context.
+    pub has_stack_pointer: bool,
+}
+
+impl Domain {
+    /// Reserves the address space; memory and table are empty.
+    pub fn new(shape: Shape, common: Common) -> Result<Self, SystemError> {
+        let table = if shape.table { TABLE_RESERVE } else { 0 };
+        let memory = if shape.memory {
+            MEMORY_RESERVE + MEMORY_GUARD
+        } else {
+            0
+        };
+        let pages = Reservation::new(table + CONTEXT_SIZE + memory, "memory and table")?;
+        let base = pages.start() + table + CONTEXT_SIZE;
+        pages.protect(base - CONTEXT_SIZE..base, Access::ReadWrite)?;
+        let head = Box::into_raw(Box::<DomainHead>::default());
+        let domain = Self {
+            pages,
+            base,
+            shape,
+            head,
+            memory_max: None,
+            table: None,
+            has_stack_pointer: false,
+        };
+        domain.update(|context| {
+            *context = Context {
+                domain: head.expose_provenance() as u64,
+                process: common.process,
+                stack_limit: common.stack_limit,
+                code_base: common.code_base,
+                table: TableDesc {
+                    base: base - CONTEXT_SIZE,
+                    ..TableDesc::default()
+                },
+                memory: MemoryDesc {
+                    base,
+                    ..MemoryDesc::default()
+                },
+                ..Context::default()
+            };
+        });
+        Ok(domain)
+    }
+
+    /// The pinned register's value.
+    pub const fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// What there is room for.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The context's content now.
+    pub fn context(&self) -> Context {
+        // SAFETY: the context's page is mapped since `new`.
+        unsafe { live::load(live::context_of(self.base)) }
+    }
+
+    /// Changes the context.
+    pub fn update(&self, change: impl FnOnce(&mut Context)) {
+        let mut context = self.context();
+        change(&mut context);
+        // SAFETY: as above; no wasm code runs while the loader does.
+        unsafe { live::store(live::context_of(self.base), context) }
+    }
+
+    /// Address of a field of the context.
+    pub const fn field(&self, displacement: i32) -> u64 {
+        self.base.wrapping_add_signed(displacement as i64)
+    }
+
+    /// Address of the memory's descriptor.
+    pub const fn memory_desc(&self) -> u64 {
+        self.field(offset::MEMORY)
+    }
+
+    /// Address of the primary table's descriptor.
+    pub const fn table_desc(&self) -> u64 {
+        self.field(offset::TABLE)
+    }
+
+    /// Names the memory's second descriptor.
+    pub fn set_alias(&self, desc: u64) {
+        // SAFETY: `head` is this value's own allocation; wasm code, through
+        // the built-in functions, is the only other reader and does not run.
+        unsafe { (*self.head).alias = desc }
+    }
+
+    /// Gives the memory its first size and its limit, in pages. False if the
+    /// system has not as much.
+    pub fn create_memory(&mut self, min: u64, max: u64, declared: Option<u64>) -> bool {
+        self.memory_max = declared;
+        self.update(|c| c.memory.max_bytes = max * WASM_PAGE);
+        // SAFETY: the descriptor is this domain's.
+        self.shape.memory && unsafe { live::memory_grow(self.memory_desc(), min) }.is_some()
+    }
+
+    /// Gives the primary table its first length and its limit. False as above.
+    pub fn create_table(&mut self, ty: TableType, len: u64, max: u64) -> bool {
+        self.table = Some(ty);
+        self.update(|c| c.table.max = max.max(len));
+        self.grow_table(len, FuncRef::default()).is_some()
+    }
+
+    /// Adds entries to the primary table; the old length.
+    pub fn grow_table(&self, delta: u64, entry: FuncRef) -> Option<u64> {
+        if !self.shape.table {
+            return None;
+        }
+        // SAFETY: the descriptor is this domain's.
+        unsafe { live::table_grow(self.table_desc(), delta, entry) }
+    }
+
+    /// Cuts the primary table back to a length it had before.
+    pub fn shrink_table(&self, len: u64) {
+        let table = self.context().table;
+        for i in len..table.len {
+            // SAFETY: the entry is below the table's length, so it is mapped.
+            unsafe { live::store(live::entry_at(&table, i), FuncRef::default()) }
+        }
+        self.update(|c| c.table.len = c.table.len.min(len));
+    }
+
+    /// Sets an entry of the primary table; false if out of bounds.
+    pub fn set_entry(&self, index: u64, entry: FuncRef) -> bool {
+        // SAFETY: the descriptor is this domain's, the table's kind `funcref`.
+        unsafe { live::table_fill(self.table_desc(), index, entry, 1) }
+    }
+
+    /// Whether `range` lies within the memory.
+    fn in_memory(&self, range: &Range<u64>) -> bool {
+        range.start <= range.end && range.end <= self.context().memory.bytes
+    }
+
+    /// Maps whole pages of a file over the memory, copy-on-write. False if
+    /// they are out of bounds.
+    pub fn map_memory(
+        &self,
+        at: u64,
+        len: u64,
+        file: &std::fs::File,
+        offset: u64,
+    ) -> Result<bool, SystemError> {
+        if !self.in_memory(&(at..at.saturating_add(len))) {
+            return Ok(false);
+        }
+        let at = self.base + at;
+        self.pages
+            .map_file(at..at + len, file, offset, Access::ReadWrite)?;
+        Ok(true)
+    }
+
+    /// Linear memory as bytes. No wasm code runs while the borrow lasts, since
+    /// running it takes the process exclusively.
+    pub fn memory(&self) -> &[u8] {
+        let memory = self.context().memory;
+        let at = ptr::with_exposed_provenance(self.base as usize);
+        // SAFETY: that many bytes from the base are mapped readable.
+        unsafe { std::slice::from_raw_parts(at, memory.bytes as usize) }
+    }
+
+    /// Linear memory as bytes that can be changed.
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        let memory = self.context().memory;
+        let at = ptr::with_exposed_provenance_mut(self.base as usize);
+        // SAFETY: as above, and writable; `self` is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(at, memory.bytes as usize) }
+    }
+
+    /// Addresses of memory and its guard.
+    pub fn memory_range(&self) -> Range<u64> {
+        self.base..self.pages.end()
+    }
+
+    /// Addresses of the primary table's reservation.
+    pub fn table_range(&self) -> Range<u64> {
+        self.pages.start()..self.base - CONTEXT_SIZE
+    }
+}
+
+impl Drop for Domain {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::into_raw` in `new`; no wasm code runs any more.
+        drop(unsafe { Box::from_raw(self.head) });
+    }
+}
+
+/// A table that is not a domain's own: its descriptor stands in the data of
+/// the object that defines it.
+#[derive(Debug)]
+pub(crate) struct ExtraTable {
+    pages: Reservation,
+    /// Address of the descriptor.
+    pub desc: u64,
+    /// Its type as declared.
+    pub ty: TableType,
+}
+
+impl ExtraTable {
+    /// Reserves room; the descriptor to write, of length 0, for the caller to
+    /// grow.
+    pub fn new(desc: u64, ty: TableType, max: u64) -> Result<(Self, TableDesc), SystemError> {
+        let bytes = page_up((max * TABLE_ENTRY_SIZE).max(1)).unwrap_or(u64::MAX);
+        let pages = Reservation::new(bytes, "a table")?;
+        let content = TableDesc {
+            base: pages.end(),
+            len: 0,
+            max,
+            kind: if ty.elem == ValType::ExternRef {
+                EXTERN_TABLE
+            } else {
+                0
+            },
+        };
+        Ok((Self { pages, desc, ty }, content))
+    }
+
+    /// Addresses of the reservation.
+    pub fn range(&self) -> Range<u64> {
+        self.pages.start()..self.pages.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMON: Common = Common {
+        process: 1,
+        stack_limit: 2,
+        code_base: 3,
+    };
+
+    #[test]
+    fn memory_grows_to_its_limit() {
+        let shape = Shape {
+            table: false,
+            memory: true,
+        };
+        let mut domain = Domain::new(shape, COMMON).unwrap();
+        assert!(domain.create_memory(1, 2, Some(2)));
+        assert_eq!(domain.memory().len(), 65536);
+        domain.memory_mut()[65535] = 7;
+        // SAFETY: the descriptor is the domain's.
+        let grow = |n| unsafe { live::memory_grow(domain.memory_desc(), n) };
+        assert_eq!(grow(1), Some(1));
+        assert_eq!(grow(1), None);
+        assert_eq!(grow(u64::MAX), None);
+        assert_eq!(domain.memory()[65535..65537], [7, 0]);
+        assert!(!domain.create_table(table(), 1, 1), "no room for a table");
+    }
+
+    fn table() -> TableType {
+        TableType {
+            elem: ValType::FuncRef,
+            min: 0,
+            max: None,
+        }
+    }
+
+    #[test]
+    fn tables_grow_copy_and_shrink() {
+        let shape = Shape {
+            table: true,
+            memory: false,
+        };
+        let mut domain = Domain::new(shape, COMMON).unwrap();
+        assert!(domain.create_table(table(), 3, 1000));
+        let entry = |code| FuncRef {
+            code,
+            type_id: 1,
+            record: 2,
+        };
+        for i in 0..3 {
+            assert!(domain.set_entry(i, entry(i + 1)));
+        }
+        assert!(!domain.set_entry(3, entry(9)));
+        assert_eq!(domain.grow_table(900, entry(5)), Some(3));
+        assert_eq!(domain.grow_table(98, entry(5)), None);
+        let desc = domain.table_desc();
+        let code = |i| {
+            let table = domain.context().table;
+            // SAFETY: entries below the length are mapped.
+            unsafe { live::load::<FuncRef>(live::entry_at(&table, i)) }.code
+        };
+        // SAFETY: the descriptor is the domain's.
+        unsafe {
+            assert!(live::table_copy(desc, desc, 1, 0, 3));
+            assert!(!live::table_copy(desc, desc, 1, 901, 3));
+        }
+        assert_eq!([0, 1, 2, 3, 4].map(code), [1, 1, 2, 3, 5]);
+        assert_eq!(code(902), 5);
+        domain.shrink_table(2);
+        domain.grow_table(2, FuncRef::default());
+        assert_eq!([1, 2, 3].map(code), [1, 0, 0]);
+    }
+
+    #[test]
+    fn both_descriptors_of_a_memory_grow() {
+        let shape = Shape {
+            table: false,
+            memory: true,
+        };
+        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let mut alias = MemoryDesc::default();
+        domain.set_alias((&raw mut alias).expose_provenance() as u64);
+        assert!(domain.create_memory(2, 2, None));
+        assert_eq!(alias, domain.context().memory);
+        assert_eq!(alias.bytes, 131_072);
+    }
+}

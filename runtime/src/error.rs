@@ -1,0 +1,204 @@
+//! What can go wrong before wasm code runs, and in calling it.
+
+use std::path::PathBuf;
+
+use wasmaot_abi::types::FuncType;
+
+pub use crate::sys::SystemError;
+use crate::trap::Trap;
+
+/// Result of loading.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why objects cannot be loaded or linked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("{path}: cannot open the object: {source}; check the path and its permissions")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file is not an object that this loader takes.
+    #[error("{file}: {reason}; rebuild it with `wasmaot build`")]
+    Object {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The object's code needs more than this CPU has.
+    #[error(
+        "{file}: needs CPU features that this machine has not: {}; rebuild it with `wasmaot build --cpu native` on this machine, or with `--cpu baseline`", .missing.join(", ")
+    )]
+    Cpu {
+        /// The file.
+        file: String,
+        /// Names of the features.
+        missing: Vec<&'static str>,
+    },
+    /// A needed library is nowhere.
+    #[error(
+        "{by}: needed library `{name}` not found; give its directory with -L or WASMAOT_LIBRARY_PATH"
+    )]
+    LibraryNotFound {
+        /// Name of the library.
+        name: String,
+        /// The object that needs it.
+        by: String,
+    },
+    /// Finding or building a needed library failed.
+    #[error("{by}: needed library `{name}`: {source}")]
+    Library {
+        /// Name of the library.
+        name: String,
+        /// The object that needs it.
+        by: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Symbols without a definition.
+    #[error("{}", unresolved(.0))]
+    Unresolved(Vec<Unresolved>),
+    /// A function's definition has another type than its import.
+    #[error(
+        "{importer}: imports function `{symbol}` as {wanted}, but {definer} defines it as {found}; rebuild one of them from matching sources"
+    )]
+    FunctionType {
+        /// The symbol.
+        symbol: String,
+        /// The importing object.
+        importer: String,
+        /// The import's type.
+        wanted: FuncType,
+        /// The defining object.
+        definer: String,
+        /// The definition's type.
+        found: FuncType,
+    },
+    /// A definition does not match its import in another way.
+    #[error(
+        "{importer}: imports `{symbol}` as {wanted}, but {definer} defines it as {found}; rebuild one of them from matching sources"
+    )]
+    Mismatch {
+        /// The symbol.
+        symbol: String,
+        /// The importing object.
+        importer: String,
+        /// What the import asks for.
+        wanted: String,
+        /// The defining object.
+        definer: String,
+        /// What the definition is.
+        found: String,
+    },
+    /// Two function types have the same identity.
+    #[error(
+        "{file}: the function types {a} and {b} have the same identity {id:#x} and cannot be told apart; change either type"
+    )]
+    TypeCollision {
+        /// The object with the second type.
+        file: String,
+        /// First type.
+        a: FuncType,
+        /// Second type.
+        b: FuncType,
+        /// Their identity.
+        id: u32,
+    },
+    /// Something needs more than a limit allows.
+    #[error("{file}: {what}; {remedy}")]
+    Limit {
+        /// The object.
+        file: String,
+        /// What exceeds what.
+        what: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A combination that the runtime has not.
+    #[error("{file}: not supported: {what}")]
+    Unsupported {
+        /// The object.
+        file: String,
+        /// What.
+        what: String,
+    },
+    /// A system call failed.
+    #[error(transparent)]
+    System(#[from] SystemError),
+    /// The independent check found slots of another value than expected.
+    #[error(
+        "{file}: relocation check failed: {reason}; this is a bug in wasmaot, please report it"
+    )]
+    Check {
+        /// The object.
+        file: String,
+        /// The first slots that differ.
+        reason: String,
+    },
+    /// Initialisation stopped.
+    #[error("{file}: {function} failed: {trap}")]
+    Init {
+        /// The object.
+        file: String,
+        /// Which function.
+        function: &'static str,
+        /// How it ended.
+        trap: Box<Trap>,
+    },
+}
+
+/// A symbol without a definition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Import module.
+    pub module: String,
+    /// Name.
+    pub name: String,
+    /// What kind of definition is missing.
+    pub kind: &'static str,
+    /// The object that imports it.
+    pub by: String,
+}
+
+fn unresolved(list: &[Unresolved]) -> String {
+    let lines = list
+        .iter()
+        .map(|u| format!("{}: undefined {} `{}.{}`", u.by, u.kind, u.module, u.name));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    format!(
+        "{text}; add the library that defines {} (-L, --preload), or let calls trap with --unresolved=warn",
+        if list.len() == 1 { "it" } else { "them" }
+    )
+}
+
+/// Why a call from the host did not return.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The instance has no such export.
+    #[error("{object}: no exported {kind} `{name}`; `wasmaot inspect` lists the exports")]
+    NoExport {
+        /// The object.
+        object: String,
+        /// The name.
+        name: String,
+        /// What was looked for.
+        kind: &'static str,
+    },
+    /// Arguments of other number or types.
+    #[error("{name}: takes {ty}, given ({given})")]
+    Arguments {
+        /// The function.
+        name: String,
+        /// Its type.
+        ty: FuncType,
+        /// Types of the arguments given.
+        given: String,
+    },
+    /// The code stopped.
+    #[error(transparent)]
+    Trap(#[from] Trap),
+}

@@ -1,0 +1,183 @@
+//! Memories and tables as they are at run time, by the addresses of their
+//! descriptors: what compiled code, the built-in functions and the loader all
+//! share. Everything here works on raw addresses, since wasm code may change
+//! what they hold between any two calls.
+//!
+//! The functions are `unsafe` with one contract: a descriptor's address must
+//! be that of a live one of this process (in a context, or in an object's
+//! data), which the loader has filled, and no other code may be using it now.
+
+use std::ptr;
+
+use wasmaot_abi::context::{
+    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, WASM_PAGE,
+};
+
+use crate::sys::{make_writable, page_down};
+
+/// Kind of a table that holds `externref` words.
+pub(crate) const EXTERN_TABLE: u64 = 1;
+
+/// What a memory's context says beyond the descriptor; [`Context::domain`]
+/// points to it.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct DomainHead {
+    /// Address of the second descriptor of the same memory, in the data of the
+    /// object that defines it, if it is not that object's memory 0; or 0.
+    pub alias: u64,
+}
+
+/// Reads a value at an address.
+///
+/// # Safety
+/// It must hold a live value of that type.
+pub(crate) unsafe fn load<T: Copy>(at: u64) -> T {
+    // SAFETY: by this function's contract.
+    unsafe { ptr::read_unaligned(ptr::with_exposed_provenance::<T>(at as usize)) }
+}
+
+/// Writes a value at an address.
+///
+/// # Safety
+/// It must be writable and hold a value of that type, or nothing.
+pub(crate) unsafe fn store<T: Copy>(at: u64, value: T) {
+    // SAFETY: by this function's contract.
+    unsafe { ptr::write_unaligned(ptr::with_exposed_provenance_mut::<T>(at as usize), value) }
+}
+
+/// Address of the context below a memory.
+pub(crate) const fn context_of(base: u64) -> u64 {
+    base - size_of::<Context>() as u64
+}
+
+/// Grows a memory; the old size in pages.
+///
+/// # Safety
+/// See the module.
+pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
+    // SAFETY: `desc` is a live memory's descriptor; below every memory's base
+    // is a context, whose `domain` points to a live head. Pages from the old
+    // to the new end belong to that memory's reservation, which `max_bytes`
+    // does not exceed.
+    unsafe {
+        let mut memory: MemoryDesc = load(desc);
+        let old = memory.bytes;
+        let bytes = delta.checked_mul(WASM_PAGE)?.checked_add(old)?;
+        if bytes > memory.max_bytes {
+            return None;
+        }
+        if !make_writable(memory.base + old..memory.base + bytes) {
+            return None;
+        }
+        memory.bytes = bytes;
+        let at = context_of(memory.base);
+        let mut context: Context = load(at);
+        context.memory = memory;
+        store(at, context);
+        let head: DomainHead = DomainHead {
+            alias: load(context.domain),
+        };
+        if head.alias != 0 {
+            store(head.alias, memory);
+        }
+        Some(old / WASM_PAGE)
+    }
+}
+
+/// Grows a table with entries as given; the old length.
+///
+/// # Safety
+/// See the module; the entry must be of the table's kind.
+pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option<u64> {
+    // SAFETY: `desc` is a live table's descriptor. Its reservation holds `max`
+    // entries below `base`.
+    unsafe {
+        let mut table: TableDesc = load(desc);
+        let old = table.len;
+        let len = old.checked_add(delta)?;
+        if len > table.max {
+            return None;
+        }
+        let edge = |len: u64| page_down(table.base - len * TABLE_ENTRY_SIZE);
+        if !make_writable(edge(len)..edge(old)) {
+            return None;
+        }
+        table.len = len;
+        store(desc, table);
+        // Entries that were never in use are zero.
+        if entry != FuncRef::default() {
+            for i in old..len {
+                store(entry_at(&table, i), entry);
+            }
+        }
+        Some(old)
+    }
+}
+
+/// Sets entries; false if out of bounds.
+///
+/// # Safety
+/// As [`table_grow`].
+pub(crate) unsafe fn table_fill(desc: u64, start: u64, entry: FuncRef, count: u64) -> bool {
+    // SAFETY: `desc` is a live table's descriptor; the entries are below `len`.
+    unsafe {
+        let table: TableDesc = load(desc);
+        if !fits(start, count, table.len) {
+            return false;
+        }
+        for i in start..start + count {
+            store(entry_at(&table, i), entry);
+        }
+    }
+    true
+}
+
+/// Copies entries, between tables of the same kind or within one; false if
+/// out of bounds.
+///
+/// # Safety
+/// See the module.
+pub(crate) unsafe fn table_copy(to: u64, from: u64, dst: u64, src: u64, count: u64) -> bool {
+    // SAFETY: both are live tables' descriptors; the entries are below their
+    // lengths, and entry i of either is 16 bytes above entry i + 1.
+    unsafe {
+        let (to, from): (TableDesc, TableDesc) = (load(to), load(from));
+        if !fits(dst, count, to.len) || !fits(src, count, from.len) {
+            return false;
+        }
+        let at = |table: &TableDesc, i: u64| (table.base - (i + count) * TABLE_ENTRY_SIZE) as usize;
+        ptr::copy(
+            ptr::with_exposed_provenance::<FuncRef>(at(&from, src)),
+            ptr::with_exposed_provenance_mut::<FuncRef>(at(&to, dst)),
+            count as usize,
+        );
+    }
+    true
+}
+
+/// The entry for a reference value.
+///
+/// # Safety
+/// A value for a `funcref` table must be 0 or the address of a live record.
+pub(crate) unsafe fn entry_of(table: &TableDesc, value: u64) -> FuncRef {
+    match value {
+        0 => FuncRef::default(),
+        word if table.kind == EXTERN_TABLE => FuncRef {
+            code: word,
+            ..FuncRef::default()
+        },
+        // SAFETY: by this function's contract.
+        record => unsafe { load(record) },
+    }
+}
+
+/// Whether `count` items from `start` are within `len`.
+pub(crate) fn fits(start: u64, count: u64, len: u64) -> bool {
+    start.checked_add(count).is_some_and(|end| end <= len)
+}
+
+/// Address of an entry.
+pub(crate) const fn entry_at(table: &TableDesc, index: u64) -> u64 {
+    table.base - (index + 1) * TABLE_ENTRY_SIZE
+}

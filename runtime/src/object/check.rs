@@ -1,0 +1,183 @@
+//! Bounds of everything in an object that the loader later uses without
+//! looking again.
+
+use std::ops::Range;
+
+use wasmaot_abi::context::{TABLE_ENTRY_SIZE, memory_desc, table_desc};
+use wasmaot_abi::info::{ImportKind, NULL_ELEMENT};
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+
+use super::{Object, Place};
+
+/// Checks an object that has been read.
+pub(super) fn object(object: &Object) -> Result<(), String> {
+    let check = Check {
+        object,
+        symbols: object.symbols().len(),
+    };
+    check.addresses()?;
+    check.symbols()?;
+    check.info()?;
+    check.functions()
+}
+
+struct Check<'a> {
+    object: &'a Object,
+    symbols: usize,
+}
+
+impl Check<'_> {
+    /// Slots that the loader writes.
+    fn addresses(&self) -> Result<(), String> {
+        for r in self.object.relocs() {
+            self.slot(r.offset, r.symbol)?;
+        }
+        for r in self.object.slots() {
+            self.slot(r.offset, r.symbol)?;
+        }
+        let relro = &self.object.layout().relro;
+        if relro.start < relro.end && !self.writable(relro.start, relro.end - relro.start) {
+            return Err("the RELRO part is not in a writable segment".to_owned());
+        }
+        if let Some(init) = self.object.init() {
+            self.code(init)?;
+        }
+        Ok(())
+    }
+
+    fn slot(&self, offset: u64, symbol: u32) -> Result<(), String> {
+        if !self.writable(offset, 8) {
+            return Err(format!("a relocation is outside of data ({offset:#x})"));
+        }
+        self.symbol(symbol)
+    }
+
+    fn symbol(&self, symbol: u32) -> Result<(), String> {
+        if symbol as usize >= self.symbols && symbol != 0 {
+            return Err(format!("reference to symbol {symbol} of {}", self.symbols));
+        }
+        Ok(())
+    }
+
+    fn symbols(&self) -> Result<(), String> {
+        for symbol in self.object.symbols() {
+            let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
+            let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
+            if symbol.place != Place::Here {
+                let in_context = match symbol.record.kind {
+                    SymbolKind::Memory | SymbolKind::Table => primary,
+                    SymbolKind::Global => context,
+                    SymbolKind::Data | SymbolKind::None => true,
+                    _ => false,
+                };
+                if symbol.place == Place::Absolute && !in_context {
+                    return Err("an absolute symbol of a kind that has an address".to_owned());
+                }
+                continue;
+            }
+            let inside = match symbol.record.kind {
+                SymbolKind::Function => {
+                    self.code(symbol.value)?;
+                    true
+                }
+                SymbolKind::Global if !context => self.readable(symbol.value, 4),
+                SymbolKind::Memory if !primary => self.writable(symbol.value, memory_desc::SIZE),
+                SymbolKind::Table if !primary => self.writable(symbol.value, table_desc::SIZE),
+                SymbolKind::Data => {
+                    let linear = symbol
+                        .value
+                        .wrapping_sub(self.object.layout().memory_bias);
+                    linear <= u64::from(u32::MAX)
+                }
+                _ => true,
+            };
+            if !inside {
+                let name = self.object.symbol_name(symbol);
+                return Err(format!("symbol `{name}` lies outside of the object"));
+            }
+        }
+        Ok(())
+    }
+
+    fn info(&self) -> Result<(), String> {
+        let info = self.object.info();
+        for import in &info.imports {
+            self.symbol(import.symbol)?;
+            if let ImportKind::Func(ty) = import.kind
+                && self.object.type_id(ty).is_none()
+            {
+                return Err(format!("import `{}` has no type", import.name));
+            }
+        }
+        let reexports = info.reexports.iter();
+        if reexports.clone().any(|r| r.import as usize >= info.imports.len()) {
+            return Err("a re-export of no import".to_owned());
+        }
+        let memories = info.memories.iter().filter_map(|m| m.desc);
+        let tables = info.tables.iter().filter_map(|t| t.desc);
+        let descs = memories
+            .map(|at| (at, memory_desc::SIZE))
+            .chain(tables.map(|at| (at, table_desc::SIZE)));
+        for (at, size) in descs {
+            if !self.writable(at, size) {
+                return Err(format!("a descriptor is outside of data ({at:#x})"));
+            }
+        }
+        Ok(())
+    }
+
+    fn functions(&self) -> Result<(), String> {
+        let (info, functions) = (self.object.info(), self.object.functions());
+        let imported = info.imported_funcrefs as usize;
+        if imported > functions.len() {
+            return Err("more imported function records than records".to_owned());
+        }
+        for import in &functions[..imported] {
+            self.symbol(import.value)?;
+        }
+        for own in &functions[imported..] {
+            self.code(own.value.into())?;
+        }
+        let bytes = functions.len() as u64 * TABLE_ENTRY_SIZE;
+        if bytes > 0 && !self.writable(self.object.funcrefs(), bytes) {
+            return Err("the function records are outside of data".to_owned());
+        }
+        let elements = self.object.elements();
+        let known = |&e: &u32| e == NULL_ELEMENT || (e as usize) < functions.len();
+        if !elements.iter().all(known) {
+            return Err("an element of no function record".to_owned());
+        }
+        let ends = info.elements.iter().map(|e| {
+            let end = u64::from(e.first) + u64::from(e.count);
+            (end, u64::from(e.offset) + u64::from(e.count))
+        });
+        for (items, index) in ends {
+            if items > elements.len() as u64 || index > 1 << 32 {
+                return Err("an element segment exceeds its section".to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn code(&self, vaddr: u64) -> Result<(), String> {
+        let mut code = self.object.layout().segments.iter().filter(|s| s.executable);
+        match code.any(|s| s.range().contains(&vaddr)) {
+            true => Ok(()),
+            false => Err(format!("a function lies outside of code ({vaddr:#x})")),
+        }
+    }
+
+    fn writable(&self, vaddr: u64, len: u64) -> bool {
+        let mut data = self.object.layout().segments.iter().filter(|s| s.writable);
+        data.any(|s| within(&s.range(), vaddr, len))
+    }
+
+    fn readable(&self, vaddr: u64, len: u64) -> bool {
+        let mut all = self.object.layout().segments.iter();
+        all.any(|s| within(&s.range(), vaddr, len))
+    }
+}
+
+fn within(range: &Range<u64>, at: u64, len: u64) -> bool {
+    range.start <= at && at.checked_add(len).is_some_and(|end| end <= range.end)
+}

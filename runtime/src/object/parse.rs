@@ -1,0 +1,501 @@
+//! Bytes → [`Object`]: ELF headers, the note with its hashes, the dynamic
+//! section and what it points to. All that the loader interprets is read from
+//! the part of the file that the note's hash covers.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use object::LittleEndian as LE;
+use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, Rela64, SectionHeader64};
+use object::pod::{self, Pod};
+use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::info::ModuleInfo;
+use wasmaot_abi::object::{self as abi, FunctionRecord, Note};
+use wasmaot_abi::reloc::Rela;
+use wasmaot_abi::types::FuncType;
+use wasmaot_abi::{ABI_VERSION, cpu};
+
+use super::symbols::{Symbols, text};
+use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check};
+use crate::error::{Error, Result};
+use crate::sys::{FileMap, page_down, page_up};
+
+/// Largest object image: half of what a process has for code.
+const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
+
+pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
+    let shown = path.display().to_string();
+    let fail = |reason: String| bad(&shown, reason);
+    let header = header(&map).map_err(fail)?;
+    let programs = programs(&map, header).map_err(fail)?;
+    let (note, hashes_at) = note(&map, programs).map_err(fail)?;
+    check_note(&shown, &map, &note, hashes_at, verify)?;
+    let layout = layout(&map, programs).map_err(fail)?;
+    let file = Covered {
+        file: &map[..note.loaded_size as usize],
+        layout: &layout,
+    };
+    let dynamic = Dynamic::read(&file, programs).map_err(fail)?;
+    let parts = Parts::read(&file, &dynamic, map.len()).map_err(fail)?;
+    let name = path
+        .file_name()
+        .map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
+    let object = Object {
+        name,
+        path: path.to_owned(),
+        note,
+        sections: sections(&map, header),
+        symbols: parts.symbols,
+        needed: dynamic.strings(&file, elf::DT_NEEDED).map_err(fail)?,
+        soname: dynamic.strings(&file, elf::DT_SONAME).map_err(fail)?.pop(),
+        runpath: dynamic
+            .strings(&file, elf::DT_RUNPATH)
+            .map_err(fail)?
+            .iter()
+            .flat_map(|list| list.split(':').filter(|dir| !dir.is_empty()))
+            .map(str::to_owned)
+            .collect(),
+        init: dynamic.get(elf::DT_INIT as u64),
+        type_ids: parts.info.types.iter().map(FuncType::id).collect(),
+        info: parts.info,
+        relocs: parts.relocs,
+        slots: parts.slots,
+        functions: parts.functions,
+        elements: parts.elements,
+        funcrefs: dynamic.get(abi::DT_WASMAOT_FUNCREFS).unwrap_or(0),
+        layout,
+        map,
+        native: OnceLock::new(),
+        records: OnceLock::new(),
+    };
+    check::object(&object).map_err(fail)?;
+    Ok(object)
+}
+
+fn header(file: &[u8]) -> Result<&FileHeader64<LE>, String> {
+    if !Object::is_object(file) {
+        return Err("not an ELF file".to_owned());
+    }
+    let (header, _) = pod::from_bytes::<FileHeader64<LE>>(file)
+        .map_err(|()| "the ELF header is cut short".to_owned())?;
+    let ident = &header.e_ident;
+    let what = [
+        (ident.class != elf::ELFCLASS64, "not a 64-bit ELF file"),
+        (
+            ident.data != elf::ELFDATA2LSB,
+            "not a little-endian ELF file",
+        ),
+        (
+            header.e_type.get(LE) != elf::ET_DYN,
+            "not a shared object (ET_DYN)",
+        ),
+        (
+            header.e_machine.get(LE) != elf::EM_X86_64,
+            "not for this machine (x86-64)",
+        ),
+    ];
+    match what.iter().find(|(wrong, _)| *wrong) {
+        Some((_, reason)) => Err((*reason).to_owned()),
+        None => Ok(header),
+    }
+}
+
+fn programs<'a>(
+    file: &'a [u8],
+    header: &FileHeader64<LE>,
+) -> Result<&'a [ProgramHeader64<LE>], String> {
+    let size = size_of::<ProgramHeader64<LE>>();
+    if header.e_phentsize.get(LE) as usize != size {
+        return Err("program headers of an unknown size".to_owned());
+    }
+    let at = usize::try_from(header.e_phoff.get(LE)).ok();
+    at.and_then(|at| file.get(at..))
+        .and_then(|rest| pod::slice_from_bytes(rest, header.e_phnum.get(LE) as usize).ok())
+        .map(|(programs, _)| programs)
+        .ok_or_else(|| "the program headers are cut short".to_owned())
+}
+
+/// Our note, and the offset of its hashes in the file.
+fn note(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<(Note, usize), String> {
+    let none = || "no wasmaot note: not an object of wasmaot".to_owned();
+    let notes = programs.iter().filter(|p| p.p_type.get(LE) == elf::PT_NOTE);
+    for program in notes {
+        let range = range(program.p_offset.get(LE), program.p_filesz.get(LE)).ok_or_else(none)?;
+        let mut at = range.start;
+        while at + 12 <= range.end.min(file.len()) {
+            let word = |n: usize| -> [u8; 4] { std::array::from_fn(|i| file[at + 4 * n + i]) };
+            let [names, descs, kind] = [0, 1, 2].map(|n| u32::from_le_bytes(word(n)));
+            let name = at + 12;
+            let desc = name + (names as usize).next_multiple_of(4);
+            let matches = kind == abi::NT_WASMAOT
+                && file.get(name..name + names as usize)
+                    == Some([abi::NOTE_NAME.as_bytes(), b"\0"].concat().as_slice());
+            if matches {
+                let bytes = file.get(desc..desc + descs as usize).ok_or_else(none)?;
+                let note = Note::decode(bytes)
+                    .ok_or_else(|| "its wasmaot note is of another version".to_owned())?;
+                return Ok((note, desc + Note::HASHES));
+            }
+            at = desc + (descs as usize).next_multiple_of(4);
+        }
+    }
+    Err(none())
+}
+
+fn check_note(
+    shown: &str,
+    file: &[u8],
+    note: &Note,
+    hashes_at: usize,
+    verify: bool,
+) -> Result<()> {
+    if note.abi_version != ABI_VERSION {
+        let reason = format!(
+            "built for ABI version {}, this is version {ABI_VERSION}",
+            note.abi_version
+        );
+        return Err(bad(shown, reason));
+    }
+    if note.machine != u32::from(elf::EM_X86_64) {
+        return Err(bad(shown, "its code is for another machine"));
+    }
+    let missing = note.cpu & !host_cpu();
+    if missing != 0 {
+        return Err(Error::Cpu {
+            file: shown.to_owned(),
+            missing: if missing >> cpu::X86_64.len() == 0 {
+                cpu::names(missing)
+            } else {
+                vec!["of a later version of wasmaot"]
+            },
+        });
+    }
+    let size = usize::try_from(note.loaded_size).unwrap_or(usize::MAX);
+    if size > file.len() || hashes_at + 64 > size {
+        return Err(bad(shown, "the file is cut short"));
+    }
+    let damaged = |what| {
+        let reason = format!("damaged: the hash of {what} differs from the one recorded");
+        Err(bad(shown, reason))
+    };
+    if Note::hash(file, size, hashes_at) != note.loaded_hash {
+        return damaged("its headers and symbols");
+    }
+    if verify && Note::hash(file, file.len(), hashes_at) != note.file_hash {
+        return damaged("its content");
+    }
+    Ok(())
+}
+
+/// The features of this CPU that objects may ask for.
+fn host_cpu() -> u64 {
+    use std::arch::is_x86_feature_detected as has;
+    let present = |name| match name {
+        "sse3" => has!("sse3"),
+        "ssse3" => has!("ssse3"),
+        "sse4.1" => has!("sse4.1"),
+        "sse4.2" => has!("sse4.2"),
+        "popcnt" => has!("popcnt"),
+        "cx16" => has!("cmpxchg16b"),
+        "avx" => has!("avx"),
+        "avx2" => has!("avx2"),
+        "fma" => has!("fma"),
+        "bmi1" => has!("bmi1"),
+        "bmi2" => has!("bmi2"),
+        "lzcnt" => has!("lzcnt"),
+        "avx512bitalg" => has!("avx512bitalg"),
+        "avx512dq" => has!("avx512dq"),
+        "avx512f" => has!("avx512f"),
+        "avx512vbmi" => has!("avx512vbmi"),
+        "avx512vl" => has!("avx512vl"),
+        _ => false,
+    };
+    let bits = cpu::X86_64.iter().filter(|(_, name, _)| present(*name));
+    bits.fold(0, |set, (bit, ..)| set | 1 << bit)
+}
+
+fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, String> {
+    let mut layout = Layout::default();
+    let mut bias = None;
+    for p in programs {
+        let [offset, vaddr, paddr] = [&p.p_offset, &p.p_vaddr, &p.p_paddr].map(|w| w.get(LE));
+        let (filesz, memsz, flags) = (p.p_filesz.get(LE), p.p_memsz.get(LE), p.p_flags.get(LE));
+        let kind = p.p_type.get(LE);
+        if kind == elf::PT_LOAD || kind == abi::PT_WASMAOT_MEMORY {
+            let inside = range(offset, filesz).is_some_and(|r| r.end <= file.len());
+            if !inside || filesz > memsz || vaddr.checked_add(memsz).is_none() {
+                return Err(format!("the segment at {vaddr:#x} exceeds the file"));
+            }
+        }
+        match kind {
+            elf::PT_LOAD if memsz > 0 => {
+                let segment = Segment {
+                    offset,
+                    vaddr,
+                    filesz,
+                    memsz,
+                    writable: flags & elf::PF_W != 0,
+                    executable: flags & elf::PF_X != 0,
+                };
+                layout.push(segment)?;
+            }
+            elf::PT_GNU_RELRO => {
+                layout.relro = page_down(vaddr)..page_down(vaddr.saturating_add(memsz));
+            }
+            abi::PT_WASMAOT_MEMORY => {
+                let constant = vaddr.wrapping_sub(paddr);
+                if *bias.get_or_insert(constant) != constant {
+                    return Err("the memory image has two address constants".to_owned());
+                }
+                if paddr.checked_add(memsz).is_none_or(|end| end > 1 << 32) {
+                    return Err("the memory image exceeds 4 GiB".to_owned());
+                }
+                layout.memory.push(MemoryRun {
+                    offset,
+                    linear: paddr,
+                    filesz,
+                    memsz,
+                });
+            }
+            _ => {}
+        }
+    }
+    layout.memory_bias = bias.unwrap_or(0);
+    Ok(layout)
+}
+
+impl Layout {
+    fn push(&mut self, segment: Segment) -> Result<(), String> {
+        let at = segment.vaddr;
+        let fail = |what: &str| Err(format!("the segment at {at:#x} {what}"));
+        if segment.vaddr % HOST_PAGE != segment.offset % HOST_PAGE {
+            return fail("is not congruent with its place in the file");
+        }
+        if segment.writable && segment.executable {
+            return fail("is writable and executable");
+        }
+        if !segment.writable && segment.filesz != segment.memsz {
+            return fail("has zeros but is not writable");
+        }
+        if page_down(at) < self.end {
+            return fail("shares a page with the one before");
+        }
+        match page_up(segment.range().end) {
+            Some(end) if end <= MAX_IMAGE => self.end = end,
+            _ => return fail("is too large"),
+        }
+        self.segments.push(segment);
+        Ok(())
+    }
+}
+
+/// The part of the file that the loader interprets.
+pub(super) struct Covered<'a> {
+    file: &'a [u8],
+    layout: &'a Layout,
+}
+
+impl<'a> Covered<'a> {
+    /// Place in the file of `len` bytes at an address.
+    fn locate(&self, vaddr: u64, len: u64) -> Result<Range<usize>, String> {
+        let segments = &self.layout.segments;
+        segments
+            .iter()
+            .find(|s| s.vaddr <= vaddr && vaddr - s.vaddr <= s.filesz)
+            .and_then(|s| {
+                let at = vaddr - s.vaddr;
+                (len <= s.filesz - at).then_some(())?;
+                range(s.offset + at, len)
+            })
+            .filter(|r| r.end <= self.file.len())
+            .ok_or_else(|| format!("the dynamic section points outside the file ({vaddr:#x})"))
+    }
+
+    fn bytes(&self, vaddr: u64, len: u64) -> Result<&'a [u8], String> {
+        Ok(&self.file[self.locate(vaddr, len)?])
+    }
+
+    fn entries<T: Pod>(&self, vaddr: u64, len: u64) -> Result<&'a [T], String> {
+        let bytes = self.bytes(vaddr, len)?;
+        let count = bytes.len() / size_of::<T>();
+        pod::slice_from_bytes(bytes, count)
+            .map(|(entries, _)| entries)
+            .map_err(|()| "a table of the dynamic section is malformed".to_owned())
+    }
+
+    /// Everything from an address to the segment's end.
+    fn from(&self, vaddr: u64) -> Result<Range<usize>, String> {
+        let start = self.locate(vaddr, 0)?.start;
+        let segment = self.layout.segments.iter().find(|s| s.range().contains(&vaddr));
+        let end = segment.map_or(start, |s| (s.offset + s.filesz) as usize);
+        Ok(start..end.min(self.file.len()).max(start))
+    }
+}
+
+fn range(start: u64, len: u64) -> Option<Range<usize>> {
+    let end = start.checked_add(len)?;
+    Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+}
+
+/// The dynamic section.
+pub(super) struct Dynamic {
+    entries: Vec<(u64, u64)>,
+    strings: Range<usize>,
+}
+
+impl Dynamic {
+    fn read(file: &Covered<'_>, programs: &[ProgramHeader64<LE>]) -> Result<Self, String> {
+        let program = programs
+            .iter()
+            .find(|p| p.p_type.get(LE) == elf::PT_DYNAMIC)
+            .ok_or("no dynamic section")?;
+        let raw = file.entries::<Dyn64<LE>>(program.p_vaddr.get(LE), program.p_filesz.get(LE))?;
+        let entries = raw
+            .iter()
+            .map(|d| (d.d_tag.get(LE) as u64, d.d_val.get(LE)))
+            .take_while(|&(tag, _)| tag != elf::DT_NULL as u64)
+            .collect();
+        let mut dynamic = Self {
+            entries,
+            strings: 0..0,
+        };
+        dynamic.strings = dynamic
+            .part(file, elf::DT_STRTAB as u64, elf::DT_STRSZ as u64)?
+            .ok_or("no string table in the dynamic section")?;
+        Ok(dynamic)
+    }
+
+    fn get(&self, tag: u64) -> Option<u64> {
+        let entry = self.entries.iter().find(|(t, _)| *t == tag);
+        entry.map(|&(_, value)| value)
+    }
+
+    /// Place in the file of what a pair of tags describes.
+    fn part(
+        &self,
+        file: &Covered<'_>,
+        tag: u64,
+        size: u64,
+    ) -> Result<Option<Range<usize>>, String> {
+        match (self.get(tag), self.get(size)) {
+            (Some(vaddr), Some(len)) => file.locate(vaddr, len).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn bytes<'a>(&self, file: &Covered<'a>, tag: u64, size: u64) -> Result<&'a [u8], String> {
+        let part = self.part(file, tag, size)?;
+        Ok(part.map_or(&[], |range| &file.file[range]))
+    }
+
+    fn strings(&self, file: &Covered<'_>, tag: i64) -> Result<Vec<String>, String> {
+        let table = &file.file[self.strings.clone()];
+        let values = self.entries.iter().filter(|(t, _)| *t == tag as u64);
+        values
+            .map(|&(_, at)| {
+                let text = u32::try_from(at).ok().and_then(|at| text(table, at));
+                text.map(str::to_owned)
+                    .ok_or_else(|| "a name in the dynamic section is not text".to_owned())
+            })
+            .collect()
+    }
+}
+
+/// What the dynamic section points to.
+struct Parts {
+    symbols: Symbols,
+    info: ModuleInfo,
+    relocs: Vec<Reloc>,
+    slots: Vec<Rela>,
+    functions: Vec<FunctionRecord>,
+    elements: Vec<u32>,
+}
+
+impl Parts {
+    fn read(file: &Covered<'_>, dynamic: &Dynamic, file_len: usize) -> Result<Self, String> {
+        let ours = |tag, size| dynamic.bytes(file, tag, size);
+        let info = ours(abi::DT_WASMAOT_INFO, abi::DT_WASMAOT_INFOSZ)?;
+        // A length in the record that exceeds the file would have the reader
+        // allocate what it claims.
+        let info = ModuleInfo::decode(info)
+            .ok()
+            .filter(|info| info.types.len() <= file_len)
+            .ok_or("the module record cannot be read")?;
+        let records = ours(abi::DT_WASMAOT_SYMBOLS, abi::DT_WASMAOT_SYMBOLSSZ)?;
+        let symbols = match dynamic.get(elf::DT_SYMTAB as u64) {
+            Some(vaddr) => &file.file[file.from(vaddr)?],
+            None => &[],
+        };
+        let hash = dynamic.get(elf::DT_GNU_HASH as u64);
+        let hash = hash.map(|vaddr| file.from(vaddr)).transpose()?;
+        let symbols =
+            Symbols::read(file.file, dynamic.strings.clone(), symbols, records, hash)?;
+
+        let mut relocs = Vec::new();
+        for (tag, size) in [
+            (elf::DT_RELA, elf::DT_RELASZ),
+            (elf::DT_JMPREL, elf::DT_PLTRELSZ),
+        ] {
+            if let (Some(at), Some(len)) = (dynamic.get(tag as u64), dynamic.get(size as u64)) {
+                let entries = file.entries::<Rela64<LE>>(at, len)?;
+                relocs.extend(entries.iter().map(|r| Reloc {
+                    offset: r.r_offset.get(LE),
+                    number: r.r_type(LE, false),
+                    symbol: r.r_sym(LE, false),
+                    addend: r.r_addend.get(LE),
+                }));
+            }
+        }
+        let slots = ours(abi::DT_WASMAOT_RELA, abi::DT_WASMAOT_RELASZ)?;
+        let slots = slots.as_chunks::<{ Rela::SIZE }>().0.iter();
+        let slots = slots
+            .map(|&bytes| Rela::decode(bytes))
+            .collect::<Result<_, _>>()
+            .map_err(|number| format!("unknown relocation kind {number} of wasmaot"))?;
+        let functions = ours(abi::DT_WASMAOT_FUNCTIONS, abi::DT_WASMAOT_FUNCTIONSSZ)?;
+        let functions = functions.as_chunks::<{ FunctionRecord::SIZE }>().0;
+        let elements = ours(abi::DT_WASMAOT_ELEMENTS, abi::DT_WASMAOT_ELEMENTSSZ)?;
+        let elements = elements.as_chunks::<4>().0;
+        Ok(Self {
+            symbols,
+            info,
+            relocs,
+            slots,
+            functions: functions.iter().map(|&b| FunctionRecord::decode(b)).collect(),
+            elements: elements.iter().map(|&b| u32::from_le_bytes(b)).collect(),
+        })
+    }
+}
+
+/// The section headers; only messages and tools depend on them, so what
+/// cannot be read is left out.
+fn sections(file: &[u8], header: &FileHeader64<LE>) -> HashMap<String, Section> {
+    let read = || -> Option<HashMap<String, Section>> {
+        let at = usize::try_from(header.e_shoff.get(LE)).ok()?;
+        let count = header.e_shnum.get(LE) as usize;
+        let (headers, _) =
+            pod::slice_from_bytes::<SectionHeader64<LE>>(file.get(at..)?, count).ok()?;
+        let bytes = |s: &SectionHeader64<LE>| {
+            let len = match s.sh_type.get(LE) {
+                elf::SHT_NOBITS => 0,
+                _ => s.sh_size.get(LE),
+            };
+            range(s.sh_offset.get(LE), len).filter(|r| r.end <= file.len())
+        };
+        let names = headers.get(header.e_shstrndx.get(LE) as usize)?;
+        let names = &file[bytes(names)?];
+        let named = headers.iter().filter_map(|s| {
+            let name = text(names, s.sh_name.get(LE))?;
+            let section = Section {
+                addr: s.sh_addr.get(LE),
+                bytes: bytes(s)?,
+            };
+            section.addr.checked_add(section.bytes.len() as u64)?;
+            Some((name.to_owned(), section))
+        });
+        Some(named.collect())
+    };
+    read().unwrap_or_default()
+}

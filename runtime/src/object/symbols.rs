@@ -1,0 +1,270 @@
+//! Symbol tables of an object: the dynamic one with its GNU hash table, and
+//! `.symtab` for names in backtraces.
+
+use object::LittleEndian as LE;
+use object::elf::{self, Sym64};
+use object::pod;
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+
+use std::ops::Range;
+
+/// Where a symbol's value lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In another object.
+    Undefined,
+    /// In this object.
+    Here,
+    /// The value is what it says (`SHN_ABS`).
+    Absolute,
+}
+
+/// A dynamic symbol.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Symbol {
+    name: u32,
+    pub value: u64,
+    pub place: Place,
+    pub weak: bool,
+    pub record: SymbolRecord,
+}
+
+/// The dynamic symbol table; offsets are into the file.
+#[derive(Debug)]
+pub(super) struct Symbols {
+    pub all: Vec<Symbol>,
+    strings: Range<usize>,
+    hash: Option<GnuHash>,
+}
+
+impl Symbols {
+    /// Reads the table. `records` run parallel to `symbols`.
+    pub fn read(
+        file: &[u8],
+        strings: Range<usize>,
+        symbols: &[u8],
+        records: &[u8],
+        hash: Option<Range<usize>>,
+    ) -> Result<Self, String> {
+        let count = records.len() / SymbolRecord::SIZE;
+        let (raw, _) = pod::slice_from_bytes::<Sym64<LE>>(symbols, count)
+            .map_err(|()| "the dynamic symbol table is cut short".to_owned())?;
+        let (records, _) = records.as_chunks::<{ SymbolRecord::SIZE }>();
+        let all = raw
+            .iter()
+            .zip(records)
+            .enumerate()
+            .map(|(i, (raw, record))| {
+                let record = SymbolRecord::decode(*record)
+                    .ok_or_else(|| format!("dynamic symbol {i} has an unknown kind"))?;
+                Ok(Symbol::new(raw, record))
+            })
+            .collect::<Result<Vec<_>, String>>()?;
+        let hash = hash.map(|at| GnuHash::read(file, at)).transpose()?;
+        let table = Self { all, strings, hash };
+        for symbol in &table.all {
+            if table.text(file, symbol.name).is_none() {
+                return Err("a dynamic symbol's name is not text in .dynstr".to_owned());
+            }
+        }
+        Ok(table)
+    }
+
+    /// Name of a symbol of this table.
+    pub fn name_of<'a>(&self, file: &'a [u8], symbol: &Symbol) -> &'a str {
+        self.text(file, symbol.name).unwrap_or_default()
+    }
+
+    fn text<'a>(&self, file: &'a [u8], at: u32) -> Option<&'a str> {
+        text(file.get(self.strings.clone())?, at)
+    }
+
+    /// The defined symbol of a name. Without a hash table nothing is exported.
+    pub fn find(&self, file: &[u8], name: &str) -> Option<u32> {
+        let same = |n: u32| {
+            let symbol = self.all.get(n as usize);
+            symbol.is_some_and(|s| s.place != Place::Undefined && self.name_of(file, s) == name)
+        };
+        self.hash.as_ref()?.find(file, name.as_bytes(), same)
+    }
+}
+
+impl Symbol {
+    fn new(raw: &Sym64<LE>, record: SymbolRecord) -> Self {
+        let place = match raw.st_shndx.get(LE) {
+            elf::SHN_UNDEF => Place::Undefined,
+            elf::SHN_ABS => Place::Absolute,
+            _ => Place::Here,
+        };
+        Self {
+            name: raw.st_name.get(LE),
+            value: raw.st_value.get(LE),
+            place,
+            weak: raw.st_bind() == elf::STB_WEAK,
+            record,
+        }
+    }
+
+    /// Whether it is defined here as this kind.
+    pub fn defines(&self, kind: SymbolKind) -> bool {
+        self.place != Place::Undefined && self.record.kind == kind
+    }
+}
+
+/// The text at an offset of a string table.
+pub(super) fn text(strings: &[u8], at: u32) -> Option<&str> {
+    let rest = strings.get(at as usize..)?;
+    let end = rest.iter().position(|&b| b == 0)?;
+    std::str::from_utf8(&rest[..end]).ok()
+}
+
+/// `DT_GNU_HASH`: a Bloom filter, buckets, and chains of hash values whose
+/// lowest bit ends a chain.
+#[derive(Debug)]
+struct GnuHash {
+    first_symbol: u32,
+    bloom_shift: u32,
+    /// Offsets in the file: of the filter's words, the buckets, the chains.
+    bloom: Range<usize>,
+    buckets: Range<usize>,
+    chains: Range<usize>,
+}
+
+impl GnuHash {
+    fn read(file: &[u8], at: Range<usize>) -> Result<Self, String> {
+        let short = || "the symbol hash table is cut short".to_owned();
+        let table = file.get(at.clone()).ok_or_else(short)?;
+        let word = |n: usize| u32_at(table, 4 * n).ok_or_else(short);
+        let (buckets, first_symbol, blooms, bloom_shift) = (word(0)?, word(1)?, word(2)?, word(3)?);
+        let bloom = at.start + 16;
+        let bucket = bloom + 8 * blooms as usize;
+        let chains = bucket + 4 * buckets as usize;
+        if !blooms.is_power_of_two() || buckets == 0 || bloom_shift >= 32 || chains > at.end {
+            return Err("the symbol hash table is malformed".to_owned());
+        }
+        Ok(Self {
+            first_symbol,
+            bloom_shift,
+            bloom: bloom..bucket,
+            buckets: bucket..chains,
+            chains: chains..at.end,
+        })
+    }
+
+    fn find(&self, file: &[u8], name: &[u8], same: impl Fn(u32) -> bool) -> Option<u32> {
+        let hash = gnu_hash(name);
+        let bloom = file.get(self.bloom.clone())?;
+        let word = (hash as usize / 64) % (bloom.len() / 8);
+        let bits = (1u64 << (hash % 64)) | (1 << ((hash >> self.bloom_shift) % 64));
+        if u64_at(bloom, 8 * word)? & bits != bits {
+            return None;
+        }
+        let buckets = file.get(self.buckets.clone())?;
+        let bucket = hash as usize % (buckets.len() / 4);
+        let mut n = u32_at(buckets, 4 * bucket)?;
+        let chains = file.get(self.chains.clone())?;
+        loop {
+            let link = u32_at(chains, 4 * n.checked_sub(self.first_symbol)? as usize)?;
+            if link | 1 == hash | 1 && same(n) {
+                return Some(n);
+            }
+            if link & 1 == 1 {
+                return None;
+            }
+            n += 1;
+        }
+    }
+}
+
+fn gnu_hash(name: &[u8]) -> u32 {
+    name.iter().fold(5381, |hash: u32, &byte| {
+        hash.wrapping_mul(33).wrapping_add(u32::from(byte))
+    })
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let (word, _) = bytes.get(at..)?.split_first_chunk()?;
+    Some(u32::from_le_bytes(*word))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let (word, _) = bytes.get(at..)?.split_first_chunk()?;
+    Some(u64::from_le_bytes(*word))
+}
+
+/// `.symtab`: functions by address.
+#[derive(Debug)]
+pub(super) struct NativeSymbols {
+    /// (address, size, name), ascending.
+    functions: Vec<(u64, u64, String)>,
+}
+
+impl NativeSymbols {
+    /// Reads the table; what cannot be read is left out, since only messages
+    /// depend on it.
+    pub fn read(symbols: &[u8], strings: &[u8]) -> Self {
+        let count = symbols.len() / size_of::<Sym64<LE>>();
+        let raw = pod::slice_from_bytes::<Sym64<LE>>(symbols, count).map_or(&[][..], |(s, _)| s);
+        let mut functions: Vec<_> = raw
+            .iter()
+            .filter(|s| s.st_type() == elf::STT_FUNC && s.st_shndx.get(LE) != elf::SHN_UNDEF)
+            .filter_map(|s| {
+                let name = text(strings, s.st_name.get(LE))?;
+                Some((s.st_value.get(LE), s.st_size.get(LE), name.to_owned()))
+            })
+            .collect();
+        functions.sort_by_key(|f| f.0);
+        Self { functions }
+    }
+
+    /// Name of the function that the address lies in.
+    pub fn at(&self, vaddr: u64) -> Option<&str> {
+        let after = self.functions.partition_point(|f| f.0 <= vaddr);
+        let (start, size, name) = self.functions.get(after.checked_sub(1)?)?;
+        (vaddr - start < (*size).max(1)).then_some(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hash_of_the_gnu_table() {
+        assert_eq!(gnu_hash(b""), 5381);
+        assert_eq!(gnu_hash(b"printf"), 0x156b_2bb8);
+    }
+
+    /// A table with one symbol, number 1, in one bucket.
+    fn table(name: &[u8]) -> Vec<u8> {
+        let hash = gnu_hash(name);
+        let bloom: u64 = (1 << (hash % 64)) | (1 << ((hash >> 6) % 64));
+        let mut out = Vec::new();
+        for word in [1u32, 1, 1, 6] {
+            out.extend(word.to_le_bytes());
+        }
+        out.extend(bloom.to_le_bytes());
+        out.extend(1u32.to_le_bytes());
+        out.extend((hash | 1).to_le_bytes());
+        out
+    }
+
+    #[test]
+    fn finds_what_is_there_alone() {
+        let bytes = table(b"puts");
+        let hash = GnuHash::read(&bytes, 0..bytes.len()).unwrap();
+        assert_eq!(hash.find(&bytes, b"puts", |n| n == 1), Some(1));
+        assert_eq!(hash.find(&bytes, b"puts", |_| false), None);
+        assert_eq!(hash.find(&bytes, b"gets", |_| true), None);
+    }
+
+    #[test]
+    fn damaged_tables_find_nothing() {
+        let bytes = table(b"puts");
+        for len in 0..28 {
+            assert!(GnuHash::read(&bytes, 0..len).is_err(), "{len}");
+        }
+        let hash = GnuHash::read(&bytes, 0..28).unwrap();
+        assert_eq!(hash.find(&bytes[..28], b"puts", |_| true), None);
+    }
+}

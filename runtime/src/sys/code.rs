@@ -1,0 +1,104 @@
+//! The area of a process that holds its objects and stubs.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
+
+use super::{Access, Image, Reservation, SystemError, page_up};
+
+/// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
+#[derive(Debug)]
+pub(crate) struct CodeArea {
+    pages: Arc<Reservation>,
+    /// Ranges not in use, ascending, none touching another.
+    free: Vec<Range<u64>>,
+}
+
+impl CodeArea {
+    pub fn new() -> Result<Self, SystemError> {
+        let pages = Arc::new(Reservation::new(CODE_RESERVE, "code")?);
+        // The first page stays unused: offset 0 from the area's start stands
+        // for "no record" in an empty table entry.
+        let first = pages.start() + HOST_PAGE..pages.end();
+        Ok(Self {
+            pages,
+            free: vec![first],
+        })
+    }
+
+    /// Addresses of the whole area.
+    pub fn range(&self) -> Range<u64> {
+        self.pages.start()..self.pages.end()
+    }
+
+    /// Takes room for `len` bytes, inaccessible so far.
+    pub fn allocate(&mut self, len: u64) -> Result<Image, SystemError> {
+        let full = || {
+            SystemError::new(
+                format!("find {len:#x} bytes among the {CODE_RESERVE:#x} for code of a process"),
+                rustix::io::Errno::NOMEM,
+            )
+        };
+        let len = page_up(len.max(1)).ok_or_else(full)?;
+        let fits = self.free.iter().position(|f| f.end - f.start >= len);
+        let at = fits.ok_or_else(full)?;
+        let start = self.free[at].start;
+        self.free[at].start += len;
+        if self.free[at].is_empty() {
+            self.free.remove(at);
+        }
+        Ok(Image::new(Arc::clone(&self.pages), start..start + len))
+    }
+
+    /// Makes pages readable and writable, zero at first.
+    pub fn allocate_data(&mut self, len: u64) -> Result<Image, SystemError> {
+        let mut image = self.allocate(len)?;
+        image.commit(0..image.len())?;
+        Ok(image)
+    }
+
+    /// Takes an image's room back.
+    pub fn release(&mut self, image: Image) -> Result<(), SystemError> {
+        let range = image.range();
+        self.pages.discard(range.clone())?;
+        let at = self.free.partition_point(|f| f.start < range.start);
+        self.free.insert(at, range);
+        self.free.dedup_by(|next, last| {
+            let touch = last.end == next.start;
+            if touch {
+                last.end = next.end;
+            }
+            touch
+        });
+        Ok(())
+    }
+
+    /// Makes whole pages inside the area executable.
+    pub fn seal_code(&self, range: Range<u64>) -> Result<(), SystemError> {
+        self.pages.protect(range, Access::ReadExecute)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_reused_and_merged() {
+        let mut area = CodeArea::new().unwrap();
+        let whole = area.free.clone();
+        let [a, b, c] = [1, 5000, 1].map(|len| area.allocate(len).unwrap());
+        assert_eq!(a.range().end, b.range().start);
+        assert_eq!(b.range().end - b.range().start, 8192);
+        let hole = b.range().start;
+        area.release(b).unwrap();
+        assert_eq!(area.allocate(4096).unwrap().range().start, hole);
+        area.release(c).unwrap();
+        let d = Image::new(Arc::clone(&area.pages), hole..hole + 4096);
+        area.release(d).unwrap();
+        area.release(a).unwrap();
+        assert_eq!(area.free, whole);
+        assert!(area.allocate(CODE_RESERVE).is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! A mapped image: the pages of one object, or of stubs, in the code area.
+//!
+//! It keeps account of which of its bytes are mapped and writable, so that
+//! reading and writing by address is checked and safe. Rust holds no
+//! references into an image: its data change under wasm code.
+
+use std::fs::File;
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+
+use super::{Access, Reservation, SystemError, page_down, page_up};
+
+/// Room in the code area with what is mapped there. Offsets are from its start.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pages: Arc<Reservation>,
+    range: Range<u64>,
+    readable: Vec<Range<u64>>,
+    writable: Vec<Range<u64>>,
+}
+
+/// An access outside of what is mapped: an object that escaped its checks.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OutOfImage;
+
+impl Image {
+    /// An image of nothing yet; the range is whole pages of the reservation.
+    pub(super) fn new(pages: Arc<Reservation>, range: Range<u64>) -> Self {
+        Self {
+            pages,
+            range,
+            readable: Vec::new(),
+            writable: Vec::new(),
+        }
+    }
+
+    /// Address of offset 0.
+    pub const fn start(&self) -> u64 {
+        self.range.start
+    }
+
+    /// Addresses of the image.
+    pub fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    /// Bytes of the image.
+    pub const fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    /// Makes pages readable and writable.
+    pub fn commit(&mut self, at: Range<u64>) -> Result<(), SystemError> {
+        let pages = self.pages_of(&at)?;
+        self.pages.protect(pages, Access::ReadWrite)?;
+        self.readable.push(at.clone());
+        self.writable.push(at);
+        Ok(())
+    }
+
+    /// Maps `filesz` bytes of a file at the start of `at`, and zeros at the
+    /// rest, which only writable bytes have. The file's offset and `at` must
+    /// have the same distance from a page's start.
+    pub fn map(
+        &mut self,
+        at: Range<u64>,
+        file: &File,
+        offset: u64,
+        filesz: u64,
+        access: Access,
+    ) -> Result<(), SystemError> {
+        let split = at.start + filesz;
+        let content = self.pages_of(&(at.start..split))?;
+        if filesz > 0 {
+            let pages = content.clone();
+            self.pages
+                .map_file(pages, file, page_down(offset), access)?;
+        }
+        self.readable.push(at.clone());
+        if access != Access::ReadWrite {
+            return Ok(());
+        }
+        let rest = self.pages_of(&at)?;
+        let zeros = if filesz > 0 { content.end } else { rest.start };
+        self.pages.protect(zeros..rest.end, access)?;
+        self.writable.push(at.clone());
+        let tail = at.end.min(zeros - self.range.start);
+        let zeros = vec![0; tail.saturating_sub(split) as usize];
+        self.write(split, &zeros).map_err(|_| self.outside())
+    }
+
+    /// Changes mapped, whole pages to read-only, or back to writable.
+    pub fn set_writable(&mut self, at: Range<u64>, writable: bool) -> Result<(), SystemError> {
+        if at.is_empty() {
+            return Ok(());
+        }
+        let access = if writable {
+            Access::ReadWrite
+        } else {
+            Access::Read
+        };
+        self.pages.protect(self.pages_of(&at)?, access)?;
+        let outside = self.writable.drain(..).flat_map(|r| {
+            let left = r.start..r.end.min(at.start);
+            let right = r.start.max(at.end)..r.end;
+            [left, right]
+        });
+        let mut kept: Vec<_> = outside.filter(|r| r.start < r.end).collect();
+        if writable {
+            let mapped = self.readable.iter();
+            let both = mapped.map(|r| r.start.max(at.start)..r.end.min(at.end));
+            kept.extend(both.filter(|r| r.start < r.end));
+        }
+        self.writable = kept;
+        Ok(())
+    }
+
+    /// The pages of a part of the image.
+    fn pages_of(&self, at: &Range<u64>) -> Result<Range<u64>, SystemError> {
+        if at.start > at.end || at.end > self.len() {
+            return Err(self.outside());
+        }
+        let end = page_up(self.range.start + at.end).ok_or_else(|| self.outside())?;
+        Ok(page_down(self.range.start + at.start)..end)
+    }
+
+    fn outside(&self) -> SystemError {
+        SystemError::new("map outside of an image", rustix::io::Errno::INVAL)
+    }
+
+    /// Writes bytes.
+    pub fn write(&self, at: u64, bytes: &[u8]) -> Result<(), OutOfImage> {
+        if !covered(&self.writable, at, bytes.len() as u64) {
+            return Err(OutOfImage);
+        }
+        let to = ptr::with_exposed_provenance_mut::<u8>((self.range.start + at) as usize);
+        // SAFETY: the bytes lie in a range that this image has mapped writable
+        // and that the reservation it shares keeps mapped; the source is Rust's
+        // and so elsewhere.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        Ok(())
+    }
+
+    /// Writes a 64-bit word.
+    pub fn write_u64(&self, at: u64, value: u64) -> Result<(), OutOfImage> {
+        self.write(at, &value.to_le_bytes())
+    }
+
+    /// Reads bytes.
+    pub fn read<const N: usize>(&self, at: u64) -> Result<[u8; N], OutOfImage> {
+        if !covered(&self.readable, at, N as u64) {
+            return Err(OutOfImage);
+        }
+        let from = ptr::with_exposed_provenance::<[u8; N]>((self.range.start + at) as usize);
+        // SAFETY: the bytes lie in a range that this image has mapped readable;
+        // an array of bytes needs no alignment.
+        Ok(unsafe { ptr::read(from) })
+    }
+
+    /// Reads a 64-bit word.
+    pub fn read_u64(&self, at: u64) -> Result<u64, OutOfImage> {
+        self.read(at).map(u64::from_le_bytes)
+    }
+}
+
+fn covered(ranges: &[Range<u64>], at: u64, len: u64) -> bool {
+    let end = at.checked_add(len);
+    let holds = |r: &Range<u64>| r.start <= at && end.is_some_and(|end| end <= r.end);
+    len == 0 || ranges.iter().any(holds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{CodeArea, memfd};
+    use super::*;
+
+    #[test]
+    fn only_mapped_and_writable_bytes() {
+        let mut area = CodeArea::new().unwrap();
+        let mut image = area.allocate(3 * 4096).unwrap();
+        let file = memfd("test", &[7; 5000]).unwrap();
+        image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();
+        image
+            .map(4096..12000, &file, 4096, 904, Access::ReadWrite)
+            .unwrap();
+        assert_eq!(image.read(4095), Ok([7]));
+        assert_eq!(image.write(4095, &[1]), Err(OutOfImage));
+        assert_eq!(image.write(11999, &[1, 2]), Err(OutOfImage));
+        assert_eq!(image.write(4999, &[1]), Ok(()));
+        assert_eq!(image.read(4998), Ok([7, 1, 0, 0]));
+        assert_eq!(image.read(11999), Ok([0]));
+        assert_eq!(image.read_u64(u64::MAX), Err(OutOfImage));
+        image.set_writable(4096..8192, false).unwrap();
+        assert_eq!(image.write(4999, &[1]), Err(OutOfImage));
+        image.set_writable(4096..8192, true).unwrap();
+        assert_eq!(image.write(4999, &[3]), Ok(()));
+        assert_eq!(image.write(12000, &[3]), Err(OutOfImage));
+    }
+}

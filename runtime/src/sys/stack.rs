@@ -1,0 +1,38 @@
+//! The native stack that wasm code of a process runs on.
+
+use std::ops::Range;
+
+use wasmaot_abi::context::HOST_PAGE;
+
+use super::{Access, Reservation, SystemError, page_up};
+
+/// Inaccessible bytes below the stack. Compiled code touches each page of a
+/// frame in order, so one page would do; this costs nothing more.
+const GUARD: u64 = 16 * HOST_PAGE;
+
+/// A stack, with a guard below it.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    pages: Reservation,
+}
+
+impl Stack {
+    /// Makes a stack of at least `size` bytes.
+    pub fn new(size: u64) -> Result<Self, SystemError> {
+        let total = page_up(size.max(HOST_PAGE)).and_then(|size| size.checked_add(GUARD));
+        let pages = Reservation::new(total.unwrap_or(u64::MAX), "the stack")?;
+        let stack = Self { pages };
+        stack.pages.protect(stack.usable(), Access::ReadWrite)?;
+        Ok(stack)
+    }
+
+    /// Addresses that wasm code may use.
+    pub fn usable(&self) -> Range<u64> {
+        self.pages.start() + GUARD..self.pages.end()
+    }
+
+    /// Addresses that an overflow hits.
+    pub fn guard(&self) -> Range<u64> {
+        self.pages.start()..self.pages.start() + GUARD
+    }
+}

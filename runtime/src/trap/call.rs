@@ -1,0 +1,327 @@
+//! Calls of wasm code from the host, nested ones included, and what is left of
+//! one that stopped.
+
+use std::cell::Cell;
+use std::ops::Range;
+use std::ptr;
+
+use wasmaot_abi::callconv::Layout;
+use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::types::FuncType;
+
+use super::{signal, values};
+use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
+use crate::host::HostError;
+use crate::value::Val;
+
+/// Where code and stack of a process are.
+#[derive(Clone, Debug)]
+pub(crate) struct Space {
+    /// Objects, stubs and thunks.
+    pub code: Range<u64>,
+    /// The wasm stack: readable and writable, both ends multiples of 16.
+    pub stack: Range<u64>,
+    /// What a stack overflow hits: inaccessible, right below the stack, at
+    /// least 4096 bytes.
+    pub stack_guard: Range<u64>,
+}
+
+/// Why wasm code stopped, not yet explained.
+#[derive(Debug)]
+pub(crate) enum RawReason {
+    /// A fault of wasm code.
+    Signal {
+        /// Number of the signal.
+        signal: i32,
+        /// The address that could not be accessed, or the instruction's.
+        fault_addr: u64,
+    },
+    /// A host function's error, or one before anything was called.
+    Host(HostError),
+}
+
+/// A stop of wasm code, not yet explained.
+#[derive(Debug)]
+pub(crate) struct RawTrap {
+    /// Why.
+    pub reason: RawReason,
+    /// Where: the address of the instruction, or the return address of a host
+    /// call; 0 if no wasm code was running.
+    pub pc: u64,
+    /// What a backtrace needs; none where it would tell nothing.
+    pub(super) site: Option<Box<Site>>,
+}
+
+/// The state of wasm code where it stopped, as far as a backtrace needs it.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub registers: Registers,
+    /// Whether the program counter is an instruction that faulted, and not a
+    /// return address.
+    pub exact: bool,
+    /// Whether the fault was an overflow of the stack.
+    pub overflow: bool,
+    /// First byte of that instruction, if it is one of the process's code.
+    pub opcode: Option<u8>,
+    pub code: Range<u64>,
+    /// Address of `stack[0]`.
+    pub stack_start: u64,
+    /// A copy of the stack that the entry used, from the stack pointer up.
+    pub stack: Vec<u64>,
+}
+
+/// No more of a stack is copied: frames above are not shown.
+const MAX_STACK_COPY: u64 = 16 << 20;
+/// Free room between the frame of a host call and a nested entry's stack.
+const NESTED_GAP: u64 = 128;
+
+/// An entry into wasm code that has not ended yet. Lives in [`call`]'s frame.
+pub(super) struct Activation {
+    entry: Entry,
+    space: Space,
+    stop: Option<Stop>,
+}
+
+/// What [`Activation::stop`] records.
+enum Stop {
+    Fault {
+        signal: i32,
+        address: u64,
+        registers: Registers,
+        overflow: bool,
+    },
+    Host {
+        error: HostError,
+        /// Address of the host stub's frame record.
+        record: u64,
+    },
+}
+
+thread_local! {
+    /// The thread's innermost activation. Of a type without destructor and
+    /// initialised in place, so that a signal handler may read it.
+    static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
+}
+
+/// Calls a wasm function.
+///
+/// A trap or a host function's error ends this call alone: an outer one, whose
+/// host function has called here, goes on.
+///
+/// # Safety
+/// `head` must be the head of a process whose code area, stack and guard are
+/// as `space` says, with `dispatch` set to [`super::dispatch_address`], and
+/// `host_sp` 0 before the first call. `base` must be the base of one of its
+/// domains, whose context names that head; `code` a function of type `ty` that
+/// keeps to the tail convention. No other thread may be in wasm code of the
+/// process or change it, and on this thread, if wasm code of the process is
+/// running, it must be in a host call.
+pub(crate) unsafe fn call(
+    head: *mut ProcessHead,
+    space: &Space,
+    base: u64,
+    code: u64,
+    ty: &FuncType,
+    args: &[Val],
+) -> Result<Vec<Val>, RawTrap> {
+    if !args.iter().map(|v| v.ty()).eq(ty.params.iter().copied()) {
+        let given: Vec<_> = args.iter().map(|v| v.ty()).collect();
+        let given = FuncType::new(given, []).to_string();
+        let given = given.trim_end_matches(" -> ()");
+        return Err(RawTrap::before(format!(
+            "a function of type {ty} was called with {given}; give what its type says"
+        )));
+    }
+    signal::prepare_thread().map_err(RawTrap::before)?;
+    let layout = Layout::of(ty);
+    let mut results = values::area(layout.return_area);
+    let mut stack_args = values::area(layout.stack_args);
+    let mut regs = Regs::default();
+    if layout.return_area != 0 {
+        regs.int[0] = results.as_mut_ptr().expose_provenance() as u64;
+    }
+    for (&arg, &at) in args.iter().zip(&layout.params) {
+        values::write(arg, at, &mut regs, &mut stack_args);
+    }
+    // SAFETY: the caller vouches for `head`.
+    let outer = unsafe { *head };
+    let mut activation = Activation {
+        entry: Entry {
+            regs,
+            code,
+            base,
+            wasm_sp: stack_top(&outer, space),
+            stack_args: stack_args.as_ptr().cast(),
+            stack_words: 2 * stack_args.len() as u64,
+            head: head.expose_provenance() as u64,
+            host_sp: 0,
+        },
+        space: space.clone(),
+        stop: None,
+    };
+    // SAFETY: the caller vouches for the code, the stack below what it is used
+    // for by outer activations is free, and the areas outlive the call.
+    let stop = unsafe { activation.run(head) };
+    if let Some(stop) = stop {
+        // SAFETY: the activation has just stopped: its stack is as it left it.
+        return Err(unsafe { activation.raw_trap(stop) });
+    }
+    let result = |(&ty, &at)| values::read(ty, at, &activation.entry.regs, &results);
+    Ok(ty.results.iter().zip(&layout.results).map(result).collect())
+}
+
+/// Where an entry's stack begins: at the top, or below the innermost host call.
+fn stack_top(head: &ProcessHead, space: &Space) -> u64 {
+    let top = if head.host_sp == 0 {
+        space.stack.end
+    } else {
+        head.wasm_sp - HOST_CALL_FRAME - NESTED_GAP
+    };
+    top & !15
+}
+
+impl Activation {
+    /// Enters wasm code, this being the current activation meanwhile. `None`:
+    /// the code returned.
+    ///
+    /// # Safety
+    /// As [`call`]; the entry's arguments must be those of the function.
+    unsafe fn run(&mut self, head: *mut ProcessHead) -> Option<Stop> {
+        let this = ptr::from_mut(self);
+        let outer = CURRENT.replace(this);
+        // SAFETY: by this function's contract. While wasm code runs, the
+        // activation is accessed through `this` alone.
+        unsafe {
+            let before = *head;
+            let answer = arch::enter(&raw mut (*this).entry);
+            (*head).host_sp = before.host_sp;
+            (*head).wasm_sp = before.wasm_sp;
+            CURRENT.set(outer);
+            let stop = (*this).stop.take();
+            debug_assert_eq!(stop.is_some(), answer != 0);
+            stop
+        }
+    }
+
+    /// What is left of an entry that stopped.
+    ///
+    /// # Safety
+    /// No wasm code may have run on the stack since.
+    unsafe fn raw_trap(&self, stop: Stop) -> RawTrap {
+        let (reason, registers, exact, overflow) = match stop {
+            Stop::Fault {
+                signal,
+                address: fault_addr,
+                registers,
+                overflow,
+            } => {
+                let reason = RawReason::Signal { signal, fault_addr };
+                (reason, registers, true, overflow)
+            }
+            Stop::Host { error, record } => {
+                // SAFETY: a host stub has put its frame record there: the
+                // saved frame pointer and the return address.
+                let [bp, pc] = unsafe { *(record as *const [u64; 2]) };
+                let registers = Registers::at_record(pc, record + 16, bp);
+                (RawReason::Host(error), registers, false, false)
+            }
+        };
+        let pc = registers.pc();
+        let opcode = (exact && self.space.code.contains(&pc)).then(|| {
+            // SAFETY: the processor was to execute the byte, which is in the
+            // process's code area, so it is mapped; and code is readable.
+            unsafe { *(pc as *const u8) }
+        });
+        // SAFETY: nothing has run on the stack since.
+        let (stack_start, stack) = unsafe { self.copy_stack(registers.sp()) };
+        let site = Site {
+            registers,
+            exact,
+            overflow,
+            opcode,
+            code: self.space.code.clone(),
+            stack_start,
+            stack,
+        };
+        let is_exit = matches!(reason, RawReason::Host(HostError::Exit(_)));
+        RawTrap {
+            reason,
+            pc: site.registers.pc(),
+            site: (!is_exit).then(|| Box::new(site)),
+        }
+    }
+
+    /// The part of the wasm stack that this entry used, from `sp` up, and the
+    /// address where it begins.
+    ///
+    /// # Safety
+    /// The stack must be mapped and no wasm code be running on it.
+    unsafe fn copy_stack(&self, sp: u64) -> (u64, Vec<u64>) {
+        let top = self.entry.wasm_sp;
+        // In a damaged state, or an overflow, sp may point anywhere.
+        let start = sp.max(self.space.stack.start).min(top) & !7;
+        let end = top.min(start + MAX_STACK_COPY);
+        let words = (end.saturating_sub(start) / 8) as usize;
+        // SAFETY: start..end is within the stack, which is mapped and which
+        // nobody writes to now; both are multiples of 8.
+        let stack = unsafe { std::slice::from_raw_parts(start as *const u64, words) };
+        (start, stack.to_vec())
+    }
+}
+
+impl RawTrap {
+    /// An error before any wasm code ran.
+    fn before(message: String) -> Self {
+        Self {
+            reason: RawReason::Host(HostError::Message(message)),
+            pc: 0,
+            site: None,
+        }
+    }
+}
+
+/// Records a host function's error in the thread's innermost activation, which
+/// is to be left next.
+pub(super) fn record_host_error(error: HostError) {
+    let current = CURRENT.get();
+    if current.is_null() {
+        // A host stub ran without `call`: there is nowhere to go back to.
+        std::process::abort();
+    }
+    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // out on this thread, and its head too.
+    unsafe {
+        let head = (*current).entry.head as *const ProcessHead;
+        let record = (*head).wasm_sp;
+        (*current).stop = Some(Stop::Host { error, record });
+    }
+}
+
+/// If a fault on this thread is one of the wasm code that runs on it, records
+/// it and returns the host stack pointer to leave with. For the signal
+/// handler: neither allocates nor locks.
+pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> Option<u64> {
+    let current = CURRENT.get();
+    if current.is_null() {
+        return None;
+    }
+    // SAFETY: as above. The code that the signal interrupted has no reference
+    // to the activation: `call` holds none while wasm code runs.
+    unsafe {
+        let space = &(*current).space;
+        let in_code = space.code.contains(&registers.pc());
+        let on_stack = (space.stack_guard.start..=space.stack.end).contains(&registers.sp());
+        let overflow = space.stack_guard.contains(&address) && (in_code || on_stack);
+        if !in_code && !overflow {
+            return None;
+        }
+        // `stop` is None: there is nothing to drop.
+        (*current).stop = Some(Stop::Fault {
+            signal,
+            address,
+            registers,
+            overflow,
+        });
+        Some((*current).entry.host_sp)
+    }
+}

@@ -1,0 +1,119 @@
+//! Names a stop of wasm code and its frames, by the objects' maps.
+
+use wasmaot_abi::context::{MEMORY_GUARD, MEMORY_RESERVE};
+use wasmaot_abi::maps::{find_position, find_trap};
+use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
+use wasmaot_abi::trap::TrapCode;
+
+use super::call::Site;
+use super::unwind::{Backtrace, walk};
+use super::{Frame, RawReason, RawTrap, Trap, TrapReason};
+use crate::host::HostError;
+
+/// What a backtrace needs of an object. Addresses are the file's own
+/// (`p_vaddr`).
+pub(crate) trait CodeImage {
+    /// Its name, for people.
+    fn name(&self) -> &str;
+    /// The bytes of a section, loaded or not.
+    fn section(&self, name: &str) -> Option<&[u8]>;
+    /// The address of a section.
+    fn section_address(&self, name: &str) -> Option<u64>;
+    /// Name of the function that an address is in.
+    fn symbol_at(&self, vaddr: u64) -> Option<String>;
+}
+
+/// What a trap needs to know of a process.
+pub(crate) trait CodeMap {
+    /// The object whose image holds a code address, and the difference between
+    /// addresses in the process and the object's own.
+    fn object_at(&self, pc: u64) -> Option<(&dyn CodeImage, u64)>;
+    /// The trap that an access to an address stands for, if the address is in
+    /// one of the process's reservations for memories and tables.
+    fn fault_kind(&self, addr: u64) -> Option<TrapCode>;
+}
+
+/// Names a stop of wasm code and symbolises its frames: those of the one
+/// [`call`](super::call) that it ended. Where a host function passes the trap
+/// on, those of its caller follow when that call is explained.
+pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
+    let site = raw.site.as_deref();
+    let mut trap = match raw.reason {
+        RawReason::Host(HostError::Exit(code)) => Trap::new(TrapReason::Exit(code)),
+        RawReason::Host(HostError::Message(message)) => Trap::new(TrapReason::Host(message)),
+        RawReason::Host(HostError::Trap(trap)) => *trap,
+        RawReason::Signal { signal, fault_addr } => fault(signal, fault_addr, raw.pc, site, map),
+    };
+    if let Some(site) = site
+        && !matches!(trap.reason, TrapReason::Exit(_))
+    {
+        let Backtrace { addresses, omitted } = walk(site, map);
+        let frames = addresses.iter().filter_map(|&pc| frame(pc, map)).collect();
+        trap.append(frames, omitted);
+    }
+    trap
+}
+
+/// The trap that a fault of wasm code is.
+fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn CodeMap) -> Trap {
+    let overflow = site.is_some_and(|site| site.overflow);
+    let code = match signal {
+        _ if overflow => Some(TrapCode::StackOverflow),
+        libc::SIGILL => trap_at(pc, map),
+        libc::SIGFPE => Some(trap_at(pc, map).unwrap_or(TrapCode::IntegerDivideByZero)),
+        // An address that no trap stands for is a fault of ours, whatever the
+        // map says; of one that does, the instruction knows more.
+        _ => map
+            .fault_kind(address)
+            .map(|kind| trap_at(pc, map).unwrap_or(kind)),
+    };
+    let Some(code) = code else {
+        let at = match map.object_at(pc) {
+            Some((image, bias)) => format!("{}+{:#x}", image.name(), pc - bias),
+            None => format!("{pc:#x}"),
+        };
+        return Trap::new(TrapReason::Host(format!(
+            "internal error: {at}: native fault at address {address:#x} (signal {signal}); \
+             please report it with the module"
+        )));
+    };
+    let mut trap = Trap::new(TrapReason::Code(code));
+    if code == TrapCode::MemoryOutOfBounds && matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
+        // Of another memory than 0 nothing is known here.
+        let linear = site.and_then(|site| address.checked_sub(site.registers.base()));
+        trap.detail = linear
+            .filter(|&linear| linear < MEMORY_RESERVE + MEMORY_GUARD)
+            .map(|linear| format!("address {linear:#x}"));
+    }
+    trap
+}
+
+/// The trap that an object's map gives for an instruction.
+fn trap_at(pc: u64, map: &dyn CodeMap) -> Option<TrapCode> {
+    let (image, bias) = map.object_at(pc)?;
+    find_trap(image.section(SEC_TRAPS)?, text_offset(image, pc - bias)?)
+}
+
+fn text_offset(image: &dyn CodeImage, vaddr: u64) -> Option<u32> {
+    let start = image.section_address(".text")?;
+    u32::try_from(vaddr.checked_sub(start)?).ok()
+}
+
+/// Names a frame by an address in it.
+fn frame(pc: u64, map: &dyn CodeMap) -> Option<Frame> {
+    let (image, bias) = map.object_at(pc)?;
+    let vaddr = pc - bias;
+    let position = image
+        .section(SEC_LINES)
+        .zip(text_offset(image, vaddr))
+        .and_then(|(lines, offset)| find_position(lines, offset));
+    let function = image.symbol_at(vaddr).unwrap_or_else(|| match position {
+        Some(position) if position.function != u32::MAX => format!("func[{}]", position.function),
+        _ => format!("{vaddr:#x}"),
+    });
+    Some(Frame {
+        object: image.name().to_string(),
+        function,
+        wasm_offset: position.and_then(|position| position.wasm_offset),
+    })
+}

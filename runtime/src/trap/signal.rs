@@ -1,0 +1,224 @@
+//! Signal handlers and signal stacks.
+//!
+//! The handlers are installed once in an OS process and stay. They take the
+//! faults of wasm code and leave every other to whoever was there before.
+
+use std::cell::OnceCell;
+use std::ffi::{c_int, c_void};
+use std::io;
+use std::mem::{self, MaybeUninit};
+use std::ptr;
+use std::sync::OnceLock;
+
+use super::call;
+use crate::arch::Fault;
+
+/// The signals of faults, and what handled them before us.
+static HANDLED: [Handled; 4] = [
+    Handled::new(libc::SIGSEGV),
+    Handled::new(libc::SIGBUS),
+    Handled::new(libc::SIGILL),
+    Handled::new(libc::SIGFPE),
+];
+
+struct Handled {
+    signal: c_int,
+    previous: OnceLock<libc::sigaction>,
+}
+
+/// Bytes of a signal stack: enough for the widest register state and for a
+/// handler that was there before.
+const STACK_BYTES: usize = 64 << 10;
+const GUARD_BYTES: usize = 4096;
+
+/// Makes faults of wasm code on this thread come back to `call`.
+///
+/// # Errors
+/// What the system refused, as text.
+pub(super) fn prepare_thread() -> Result<(), String> {
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
+    thread_local! {
+        static STACK: OnceCell<Option<SignalStack>> = const { OnceCell::new() };
+    }
+    let install = || HANDLED.iter().try_for_each(Handled::install);
+    INSTALLED.get_or_init(install).clone()?;
+    STACK.with(|stack| {
+        if stack.get().is_none() {
+            // Only this thread can have set it since: it has not.
+            let _ = stack.set(SignalStack::install()?);
+        }
+        Ok(())
+    })
+}
+
+impl Handled {
+    const fn new(signal: c_int) -> Self {
+        Self {
+            signal,
+            previous: OnceLock::new(),
+        }
+    }
+
+    fn install(&self) -> Result<(), String> {
+        let mut previous = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: sigaction fills `previous` if it succeeds.
+        let previous = unsafe {
+            if libc::sigaction(self.signal, ptr::null(), previous.as_mut_ptr()) != 0 {
+                return Err(system_error("read the signal handlers"));
+            }
+            previous.assume_init()
+        };
+        // Before ours is in place, for it may run at once.
+        self.previous.get_or_init(|| previous);
+        // SAFETY: all zeros are a valid value: no flags, the mask empty.
+        let mut ours: libc::sigaction = unsafe { mem::zeroed() };
+        ours.sa_sigaction = handle as *const () as usize;
+        // Without SA_NODEFER: a fault in the handler ends the process.
+        ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+        // SAFETY: `handle` has the signature that SA_SIGINFO asks for and is
+        // async-signal-safe.
+        if unsafe { libc::sigaction(self.signal, &ours, ptr::null_mut()) } != 0 {
+            return Err(system_error("install the signal handlers"));
+        }
+        Ok(())
+    }
+}
+
+/// The handler. Async-signal-safe: it reads and writes memory that exists.
+extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: the kernel passes valid pointers, as SA_SIGINFO promises, to
+    // what this handler alone accesses.
+    let (code, address, fault) = unsafe {
+        let address = (*info).si_addr() as u64;
+        ((*info).si_code, address, Fault::new(&mut *context.cast()))
+    };
+    // Only the kernel's own, not one that a process has sent.
+    if code > 0
+        && let Some(host_sp) = call::record_fault(signal, address, fault.registers())
+    {
+        fault.leave_at(host_sp);
+        return;
+    }
+    pass_on(signal, info, context);
+}
+
+/// Does what would have been done without us.
+fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+    let previous = HANDLED
+        .iter()
+        .find(|handled| handled.signal == signal)
+        .and_then(|handled| handled.previous.get());
+    // SAFETY: `info` is the kernel's.
+    let sent = unsafe { (*info).si_code } <= 0;
+    match previous {
+        Some(p) if p.sa_sigaction == libc::SIG_IGN && sent => {}
+        Some(p) if p.sa_sigaction != libc::SIG_DFL && p.sa_sigaction != libc::SIG_IGN => {
+            // SAFETY: whoever installed the handler promised this signature
+            // by the flags.
+            unsafe {
+                if p.sa_flags & libc::SA_SIGINFO != 0 {
+                    type Action = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
+                    mem::transmute::<usize, Action>(p.sa_sigaction)(signal, info, context);
+                } else {
+                    type Plain = extern "C" fn(c_int);
+                    mem::transmute::<usize, Plain>(p.sa_sigaction)(signal);
+                }
+            }
+        }
+        _ => {
+            // The default action. A fault happens again on return; a signal
+            // that was sent is sent again. It is blocked until then.
+            // SAFETY: both calls are async-signal-safe.
+            unsafe {
+                libc::signal(signal, libc::SIG_DFL);
+                if sent {
+                    libc::raise(signal);
+                }
+            }
+        }
+    }
+}
+
+/// A thread's signal stack, with a guard page below.
+struct SignalStack {
+    mapping: *mut c_void,
+    previous: libc::stack_t,
+}
+
+impl SignalStack {
+    /// Gives the thread a signal stack; `None` if it has a large enough one.
+    fn install() -> Result<Option<Self>, String> {
+        let previous = current_stack()?;
+        if previous.ss_flags & libc::SS_DISABLE == 0 && previous.ss_size >= STACK_BYTES {
+            return Ok(None);
+        }
+        // SAFETY: a new mapping, wherever the kernel likes.
+        let mapping = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                GUARD_BYTES + STACK_BYTES,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if mapping == libc::MAP_FAILED {
+            return Err(system_error("allocate a signal stack"));
+        }
+        let stack = Self { mapping, previous };
+        let ours = libc::stack_t {
+            ss_sp: stack.start(),
+            ss_flags: 0,
+            ss_size: STACK_BYTES,
+        };
+        // SAFETY: the range is ours; it stays mapped until the stack is
+        // dropped, which takes it out of use before.
+        let failed = unsafe {
+            libc::mprotect(ours.ss_sp, STACK_BYTES, libc::PROT_READ | libc::PROT_WRITE) != 0
+                || libc::sigaltstack(&ours, ptr::null_mut()) != 0
+        };
+        if failed {
+            return Err(system_error("set a signal stack"));
+        }
+        Ok(Some(stack))
+    }
+
+    fn start(&self) -> *mut c_void {
+        self.mapping.wrapping_byte_add(GUARD_BYTES)
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        // Rust takes a thread's signal stack away before this runs, whosever
+        // it is, and has unmapped its own then: restore that one only where
+        // ours is still in use.
+        let in_use = current_stack().is_ok_and(|current| {
+            current.ss_flags & libc::SS_DISABLE == 0 && current.ss_sp == self.start()
+        });
+        // SAFETY: the mapping is ours, and unmapped only if it is not the
+        // thread's signal stack any more.
+        unsafe {
+            if !in_use || libc::sigaltstack(&self.previous, ptr::null_mut()) == 0 {
+                libc::munmap(self.mapping, GUARD_BYTES + STACK_BYTES);
+            }
+        }
+    }
+}
+
+fn current_stack() -> Result<libc::stack_t, String> {
+    let mut current = MaybeUninit::<libc::stack_t>::uninit();
+    // SAFETY: sigaltstack fills `current` if it succeeds.
+    unsafe {
+        if libc::sigaltstack(ptr::null(), current.as_mut_ptr()) != 0 {
+            return Err(system_error("read the signal stack"));
+        }
+        Ok(current.assume_init())
+    }
+}
+
+fn system_error(what: &str) -> String {
+    let error = io::Error::last_os_error();
+    format!("cannot {what}: {error}; wasm code needs it to report its traps")
+}

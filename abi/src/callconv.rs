@@ -49,42 +49,75 @@ pub struct Layout {
 impl Layout {
     /// Assigns a location to every parameter and result of `ty`.
     pub fn of(ty: &FuncType) -> Self {
-        let (results, return_area) = assign(&ty.results, 0, INT_RESULTS, VEC_RESULTS);
-        let hidden = usize::from(return_area != 0);
-        let (params, stack_args) = assign(&ty.params, hidden, INT_ARGS, VEC_ARGS);
+        let mut assigner = Assigner::results();
+        let results = ty.results.iter().map(|&ty| assigner.place(ty)).collect();
+        let return_area = assigner.bytes();
+        let mut assigner = Assigner::params(return_area);
+        let params = ty.params.iter().map(|&ty| assigner.place(ty)).collect();
         Self {
             params,
             results,
-            stack_args,
+            stack_args: assigner.bytes(),
             return_area,
         }
     }
 }
 
-fn assign(types: &[ValType], first_int: usize, ints: usize, vecs: usize) -> (Vec<Loc>, u32) {
-    let (mut int, mut vec, mut stack) = (first_int, 0, 0u32);
-    let locs = types.iter().map(|ty| {
-        let (next, limit) = if ty.is_vector_class() {
-            (&mut vec, vecs)
-        } else {
-            (&mut int, ints)
-        };
-        if *next < limit {
-            *next += 1;
-            let n = (*next - 1) as u8;
-            return if ty.is_vector_class() {
-                Loc::Vec(n)
-            } else {
-                Loc::Int(n)
-            };
+/// Assigns locations one by one, for who cannot afford a [`Layout`].
+#[derive(Clone, Debug)]
+pub struct Assigner {
+    ints: std::ops::Range<usize>,
+    vecs: std::ops::Range<usize>,
+    stack: u32,
+}
+
+impl Assigner {
+    /// Begins with the results, whose return area is then a parameter.
+    #[inline]
+    pub const fn results() -> Self {
+        Self {
+            ints: 0..INT_RESULTS,
+            vecs: 0..VEC_RESULTS,
+            stack: 0,
         }
-        let size = ty.bytes().max(8);
-        let at = stack.next_multiple_of(size);
-        stack = at + size;
-        Loc::Stack(at)
-    });
-    let locs = locs.collect();
-    (locs, stack.next_multiple_of(16))
+    }
+
+    /// Begins with the parameters of a function with such a return area.
+    #[inline]
+    pub const fn params(return_area: u32) -> Self {
+        Self {
+            ints: (return_area != 0) as usize..INT_ARGS,
+            vecs: 0..VEC_ARGS,
+            stack: 0,
+        }
+    }
+
+    /// The location of the next value.
+    #[inline]
+    pub fn place(&mut self, ty: ValType) -> Loc {
+        let vector = ty.is_vector_class();
+        let registers = if vector {
+            &mut self.vecs
+        } else {
+            &mut self.ints
+        };
+        match registers.next() {
+            Some(n) if vector => Loc::Vec(n as u8),
+            Some(n) => Loc::Int(n as u8),
+            None => {
+                let size = ty.bytes().max(8);
+                let at = self.stack.next_multiple_of(size);
+                self.stack = at + size;
+                Loc::Stack(at)
+            }
+        }
+    }
+
+    /// Bytes of the area in memory so far, a multiple of 16.
+    #[inline]
+    pub const fn bytes(&self) -> u32 {
+        self.stack.next_multiple_of(16)
+    }
 }
 
 #[cfg(test)]

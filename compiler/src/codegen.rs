@@ -1,15 +1,31 @@
 //! Functions → machine code, in parallel.
+//!
+//! Each thread takes the next function, largest first, and keeps its own
+//! working memory; results are put in order afterwards, so that the number of
+//! threads does not show in the output.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cranelift_codegen::binemit::Reloc as MachReloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{
+    CodegenError, CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, MachTrap,
+};
+use wasmaot_abi::trap::TrapCode;
 
-use crate::code::Code;
+use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
 use crate::module::Module;
-use crate::{Options, Result};
+use crate::translate::{Env, Translator, init_needed};
+use crate::{Error, Options, Result};
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
-    let _ = (module, isa, options);
-    todo!()
+    Ok(Code {
+        functions: for_each(module, isa, options, |worker, f| worker.compile(f))?,
+        has_init: init_needed(module),
+    })
 }
 
 /// The text of every function's CLIF, or of its machine code.
@@ -19,6 +35,269 @@ pub(crate) fn listing(
     options: &Options,
     asm: bool,
 ) -> Result<String> {
-    let _ = (module, isa, options, asm);
-    todo!()
+    let texts = for_each(module, isa, options, |worker, f| {
+        if asm {
+            worker.assembly(f)
+        } else {
+            worker.clif(f)
+        }
+    })?;
+    Ok(texts.join("\n"))
 }
+
+/// A function to compile.
+#[derive(Clone, Copy)]
+enum Subject {
+    /// A defined one, by number.
+    Func(u32),
+    Init,
+}
+
+/// A thread's working memory.
+struct Worker<'w> {
+    env: &'w Env<'w>,
+    isa: &'w dyn TargetIsa,
+    translator: Translator,
+    context: Context,
+}
+
+/// Applies `work` to every function; the results in order.
+fn for_each<T: Send>(
+    module: &Module<'_>,
+    isa: &dyn TargetIsa,
+    options: &Options,
+    work: impl Fn(&mut Worker<'_>, Subject) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let subjects = subjects(module);
+    let order = largest_first(module, &subjects);
+    let env = Env::new(module, isa);
+    let next = AtomicUsize::new(0);
+    let take_all = || {
+        let mut worker = Worker {
+            env: &env,
+            isa,
+            translator: Translator::default(),
+            context: Context::new(),
+        };
+        let mut done = Vec::new();
+        loop {
+            let turn = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&index) = order.get(turn) else {
+                return Ok(done);
+            };
+            match work(&mut worker, subjects[index]) {
+                Ok(result) => done.push((index, result)),
+                Err(error) => {
+                    // Nobody takes another; what was taken before is finished.
+                    next.store(order.len(), Ordering::Relaxed);
+                    return Err((turn, error));
+                }
+            }
+        }
+    };
+    in_order(on_threads(threads(options, subjects.len()), take_all)?)
+}
+
+/// Puts the results of all threads in order. Of several errors, that of the
+/// first turn is reported: every number of threads meets it.
+fn in_order<T>(parts: Vec<Result<Vec<(usize, T)>, (usize, Error)>>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    let mut first: Option<(usize, Error)> = None;
+    for part in parts {
+        match part {
+            Ok(part) => all.extend(part),
+            Err(error) if first.as_ref().is_none_or(|f| error.0 < f.0) => first = Some(error),
+            Err(_) => {}
+        }
+    }
+    if let Some((_, error)) = first {
+        return Err(error);
+    }
+    all.sort_unstable_by_key(|&(index, _)| index);
+    Ok(all.into_iter().map(|(_, result)| result).collect())
+}
+
+fn subjects(module: &Module<'_>) -> Vec<Subject> {
+    let first = module.imported_funcs();
+    let defined = (0..module.bodies.len() as u32).map(|i| Subject::Func(first + i));
+    let init = init_needed(module).then_some(Subject::Init);
+    defined.chain(init).collect()
+}
+
+/// Indices of subjects such that no large function is left for the end.
+fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..subjects.len()).collect();
+    let size = |&index: &usize| module.bodies.get(index).map_or(0, |b| b.range.len());
+    order.sort_by_key(|index| std::cmp::Reverse(size(index)));
+    order
+}
+
+fn threads(options: &Options, work: usize) -> usize {
+    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    options
+        .threads
+        .unwrap_or_else(available)
+        .clamp(1, work.max(1))
+}
+
+/// Runs `task` once on each of so many threads.
+fn on_threads<T: Send>(threads: usize, task: impl Fn() -> T + Sync) -> Result<Vec<T>> {
+    if threads == 1 {
+        return Ok(vec![task()]);
+    }
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|e| Error::Options(format!("cannot start {threads} threads: {e}; give -j 1")))?;
+    Ok(pool.broadcast(|_| task()))
+}
+
+impl Worker<'_> {
+    fn translate(&mut self, subject: Subject) -> Result<()> {
+        self.context.clear();
+        let out = &mut self.context.func;
+        match subject {
+            Subject::Func(func) => self.translator.function(self.env, func, out),
+            Subject::Init => {
+                self.translator.init(self.env, out);
+                Ok(())
+            }
+        }
+    }
+
+    fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
+        self.translate(subject)?;
+        let compiled = self.generate(subject)?;
+        let unwind = compiled
+            .create_unwind_info(self.isa)
+            .map_err(|error| self.failure(subject, &error))?;
+        let relocs = compiled.buffer.relocs().iter();
+        let relocs = relocs.map(|r| {
+            reloc(r, &self.context.func.params).ok_or_else(|| {
+                let reason = format!("relocation {:?} of {:?}", r.kind, r.target);
+                self.bug(subject, reason)
+            })
+        });
+        Ok(CompiledFunction {
+            relocs: relocs.collect::<Result<_>>()?,
+            bytes: compiled.code_buffer().to_vec(),
+            align: compiled.buffer.alignment,
+            unwind,
+            traps: traps(compiled.buffer.traps()),
+            lines: lines(&compiled),
+        })
+    }
+
+    fn clif(&mut self, subject: Subject) -> Result<String> {
+        self.translate(subject)?;
+        let text = self.context.func.display();
+        Ok(format!("; function {}\n{text}", self.name(subject)))
+    }
+
+    fn assembly(&mut self, subject: Subject) -> Result<String> {
+        self.translate(subject)?;
+        self.context.set_disasm(true);
+        let text = self.generate(subject)?.vcode.unwrap_or_default();
+        Ok(format!("; function {}\n{text}", self.name(subject)))
+    }
+
+    fn generate(&mut self, subject: Subject) -> Result<CompiledCode> {
+        let result = self
+            .context
+            .compile(self.isa, &mut ControlPlane::default())
+            .map(|_| ())
+            .map_err(|e| e.inner);
+        match result {
+            Ok(()) => self.context.take_compiled_code().ok_or_else(|| {
+                let reason = "no code came out".to_owned();
+                self.bug(subject, reason)
+            }),
+            Err(error) => Err(self.failure(subject, &error)),
+        }
+    }
+
+    fn name(&self, subject: Subject) -> String {
+        match subject {
+            Subject::Func(func) => self.env.module.func_name(func),
+            Subject::Init => "wasmaot.init".to_owned(),
+        }
+    }
+
+    fn bug(&self, subject: Subject, reason: String) -> Error {
+        Error::Codegen {
+            file: self.env.module.source.clone(),
+            function: self.name(subject),
+            reason,
+        }
+    }
+
+    fn failure(&self, subject: Subject, error: &CodegenError) -> Error {
+        let file = || self.env.module.source.clone();
+        match error {
+            CodegenError::CodeTooLarge | CodegenError::ImplLimitExceeded => Error::TooLarge {
+                file: file(),
+                what: format!("function {}", self.name(subject)),
+                limit: "what the code generator can hold".to_owned(),
+            },
+            CodegenError::Verifier(errors) => self.bug(subject, errors.to_string()),
+            other => self.bug(subject, other.to_string()),
+        }
+    }
+}
+
+fn reloc(reloc: &FinalizedMachReloc, params: &FunctionParameters) -> Option<Reloc> {
+    let kind = match reloc.kind {
+        MachReloc::X86CallPCRel4 | MachReloc::X86PCRel4 | MachReloc::X86CallPLTRel4 => {
+            RelocKind::PcRel4
+        }
+        MachReloc::X86GOTPCRel4 => RelocKind::GotPcRel4,
+        MachReloc::Abs8 => RelocKind::Abs8,
+        _ => return None,
+    };
+    let FinalizedRelocTarget::ExternalName(name) = &reloc.target else {
+        return None;
+    };
+    Some(Reloc {
+        offset: reloc.offset,
+        kind,
+        target: Target::of(name, params)?,
+        addend: reloc.addend,
+    })
+}
+
+/// Trap sites in ascending order. Accesses to memory are not listed: that
+/// they may fault follows from the address.
+fn traps(found: &[MachTrap]) -> Vec<(u32, TrapCode)> {
+    let sites = found.iter().filter_map(|t| Some((t.offset, trap(t.code)?)));
+    let mut sites: Vec<_> = sites.collect();
+    sites.sort_by_key(|&(offset, _)| offset);
+    sites
+}
+
+fn trap(code: ir::TrapCode) -> Option<TrapCode> {
+    match code {
+        ir::TrapCode::STACK_OVERFLOW => Some(TrapCode::StackOverflow),
+        ir::TrapCode::INTEGER_OVERFLOW => Some(TrapCode::IntegerOverflow),
+        ir::TrapCode::INTEGER_DIVISION_BY_ZERO => Some(TrapCode::IntegerDivideByZero),
+        ir::TrapCode::BAD_CONVERSION_TO_INTEGER => Some(TrapCode::InvalidConversion),
+        ir::TrapCode::HEAP_OUT_OF_BOUNDS => None,
+        other => TrapCode::from_byte(other.as_raw().get()),
+    }
+}
+
+/// Where each stretch of code comes from; neighbours of one origin are one.
+fn lines(compiled: &CompiledCode) -> Vec<(u32, u32)> {
+    let mut lines: Vec<(u32, u32)> = Vec::new();
+    for stretch in compiled.buffer.get_srclocs_sorted() {
+        let origin = stretch.loc.bits();
+        if !stretch.loc.is_default() && lines.last().is_none_or(|&(_, last)| last != origin) {
+            lines.push((stretch.start, origin));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod suite;
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ mod target;
 mod translate;
 
 pub use error::{Error, Result};
-pub use options::{OptLevel, Options};
+pub use options::{OptLevel, Options, Progress};
 
 /// Name and version of the compiler, as it enters build ids and records.
 pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
@@ -41,7 +41,8 @@ pub enum Emit {
     Asm,
 }
 
-/// Compiles a module. `source` is its name, for messages and records alone.
+/// Compiles a module. `source` is its path or name, for messages; its last
+/// component becomes the object's soname.
 ///
 /// # Errors
 /// [`Error`], in one line that names the file and what to do.
@@ -74,15 +75,21 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
 pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> [u8; 20] {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
-        "{PRODUCER} abi {} {} {:#x} {:?}\0{source}\0",
+        "{PRODUCER} abi {} {} {:#x} {:?}\0{}\0",
         wasmaot_abi::ABI_VERSION,
         options.target,
         options.cpu,
         options.opt_level,
+        soname(source),
     );
     hasher.update(settings.as_bytes());
     hasher.update(wasm);
     let mut id = [0; 20];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
     id
+}
+
+/// The name by which other objects need this one: the file's own.
+pub(crate) fn soname(source: &str) -> &str {
+    source.rsplit('/').next().unwrap_or(source)
 }

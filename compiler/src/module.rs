@@ -197,6 +197,16 @@ pub(crate) enum ElementMode {
     Declared,
 }
 
+impl Items {
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Funcs(funcs) => funcs.len(),
+            Self::Exprs(exprs) => exprs.len(),
+        }
+    }
+}
+
 impl Element {
     /// Whether the segment exists at run time as an array of values.
     pub fn has_values(&self) -> bool {

@@ -1,5 +1,8 @@
 //! How to compile.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
 use target_lexicon::Triple;
 
 /// How hard to optimise.
@@ -27,6 +30,17 @@ pub struct Options {
     pub threads: Option<usize>,
     /// Check the compiler's own intermediate code; for tests.
     pub verify: bool,
+    /// Where to count the functions compiled, for another thread to watch.
+    pub progress: Option<Arc<Progress>>,
+}
+
+/// How far a compilation has come.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Functions compiled.
+    pub done: AtomicU32,
+    /// Functions to compile; 0 while not yet known.
+    pub total: AtomicU32,
 }
 
 impl Default for Options {
@@ -38,6 +52,7 @@ impl Default for Options {
             opt_level: OptLevel::default(),
             threads: None,
             verify: cfg!(debug_assertions),
+            progress: None,
         }
     }
 }

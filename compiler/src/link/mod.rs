@@ -18,7 +18,7 @@ mod slots;
 mod symbols;
 mod symtab;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 mod write;
 mod x86_64;

@@ -66,11 +66,6 @@ pub(super) struct Symbols {
 }
 
 impl Symbols {
-    /// Symbols with their `.dynsym` indices.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Symbol)> {
-        (1..).zip(&self.list)
-    }
-
     /// Symbol of an import; 0 for none.
     pub fn of_import(&self, import: u32) -> u32 {
         self.imports[import as usize]

@@ -1,1 +1,137 @@
 //! wasm functions → CLIF.
+//!
+//! One function at a time, in one pass over its operators. [`Env`] is what all
+//! functions of a module share; [`Translator`] is a worker's reusable memory;
+//! [`body::Body`] is the state within one function, and each family of
+//! operators extends it in a file of its own.
+
+mod body;
+mod bulk;
+mod call;
+mod control;
+mod global;
+mod init;
+mod memory;
+mod numeric;
+mod scan;
+mod simd;
+mod table;
+
+use cranelift_codegen::ir::{AbiParam, Function, Signature, SourceLoc, Type, UserFuncName, types};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
+use cranelift_frontend::FunctionBuilderContext;
+use wasmaot_abi::types::{FuncType, ValType};
+use wasmparser::Operator;
+
+use crate::code::Target;
+use crate::module::Module;
+use crate::{Error, Result};
+use body::{Body, Scratch};
+
+pub(crate) use init::needed as init_needed;
+
+/// What all functions of a module share.
+pub(crate) struct Env<'m> {
+    pub module: &'m Module<'m>,
+    /// Signature of each type.
+    signatures: Vec<Signature>,
+    /// Identity of each type, as compared by `call_indirect`.
+    type_ids: Vec<u32>,
+    config: TargetFrontendConfig,
+}
+
+impl<'m> Env<'m> {
+    pub fn new(module: &'m Module<'m>, isa: &dyn TargetIsa) -> Self {
+        Self {
+            module,
+            signatures: module.types.iter().map(signature).collect(),
+            type_ids: module.types.iter().map(FuncType::id).collect(),
+            config: isa.frontend_config(),
+        }
+    }
+}
+
+/// CLIF type of a wasm value.
+fn clif_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::I64 | ValType::FuncRef | ValType::ExternRef => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+    }
+}
+
+fn signature(ty: &FuncType) -> Signature {
+    let list = |types: &[ValType]| types.iter().map(|&t| AbiParam::new(clif_type(t))).collect();
+    Signature {
+        params: list(&ty.params),
+        returns: list(&ty.results),
+        call_conv: CallConv::Tail,
+    }
+}
+
+/// Translates functions one after the other, reusing its memory.
+#[derive(Default)]
+pub(crate) struct Translator {
+    context: FunctionBuilderContext,
+    scratch: Scratch,
+    calling_loops: Vec<bool>,
+}
+
+impl Translator {
+    /// Translates a defined function into `out`, which must be cleared.
+    pub fn function(&mut self, env: &Env<'_>, func: u32, out: &mut Function) -> Result<()> {
+        let module = env.module;
+        let ty = module.funcs[func as usize].ty;
+        out.name = name(Target::Func(func));
+        out.signature = env.signatures[ty as usize].clone();
+
+        let source = &module.bodies[(func - module.imported_funcs()) as usize].body;
+        let invalid = |e| invalid(module, &e);
+        let operators = source.get_operators_reader().map_err(invalid)?;
+        scan::calling_loops(operators.clone(), &mut self.calling_loops);
+        let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
+        body.calling_loops = self.calling_loops.iter();
+        let locals = source.get_locals_reader().map_err(invalid)?;
+        body.begin(ty, locals).map_err(invalid)?;
+        let mut operators = operators;
+        while !operators.eof() {
+            let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
+            body.locate(SourceLoc::new(offset as u32));
+            if !body.operator(&operator) {
+                return Err(unsupported(module, &operator, offset));
+            }
+        }
+        body.finish();
+        Ok(())
+    }
+
+    /// Makes the init function in `out`, which must be cleared.
+    pub fn init(&mut self, env: &Env<'_>, out: &mut Function) {
+        out.name = name(Target::Init(0));
+        out.signature = signature(&FuncType::default());
+        let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
+        body.init();
+        body.finish();
+    }
+}
+
+fn name(target: Target) -> UserFuncName {
+    UserFuncName::User(target.to_name())
+}
+
+fn invalid(module: &Module<'_>, error: &wasmparser::Error) -> Error {
+    Error::Invalid {
+        file: module.source.clone(),
+        offset: error.offset(),
+        reason: error.message().to_owned(),
+    }
+}
+
+fn unsupported(module: &Module<'_>, operator: &Operator<'_>, offset: u64) -> Error {
+    Error::Unsupported {
+        file: module.source.clone(),
+        feature: format!("operator {operator:?} (at offset {offset:#x})"),
+    }
+}

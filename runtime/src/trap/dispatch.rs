@@ -4,8 +4,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
-use wasmaot_abi::callconv::Layout;
+use wasmaot_abi::callconv::Assigner;
 use wasmaot_abi::context::{Context, MemoryDesc};
+use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{call, values};
 use crate::arch::Regs;
@@ -52,32 +53,59 @@ unsafe fn carry_out(
     regs: &mut Regs,
     stack_args: *const u128,
 ) -> Result<(), HostError> {
-    let ty = &function.ty;
-    let layout = Layout::of(ty);
+    // A host call happens often: nothing is allocated for a few values.
+    let FuncType { params, results } = &function.ty;
+    let area_of = |mut all: Assigner, types: &[ValType]| {
+        types.iter().for_each(|&ty| _ = all.place(ty));
+        all.bytes()
+    };
+    let return_area = area_of(Assigner::results(), results);
+    let stack_bytes = area_of(Assigner::params(return_area), params);
     // SAFETY: the layout gives the size of the caller's stack arguments, which
     // begin at a multiple of 16.
-    let stack_args =
-        unsafe { std::slice::from_raw_parts(stack_args, layout.stack_args as usize / 16) };
-    let param = |(&ty, &at)| values::read(ty, at, regs, stack_args);
-    let args: Vec<Val> = ty.params.iter().zip(&layout.params).map(param).collect();
-    let mut results: Vec<Val> = ty.results.iter().map(|&ty| Val::from_bits(ty, 0)).collect();
+    let stack_args = unsafe { std::slice::from_raw_parts(stack_args, stack_bytes as usize / 16) };
     // SAFETY: base is that of a domain, whose context stands right below.
     let memory = unsafe { memory(base) };
-    run_body(function, memory, &args, &mut results)?;
+    with_values(params, |args| {
+        let mut places = Assigner::params(return_area);
+        for (arg, &ty) in args.iter_mut().zip(params) {
+            *arg = values::read(ty, places.place(ty), regs, stack_args);
+        }
+        with_values(results, |values| {
+            run_body(function, memory, args, values)?;
+            // The hidden first argument.
+            let target = regs.int[0] as *mut u8;
+            let mut area = values::area(return_area);
+            let mut places = Assigner::results();
+            for (&value, &ty) in values.iter().zip(results) {
+                values::write(value, places.place(ty), regs, &mut area);
+            }
+            if return_area != 0 {
+                let source = area.as_ptr().cast();
+                // SAFETY: the caller has provided an area of that size. Copied
+                // bytewise, because nothing promises its alignment.
+                unsafe { ptr::copy_nonoverlapping(source, target, return_area as usize) };
+            }
+            Ok(())
+        })
+    })
+}
 
-    // The hidden first argument.
-    let return_area = regs.int[0] as *mut u8;
-    let mut area = values::area(layout.return_area);
-    for (&result, &at) in results.iter().zip(&layout.results) {
-        values::write(result, at, regs, &mut area);
+/// Runs `f` with a zero of each type.
+fn with_values<R>(types: &[ValType], f: impl FnOnce(&mut [Val]) -> R) -> R {
+    const FEW: usize = 8;
+    let mut few = [Val::I32(0); FEW];
+    let mut many;
+    let values = if types.len() <= FEW {
+        &mut few[..types.len()]
+    } else {
+        many = vec![Val::I32(0); types.len()];
+        &mut many[..]
+    };
+    for (value, &ty) in values.iter_mut().zip(types) {
+        *value = Val::from_bits(ty, 0);
     }
-    if layout.return_area != 0 {
-        let bytes = layout.return_area as usize;
-        // SAFETY: the caller has provided an area of that size. Copied bytewise,
-        // because nothing promises its alignment.
-        unsafe { ptr::copy_nonoverlapping(area.as_ptr().cast(), return_area, bytes) };
-    }
-    Ok(())
+    f(values)
 }
 
 /// Runs the function itself; a panic in it becomes an error.

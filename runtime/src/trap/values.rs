@@ -10,6 +10,7 @@ use crate::value::Val;
 pub(super) type Area = [u128];
 
 /// The value of a type at a location.
+#[inline]
 pub(super) fn read(ty: ValType, at: Loc, regs: &Regs, area: &Area) -> Val {
     let bits = match at {
         Loc::Int(n) => u128::from(regs.int[usize::from(n)]),
@@ -20,6 +21,7 @@ pub(super) fn read(ty: ValType, at: Loc, regs: &Regs, area: &Area) -> Val {
 }
 
 /// Puts a value at a location. The area's words are to be zero before.
+#[inline]
 pub(super) fn write(value: Val, at: Loc, regs: &mut Regs, area: &mut Area) {
     match at {
         Loc::Int(n) => regs.int[usize::from(n)] = value.bits() as u64,

@@ -338,3 +338,22 @@ fn crash(how: &str) -> ! {
     let result = process.call(stub, &nothing(), &[]);
     panic!("survived: {result:?}");
 }
+
+#[test]
+fn frames_are_left_out_in_the_middle() {
+    let frames = |numbers: std::ops::Range<u32>| -> Vec<Frame> {
+        let frame = |n| Frame {
+            object: "test.so".into(),
+            function: format!("f{n}"),
+            wasm_offset: None,
+        };
+        numbers.map(frame).collect()
+    };
+    let mut trap = Trap::new(TrapReason::Host("stop".into()));
+    trap.append(frames(0..100), 10);
+    trap.append(frames(100..103), 0);
+    assert_eq!((trap.frames.len(), trap.omitted), (100, 13));
+    assert_eq!(names(&trap)[48..52], ["f48", "f49", "f53", "f54"]);
+    assert_eq!(names(&trap)[99], "f102");
+    assert!(trap.to_string().ends_with("\n  112: test.so!f102"));
+}

@@ -1,0 +1,357 @@
+//! The state of translating one function, and what every family of operators
+//! needs: the value stack, the base register, symbols, traps.
+
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{
+    self, AbiParam, AliasRegionData, Endianness, ExtFuncData, ExternalName, Function, GlobalValue,
+    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, Value, types,
+};
+use cranelift_codegen::isa::CallConv;
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::trap::TrapCode;
+use wasmparser::{LocalsReader, Operator};
+
+use super::control::Frame;
+use super::{Env, clif_type};
+use crate::code::Target;
+
+/// Memory of a translation that the next one reuses.
+#[derive(Default)]
+pub(super) struct Scratch {
+    stack: Vec<Value>,
+    locals: Vec<Variable>,
+    functions: HashMap<Target, ir::FuncRef>,
+    symbols: HashMap<Target, GlobalValue>,
+    signatures: HashMap<u32, SigRef>,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.stack.clear();
+        self.locals.clear();
+        self.functions.clear();
+        self.symbols.clear();
+        self.signatures.clear();
+    }
+}
+
+/// Flags of each kind of memory access. Kinds of different alias regions never
+/// meet at one address, which is what lets a load survive unrelated stores.
+pub(super) struct Flags {
+    /// Linear memories. All in one region: two of them may be one memory.
+    pub memory: MemFlagsData,
+    /// The context's stack pointer field.
+    pub stack_pointer: MemFlagsData,
+    /// Descriptors, lengths of segments, and the context's other fields.
+    pub descriptor: MemFlagsData,
+    /// Fields of the context and of descriptors that never change.
+    pub constant: MemFlagsData,
+    /// Globals.
+    pub global: MemFlagsData,
+    /// Globals that never change.
+    pub constant_global: MemFlagsData,
+    /// Entries of tables within their length.
+    pub entry: MemFlagsData,
+    /// Entries of the primary table at any index: past the mapped part the
+    /// access faults.
+    pub probe: MemFlagsData,
+    /// Records of functions and values of element segments.
+    pub record: MemFlagsData,
+}
+
+impl Flags {
+    fn new(func: &mut Function) -> Self {
+        let mut region = |user_id, description: &'static str| {
+            let description = description.into();
+            let data = AliasRegionData {
+                user_id,
+                description,
+            };
+            Some(func.dfg.alias_regions.insert(data))
+        };
+        let little = MemFlagsData::new().with_endianness(Endianness::Little);
+        let trusted = little.with_notrap().with_aligned();
+        let constant = trusted.with_readonly().with_can_move();
+        let entries = region(0, "tables");
+        let globals = region(1, "globals");
+        let descriptors = region(2, "descriptors");
+        Self {
+            memory: little.with_alias_region(region(3, "memory")),
+            stack_pointer: trusted.with_alias_region(region(4, "stack pointer")),
+            descriptor: trusted.with_alias_region(descriptors),
+            constant: constant.with_alias_region(descriptors),
+            global: little.with_notrap().with_alias_region(globals),
+            constant_global: trusted.with_readonly().with_alias_region(globals),
+            entry: trusted.with_alias_region(entries),
+            probe: little
+                .with_aligned()
+                .with_trap_code(Some(clif_trap(TrapCode::UndefinedElement)))
+                .with_alias_region(entries),
+            record: trusted.with_alias_region(region(5, "records")),
+        }
+    }
+}
+
+/// The trap code by which CLIF knows a trap of ours.
+pub(super) fn clif_trap(code: TrapCode) -> ir::TrapCode {
+    ir::TrapCode::unwrap_user(code as u8)
+}
+
+/// One function in translation.
+pub(super) struct Body<'f, 'm> {
+    pub env: &'f Env<'m>,
+    pub b: FunctionBuilder<'f>,
+    pub flags: Flags,
+    /// Values of the operand stack; vectors are `I8X16` here.
+    pub stack: &'f mut Vec<Value>,
+    pub frames: Vec<Frame<'f>>,
+    /// Whether the current point can be reached.
+    pub reachable: bool,
+    /// Frames entered since it cannot: they are not translated.
+    pub skipped: usize,
+    pub locals: &'f mut Vec<Variable>,
+    functions: &'f mut HashMap<Target, ir::FuncRef>,
+    symbols: &'f mut HashMap<Target, GlobalValue>,
+    signatures: &'f mut HashMap<u32, SigRef>,
+    /// Whether each loop still to come makes a call.
+    pub calling_loops: std::slice::Iter<'f, bool>,
+    /// The pinned register's value, where it is at hand.
+    pub base: Option<Value>,
+    /// Calls made so far.
+    pub calls: usize,
+}
+
+impl<'f, 'm> Body<'f, 'm> {
+    /// Starts a function whose signature is set.
+    pub fn new(
+        env: &'f Env<'m>,
+        func: &'f mut Function,
+        context: &'f mut FunctionBuilderContext,
+        scratch: &'f mut Scratch,
+    ) -> Self {
+        scratch.clear();
+        let flags = Flags::new(func);
+        let mut b = FunctionBuilder::new(func, context);
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        b.seal_block(entry);
+        Self {
+            env,
+            b,
+            flags,
+            stack: &mut scratch.stack,
+            frames: Vec::new(),
+            reachable: true,
+            skipped: 0,
+            locals: &mut scratch.locals,
+            functions: &mut scratch.functions,
+            symbols: &mut scratch.symbols,
+            signatures: &mut scratch.signatures,
+            calling_loops: [].iter(),
+            base: None,
+            calls: 0,
+        }
+    }
+
+    /// Declares parameters and locals, and opens the outermost frame.
+    pub fn begin(&mut self, ty: u32, locals: LocalsReader<'_>) -> Result<(), wasmparser::Error> {
+        let ty = &self.env.module.types[ty as usize];
+        let entry = self.b.current_block().expect("the entry block");
+        for (i, &param) in ty.params.iter().enumerate() {
+            let variable = self.b.declare_var(clif_type(param));
+            let value = self.b.block_params(entry)[i];
+            self.b.def_var(variable, value);
+            self.locals.push(variable);
+        }
+        for group in locals {
+            let (count, ty) = group?;
+            let zero = self.zero(ty);
+            let ty = self.b.func.dfg.value_type(zero);
+            for _ in 0..count {
+                let variable = self.b.declare_var(ty);
+                self.b.def_var(variable, zero);
+                self.locals.push(variable);
+            }
+        }
+        self.frames.push(Frame::function(&ty.results));
+        Ok(())
+    }
+
+    fn zero(&mut self, ty: wasmparser::ValType) -> Value {
+        match ty {
+            wasmparser::ValType::I32 => self.b.ins().iconst(types::I32, 0),
+            wasmparser::ValType::F32 => self.b.ins().f32const(0.0),
+            wasmparser::ValType::F64 => self.b.ins().f64const(0.0),
+            wasmparser::ValType::V128 => self.vector(&[0; 16]),
+            // Null references are zero too.
+            wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => self.i64(0),
+        }
+    }
+
+    /// Ends the function.
+    pub fn finish(self) {
+        self.b.finalize(self.env.config);
+    }
+
+    /// Says where in the module the operators that follow stand.
+    pub fn locate(&mut self, location: SourceLoc) {
+        self.b.set_srcloc(location);
+    }
+
+    /// Translates an operator; false if it is not one of ours.
+    pub fn operator(&mut self, op: &Operator<'_>) -> bool {
+        if !self.reachable {
+            return self.unreachable_operator(op);
+        }
+        self.control(op)
+            || self.variable(op)
+            || self.memory(op)
+            || self.constant(op)
+            || self.integer(op)
+            || self.float(op)
+            || self.conversion(op)
+            || self.bulk(op)
+            || self.table(op)
+            || self.simd(op)
+    }
+
+    pub fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    /// Pops a value; the validator has counted them.
+    pub fn pop(&mut self) -> Value {
+        self.stack.pop().expect("validated operand stack")
+    }
+
+    /// Pops two values; the one below first.
+    pub fn pop2(&mut self) -> (Value, Value) {
+        let second = self.pop();
+        (self.pop(), second)
+    }
+
+    /// Pops three values, the lowest first.
+    pub fn pop3(&mut self) -> (Value, Value, Value) {
+        let third = self.pop();
+        let (first, second) = self.pop2();
+        (first, second, third)
+    }
+
+    /// Pops `count` values, the lowest first.
+    pub fn pop_many(&mut self, count: usize) -> Vec<Value> {
+        let at = self.stack.len() - count;
+        self.stack.split_off(at)
+    }
+
+    pub fn i64(&mut self, value: i64) -> Value {
+        self.b.ins().iconst(types::I64, value)
+    }
+
+    /// An unsigned `i32` as an `i64`.
+    pub fn widen(&mut self, value: Value) -> Value {
+        self.b.ins().uextend(types::I64, value)
+    }
+
+    /// The address of byte 0 of memory 0.
+    ///
+    /// Its register cannot be allocated, so every use starts as a copy of it.
+    /// The copy is shared between uses with no call in between: across a call
+    /// it would cost a register to keep, or a spill.
+    pub fn base(&mut self) -> Value {
+        if let Some(base) = self.base {
+            return base;
+        }
+        let base = self.b.ins().get_pinned_reg(types::I64);
+        self.base = Some(base);
+        base
+    }
+
+    /// Loads a field of the context.
+    pub fn context(&mut self, flags: MemFlagsData, offset: i32) -> Value {
+        let base = self.base();
+        self.b.ins().load(types::I64, flags, base, offset)
+    }
+
+    /// The address (or loader value) that a target stands for.
+    pub fn symbol(&mut self, target: Target) -> Value {
+        let func = &mut *self.b.func;
+        let global = *self.symbols.entry(target).or_insert_with(|| {
+            let name = func.declare_imported_user_function(target.to_name());
+            func.create_global_value(GlobalValueData::Symbol {
+                name: ExternalName::user(name),
+                offset: 0.into(),
+                colocated: false,
+                tls: false,
+            })
+        });
+        self.b.ins().symbol_value(types::I64, global)
+    }
+
+    /// The signature of a type of the module.
+    pub fn signature(&mut self, ty: u32) -> SigRef {
+        let (b, env) = (&mut self.b, self.env);
+        *self
+            .signatures
+            .entry(ty)
+            .or_insert_with(|| b.import_signature(env.signatures[ty as usize].clone()))
+    }
+
+    /// A function of the module, imported ones included.
+    pub fn function(&mut self, func: u32) -> ir::FuncRef {
+        let target = Target::Func(func);
+        if let Some(&known) = self.functions.get(&target) {
+            return known;
+        }
+        let signature = self.signature(self.env.module.funcs[func as usize].ty);
+        self.import(target, signature)
+    }
+
+    fn import(&mut self, target: Target, signature: SigRef) -> ir::FuncRef {
+        let name = self.b.func.declare_imported_user_function(target.to_name());
+        let func = self.b.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated: true,
+            patchable: false,
+        });
+        self.functions.insert(target, func);
+        func
+    }
+
+    /// Calls a function of the runtime; its result, if it has one.
+    pub fn builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let target = Target::builtin(builtin);
+        let func = match self.functions.get(&target) {
+            Some(&known) => known,
+            None => {
+                let param = |&ty| AbiParam::new(clif_type(ty));
+                let signature = self.b.import_signature(Signature {
+                    params: builtin.params().iter().map(param).collect(),
+                    returns: builtin.result().iter().map(param).collect(),
+                    call_conv: CallConv::SystemV,
+                });
+                self.import(target, signature)
+            }
+        };
+        let call = self.b.ins().call(func, args);
+        self.called();
+        self.b.inst_results(call).first().copied()
+    }
+
+    /// Takes note of a call just made.
+    pub fn called(&mut self) {
+        self.base = None;
+        self.calls += 1;
+    }
+
+    pub fn trap_if(&mut self, condition: Value, code: TrapCode) {
+        self.b.ins().trapnz(condition, clif_trap(code));
+    }
+
+    pub fn trap_unless(&mut self, condition: Value, code: TrapCode) {
+        self.b.ins().trapz(condition, clif_trap(code));
+    }
+}

@@ -1,0 +1,121 @@
+//! Size, growth and bulk operations of memories.
+
+use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::WASM_PAGE;
+use wasmaot_abi::trap::TrapCode;
+use wasmparser::Operator;
+
+use super::body::Body;
+use crate::code::Target;
+
+impl Body<'_, '_> {
+    /// Translates such an operation; false if `op` is none.
+    pub fn bulk(&mut self, op: &Operator<'_>) -> bool {
+        match *op {
+            Operator::MemorySize { mem } => {
+                let bytes = self.memory_bytes(mem);
+                let shift = i64::from(WASM_PAGE.trailing_zeros());
+                let pages = self.b.ins().ushr_imm_u(bytes, shift);
+                let pages = self.b.ins().ireduce(types::I32, pages);
+                self.push(pages);
+            }
+            Operator::MemoryGrow { mem } => self.memory_grow(mem),
+            Operator::MemoryFill { mem } => self.memory_fill(mem),
+            Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(dst_mem, src_mem),
+            Operator::MemoryInit { data_index, mem } => {
+                let (dst, src, len) = self.pop3();
+                self.memory_init(data_index, mem, dst, src, len);
+            }
+            Operator::DataDrop { data_index } => self.data_drop(data_index),
+            _ => return false,
+        }
+        true
+    }
+
+    fn memory_grow(&mut self, memory: u32) {
+        let delta = self.pop();
+        let delta = self.widen(delta);
+        let (desc, at) = self.memory_desc(memory);
+        let desc = self.b.ins().iadd_imm_s(desc, i64::from(at));
+        let base = self.base();
+        let old = self.builtin(Builtin::MemoryGrow, &[base, desc, delta]);
+        self.push_truncated(old);
+    }
+
+    /// Pushes the low half of a runtime function's result.
+    pub fn push_truncated(&mut self, result: Option<Value>) {
+        let result = result.expect("the runtime function has a result");
+        let result = self.b.ins().ireduce(types::I32, result);
+        self.push(result);
+    }
+
+    /// The host address of `len` bytes from `start` of a memory, checked.
+    fn memory_range(&mut self, memory: u32, start: Value, len: Value) -> Value {
+        // Sums of two 32-bit numbers do not overflow.
+        let end = self.b.ins().iadd(start, len);
+        self.check_memory(memory, end);
+        let base = self.memory_base(memory);
+        self.b.ins().iadd(base, start)
+    }
+
+    fn memory_fill(&mut self, memory: u32) {
+        let (start, byte, len) = self.pop3();
+        let (start, len) = (self.widen(start), self.widen(len));
+        let start = self.memory_range(memory, start, len);
+        self.builtin(Builtin::Memset, &[start, byte, len]);
+    }
+
+    fn memory_copy(&mut self, dst_memory: u32, src_memory: u32) {
+        let (dst, src, len) = self.pop3();
+        let (dst, src, len) = (self.widen(dst), self.widen(src), self.widen(len));
+        let dst = self.memory_range(dst_memory, dst, len);
+        let src = self.memory_range(src_memory, src, len);
+        self.builtin(Builtin::Memmove, &[dst, src, len]);
+    }
+
+    /// `memory.init` with operands already popped.
+    pub fn memory_init(&mut self, data: u32, memory: u32, dst: Value, src: Value, len: Value) {
+        let (dst, src, len) = (self.widen(dst), self.widen(src), self.widen(len));
+        let has_bytes = self.env.module.data[data as usize].has_bytes();
+        let available = if has_bytes {
+            self.segment_len(Target::DataLen(data))
+        } else {
+            self.i64(0)
+        };
+        let end = self.b.ins().iadd(src, len);
+        let outside = self
+            .b
+            .ins()
+            .icmp(IntCC::UnsignedGreaterThan, end, available);
+        self.trap_if(outside, TrapCode::MemoryOutOfBounds);
+        let dst = self.memory_range(memory, dst, len);
+        // A segment without bytes gets here only with nothing to copy.
+        if has_bytes {
+            let bytes = self.symbol(Target::Data(data));
+            let src = self.b.ins().iadd(bytes, src);
+            self.builtin(Builtin::Memmove, &[dst, src, len]);
+        }
+    }
+
+    /// `data.drop`; a segment without bytes is dropped from the start.
+    pub fn data_drop(&mut self, data: u32) {
+        if self.env.module.data[data as usize].has_bytes() {
+            self.drop_segment(Target::DataLen(data));
+        }
+    }
+
+    /// Current length of a data or element segment.
+    pub fn segment_len(&mut self, cell: Target) -> Value {
+        let cell = self.symbol(cell);
+        let flags = self.flags.descriptor;
+        self.b.ins().load(types::I64, flags, cell, 0)
+    }
+
+    /// Sets the length of a data or element segment to 0.
+    pub fn drop_segment(&mut self, cell: Target) {
+        let cell = self.symbol(cell);
+        let zero = self.i64(0);
+        self.b.ins().store(self.flags.descriptor, zero, cell, 0);
+    }
+}

@@ -1,0 +1,176 @@
+//! Calls: direct, through a table, and in tail position.
+
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, SigRef, Value, condcodes::IntCC, types};
+use wasmaot_abi::context::{self, funcref, offset, table_desc};
+use wasmaot_abi::trap::TrapCode;
+
+use super::body::{Body, clif_trap};
+
+/// Where a table's entry is: `address + displacement`.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    pub address: Value,
+    pub displacement: i32,
+    pub flags: MemFlagsData,
+}
+
+/// Displacement of entry 0 of the primary table from the pinned register.
+const PRIMARY: i32 = -(context::CONTEXT_SIZE as i32) - context::TABLE_ENTRY_SIZE as i32;
+/// Displacement of entry 0 of a table from the base in its descriptor.
+const DESCRIBED: i32 = -(context::TABLE_ENTRY_SIZE as i32);
+
+impl Body<'_, '_> {
+    /// `call`.
+    pub fn call(&mut self, func: u32) {
+        let callee = self.function(func);
+        let args = self.pop_many(self.env.module.func_type(func).params.len());
+        let call = self.b.ins().call(callee, &args);
+        self.called();
+        self.stack.extend_from_slice(self.b.inst_results(call));
+    }
+
+    /// `return_call`.
+    pub fn return_call(&mut self, func: u32) {
+        let callee = self.function(func);
+        let args = self.pop_many(self.env.module.func_type(func).params.len());
+        self.b.ins().return_call(callee, &args);
+        self.reachable = false;
+    }
+
+    /// `call_indirect`.
+    pub fn call_indirect(&mut self, ty: u32, table: u32) {
+        let (signature, code, args) = self.indirect_callee(ty, table);
+        let call = self.b.ins().call_indirect(signature, code, &args);
+        self.called();
+        self.stack.extend_from_slice(self.b.inst_results(call));
+    }
+
+    /// `return_call_indirect`.
+    pub fn return_call_indirect(&mut self, ty: u32, table: u32) {
+        let (signature, code, args) = self.indirect_callee(ty, table);
+        self.b.ins().return_call_indirect(signature, code, &args);
+        self.reachable = false;
+    }
+
+    /// Pops index and arguments; the address of checked code.
+    fn indirect_callee(&mut self, ty: u32, table: u32) -> (SigRef, Value, Vec<Value>) {
+        let index = self.pop();
+        let args = self.pop_many(self.env.module.types[ty as usize].params.len());
+        let entry = if self.is_primary(table) {
+            // No check: where the table has no such entry, its type is that
+            // of no function, or the access faults.
+            let mut entry = self.entry(table, index);
+            entry.flags = self.flags.probe;
+            entry
+        } else {
+            self.checked_entry(table, index, TrapCode::UndefinedElement)
+        };
+        self.check_type(ty, table, index, entry);
+        let code = self.b.ins().load(
+            types::I64,
+            self.flags.entry,
+            entry.address,
+            entry.displacement + funcref::CODE,
+        );
+        (self.signature(ty), code, args)
+    }
+
+    /// Compares the entry's type; what is wrong is found out off the hot path.
+    fn check_type(&mut self, ty: u32, table: u32, index: Value, entry: Entry) {
+        let id = i64::from(self.env.type_ids[ty as usize]);
+        let at = entry.displacement + funcref::TYPE_ID;
+        let found = self
+            .b
+            .ins()
+            .load(types::I32, entry.flags, entry.address, at);
+        let wrong = self.b.ins().icmp_imm_u(IntCC::NotEqual, found, id);
+        let cold = self.b.create_block();
+        let next = self.b.create_block();
+        self.b.set_cold_block(cold);
+        self.b.ins().brif(wrong, cold, &[], next, &[]);
+
+        self.b.seal_block(cold);
+        self.b.switch_to_block(cold);
+        if self.is_primary(table) {
+            let base = self.base.take();
+            // The base is read anew and the index compared as it is: values
+            // of the hot path used here would have to be kept there.
+            let len = self.table_len(table);
+            let len = self.b.ins().ireduce(types::I32, len);
+            let outside = IntCC::UnsignedGreaterThanOrEqual;
+            let outside = self.b.ins().icmp(outside, index, len);
+            self.trap_if(outside, TrapCode::UndefinedElement);
+            self.base = base;
+        }
+        self.trap_unless(found, TrapCode::UninitializedElement);
+        self.b
+            .ins()
+            .trap(clif_trap(TrapCode::IndirectCallTypeMismatch));
+
+        self.b.seal_block(next);
+        self.b.switch_to_block(next);
+    }
+
+    pub fn is_primary(&self, table: u32) -> bool {
+        self.env.module.tables[table as usize].primary
+    }
+
+    /// Address of a table's descriptor: symbol or register, and displacement.
+    pub fn table_desc(&mut self, table: u32) -> (Value, i32) {
+        if self.is_primary(table) {
+            (self.base(), offset::TABLE)
+        } else {
+            (self.symbol(crate::code::Target::Table(table)), 0)
+        }
+    }
+
+    /// A table's length.
+    pub fn table_len(&mut self, table: u32) -> Value {
+        let (desc, at) = self.table_desc(table);
+        let flags = self.flags.descriptor;
+        self.b
+            .ins()
+            .load(types::I64, flags, desc, at + table_desc::LEN)
+    }
+
+    /// Whether an index is past a table's end.
+    fn outside(&mut self, table: u32, index: Value) -> Value {
+        let len = self.table_len(table);
+        let index = self.widen(index);
+        self.b
+            .ins()
+            .icmp(IntCC::UnsignedGreaterThanOrEqual, index, len)
+    }
+
+    /// The entry at an index, unchecked.
+    fn entry(&mut self, table: u32, index: Value) -> Entry {
+        let (base, displacement) = if self.is_primary(table) {
+            (self.base(), PRIMARY)
+        } else {
+            let (desc, at) = self.table_desc(table);
+            let flags = self.flags.descriptor;
+            let base = self
+                .b
+                .ins()
+                .load(types::I64, flags, desc, at + table_desc::BASE);
+            (base, DESCRIBED)
+        };
+        // A sum, rather than a difference, is an addressing mode.
+        let index = self.widen(index);
+        let index = self.b.ins().ineg(index);
+        let shift = context::TABLE_ENTRY_SIZE.trailing_zeros();
+        let below = self.b.ins().ishl_imm_u(index, i64::from(shift));
+        Entry {
+            address: self.b.ins().iadd(base, below),
+            displacement,
+            flags: self.flags.entry,
+        }
+    }
+
+    /// The entry at an index, after a check against the table's length.
+    pub fn checked_entry(&mut self, table: u32, index: Value, code: TrapCode) -> Entry {
+        let outside = self.outside(table, index);
+        self.trap_if(outside, code);
+        self.entry(table, index)
+    }
+}

@@ -1,0 +1,233 @@
+//! What a program is given: arguments, environment, streams, directories.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Cursor};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::OFlags;
+
+use super::call::Rights;
+use super::table::{Descriptor, Kind, State, Table, lock};
+use super::types::right;
+
+/// Where standard input comes from.
+#[derive(Clone, Debug, Default)]
+pub enum Input {
+    /// It is at its end.
+    #[default]
+    Empty,
+    /// The host's own.
+    Inherit,
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+/// Where standard output or error goes.
+#[derive(Clone, Debug, Default)]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Discard,
+    /// The host's own.
+    Inherit,
+    /// Into a buffer.
+    Buffer(OutputBuffer),
+}
+
+/// Captured output. Clones share the bytes, so keep one to read them.
+#[derive(Clone, Default)]
+pub struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
+
+impl OutputBuffer {
+    /// An empty buffer.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What has been written since the last time this was asked.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *lock(&self.0))
+    }
+
+    /// Adds bytes.
+    pub(super) fn append(&self, bytes: &[u8]) {
+        lock(&self.0).extend_from_slice(bytes);
+    }
+}
+
+impl fmt::Debug for OutputBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutputBuffer({} bytes)", lock(&self.0).len())
+    }
+}
+
+/// A program's surroundings. To begin with there is nothing: no argument, no
+/// variable, no directory, and empty streams.
+#[derive(Debug, Default)]
+pub struct Wasi {
+    args: Vec<Vec<u8>>,
+    env: Vec<Vec<u8>>,
+    stdin: Input,
+    stdout: Output,
+    stderr: Output,
+    preopens: Vec<(Dir, String)>,
+    sockets: Vec<OwnedFd>,
+}
+
+impl Wasi {
+    /// Empty surroundings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds arguments; the first of all is the program's name.
+    #[must_use]
+    pub fn args<A: Into<Vec<u8>>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a variable to the environment.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.env
+            .push([name.as_ref(), b"=", value.as_ref()].concat());
+        self
+    }
+
+    /// Sets standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Input) -> Self {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Sets standard output.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Output) -> Self {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Sets standard error.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Output) -> Self {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Passes the host's three streams on.
+    #[must_use]
+    pub fn inherit_stdio(self) -> Self {
+        self.stdin(Input::Inherit)
+            .stdout(Output::Inherit)
+            .stderr(Output::Inherit)
+    }
+
+    /// Grants a directory of the host's, with all below it, under a name that
+    /// the program's paths start with: descriptor 3 and up, in this order.
+    ///
+    /// # Errors
+    /// Where the directory cannot be opened.
+    pub fn preopen(self, host: impl AsRef<Path>, guest: impl Into<String>) -> io::Result<Self> {
+        let dir = Dir::open_ambient_dir(host, ambient_authority())?;
+        Ok(self.preopen_dir(dir, guest))
+    }
+
+    /// Grants an open directory.
+    #[must_use]
+    pub fn preopen_dir(mut self, dir: Dir, guest: impl Into<String>) -> Self {
+        self.preopens.push((dir, guest.into()));
+        self
+    }
+
+    /// Grants a listening socket: a descriptor after those of the directories.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.sockets.push(listener.into());
+        self
+    }
+
+    /// Grants a connected socket: a descriptor after those of the directories.
+    #[must_use]
+    pub fn connection(mut self, stream: TcpStream) -> Self {
+        self.sockets.push(stream.into());
+        self
+    }
+
+    /// What the functions start from.
+    pub(super) fn into_state(self) -> State {
+        let mut table = Table::default();
+        let streams = [
+            input(self.stdin),
+            output(self.stdout, &io::stdout()),
+            output(self.stderr, &io::stderr()),
+        ];
+        let sockets = self.sockets.into_iter();
+        let sockets = sockets.map(|fd| Descriptor::file(File::from(fd), right::ALL, 0).ok());
+        let directories = self.preopens.into_iter().map(|(dir, name)| {
+            let all = Rights {
+                base: right::ALL,
+                inheriting: right::ALL,
+            };
+            Some(Descriptor::directory(readable(dir), Some(name), all, 0))
+        });
+        // The host may have closed a stream: then it is closed here as well.
+        for descriptor in streams.into_iter().chain(directories).chain(sockets) {
+            match descriptor {
+                Some(descriptor) => table.push(descriptor),
+                None => table.skip(),
+            }
+        }
+        State {
+            args: self.args,
+            env: self.env,
+            table: Mutex::new(table),
+        }
+    }
+}
+
+/// A directory as it can be listed: cap-std opens granted ones for resolving
+/// paths alone. One that the host may not list stays as it is.
+fn readable(dir: Dir) -> Dir {
+    let flags = OFlags::DIRECTORY.bits().cast_signed();
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(flags);
+    match dir.open_with(".", &options) {
+        Ok(file) => Dir::from_std_file(file.into_std()),
+        Err(_) => dir,
+    }
+}
+
+const READ: u64 = right::ALL & !right::FD_WRITE;
+const WRITE: u64 = right::ALL & !right::FD_READ;
+
+fn input(input: Input) -> Option<Descriptor> {
+    let bytes = match input {
+        Input::Empty => Vec::new(),
+        Input::Bytes(bytes) => bytes,
+        Input::Inherit => return inherit(&io::stdin(), READ),
+    };
+    let kind = Kind::Input(Mutex::new(Cursor::new(bytes)));
+    Some(Descriptor::stream(kind, READ))
+}
+
+fn output(output: Output, host: &impl AsFd) -> Option<Descriptor> {
+    let buffer = match output {
+        Output::Discard => None,
+        Output::Buffer(buffer) => Some(buffer),
+        Output::Inherit => return inherit(host, WRITE),
+    };
+    Some(Descriptor::stream(Kind::Output(buffer), WRITE))
+}
+
+fn inherit(stream: &impl AsFd, base: u64) -> Option<Descriptor> {
+    let fd = stream.as_fd().try_clone_to_owned().ok()?;
+    Descriptor::shared(File::from(fd), base).ok()
+}

@@ -1,0 +1,70 @@
+//! `wasmaot build`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use wasmaot_compiler as compiler;
+
+use super::options::{Build, Codegen, Cpu, Emit};
+use super::usage;
+use crate::{build, output};
+
+/// Builds each input.
+pub(super) fn run(args: &Build) -> Result<()> {
+    if args.output.is_some() && args.inputs.len() > 1 {
+        return Err(usage("-o names one output, but there are several inputs; leave it out or build one at a time"));
+    }
+    let mut options = options(&args.codegen);
+    if let Some(triple) = &args.target {
+        options.target = triple.parse().map_err(|e| usage(format!("--target {triple}: {e}")))?;
+    }
+    let (emit, extension) = match args.emit {
+        Emit::So => (compiler::Emit::So, "elf"),
+        Emit::Obj => (compiler::Emit::Obj, "o"),
+        Emit::Clif => (compiler::Emit::Clif, "clif"),
+        Emit::Asm => (compiler::Emit::Asm, "s"),
+    };
+    for input in &args.inputs {
+        let bytes = build::build_file(input, &options, emit)?;
+        let path = args.output.clone().unwrap_or_else(|| default_output(input, extension));
+        if path == Path::new("-") {
+            std::io::stdout().write_all(&bytes).context("cannot write to standard output")?;
+            continue;
+        }
+        if same_file(input, &path) {
+            bail!("{}: is the input itself; choose another output with -o", path.display());
+        }
+        output::write(&path, &bytes)?;
+    }
+    Ok(())
+}
+
+/// The compiler's options for the flags.
+pub(super) fn options(args: &Codegen) -> compiler::Options {
+    let defaults = compiler::Options::default();
+    compiler::Options {
+        cpu: match args.cpu {
+            Cpu::Baseline => defaults.cpu,
+            Cpu::Native => wasmaot_runtime::host_cpu(),
+        },
+        opt_level: match args.opt_level {
+            0 => compiler::OptLevel::None,
+            1 => compiler::OptLevel::Less,
+            _ => compiler::OptLevel::Speed,
+        },
+        threads: args.jobs.map(usize::from),
+        ..defaults
+    }
+}
+
+fn default_output(input: &Path, extension: &str) -> PathBuf {
+    let mut name = input.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

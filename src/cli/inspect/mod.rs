@@ -1,0 +1,85 @@
+//! `wasmaot inspect`: what stands in a module or an object.
+
+mod elf;
+mod module;
+
+use std::fmt::Write as _;
+
+use anyhow::{Context as _, Result};
+
+use super::options::Inspect;
+use crate::input::{self, Kind};
+
+/// Prints the listing of the file.
+pub(super) fn run(args: &Inspect) -> Result<()> {
+    let file = args.file.display().to_string();
+    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {file}"))?;
+    let listing = match input::kind(&file, &bytes)? {
+        Kind::Object => {
+            // The loader's own checks come first: what it refuses, we refuse.
+            let object = wasmaot_runtime::Object::open(&args.file, args.verify)?;
+            elf::list(&object)
+        }
+        Kind::Wasm => module::list(&file, &bytes)?,
+        #[cfg(feature = "compiler")]
+        Kind::Wat => module::list(&file, &input::module(&file, &bytes)?)?,
+        #[cfg(not(feature = "compiler"))]
+        Kind::Wat => anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it"),
+    };
+    print!("{listing}");
+    Ok(())
+}
+
+/// A listing: headings, and rows in aligned columns below them.
+#[derive(Default)]
+struct Listing {
+    text: String,
+    rows: Vec<Vec<String>>,
+}
+
+impl Listing {
+    fn heading(&mut self, text: &str) {
+        self.flush();
+        let _ = writeln!(self.text, "{text}");
+    }
+
+    fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.rows.push(cells.into());
+    }
+
+    fn flush(&mut self) {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::from(" ");
+            for (cell, width) in row.iter().zip(&widths) {
+                let _ = write!(line, " {cell:width$}");
+            }
+            let _ = writeln!(self.text, "{}", line.trim_end());
+        }
+        self.rows.clear();
+    }
+
+    fn finish(mut self) -> String {
+        self.flush();
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Listing;
+
+    #[test]
+    fn columns_are_aligned() {
+        let mut listing = Listing::default();
+        listing.heading("things:");
+        listing.row(["a".to_owned(), "bb".to_owned()]);
+        listing.row(["aaa".to_owned(), "b".to_owned()]);
+        assert_eq!(listing.finish(), "things:\n  a   bb\n  aaa b\n");
+    }
+}

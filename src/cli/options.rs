@@ -1,0 +1,211 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Compiles WebAssembly modules to ELF shared objects and links them at run time.
+#[derive(Debug, Parser)]
+#[command(name = "wasmaot", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A subcommand.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile modules, each to an object
+    #[cfg(feature = "compiler")]
+    Build(Build),
+    /// Load a program with its libraries and run it
+    Run(Run),
+    /// List needed libraries, where each was found, and unresolved symbols
+    Ldd(Ldd),
+    /// Show imports, exports, relocations and segments of a module or object
+    Inspect(Inspect),
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What `build` writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Emit {
+    /// ELF shared object, for `wasmaot run`
+    #[default]
+    So,
+    /// ELF relocatable object
+    Obj,
+    /// Text of the intermediate code
+    Clif,
+    /// Text of the machine code
+    Asm,
+}
+
+/// CPU to compile for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Cpu {
+    /// Every CPU of the x86-64-v2 level
+    #[default]
+    Baseline,
+    /// This machine's
+    Native,
+}
+
+/// How to compile; shared by `build` and by what builds on the way.
+#[derive(Clone, Debug, Args)]
+pub struct Codegen {
+    /// Optimise: 0 compiles fast, 1 and 2 make fast code
+    #[arg(short = 'O', value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub opt_level: u8,
+    /// CPU to compile for
+    #[arg(long, value_enum, default_value_t)]
+    pub cpu: Cpu,
+    /// Threads to compile with [default: one for each core]
+    #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+}
+
+/// `wasmaot build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Modules, `.wasm` or `.wat`
+    #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::FilePath)]
+    pub inputs: Vec<PathBuf>,
+    /// Output file, `-` for standard output [default: INPUT with `.elf` added]
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// What to write
+    #[arg(long, value_enum, default_value_t)]
+    pub emit: Emit,
+    /// Target triple [default: this machine's]
+    #[arg(long, value_name = "TRIPLE")]
+    pub target: Option<String>,
+    #[command(flatten)]
+    pub codegen: Codegen,
+}
+
+/// What to do about a symbol that no object defines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Unresolved {
+    /// Refuse to run
+    #[default]
+    Error,
+    /// Say so, and trap at the first call
+    Warn,
+    /// Trap at the first call
+    Ignore,
+}
+
+/// Where libraries are looked for, and how they are checked.
+#[derive(Clone, Debug, Args)]
+pub struct Search {
+    /// Look for libraries in this directory, before the standard places
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub library_path: Vec<PathBuf>,
+    /// Load this object before all libraries; its symbols win
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub preload: Vec<PathBuf>,
+    /// Check every byte of built objects, not just what the loader reads
+    #[arg(long)]
+    pub verify: bool,
+}
+
+/// `wasmaot run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Program: `.wasm`, `.wat` or a built object
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub program: PathBuf,
+    /// Libraries to load with it, as if the program needed them
+    #[arg(value_name = "LIB", value_hint = ValueHint::FilePath)]
+    pub libraries: Vec<PathBuf>,
+    /// Arguments of the program
+    #[arg(last = true)]
+    pub args: Vec<String>,
+    #[command(flatten)]
+    pub search: Search,
+    /// Grant access to a directory, by another name if `::GUEST` is given
+    #[arg(long = "dir", value_name = "HOST[::GUEST]", value_hint = ValueHint::DirPath)]
+    pub dirs: Vec<String>,
+    /// Set a variable of the program's environment; `K` alone passes ours on
+    #[arg(long = "env", value_name = "K=V")]
+    pub env: Vec<String>,
+    /// What to do about undefined symbols
+    #[arg(long, value_enum, default_value_t)]
+    pub unresolved: Unresolved,
+    /// Largest linear memory, in bytes (suffixes K, M, G)
+    #[arg(long, value_name = "N", value_parser = size)]
+    pub max_memory: Option<u64>,
+    /// Native stack, in bytes (suffixes K, M, G)
+    #[arg(long, value_name = "N", default_value = "8M", value_parser = size)]
+    pub stack_size: u64,
+    /// Call this export with ARGS as its parameters and print the results
+    #[arg(long, value_name = "NAME")]
+    pub invoke: Option<String>,
+    /// List the loaded objects and where they are, and do not run
+    #[arg(long)]
+    pub trace_loaded: bool,
+    #[cfg(feature = "compiler")]
+    #[command(flatten)]
+    pub codegen: Codegen,
+}
+
+/// `wasmaot ldd`.
+#[derive(Debug, Args)]
+pub struct Ldd {
+    /// Program or library
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub search: Search,
+    #[cfg(feature = "compiler")]
+    #[command(flatten)]
+    pub codegen: Codegen,
+}
+
+/// `wasmaot inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// Module or object
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// Check every byte of an object against its hash
+    #[arg(long)]
+    pub verify: bool,
+}
+
+/// Bytes, with a suffix of K, M or G for powers of 1024.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, shift) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 30),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| "not a size such as 65536, 64K or 1G".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("64K"), Ok(65536));
+        assert_eq!(size("12"), Ok(12));
+        assert!(size("G").is_err());
+        assert!(size("99999999999999G").is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! What a file is, told by its content.
+
+use std::borrow::Cow;
+
+use anyhow::{Result, bail};
+
+/// Kind of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A binary WebAssembly module.
+    Wasm,
+    /// The text of a module.
+    Wat,
+    /// An object that `wasmaot build` made, or another ELF file.
+    Object,
+}
+
+/// Tells the kind of `bytes`. `file` is for the message alone.
+///
+/// # Errors
+/// If it is neither a module, nor text, nor an ELF file.
+pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
+    // Version 1, layer 0: a core module. Layer 1 is a component.
+    const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    if bytes.starts_with(COMPONENT) {
+        bail!("{file}: is a component, not a core module; extract its modules first");
+    }
+    if bytes.starts_with(b"\0asm") {
+        return Ok(Kind::Wasm);
+    }
+    if bytes.starts_with(b"\x7fELF") {
+        return Ok(Kind::Object);
+    }
+    let start = bytes.iter().position(|b| !b.is_ascii_whitespace());
+    let is_text = start.is_some_and(|i| bytes[i..].starts_with(b"(") || bytes[i..].starts_with(b";;"));
+    if is_text {
+        return Ok(Kind::Wat);
+    }
+    bail!("{file}: is neither a wasm module, nor its text, nor an ELF object; give one of these")
+}
+
+/// The binary module of a `.wasm` or `.wat`.
+///
+/// # Errors
+/// If the text does not parse, with its line and column, or if it is an object.
+#[cfg(feature = "compiler")]
+pub fn module<'a>(file: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    match kind(file, bytes)? {
+        Kind::Wasm => Ok(Cow::Borrowed(bytes)),
+        Kind::Wat => match wat::parse_bytes(bytes) {
+            Ok(module) => Ok(Cow::Owned(module.into_owned())),
+            Err(error) => {
+                // The parser's own text spans lines; ours is one line.
+                let text = error.to_string();
+                let line = text.lines().next().unwrap_or("malformed text").trim().to_owned();
+                let place = text.lines().find_map(|l| l.trim().strip_prefix("--> "));
+                let place = place.map_or_else(String::new, |p| p.replace("<anon>", ""));
+                bail!("{file}{place}: {line}")
+            }
+        },
+        Kind::Object => bail!("{file}: is an ELF file, not a wasm module; it needs no building"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds() {
+        assert_eq!(kind("a", b"\0asm\x01\0\0\0").unwrap(), Kind::Wasm);
+        assert_eq!(kind("a", b"\x7fELF").unwrap(), Kind::Object);
+        assert_eq!(kind("a", b" ;; x\n(module)").unwrap(), Kind::Wat);
+        assert!(kind("a", b"").is_err());
+        assert!(kind("a", b"hello").is_err());
+        assert!(kind("a", b"\0asm\x0d\0\x01\0").is_err());
+    }
+}

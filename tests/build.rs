@@ -1,0 +1,83 @@
+//! `wasmaot build`: determinism, outputs, and the cache of `run`.
+
+mod common;
+
+use common::Sandbox;
+
+const PROGRAM: &str = r#"
+    (module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
+      (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))))"#;
+
+#[test]
+fn output_does_not_depend_on_threads() {
+    let sandbox = Sandbox::new();
+    let functions: String = (0..500)
+        .map(|i| format!("(func $f{i} (export \"f{i}\") (param i32) (result i32) (i32.add (local.get 0) (call $f{} (i32.const {i}))))", (i * 7 + 1) % 500))
+        .collect();
+    sandbox.write("many.wat", format!("(module {functions})"));
+    for (jobs, out) in [("-j1", "one"), ("-j2", "two"), ("-j2", "again")] {
+        sandbox.wasmaot(&["build", jobs, "many.wat", "-o", out]).success();
+    }
+    let one = std::fs::read(sandbox.path("one")).unwrap();
+    assert_eq!(one, std::fs::read(sandbox.path("two")).unwrap());
+    assert_eq!(one, std::fs::read(sandbox.path("again")).unwrap());
+}
+
+#[test]
+fn emits_what_is_asked() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    sandbox.wasmaot(&["build", "p.wat"]).success();
+    assert!(sandbox.path("p.wat.elf").exists());
+    sandbox.wasmaot(&["build", "--emit=obj", "p.wat"]).success();
+    let object = std::fs::read(sandbox.path("p.wat.o")).unwrap();
+    assert_eq!(object[16], 1, "ET_REL");
+    let clif = sandbox.wasmaot(&["build", "--emit=clif", "p.wat", "-o", "-"]).success();
+    assert!(clif.contains("function ") && clif.contains("tail"), "{clif}");
+    let asm = sandbox.wasmaot(&["build", "--emit=asm", "p.wat", "-o", "-"]).success();
+    assert!(asm.contains("ret"), "{asm}");
+}
+
+#[test]
+fn runs_all_three_forms_alike() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    sandbox.write("p.wasm", wat::parse_str(PROGRAM).unwrap());
+    sandbox.wasmaot(&["build", "p.wat"]).success();
+    // By content, not by name.
+    std::fs::rename(sandbox.path("p.wat.elf"), sandbox.path("p.dat")).unwrap();
+    for form in ["p.wat", "p.wasm", "p.dat"] {
+        assert_eq!(sandbox.wasmaot(&["run", form]).success(), "hello\n", "{form}");
+    }
+}
+
+#[test]
+fn the_cache_serves_many_at_once_and_heals() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    let children: Vec<_> = (0..8)
+        .map(|_| sandbox.command(&["run", "p.wat"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        assert_eq!(output.stdout, b"hello\n");
+    }
+    let entries = || -> Vec<_> {
+        std::fs::read_dir(sandbox.path("cache")).unwrap().map(|e| e.unwrap().path()).collect()
+    };
+    let [entry] = &entries()[..] else { panic!("{:?}", entries()) };
+    let good = std::fs::read(entry).unwrap();
+
+    let inode = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
+    let before = inode(entry);
+    sandbox.wasmaot(&["run", "p.wat"]).success();
+    assert_eq!(inode(entry), before, "a second run builds nothing");
+
+    std::fs::write(entry, &good[..good.len() / 2]).unwrap();
+    assert_eq!(sandbox.wasmaot(&["run", "p.wat"]).success(), "hello\n");
+    assert_eq!(std::fs::read(entry).unwrap(), good, "a damaged entry is built anew");
+}

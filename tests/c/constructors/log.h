@@ -1,0 +1,2 @@
+/* libbase.so */
+void note(const char *what);

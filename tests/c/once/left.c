@@ -1,0 +1,6 @@
+int *counter(void);
+
+int left(void)
+{
+	return ++*counter();
+}

@@ -1,0 +1,6 @@
+int *counter(void);
+
+int right(void)
+{
+	return ++*counter();
+}

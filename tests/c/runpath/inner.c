@@ -1,0 +1,4 @@
+const char *inner(void)
+{
+	return "found below the library that needs it";
+}

@@ -1,0 +1,6 @@
+const char *inner(void);
+
+const char *outer(void)
+{
+	return inner();
+}

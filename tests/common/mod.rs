@@ -1,0 +1,101 @@
+//! A directory of its own for a test, and `wasmaot` run in it.
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// A temporary directory with its own cache of built objects.
+pub struct Sandbox {
+    directory: tempfile::TempDir,
+}
+
+/// What a run of `wasmaot` gave.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Sandbox {
+    pub fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    /// The command, in this directory.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasmaot"));
+        command
+            .args(args)
+            .current_dir(self.directory.path())
+            .env("WASMAOT_CACHE_DIR", self.path("cache"))
+            .env_remove("WASMAOT_DEBUG")
+            .env_remove("WASMAOT_LIBRARY_PATH");
+        command
+    }
+
+    /// Runs `wasmaot`.
+    pub fn wasmaot(&self, args: &[&str]) -> Outcome {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Builds a module's text to `NAME.elf` and answers its bytes.
+    pub fn build(&self, name: &str, text: &str) -> Vec<u8> {
+        self.write(name, text);
+        self.wasmaot(&["build", name]).success();
+        std::fs::read(self.path(&format!("{name}.elf"))).unwrap()
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Outcome {
+    /// Exit code 0; answers standard output.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:#?}");
+        self.stdout
+    }
+
+    /// One line `error: …` with every one of `parts`, nothing on standard
+    /// output, and this exit code.
+    #[track_caller]
+    pub fn error(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(self.stdout.is_empty(), "{self:#?}");
+        assert!(self.stderr.starts_with("error: "), "{self:#?}");
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "{self:#?}");
+        for part in parts {
+            assert!(self.stderr.contains(part), "no `{part}` in {self:#?}");
+        }
+    }
+
+    /// A trap of this name: exit code 134.
+    #[track_caller]
+    pub fn trap(&self, name: &str, parts: &[&str]) {
+        assert_eq!(self.code, Some(134), "{self:#?}");
+        assert!(self.stderr.contains(&format!("wasm trap: {name}")), "{self:#?}");
+        for part in parts {
+            assert!(self.stderr.contains(part), "no `{part}` in {self:#?}");
+        }
+    }
+}

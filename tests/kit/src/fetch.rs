@@ -1,0 +1,75 @@
+//! What others published: npm packages, and C sources that crates carry.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::cache::{Key, once};
+use crate::run::check;
+use crate::tools::tools;
+
+/// Carries a `wasm32-wasip1` sysroot whose libraries are position-independent.
+const SYSROOT_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
+
+/// The content of an npm package, `NAME@VERSION`.
+///
+/// # Panics
+/// If npm cannot fetch it.
+pub fn npm_package(spec: &str) -> PathBuf {
+    let directory = once("npm", &Key::new("npm").text(spec), |directory| {
+        check(tools().npm.command().args(["pack", "--silent", spec]).current_dir(directory));
+        let archive = only_entry(directory);
+        check(tools().tar.command().arg("xzf").arg(&archive).arg("-C").arg(directory));
+        fs::remove_file(archive).expect("the archive is ours");
+    });
+    directory.join("package")
+}
+
+/// The sysroot that all C inputs are compiled and linked against.
+///
+/// # Panics
+/// If npm cannot fetch it.
+pub fn sysroot() -> &'static Path {
+    static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
+    SYSROOT.get_or_init(|| {
+        once("sysroot", &Key::new("sysroot").text(SYSROOT_PACKAGE), |directory| {
+            let archive = npm_package(SYSROOT_PACKAGE).join("gen/llvm-resources.tar");
+            check(tools().tar.command().arg("xf").arg(archive).arg("-C").arg(directory));
+        })
+    })
+}
+
+/// The sources of a crate, for the C code in it: never built by cargo. The
+/// version is the full one, with what follows a `+`.
+///
+/// # Panics
+/// If cargo cannot fetch it.
+pub fn crate_sources(name: &str, version: &str) -> PathBuf {
+    let key = Key::new("crate").text(name).text(version);
+    let directory = once("crates", &key, |directory| {
+        // A requirement is without that part.
+        let required = version.split('+').next().unwrap_or(version);
+        // `[workspace]`: the target directory may lie inside ours.
+        let manifest = format!(
+            "[package]\nname = \"sources\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+             [lib]\npath = \"lib.rs\"\n\n[workspace]\n\n\
+             [dependencies]\n{name} = {{ version = \"={required}\", default-features = false }}\n"
+        );
+        fs::write(directory.join("Cargo.toml"), manifest).expect("the directory is ours");
+        fs::write(directory.join("lib.rs"), "").expect("the directory is ours");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        check(
+            Command::new(cargo)
+                .args(["vendor", "--quiet", "--versioned-dirs", "vendor"])
+                .current_dir(directory),
+        );
+    });
+    directory.join("vendor").join(format!("{name}-{version}"))
+}
+
+fn only_entry(directory: &Path) -> PathBuf {
+    let mut entries = fs::read_dir(directory).expect("the directory is ours");
+    let entry = entries.next().expect("npm wrote an archive").expect("it can be read");
+    entry.path()
+}

@@ -1,0 +1,27 @@
+//! Real inputs for the end-to-end tests: C programs of our own, well-known C
+//! libraries from crates, and modules that others published.
+//!
+//! Everything is made on demand, once, under `target/wasmaot-inputs`, keyed by
+//! a hash of what it is made from; any number of test processes may ask for
+//! the same thing at once. What needs the network is fetched by `npm` and
+//! `cargo` at first use and never again. A tool that is missing is a failure
+//! that says how to get it: nothing is skipped.
+//!
+//! The kit knows toolchains, not wasmaot: the one thing it runs of it is the
+//! binary that a test hands to [`Wasmaot::new`].
+
+mod cache;
+mod case;
+mod fetch;
+mod native;
+mod run;
+mod tools;
+mod wasm;
+
+pub use cache::{Key, once, root, scratch};
+pub use case::{Case, Form, sources};
+pub use fetch::{crate_sources, npm_package, sysroot};
+pub use native::{Artifact, executable, shared_object};
+pub use run::{Run, Wasmaot, run};
+pub use tools::{Tool, tools};
+pub use wasm::{Code, Kind, Link, libc, library_directory, object, objects, start_file};

@@ -1,0 +1,119 @@
+//! Running programs and wasmaot.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use crate::cache::{make, root};
+use crate::wasm::library_directory;
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit code; `None` if a signal killed it.
+    pub code: Option<i32>,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it wrote on the side.
+    pub stderr: String,
+    command: String,
+}
+
+impl Run {
+    /// Checks the exit code.
+    ///
+    /// # Panics
+    /// If it is another, with all that the program wrote.
+    #[track_caller]
+    pub fn expect_code(&self, code: i32) -> &Self {
+        assert!(self.code == Some(code), "exit code is not {code}: {self:#?}");
+        self
+    }
+
+    /// Checks the exit code and the output.
+    ///
+    /// # Panics
+    /// If either is another.
+    #[track_caller]
+    pub fn expect(&self, code: i32, stdout: &str) -> &Self {
+        self.expect_code(code);
+        assert!(
+            self.stdout == stdout,
+            "unexpected output of {}\n--- expected\n{stdout}--- found\n{}--- stderr\n{}",
+            self.command,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+/// Runs a command to its end, without input.
+///
+/// # Panics
+/// If it cannot be started.
+pub fn run(command: &mut Command) -> Run {
+    let Output { status, stdout, stderr } = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Run {
+        code: status.code(),
+        stdout: text(stdout),
+        stderr: text(stderr),
+        command: format!("{command:?}"),
+    }
+}
+
+/// Runs a tool that has to succeed.
+#[track_caller]
+pub(crate) fn check(command: &mut Command) {
+    run(command).expect_code(0);
+}
+
+/// The `wasmaot` binary under test.
+#[derive(Debug)]
+pub struct Wasmaot {
+    program: PathBuf,
+}
+
+impl Wasmaot {
+    /// `program` is `env!("CARGO_BIN_EXE_wasmaot")`.
+    pub fn new(program: &str) -> Self {
+        Self { program: program.into() }
+    }
+
+    /// A command, with a cache of built objects that the tests share: the
+    /// libraries of the sysroot are built once for all of them.
+    pub fn command(&self, subcommand: &str) -> Command {
+        let cache = root().join("objects");
+        make(&cache);
+        let mut command = Command::new(&self.program);
+        command.env_remove("WASMAOT_DEBUG").env_remove("WASMAOT_LIBRARY_PATH");
+        command.env("WASMAOT_CACHE_DIR", cache).arg(subcommand);
+        command
+    }
+
+    /// `wasmaot run`, with the libraries of the sysroot in the search path.
+    pub fn run_command(&self) -> Command {
+        let mut command = self.command("run");
+        command.arg("-L").arg(library_directory());
+        command
+    }
+
+    /// Runs a program with no options and no arguments.
+    pub fn run(&self, program: &Path) -> Run {
+        run(self.run_command().arg(program))
+    }
+
+    /// Builds one module into an object.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[track_caller]
+    pub fn build(&self, module: &Path, out: &Path) {
+        let args = [OsStr::new("-o"), out.as_os_str(), module.as_os_str()];
+        run(self.command("build").args(args)).expect_code(0);
+    }
+}

@@ -1,0 +1,86 @@
+//! The programs that the tests need, and where to get them.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A program that was found.
+#[derive(Debug)]
+pub struct Tool {
+    /// Its path.
+    pub path: PathBuf,
+    /// First line of what `--version` prints: part of every cache key.
+    pub version: String,
+}
+
+impl Tool {
+    /// A command that runs it.
+    pub fn command(&self) -> Command {
+        Command::new(&self.path)
+    }
+}
+
+macro_rules! tools {
+    ($($(#[$doc:meta])* $field:ident = $program:literal in $package:literal;)*) => {
+        /// Every program that the tests need.
+        #[derive(Debug)]
+        pub struct Tools {
+            $($(#[$doc])* pub $field: Tool,)*
+        }
+
+        /// Finds the programs in `PATH`.
+        ///
+        /// # Panics
+        /// If one is missing, with the command that installs all that are.
+        pub fn tools() -> &'static Tools {
+            static TOOLS: OnceLock<Tools> = OnceLock::new();
+            TOOLS.get_or_init(|| {
+                let missing: Vec<&str> = [$(($program, $package)),*]
+                    .into_iter()
+                    .filter(|(program, _)| find(program).is_none())
+                    .map(|(_, package)| package)
+                    .collect();
+                assert!(
+                    missing.is_empty(),
+                    "tools are missing; install with: apt-get install {}",
+                    missing.join(" ")
+                );
+                Tools { $($field: tool($program),)* }
+            })
+        }
+    };
+}
+
+tools! {
+    /// The C compiler for wasm.
+    clang = "clang-22" in "clang-22";
+    /// The wasm linker.
+    wasm_ld = "wasm-ld-22" in "lld-22";
+    /// The archiver for wasm objects.
+    ar = "llvm-ar-22" in "llvm-22";
+    /// A checker of ELF files.
+    elflint = "eu-elflint" in "elfutils";
+    /// A reader of ELF files.
+    readelf = "readelf" in "binutils";
+    /// The C compiler for the machine that the tests run on.
+    gcc = "gcc" in "gcc libc6-dev";
+    /// A judge of what zlib wrote.
+    gzip = "gzip" in "gzip";
+    /// Fetches published modules and the sysroot.
+    npm = "npm" in "nodejs npm";
+    /// Unpacks what npm fetched.
+    tar = "tar" in "tar";
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|p| p.is_file())
+}
+
+fn tool(program: &str) -> Tool {
+    let path = find(program).expect("checked before");
+    let output = Command::new(&path).arg("--version").output();
+    let output = output.unwrap_or_else(|e| panic!("cannot run {}: {e}", path.display()));
+    let text = String::from_utf8_lossy(&output.stdout);
+    Tool { path, version: text.lines().next().unwrap_or_default().to_owned() }
+}

@@ -1,0 +1,534 @@
+//! The dynamic linker on modules as text: what is bound to what, and how it
+//! fails. Every process runs with the independent check on.
+
+#![cfg(feature = "compiler")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_compiler::{Emit, Options, compile};
+use wasmaot_runtime::error::Error;
+use wasmaot_runtime::trap::TrapReason;
+use wasmaot_runtime::{
+    CallError, Category, Config, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+};
+
+fn object(name: &str, text: &str) -> Arc<Object> {
+    let wasm = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let bytes = compile(name, &wasm, &Options::default(), Emit::So)
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    Arc::new(Object::from_bytes(name, &bytes, true).unwrap_or_else(|e| panic!("{e}")))
+}
+
+fn config() -> Config {
+    Config {
+        check: true,
+        ..Config::default()
+    }
+}
+
+/// A dynamic program: main, then the libraries by name.
+struct Program {
+    process: Process,
+    main: InstanceId,
+}
+
+fn load(main: &str, libraries: &[(&str, &str)], config: Config) -> Result<Program, Error> {
+    load_with(main, &[], libraries, config, vec![])
+}
+
+fn load_with(
+    main: &str,
+    preload: &[(&str, &str)],
+    libraries: &[(&str, &str)],
+    config: Config,
+    hosts: Vec<HostFunction>,
+) -> Result<Program, Error> {
+    let mut objects: HashMap<String, Arc<Object>> = HashMap::new();
+    for (name, text) in libraries {
+        objects.insert((*name).to_owned(), object(name, text));
+    }
+    let preload: Vec<_> = preload
+        .iter()
+        .map(|(name, text)| object(name, text))
+        .collect();
+    let mut process = Process::new(config)?;
+    process.add_host_functions(hosts);
+    let main = object("main", main);
+    let mut finder = |name: &str, _: &Object| Ok(objects.get(name).cloned());
+    let main = process.load_program(main, &preload, &mut finder)?;
+    Ok(Program { process, main })
+}
+
+impl Program {
+    fn call(&mut self, name: &str, args: &[i32]) -> i32 {
+        let args: Vec<Val> = args.iter().map(|&v| Val::I32(v)).collect();
+        let results = self.process.invoke(self.main, name, &args);
+        match results.unwrap_or_else(|e| panic!("{name}: {e}"))[..] {
+            [Val::I32(value)] => value,
+            ref other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+/// `dylink.0`: memory size and alignment, table size, needed libraries.
+fn dylink(memory: u32, table: u32, needed: &[&str]) -> String {
+    fn leb(mut value: u32) -> Vec<u8> {
+        let mut out = Vec::new();
+        while value >= 0x80 {
+            out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        out.push(value as u8);
+        out
+    }
+    let mut info = leb(memory);
+    info.extend(leb(4));
+    info.extend(leb(table));
+    info.extend(leb(0));
+    let mut names = leb(needed.len() as u32);
+    for name in needed {
+        names.extend(leb(name.len() as u32));
+        names.extend(name.bytes());
+    }
+    let mut section = vec![1];
+    section.extend(leb(info.len() as u32));
+    section.extend(info);
+    section.push(2);
+    section.extend(leb(names.len() as u32));
+    section.extend(names);
+    let escaped: String = section.iter().map(|b| format!("\\{b:02x}")).collect();
+    format!("(@custom \"dylink.0\" (before first) \"{escaped}\")")
+}
+
+const COMMON: &str = r#"
+  (import "env" "memory" (memory 0))
+  (import "env" "__indirect_function_table" (table 0 funcref))
+  (import "env" "__memory_base" (global $memory_base i32))
+  (import "env" "__table_base" (global $table_base i32))
+  (import "env" "__stack_pointer" (global $stack_pointer (mut i32)))
+"#;
+
+fn module(memory: u32, table: u32, needed: &[&str], body: &str) -> String {
+    // Imports of the body have to come before everything else in it.
+    format!("(module {} {COMMON} {body})", dylink(memory, table, needed))
+}
+
+#[test]
+fn calls_across_objects_and_shared_data() {
+    let main = module(
+        16,
+        0,
+        &["libc"],
+        r#"
+        (import "env" "add" (func $add (param i32 i32) (result i32)))
+        (import "GOT.mem" "counter" (global $counter (mut i32)))
+        (func (export "sum") (param i32 i32) (result i32)
+          (i32.store (global.get $counter) (i32.const 5))
+          (call $add (local.get 0) (local.get 1)))
+        (func (export "counter_at") (result i32) (global.get $counter))
+        (func (export "sp") (result i32) (global.get $stack_pointer))
+        "#,
+    );
+    let lib = module(
+        32,
+        0,
+        &[],
+        r#"
+        (global (export "counter") i32 (i32.const 8))
+        (data (offset (global.get $memory_base)) "01234567\01\00\00\00")
+        (func (export "add") (param i32 i32) (result i32)
+          (i32.add (i32.load (i32.add (global.get $memory_base) (i32.const 8)))
+            (i32.add (local.get 0) (local.get 1))))
+        "#,
+    );
+    let mut program = load(&main, &[("libc", &lib)], config()).unwrap();
+    assert_eq!(program.call("sum", &[30, 7]), 42);
+    let at = program.call("counter_at", &[]) as usize;
+    let map: Vec<_> = program.process.link_map().collect();
+    assert_eq!(map.len(), 2);
+    assert_eq!(map[1].memory_base + 8, at as u64);
+    assert_eq!(map[1].memory_base % 4096, 0);
+    assert!(map[0].memory_base >= 4096 + (1 << 20));
+    let memory = program.process.memory(program.main);
+    assert_eq!(memory[at - 8..at + 1], *b"01234567\x05");
+    assert_eq!(program.call("sp", &[]), 4096 + (1 << 20));
+}
+
+#[test]
+fn functions_have_one_table_index_everywhere() {
+    let main = module(
+        0,
+        1,
+        &["a", "b"],
+        r#"
+        (import "env" "callback_b" (func $cb (result i32)))
+        (import "env" "apply" (func $apply (param i32) (result i32)))
+        (import "GOT.func" "callback_b" (global $f (mut i32)))
+        (import "GOT.func" "host" (global $h (mut i32)))
+        (elem (offset (global.get $table_base)) $own)
+        (func $own (result i32) (i32.const 11))
+        (func (export "own") (result i32) (call $apply (global.get $table_base)))
+        (func (export "other") (result i32) (call $apply (global.get $f)))
+        (func (export "host_pointer") (result i32) (call $apply (global.get $h)))
+        (func (export "f") (result i32) (global.get $f))
+        (func (export "direct") (result i32) (call $cb))
+        "#,
+    );
+    let a = module(
+        0,
+        2,
+        &[],
+        r#"
+        (import "GOT.func" "callback_b" (global $f (mut i32)))
+        (type $callback (func (result i32)))
+        (func (export "apply") (param i32) (result i32)
+          (call_indirect (type $callback) (local.get 0)))
+        (func (export "f_in_a") (result i32) (global.get $f))
+        "#,
+    );
+    let b = module(
+        0,
+        1,
+        &["a"],
+        r#"
+        (func $callback_b (export "callback_b") (result i32) (i32.const 22))
+        (elem (offset (global.get $table_base)) $callback_b)
+        "#,
+    );
+    let host = HostFunction::new(
+        "env",
+        "host",
+        FuncType::new([], [ValType::I32]),
+        |_, _, results| {
+            results[0] = Val::I32(33);
+            Ok(())
+        },
+    );
+    let libraries = [("a", a.as_str()), ("b", b.as_str())];
+    let mut program = load_with(&main, &[], &libraries, config(), vec![host]).unwrap();
+    assert_eq!(program.call("own", &[]), 11);
+    assert_eq!(program.call("other", &[]), 22);
+    assert_eq!(program.call("host_pointer", &[]), 33);
+    assert_eq!(program.call("direct", &[]), 22);
+    let f = program.call("f", &[]);
+    let map: Vec<_> = program
+        .process
+        .link_map()
+        .map(|e| (e.id, e.table_base))
+        .collect();
+    assert_eq!(map[2].1, f as u64, "the index from b's own segment");
+    let in_a = program.process.invoke(map[1].0, "f_in_a", &[]).unwrap();
+    assert_eq!(in_a, [Val::I32(f)]);
+}
+
+#[test]
+fn main_and_preloaded_definitions_come_first() {
+    let who = |n: i32| format!(r#"(func (export "who") (result i32) (i32.const {n}))"#);
+    let ask = r#"
+        (import "env" "who" (func $who (result i32)))
+        (func (export "ask") (result i32) (call $who))"#;
+    let plain = module(0, 0, &["x", "y"], ask);
+    let (x, y, p) = (who(1), who(2), who(3));
+    let [x, y, p] = [&x, &y, &p].map(|body| module(0, 0, &[], body));
+    let libraries = [("x", x.as_str()), ("y", y.as_str())];
+    let mut program = load(&plain, &libraries, config()).unwrap();
+    assert_eq!(program.call("ask", &[]), 1);
+    let preload = [("p", p.as_str())];
+    let mut program = load_with(&plain, &preload, &libraries, config(), vec![]).unwrap();
+    assert_eq!(program.call("ask", &[]), 3);
+}
+
+#[test]
+fn initialisers_run_in_order() {
+    let log = HostFunction::new(
+        "env",
+        "log",
+        FuncType::new([ValType::I32], []),
+        |caller, args, _| {
+            let [Val::I32(digit)] = *args else { panic!() };
+            let end = caller.memory.iter().position(|&b| b == 0).unwrap();
+            caller.memory[end] = digit as u8;
+            Ok(())
+        },
+    );
+    let lib = |needed: &[&str], name: char| {
+        let at = |n: u32| (name as u32) + n;
+        let body = format!(
+            r#"(import "env" "log" (func $log (param i32)))
+            (func $start (call $log (i32.const {})))
+            (start $start)
+            (func (export "__wasm_apply_data_relocs") (call $log (i32.const {})))
+            (func (export "__wasm_call_ctors") (call $log (i32.const {})))"#,
+            at(0),
+            at(1),
+            at(2)
+        );
+        module(0, 0, needed, &body)
+    };
+    // a and c need each other; main needs both.
+    let (main, a, c) = (lib(&["a"], 'x'), lib(&["c"], 'a'), lib(&["a"], 'k'));
+    let libraries = [("a", a.as_str()), ("c", c.as_str())];
+    let program = load_with(&main, &[], &libraries, config(), vec![log]).unwrap();
+    let memory = program.process.memory(program.main);
+    assert_eq!(&memory[..10], b"kaxlbymcz\0");
+}
+
+#[test]
+fn marks_of_the_heap_are_the_loaders() {
+    let main = r#"
+      (import "env" "lib_heap" (func $heap (result i32)))
+      (import "env" "lib_end" (func $end (result i32)))
+      (memory (export "memory") 1)
+      (table (export "__indirect_function_table") 3 funcref)
+      (global (export "__stack_pointer") (mut i32) (i32.const 2048))
+      (global (export "__heap_base") i32 (i32.const 3000))
+      (data (i32.const 2048) "abc")
+      (elem (i32.const 1) $one)
+      (func $one (result i32) (i32.const 1))
+      (func (export "heap") (result i32) (call $heap))
+      (func (export "end") (result i32) (call $end))
+      (func (export "size") (result i32) (memory.size))
+      (func (export "sp") (result i32) (global.get 0))
+    "#;
+    let main = format!("(module {} {main})", dylink(0, 0, &["lib"]));
+    let lib = module(
+        5000,
+        2,
+        &[],
+        r#"
+        (import "GOT.mem" "__heap_base" (global $base (mut i32)))
+        (import "GOT.mem" "__heap_end" (global $end (mut i32)))
+        (func (export "lib_heap") (result i32) (global.get $base))
+        (func (export "lib_end") (result i32) (global.get $end))
+        "#,
+    );
+    let mut program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let map: Vec<_> = program
+        .process
+        .link_map()
+        .map(|e| (e.memory_base, e.table_base))
+        .collect();
+    assert_eq!(map, [(0, 0), (4096, 3)]);
+    assert_eq!(program.call("heap", &[]), 9104);
+    let size = program.call("size", &[]);
+    assert_eq!(program.call("end", &[]), size * 65536);
+    assert!(size >= 2, "some heap");
+    assert_eq!(program.call("sp", &[]), 2048);
+    assert_eq!(&program.process.memory(program.main)[2048..2051], b"abc");
+}
+
+#[test]
+fn errors_name_both_sides() {
+    let main = module(
+        0,
+        0,
+        &["lib"],
+        r#"(import "env" "f" (func (param i32) (result i32)))"#,
+    );
+    let lib = module(0, 0, &[], r#"(func (export "f") (param i64))"#);
+    let error = load(&main, &[("lib", &lib)], config())
+        .err()
+        .unwrap()
+        .to_string();
+    for part in ["main", "lib", "`f`", "(i32) -> (i32)", "(i64) -> ()"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let lib = module(0, 0, &[], r#"(global (export "f") i32 (i32.const 0))"#);
+    let error = load(&main, &[("lib", &lib)], config())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("function") && error.contains("data"),
+        "{error}"
+    );
+    let error = load(&main, &[], config()).err().unwrap();
+    assert!(matches!(error, Error::LibraryNotFound { .. }), "{error}");
+}
+
+#[test]
+fn unresolved_symbols() {
+    let main = module(
+        0,
+        0,
+        &[],
+        r#"
+        (import "env" "gone" (func $gone (param i32)))
+        (import "env" "lost" (func $lost))
+        (import "GOT.mem" "data" (global $data (mut i32)))
+        (import "GOT.func" "gone" (global $pointer (mut i32)))
+        (func (export "call") (call $gone (i32.const 1)))
+        (func (export "addresses") (result i32) (i32.or (global.get $data) (global.get $pointer)))
+        "#,
+    );
+    let error = load(&main, &[], config()).err().unwrap();
+    let Error::Unresolved(list) = &error else {
+        panic!("{error}");
+    };
+    let names: Vec<_> = list.iter().map(|u| u.name.as_str()).collect();
+    assert_eq!(names, ["gone", "lost", "data", "gone"]);
+
+    let warnings = std::rc::Rc::new(std::cell::Cell::new(0));
+    let count = std::rc::Rc::clone(&warnings);
+    let config = Config {
+        unresolved: Unresolved::Warn,
+        trace: Some(Box::new(move |category, _| {
+            if category == Category::Warning {
+                count.set(count.get() + 1);
+            }
+        })),
+        ..config()
+    };
+    let mut program = load(&main, &[], config).unwrap();
+    assert_eq!(warnings.get(), 4);
+    assert_eq!(program.call("addresses", &[]), 0);
+    let error = program
+        .process
+        .invoke(program.main, "call", &[])
+        .unwrap_err();
+    assert!(error.to_string().contains("`env.gone`"), "{error}");
+    let CallError::Trap(trap) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(trap.frames[0].object, "main");
+}
+
+fn instantiate(process: &mut Process, name: &str, text: &str) -> Result<InstanceId, Error> {
+    process.instantiate(object(name, text), Some(name))
+}
+
+#[test]
+fn core_modules_have_domains_of_their_own() {
+    let mut process = Process::new(config()).unwrap();
+    let a = instantiate(
+        &mut process,
+        "a",
+        r#"(module
+          (memory (export "mem") 1)
+          (table (export "tab") 4 funcref)
+          (global $count (export "count") (mut i32) (i32.const 0))
+          (data (i32.const 0) "A")
+          (elem (i32.const 1) $peek)
+          (func $peek (export "peek") (result i32)
+            (global.set $count (i32.add (global.get $count) (i32.const 1)))
+            (i32.load8_u (i32.const 0)))
+          (func (export "at") (param i32) (result i32) (call_indirect (result i32) (local.get 0)))
+          (func (export "many") (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64)
+            (i64.add (local.get 7) (i64.load8_u (i32.const 0)))))"#,
+    )
+    .unwrap();
+    let b = instantiate(
+        &mut process,
+        "b",
+        r#"(module
+          (import "a" "peek" (func $peek (result i32)))
+          (import "a" "tab" (table $tab 4 funcref))
+          (import "a" "many" (func $many (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64)))
+          (memory 1)
+          (data (i32.const 0) "B")
+          (elem (i32.const 2) $own)
+          (func $own (result i32) (i32.load8_u (i32.const 0)))
+          (func (export "theirs") (result i32) (call $peek))
+          (func (export "own") (result i32) (call $own))
+          (func (export "indirect") (param i32) (result i32) (call_indirect $tab (result i32) (local.get 0)))
+          (func (export "many") (result i64)
+            (call $many (i64.const 1) (i64.const 2) (i64.const 3) (i64.const 4) (i64.const 5)
+              (i64.const 6) (i64.const 7) (i64.const 8)))
+          (export "again" (func $peek)))"#,
+    )
+    .unwrap();
+    let c = instantiate(
+        &mut process,
+        "c",
+        r#"(module
+          (import "a" "mem" (memory 1))
+          (import "b" "again" (func $peek (result i32)))
+          (import "a" "count" (global (mut i32)))
+          (func (export "run") (result i32)
+            (i32.store8 (i32.const 0) (i32.const 67))
+            (drop (memory.grow (i32.const 1)))
+            (call $peek))
+          (func (export "size") (result i32) (memory.size)))"#,
+    )
+    .unwrap();
+    let mut call = |id, name, args: &[Val]| process.invoke(id, name, args).unwrap()[0];
+    assert_eq!(call(b, "theirs", &[]), Val::I32(65));
+    assert_eq!(call(b, "own", &[]), Val::I32(66));
+    assert_eq!(call(b, "indirect", &[Val::I32(1)]), Val::I32(65));
+    assert_eq!(call(b, "indirect", &[Val::I32(2)]), Val::I32(66));
+    assert_eq!(call(a, "at", &[Val::I32(1)]), Val::I32(65));
+    assert_eq!(
+        call(a, "at", &[Val::I32(2)]),
+        Val::I32(66),
+        "b's function in its own domain"
+    );
+    assert_eq!(call(b, "many", &[]), Val::I64(8 + 65));
+    assert_eq!(call(b, "again", &[]), Val::I32(65));
+    assert_eq!(call(c, "run", &[]), Val::I32(67));
+    assert_eq!(call(c, "size", &[]), Val::I32(2));
+    assert_eq!(process.global_get(a, "count"), Some(Val::I32(5)));
+    assert_eq!(process.memory(a).len(), 131_072);
+    let trap = process.invoke(b, "indirect", &[Val::I32(3)]).unwrap_err();
+    let CallError::Trap(trap) = trap else {
+        panic!()
+    };
+    let TrapReason::Code(code) = trap.reason else {
+        panic!()
+    };
+    assert_eq!(code.name(), "uninitialized element");
+}
+
+#[test]
+fn a_failed_load_leaves_nothing() {
+    let mut process = Process::new(config()).unwrap();
+    let a = instantiate(&mut process, "a", r#"(module (memory (export "mem") 1 2))"#).unwrap();
+    let wrong = [
+        r#"(module (import "a" "mem" (memory 2)))"#,
+        r#"(module (import "a" "mem" (memory 1 1)))"#,
+        r#"(module (import "a" "mem" (func)))"#,
+        r#"(module (import "a" "none" (func)))"#,
+        r#"(module (import "b" "mem" (memory 1)))"#,
+        r#"(module (memory 65536) (table 10000001 funcref))"#,
+    ];
+    for text in wrong {
+        assert!(
+            process.instantiate(object("wrong", text), None).is_err(),
+            "{text}"
+        );
+        assert_eq!(process.link_map().count(), 1);
+    }
+    assert_eq!(process.memory(a).len(), 65536);
+    instantiate(
+        &mut process,
+        "c",
+        r#"(module (import "a" "mem" (memory 1 3)))"#,
+    )
+    .unwrap();
+}
+
+#[test]
+fn memories_and_tables_beside_the_first() {
+    let mut process = Process::new(config()).unwrap();
+    let a = instantiate(
+        &mut process,
+        "a",
+        r#"(module
+          (table $t (export "t") 2 3 externref)
+          (table $f (export "f") 2 funcref)
+          (func $g (result i32) (i32.const 9))
+          (elem (table $f) (i32.const 1) func $g)
+          (func (export "set") (param externref) (table.set $t (i32.const 1) (local.get 0)))
+          (func (export "get") (result externref) (table.get $t (i32.const 1)))
+          (func (export "grow") (result i32) (table.grow $t (ref.null extern) (i32.const 1)))
+          (func (export "call") (result i32) (call_indirect $f (result i32) (i32.const 1))))"#,
+    )
+    .unwrap();
+    process.invoke(a, "set", &[Val::ExternRef(77)]).unwrap();
+    let mut call = |name| process.invoke(a, name, &[]).unwrap()[0];
+    assert_eq!(call("get"), Val::ExternRef(77));
+    assert_eq!(call("grow"), Val::I32(2));
+    assert_eq!(call("grow"), Val::I32(-1));
+    assert_eq!(call("call"), Val::I32(9));
+}

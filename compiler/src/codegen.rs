@@ -72,6 +72,10 @@ fn for_each<T: Send>(
     let order = largest_first(module, &subjects);
     let env = Env::new(module, isa);
     let next = AtomicUsize::new(0);
+    let progress = options.progress.as_deref();
+    if let Some(progress) = progress {
+        progress.total.store(subjects.len() as u32, Ordering::Relaxed);
+    }
     let take_all = || {
         let mut worker = Worker {
             env: &env,
@@ -86,7 +90,12 @@ fn for_each<T: Send>(
                 return Ok(done);
             };
             match work(&mut worker, subjects[index]) {
-                Ok(result) => done.push((index, result)),
+                Ok(result) => {
+                    done.push((index, result));
+                    if let Some(progress) = progress {
+                        progress.done.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 Err(error) => {
                     // Nobody takes another; what was taken before is finished.
                     next.store(order.len(), Ordering::Relaxed);

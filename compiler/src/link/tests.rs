@@ -38,6 +38,8 @@ pub(super) fn module() -> Module<'static> {
         data: Vec::new(),
         bodies: Vec::new(),
         funcrefs: Vec::new(),
+        debug: Default::default(),
+        code_start: 0,
         names: HashMap::new(),
     }
 }

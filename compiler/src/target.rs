@@ -31,7 +31,8 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         ("unwind_info", "true"),
-        ("preserve_frame_pointers", "false"),
+        // Tail calls need it, and on x86-64 every frame has one anyway.
+        ("preserve_frame_pointers", "true"),
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_alias_analysis", "true"),
         (

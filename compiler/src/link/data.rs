@@ -53,16 +53,13 @@ impl Data {
     }
 
     fn variable(&mut self, bytes: &[u8], align: u64) -> Place {
-        if bytes.iter().all(|&b| b == 0) {
-            self.zeros(bytes.len() as u64, align)
-        } else {
-            append(Section::Data, &mut self.data, bytes, align)
-        }
+        append(Section::Data, &mut self.data, bytes, align)
     }
 
-    fn zeros(&mut self, size: u64, align: u64) -> Place {
-        let offset = self.bss.next_multiple_of(align);
-        self.bss = offset + size;
+    /// An array that the init function fills.
+    fn computed(&mut self, items: u64) -> Place {
+        let offset = self.bss;
+        self.bss += 8 * items;
         Place {
             section: Section::Bss,
             offset,
@@ -128,7 +125,7 @@ fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<P
                     Some(data.variable(&bytes[..size as usize], size.into()))
                 }
                 GlobalPlace::Own(GlobalInit::Computed(_)) => {
-                    Some(data.zeros(size.into(), size.into()))
+                    Some(data.variable(&[0; 16][..size as usize], size.into()))
                 }
                 &GlobalPlace::Own(GlobalInit::RefFunc(f)) => {
                     Some(data.records(Section::Data, &[Some(f)]))
@@ -138,12 +135,13 @@ fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<P
         }
         Target::Memory(m) => {
             let own = module.memories.get(m as usize)?.import.is_none();
-            (own && !Memory::is_primary(m)).then(|| data.zeros(memory_desc::SIZE, 8))
+            (own && !Memory::is_primary(m))
+                .then(|| data.variable(&[0; memory_desc::SIZE as usize], 8))
         }
         Target::Table(t) => {
             let table = module.tables.get(t as usize)?;
             let own = table.import.is_none() && !table.primary;
-            own.then(|| data.zeros(table_desc::SIZE, 8))
+            own.then(|| data.variable(&[0; table_desc::SIZE as usize], 8))
         }
         // A segment without bytes or values of its own is as long as a
         // dropped one.
@@ -168,9 +166,9 @@ fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<P
         Target::Elem(e) => {
             let segment = module.elements.get(e as usize)?;
             match &segment.items {
-                _ if !segment.has_values() => Some(data.zeros(0, 8)),
+                _ if !segment.has_values() => Some(data.computed(0)),
                 Items::Funcs(funcs) => Some(data.records(Section::DataRelRo, funcs)),
-                Items::Exprs(exprs) => Some(data.zeros(8 * exprs.len() as u64, 8)),
+                Items::Exprs(exprs) => Some(data.computed(exprs.len() as u64)),
             }
         }
         Target::ElemLen(e) => {

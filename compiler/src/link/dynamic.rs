@@ -19,7 +19,7 @@ enum Value {
     Number(u64),
     Addr(Section),
     Size(Section),
-    /// Bytes of [`Section::Info`] in use.
+    /// Address of the init function.
     Init,
 }
 
@@ -223,7 +223,7 @@ fn wasm_rela(offset: u64, kind: Kind, symbol: u32) -> WasmRela {
 
 /// `.rela.plt` and `.got.plt`.
 pub(super) fn plt(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>) {
-    if plan.slots.plt.is_empty() {
+    if layout.size(Section::GotPlt) == 0 {
         return (Vec::new(), Vec::new());
     }
     let plt = layout.addr(Section::Plt);

@@ -73,7 +73,13 @@ impl Parts {
         let plt = plan.slots.plt.len() as u64;
         let funcrefs = plan.module.funcrefs.len() as u64;
         let len = |bytes: &[u8]| bytes.len() as u64;
-        let got_plt = if plt == 0 { 0 } else { 8 * (RESERVED + plt) };
+        // Where there is nothing to call, its head gives the function
+        // references' segment something to be in the file for.
+        let got_plt = if plt + funcrefs == 0 {
+            0
+        } else {
+            8 * (RESERVED + plt)
+        };
         let mut sizes = Sizes::new(plan.text.align);
         for (section, size) in [
             (Section::BuildId, len(&self.build_id)),

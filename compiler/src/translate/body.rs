@@ -115,8 +115,12 @@ pub(super) struct Body<'f, 'm> {
     functions: &'f mut HashMap<Target, ir::FuncRef>,
     symbols: &'f mut HashMap<Target, GlobalValue>,
     signatures: &'f mut HashMap<u32, SigRef>,
+    /// Whether each loop still to come makes a call.
+    pub calling_loops: std::slice::Iter<'f, bool>,
     /// The pinned register's value, where it is at hand.
     pub base: Option<Value>,
+    /// Calls made so far.
+    pub calls: usize,
 }
 
 impl<'f, 'm> Body<'f, 'm> {
@@ -146,7 +150,9 @@ impl<'f, 'm> Body<'f, 'm> {
             functions: &mut scratch.functions,
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
+            calling_loops: [].iter(),
             base: None,
+            calls: 0,
         }
     }
 
@@ -252,7 +258,8 @@ impl<'f, 'm> Body<'f, 'm> {
     /// The address of byte 0 of memory 0.
     ///
     /// Its register cannot be allocated, so every use starts as a copy of it.
-    /// The copy is shared as long as no call makes it cost a spill.
+    /// The copy is shared between uses with no call in between: across a call
+    /// it would cost a register to keep, or a spill.
     pub fn base(&mut self) -> Value {
         if let Some(base) = self.base {
             return base;
@@ -330,8 +337,14 @@ impl<'f, 'm> Body<'f, 'm> {
             }
         };
         let call = self.b.ins().call(func, args);
-        self.base = None;
+        self.called();
         self.b.inst_results(call).first().copied()
+    }
+
+    /// Takes note of a call just made.
+    pub fn called(&mut self) {
+        self.base = None;
+        self.calls += 1;
     }
 
     pub fn trap_if(&mut self, condition: Value, code: TrapCode) {

@@ -25,7 +25,7 @@ impl Body<'_, '_> {
         let callee = self.function(func);
         let args = self.pop_many(self.env.module.func_type(func).params.len());
         let call = self.b.ins().call(callee, &args);
-        self.base = None;
+        self.called();
         self.stack.extend_from_slice(self.b.inst_results(call));
     }
 
@@ -41,7 +41,7 @@ impl Body<'_, '_> {
     pub fn call_indirect(&mut self, ty: u32, table: u32) {
         let (signature, code, args) = self.indirect_callee(ty, table);
         let call = self.b.ins().call_indirect(signature, code, &args);
-        self.base = None;
+        self.called();
         self.stack.extend_from_slice(self.b.inst_results(call));
     }
 
@@ -92,16 +92,16 @@ impl Body<'_, '_> {
         self.b.seal_block(cold);
         self.b.switch_to_block(cold);
         if self.is_primary(table) {
-            let outside = self.outside(table, index);
+            let base = self.base.take();
+            // The base is read anew and the index compared as it is: values
+            // of the hot path used here would have to be kept there.
+            let len = self.table_len(table);
+            let len = self.b.ins().ireduce(types::I32, len);
+            let outside = IntCC::UnsignedGreaterThanOrEqual;
+            let outside = self.b.ins().icmp(outside, index, len);
             self.trap_if(outside, TrapCode::UndefinedElement);
+            self.base = base;
         }
-        // Loaded anew, and wider: were it `found`, the comparison above would
-        // need it in a register.
-        let word = self
-            .b
-            .ins()
-            .load(types::I64, entry.flags, entry.address, at);
-        let found = self.b.ins().ireduce(types::I32, word);
         self.trap_unless(found, TrapCode::UninitializedElement);
         self.b
             .ins()
@@ -155,11 +155,13 @@ impl Body<'_, '_> {
                 .load(types::I64, flags, desc, at + table_desc::BASE);
             (base, DESCRIBED)
         };
+        // A sum, rather than a difference, is an addressing mode.
         let index = self.widen(index);
+        let index = self.b.ins().ineg(index);
         let shift = context::TABLE_ENTRY_SIZE.trailing_zeros();
         let below = self.b.ins().ishl_imm_u(index, i64::from(shift));
         Entry {
-            address: self.b.ins().isub(base, below),
+            address: self.b.ins().iadd(base, below),
             displacement,
             flags: self.flags.entry,
         }

@@ -20,6 +20,9 @@ pub(super) struct Frame<'f> {
     results: &'f [ValType],
     /// What follows it, once something jumps there.
     end: Option<Block>,
+    /// The base register's value on entry, and the number of calls before.
+    base: Option<Value>,
+    calls: usize,
 }
 
 enum Kind {
@@ -33,8 +36,6 @@ struct Alternative {
     block: Block,
     /// Parameters of the frame on entry.
     params: Vec<Value>,
-    /// The base register's value on entry.
-    base: Option<Value>,
 }
 
 impl<'f> Frame<'f> {
@@ -50,6 +51,8 @@ impl<'f> Frame<'f> {
             params,
             results,
             end: None,
+            base: None,
+            calls: 0,
         }
     }
 
@@ -110,9 +113,11 @@ impl<'f> Body<'f, '_> {
     /// Follows the frames of code that cannot be reached.
     pub fn unreachable_operator(&mut self, op: &Operator<'_>) -> bool {
         match op {
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => {
+            Operator::Loop { .. } => {
+                self.calling_loops.next();
                 self.skipped += 1;
             }
+            Operator::Block { .. } | Operator::If { .. } => self.skipped += 1,
             Operator::Else if self.skipped == 0 => self.else_(),
             Operator::End if self.skipped == 0 => self.end(),
             Operator::End => self.skipped -= 1,
@@ -149,7 +154,11 @@ impl<'f> Body<'f, '_> {
 
     fn push_frame(&mut self, kind: Kind, types: (&'f [ValType], &'f [ValType])) {
         let height = self.stack.len() - types.0.len();
-        self.frames.push(Frame::new(kind, height, types));
+        self.frames.push(Frame {
+            base: self.base,
+            calls: self.calls,
+            ..Frame::new(kind, height, types)
+        });
     }
 
     fn block(&mut self, ty: BlockType) {
@@ -160,6 +169,13 @@ impl<'f> Body<'f, '_> {
     fn loop_(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         let head = self.block_with_params(types.0);
+        match self.calling_loops.next() {
+            // At hand all through the loop; what nothing uses costs nothing.
+            Some(false) => {
+                self.base();
+            }
+            _ => self.base = None,
+        }
         self.push_frame(Kind::Loop { head }, types);
         let height = self.stack.len() - types.0.len();
         let values = args(&self.stack[height..]);
@@ -170,7 +186,6 @@ impl<'f> Body<'f, '_> {
     /// Goes on in a block whose parameters replace the stack above `height`.
     fn continue_at(&mut self, block: Block, height: usize) {
         self.b.switch_to_block(block);
-        self.base = None;
         self.stack.truncate(height);
         self.stack.extend_from_slice(self.b.block_params(block));
     }
@@ -184,7 +199,6 @@ impl<'f> Body<'f, '_> {
         let alternative = Alternative {
             block,
             params: self.stack[self.stack.len() - types.0.len()..].to_vec(),
-            base: self.base,
         };
         self.push_frame(Kind::If(alternative), types);
         self.enter_only_child(then);
@@ -207,11 +221,11 @@ impl<'f> Body<'f, '_> {
     }
 
     fn begin_alternative(&mut self, alternative: Alternative) {
-        let height = self.frames.last().map_or(0, |f| f.height);
-        self.stack.truncate(height);
+        let frame = self.frames.last().expect("validated frames");
+        self.stack.truncate(frame.height);
         self.stack.extend_from_slice(&alternative.params);
+        self.base = frame.base;
         self.enter_only_child(alternative.block);
-        self.base = alternative.base;
         self.reachable = true;
     }
 
@@ -244,6 +258,9 @@ impl<'f> Body<'f, '_> {
             Some(end) => {
                 self.b.seal_block(end);
                 self.continue_at(end, frame.height);
+                // What was at hand on entry still is, if no way led through a
+                // call.
+                self.base = frame.base.filter(|_| frame.calls == self.calls);
                 self.reachable = true;
             }
             None if !self.reachable => self.stack.truncate(frame.height),

@@ -1,7 +1,7 @@
 //! Locals and globals.
 
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{ConstantData, InstBuilder, Value, types};
+use cranelift_codegen::ir::{ConstantData, InstBuilder, Type, Value, types};
 use wasmaot_abi::context::offset;
 use wasmaot_abi::types::ValType;
 use wasmparser::Operator;
@@ -111,8 +111,13 @@ impl Body<'_, '_> {
 
     /// A vector constant.
     pub fn vector(&mut self, bytes: &[u8; 16]) -> Value {
+        self.vector_of(types::I8X16, bytes)
+    }
+
+    /// A vector constant of a shape.
+    pub fn vector_of(&mut self, shape: Type, bytes: &[u8; 16]) -> Value {
         let data = ConstantData::from(&bytes[..]);
         let constant = self.b.func.dfg.constants.insert(data);
-        self.b.ins().vconst(types::I8X16, constant)
+        self.b.ins().vconst(shape, constant)
     }
 }

@@ -13,6 +13,7 @@ mod global;
 mod init;
 mod memory;
 mod numeric;
+mod scan;
 mod simd;
 mod table;
 
@@ -75,6 +76,7 @@ fn signature(ty: &FuncType) -> Signature {
 pub(crate) struct Translator {
     context: FunctionBuilderContext,
     scratch: Scratch,
+    calling_loops: Vec<bool>,
 }
 
 impl Translator {
@@ -87,10 +89,13 @@ impl Translator {
 
         let source = &module.bodies[(func - module.imported_funcs()) as usize].body;
         let invalid = |e| invalid(module, &e);
+        let operators = source.get_operators_reader().map_err(invalid)?;
+        scan::calling_loops(operators.clone(), &mut self.calling_loops);
         let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
+        body.calling_loops = self.calling_loops.iter();
         let locals = source.get_locals_reader().map_err(invalid)?;
         body.begin(ty, locals).map_err(invalid)?;
-        let mut operators = source.get_operators_reader().map_err(invalid)?;
+        let mut operators = operators;
         while !operators.eof() {
             let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
             body.locate(SourceLoc::new(offset as u32));

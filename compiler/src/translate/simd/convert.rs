@@ -31,14 +31,14 @@ impl Body<'_, '_> {
             O::I32x4TruncSatF64x2SZero => {
                 let value = self.pop_vector(F64X2);
                 let value = self.b.ins().fcvt_to_sint_sat(I64X2, value);
-                let zeros = self.zeros(I64X2);
+                let zeros = self.vector_of(I64X2, &[0; 16]);
                 let value = self.b.ins().snarrow(value, zeros);
                 self.push_vector(value);
             }
             O::I32x4TruncSatF64x2UZero => {
                 let value = self.pop_vector(F64X2);
                 let value = self.b.ins().fcvt_to_uint_sat(I64X2, value);
-                let zeros = self.zeros(I64X2);
+                let zeros = self.vector_of(I64X2, &[0; 16]);
                 let value = self.b.ins().uunarrow(value, zeros);
                 self.push_vector(value);
             }

@@ -68,10 +68,4 @@ impl Body<'_, '_> {
         let value = self.reshape(value, types::I8X16);
         self.push(value);
     }
-
-    /// A vector of zeros.
-    fn zeros(&mut self, shape: Type) -> Value {
-        let zeros = self.vector(&[0; 16]);
-        self.reshape(zeros, shape)
-    }
 }

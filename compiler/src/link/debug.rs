@@ -1,0 +1,332 @@
+//! Line numbers and function names for debuggers, from the module's DWARF.
+//!
+//! The module's line tables give source lines for offsets in its code section;
+//! the address map gives such offsets for native code. Joined, they make one
+//! unit for each of the module's units that has code: its line table, and a
+//! subprogram for each function. Variables are not described: their locations
+//! are places of an abstract machine that no longer exist. A module whose
+//! DWARF is damaged is built without.
+
+use std::collections::BTreeMap;
+
+use gimli::read;
+use gimli::write::{
+    Address, AttributeValue, Dwarf, EndianVec, LineProgram, LineString, Range, RangeList,
+    RelocateWriter, Relocation, RelocationTarget, Sections, Unit, Writer as _,
+};
+use gimli::{
+    DW_AT_comp_dir, DW_AT_external, DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name,
+    DW_AT_producer, DW_AT_ranges, DW_AT_stmt_list, DW_LANG_C11, DW_TAG_subprogram, Encoding,
+    EndianSlice, Format, LineEncoding, LittleEndian, SectionId,
+};
+
+use super::Plan;
+use crate::PRODUCER;
+
+type Slice<'a> = EndianSlice<'a, LittleEndian>;
+
+/// Debugging sections, before `.text` has an address.
+#[derive(Default)]
+pub(super) struct Debug {
+    sections: Vec<(SectionId, Buffer)>,
+}
+
+/// The sections that may be made.
+pub(super) const SECTIONS: [SectionId; 6] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugRanges,
+    SectionId::DebugStr,
+];
+
+impl Debug {
+    /// Bytes of a section.
+    pub fn size(&self, id: SectionId) -> u64 {
+        self.get(id).map_or(0, |buffer| buffer.bytes.len() as u64)
+    }
+
+    /// A section's content, with `.text` at this address.
+    pub fn place(&self, id: SectionId, text: u64) -> Vec<u8> {
+        let Some(buffer) = self.get(id) else {
+            return Vec::new();
+        };
+        let mut bytes = buffer.bytes.slice().to_vec();
+        for reloc in &buffer.relocs {
+            let base = match reloc.target {
+                RelocationTarget::Symbol(_) => text,
+                // Sections that are not loaded start at 0.
+                RelocationTarget::Section(_) => 0,
+            };
+            let value = base.wrapping_add(reloc.addend as u64).to_le_bytes();
+            let size = usize::from(reloc.size);
+            bytes[reloc.offset..reloc.offset + size].copy_from_slice(&value[..size]);
+        }
+        bytes
+    }
+
+    fn get(&self, id: SectionId) -> Option<&Buffer> {
+        self.sections.iter().find(|(section, _)| *section == id).map(|(_, buffer)| buffer)
+    }
+}
+
+/// Makes the sections; empty for a module without DWARF.
+pub(super) fn build(plan: &Plan<'_>) -> Debug {
+    if !plan.module.debug.contains_key(".debug_line") {
+        return Debug::default();
+    }
+    translate(plan).unwrap_or_default()
+}
+
+fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
+    let load = |id: SectionId| -> read::Result<Slice<'_>> {
+        let bytes = plan.module.debug.get(id.name()).copied().unwrap_or_default();
+        Ok(EndianSlice::new(bytes, LittleEndian))
+    };
+    let dwarf = read::Dwarf::load(load)?;
+    let mut units = Vec::new();
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next()? {
+        units.push(dwarf.unit(header)?);
+    }
+    let rows = Rows::read(&units)?;
+
+    // Functions by unit, in order of their code.
+    let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (number, function) in plan.code.functions.iter().enumerate() {
+        let first = function.lines.iter().find_map(|&(_, wasm)| rows.at(plan, wasm));
+        if let Some(row) = first {
+            by_unit.entry(row.unit).or_default().push(number);
+        }
+    }
+    let mut out = Dwarf::new();
+    for (unit, functions) in by_unit {
+        let writer = UnitWriter { plan, rows: &rows, dwarf: &dwarf, unit: &units[unit], number: unit };
+        writer.write(&mut out, &functions)?;
+    }
+    let mut sections = Sections::new(Buffer::default());
+    if out.write(&mut sections).is_err() {
+        return Ok(Debug::default());
+    }
+    let taken = SECTIONS.iter().filter_map(|&id| Some((id, sections.get(id)?.clone())));
+    Ok(Debug { sections: taken.collect() })
+}
+
+/// A row of a line table.
+#[derive(Clone, Copy)]
+struct Row {
+    /// Offset in the code section.
+    address: u64,
+    unit: usize,
+    file: u64,
+    line: u64,
+    column: u64,
+    /// Ends a sequence: no code from here to the next row.
+    end: bool,
+}
+
+/// The rows of all line tables, by address.
+struct Rows(Vec<Row>);
+
+impl Rows {
+    fn read(units: &[read::Unit<Slice<'_>>]) -> read::Result<Self> {
+        let mut rows = Vec::new();
+        for (unit, parsed) in units.iter().enumerate() {
+            let Some(program) = parsed.line_program.clone() else { continue };
+            let mut reader = program.rows();
+            let mut sequence: Vec<Row> = Vec::new();
+            while let Some((_, row)) = reader.next_row()? {
+                sequence.push(Row {
+                    address: row.address(),
+                    unit,
+                    file: row.file_index(),
+                    line: row.line().map_or(0, |line| line.get()),
+                    column: match row.column() {
+                        read::ColumnType::LeftEdge => 0,
+                        read::ColumnType::Column(column) => column.get(),
+                    },
+                    end: row.end_sequence(),
+                });
+                if row.end_sequence() {
+                    // Sequences of functions that the linker dropped start at
+                    // 0, where no function's code can start.
+                    if sequence[0].address != 0 {
+                        rows.append(&mut sequence);
+                    }
+                    sequence.clear();
+                }
+            }
+        }
+        // Where one sequence ends and the next begins, the beginning counts.
+        rows.sort_by_key(|row| (row.address, !row.end));
+        Ok(Self(rows))
+    }
+
+    /// The row of an offset in the module.
+    fn at(&self, plan: &Plan<'_>, wasm: u32) -> Option<Row> {
+        let address = u64::from(wasm).checked_sub(plan.module.code_start as u64)?;
+        let after = self.0.partition_point(|row| row.address <= address);
+        let row = *self.0.get(after.checked_sub(1)?)?;
+        (!row.end && row.line != 0).then_some(row)
+    }
+}
+
+/// Writes one unit.
+struct UnitWriter<'a> {
+    plan: &'a Plan<'a>,
+    rows: &'a Rows,
+    dwarf: &'a read::Dwarf<Slice<'a>>,
+    unit: &'a read::Unit<Slice<'a>>,
+    number: usize,
+}
+
+const ENCODING: Encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
+
+impl UnitWriter<'_> {
+    fn write(&self, out: &mut Dwarf, functions: &[usize]) -> read::Result<()> {
+        let text = |slice: Option<Slice<'_>>, default: &str| match slice {
+            Some(slice) if !slice.is_empty() => slice.slice().to_vec(),
+            _ => default.as_bytes().to_vec(),
+        };
+        let name = text(self.unit.name, "unknown");
+        let directory = text(self.unit.comp_dir, ".");
+        let mut program = LineProgram::new(
+            ENCODING,
+            LineEncoding::default(),
+            LineString::String(directory.clone()),
+            None,
+            LineString::String(name.clone()),
+            None,
+        );
+        for &function in functions {
+            self.sequence(&mut program, function)?;
+        }
+        let id = out.units.add(Unit::new(ENCODING, program));
+        let strings = &mut out.strings;
+        let unit = out.units.get_mut(id);
+        let root = unit.root();
+        let ranges = functions.iter().map(|&function| Range::StartLength {
+            begin: self.address(function),
+            length: self.size(function),
+        });
+        let ranges = unit.ranges.add(RangeList(ranges.collect()));
+        let entry = unit.get_mut(root);
+        for (at, value) in [
+            (DW_AT_producer, AttributeValue::StringRef(strings.add(PRODUCER))),
+            (DW_AT_language, AttributeValue::Language(DW_LANG_C11)),
+            (DW_AT_name, AttributeValue::StringRef(strings.add(name))),
+            (DW_AT_comp_dir, AttributeValue::StringRef(strings.add(directory))),
+            (DW_AT_stmt_list, AttributeValue::LineProgramRef),
+            (DW_AT_low_pc, AttributeValue::Address(Address::Constant(0))),
+            (DW_AT_ranges, AttributeValue::RangeListRef(ranges)),
+        ] {
+            entry.set(at, value);
+        }
+        let imported = self.plan.module.imported_funcs();
+        for &function in functions {
+            let name = self.plan.module.func_name(imported + function as u32);
+            let name = strings.add(name.replace('\0', "?"));
+            let child = unit.add(root, DW_TAG_subprogram);
+            let entry = unit.get_mut(child);
+            for (at, value) in [
+                (DW_AT_name, AttributeValue::StringRef(name)),
+                (DW_AT_external, AttributeValue::Flag(true)),
+                (DW_AT_low_pc, AttributeValue::Address(self.address(function))),
+                (DW_AT_high_pc, AttributeValue::Udata(self.size(function))),
+            ] {
+                entry.set(at, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows of one function.
+    fn sequence(&self, program: &mut LineProgram, function: usize) -> read::Result<()> {
+        program.begin_sequence(Some(self.address(function)));
+        let mut last = None;
+        for &(code, wasm) in &self.plan.code.functions[function].lines {
+            // Code inlined by the compiler from another unit keeps the line
+            // before it: a unit knows its own files alone.
+            let Some(row) = self.rows.at(self.plan, wasm).filter(|row| row.unit == self.number)
+            else {
+                continue;
+            };
+            let key = (row.file, row.line, row.column);
+            if last.replace(key) == Some(key) {
+                continue;
+            }
+            let file = self.file(program, row.file)?;
+            let out = program.row();
+            out.address_offset = u64::from(code);
+            out.file = file;
+            out.line = row.line;
+            out.column = row.column;
+            program.generate_row();
+        }
+        program.end_sequence(self.size(function));
+        Ok(())
+    }
+
+    fn file(&self, program: &mut LineProgram, index: u64) -> read::Result<gimli::write::FileId> {
+        let mut name = b"unknown".to_vec();
+        let mut directory = program.default_directory();
+        let header = self.unit.line_program.as_ref().map(|p| p.header());
+        let file = header.and_then(|h| Some((h, h.file(index)?)));
+        if let Some((header, file)) = file {
+            let text = |value| -> read::Result<Vec<u8>> {
+                Ok(self.dwarf.attr_string(self.unit, value)?.slice().to_vec())
+            };
+            name = text(file.path_name())?;
+            let in_unit = file.directory_index() == 0;
+            if let Some(value) = file.directory(header).filter(|_| !in_unit) {
+                let value = text(value)?;
+                if !value.is_empty() {
+                    directory = program.add_directory(LineString::String(value));
+                }
+            }
+        }
+        if name.is_empty() {
+            name = b"unknown".to_vec();
+        }
+        Ok(program.add_file(LineString::String(name), directory, None))
+    }
+
+    fn address(&self, function: usize) -> Address {
+        let addend = i64::from(self.plan.text.offsets[function]);
+        Address::Symbol { symbol: 0, addend }
+    }
+
+    fn size(&self, function: usize) -> u64 {
+        self.plan.code.functions[function].bytes.len() as u64
+    }
+}
+
+/// A section's bytes, and where addresses go.
+#[derive(Clone)]
+struct Buffer {
+    bytes: EndianVec<LittleEndian>,
+    relocs: Vec<Relocation>,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self { bytes: EndianVec::new(LittleEndian), relocs: Vec::new() }
+    }
+}
+
+impl RelocateWriter for Buffer {
+    type Writer = EndianVec<LittleEndian>;
+
+    fn writer(&self) -> &Self::Writer {
+        &self.bytes
+    }
+
+    fn writer_mut(&mut self) -> &mut Self::Writer {
+        &mut self.bytes
+    }
+
+    fn relocate(&mut self, relocation: Relocation) {
+        self.relocs.push(relocation);
+    }
+}

@@ -1,0 +1,211 @@
+//! The objects, as other people's tools see them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wasmaot_compiler::{Emit, Options, compile};
+
+/// A library with a bit of everything that leaves a trace in the object.
+const LIBRARY: &str = r#"
+(module
+  (@custom "dylink.0" (before first)
+    "\01\06\80\40\04\04\02\00" "\02\06\01\04a.so" "\05\0a\01\08/one:two")
+  (import "env" "memory" (memory 1))
+  (import "env" "__indirect_function_table" (table 0 funcref))
+  (import "env" "__memory_base" (global $base i32))
+  (import "env" "__table_base" (global $tbase i32))
+  (import "env" "__stack_pointer" (global $sp (mut i32)))
+  (import "GOT.mem" "stdout" (global $stdout (mut i32)))
+  (import "GOT.func" "callback" (global $callback (mut i32)))
+  (import "env" "puts" (func $puts (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (result i32)))
+  (data (global.get $base) "hello")
+  (elem (global.get $tbase) func $greet $puts)
+  (global (export "greeting") i32 (i32.const 0))
+  (global (export "room") i32 (i32.const 5000))
+  (global $count (export "count") (mut i64) (i64.const 7))
+  (func $greet (export "greet") (param i32) (result i32)
+    (local i32)
+    global.get $sp
+    i32.const 16
+    i32.sub
+    local.tee 1
+    global.set $sp
+    (global.set $count (i64.add (global.get $count) (i64.const 1)))
+    (if (i32.eqz (local.get 0)) (then unreachable))
+    (call_indirect (param i32) (result i32)
+      (call $puts (i32.load (global.get $stdout)))
+      (global.get $callback))
+    (call $write)
+    i32.add
+    (memory.fill (global.get $base) (i32.const 0) (local.get 0))
+    (global.set $sp (i32.add (local.get 1) (i32.const 16))))
+  (func $quiet))"#;
+
+/// A plain module with all that an object has of its own.
+const PLAIN: &str = r#"
+(module
+  (import "m" "g" (global $ig (mut i64)))
+  (import "m" "t" (table $it 1 externref))
+  (import "m" "f" (func $if))
+  (memory (export "mem") 2)
+  (table $t 2 funcref)
+  (table $other (export "t1") 2 externref)
+  (global $a (export "a") (mut v128) (v128.const i64x2 5 0))
+  (global $r (export "r") (mut funcref) (ref.func $f))
+  (export "again" (func $if))
+  (data (i32.const 16) "static")
+  (data (i32.const 100000) "far")
+  (data $p "passive")
+  (elem (table $t) (i32.const 1) func $f)
+  (elem $e funcref (ref.func $f) (ref.null func))
+  (start $f)
+  (func $f (export "run")
+    (global.set $ig (i64.add (global.get $ig) (i64.const 1)))
+    (call $if)
+    (table.set $it (i32.const 0) (table.get $other (i32.const 1)))
+    (memory.init $p (i32.const 0) (i32.const 0) (i32.const 7))
+    (data.drop $p)
+    (table.init $t $e (i32.const 0) (i32.const 0) (i32.const 2))
+    (elem.drop $e)
+    (global.set $r (ref.func $f))))"#;
+
+/// What eu-elflint says of the parts that are ours: a segment type, a note and
+/// dynamic tags from the ranges that the gABI leaves to systems, and sections
+/// that our loader maps elsewhere than at their addresses.
+const OURS: &[&str] = &[
+    "unknown program header entry type 0x65774d45",
+    "unknown object file note type 1 with owner name 'wasmaot'",
+    ": unknown tag",
+    "'.wasmaot.memory': alloc flag set but section not in any loaded segment",
+    "'.wasmaot.memory.bss': alloc flag set but section not in any loaded segment",
+];
+
+fn run(tool: &str, args: &[&str], file: &Path) -> (String, String) {
+    let output = Command::new(tool).args(args).arg(file).output();
+    let output =
+        output.unwrap_or_else(|e| panic!("{tool}: {e}; run `apt-get install elfutils binutils`"));
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+fn build(name: &str, wat: &str, emit: Emit) -> PathBuf {
+    let wasm = wat::parse_str(wat).expect("the test's module is valid");
+    let bytes = compile(name, &wasm, &Options::default(), emit).expect("the module compiles");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&file, bytes).expect("the directory for tests can be written to");
+    file
+}
+
+fn check(file: &Path) {
+    let (listing, complaints) = run("readelf", &["-aW"], file);
+    assert_eq!(complaints, "", "readelf {}", file.display());
+    assert!(!listing.contains("<corrupt"), "{listing}");
+    let (frames, complaints) = run("readelf", &["--debug-dump=frames"], file);
+    assert_eq!(complaints, "", "readelf {}", file.display());
+    assert!(frames.contains("FDE"), "{frames}");
+    let (lint, _) = run("eu-elflint", &["--gnu-ld"], file);
+    let unknown = |line: &&str| !OURS.iter().any(|ours| line.contains(ours));
+    let complaints: Vec<_> = lint
+        .lines()
+        .filter(|line| !line.is_empty() && *line != "No errors")
+        .filter(unknown)
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+fn assert_lines(text: &str, wanted: &[&str]) {
+    for line in wanted {
+        assert!(text.contains(line), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
+fn a_shared_library() {
+    let file = build("library.so", LIBRARY, Emit::So);
+    check(&file);
+    let (code, _) = run("objdump", &["-d"], &file);
+    let wanted = [
+        "<greet>:",
+        "<quiet>:",
+        "<puts@plt>:",
+        "<puts@plt>\n",
+        "<wasi_snapshot_preview1.fd_write@plt>\n",
+        "<wasmaot.memset@plt>:",
+    ];
+    assert_lines(&code, &wanted);
+    let (names, _) = run("nm", &["-D"], &file);
+    let wanted = [
+        "U puts",
+        "U stdout",
+        "T greet",
+        "D greeting",
+        "B room",
+        "D count",
+    ];
+    assert_lines(&names, &wanted);
+    let (dynamic, _) = run("readelf", &["-dW"], &file);
+    let wanted = [
+        "Shared library: [a.so]",
+        "Library soname: [library.so]",
+        "Library runpath: [/one:two]",
+    ];
+    assert_lines(&dynamic, &wanted);
+}
+
+#[test]
+fn a_plain_module() {
+    let file = build("plain.wasm", PLAIN, Emit::So);
+    check(&file);
+    let (code, _) = run("objdump", &["-d"], &file);
+    assert_lines(&code, &["<run>:", "<__wasmaot_init>:", "<m.f@plt>\n"]);
+    let (relocations, _) = run("readelf", &["-rW"], &file);
+    let wanted = [
+        "R_X86_64_RELATIVE",
+        "R_X86_64_GLOB_DAT",
+        "m.g + 0",
+        "R_X86_64_JUMP_SLO",
+    ];
+    assert_lines(&relocations, &wanted);
+}
+
+#[test]
+fn modules_without_code_or_data() {
+    for (name, wat) in [
+        ("empty.wasm", "(module)"),
+        ("memory.wasm", "(module (memory (export \"m\") 1))"),
+        (
+            "code.wasm",
+            "(module (func (export \"f\") (result i32) (i32.const 1)))",
+        ),
+    ] {
+        let file = build(name, wat, Emit::So);
+        let (_, complaints) = run("readelf", &["-aW"], &file);
+        assert_eq!(complaints, "", "readelf {name}");
+    }
+    check(&build(
+        "nop.wasm",
+        "(module (func (export \"f\")))",
+        Emit::So,
+    ));
+}
+
+#[test]
+fn a_relocatable_object_links() {
+    for (name, wat, symbol) in [
+        ("library.o", LIBRARY, "T greet"),
+        ("plain.o", PLAIN, "T run"),
+    ] {
+        let file = build(name, wat, Emit::Obj);
+        let (_, complaints) = run("readelf", &["-aW"], &file);
+        assert_eq!(complaints, "", "readelf {name}");
+        let (names, _) = run("nm", &[], &file);
+        assert_lines(&names, &[symbol]);
+        let (code, _) = run("objdump", &["-dr"], &file);
+        assert_lines(&code, &["R_X86_64_PLT32", "R_X86_64_GOTPCREL"]);
+        let linked = file.with_extension("linked");
+        let linked = linked.to_str().expect("the path is text");
+        let (_, complaints) = run("ld", &["-shared", "-o", linked], &file);
+        assert_eq!(complaints, "", "ld {name}");
+    }
+}

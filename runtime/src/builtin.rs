@@ -56,13 +56,7 @@ unsafe extern "C" fn table_grow(_base: u64, desc: u64, delta: u64, value: u64) -
     .unwrap_or(u64::MAX)
 }
 
-unsafe extern "C" fn table_fill(
-    _base: u64,
-    desc: u64,
-    start: u64,
-    value: u64,
-    count: u64,
-) -> u32 {
+unsafe extern "C" fn table_fill(_base: u64, desc: u64, start: u64, value: u64, count: u64) -> u32 {
     // SAFETY: as in `table_grow`.
     let done = unsafe {
         let entry = live::entry_of(&live::load::<TableDesc>(desc), value);
@@ -101,7 +95,10 @@ unsafe extern "C" fn table_init(
         }
         for i in 0..count {
             let value = live::load::<u64>(values + 8 * (src + i));
-            live::store(live::entry_at(&table, dst + i), live::entry_of(&table, value));
+            live::store(
+                live::entry_at(&table, dst + i),
+                live::entry_of(&table, value),
+            );
         }
     }
     1

@@ -91,11 +91,6 @@ impl Domain {
         self.base
     }
 
-    /// What there is room for.
-    pub const fn shape(&self) -> Shape {
-        self.shape
-    }
-
     /// The context's content now.
     pub fn context(&self) -> Context {
         // SAFETY: the context's page is mapped since `new`.

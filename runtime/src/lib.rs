@@ -2,16 +2,24 @@
 //! across them, relocates, runs initialisers, calls.
 
 mod arch;
+mod builtin;
+mod config;
+mod domain;
 pub mod error;
 mod host;
+mod live;
 mod loader;
 mod object;
+mod process;
 mod sys;
 pub mod trap;
 mod value;
 pub mod wasi;
 
+pub use config::{Category, Config, Trace, Unresolved};
 pub use error::{CallError, Error};
 pub use host::{Caller, HostBody, HostError, HostFunction};
+pub use loader::{Finder, SearchPath, candidates};
 pub use object::Object;
+pub use process::{InstanceId, LinkMapEntry, Process};
 pub use value::Val;

@@ -9,9 +9,7 @@
 
 use std::ptr;
 
-use wasmaot_abi::context::{
-    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, WASM_PAGE,
-};
+use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, WASM_PAGE};
 
 use crate::sys::{make_writable, page_down};
 

@@ -84,9 +84,7 @@ impl Check<'_> {
                 SymbolKind::Memory if !primary => self.writable(symbol.value, memory_desc::SIZE),
                 SymbolKind::Table if !primary => self.writable(symbol.value, table_desc::SIZE),
                 SymbolKind::Data => {
-                    let linear = symbol
-                        .value
-                        .wrapping_sub(self.object.layout().memory_bias);
+                    let linear = symbol.value.wrapping_sub(self.object.layout().memory_bias);
                     linear <= u64::from(u32::MAX)
                 }
                 _ => true,
@@ -110,7 +108,10 @@ impl Check<'_> {
             }
         }
         let reexports = info.reexports.iter();
-        if reexports.clone().any(|r| r.import as usize >= info.imports.len()) {
+        if reexports
+            .clone()
+            .any(|r| r.import as usize >= info.imports.len())
+        {
             return Err("a re-export of no import".to_owned());
         }
         let memories = info.memories.iter().filter_map(|m| m.desc);
@@ -160,7 +161,12 @@ impl Check<'_> {
     }
 
     fn code(&self, vaddr: u64) -> Result<(), String> {
-        let mut code = self.object.layout().segments.iter().filter(|s| s.executable);
+        let mut code = self
+            .object
+            .layout()
+            .segments
+            .iter()
+            .filter(|s| s.executable);
         match code.any(|s| s.range().contains(&vaddr)) {
             true => Ok(()),
             false => Err(format!("a function lies outside of code ({vaddr:#x})")),

@@ -179,17 +179,6 @@ impl Object {
         self.map.get(self.sections.get(name)?.bytes.clone())
     }
 
-    /// Addresses of `.text`, as in the file.
-    pub fn text_range(&self) -> Range<u64> {
-        self.section_range(".text").unwrap_or_default()
-    }
-
-    /// Address (as in the file) and content of `.eh_frame`.
-    pub fn eh_frame(&self) -> Option<(u64, &[u8])> {
-        let addr = self.section_range(".eh_frame")?.start;
-        Some((addr, self.section(".eh_frame")?))
-    }
-
     /// Name of the function at an address (as in the file), from `.symtab`.
     pub fn symbol_at(&self, vaddr: u64) -> Option<String> {
         let table = self.native.get_or_init(|| {
@@ -199,9 +188,9 @@ impl Object {
         table.at(vaddr).map(str::to_owned)
     }
 
-    fn section_range(&self, name: &str) -> Option<Range<u64>> {
-        let section = self.sections.get(name)?;
-        Some(section.addr..section.addr + section.bytes.len() as u64)
+    /// Address of a section, as in the file.
+    pub fn section_address(&self, name: &str) -> Option<u64> {
+        self.sections.get(name).map(|section| section.addr)
     }
 
     /// The exported definitions: name as exported, and record.

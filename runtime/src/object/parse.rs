@@ -144,13 +144,7 @@ fn note(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<(Note, usize), 
     Err(none())
 }
 
-fn check_note(
-    shown: &str,
-    file: &[u8],
-    note: &Note,
-    hashes_at: usize,
-    verify: bool,
-) -> Result<()> {
+fn check_note(shown: &str, file: &[u8], note: &Note, hashes_at: usize, verify: bool) -> Result<()> {
     if note.abi_version != ABI_VERSION {
         let reason = format!(
             "built for ABI version {}, this is version {ABI_VERSION}",
@@ -328,7 +322,11 @@ impl<'a> Covered<'a> {
     /// Everything from an address to the segment's end.
     fn from(&self, vaddr: u64) -> Result<Range<usize>, String> {
         let start = self.locate(vaddr, 0)?.start;
-        let segment = self.layout.segments.iter().find(|s| s.range().contains(&vaddr));
+        let segment = self
+            .layout
+            .segments
+            .iter()
+            .find(|s| s.range().contains(&vaddr));
         let end = segment.map_or(start, |s| (s.offset + s.filesz) as usize);
         Ok(start..end.min(self.file.len()).max(start))
     }
@@ -430,8 +428,7 @@ impl Parts {
         };
         let hash = dynamic.get(elf::DT_GNU_HASH as u64);
         let hash = hash.map(|vaddr| file.from(vaddr)).transpose()?;
-        let symbols =
-            Symbols::read(file.file, dynamic.strings.clone(), symbols, records, hash)?;
+        let symbols = Symbols::read(file.file, dynamic.strings.clone(), symbols, records, hash)?;
 
         let mut relocs = Vec::new();
         for (tag, size) in [
@@ -463,7 +460,10 @@ impl Parts {
             info,
             relocs,
             slots,
-            functions: functions.iter().map(|&b| FunctionRecord::decode(b)).collect(),
+            functions: functions
+                .iter()
+                .map(|&b| FunctionRecord::decode(b))
+                .collect(),
             elements: elements.iter().map(|&b| u32::from_le_bytes(b)).collect(),
         })
     }

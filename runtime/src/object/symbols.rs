@@ -25,7 +25,6 @@ pub(crate) struct Symbol {
     name: u32,
     pub value: u64,
     pub place: Place,
-    pub weak: bool,
     pub record: SymbolRecord,
 }
 
@@ -100,7 +99,6 @@ impl Symbol {
             name: raw.st_name.get(LE),
             value: raw.st_value.get(LE),
             place,
-            weak: raw.st_bind() == elf::STB_WEAK,
             record,
         }
     }

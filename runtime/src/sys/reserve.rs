@@ -13,8 +13,6 @@ use super::SystemError;
 /// What may be done with pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Nothing: an access faults.
-    None,
     Read,
     ReadWrite,
     ReadExecute,
@@ -23,7 +21,6 @@ pub(crate) enum Access {
 impl Access {
     fn prot(self) -> ProtFlags {
         match self {
-            Self::None => ProtFlags::empty(),
             Self::Read => ProtFlags::READ,
             Self::ReadWrite => ProtFlags::READ | ProtFlags::WRITE,
             Self::ReadExecute => ProtFlags::READ | ProtFlags::EXEC,
@@ -32,7 +29,6 @@ impl Access {
 
     fn mprot(self) -> MprotectFlags {
         match self {
-            Self::None => MprotectFlags::empty(),
             Self::Read => MprotectFlags::READ,
             Self::ReadWrite => MprotectFlags::READ | MprotectFlags::WRITE,
             Self::ReadExecute => MprotectFlags::READ | MprotectFlags::EXEC,
@@ -135,7 +131,10 @@ impl Reservation {
             ));
         }
         let len = (range.end - range.start) as usize;
-        Ok(Some((ptr::without_provenance_mut(range.start as usize), len)))
+        Ok(Some((
+            ptr::without_provenance_mut(range.start as usize),
+            len,
+        )))
     }
 }
 

@@ -1,0 +1,147 @@
+//! Phase 7: runs what modules run before they are used.
+//!
+//! Three rounds over the group, dependencies first. The order of the rounds is
+//! the hazard: a library's start function zeroes its `.bss`, so it runs before
+//! data relocations write there; constructors may use any library's data, so
+//! they run after all data relocations.
+
+use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::types::FuncType;
+
+use super::search::Member;
+use crate::config::Category;
+use crate::error::{CallError, Error, Result};
+use crate::process::Process;
+use crate::trap::{Trap, TrapReason};
+
+const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
+const CONSTRUCTORS: &str = "__wasm_call_ctors";
+const INITIALIZE: &str = "_initialize";
+const START: &str = "_start";
+
+/// Runs the initialisers of a group.
+pub(super) fn run(
+    process: &mut Process,
+    members: &[Member],
+    first: usize,
+    program: bool,
+) -> Result<()> {
+    let order = order(members);
+    for &member in &order {
+        let instance = &process.instances[first + member];
+        let Some(init) = instance.object.init() else {
+            continue;
+        };
+        let (code, domain) = (instance.address(init), instance.domain);
+        trace(process, first + member, "init");
+        let ran = process.call_code(domain, code, &FuncType::default(), &[]);
+        ran.map(|_| ())
+            .map_err(|trap| failed(process, first + member, "the init function", trap))?;
+    }
+    let dynamic = |&&m: &&usize| members[m].object.info().abi != LinkingAbi::Core;
+    for &member in order.iter().filter(dynamic) {
+        call(process, first + member, DATA_RELOCS)?;
+    }
+    if !program {
+        return Ok(());
+    }
+    for &member in &order {
+        let exports = |name| members[member].object.find(name).is_some();
+        let main = member == 0;
+        let core = members[member].object.info().abi == LinkingAbi::Core;
+        if main && exports(START) {
+            // `_start` calls the constructors itself.
+        } else if exports(INITIALIZE) {
+            call(process, first + member, INITIALIZE)?;
+        } else if !core {
+            call(process, first + member, CONSTRUCTORS)?;
+        }
+    }
+    Ok(())
+}
+
+/// Calls an exported function without parameters and results, if there is one.
+fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
+    let object = &process.instances[id].object;
+    let Some(symbol) = object.find(name) else {
+        return Ok(());
+    };
+    if object.symbols()[symbol as usize].record.type_id != FuncType::default().id() {
+        return Ok(());
+    }
+    trace(process, id, name);
+    let called = process.invoke_at(id, name, &[]);
+    called.map(|_| ()).map_err(|e| {
+        let trap = match e {
+            CallError::Trap(trap) => trap,
+            other => Trap::new(TrapReason::Host(other.to_string())),
+        };
+        failed(process, id, name, trap)
+    })
+}
+
+fn trace(process: &Process, id: usize, name: &str) {
+    process.config.trace(Category::Files, || {
+        format!("calling {name} of {}", process.instances[id].object.name())
+    });
+}
+
+fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> Error {
+    Error::Init {
+        file: process.instances[id].object.path().display().to_string(),
+        function,
+        trap: Box::new(trap),
+    }
+}
+
+/// The members, each after those it needs; where they need each other, in
+/// load order.
+fn order(members: &[Member]) -> Vec<usize> {
+    let needs: Vec<&[usize]> = members.iter().map(|m| &*m.needs).collect();
+    dependencies_first(&needs)
+}
+
+fn dependencies_first(needs: &[&[usize]]) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut seen = vec![false; needs.len()];
+    for root in 0..needs.len() {
+        // (member, how many of its needs have been visited); an explicit
+        // stack, since chains may be long.
+        let mut path = Vec::new();
+        if !seen[root] {
+            seen[root] = true;
+            path.push((root, 0));
+        }
+        while let Some((member, next)) = path.last_mut() {
+            match needs[*member].get(*next) {
+                Some(&need) => {
+                    *next += 1;
+                    if !seen[need] {
+                        seen[need] = true;
+                        path.push((need, 0));
+                    }
+                }
+                None => {
+                    order.push(*member);
+                    path.pop();
+                }
+            }
+        }
+    }
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dependencies_first;
+
+    #[test]
+    fn dependencies_come_first_and_cycles_end() {
+        assert_eq!(
+            dependencies_first(&[&[1, 2], &[3], &[3], &[]]),
+            [3, 1, 2, 0]
+        );
+        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[&[0]]), [0]);
+    }
+}

@@ -1,0 +1,119 @@
+//! An object in a process: where it is, and what its symbols are bound to.
+
+use std::sync::Arc;
+
+use wasmaot_abi::builtin::Builtin;
+
+use crate::error::Result;
+use crate::object::{Object, bad};
+use crate::sys::Image;
+
+/// What a symbol stands for. Definitions are named by instance and symbol
+/// number, so that binding needs no addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Target {
+    /// Nothing: not a symbol to bind.
+    None,
+    /// A definition.
+    Symbol {
+        /// Number of the instance.
+        instance: usize,
+        /// Number of the symbol.
+        symbol: u32,
+    },
+    /// A host function by its number.
+    Host(usize),
+    /// A host function that stands for one that is not defined.
+    Stub(usize),
+    /// An undefined address: null.
+    Null,
+    /// A linear address that the loader provides.
+    Mark(Mark),
+    /// The memory that the objects of the program share.
+    ProgramMemory,
+    /// Their table.
+    ProgramTable,
+    Builtin(Builtin),
+}
+
+/// Linear addresses that only the loader knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Mark {
+    HeapBase,
+    HeapEnd,
+    StackLow,
+    StackHigh,
+}
+
+impl Mark {
+    /// The mark of a symbol's name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "__heap_base" => Some(Self::HeapBase),
+            "__heap_end" => Some(Self::HeapEnd),
+            "__stack_low" => Some(Self::StackLow),
+            "__stack_high" => Some(Self::StackHigh),
+            _ => None,
+        }
+    }
+}
+
+/// What an object's symbols and imports are bound to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bindings {
+    /// By dynamic symbol.
+    pub symbols: Vec<Target>,
+    /// By import.
+    pub imports: Vec<Target>,
+}
+
+/// An object in a process.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub object: Arc<Object>,
+    /// Name it was asked for by.
+    pub name: String,
+    pub image: Image,
+    /// Number of its domain.
+    pub domain: usize,
+    pub memory_base: u64,
+    pub table_base: u64,
+    pub bindings: Bindings,
+    /// Whether its function records hold thunks.
+    pub thunked: bool,
+}
+
+impl Instance {
+    /// Address in the process of an address in the file.
+    pub const fn address(&self, vaddr: u64) -> u64 {
+        self.image.start() + vaddr
+    }
+
+    /// Writes a 64-bit slot.
+    pub fn write(&self, vaddr: u64, value: u64) -> Result<()> {
+        let written = self.image.write_u64(vaddr, value);
+        written.map_err(|_| self.out_of_data(vaddr))
+    }
+
+    /// Writes bytes.
+    pub fn write_bytes(&self, vaddr: u64, bytes: &[u8]) -> Result<()> {
+        let written = self.image.write(vaddr, bytes);
+        written.map_err(|_| self.out_of_data(vaddr))
+    }
+
+    /// Reads bytes.
+    pub fn read<const N: usize>(&self, vaddr: u64) -> Result<[u8; N]> {
+        self.image.read(vaddr).map_err(|_| self.out_of_data(vaddr))
+    }
+
+    /// Address in the file of a function reference record.
+    pub fn record_vaddr(&self, number: u32) -> u64 {
+        let size = wasmaot_abi::context::TABLE_ENTRY_SIZE;
+        self.object.funcrefs() + size * u64::from(number)
+    }
+
+    fn out_of_data(&self, vaddr: u64) -> crate::Error {
+        let reason = format!("refers to {vaddr:#x}, outside of its data");
+        bad(self.object.path().display().to_string(), reason)
+    }
+}

@@ -1,0 +1,85 @@
+//! Phase 4: segments into the code area, memory images into linear memory,
+//! both copy-on-write from the file.
+
+use std::sync::Arc;
+
+use wasmaot_abi::context::HOST_PAGE;
+
+use super::instance::{Bindings, Instance};
+use super::place::Place;
+use super::search::Member;
+use crate::config::Category;
+use crate::error::Result;
+use crate::object::{MemoryRun, Object, bad};
+use crate::process::Process;
+use crate::sys::{Access, page_down};
+
+/// Maps a group and enters it into the link map.
+pub(super) fn map(
+    process: &mut Process,
+    members: &[Member],
+    bindings: Vec<Bindings>,
+    places: &[Place],
+) -> Result<()> {
+    for ((member, bindings), place) in members.iter().zip(bindings).zip(places) {
+        let object = &member.object;
+        let mut image = process.code.allocate(object.layout().end)?;
+        for segment in &object.layout().segments {
+            let access = match (segment.writable, segment.executable) {
+                (true, _) => Access::ReadWrite,
+                (false, true) => Access::ReadExecute,
+                (false, false) => Access::Read,
+            };
+            let (offset, filesz) = (segment.offset, segment.filesz);
+            image.map(segment.range(), object.file(), offset, filesz, access)?;
+        }
+        process.config.trace(Category::Files, || {
+            format!(
+                "loaded {} at {:#x}, memory base {:#x}, table base {:#x}",
+                object.path().display(),
+                image.start(),
+                place.memory_base,
+                place.table_base
+            )
+        });
+        process.instances.push(Instance {
+            object: Arc::clone(object),
+            name: member.name.clone(),
+            image,
+            domain: place.domain,
+            memory_base: place.memory_base,
+            table_base: place.table_base,
+            bindings,
+            thunked: false,
+        });
+        for run in &object.layout().memory {
+            map_run(process, object, place, run)?;
+        }
+    }
+    Ok(())
+}
+
+/// Maps a run of a memory image. Memory is zero where the file says nothing.
+fn map_run(process: &mut Process, object: &Object, place: &Place, run: &MemoryRun) -> Result<()> {
+    let outside = || {
+        let reason = format!("its data at {:#x} exceed the memory", run.linear);
+        bad(object.path().display().to_string(), reason)
+    };
+    let domain = &mut process.domains[place.domain];
+    let at = place.memory_base + run.linear;
+    // Only whole pages are mapped: what follows in the file is not ours.
+    let aligned = at.is_multiple_of(HOST_PAGE) && run.offset.is_multiple_of(HOST_PAGE);
+    let whole = if aligned { page_down(run.filesz) } else { 0 };
+    if whole > 0 && !domain.map_memory(at, whole, object.file(), run.offset)? {
+        return Err(outside());
+    }
+    let from = (run.offset + whole) as usize..(run.offset + run.filesz) as usize;
+    let bytes = object.bytes().get(from).ok_or_else(outside)?;
+    let memory = domain.memory_mut();
+    let to = (at + whole) as usize..(at + run.filesz) as usize;
+    memory
+        .get_mut(to)
+        .ok_or_else(outside)?
+        .copy_from_slice(bytes);
+    Ok(())
+}

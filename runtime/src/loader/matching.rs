@@ -1,0 +1,182 @@
+//! Whether a definition is what an import asks for: same kind, same type,
+//! limits by the rules of the WebAssembly specification (import matching).
+
+use wasmaot_abi::context::{MemoryDesc, TableDesc, WASM_PAGE};
+use wasmaot_abi::info::{Import, ImportKind};
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+
+use super::instance::Target;
+use super::resolve::Resolver;
+use crate::error::{Error, Result};
+use crate::live;
+use crate::object::Object;
+use crate::process::Process;
+
+/// What a message calls the kind of an import.
+pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Func(_) => "function",
+        ImportKind::Global(_) | ImportKind::Context(_) => "global",
+        ImportKind::Memory(_) => "memory",
+        ImportKind::Table { .. } => "table",
+        ImportKind::GotMem => "data symbol",
+        ImportKind::GotFunc => "function address",
+    }
+}
+
+/// The symbol kind that defines an import.
+const fn wanted_kind(kind: &ImportKind) -> SymbolKind {
+    match kind {
+        ImportKind::Func(_) | ImportKind::GotFunc => SymbolKind::Function,
+        ImportKind::Global(_) | ImportKind::Context(_) => SymbolKind::Global,
+        ImportKind::Memory(_) => SymbolKind::Memory,
+        ImportKind::Table { .. } => SymbolKind::Table,
+        ImportKind::GotMem => SymbolKind::Data,
+    }
+}
+
+/// Checks a binding of an import.
+pub(super) fn check(
+    resolver: &Resolver<'_>,
+    importer: &Object,
+    import: &Import,
+    target: Target,
+) -> Result<()> {
+    let process = resolver.process();
+    let (record, definer) = match target {
+        Target::Symbol { instance, symbol } => {
+            let definer = resolver.object(instance);
+            let record = definer.symbols()[symbol as usize].record;
+            (record, definer.path().display().to_string())
+        }
+        Target::Host(number) => (host_record(process, number), "the host".to_owned()),
+        _ => return Ok(()),
+    };
+    let mismatch = |wanted: String, found: String| Error::Mismatch {
+        symbol: import.name.clone(),
+        importer: importer.path().display().to_string(),
+        wanted,
+        definer: definer.clone(),
+        found,
+    };
+    if record.kind != wanted_kind(&import.kind) {
+        let found = record.kind.name().to_owned();
+        return Err(mismatch(kind_name(&import.kind).to_owned(), found));
+    }
+    match import.kind {
+        ImportKind::Func(ty) if importer.type_id(ty) != Some(record.type_id) => {
+            let wanted = importer.info().types[ty as usize].clone();
+            Err(Error::FunctionType {
+                symbol: import.name.clone(),
+                importer: importer.path().display().to_string(),
+                wanted,
+                found: definition_type(resolver, target, record.type_id),
+                definer: definer.clone(),
+            })
+        }
+        ImportKind::Global(ty) if ty.id() != record.type_id => {
+            let found = global_type(record.type_id);
+            let found = found.map_or("another type".to_owned(), |ty| ty.to_string());
+            Err(mismatch(format!("global {ty}"), format!("global {found}")))
+        }
+        ImportKind::Memory(wanted) => match memory_type(process, target) {
+            Some(found) if !limits(found.min, found.max, wanted.min, wanted.max) => {
+                Err(mismatch(wanted.to_string(), found.to_string()))
+            }
+            _ => Ok(()),
+        },
+        ImportKind::Table { ty: wanted, .. } => match table_type(process, target) {
+            Some(found)
+                if found.elem != wanted.elem
+                    || !limits(found.min, found.max, wanted.min, wanted.max) =>
+            {
+                Err(mismatch(wanted.to_string(), found.to_string()))
+            }
+            _ => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+fn host_record(process: &Process, number: usize) -> SymbolRecord {
+    SymbolRecord {
+        kind: SymbolKind::Function,
+        flags: 0,
+        type_id: process.hosts.get(number).map_or(0, |f| f.ty.id()),
+    }
+}
+
+/// The full type of a function's definition, for a message.
+fn definition_type(resolver: &Resolver<'_>, target: Target, id: u32) -> FuncType {
+    let found = match target {
+        Target::Symbol { instance, .. } => resolver.object(instance).type_of(id).cloned(),
+        Target::Host(number) => resolver.process().hosts.get(number).map(|f| f.ty.clone()),
+        _ => None,
+    };
+    found.unwrap_or_default()
+}
+
+/// The global type of an identity.
+pub(crate) fn global_type(id: u32) -> Option<GlobalType> {
+    use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+    let all = [I32, I64, F32, F64, V128, FuncRef, ExternRef];
+    let types = all
+        .into_iter()
+        .flat_map(|val| [false, true].map(|mutable| GlobalType { val, mutable }));
+    types.into_iter().find(|ty| ty.id() == id)
+}
+
+/// Whether limits of a definition, `min` being its size now, satisfy those of
+/// an import.
+const fn limits(min: u64, max: Option<u64>, wanted: u64, wanted_max: Option<u64>) -> bool {
+    let enough = min >= wanted;
+    match (max, wanted_max) {
+        (_, None) => enough,
+        (Some(max), Some(wanted_max)) => enough && max <= wanted_max,
+        (None, Some(_)) => false,
+    }
+}
+
+/// A memory's type with its size now, of a definition that is loaded.
+fn memory_type(process: &Process, target: Target) -> Option<MemoryType> {
+    let domain = process.memory_domain(target)?;
+    let context: MemoryDesc = domain.context().memory;
+    Some(MemoryType {
+        min: context.bytes / WASM_PAGE,
+        max: domain.memory_max,
+    })
+}
+
+/// A table's type with its length now, of a definition that is loaded.
+fn table_type(process: &Process, target: Target) -> Option<TableType> {
+    let (desc, ty) = process.table(target)?;
+    // SAFETY: `Process::table` gives the address of a live descriptor.
+    let now: TableDesc = unsafe { live::load(desc) };
+    Some(TableType { min: now.len, ..ty })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_match_as_the_specification_says() {
+        assert!(limits(2, None, 1, None));
+        assert!(limits(2, Some(5), 1, None));
+        assert!(limits(2, Some(5), 2, Some(5)));
+        assert!(!limits(2, Some(5), 2, Some(4)));
+        assert!(!limits(2, None, 2, Some(4)));
+        assert!(!limits(2, Some(5), 3, None));
+    }
+
+    #[test]
+    fn global_types_have_distinct_identities() {
+        let ty = GlobalType {
+            val: ValType::F64,
+            mutable: true,
+        };
+        assert_eq!(global_type(ty.id()), Some(ty));
+        assert_eq!(global_type(0), None);
+    }
+}

@@ -1,0 +1,361 @@
+//! Phase 3: domains, and room in linear memories and tables.
+//!
+//! ```text
+//! main relocatable:  0 │ null guard │ shadow stack │ main │ libraries … │ heap
+//! main at fixed addresses:   0 │ main, its stack │ libraries … │ heap
+//! ```
+//!
+//! The objects of the tool-conventions ABIs share one domain, the program's.
+//! A core module has a domain of its own, or that of the memory it imports.
+
+use wasmaot_abi::context::{HOST_PAGE, WASM_PAGE};
+use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::types::{MemoryType, TableType, ValType};
+
+use super::instance::{Bindings, Mark};
+use super::search::Member;
+use crate::domain::Shape;
+use crate::error::{Error, Result};
+use crate::process::{Process, Program};
+
+/// Where an object goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place {
+    pub domain: usize,
+    pub memory_base: u64,
+    pub table_base: u64,
+}
+
+/// Places a group; makes the domains it needs.
+pub(super) fn place(
+    process: &mut Process,
+    members: &[Member],
+    bindings: &[Bindings],
+) -> Result<Vec<Place>> {
+    let mut places = vec![Place::default(); members.len()];
+    let dynamic = |m: &Member| m.object.info().abi != LinkingAbi::Core;
+    if members.iter().any(dynamic) {
+        program(process, members, &mut places)?;
+    }
+    let all = members.iter().zip(bindings).zip(&mut places);
+    for ((member, bindings), place) in all.filter(|((m, _), _)| !dynamic(m)) {
+        place.domain = core(process, member, bindings)?;
+    }
+    Ok(places)
+}
+
+/// The type of a module's own memory 0.
+fn own_memory(info: &ModuleInfo) -> Option<MemoryType> {
+    let own = info.memories.iter().find(|m| m.desc.is_none());
+    own.map(|m| m.ty)
+}
+
+/// The type of a module's own primary table.
+fn own_table(info: &ModuleInfo) -> Option<TableType> {
+    let own = info.tables.iter().find(|t| t.desc.is_none());
+    own.map(|t| t.ty)
+}
+
+fn file(member: &Member) -> String {
+    member.object.path().display().to_string()
+}
+
+/// The domain of a core module.
+fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<usize> {
+    let info = member.object.info();
+    let unsupported = |what: &str| Error::Unsupported {
+        file: file(member),
+        what: what.to_owned(),
+    };
+    let is_memory = |kind: &ImportKind| matches!(kind, ImportKind::Memory(_));
+    let imported = info.imports.iter().position(|i| is_memory(&i.kind));
+    if let Some(import) = imported {
+        let target = bindings.imports.get(import).copied();
+        let domain = target.and_then(|t| process.memory_domain_number(t));
+        let domain = domain.ok_or_else(|| unsupported("a memory that is not loaded yet"))?;
+        if own_table(info).is_some() {
+            return Err(unsupported("a primary table beside an imported memory"));
+        }
+        if info.stack_pointer.is_some() {
+            claim_stack_pointer(process, domain, member)?;
+        }
+        return Ok(domain);
+    }
+    let (memory, table) = (own_memory(info), own_table(info));
+    let domain = process.new_domain(Shape {
+        table: table.is_some(),
+        memory: memory.is_some(),
+    })?;
+    if let Some(ty) = memory {
+        create_memory(process, domain, &file(member), ty.min, ty.max)?;
+    }
+    if let Some(ty) = table {
+        create_table(process, domain, &file(member), ty, ty.min)?;
+    }
+    if info.stack_pointer.is_some() {
+        claim_stack_pointer(process, domain, member)?;
+    }
+    Ok(domain)
+}
+
+fn claim_stack_pointer(process: &mut Process, domain: usize, member: &Member) -> Result<()> {
+    let value = member.object.info().stack_pointer.unwrap_or(0);
+    let domain = &mut process.domains[domain];
+    if domain.has_stack_pointer {
+        return Err(Error::Unsupported {
+            file: file(member),
+            what: "a second `__stack_pointer` in one memory; link it with -shared or -pie".into(),
+        });
+    }
+    domain.has_stack_pointer = true;
+    domain.update(|context| context.stack_pointer = value);
+    Ok(())
+}
+
+pub(super) fn create_memory(
+    process: &mut Process,
+    domain: usize,
+    file: &str,
+    min: u64,
+    declared: Option<u64>,
+) -> Result<()> {
+    let limit = process.config.max_memory.min(1 << 16);
+    let too_large = || Error::Limit {
+        file: file.to_owned(),
+        what: format!("needs a memory of {min} pages of 64 KiB, the limit is {limit}"),
+        remedy: "give --max-memory, or free memory",
+    };
+    if min > limit {
+        return Err(too_large());
+    }
+    let max = declared.unwrap_or(limit).min(limit).max(min);
+    let made = process.domains[domain].create_memory(min, max, declared);
+    made.then_some(()).ok_or_else(too_large)
+}
+
+/// The largest length of a table of a type.
+pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) -> Result<u64> {
+    let limit = process.config.max_table;
+    if len > limit {
+        return Err(Error::Limit {
+            file: file.to_owned(),
+            what: format!("needs a table of {len} entries, the limit is {limit}"),
+            remedy: "raise the limit of the process",
+        });
+    }
+    Ok(ty.max.unwrap_or(limit).min(limit).max(len))
+}
+
+fn create_table(
+    process: &mut Process,
+    domain: usize,
+    file: &str,
+    ty: TableType,
+    len: u64,
+) -> Result<()> {
+    let max = table_max(process, file, ty, len)?;
+    let made = process.domains[domain].create_table(ty, len, max);
+    made.then_some(()).ok_or_else(|| Error::Limit {
+        file: file.to_owned(),
+        what: format!("no memory for a table of {len} entries"),
+        remedy: "free memory",
+    })
+}
+
+/// Places the objects that share the program's domain.
+fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> Result<()> {
+    let file = file(&members[0]);
+    if process.program.is_some() {
+        return Err(Error::Unsupported {
+            file,
+            what: "a second dynamically linked program in one process; make another process"
+                .to_owned(),
+        });
+    }
+    let domain = process.new_domain(Shape {
+        table: true,
+        memory: true,
+    })?;
+    let shared = |m: &&Member| m.object.info().abi != LinkingAbi::Core;
+    let layout = Layout::new(members, process.config.shadow_stack)?;
+    let mut memory = Wanted::default();
+    for info in members.iter().filter(shared).map(|m| m.object.info()) {
+        memory.of(info);
+    }
+    let limit = process
+        .config
+        .max_memory
+        .min(memory.max.unwrap_or(u64::MAX));
+    let pages = memory_pages(layout.heap_base, memory.min, limit);
+    create_memory(process, domain, &file, pages, memory.max)?;
+    let table = TableType {
+        elem: ValType::FuncRef,
+        min: 0,
+        max: memory.table_max,
+    };
+    create_table(
+        process,
+        domain,
+        &file,
+        table,
+        layout.table_end.max(memory.table_min),
+    )?;
+    let owner = members
+        .iter()
+        .find(|m| shared(m) && m.object.info().stack_pointer.is_some());
+    match owner {
+        Some(owner) => claim_stack_pointer(process, domain, owner)?,
+        None => {
+            let domain = &mut process.domains[domain];
+            domain.has_stack_pointer = true;
+            domain.update(|context| context.stack_pointer = layout.stack.end);
+        }
+    }
+    for (place, &(memory_base, table_base)) in places.iter_mut().zip(&layout.bases) {
+        *place = Place {
+            domain,
+            memory_base,
+            table_base,
+        };
+    }
+    process.program = Some(Program {
+        domain,
+        heap: layout.heap_base..pages * WASM_PAGE,
+        stack: layout.stack,
+        indices: std::collections::HashMap::new(),
+    });
+    Ok(())
+}
+
+impl Program {
+    /// The address that a mark stands for.
+    pub(super) const fn mark(&self, mark: Mark) -> u64 {
+        match mark {
+            Mark::HeapBase => self.heap.start,
+            Mark::HeapEnd => self.heap.end,
+            Mark::StackLow => self.stack.start,
+            Mark::StackHigh => self.stack.end,
+        }
+    }
+}
+
+/// Pages of a memory whose heap begins at `heap_base`: as many as asked for,
+/// and one for the heap unless the limit forbids.
+fn memory_pages(heap_base: u64, wanted: u64, limit: u64) -> u64 {
+    let needed = heap_base.div_ceil(WASM_PAGE);
+    let comfortable = (heap_base + WASM_PAGE).div_ceil(WASM_PAGE).min(limit);
+    wanted.max(needed).max(comfortable)
+}
+
+/// What the objects of a program ask of the shared memory and table.
+#[derive(Debug, Default)]
+struct Wanted {
+    min: u64,
+    max: Option<u64>,
+    table_min: u64,
+    table_max: Option<u64>,
+}
+
+impl Wanted {
+    fn of(&mut self, info: &ModuleInfo) {
+        let smaller = |a: Option<u64>, b: Option<u64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let imported = info.imports.iter().filter_map(|i| match i.kind {
+            ImportKind::Memory(ty) => Some(ty),
+            _ => None,
+        });
+        for ty in imported.chain(own_memory(info)) {
+            self.min = self.min.max(ty.min);
+            self.max = smaller(self.max, ty.max);
+        }
+        let imported = info.imports.iter().filter_map(|i| match i.kind {
+            ImportKind::Table { ty, primary: true } => Some(ty),
+            _ => None,
+        });
+        for ty in imported.chain(own_table(info)) {
+            self.table_min = self.table_min.max(ty.min);
+            self.table_max = smaller(self.table_max, ty.max);
+        }
+    }
+}
+
+/// Addresses in the program's memory and indices in its table.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    /// (memory base, table base) by member.
+    bases: Vec<(u64, u64)>,
+    stack: std::ops::Range<u64>,
+    heap_base: u64,
+    table_end: u64,
+}
+
+/// Alignment that the C ABI gives the stack and `malloc`'s blocks.
+const ALIGN: u64 = 16;
+
+impl Layout {
+    fn new(members: &[Member], shadow_stack: u64) -> Result<Self> {
+        let main = members[0].object.info();
+        let fixed = main.abi != LinkingAbi::Core && main.placement.is_none();
+        let mut cursor = HOST_PAGE;
+        let mut table_end = 1;
+        if fixed {
+            cursor = main.static_end;
+            let mut main_table = Wanted::default();
+            main_table.of(main);
+            table_end = main_table.table_min.max(1);
+        }
+        let mut stack = 0..main.stack_pointer.unwrap_or(0);
+        if !members
+            .iter()
+            .any(|m| m.object.info().stack_pointer.is_some())
+        {
+            let low = cursor.next_multiple_of(ALIGN);
+            stack = low..(low + shadow_stack).next_multiple_of(ALIGN);
+            cursor = stack.end;
+        }
+        let mut bases = Vec::new();
+        for (number, member) in members.iter().enumerate() {
+            let info = member.object.info();
+            let Some(room) = info.placement else {
+                if info.abi != LinkingAbi::Core && number != 0 {
+                    return Err(Error::Unsupported {
+                        file: file(member),
+                        what: "a library at fixed addresses; link it with -shared".to_owned(),
+                    });
+                }
+                bases.push((0, 0));
+                continue;
+            };
+            let base = cursor.next_multiple_of(HOST_PAGE.max(1 << room.memory_align));
+            let image = &member.object.layout().memory;
+            let image_end = image.iter().map(|run| run.linear + run.memsz).max();
+            cursor = base + image_end.unwrap_or(0).max(room.memory_size.into());
+            let table_base = u64::from(table_end).next_multiple_of(1 << room.table_align);
+            table_end = table_base + u64::from(room.table_size);
+            bases.push((base, table_base));
+        }
+        Ok(Self {
+            bases,
+            stack,
+            heap_base: cursor.next_multiple_of(ALIGN),
+            table_end,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_holds_all_and_a_page_of_heap() {
+        let page = WASM_PAGE;
+        assert_eq!(memory_pages(1, 0, 100), 2);
+        assert_eq!(memory_pages(page, 0, 100), 2);
+        assert_eq!(memory_pages(page + 1, 5, 100), 5);
+        assert_eq!(memory_pages(page + 1, 0, 2), 2, "no heap beyond the limit");
+        assert_eq!(memory_pages(page + 1, 0, 1), 2, "an error later");
+    }
+}

@@ -1,0 +1,290 @@
+//! Phase 2: binds every import to a definition, by names alone: no addresses,
+//! no I/O, nothing changed. What cannot be bound is known before anything of
+//! the group is mapped.
+//!
+//! Objects of the tool-conventions ABIs look `env` names up in the global
+//! scope: main, the preloaded libraries, the others breadth first, then host
+//! functions; the first definition counts, weak or not, as in ld.so. Core
+//! modules name the instance that is to define; `env` means the global scope
+//! where no instance is registered under it.
+
+use wasmaot_abi::builtin::{self, Builtin};
+use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
+use wasmaot_abi::name;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::FuncType;
+
+use super::instance::{Bindings, Mark, Target};
+use super::matching;
+use super::search::Member;
+use crate::config::{Category, Unresolved};
+use crate::error::{self, Error, Result};
+use crate::host::{Caller, HostError, HostFunction};
+use crate::object::{Object, Place};
+use crate::process::Process;
+use crate::value::Val;
+
+/// The name of the shared table in the tool-conventions.
+const TABLE: &str = "__indirect_function_table";
+
+/// What a group's symbols are bound to.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// By member.
+    pub bindings: Vec<Bindings>,
+    /// Stand-ins for functions that are not defined; numbered on from the
+    /// process's host functions.
+    pub stubs: Vec<HostFunction>,
+}
+
+/// Binds a group. `global`: its members join the global scope.
+pub(super) fn resolve(process: &Process, members: &[Member], global: bool) -> Result<Resolved> {
+    let first = process.instances.len();
+    let mut scope = process.scope.clone();
+    if global {
+        scope.extend(first..first + members.len());
+    }
+    let import_count = |m: &Member| m.object.info().imports.len();
+    let mut resolver = Resolver {
+        process,
+        members,
+        first,
+        scope,
+        found: members
+            .iter()
+            .map(|m| vec![State::New; import_count(m)])
+            .collect(),
+        missing: Vec::new(),
+        stubs: Vec::new(),
+    };
+    let bindings = (0..members.len())
+        .map(|m| resolver.bind(m))
+        .collect::<Result<Vec<_>>>()?;
+    if !resolver.missing.is_empty() {
+        return Err(Error::Unresolved(resolver.missing));
+    }
+    Ok(Resolved {
+        bindings,
+        stubs: resolver.stubs,
+    })
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    New,
+    /// Being looked up: a re-export that leads back to itself.
+    Active,
+    Done(Option<Target>),
+}
+
+/// Definitions by number of instance: those of the process, then the group's.
+pub(super) struct Resolver<'a> {
+    process: &'a Process,
+    members: &'a [Member],
+    first: usize,
+    scope: Vec<usize>,
+    found: Vec<Vec<State>>,
+    missing: Vec<error::Unresolved>,
+    stubs: Vec<HostFunction>,
+}
+
+impl<'a> Resolver<'a> {
+    pub fn process(&self) -> &'a Process {
+        self.process
+    }
+
+    pub fn object(&self, instance: usize) -> &'a Object {
+        match instance.checked_sub(self.first) {
+            Some(member) => &self.members[member].object,
+            None => &self.process.instances[instance].object,
+        }
+    }
+
+    /// Binds a member's imports and symbols.
+    fn bind(&mut self, member: usize) -> Result<Bindings> {
+        let object = self.object(self.first + member);
+        let instance = self.first + member;
+        let mut symbols = own_symbols(object, instance);
+        let mut imports = Vec::new();
+        for (i, import) in object.info().imports.iter().enumerate() {
+            let target = match self.lookup(member, i) {
+                Some(target) => {
+                    matching::check(self, object, import, target)?;
+                    target
+                }
+                None => self.undefined(object, import),
+            };
+            self.report(object, import, target);
+            imports.push(target);
+            if let Some(slot) = symbols.get_mut(import.symbol as usize)
+                && import.symbol != 0
+                && (target != Target::Null || *slot == Target::None)
+            {
+                *slot = target;
+            }
+        }
+        Ok(Bindings { symbols, imports })
+    }
+
+    /// The definition for an import, if there is one.
+    fn lookup(&mut self, member: usize, import: usize) -> Option<Target> {
+        match self.found[member][import] {
+            State::Done(target) => return target,
+            State::Active => return None,
+            State::New => self.found[member][import] = State::Active,
+        }
+        let object = self.object(self.first + member);
+        let target = self.search(object, &object.info().imports[import]);
+        self.found[member][import] = State::Done(target);
+        target
+    }
+
+    fn search(&mut self, object: &Object, import: &Import) -> Option<Target> {
+        let dynamic = object.info().abi != LinkingAbi::Core;
+        let env = import.module == name::ENV;
+        match import.kind {
+            ImportKind::Context(_) => return Some(Target::None),
+            ImportKind::Memory(_) if dynamic && env => return Some(Target::ProgramMemory),
+            ImportKind::Table { primary: true, .. } if dynamic && env && import.name == TABLE => {
+                return Some(Target::ProgramTable);
+            }
+            ImportKind::GotMem => {
+                let mark = Mark::from_name(&import.name).map(Target::Mark);
+                return mark.or_else(|| self.in_scope(&import.name));
+            }
+            ImportKind::GotFunc => {
+                let defined = self.in_scope(&import.name);
+                return defined.or_else(|| self.host(name::ENV, &import.name));
+            }
+            _ => {}
+        }
+        let named = self.process.names.get(&import.module).copied();
+        let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));
+        let defined = if env && dynamic {
+            self.in_scope(&import.name).or_else(|| in_named(self))
+        } else if env {
+            in_named(self).or_else(|| self.in_scope(&import.name))
+        } else {
+            in_named(self)
+        };
+        defined.or_else(|| self.host(&import.module, &import.name))
+    }
+
+    /// The first definition in the global scope.
+    fn in_scope(&mut self, name: &str) -> Option<Target> {
+        (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name))
+    }
+
+    /// What an instance exports under a name.
+    fn export(&mut self, instance: usize, name: &str) -> Option<Target> {
+        let object = self.object(instance);
+        self.process.config.trace(Category::Symbols, || {
+            format!("symbol={name}; lookup in {}", object.name())
+        });
+        if let Some(symbol) = object.find(&name::escape(name)) {
+            return Some(Target::Symbol { instance, symbol });
+        }
+        let reexports = &object.info().reexports;
+        let import = reexports.iter().find(|r| r.name == name)?.import as usize;
+        let target = match instance.checked_sub(self.first) {
+            Some(member) => self.lookup(member, import)?,
+            None => self.process.instances[instance].bindings.imports[import],
+        };
+        (!matches!(target, Target::None | Target::Null)).then_some(target)
+    }
+
+    fn host(&self, module: &str, name: &str) -> Option<Target> {
+        self.process.hosts.find(module, name).map(Target::Host)
+    }
+
+    /// What stands in for an import without a definition. What nothing can
+    /// stand in for is noted as missing.
+    fn undefined(&mut self, object: &Object, import: &Import) -> Target {
+        let unresolved = self.process.config.unresolved;
+        let replaced = matches!(
+            import.kind,
+            ImportKind::Func(_) | ImportKind::GotMem | ImportKind::GotFunc
+        );
+        let allowed = import.weak || unresolved != Unresolved::Error;
+        let unresolved_import = error::Unresolved {
+            module: import.module.clone(),
+            name: import.name.clone(),
+            kind: matching::kind_name(&import.kind),
+            by: object.path().display().to_string(),
+        };
+        if !(replaced && allowed) {
+            self.missing.push(unresolved_import);
+            return Target::None;
+        }
+        if !import.weak && unresolved == Unresolved::Warn {
+            let error::Unresolved {
+                module,
+                name,
+                kind,
+                by,
+            } = unresolved_import;
+            self.process.config.trace(Category::Warning, || {
+                format!("{by}: undefined {kind} `{module}.{name}`; a use of it will trap")
+            });
+        }
+        let ImportKind::Func(ty) = import.kind else {
+            return Target::Null;
+        };
+        let ty = object.info().types.get(ty as usize).cloned();
+        self.stub(object, import, ty.unwrap_or_default())
+    }
+
+    fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
+        let message = format!(
+            "call of an unresolved symbol: `{}.{}`, imported by {}",
+            import.module,
+            import.name,
+            object.name()
+        );
+        let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
+            Err(HostError::Message(message.clone()))
+        };
+        let number = self.process.hosts.len() + self.stubs.len();
+        self.stubs
+            .push(HostFunction::new(&import.module, &import.name, ty, body));
+        Target::Stub(number)
+    }
+
+    fn report(&self, object: &Object, import: &Import, target: Target) {
+        self.process.config.trace(Category::Bindings, || {
+            let to = match target {
+                Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
+                Target::Host(_) | Target::Builtin(_) => "the host".to_owned(),
+                Target::Stub(_) | Target::Null => "nothing (undefined)".to_owned(),
+                _ => "the loader".to_owned(),
+            };
+            let (from, module, name) = (object.name(), &import.module, &import.name);
+            format!("binding {from} to {to}: `{module}.{name}`")
+        });
+    }
+}
+
+/// What an object's symbols are bound to before its imports are looked up:
+/// definitions to themselves, built-in functions to the runtime's.
+fn own_symbols(object: &Object, instance: usize) -> Vec<Target> {
+    let prefix = format!("{}.", builtin::MODULE);
+    let builtin = |name: &str| {
+        let name = name.strip_prefix(&prefix)?;
+        Builtin::ALL.iter().copied().find(|b| b.name() == name)
+    };
+    let symbols = object.symbols().iter().enumerate();
+    symbols
+        .map(|(i, symbol)| {
+            if symbol.place != Place::Undefined {
+                Target::Symbol {
+                    instance,
+                    symbol: i as u32,
+                }
+            } else if symbol.record.kind == SymbolKind::Builtin {
+                builtin(object.symbol_name(symbol)).map_or(Target::None, Target::Builtin)
+            } else {
+                Target::None
+            }
+        })
+        .collect()
+}

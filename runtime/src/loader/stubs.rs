@@ -1,0 +1,130 @@
+//! Small pieces of code that the loader makes, and function records of host
+//! functions. Each is made once; pages are filled while writable and become
+//! executable with [`Stubs::seal`].
+
+use std::collections::HashMap;
+
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::{FuncRef, HOST_PAGE};
+
+use crate::error::Result;
+use crate::live;
+use crate::object::bad;
+use crate::sys::{CodeArea, Image};
+
+/// What a stub is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// Calls a host function by its number.
+    Host(usize),
+    /// Calls a built-in function on the host's stack.
+    Builtin(Builtin),
+    /// Calls code with the pinned register of its domain.
+    Thunk { target: u64, base: u64 },
+}
+
+const CHUNK: u64 = 4 * HOST_PAGE;
+const ALIGN: u64 = 16;
+
+/// The stubs of a process.
+#[derive(Debug, Default)]
+pub(crate) struct Stubs {
+    known: HashMap<Key, u64>,
+    /// What is being filled, and how far.
+    open: Option<(Image, u64)>,
+    full: Vec<Image>,
+    records: HashMap<Key, u64>,
+    open_records: Option<(Image, u64)>,
+}
+
+impl Stubs {
+    /// Address of a stub; `make` gives its code for an address.
+    pub fn place(
+        &mut self,
+        area: &mut CodeArea,
+        key: Key,
+        make: impl Fn(u64) -> Vec<u8>,
+    ) -> Result<u64> {
+        if let Some(&at) = self.known.get(&key) {
+            return Ok(at);
+        }
+        for _ in 0..2 {
+            if self.open.is_none() {
+                self.open = Some((area.allocate_data(CHUNK)?, 0));
+            }
+            if let Some((image, used)) = &mut self.open {
+                let at = image.start() + *used;
+                let code = make(at);
+                if image.write(*used, &code).is_ok() {
+                    *used = (*used + code.len() as u64).next_multiple_of(ALIGN);
+                    self.known.insert(key, at);
+                    return Ok(at);
+                }
+            }
+            self.full.extend(self.open.take().map(|(image, _)| image));
+        }
+        Err(bad("a host function", "has too many parameters"))
+    }
+
+    /// Offset from the area's start of a record for a host function's code.
+    pub fn record(
+        &mut self,
+        area: &mut CodeArea,
+        key: Key,
+        code: u64,
+        type_id: u32,
+    ) -> Result<FuncRef> {
+        let start = area.range().start;
+        let size = size_of::<FuncRef>() as u64;
+        let at = match self.records.get(&key) {
+            Some(&at) => at,
+            None => {
+                let room = self.open_records.take();
+                let (image, used) = match room.filter(|(image, used)| used + size <= image.len()) {
+                    Some(open) => open,
+                    None => (area.allocate_data(HOST_PAGE)?, 0),
+                };
+                let at = image.start() + used;
+                self.open_records = Some((image, used + size));
+                self.records.insert(key, at);
+                at
+            }
+        };
+        let record = FuncRef {
+            code,
+            type_id,
+            record: (at - start) as u32,
+        };
+        // SAFETY: `at` is a record's place in a page that `allocate_data` has
+        // made writable and that stays so: the page is this value's alone.
+        unsafe { live::store(at, record) };
+        Ok(record)
+    }
+
+    /// Makes what was filled executable.
+    pub fn seal(&mut self, area: &CodeArea) -> Result<()> {
+        self.full.extend(self.open.take().map(|(image, _)| image));
+        for image in self.full.drain(..) {
+            area.seal_code(image.range())?;
+        }
+        Ok(())
+    }
+
+    /// Forgets thunks to code that is given back.
+    pub fn forget(&mut self, code: &std::ops::Range<u64>) {
+        let of = |key: &Key| matches!(key, Key::Thunk { target, .. } if code.contains(target));
+        self.known.retain(|key, _| !of(key));
+    }
+
+    /// Forgets host functions numbered from `first` on.
+    pub fn forget_hosts(&mut self, first: usize) {
+        let kept = |key: &Key| !matches!(key, Key::Host(number) if *number >= first);
+        self.known.retain(|key, _| kept(key));
+        self.records.retain(|key, _| kept(key));
+    }
+
+    /// What the stub at each address is for.
+    pub fn by_address(&self) -> HashMap<u64, Key> {
+        self.known.iter().map(|(&key, &at)| (at, key)).collect()
+    }
+}

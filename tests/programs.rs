@@ -47,7 +47,10 @@ fn two_addresses(run: &Run) {
     };
     let address = |text: &str| u32::from_str_radix(text.trim_start_matches("0x"), 16);
     assert_eq!(format!("{first} {second} {a} {b}\n"), run.stdout);
-    assert!(address(a).is_ok_and(|a| a > 0) && address(b).is_ok_and(|b| b > 0), "{run:#?}");
+    assert!(
+        address(a).is_ok_and(|a| a > 0) && address(b).is_ok_and(|b| b > 0),
+        "{run:#?}"
+    );
     assert_ne!(a, b);
 }
 
@@ -78,7 +81,9 @@ fn trap() {
 fn arguments_and_environment_reach_main() {
     each_form("world", |_, program| {
         let mut command = wasmaot().run_command();
-        command.args(["--env", "WASMAOT_TEST_VALUE=some value"]).arg(program);
+        command
+            .args(["--env", "WASMAOT_TEST_VALUE=some value"])
+            .arg(program);
         let run = run(command.args(["--", "one", "--two", "a b"]));
         let expected = "argument 1 one\nargument 2 --two\nargument 3 a b\nvalue some value\n\
                         no is not there\nnot yet flushed";
@@ -92,7 +97,9 @@ fn arguments_and_environment_reach_main() {
 fn the_example_greets() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/greet");
     let expected = std::fs::read_to_string(directory.join("expected")).unwrap();
-    wasmaot().run(&directory.join("main.wat")).expect(0, &expected);
+    wasmaot()
+        .run(&directory.join("main.wat"))
+        .expect(0, &expected);
 }
 
 /// The objects alone, as they would be shipped: no module is left to fall back on.
@@ -104,7 +111,9 @@ fn built_objects_run_without_the_modules() {
         for name in ["main.wasm", "libping.so", "libpong.so"] {
             wasmaot().build(&from.join(name), &directory.join(format!("{name}.elf")));
         }
-        wasmaot().run(&directory.join("main.wasm.elf")).expect(case.code, &case.expected);
+        wasmaot()
+            .run(&directory.join("main.wasm.elf"))
+            .expect(case.code, &case.expected);
     });
 }
 
@@ -118,5 +127,8 @@ fn a_missing_library_is_named() {
     let run = wasmaot().run(&directory.join("main.wasm"));
     run.expect(1, "");
     assert!(run.stderr.starts_with("error: "), "{run:#?}");
-    assert!(run.stderr.contains("libpong.so") && run.stderr.contains("libping.so"), "{run:#?}");
+    assert!(
+        run.stderr.contains("libpong.so") && run.stderr.contains("libping.so"),
+        "{run:#?}"
+    );
 }

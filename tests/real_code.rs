@@ -28,7 +28,11 @@ fn sqlite() -> Library {
         name: "libsqlite3.so",
         sources: vec![directory.join("sqlite3.c")],
         include: directory,
-        flags: &["-w", "-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"],
+        flags: &[
+            "-w",
+            "-DSQLITE_THREADSAFE=0",
+            "-DSQLITE_OMIT_LOAD_EXTENSION",
+        ],
         file: "books.db",
     }
 }
@@ -51,7 +55,10 @@ fn zstd() -> Library {
     Library {
         main: "zstd",
         name: "libzstd.so",
-        sources: parts.iter().flat_map(|part| c_files(&directory.join(part))).collect(),
+        sources: parts
+            .iter()
+            .flat_map(|part| c_files(&directory.join(part)))
+            .collect(),
         include: directory,
         flags: &["-w", "-DZSTD_DISABLE_ASM"],
         file: "text.zst",
@@ -59,9 +66,12 @@ fn zstd() -> Library {
 }
 
 fn c_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        entries.filter(|path| path.extension().is_some_and(|e| e == "c")).collect();
+    let entries = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == "c"))
+        .collect();
     files.sort();
     files
 }
@@ -81,7 +91,11 @@ impl Library {
     }
 
     fn wasm_main(&self, kind: Kind, library: &Path) -> PathBuf {
-        let code = if kind == Kind::Pie { Code::Pic } else { Code::Fixed };
+        let code = if kind == Kind::Pie {
+            Code::Pic
+        } else {
+            Code::Fixed
+        };
         let main = object(&self.main_source(), code, &[&self.include_flag()]);
         Link::new(kind, "main.wasm", vec![main], vec![library.to_owned()]).make()
     }
@@ -117,7 +131,9 @@ impl Library {
             std::fs::create_dir(&granted).unwrap();
             let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
             command.arg("-L").arg(library.parent().unwrap());
-            command.arg("--dir").arg(format!("{}::/data", granted.display()));
+            command
+                .arg("--dir")
+                .arg(format!("{}::/data", granted.display()));
             command.arg(self.wasm_main(kind, &library)).arg("--");
             command.arg(format!("/data/{}", self.file));
             run(&mut command).expect(0, &native.stdout);
@@ -156,10 +172,17 @@ fn a_file_outside_the_granted_directories_cannot_be_opened() {
     command.arg("-L").arg(library.parent().unwrap());
     let granted = directory.join("granted");
     std::fs::create_dir(&granted).unwrap();
-    command.arg("--dir").arg(format!("{}::/data", granted.display()));
-    command.arg(zlib.wasm_main(Kind::Pie, &library)).args(["--", "/data/../file"]);
+    command
+        .arg("--dir")
+        .arg(format!("{}::/data", granted.display()));
+    command
+        .arg(zlib.wasm_main(Kind::Pie, &library))
+        .args(["--", "/data/../file"]);
     let run = run(&mut command);
     run.expect_code(1);
-    assert!(run.stdout.ends_with("cannot write /data/../file\n"), "{run:#?}");
+    assert!(
+        run.stdout.ends_with("cannot write /data/../file\n"),
+        "{run:#?}"
+    );
     assert!(!directory.join("file").exists());
 }

@@ -53,7 +53,12 @@ fn grammars_with_the_older_section_do_too() {
 fn a_published_parser_parses() {
     let package = npm_package(GRAMMARS).join("wasm");
     let main = main_module("parse.c", &[]).freestanding();
-    let libraries = ["tree-sitter", "tree-sitter-css", "tree-sitter-javascript", "tree-sitter-python"];
+    let libraries = [
+        "tree-sitter",
+        "tree-sitter-css",
+        "tree-sitter-javascript",
+        "tree-sitter-python",
+    ];
     let libraries = libraries.map(|name| package.join(format!("{name}.wasm")));
     check(&main, libraries.into_iter(), "parse.expected");
 }

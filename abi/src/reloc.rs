@@ -17,6 +17,17 @@ pub const R_X86_64_JUMP_SLOT: u32 = 7;
 /// `R_X86_64_RELATIVE`: B + A.
 pub const R_X86_64_RELATIVE: u32 = 8;
 
+/// Name of a standard relocation in listings.
+pub const fn standard_name(number: u32) -> &'static str {
+    match number {
+        R_X86_64_64 => "R_X86_64_64",
+        R_X86_64_GLOB_DAT => "R_X86_64_GLOB_DAT",
+        R_X86_64_JUMP_SLOT => "R_X86_64_JUMP_SLOT",
+        R_X86_64_RELATIVE => "R_X86_64_RELATIVE",
+        _ => "unknown",
+    }
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $symbol:literal;)*) => {
         /// A relocation that ELF has no word for. Every one fills a 64-bit

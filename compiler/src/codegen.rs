@@ -53,6 +53,9 @@ enum Subject {
     Init,
 }
 
+/// What a thread has done: numbered results, or the turn at which it failed.
+type Part<T> = std::result::Result<Vec<(usize, T)>, (usize, Error)>;
+
 /// A thread's working memory.
 struct Worker<'w> {
     env: &'w Env<'w>,
@@ -72,6 +75,10 @@ fn for_each<T: Send>(
     let order = largest_first(module, &subjects);
     let env = Env::new(module, isa);
     let next = AtomicUsize::new(0);
+    let progress = options.progress.as_deref();
+    if let Some(progress) = progress {
+        progress.total.store(subjects.len() as u32, Ordering::Relaxed);
+    }
     let take_all = || {
         let mut worker = Worker {
             env: &env,
@@ -86,7 +93,12 @@ fn for_each<T: Send>(
                 return Ok(done);
             };
             match work(&mut worker, subjects[index]) {
-                Ok(result) => done.push((index, result)),
+                Ok(result) => {
+                    done.push((index, result));
+                    if let Some(progress) = progress {
+                        progress.done.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
                 Err(error) => {
                     // Nobody takes another; what was taken before is finished.
                     next.store(order.len(), Ordering::Relaxed);
@@ -100,7 +112,7 @@ fn for_each<T: Send>(
 
 /// Puts the results of all threads in order. Of several errors, that of the
 /// first turn is reported: every number of threads meets it.
-fn in_order<T>(parts: Vec<Result<Vec<(usize, T)>, (usize, Error)>>) -> Result<Vec<T>> {
+fn in_order<T>(parts: Vec<Part<T>>) -> Result<Vec<T>> {
     let mut all = Vec::new();
     let mut first: Option<(usize, Error)> = None;
     for part in parts {
@@ -198,6 +210,7 @@ impl Worker<'_> {
         self.translate(subject)?;
         self.context.set_disasm(true);
         let text = self.generate(subject)?.vcode.unwrap_or_default();
+        let text = name_targets(&text, &self.context.func.params);
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
 
@@ -243,6 +256,24 @@ impl Worker<'_> {
             other => self.bug(subject, other.to_string()),
         }
     }
+}
+
+/// Replaces the code generator's numbers of targets by what they stand for.
+fn name_targets(text: &str, params: &FunctionParameters) -> String {
+    let mut parts = text.split("userextname");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|c: char| !c.is_ascii_digit());
+        let (number, rest) = part.split_at(digits.unwrap_or(part.len()));
+        let name = number.parse().ok().map(ir::UserExternalNameRef::from_u32);
+        let name = name.and_then(|name| params.user_named_funcs().get(name));
+        match name.and_then(Target::from_name) {
+            Some(target) => out.push_str(&format!("{target:?}")),
+            None => out.extend(["userextname", number]),
+        }
+        out.push_str(rest);
+    }
+    out
 }
 
 fn reloc(reloc: &FinalizedMachReloc, params: &FunctionParameters) -> Option<Reloc> {

@@ -42,6 +42,11 @@ pub(crate) struct Module<'a> {
     /// Names of functions: of the name section, else of an export, else of the
     /// import.
     pub names: HashMap<u32, &'a str>,
+    /// Custom sections `.debug_*`: DWARF, whose addresses count from
+    /// `code_start`.
+    pub debug: HashMap<&'a str, &'a [u8]>,
+    /// Where the code section's content begins in the module.
+    pub code_start: u64,
 }
 
 /// A function's code, checked.
@@ -243,6 +248,12 @@ impl Module<'_> {
     /// Number of imported functions.
     pub fn imported_funcs(&self) -> u32 {
         self.funcs.iter().take_while(|f| f.import.is_some()).count() as u32
+    }
+
+    /// The name by which other objects need this one: the input's own, without
+    /// its directories.
+    pub fn soname(&self) -> &str {
+        crate::soname(&self.source)
     }
 
     /// Type of a function.

@@ -164,11 +164,18 @@ pub struct Unresolved {
     pub by: String,
 }
 
+impl Unresolved {
+    /// The name as imported: `MODULE.NAME`.
+    pub fn full_name(&self) -> String {
+        format!("{}.{}", self.module, self.name)
+    }
+}
+
 fn unresolved(list: &[Unresolved]) -> String {
     let lines = list
         .iter()
         .map(|u| format!("{}: undefined {} `{}.{}`", u.by, u.kind, u.module, u.name));
-    let text = lines.collect::<Vec<_>>().join("\n");
+    let text = lines.collect::<Vec<_>>().join("; ");
     format!(
         "{text}; add the library that defines {} (-L, --preload), or let calls trap with --unresolved=warn",
         if list.len() == 1 { "it" } else { "them" }

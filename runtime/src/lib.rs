@@ -17,9 +17,9 @@ mod value;
 pub mod wasi;
 
 pub use config::{Category, Config, Trace, Unresolved};
-pub use error::{CallError, Error};
+pub use error::{CallError, Error, Unresolved as UnresolvedSymbol};
 pub use host::{Caller, HostBody, HostError, HostFunction};
 pub use loader::{Finder, SearchPath, candidates};
-pub use object::Object;
+pub use object::{ImageRun, Object, Relocation, host_cpu};
 pub use process::{InstanceId, LinkMapEntry, Process};
 pub use value::Val;

@@ -15,7 +15,7 @@ use wasmaot_abi::types::{FuncType, GlobalType, TableType, ValType};
 use crate::arch;
 use crate::config::Config;
 use crate::domain::{Common, Domain, ExtraTable, Shape};
-use crate::error::{CallError, Result};
+use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
 use crate::object::Object;
@@ -188,6 +188,21 @@ impl Process {
         let group = loader::group(&self.config, main, preload, finder)?;
         let ready = loader::load(self, group, true)?;
         ready.initialise(self, true).map(InstanceId)
+    }
+
+    /// The symbols of a program that nothing defines, with all its libraries;
+    /// loads nothing.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error): a library is not found, types do not match.
+    pub fn unresolved(
+        &self,
+        main: Arc<Object>,
+        preload: &[Arc<Object>],
+        finder: &mut dyn Finder,
+    ) -> Result<Vec<UnresolvedSymbol>> {
+        let group = loader::group(&self.config, main, preload, finder)?;
+        loader::unresolved(self, &group)
     }
 
     /// Instantiates one module, by the WebAssembly specification: imports come

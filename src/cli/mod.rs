@@ -2,6 +2,7 @@
 
 #[cfg(feature = "compiler")]
 mod build;
+mod debug;
 mod inspect;
 mod ldd;
 mod options;

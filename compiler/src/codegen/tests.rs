@@ -1,23 +1,190 @@
-//! The shapes of hot code, and that all valid modules compile.
+//! The shapes of hot code, and what must not depend on the number of threads.
 
-use super::*;
-use crate::{Emit, decode::decode, target};
+use crate::decode::decode;
+use crate::{Emit, Options, target};
 
-fn listing(wat: &str, asm: bool) -> String {
-    let emit = if asm { Emit::Asm } else { Emit::Clif };
+/// The instructions of a module with one function, trimmed, without labels
+/// and unwind directives.
+fn assembly(wat: &str) -> Vec<String> {
+    text(wat, Emit::Asm)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with(';') && !line.starts_with("unwind"))
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect()
+}
+
+fn text(wat: &str, emit: Emit) -> String {
     let wasm = wat::parse_str(wat).unwrap();
     let text = crate::compile("test.wasm", &wasm, &Options::default(), emit).unwrap();
     String::from_utf8(text).unwrap()
 }
 
+/// What stands between prologue and epilogue.
+fn body(wat: &str) -> Vec<String> {
+    let lines = assembly(wat);
+    let from = lines.iter().position(|l| l == "block0:").unwrap() + 1;
+    let to = lines.iter().rposition(|l| l == "movq %rbp, %rsp").unwrap();
+    lines[from..to].to_vec()
+}
+
+/// Names of registers are the allocator's choice: each becomes `R`.
+fn shape(lines: &[String]) -> Vec<String> {
+    let shape = |line: &String| {
+        let mut out = String::new();
+        for (i, part) in line.split('%').enumerate() {
+            let name = part.find(|c: char| !c.is_alphanumeric());
+            let (register, rest) = part.split_at(name.unwrap_or(part.len()));
+            match i {
+                0 => out.push_str(part),
+                _ if register == "r15" => out.extend(["%r15", rest]),
+                _ => out.extend(["R", rest]),
+            }
+        }
+        out
+    };
+    lines.iter().map(shape).collect()
+}
+
 #[test]
-fn show() {
-    for wat in [
-        "(module (memory 1) (func (param i32) (result i32) (i32.load offset=16 (local.get 0)))
-          (func (param i32 i32) (result i32) (local i32) (loop (local.set 2 (i32.add (local.get 2) (i32.load offset=16 (local.get 0)))) (local.set 0 (i32.add (local.get 0) (i32.const 4))) (br_if 0 (i32.sub (local.get 0) (local.get 1)))) (local.get 2)))",
-        "(module (memory 1) (table 4 funcref) (type $t (func (param i32) (result i32))) (func (param i32 i32) (result i32) (call_indirect (type $t) (local.get 0) (local.get 1))))",
-    ] {
-        eprintln!("{}", listing(wat, false));
-        eprintln!("{}", listing(wat, true));
-    }
+fn a_memory_access_is_one_instruction() {
+    let load = body(
+        "(module (memory 1) (func (param i32) (result i32) (i32.load offset=16 (local.get 0))))",
+    );
+    assert_eq!(
+        shape(&load),
+        ["movq %r15, R", "movl R, R", "movl 0x10(R, R), R"]
+    );
+    let store = body(
+        "(module (memory 1) (func (param i32 i64) (i64.store offset=8 (local.get 0) (local.get 1))))",
+    );
+    assert_eq!(shape(&store).last().unwrap(), "movq R, 8(R, R)");
+}
+
+#[test]
+fn an_offset_beyond_31_bits_is_added() {
+    let clif = text(
+        "(module (memory 1) (func (param i32) (result i32) (i32.load offset=0xffffffff (local.get 0))))",
+        Emit::Clif,
+    );
+    assert!(clif.contains("iconst.i64 0xffff_ffff"), "{clif}");
+}
+
+#[test]
+fn the_base_stays_at_hand_in_loops_without_calls() {
+    let wat = |call| {
+        format!(
+            "(module (memory 1) (func $f (param i32) (loop
+               (i32.store (local.get 0) (i32.const 1)) {call}
+               (i32.store (local.get 0) (i32.const 2))
+               (br_if 0 (i32.load (local.get 0))))))"
+        )
+    };
+    let reads = |wat: &str| text(wat, Emit::Clif).matches("get_pinned_reg").count();
+    assert_eq!(reads(&wat("")), 1);
+    assert_eq!(reads(&wat("(call $f (local.get 0))")), 2);
+}
+
+#[test]
+fn an_indirect_call_checks_the_type_alone() {
+    let lines = body(
+        "(module (memory 1) (table 4 funcref) (type $t (func (param i32) (result i32)))
+           (func (param i32 i32) (result i32) (call_indirect (type $t) (local.get 0) (local.get 1))))",
+    );
+    let (check, call) = lines.split_at(lines.iter().position(|l| l == "block1:").unwrap());
+    assert!(check[1].starts_with("movl %esi"), "{check:?}");
+    assert!(check[2].starts_with("negq"), "{check:?}");
+    assert!(check[3].starts_with("shlq $0x4"), "{check:?}");
+    assert!(check[4].starts_with("movl -0x1008("), "{check:?}");
+    assert!(check[5].starts_with("cmpl $"), "{check:?}");
+    assert!(check[6].starts_with("jnz"), "{check:?}");
+    assert!(call[1].starts_with("movq -0x1010("), "{call:?}");
+    assert!(call[2].starts_with("call *"), "{call:?}");
+    assert_eq!((check.len(), call.len()), (7, 3));
+}
+
+#[test]
+fn the_stack_pointer_is_one_access() {
+    let lines = body(
+        r#"(module (import "env" "memory" (memory 0))
+             (@custom "dylink.0" (before first) "\01\04\00\00\00\00")
+             (import "env" "__stack_pointer" (global $sp (mut i32)))
+             (func (global.set $sp (i32.sub (global.get $sp) (i32.const 16)))))"#,
+    );
+    assert_eq!(shape(&lines), ["movq %r15, R", "subl $0x10, -8(R)"]);
+}
+
+#[test]
+fn constants_of_the_loader_are_one_load() {
+    let lines = body(
+        r#"(module (import "env" "memory" (memory 0))
+             (@custom "dylink.0" (before first) "\01\04\00\00\00\00")
+             (import "GOT.mem" "x" (global $x (mut i32)))
+             (func (result i32) (global.get $x)))"#,
+    );
+    assert_eq!(shape(&lines), ["load_ext_name LoaderValue(0)+0, R"]);
+}
+
+#[test]
+fn globals_survive_stores_to_memory() {
+    let lines = body(
+        "(module (memory 1) (global $g (mut i32) (i32.const 0)) (func (param i32) (result i32)
+           (i32.store (local.get 0) (global.get $g))
+           (i32.store offset=4 (local.get 0) (global.get $g))
+           (global.get $g)))",
+    );
+    let lines = shape(&lines);
+    let loads = lines.iter().filter(|l| *l == "movl (R), R").count();
+    assert_eq!(loads, 1, "{lines:?}");
+}
+
+#[test]
+fn the_number_of_threads_does_not_show() {
+    let funcs: String = (0..40)
+        .map(|i| format!("(func (param i32) (result i32) (i32.div_s (i32.load offset={i} (local.get 0)) (i32.const {i})))"))
+        .collect();
+    let wat = format!("(module (memory 1) {funcs} (func $s) (start $s))");
+    let wasm = wat::parse_str(wat).unwrap();
+    let compile = |threads| {
+        let options = Options {
+            threads: Some(threads),
+            ..Options::default()
+        };
+        let module = decode("test.wasm", &wasm).unwrap();
+        let isa = target::isa(&options).unwrap();
+        let code = super::compile(&module, &*isa, &options).unwrap();
+        assert!(code.has_init);
+        assert_eq!(code.functions.len(), 42);
+        let functions = code.functions.into_iter();
+        functions
+            .map(|f| (f.bytes, f.align, f.relocs, f.unwind, f.traps, f.lines))
+            .collect::<Vec<_>>()
+    };
+    let one = compile(1);
+    assert!(one == compile(2));
+    assert!(one == compile(7));
+}
+
+#[test]
+fn of_several_errors_the_same_is_reported() {
+    // Setting what the loader owns is refused.
+    let set = "(func (global.set $x (i32.const 1)) (drop (i32.const 7)))";
+    let wat = format!(
+        r#"(module (import "env" "memory" (memory 0))
+             (@custom "dylink.0" (before first) "\01\04\00\00\00\00")
+             (import "GOT.mem" "x" (global $x (mut i32))) {})"#,
+        set.repeat(20)
+    );
+    let wasm = wat::parse_str(wat).unwrap();
+    let error = |threads| {
+        let options = Options {
+            threads: Some(threads),
+            ..Options::default()
+        };
+        crate::compile("test.wasm", &wasm, &options, Emit::Asm)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(error(1).contains("GlobalSet"), "{}", error(1));
+    assert_eq!(error(1), error(4));
 }

@@ -41,6 +41,8 @@ impl<'a> Reader<'a> {
             bodies: Vec::new(),
             funcrefs: Vec::new(),
             names: HashMap::new(),
+            debug: HashMap::new(),
+            code_start: 0,
         };
         Self { module }
     }
@@ -108,6 +110,9 @@ impl<'a> Reader<'a> {
                     self.data(data?)?;
                 }
             }
+            Payload::CodeSectionStart {
+                unchecked_range, ..
+            } => self.module.code_start = unchecked_range.start,
             Payload::CodeSectionEntry(body) => {
                 let range = body.range();
                 self.module.bodies.push(Body {
@@ -297,6 +302,9 @@ impl<'a> Reader<'a> {
         })?;
         if let Some(linking) = linking {
             self.module.linking = linking;
+        }
+        if section.name().starts_with(".debug_") {
+            self.module.debug.insert(section.name(), section.data());
         }
         if let KnownCustom::Name(names) = section.as_known() {
             // Names are for people: what cannot be read is left out.

@@ -1,1 +1,192 @@
+//! Classification, and what is refused.
 
+use wasmaot_abi::info::LinkingAbi;
+
+use super::decode;
+use crate::Error;
+use crate::module::{
+    DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items, Module,
+};
+
+fn with<T>(wat: &str, check: impl FnOnce(&Module<'_>) -> T) -> T {
+    let wasm = wat::parse_str(wat).unwrap();
+    check(&decode("test.wasm", &wasm).unwrap())
+}
+
+fn error(wasm: &[u8]) -> Error {
+    decode("test.wasm", wasm).unwrap_err()
+}
+
+/// A library: 64 bytes of memory, 4 table entries.
+const LIBRARY: &str = r#"
+    (@custom "dylink.0" (before first) "\01\04\40\00\04\00")
+    (import "env" "memory" (memory 1))
+    (import "env" "__indirect_function_table" (table 0 funcref))
+    (import "env" "__memory_base" (global $mb i32))
+    (import "env" "__table_base" (global $tb i32))
+    (import "env" "__stack_pointer" (global $sp (mut i32)))
+    (import "GOT.mem" "x" (global $x (mut i32)))
+    (import "env" "f" (func $f))
+"#;
+
+#[test]
+fn a_library() {
+    let wat = format!(
+        r#"(module {LIBRARY}
+            (global $addr i32 (i32.const 24)) (export "data" (global $addr))
+            (global $rel i32 (i32.add (global.get $mb) (i32.const 1)))
+            (global $m (mut i32) (i32.const 7)) (export "m" (global $m))
+            (elem (global.get $tb) func $f $g)
+            (elem (i32.add (global.get $tb) (i32.const 3)) func $g)
+            (elem (i32.add (global.get $tb) (i32.const 4)) func $g)
+            (data (i32.add (i32.const 60) (global.get $mb)) "abcd")
+            (data (i32.add (i32.const 61) (global.get $mb)) "abcd")
+            (data (global.get $mb) "a")
+            (func $g))"#
+    );
+    with(&wat, |m| {
+        assert_eq!(m.linking.abi, LinkingAbi::Dylink0);
+        assert!(m.is_relocatable());
+        assert!(m.tables[0].primary);
+        assert!(matches!(m.globals[0].place, GlobalPlace::Loader(2)));
+        let stack_pointer = &m.globals[2].place;
+        assert!(matches!(
+            stack_pointer,
+            GlobalPlace::StackPointer { init: None }
+        ));
+        assert!(matches!(m.globals[3].place, GlobalPlace::Loader(5)));
+        let computed = &m.globals[5].place;
+        assert!(matches!(
+            computed,
+            GlobalPlace::Own(GlobalInit::Computed(_))
+        ));
+        assert_eq!(m.exports[0].item, ExportItem::Data(24));
+        assert_eq!(m.exports[1].item, ExportItem::Item(Item::Global(6)));
+        let elements: Vec<_> = m.elements.iter().map(|e| &e.mode).collect();
+        assert!(matches!(elements[0], ElementMode::Static { offset: 0 }));
+        assert!(matches!(elements[1], ElementMode::Static { offset: 3 }));
+        assert!(matches!(elements[2], ElementMode::Active { .. }));
+        let data: Vec<_> = m.data.iter().map(|d| &d.mode).collect();
+        assert!(matches!(data[0], DataMode::Static { offset: 60 }));
+        assert!(matches!(data[1], DataMode::Active { .. }));
+        assert!(
+            matches!(data[2], DataMode::Active { .. }),
+            "after one that may trap"
+        );
+        assert_eq!(m.funcrefs, [0, 1]);
+        assert_eq!(m.func_name(0), "f");
+    });
+}
+
+#[test]
+fn a_main_program_with_fixed_addresses() {
+    let wat = r#"(module
+        (@custom "dylink.0" (before first) "\01\04\40\00\04\00")
+        (memory 1) (table 2 funcref)
+        (global $sp (mut i32) (i32.const 65536)) (export "__stack_pointer" (global $sp))
+        (elem (i32.const 1) func $f)
+        (data (i32.const 1024) "x")
+        (func $f))"#;
+    with(wat, |m| {
+        assert!(!m.is_relocatable(), "it has its own memory");
+        assert!(m.tables[0].primary);
+        let stack_pointer = &m.globals[0].place;
+        assert!(matches!(
+            stack_pointer,
+            GlobalPlace::StackPointer { init: Some(65536) }
+        ));
+        assert!(matches!(
+            m.elements[0].mode,
+            ElementMode::Static { offset: 1 }
+        ));
+        assert!(matches!(m.data[0].mode, DataMode::Static { offset: 1024 }));
+    });
+}
+
+#[test]
+fn a_core_module() {
+    let wat = r#"(module
+        (import "m" "r" (global $i funcref))
+        (memory 1) (table $t 2 funcref) (table $e 2 externref)
+        (global $sp (mut i32) (i32.const 5)) (export "__stack_pointer" (global $sp))
+        (global $r funcref (ref.func $f))
+        (elem (table $t) (i32.const 2) func $f)
+        (elem (table $e) (i32.const 0) externref (ref.null extern))
+        (elem funcref (ref.func $f) (ref.null func))
+        (elem funcref (global.get $i))
+        (elem declare func $g)
+        (data (i32.const 65535) "a") (data (i32.const 65535) "ab") (data "p")
+        (func $f) (func $g) (func $h))"#;
+    with(wat, |m| {
+        assert!(m.tables[0].primary && !m.tables[1].primary);
+        assert!(matches!(
+            m.globals[1].place,
+            GlobalPlace::Own(GlobalInit::Const(_))
+        ));
+        assert!(matches!(
+            m.globals[2].place,
+            GlobalPlace::Own(GlobalInit::RefFunc(0))
+        ));
+        let modes: Vec<_> = m.elements.iter().map(|e| &e.mode).collect();
+        assert!(
+            matches!(modes[0], ElementMode::Active { .. }),
+            "out of bounds"
+        );
+        assert!(matches!(modes[1], ElementMode::Active { table: 1, .. }));
+        assert!(matches!(modes[2], ElementMode::Passive));
+        assert!(matches!(modes[4], ElementMode::Declared));
+        assert!(matches!(&m.elements[2].items, Items::Funcs(f) if f[..] == [Some(0), None]));
+        assert!(matches!(&m.elements[3].items, Items::Exprs(e) if e.len() == 1));
+        let data: Vec<_> = m.data.iter().map(|d| &d.mode).collect();
+        assert!(matches!(data[0], DataMode::Static { offset: 65535 }));
+        assert!(matches!(data[1], DataMode::Active { .. }));
+        assert!(matches!(data[2], DataMode::Passive));
+        assert_eq!(m.funcrefs, [0, 1]);
+        assert_eq!(m.func_name(2), "h");
+    });
+}
+
+#[test]
+fn a_core_module_with_another_ones_memory() {
+    let wat = r#"(module (import "m" "mem" (memory 1)) (table 1 funcref)
+        (elem (i32.const 0) func $f) (data (i32.const 0) "x") (func $f))"#;
+    with(wat, |m| {
+        assert!(!m.tables[0].primary);
+        assert!(matches!(m.elements[0].mode, ElementMode::Active { .. }));
+        assert!(matches!(m.data[0].mode, DataMode::Active { .. }));
+    });
+}
+
+#[test]
+fn what_is_not_valid_and_what_is_not_supported() {
+    assert!(matches!(error(b"\0asm"), Error::Invalid { .. }));
+    assert!(matches!(error(b"ELF"), Error::Invalid { .. }));
+    let body = wat::parse_str("(module (func (drop (i32.add (i32.const 1)))))").unwrap();
+    assert!(matches!(error(&body), Error::Invalid { offset, .. } if offset > 20));
+    for wat in [
+        "(module (memory i64 1))",
+        "(module (memory 1 1 shared))",
+        "(module (tag))",
+        "(module (type (struct)))",
+        "(module (func (param v128) (result v128) (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
+    ] {
+        let wasm = wat::parse_str(wat).unwrap();
+        assert!(
+            matches!(error(&wasm), Error::Unsupported { .. }),
+            "{wat}: {}",
+            error(&wasm)
+        );
+    }
+    let component = wat::parse_str("(component)").unwrap();
+    assert!(matches!(error(&component), Error::Unsupported { .. }));
+    let linking = wat::parse_str(r#"(module (@custom "dylink.0" "\01"))"#).unwrap();
+    assert!(matches!(error(&linking), Error::Linking { .. }));
+}
+
+#[test]
+fn damaged_names_are_left_out() {
+    let wat = r#"(module (@custom "name" "\01\ff") (func (export "e")))"#;
+    with(wat, |m| assert_eq!(m.func_name(0), "e"));
+    let wat = r#"(module (@custom "name" "\01\05\02\00\01a\09") (func (export "e")))"#;
+    with(wat, |m| assert_eq!(m.func_name(0), "a"));
+}

@@ -21,6 +21,7 @@ use gimli::{
 };
 
 use super::Plan;
+use super::layout::Section;
 use crate::PRODUCER;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -31,14 +32,13 @@ pub(super) struct Debug {
     sections: Vec<(SectionId, Buffer)>,
 }
 
-/// The sections that may be made.
-pub(super) const SECTIONS: [SectionId; 6] = [
-    SectionId::DebugAbbrev,
-    SectionId::DebugInfo,
-    SectionId::DebugLine,
-    SectionId::DebugLineStr,
-    SectionId::DebugRanges,
-    SectionId::DebugStr,
+/// The sections of DWARF 4 that may be made.
+pub(super) const SECTIONS: [(SectionId, Section); 5] = [
+    (SectionId::DebugAbbrev, Section::DebugAbbrev),
+    (SectionId::DebugInfo, Section::DebugInfo),
+    (SectionId::DebugLine, Section::DebugLine),
+    (SectionId::DebugRanges, Section::DebugRanges),
+    (SectionId::DebugStr, Section::DebugStr),
 ];
 
 impl Debug {
@@ -109,7 +109,7 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     if out.write(&mut sections).is_err() {
         return Ok(Debug::default());
     }
-    let taken = SECTIONS.iter().filter_map(|&id| Some((id, sections.get(id)?.clone())));
+    let taken = SECTIONS.iter().filter_map(|&(id, _)| Some((id, sections.get(id)?.clone())));
     Ok(Debug { sections: taken.collect() })
 }
 
@@ -165,7 +165,7 @@ impl Rows {
 
     /// The row of an offset in the module.
     fn at(&self, plan: &Plan<'_>, wasm: u32) -> Option<Row> {
-        let address = u64::from(wasm).checked_sub(plan.module.code_start as u64)?;
+        let address = u64::from(wasm).checked_sub(plan.module.code_start)?;
         let after = self.0.partition_point(|row| row.address <= address);
         let row = *self.0.get(after.checked_sub(1)?)?;
         (!row.end && row.line != 0).then_some(row)

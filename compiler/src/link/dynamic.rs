@@ -40,8 +40,7 @@ impl Dynamic {
         for needed in &linking.needed {
             text(&mut entries, DT_NEEDED, needed);
         }
-        let base = plan.module.source.rsplit('/').next();
-        text(&mut entries, DT_SONAME, base.unwrap_or_default());
+        text(&mut entries, DT_SONAME, plan.module.soname());
         if !linking.runpath.is_empty() {
             text(&mut entries, DT_RUNPATH, &linking.runpath.join(":"));
         }

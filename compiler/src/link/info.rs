@@ -66,7 +66,7 @@ pub(super) fn record(
     let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
     let info = ModuleInfo {
         abi: module.linking.abi,
-        source: module.source.clone(),
+        source: module.soname().to_owned(),
         producer: format!(
             "{PRODUCER}, {}, cpu {:#x}, {:?}",
             options.target, options.cpu, options.opt_level

@@ -110,6 +110,11 @@ sections! {
     Bss = Data ".bss", SHT_NOBITS, AW, 16, 0, None;
     Traps = File SEC_TRAPS, SHT_PROGBITS, 0, 4, 0, None;
     Lines = File SEC_LINES, SHT_PROGBITS, 0, 4, 0, None;
+    DebugAbbrev = File ".debug_abbrev", SHT_PROGBITS, 0, 1, 0, None;
+    DebugInfo = File ".debug_info", SHT_PROGBITS, 0, 1, 0, None;
+    DebugLine = File ".debug_line", SHT_PROGBITS, 0, 1, 0, None;
+    DebugRanges = File ".debug_ranges", SHT_PROGBITS, 0, 1, 0, None;
+    DebugStr = File ".debug_str", SHT_PROGBITS, 0, 1, 0, None;
     Symtab = File ".symtab", SHT_SYMTAB, 0, 8, SYM_SIZE, Some(Strtab);
     Strtab = File ".strtab", SHT_STRTAB, 0, 1, 0, None;
     Shstrtab = File ".shstrtab", SHT_STRTAB, 0, 1, 0, None;

@@ -4,6 +4,7 @@
 //! until the layout is made; after it, everything is written.
 
 mod data;
+mod debug;
 mod dynamic;
 mod elf;
 mod frames;

@@ -8,6 +8,7 @@ use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{FunctionRecord, NOTE_NAME, NT_WASMAOT, Note, SymbolRecord};
 use wasmaot_abi::reloc;
 
+use super::debug::{self, Debug};
 use super::dynamic::{self, Dynamic};
 use super::elf::{self, Strings};
 use super::frames::{self, Frames};
@@ -33,6 +34,7 @@ pub(super) struct Parts {
     frames: Frames,
     traps: Vec<u8>,
     lines: Vec<u8>,
+    debug: Debug,
     pub symtab: Symtab,
     strtab: Vec<u8>,
 }
@@ -62,6 +64,7 @@ impl Parts {
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
             traps: maps::traps(plan),
             lines: maps::lines(plan),
+            debug: debug::build(plan),
             symtab: Symtab::new(plan, &mut strtab),
             strtab: strtab.into_bytes(),
         })
@@ -120,6 +123,9 @@ impl Parts {
         ] {
             sizes.set(section, size);
         }
+        for (id, section) in debug::SECTIONS {
+            sizes.set(section, self.debug.size(id));
+        }
         sizes
     }
 
@@ -135,8 +141,10 @@ impl Parts {
         let (rela, wasm_rela) = dynamic::relocations(plan, layout);
         let (rela_plt, got_plt) = dynamic::plt(plan, layout);
         let (eh_frame, eh_frame_hdr) = self.frames.place(&plan.text, layout);
+        let text = layout.addr(Section::Text);
+        let debug = debug::SECTIONS.map(|(id, section)| (section, self.debug.place(id, text)));
         let (plt, slots) = (layout.addr(Section::Plt), layout.addr(Section::GotPlt));
-        Ok(vec![
+        let mut contents = vec![
             (Section::BuildId, self.build_id),
             (Section::Note, note),
             (Section::GnuHash, plan.symbols.hash.bytes().to_vec()),
@@ -166,7 +174,9 @@ impl Parts {
             (Section::Symtab, self.symtab.bytes(plan, layout)),
             (Section::Strtab, self.strtab),
             (Section::Shstrtab, layout.names.clone()),
-        ])
+        ];
+        contents.extend(debug.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
+        Ok(contents)
     }
 
     fn note(&self, loaded_size: u64) -> Vec<u8> {

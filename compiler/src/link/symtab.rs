@@ -43,7 +43,7 @@ impl Symtab {
                 _ => None,
             })
             .collect();
-        let file = strings.add(&name::escape(&module.source));
+        let file = strings.add(&name::escape(module.soname()));
         let mut locals = Vec::new();
         for number in 0..plan.code.functions.len() {
             let f = imported + number as u32;

@@ -17,6 +17,7 @@ use wasmaot_abi::reloc::{Kind, Rela};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
 
+use super::layout::{Section, Sizes};
 use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
 use crate::module::Module;
 use crate::{Error, Options, decode, target};
@@ -38,6 +39,8 @@ pub(super) fn module() -> Module<'static> {
         data: Vec::new(),
         bodies: Vec::new(),
         funcrefs: Vec::new(),
+        debug: Default::default(),
+        code_start: 0,
         names: HashMap::new(),
     }
 }
@@ -490,5 +493,16 @@ fn impossible_requests_are_errors() {
             matches!(error, Error::Codegen { .. }),
             "{target:?}: {error}"
         );
+    }
+}
+
+#[test]
+fn what_cannot_be_reached_is_refused() {
+    let image = super::memory::image(&module()).unwrap();
+    for section in [Section::Bss, Section::Text, Section::Strtab] {
+        let mut sizes = Sizes::new(16);
+        sizes.set(section, 1 << 31);
+        let error = super::layout::lay_out("m.wasm", sizes, &image).err();
+        assert!(matches!(error, Some(Error::TooLarge { .. })), "{section:?}");
     }
 }

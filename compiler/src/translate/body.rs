@@ -89,7 +89,7 @@ impl Flags {
                 .with_aligned()
                 .with_trap_code(Some(clif_trap(TrapCode::UndefinedElement)))
                 .with_alias_region(entries),
-            record: trusted.with_alias_region(region(5, "records")),
+            record: little.with_notrap().with_alias_region(region(5, "records")),
         }
     }
 }

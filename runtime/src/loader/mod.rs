@@ -37,7 +37,7 @@ pub(crate) use search::Member;
 pub(crate) use stubs::{Key, Stubs};
 
 use crate::config::{Category, Config};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
 use crate::process::{Checkpoint, Process};
 
@@ -64,6 +64,15 @@ pub(crate) fn alone(object: Arc<Object>) -> Vec<Member> {
 /// global scope.
 pub(crate) fn load(process: &mut Process, members: Vec<Member>, global: bool) -> Result<Ready> {
     Ok(Mapped::new(process, members, global)?.relocate()?.seal()?)
+}
+
+/// The symbols of a group that nothing defines; changes nothing.
+pub(crate) fn unresolved(process: &Process, members: &[Member]) -> Result<Vec<Unresolved>> {
+    match resolve::resolve(process, members, true) {
+        Ok(_) => Ok(Vec::new()),
+        Err(Error::Unresolved(list)) => Ok(list),
+        Err(error) => Err(error),
+    }
 }
 
 /// Undoes what was done to a process, unless told not to.

@@ -3,6 +3,7 @@
 //! symbol and function numbers) has been checked against its bounds here.
 
 mod check;
+mod describe;
 mod parse;
 mod symbols;
 
@@ -17,6 +18,8 @@ use wasmaot_abi::object::{FunctionRecord, Note, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Rela;
 use wasmaot_abi::types::FuncType;
 
+pub use describe::{ImageRun, Relocation};
+pub use parse::host_cpu;
 pub(crate) use symbols::{Place, Symbol};
 
 use crate::error::{Error, Result};
@@ -113,12 +116,26 @@ impl Object {
     /// [`Error::Open`], [`Error::Object`] or [`Error::Cpu`].
     pub fn open(path: impl AsRef<Path>, verify: bool) -> Result<Self> {
         let path = path.as_ref();
+        Self::open_as(path, path, verify)
+    }
+
+    /// Opens an object file that stands for the module at another path, which
+    /// names it in messages and is where `$ORIGIN` points.
+    ///
+    /// # Errors
+    /// As [`Object::open`].
+    pub fn open_as(
+        path: impl AsRef<Path>,
+        module: impl AsRef<Path>,
+        verify: bool,
+    ) -> Result<Self> {
+        let path = path.as_ref();
         let open = |source| Error::Open {
             path: path.to_owned(),
             source,
         };
         let map = File::open(path).and_then(FileMap::new).map_err(open)?;
-        parse::object(path, map, verify)
+        parse::object(module.as_ref(), map, verify)
     }
 
     /// Takes an object from memory; `name` stands in for its path.

@@ -184,7 +184,7 @@ fn check_note(shown: &str, file: &[u8], note: &Note, hashes_at: usize, verify: b
 }
 
 /// The features of this CPU that objects may ask for.
-fn host_cpu() -> u64 {
+pub fn host_cpu() -> u64 {
     use std::arch::is_x86_feature_detected as has;
     let present = |name| match name {
         "sse3" => has!("sse3"),

@@ -1,5 +1,7 @@
 //! Listing of an object.
 
+use std::fmt::Write as _;
+
 use wasmaot_abi::cpu;
 use wasmaot_abi::info::ImportKind;
 use wasmaot_runtime::Object;
@@ -8,29 +10,55 @@ use super::Listing;
 
 /// The listing of an object.
 pub(super) fn list(object: &Object) -> String {
-    let info = object.info();
     let mut out = Listing::default();
+    header(object, &mut out);
+    symbols(object, &mut out);
+    out.heading("memory image:");
+    for run in object.image_runs() {
+        out.row([
+            format!("{:#010x}", run.linear),
+            format!("{} bytes", run.memory_size),
+            format!("{} in the file at {:#x}", run.file_size, run.file_offset),
+        ]);
+    }
+    out.heading("relocations:");
+    for r in object.relocations() {
+        let addend = if r.addend == 0 { String::new() } else { format!("{:+#x}", r.addend) };
+        out.row([format!("{:#010x}", r.offset), r.kind.to_owned(), r.symbol.to_owned(), addend]);
+    }
+    out.finish()
+}
+
+fn header(object: &Object, out: &mut Listing) {
+    let info = object.info();
     out.heading(&format!("object {}: {}", object.path().display(), info.abi.name()));
     let mut field = |name: &str, value: String| out.row([name.to_owned(), value]);
-    field("soname", object.soname().to_owned());
-    field("source", info.source.clone());
+    field("soname", object.soname().unwrap_or_default().to_owned());
     field("producer", info.producer.clone());
-    field("build id", object.build_id());
-    field("CPU", cpu::names(object.cpu()).join(" "));
+    let id = object.build_id().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    field("build id", id);
+    field("CPU", cpu::names(object.note().cpu).join(" "));
     if let Some(p) = info.placement {
         field("memory", format!("{} bytes, aligned to {}", p.memory_size, 1u64 << p.memory_align));
         field("table", format!("{} entries, aligned to {}", p.table_size, 1u64 << p.table_align));
     }
     for name in object.needed() {
-        field("needed", name.to_owned());
+        field("needed", name.clone());
     }
-    if let Some(path) = object.runpath() {
-        field("runpath", path.to_owned());
+    for path in object.runpath() {
+        field("runpath", path.clone());
     }
+}
+
+fn symbols(object: &Object, out: &mut Listing) {
+    let info = object.info();
     out.heading("imports:");
     for import in &info.imports {
         let kind = match import.kind {
-            ImportKind::Func(ty) => info.types[ty as usize].to_string(),
+            ImportKind::Func(ty) => info.types.get(ty as usize).map_or_else(String::new, |t| t.to_string()),
             ImportKind::Global(ty) => format!("global {ty}"),
             ImportKind::Memory(ty) => ty.to_string(),
             ImportKind::Table { ty, .. } => ty.to_string(),
@@ -42,25 +70,13 @@ pub(super) fn list(object: &Object) -> String {
         out.row([format!("{}.{}", import.module, import.name), kind, weak.to_owned()]);
     }
     out.heading("exports:");
-    for symbol in object.exports() {
-        let ty = object.type_text(symbol.type_id()).unwrap_or_default();
-        out.row([symbol.name().to_owned(), symbol.kind().name().to_owned(), ty]);
+    for (name, record) in object.exports() {
+        let ty = object.type_text(record.type_id).unwrap_or_default();
+        out.row([name.to_owned(), record.kind.name().to_owned(), ty]);
     }
     for export in &info.reexports {
-        let import = &info.imports[export.import as usize];
-        out.row([export.name.clone(), "import".to_owned(), format!("{}.{}", import.module, import.name)]);
+        let from = info.imports.get(export.import as usize);
+        let from = from.map_or_else(String::new, |i| format!("{}.{}", i.module, i.name));
+        out.row([export.name.clone(), "import".to_owned(), from]);
     }
-    out.heading("memory image:");
-    for run in object.memory_runs() {
-        out.row([
-            format!("{:#010x}", run.linear),
-            format!("{} bytes", run.memory_size),
-            format!("{} in the file at {:#x}", run.file_size, run.file_offset),
-        ]);
-    }
-    out.heading("relocations:");
-    for (offset, kind, symbol, addend) in object.relocations() {
-        out.row([format!("{offset:#010x}"), kind.to_owned(), symbol, format!("{addend:+#x}")]);
-    }
-    out.finish()
 }

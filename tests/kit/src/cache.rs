@@ -1,6 +1,7 @@
 //! Directories that are made once, by whoever comes first.
 
 use std::fs::{self, File};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,18 +23,44 @@ pub fn root() -> &'static Path {
 /// Cargo marks the target directory, in which the running test lies.
 fn target_directory() -> PathBuf {
     let program = std::env::current_exe().expect("a test has a path");
-    let marked = program.ancestors().find(|d| d.join("CACHEDIR.TAG").is_file());
-    marked.unwrap_or_else(|| panic!("no target directory: set {VARIABLE}")).to_owned()
+    let marked = program
+        .ancestors()
+        .find(|d| d.join("CACHEDIR.TAG").is_file());
+    marked
+        .unwrap_or_else(|| panic!("no target directory: set {VARIABLE}"))
+        .to_owned()
 }
 
-/// An empty directory for one run of one test; `name` says which.
-pub fn scratch(name: &str) -> PathBuf {
+/// An empty directory for one run of one test. It goes with the value, unless
+/// the test fails: then it is there to be looked at.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+/// Makes an empty directory; `name` says for whom.
+pub fn scratch(name: &str) -> Scratch {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let path = root().join("scratch").join(format!("{name}-{}-{number}", std::process::id()));
+    let process = std::process::id();
+    let path = root().join(format!("scratch/{name}-{process}-{number}"));
     let _ = fs::remove_dir_all(&path);
     make(&path);
-    path
+    Scratch(path)
+}
+
+impl Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 /// What a directory is made from.

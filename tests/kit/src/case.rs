@@ -61,7 +61,10 @@ pub struct Case {
 
 /// The directory of the C sources.
 pub fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("it lies in tests/").join("c")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("it lies in tests/")
+        .join("c")
 }
 
 const PROGRAM: &str = "main.wasm";
@@ -85,7 +88,10 @@ impl Case {
             program: Unit::default(),
             libraries: Vec::new(),
         };
-        for line in read("case").lines().filter(|l| !l.is_empty() && !l.starts_with('#')) {
+        for line in read("case")
+            .lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+        {
             case.line(&directory, line);
         }
         case
@@ -169,7 +175,10 @@ impl Case {
 }
 
 fn unit<'a>(directory: &Path, name: &str, words: impl Iterator<Item = &'a str>) -> Unit {
-    let mut unit = Unit { name: name.to_owned(), ..Unit::default() };
+    let mut unit = Unit {
+        name: name.to_owned(),
+        ..Unit::default()
+    };
     let mut list = "";
     for word in words {
         match (word, list) {
@@ -204,8 +213,14 @@ fn make_unit(form: Form, unit: &Unit, libraries: Vec<PathBuf>) -> PathBuf {
         (true, _) => (Kind::Pie, Code::Pic),
         (false, _) => (Kind::Shared, Code::Pic),
     };
-    let mut link = Link::new(kind, &unit.name, objects(&unit.sources, code, &[]), libraries);
+    let mut link = Link::new(
+        kind,
+        &unit.name,
+        objects(&unit.sources, code, &[]),
+        libraries,
+    );
     link.flags.extend(unit.flags.iter().cloned());
-    link.flags.extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
+    link.flags
+        .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
     link.make()
 }

@@ -18,9 +18,23 @@ const SYSROOT_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
 /// If npm cannot fetch it.
 pub fn npm_package(spec: &str) -> PathBuf {
     let directory = once("npm", &Key::new("npm").text(spec), |directory| {
-        check(tools().npm.command().args(["pack", "--silent", spec]).current_dir(directory));
+        check(
+            tools()
+                .npm
+                .command()
+                .args(["pack", "--silent", spec])
+                .current_dir(directory),
+        );
         let archive = only_entry(directory);
-        check(tools().tar.command().arg("xzf").arg(&archive).arg("-C").arg(directory));
+        check(
+            tools()
+                .tar
+                .command()
+                .arg("xzf")
+                .arg(&archive)
+                .arg("-C")
+                .arg(directory),
+        );
         fs::remove_file(archive).expect("the archive is ours");
     });
     directory.join("package")
@@ -33,10 +47,22 @@ pub fn npm_package(spec: &str) -> PathBuf {
 pub fn sysroot() -> &'static Path {
     static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
     SYSROOT.get_or_init(|| {
-        once("sysroot", &Key::new("sysroot").text(SYSROOT_PACKAGE), |directory| {
-            let archive = npm_package(SYSROOT_PACKAGE).join("gen/llvm-resources.tar");
-            check(tools().tar.command().arg("xf").arg(archive).arg("-C").arg(directory));
-        })
+        once(
+            "sysroot",
+            &Key::new("sysroot").text(SYSROOT_PACKAGE),
+            |directory| {
+                let archive = npm_package(SYSROOT_PACKAGE).join("gen/llvm-resources.tar");
+                check(
+                    tools()
+                        .tar
+                        .command()
+                        .arg("xf")
+                        .arg(archive)
+                        .arg("-C")
+                        .arg(directory),
+                );
+            },
+        )
     })
 }
 
@@ -70,6 +96,9 @@ pub fn crate_sources(name: &str, version: &str) -> PathBuf {
 
 fn only_entry(directory: &Path) -> PathBuf {
     let mut entries = fs::read_dir(directory).expect("the directory is ours");
-    let entry = entries.next().expect("npm wrote an archive").expect("it can be read");
+    let entry = entries
+        .next()
+        .expect("npm wrote an archive")
+        .expect("it can be read");
     entry.path()
 }

@@ -18,7 +18,7 @@ mod run;
 mod tools;
 mod wasm;
 
-pub use cache::{Key, once, root, scratch};
+pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, sources};
 pub use fetch::{crate_sources, npm_package, sysroot};
 pub use native::{Artifact, executable, shared_object};

@@ -26,7 +26,9 @@ pub struct Artifact {
 /// # Panics
 /// If gcc refuses.
 pub fn shared_object(artifact: &Artifact) -> PathBuf {
-    let base = Path::new(&artifact.name).file_name().expect("it has a name");
+    let base = Path::new(&artifact.name)
+        .file_name()
+        .expect("it has a name");
     let soname = format!("-Wl,-soname,{}", base.display());
     build(artifact, &["-shared", "-Wl,--no-as-needed", &soname])
 }
@@ -36,15 +38,30 @@ pub fn shared_object(artifact: &Artifact) -> PathBuf {
 /// # Panics
 /// If gcc refuses.
 pub fn executable(artifact: &Artifact) -> PathBuf {
-    build(artifact, &["-rdynamic", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"])
+    build(
+        artifact,
+        &[
+            "-rdynamic",
+            "-Wl,--no-as-needed",
+            "-Wl,--allow-shlib-undefined",
+        ],
+    )
 }
 
 fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
     let mut arguments: Vec<OsString> = ["-O1", "-w", "-fPIC"].map(OsString::from).into();
     arguments.extend(flags.iter().map(OsString::from));
     arguments.extend(artifact.flags.iter().map(OsString::from));
-    arguments.extend(artifact.sources.iter().chain(&artifact.libraries).map(OsString::from));
-    let mut key = Key::new("native").text(&tools().gcc.version).text(&artifact.name);
+    arguments.extend(
+        artifact
+            .sources
+            .iter()
+            .chain(&artifact.libraries)
+            .map(OsString::from),
+    );
+    let mut key = Key::new("native")
+        .text(&tools().gcc.version)
+        .text(&artifact.name);
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());
     }
@@ -54,7 +71,14 @@ fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
     let directory = once("native", &key, |directory| {
         let out = directory.join(&artifact.name);
         make(out.parent().expect("it is in the directory"));
-        check(tools().gcc.command().args(&arguments).args(["-lm", "-o"]).arg(out));
+        check(
+            tools()
+                .gcc
+                .command()
+                .args(&arguments)
+                .args(["-lm", "-o"])
+                .arg(out),
+        );
     });
     directory.join(&artifact.name)
 }

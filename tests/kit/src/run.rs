@@ -26,7 +26,10 @@ impl Run {
     /// If it is another, with all that the program wrote.
     #[track_caller]
     pub fn expect_code(&self, code: i32) -> &Self {
-        assert!(self.code == Some(code), "exit code is not {code}: {self:#?}");
+        assert!(
+            self.code == Some(code),
+            "exit code is not {code}: {self:#?}"
+        );
         self
     }
 
@@ -53,7 +56,11 @@ impl Run {
 /// # Panics
 /// If it cannot be started.
 pub fn run(command: &mut Command) -> Run {
-    let Output { status, stdout, stderr } = command
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}"));
@@ -79,9 +86,13 @@ pub struct Wasmaot {
 }
 
 impl Wasmaot {
-    /// `program` is `env!("CARGO_BIN_EXE_wasmaot")`.
+    /// `program` is `env!("CARGO_BIN_EXE_wasmaot")`; `WASMAOT_TEST_BINARY`
+    /// names another, such as the one of a release.
     pub fn new(program: &str) -> Self {
-        Self { program: program.into() }
+        let other = std::env::var_os("WASMAOT_TEST_BINARY");
+        Self {
+            program: other.map_or_else(|| program.into(), PathBuf::from),
+        }
     }
 
     /// A command, with a cache of built objects that the tests share: the
@@ -90,7 +101,9 @@ impl Wasmaot {
         let cache = root().join("objects");
         make(&cache);
         let mut command = Command::new(&self.program);
-        command.env_remove("WASMAOT_DEBUG").env_remove("WASMAOT_LIBRARY_PATH");
+        command
+            .env_remove("WASMAOT_DEBUG")
+            .env_remove("WASMAOT_LIBRARY_PATH");
         command.env("WASMAOT_CACHE_DIR", cache).arg(subcommand);
         command
     }

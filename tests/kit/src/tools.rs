@@ -74,7 +74,9 @@ tools! {
 
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|directory| directory.join(program)).find(|p| p.is_file())
+    std::env::split_paths(&path)
+        .map(|directory| directory.join(program))
+        .find(|p| p.is_file())
 }
 
 fn tool(program: &str) -> Tool {
@@ -82,5 +84,8 @@ fn tool(program: &str) -> Tool {
     let output = Command::new(&path).arg("--version").output();
     let output = output.unwrap_or_else(|e| panic!("cannot run {}: {e}", path.display()));
     let text = String::from_utf8_lossy(&output.stdout);
-    Tool { path, version: text.lines().next().unwrap_or_default().to_owned() }
+    Tool {
+        path,
+        version: text.lines().next().unwrap_or_default().to_owned(),
+    }
 }

@@ -29,8 +29,12 @@ pub enum Kind {
 }
 
 /// Clang hides everything by default: nothing would be exported.
-const COMPILE: &[&str] =
-    &["--target=wasm32-wasip1", "-O2", "-fvisibility=default", "-Wno-experimental"];
+const COMPILE: &[&str] = &[
+    "--target=wasm32-wasip1",
+    "-O2",
+    "-fvisibility=default",
+    "-Wno-experimental",
+];
 
 /// What clang calls for 128-bit numbers and the like; linked in, hidden.
 const BUILTINS: &str = "lib/wasm32-unknown-wasip1/libclang_rt.builtins.a";
@@ -69,7 +73,10 @@ pub fn object(source: &Path, code: Code, flags: &[&str]) -> PathBuf {
 /// # Panics
 /// If clang refuses one.
 pub fn objects(sources: &[PathBuf], code: Code, flags: &[&str]) -> Vec<PathBuf> {
-    sources.iter().map(|source| object(source, code, flags)).collect()
+    sources
+        .iter()
+        .map(|source| object(source, code, flags))
+        .collect()
 }
 
 fn headers_beside(source: &Path) -> Vec<PathBuf> {
@@ -119,7 +126,14 @@ pub struct Link {
 impl Link {
     /// A link of objects against libraries and libc.
     pub fn new(kind: Kind, name: &str, objects: Vec<PathBuf>, libraries: Vec<PathBuf>) -> Self {
-        Self { kind, name: name.into(), objects, libraries, freestanding: false, flags: Vec::new() }
+        Self {
+            kind,
+            name: name.into(),
+            objects,
+            libraries,
+            freestanding: false,
+            flags: Vec::new(),
+        }
     }
 
     /// The same without a start file, libc and the compiler's helpers.
@@ -146,7 +160,13 @@ impl Link {
                 // Main or another library may define what is missing.
                 "--unresolved-symbols=import-dynamic",
             ],
-            Kind::Pie => &["-pie", "-E", "--import-memory", "--experimental-pic", "-Bdynamic"],
+            Kind::Pie => &[
+                "-pie",
+                "-E",
+                "--import-memory",
+                "--experimental-pic",
+                "-Bdynamic",
+            ],
             Kind::NoPie => &[
                 "-Bdynamic",
                 "-E",
@@ -165,7 +185,12 @@ impl Link {
                 Kind::NoPie => arguments.push(start_file(Code::Fixed).into()),
             }
         }
-        arguments.extend(self.objects.iter().chain(&self.libraries).map(OsString::from));
+        arguments.extend(
+            self.objects
+                .iter()
+                .chain(&self.libraries)
+                .map(OsString::from),
+        );
         if !self.freestanding {
             arguments.push(libc().into());
             arguments.push(sysroot().join(BUILTINS).into());
@@ -179,7 +204,9 @@ impl Link {
     /// If the linker refuses.
     pub fn make(&self) -> PathBuf {
         let arguments = self.arguments();
-        let mut key = Key::new("link").text(&tools().wasm_ld.version).text(&self.name);
+        let mut key = Key::new("link")
+            .text(&tools().wasm_ld.version)
+            .text(&self.name);
         for argument in &arguments {
             // Paths of objects and libraries carry the hash of their content.
             key = key.text(argument.as_encoded_bytes());
@@ -187,7 +214,14 @@ impl Link {
         let directory = once("wasm", &key, |directory| {
             let out = directory.join(&self.name);
             make(out.parent().expect("it is in the directory"));
-            check(tools().wasm_ld.command().args(&arguments).arg("-o").arg(out));
+            check(
+                tools()
+                    .wasm_ld
+                    .command()
+                    .args(&arguments)
+                    .arg("-o")
+                    .arg(out),
+            );
         });
         directory.join(&self.name)
     }

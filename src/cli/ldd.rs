@@ -1,0 +1,53 @@
+//! `wasmaot ldd`.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use anyhow::Result;
+use wasmaot_runtime::wasi::{self, Wasi};
+use wasmaot_runtime::{Config, Object, Process};
+
+use super::FAILURE;
+use super::options::Ldd;
+use super::run;
+
+/// Lists the libraries that a file needs, breadth first, and the symbols that
+/// none of them defines. The exit code says whether all is there.
+pub(super) fn run(args: &Ldd) -> Result<u8> {
+    let mut library = run::library(&args.search, &args.file, #[cfg(feature = "compiler")] &args.codegen);
+    let main = library.open(&args.file)?;
+    let preload = run::open_all(&mut library, &args.search.preload, &[])?;
+    let mut missing = false;
+    let mut seen = HashSet::new();
+    let mut queue: Vec<Arc<Object>> = vec![main.clone()];
+    for object in &preload {
+        println!("\t{} => {}", object.name(), object.path().display());
+        queue.push(object.clone());
+    }
+    let mut next = 0;
+    while let Some(by) = queue.get(next).cloned() {
+        next += 1;
+        for name in by.needed() {
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let Some(file) = library.locate(name, &by) else {
+                println!("\t{name} => not found (needed by {})", by.name());
+                missing = true;
+                continue;
+            };
+            println!("\t{name} => {}", file.display());
+            queue.push(library.open(&file)?);
+        }
+    }
+    if missing {
+        return Ok(FAILURE);
+    }
+    let mut process = Process::new(Config::default())?;
+    process.add_host_functions(wasi::functions(Wasi::new()));
+    let unresolved = process.unresolved(main, &preload, &mut library)?;
+    for symbol in &unresolved {
+        println!("\tundefined {}: {} (needed by {})", symbol.kind, symbol.full_name(), symbol.by);
+    }
+    Ok(if unresolved.is_empty() { 0 } else { FAILURE })
+}

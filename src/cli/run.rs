@@ -1,0 +1,184 @@
+//! `wasmaot run`.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use wasmaot_abi::types::ValType;
+use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::wasi::{self, Wasi};
+use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
+
+use super::options::{self, Run, Search};
+use super::{FAILURE, debug, usage};
+use crate::find::Library;
+
+/// Exit code after a trap: that of a process that ends by SIGABRT.
+const TRAP: u8 = 134;
+
+/// Loads and runs the program; answers the exit code.
+pub(super) fn run(args: &Run) -> Result<u8> {
+    let mut library = library(&args.search, &args.program, #[cfg(feature = "compiler")] &args.codegen);
+    let main = library.open(&args.program)?;
+    let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
+    let mut process = Process::new(config(args)?)?;
+    process.add_host_functions(wasi::functions(host(args)?));
+    let id = match process.load_program(main, &beside, &mut library) {
+        Ok(id) => id,
+        Err(Error::Init { trap, .. }) => return ended(&trap),
+        Err(error) => return Err(error.into()),
+    };
+    if args.trace_loaded {
+        for entry in process.link_map() {
+            println!("{} => {} ({:#018x})", entry.name, entry.path.display(), entry.load_address);
+        }
+        return Ok(0);
+    }
+    match &args.invoke {
+        Some(name) => invoke(&mut process, id, name, &args.args),
+        None => match process.start(id) {
+            Ok(()) => Ok(0),
+            Err(error) => failed(error),
+        },
+    }
+}
+
+/// Where libraries come from.
+pub(super) fn library(
+    search: &Search,
+    program: &Path,
+    #[cfg(feature = "compiler")] codegen: &options::Codegen,
+) -> Library {
+    Library::new(
+        &search.library_path,
+        program,
+        search.verify,
+        #[cfg(feature = "compiler")]
+        super::build::options(codegen),
+    )
+}
+
+/// Opens what is loaded with the program: preloads first, then libraries.
+pub(super) fn open_all(
+    library: &mut Library,
+    preload: &[std::path::PathBuf],
+    libraries: &[std::path::PathBuf],
+) -> Result<Vec<Arc<Object>>> {
+    preload.iter().chain(libraries).map(|file| library.open(file)).collect()
+}
+
+fn config(args: &Run) -> Result<Config> {
+    let defaults = Config::default();
+    Ok(Config {
+        max_memory: args.max_memory.map_or(defaults.max_memory, |bytes| bytes >> 16),
+        stack_size: args.stack_size,
+        unresolved: match args.unresolved {
+            options::Unresolved::Error => Unresolved::Error,
+            options::Unresolved::Warn => Unresolved::Warn,
+            options::Unresolved::Ignore => Unresolved::Ignore,
+        },
+        check: std::env::var_os("WASMAOT_CHECK").is_some(),
+        trace: debug::trace()?,
+        ..defaults
+    })
+}
+
+/// What the program may see of the host.
+fn host(args: &Run) -> Result<Wasi> {
+    let program = args.program.display().to_string();
+    let mut wasi = Wasi::new().inherit_stdio().args(std::iter::once(program).chain(args.args.iter().cloned()));
+    for variable in &args.env {
+        wasi = match variable.split_once('=') {
+            Some((name, value)) => wasi.env(name, value),
+            None => match std::env::var(variable) {
+                Ok(value) => wasi.env(variable.as_str(), value),
+                Err(_) => wasi,
+            },
+        };
+    }
+    for dir in &args.dirs {
+        let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+        wasi = wasi.preopen(host, guest).with_context(|| format!("--dir {dir}: cannot open {host}"))?;
+    }
+    Ok(wasi)
+}
+
+/// Calls an export with parameters from the command line and prints its results.
+fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) -> Result<u8> {
+    let Some(ty) = process.get_func(id, name).cloned() else {
+        bail!("no exported function `{name}`; `wasmaot inspect` lists the exports");
+    };
+    if ty.params.len() != args.len() {
+        return Err(usage(format!("{name}: takes {ty}, given {} arguments", args.len())));
+    }
+    let values = ty.params.iter().zip(args).map(|(&ty, text)| value(ty, text)).collect::<Result<Vec<_>>>()?;
+    match process.invoke(id, name, &values) {
+        Ok(results) => {
+            let mut out = std::io::stdout().lock();
+            for result in results {
+                writeln!(out, "{}", text(result)).context("cannot write to standard output")?;
+            }
+            Ok(0)
+        }
+        Err(error) => failed(error),
+    }
+}
+
+fn value(ty: ValType, text: &str) -> Result<Val> {
+    let bad = |_| usage(format!("`{text}` is not an {ty}"));
+    let int = |bits: u32| -> Result<i64> {
+        // Both -1 and 0xffffffff are fine for an i32.
+        let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |hex| (hex, 16));
+        let wide = i128::from_str_radix(digits, radix).map_err(|e| bad(e.to_string()))?;
+        let fits = (-(1 << (bits - 1))..1 << bits).contains(&wide);
+        if fits { Ok(wide as i64) } else { Err(bad("range".to_owned())) }
+    };
+    Ok(match ty {
+        ValType::I32 => Val::I32(int(32)? as i32),
+        ValType::I64 => Val::I64(int(64)?),
+        ValType::F32 => Val::F32(text.parse::<f32>().map_err(|e| bad(e.to_string()))?.to_bits()),
+        ValType::F64 => Val::F64(text.parse::<f64>().map_err(|e| bad(e.to_string()))?.to_bits()),
+        ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
+        ValType::FuncRef | ValType::ExternRef => {
+            return Err(usage(format!("a parameter of type {ty} cannot be given on the command line")));
+        }
+    })
+}
+
+fn text(value: Val) -> String {
+    match value {
+        Val::I32(v) => v.to_string(),
+        Val::I64(v) => v.to_string(),
+        Val::F32(v) => f32::from_bits(v).to_string(),
+        Val::F64(v) => f64::from_bits(v).to_string(),
+        Val::V128(v) => v.to_string(),
+        Val::FuncRef(0) | Val::ExternRef(0) => "null".to_owned(),
+        Val::FuncRef(v) => format!("function {v:#x}"),
+        Val::ExternRef(v) => format!("extern {v:#x}"),
+    }
+}
+
+fn failed(error: CallError) -> Result<u8> {
+    match error {
+        CallError::Trap(trap) => ended(&trap),
+        error => Err(error.into()),
+    }
+}
+
+/// The exit code of a program that did not return: its own, or that of a trap,
+/// which is explained.
+fn ended(trap: &Trap) -> Result<u8> {
+    match trap.reason {
+        // As a native process: the low byte counts.
+        TrapReason::Exit(code) => Ok(code as u8),
+        TrapReason::Code(_) => {
+            eprintln!("error: {trap}");
+            Ok(TRAP)
+        }
+        TrapReason::Host(_) => {
+            eprintln!("error: {trap}");
+            Ok(FAILURE)
+        }
+    }
+}

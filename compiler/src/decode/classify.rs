@@ -50,10 +50,8 @@ fn imports(module: &mut Module<'_>) {
             Item::Global(_) => Class::Global,
         };
         import.role = module.linking.role(import.module, import.name, class);
-        let flags = &module.linking.imports;
-        if !flags.is_empty() {
-            let key = (import.module.to_owned(), import.name.to_owned());
-            import.flags = flags.get(&key).copied().unwrap_or_default();
+        if !module.linking.imports.is_empty() {
+            import.flags = module.linking.import_flags(import.module, import.name);
         }
     }
     for export in &mut module.exports {

@@ -12,6 +12,7 @@ use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
@@ -22,6 +23,7 @@ use crate::error::{self, Error, Result};
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
+use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
 
 /// The name of the shared table in the tool-conventions.
@@ -109,6 +111,7 @@ impl<'a> Resolver<'a> {
         for (i, import) in object.info().imports.iter().enumerate() {
             let target = match self.lookup(member, i) {
                 Some(target) => {
+                    let target = self.legalized(object, import, target);
                     matching::check(self, object, import, target)?;
                     target
                 }
@@ -234,15 +237,31 @@ impl<'a> Resolver<'a> {
         self.stub(object, import, ty.unwrap_or_default())
     }
 
+    /// Modules made for JavaScript split the 64-bit parameters of what they
+    /// import; a host function takes that form too.
+    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Target {
+        let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
+            return target;
+        };
+        let wanted = object.info().types.get(ty as usize);
+        let host = self.process.hosts.get(number);
+        match (host, wanted) {
+            (Some(host), Some(wanted)) if *wanted != host.ty && *wanted == host.legalized_type() => {
+                let number = self.process.hosts.len() + self.stubs.len();
+                self.stubs.push(host.legalized());
+                Target::Stub(number)
+            }
+            _ => target,
+        }
+    }
+
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let message = format!(
-            "call of an unresolved symbol: `{}.{}`, imported by {}",
-            import.module,
-            import.name,
-            object.name()
-        );
+        let (module, field, by) = (&import.module, &import.name, object.name());
+        let symbol = format!("`{module}.{field}`, imported by {by}");
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            Err(HostError::Message(message.clone()))
+            let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+            trap.detail = Some(symbol.clone());
+            Err(HostError::Trap(Box::new(trap)))
         };
         let number = self.process.hosts.len() + self.stubs.len();
         self.stubs

@@ -72,11 +72,11 @@ pub enum Error {
         /// The importing object.
         importer: String,
         /// The import's type.
-        wanted: FuncType,
+        wanted: Box<FuncType>,
         /// The defining object.
         definer: String,
         /// The definition's type.
-        found: FuncType,
+        found: Box<FuncType>,
     },
     /// A definition does not match its import in another way.
     #[error(
@@ -102,9 +102,9 @@ pub enum Error {
         /// The object with the second type.
         file: String,
         /// First type.
-        a: FuncType,
+        a: Box<FuncType>,
         /// Second type.
-        b: FuncType,
+        b: Box<FuncType>,
         /// Their identity.
         id: u32,
     },
@@ -201,7 +201,7 @@ pub enum CallError {
         /// The function.
         name: String,
         /// Its type.
-        ty: FuncType,
+        ty: Box<FuncType>,
         /// Types of the arguments given.
         given: String,
     },

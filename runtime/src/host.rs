@@ -71,7 +71,13 @@ impl HostFunction {
     /// The type with every `i64` parameter as two `i32`, as modules made for
     /// JavaScript (Emscripten's "legalized" ones) import it.
     pub(crate) fn legalized_type(&self) -> FuncType {
-        let split = |&ty: &ValType| if ty == ValType::I64 { HALVES.to_vec() } else { vec![ty] };
+        let split = |&ty: &ValType| {
+            if ty == ValType::I64 {
+                HALVES.to_vec()
+            } else {
+                vec![ty]
+            }
+        };
         let params: Vec<_> = self.ty.params.iter().flat_map(split).collect();
         FuncType::new(params, self.ty.results.clone())
     }

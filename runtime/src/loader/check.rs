@@ -6,9 +6,9 @@ use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::info::{ImportKind, LinkingAbi};
+use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::Kind;
-use wasmaot_abi::{name, reloc};
+use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
 use super::stubs::Key;
@@ -80,11 +80,9 @@ impl Checker<'_> {
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
-            let right = |slot: u64| match r.number {
-                reloc::R_X86_64_RELATIVE => {
-                    slot == instance.image.start().wrapping_add(r.addend as u64)
-                }
-                reloc::R_X86_64_64 => {
+            let right = |slot: u64| match r.kind {
+                Standard::Relative => slot == instance.image.start().wrapping_add(r.addend as u64),
+                Standard::Absolute => {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
                 _ => self.is_address(id, r.symbol, slot),

@@ -70,8 +70,8 @@ pub(super) fn check(
             Err(Error::FunctionType {
                 symbol: import.name.clone(),
                 importer: importer.path().display().to_string(),
-                wanted,
-                found: definition_type(resolver, target, record.type_id),
+                wanted: Box::new(wanted),
+                found: Box::new(definition_type(resolver, target, record.type_id)),
                 definer: definer.clone(),
             })
         }

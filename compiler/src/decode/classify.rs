@@ -52,7 +52,13 @@ fn imports(module: &mut Module<'_>) {
         import.role = module.linking.role(import.module, import.name, class);
         let flags = &module.linking.imports;
         if !flags.is_empty() {
-            let key = (import.module.to_owned(), import.name.to_owned());
+            // Linkers give a symbol's flags once, under its own module, however
+            // many GOT imports refer to it too.
+            let module = match import.role {
+                ImportRole::GotMem | ImportRole::GotFunc => ENV,
+                _ => import.module,
+            };
+            let key = (module.to_owned(), import.name.to_owned());
             import.flags = flags.get(&key).copied().unwrap_or_default();
         }
     }

@@ -388,7 +388,7 @@ fn unresolved_symbols() {
         .process
         .invoke(program.main, "call", &[])
         .unwrap_err();
-    assert!(error.to_string().contains("`env.gone`"), "{error}");
+    assert!(error.to_string().contains("`gone`"), "{error}");
     let CallError::Trap(trap) = error else {
         panic!("{error}");
     };

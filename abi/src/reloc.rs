@@ -17,15 +17,37 @@ pub const R_X86_64_JUMP_SLOT: u32 = 7;
 /// `R_X86_64_RELATIVE`: B + A.
 pub const R_X86_64_RELATIVE: u32 = 8;
 
-/// Name of a standard relocation in listings.
-pub const fn standard_name(number: u32) -> &'static str {
-    match number {
-        R_X86_64_64 => "R_X86_64_64",
-        R_X86_64_GLOB_DAT => "R_X86_64_GLOB_DAT",
-        R_X86_64_JUMP_SLOT => "R_X86_64_JUMP_SLOT",
-        R_X86_64_RELATIVE => "R_X86_64_RELATIVE",
-        _ => "unknown",
+/// What a standard relocation puts into its 64-bit slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formula {
+    /// B + A.
+    Relative,
+    /// S.
+    Symbol,
+    /// S + A.
+    SymbolAddend,
+}
+
+/// The standard relocations that objects may have: number, name, formula.
+pub const X86_64: &[(u32, &str, Formula)] = &[
+    (R_X86_64_64, "R_X86_64_64", Formula::SymbolAddend),
+    (R_X86_64_GLOB_DAT, "R_X86_64_GLOB_DAT", Formula::Symbol),
+    (R_X86_64_JUMP_SLOT, "R_X86_64_JUMP_SLOT", Formula::Symbol),
+    (R_X86_64_RELATIVE, "R_X86_64_RELATIVE", Formula::Relative),
+];
+
+impl Formula {
+    /// The formula of a number in a file; `None` for one that no object has.
+    pub fn of_x86_64(number: u32) -> Option<Self> {
+        let known = X86_64.iter().find(|(n, ..)| *n == number);
+        known.map(|&(_, _, formula)| formula)
     }
+}
+
+/// Name of a standard relocation in listings.
+pub fn standard_name(number: u32) -> &'static str {
+    let known = X86_64.iter().find(|(n, ..)| *n == number);
+    known.map_or("unknown", |&(_, name, _)| name)
 }
 
 macro_rules! kinds {

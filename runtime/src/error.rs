@@ -72,11 +72,11 @@ pub enum Error {
         /// The importing object.
         importer: String,
         /// The import's type.
-        wanted: FuncType,
+        wanted: Box<FuncType>,
         /// The defining object.
         definer: String,
         /// The definition's type.
-        found: FuncType,
+        found: Box<FuncType>,
     },
     /// A definition does not match its import in another way.
     #[error(
@@ -102,9 +102,9 @@ pub enum Error {
         /// The object with the second type.
         file: String,
         /// First type.
-        a: FuncType,
+        a: Box<FuncType>,
         /// Second type.
-        b: FuncType,
+        b: Box<FuncType>,
         /// Their identity.
         id: u32,
     },
@@ -165,16 +165,16 @@ pub struct Unresolved {
 }
 
 impl Unresolved {
-    /// The name as imported: `MODULE.NAME`.
+    /// The name, with its import module unless that is `env`.
     pub fn full_name(&self) -> String {
-        format!("{}.{}", self.module, self.name)
+        wasmaot_abi::name::import(&self.module, &self.name)
     }
 }
 
 fn unresolved(list: &[Unresolved]) -> String {
     let lines = list
         .iter()
-        .map(|u| format!("{}: undefined {} `{}.{}`", u.by, u.kind, u.module, u.name));
+        .map(|u| format!("{}: undefined {} `{}`", u.by, u.kind, u.full_name()));
     let text = lines.collect::<Vec<_>>().join("; ");
     format!(
         "{text}; add the library that defines {} (-L, --preload), or let calls trap with --unresolved=warn",

@@ -9,9 +9,9 @@ use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 use super::instance::Target;
 use super::resolve::Resolver;
 use crate::error::{Error, Result};
-use crate::live;
 use crate::object::Object;
 use crate::process::Process;
+use crate::sys::live;
 
 /// What a message calls the kind of an import.
 pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {
@@ -66,12 +66,12 @@ pub(super) fn check(
     }
     match import.kind {
         ImportKind::Func(ty) if importer.type_id(ty) != Some(record.type_id) => {
-            let wanted = importer.info().types[ty as usize].clone();
+            let wanted = Box::new(importer.info().types[ty as usize].clone());
             Err(Error::FunctionType {
                 symbol: import.name.clone(),
                 importer: importer.path().display().to_string(),
                 wanted,
-                found: definition_type(resolver, target, record.type_id),
+                found: Box::new(definition_type(resolver, target, record.type_id)),
                 definer: definer.clone(),
             })
         }

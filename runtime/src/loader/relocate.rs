@@ -6,9 +6,7 @@ use std::sync::Arc;
 use wasmaot_abi::context::{FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset};
 use wasmaot_abi::info::NULL_ELEMENT;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::{
-    Kind, R_X86_64_64, R_X86_64_GLOB_DAT, R_X86_64_JUMP_SLOT, R_X86_64_RELATIVE,
-};
+use wasmaot_abi::reloc::{Formula, Kind};
 
 use super::instance::{Instance, Target};
 use super::place::{create_memory, table_max};
@@ -18,9 +16,9 @@ use crate::builtin;
 use crate::config::Category;
 use crate::domain::{ExtraTable, Shape};
 use crate::error::{Error, Result};
-use crate::live;
 use crate::object::{Object, Place, bad};
 use crate::process::{Function, Process};
+use crate::sys::live;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
@@ -207,30 +205,10 @@ fn record(instance: &Instance, number: u32) -> Result<FuncRef> {
     })
 }
 
-/// What goes into a slot.
-#[derive(Clone, Copy, Debug)]
-enum Formula {
-    /// B + A.
-    Relative,
-    /// S.
-    Symbol,
-    /// S + A.
-    SymbolAddend,
-}
-
-/// The relocations of ELF that objects have; all are 64 bits wide.
-const ELF: &[(u32, Formula)] = &[
-    (R_X86_64_RELATIVE, Formula::Relative),
-    (R_X86_64_GLOB_DAT, Formula::Symbol),
-    (R_X86_64_JUMP_SLOT, Formula::Symbol),
-    (R_X86_64_64, Formula::SymbolAddend),
-];
-
 fn slots(process: &mut Process, id: usize) -> Result<()> {
     let object = Arc::clone(&process.instances[id].object);
     for reloc in object.relocs() {
-        let formula = ELF.iter().find(|(number, _)| *number == reloc.number);
-        let (_, formula) = formula.ok_or_else(|| {
+        let formula = Formula::of_x86_64(reloc.number).ok_or_else(|| {
             let reason = format!("relocation type {} is not known", reloc.number);
             bad(path(&object), reason)
         })?;

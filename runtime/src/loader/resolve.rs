@@ -12,7 +12,8 @@ use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::{FuncType, ValType};
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
@@ -22,6 +23,7 @@ use crate::error::{self, Error, Result};
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
+use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
 
 /// The name of the shared table in the tool-conventions.
@@ -32,8 +34,8 @@ const TABLE: &str = "__indirect_function_table";
 pub(super) struct Resolved {
     /// By member.
     pub bindings: Vec<Bindings>,
-    /// Stand-ins for functions that are not defined; numbered on from the
-    /// process's host functions.
+    /// Host functions made for the group: stand-ins for what is not defined,
+    /// adapters; numbered on from the process's.
     pub stubs: Vec<HostFunction>,
 }
 
@@ -108,10 +110,13 @@ impl<'a> Resolver<'a> {
         let mut imports = Vec::new();
         for (i, import) in object.info().imports.iter().enumerate() {
             let target = match self.lookup(member, i) {
-                Some(target) => {
-                    matching::check(self, object, import, target)?;
-                    target
-                }
+                Some(target) => match self.split_i64(object, import, target) {
+                    Some(adapter) => adapter,
+                    None => {
+                        matching::check(self, object, import, target)?;
+                        target
+                    }
+                },
                 None => self.undefined(object, import),
             };
             self.report(object, import, target);
@@ -217,14 +222,10 @@ impl<'a> Resolver<'a> {
             return Target::None;
         }
         if !import.weak && unresolved == Unresolved::Warn {
-            let error::Unresolved {
-                module,
-                name,
-                kind,
-                by,
-            } = unresolved_import;
             self.process.config.trace(Category::Warning, || {
-                format!("{by}: undefined {kind} `{module}.{name}`; a use of it will trap")
+                let error::Unresolved { kind, by, .. } = &unresolved_import;
+                let name = unresolved_import.full_name();
+                format!("{by}: undefined {kind} `{name}`; a use of it will trap")
             });
         }
         let ImportKind::Func(ty) = import.kind else {
@@ -235,19 +236,55 @@ impl<'a> Resolver<'a> {
     }
 
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let message = format!(
-            "call of an unresolved symbol: `{}.{}`, imported by {}",
-            import.module,
-            import.name,
+        let detail = format!(
+            "`{}`, imported by {}",
+            name::import(&import.module, &import.name),
             object.name()
         );
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            Err(HostError::Message(message.clone()))
+            let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+            trap.detail = Some(detail.clone());
+            Err(HostError::Trap(Box::new(trap)))
         };
-        let number = self.process.hosts.len() + self.stubs.len();
-        self.stubs
-            .push(HostFunction::new(&import.module, &import.name, ty, body));
-        Target::Stub(number)
+        let function = HostFunction::new(&import.module, &import.name, ty, body);
+        Target::Stub(self.add_host(function))
+    }
+
+    /// Number of a host function made for this group.
+    fn add_host(&mut self, function: HostFunction) -> usize {
+        self.stubs.push(function);
+        self.process.hosts.len() + self.stubs.len() - 1
+    }
+
+    /// An adapter, if an import wants a host function with each `i64`
+    /// parameter as two of `i32`, the low half first: how Emscripten's
+    /// "legalised" modules import WASI.
+    fn split_i64(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+        let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
+            return None;
+        };
+        let wanted = object.info().types.get(ty as usize)?.clone();
+        let host = self.process.hosts.get(number)?.clone();
+        let split = host.ty.params.iter().flat_map(|&ty| match ty {
+            ValType::I64 => vec![ValType::I32; 2],
+            other => vec![other],
+        });
+        let split = FuncType::new(split.collect::<Vec<_>>(), host.ty.results.clone());
+        if host.ty == wanted || split != wanted {
+            return None;
+        }
+        let params = host.ty.params.clone();
+        let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+            let mut words = args.iter().map(|v| v.bits());
+            let mut next = || words.next().unwrap_or_default();
+            let joined = params.iter().map(|&ty| match ty {
+                ValType::I64 => Val::from_bits(ty, next() | next() << 32),
+                other => Val::from_bits(other, next()),
+            });
+            (host.body)(caller, &joined.collect::<Vec<_>>(), results)
+        };
+        let function = HostFunction::new(&import.module, &import.name, wanted, body);
+        Some(Target::Host(self.add_host(function)))
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {

@@ -124,11 +124,7 @@ impl Object {
     ///
     /// # Errors
     /// As [`Object::open`].
-    pub fn open_as(
-        path: impl AsRef<Path>,
-        module: impl AsRef<Path>,
-        verify: bool,
-    ) -> Result<Self> {
+    pub fn open_as(path: impl AsRef<Path>, module: impl AsRef<Path>, verify: bool) -> Result<Self> {
         let path = path.as_ref();
         let open = |source| Error::Open {
             path: path.to_owned(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::trap::Trap;
 use crate::value::Val;
@@ -61,6 +61,43 @@ impl HostFunction {
             ty,
             body: Arc::new(body),
         }
+    }
+}
+
+/// Halves of a legalized 64-bit parameter: the low one first.
+const HALVES: [ValType; 2] = [ValType::I32; 2];
+
+impl HostFunction {
+    /// The type with every `i64` parameter as two `i32`, as modules made for
+    /// JavaScript (Emscripten's "legalized" ones) import it.
+    pub(crate) fn legalized_type(&self) -> FuncType {
+        let split = |&ty: &ValType| {
+            if ty == ValType::I64 {
+                HALVES.to_vec()
+            } else {
+                vec![ty]
+            }
+        };
+        let params: Vec<_> = self.ty.params.iter().flat_map(split).collect();
+        FuncType::new(params, self.ty.results.clone())
+    }
+
+    /// The function by its legalized type.
+    pub(crate) fn legalized(&self) -> Self {
+        let (wide, body) = (self.ty.params.clone(), Arc::clone(&self.body));
+        let joined = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+            let mut rest = args.iter().copied();
+            let mut next = || rest.next().map_or(0, Val::bits);
+            let args: Vec<Val> = wide
+                .iter()
+                .map(|&ty| match ty {
+                    ValType::I64 => Val::from_bits(ty, next() | next() << 32),
+                    ty => Val::from_bits(ty, next()),
+                })
+                .collect();
+            body(caller, &args, results)
+        };
+        Self::new(&*self.module, &*self.name, self.legalized_type(), joined)
     }
 }
 

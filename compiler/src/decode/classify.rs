@@ -50,16 +50,8 @@ fn imports(module: &mut Module<'_>) {
             Item::Global(_) => Class::Global,
         };
         import.role = module.linking.role(import.module, import.name, class);
-        let flags = &module.linking.imports;
-        if !flags.is_empty() {
-            // Linkers give a symbol's flags once, under its own module, however
-            // many GOT imports refer to it too.
-            let module = match import.role {
-                ImportRole::GotMem | ImportRole::GotFunc => ENV,
-                _ => import.module,
-            };
-            let key = (module.to_owned(), import.name.to_owned());
-            import.flags = flags.get(&key).copied().unwrap_or_default();
+        if !module.linking.imports.is_empty() {
+            import.flags = module.linking.import_flags(import.module, import.name);
         }
     }
     for export in &mut module.exports {

@@ -85,8 +85,9 @@ fn read_valid<'a>(
 /// compiler lacks.
 fn explain(source: &str, wasm: &[u8], error: &wasmparser::Error) -> Error {
     let file = source.to_owned();
-    if read_valid(wasm, WasmFeatures::all(), |_| Ok(())).is_ok() {
-        let feature = format!("{} (at offset {:#x})", error.message(), error.offset());
+    if let Some(proposal) = missing_proposal(wasm) {
+        let (what, offset) = (error.message(), error.offset());
+        let feature = format!("{what} (at offset {offset:#x}); the module needs {proposal}");
         return Error::Unsupported { file, feature };
     }
     Error::Invalid {
@@ -94,4 +95,18 @@ fn explain(source: &str, wasm: &[u8], error: &wasmparser::Error) -> Error {
         offset: error.offset(),
         reason: error.message().to_owned(),
     }
+}
+
+/// The name of the proposal that would make a module valid, if one would.
+fn missing_proposal(wasm: &[u8]) -> Option<String> {
+    let valid = |features| read_valid(wasm, features, |_| Ok(())).is_ok();
+    if !valid(WasmFeatures::all()) {
+        return None;
+    }
+    let missing = WasmFeatures::all().difference(FEATURES);
+    let mut alone = missing.iter_names().filter(|&(_, feature)| valid(FEATURES.union(feature)));
+    Some(match alone.next() {
+        Some((name, _)) => format!("the proposal `{}`", name.to_lowercase().replace('_', "-")),
+        None => "several proposals that wasmaot has not".to_owned(),
+    })
 }

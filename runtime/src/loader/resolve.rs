@@ -13,7 +13,7 @@ use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
         let mut imports = Vec::new();
         for (i, import) in object.info().imports.iter().enumerate() {
             let target = match self.lookup(member, i) {
-                Some(target) => match self.split_i64(object, import, target) {
+                Some(target) => match self.legalized(object, import, target) {
                     Some(adapter) => adapter,
                     None => {
                         matching::check(self, object, import, target)?;
@@ -256,35 +256,19 @@ impl<'a> Resolver<'a> {
         self.process.hosts.len() + self.stubs.len() - 1
     }
 
-    /// An adapter, if an import wants a host function with each `i64`
-    /// parameter as two of `i32`, the low half first: how Emscripten's
-    /// "legalised" modules import WASI.
-    fn split_i64(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+    /// An adapter, where an import wants a host function in the form that
+    /// modules made for JavaScript do: with 64-bit parameters split.
+    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
         let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
             return None;
         };
-        let wanted = object.info().types.get(ty as usize)?.clone();
-        let host = self.process.hosts.get(number)?.clone();
-        let split = host.ty.params.iter().flat_map(|&ty| match ty {
-            ValType::I64 => vec![ValType::I32; 2],
-            other => vec![other],
-        });
-        let split = FuncType::new(split.collect::<Vec<_>>(), host.ty.results.clone());
-        if host.ty == wanted || split != wanted {
+        let wanted = object.info().types.get(ty as usize)?;
+        let host = self.process.hosts.get(number)?;
+        if *wanted == host.ty || *wanted != host.legalized_type() {
             return None;
         }
-        let params = host.ty.params.clone();
-        let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-            let mut words = args.iter().map(|v| v.bits());
-            let mut next = || words.next().unwrap_or_default();
-            let joined = params.iter().map(|&ty| match ty {
-                ValType::I64 => Val::from_bits(ty, next() | next() << 32),
-                other => Val::from_bits(other, next()),
-            });
-            (host.body)(caller, &joined.collect::<Vec<_>>(), results)
-        };
-        let function = HostFunction::new(&import.module, &import.name, wanted, body);
-        Some(Target::Host(self.add_host(function)))
+        let adapter = host.legalized();
+        Some(Target::Host(self.add_host(adapter)))
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {

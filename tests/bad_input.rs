@@ -203,12 +203,12 @@ fn links_that_cannot_be_made() {
     sandbox.write("main.wat", main("", ""));
     sandbox
         .wasmaot(&["run", "main.wat"])
-        .error(1, &["main.wat", "`env.f`", "--unresolved"]);
+        .error(1, &["main.wat", "`f`", "--unresolved"]);
     sandbox
         .wasmaot(&["run", "--unresolved=ignore", "main.wat"])
         .trap("call of an unresolved symbol", &["f", "main.wat"]);
     let outcome = sandbox.wasmaot(&["run", "--unresolved=warn", "main.wat"]);
-    outcome.trap("call of an unresolved symbol", &["warning: ", "`env.f`"]);
+    outcome.trap("call of an unresolved symbol", &["warning: ", "`f`"]);
 }
 
 /// Where our note's descriptor begins in an object.

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmaot_abi::object::Note;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{
-    CallError, Category, Config, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+    CallError, Caller, Category, Config, HostFunction, InstanceId, Object, Process, Unresolved, Val,
 };
 
 fn object(name: &str, text: &str) -> Arc<Object> {
@@ -388,7 +389,7 @@ fn unresolved_symbols() {
         .process
         .invoke(program.main, "call", &[])
         .unwrap_err();
-    assert!(error.to_string().contains("`env.gone`"), "{error}");
+    assert!(error.to_string().contains("`gone`"), "{error}");
     let CallError::Trap(trap) = error else {
         panic!("{error}");
     };
@@ -531,4 +532,80 @@ fn memories_and_tables_beside_the_first() {
     assert_eq!(call("grow"), Val::I32(2));
     assert_eq!(call("grow"), Val::I32(-1));
     assert_eq!(call("call"), Val::I32(9));
+}
+
+/// Damage that the hash does not show: what is read must still be checked.
+fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("damaged", &wasm, &Options::default(), Emit::So).unwrap();
+    let note = whole.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
+    let loaded = u64::from_le_bytes(whole[note + 16..note + 24].try_into().unwrap()) as usize;
+    let hashes = note + Note::HASHES;
+    let (mut refused, mut taken) = (0, 0);
+    for at in 0..loaded {
+        for damage in [1u8, 0x10, 0x80, 0xff] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= damage;
+            let hash = Note::hash(&bytes, loaded, hashes);
+            bytes[hashes..hashes + 32].copy_from_slice(&hash);
+            let object = Object::from_bytes("damaged", &bytes, false);
+            // An init function that the damage makes up would run.
+            let object = object.ok().filter(|o| !o.has_init());
+            let load = |object| {
+                let mut process = Process::new(config()).unwrap();
+                let nothing = |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| Ok(());
+                let ty = FuncType::new([ValType::I32], []);
+                process.add_host_functions([HostFunction::new("env", "f", ty, nothing)]);
+                load(process, Arc::new(object))
+            };
+            match object.is_some_and(load) {
+                true => taken += 1,
+                false => refused += 1,
+            }
+        }
+    }
+    assert!(refused > taken / 4, "{refused} refused, {taken} taken");
+}
+
+#[test]
+fn damaged_core_objects_are_refused_or_harmless() {
+    let text = r#"(module
+      (import "env" "f" (func $f (param i32)))
+      (memory (export "m") 1 2)
+      (table (export "t") 3 funcref)
+      (table $other 2 externref)
+      (global (export "g") (mut i64) (i64.const 7))
+      (global $r funcref (ref.func $a))
+      (data (i32.const 5000) "some data")
+      (elem (i32.const 1) $a $f)
+      (func $a (export "a") (result i64) (call $f (i32.const 1)) (global.get 0))
+      (func (export "n") (result i32) (table.size $other)))"#;
+    damage(text, |mut process, object| {
+        process.instantiate(object, None).is_ok()
+    });
+}
+
+#[test]
+fn damaged_libraries_are_refused_or_harmless() {
+    let text = module(
+        5000,
+        2,
+        &[],
+        r#"
+        (import "env" "f" (func $f (param i32)))
+        (import "GOT.func" "f" (global $pointer (mut i32)))
+        (import "GOT.mem" "datum" (global $data (mut i32)))
+        (import "GOT.mem" "__heap_base" (global $heap (mut i32)))
+        (elem (offset (global.get $table_base)) $f $own)
+        (data (offset (global.get $memory_base)) "some data")
+        (global (export "datum") i32 (i32.const 4))
+        (func $own (export "own") (result i32)
+          (call $f (global.get $pointer))
+          (i32.add (global.get $data) (global.get $heap)))"#,
+    );
+    let load = |mut process: Process, object| {
+        let mut none = |_: &str, _: &Object| Ok(None);
+        process.load_program(object, &[], &mut none).is_ok()
+    };
+    damage(&text, load);
 }

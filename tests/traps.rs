@@ -94,7 +94,7 @@ fn every_trap_has_its_name() {
                 ),
             );
             let outcome = sandbox.wasmaot(&["run", level, "main.wat"]);
-            outcome.trap(name, &["main.wat!f", "main.wat!_start"]);
+            outcome.trap(name, &["main.wat!f", "main.wat!start"]);
         }
     }
 }
@@ -130,7 +130,7 @@ fn backtrace_crosses_modules_and_names_offsets() {
     assert_eq!(frames.len(), 3, "{outcome:#?}");
     for (frame, name) in frames
         .iter()
-        .zip(["main.wat!back", "lib.wat!middle", "main.wat!_start"])
+        .zip(["main.wat!back", "lib.wat!middle", "main.wat!start"])
     {
         assert!(
             frame.contains(name) && frame.contains(" at 0x"),
@@ -162,7 +162,7 @@ fn a_large_frame_hits_the_guard_too() {
         ),
     );
     let outcome = sandbox.wasmaot(&["run", "--stack-size", "1M", "main.wat"]);
-    outcome.trap("call stack exhausted", &["main.wat!_start"]);
+    outcome.trap("call stack exhausted", &["main.wat!f"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The built-in functions that compiled code calls (`abi::builtin`).
 //!
 //! They take what they need as arguments, from code that wasmaot has compiled
-//! and that upholds the contract of [`live`](crate::live): descriptors are
+//! and that upholds the contract of [`live`](crate::sys::live): descriptors are
 //! those of the calling object's own memories and tables, ranges of host
 //! memory have been checked. They do not unwind: nothing in them panics.
 
@@ -10,7 +10,7 @@ use std::ptr;
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::TableDesc;
 
-use crate::live;
+use crate::sys::live;
 
 /// Address of a built-in function, and whether it has to run on the host's
 /// stack: what enters the kernel or changes descriptors must not be left

@@ -10,7 +10,7 @@ use wasmaot_abi::context::{
 };
 use wasmaot_abi::types::{TableType, ValType};
 
-use crate::live::{self, DomainHead, EXTERN_TABLE};
+use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
 use crate::sys::{Access, Reservation, SystemError, page_up};
 
 /// What every context of a process holds alike.

@@ -165,16 +165,16 @@ pub struct Unresolved {
 }
 
 impl Unresolved {
-    /// The name as imported: `MODULE.NAME`.
+    /// The name, with its import module unless that is `env`.
     pub fn full_name(&self) -> String {
-        format!("{}.{}", self.module, self.name)
+        wasmaot_abi::name::import(&self.module, &self.name)
     }
 }
 
 fn unresolved(list: &[Unresolved]) -> String {
     let lines = list
         .iter()
-        .map(|u| format!("{}: undefined {} `{}.{}`", u.by, u.kind, u.module, u.name));
+        .map(|u| format!("{}: undefined {} `{}`", u.by, u.kind, u.full_name()));
     let text = lines.collect::<Vec<_>>().join("; ");
     format!(
         "{text}; add the library that defines {} (-L, --preload), or let calls trap with --unresolved=warn",

@@ -7,7 +7,6 @@ mod config;
 mod domain;
 pub mod error;
 mod host;
-mod live;
 mod loader;
 mod object;
 mod process;

@@ -14,9 +14,9 @@ use super::instance::Instance;
 use super::stubs::Key;
 use crate::builtin;
 use crate::error::{Error, Result};
-use crate::live;
 use crate::object::Place;
 use crate::process::Process;
+use crate::sys::live;
 
 /// As many differences are shown.
 const SHOWN: usize = 5;
@@ -247,7 +247,10 @@ impl Checker<'_> {
             Place::Absolute => return symbol.value,
             _ => definer.memory_base,
         };
-        base.wrapping_add(symbol.value - definer.object.layout().memory_bias)
+        let linear = symbol
+            .value
+            .wrapping_sub(definer.object.layout().memory_bias);
+        base.wrapping_add(linear)
     }
 
     fn is_linear(&self, id: usize, symbol: u32, slot: u64) -> bool {

@@ -9,9 +9,9 @@ use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 use super::instance::Target;
 use super::resolve::Resolver;
 use crate::error::{Error, Result};
-use crate::live;
 use crate::object::Object;
 use crate::process::Process;
+use crate::sys::live;
 
 /// What a message calls the kind of an import.
 pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {

@@ -63,7 +63,7 @@ pub(crate) fn alone(object: Arc<Object>) -> Vec<Member> {
 /// Loads a group up to where its code could run. `global`: it joins the
 /// global scope.
 pub(crate) fn load(process: &mut Process, members: Vec<Member>, global: bool) -> Result<Ready> {
-    Ok(Mapped::new(process, members, global)?.relocate()?.seal()?)
+    Mapped::new(process, members, global)?.relocate()?.seal()
 }
 
 /// The symbols of a group that nothing defines; changes nothing.

@@ -332,7 +332,7 @@ impl Layout {
             let image = &member.object.layout().memory;
             let image_end = image.iter().map(|run| run.linear + run.memsz).max();
             cursor = base + image_end.unwrap_or(0).max(room.memory_size.into());
-            let table_base = u64::from(table_end).next_multiple_of(1 << room.table_align);
+            let table_base = table_end.next_multiple_of(1 << room.table_align);
             table_end = table_base + u64::from(room.table_size);
             bases.push((base, table_base));
         }

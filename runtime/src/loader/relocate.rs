@@ -16,9 +16,9 @@ use crate::builtin;
 use crate::config::Category;
 use crate::domain::{ExtraTable, Shape};
 use crate::error::{Error, Result};
-use crate::live;
 use crate::object::{Object, Place, bad};
 use crate::process::{Function, Process};
+use crate::sys::live;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {

@@ -34,8 +34,8 @@ const TABLE: &str = "__indirect_function_table";
 pub(super) struct Resolved {
     /// By member.
     pub bindings: Vec<Bindings>,
-    /// Stand-ins for functions that are not defined; numbered on from the
-    /// process's host functions.
+    /// Host functions made for the group: stand-ins for what is not defined,
+    /// adapters; numbered on from the process's.
     pub stubs: Vec<HostFunction>,
 }
 
@@ -110,11 +110,13 @@ impl<'a> Resolver<'a> {
         let mut imports = Vec::new();
         for (i, import) in object.info().imports.iter().enumerate() {
             let target = match self.lookup(member, i) {
-                Some(target) => {
-                    let target = self.legalized(object, import, target);
-                    matching::check(self, object, import, target)?;
-                    target
-                }
+                Some(target) => match self.legalized(object, import, target) {
+                    Some(adapter) => adapter,
+                    None => {
+                        matching::check(self, object, import, target)?;
+                        target
+                    }
+                },
                 None => self.undefined(object, import),
             };
             self.report(object, import, target);
@@ -220,14 +222,10 @@ impl<'a> Resolver<'a> {
             return Target::None;
         }
         if !import.weak && unresolved == Unresolved::Warn {
-            let error::Unresolved {
-                module,
-                name,
-                kind,
-                by,
-            } = unresolved_import;
             self.process.config.trace(Category::Warning, || {
-                format!("{by}: undefined {kind} `{module}.{name}`; a use of it will trap")
+                let error::Unresolved { kind, by, .. } = &unresolved_import;
+                let name = unresolved_import.full_name();
+                format!("{by}: undefined {kind} `{name}`; a use of it will trap")
             });
         }
         let ImportKind::Func(ty) = import.kind else {
@@ -237,38 +235,40 @@ impl<'a> Resolver<'a> {
         self.stub(object, import, ty.unwrap_or_default())
     }
 
-    /// Modules made for JavaScript split the 64-bit parameters of what they
-    /// import; a host function takes that form too.
-    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Target {
-        let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
-            return target;
-        };
-        let wanted = object.info().types.get(ty as usize);
-        let host = self.process.hosts.get(number);
-        match (host, wanted) {
-            (Some(host), Some(wanted))
-                if *wanted != host.ty && *wanted == host.legalized_type() =>
-            {
-                let number = self.process.hosts.len() + self.stubs.len();
-                self.stubs.push(host.legalized());
-                Target::Stub(number)
-            }
-            _ => target,
-        }
-    }
-
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let (module, field, by) = (&import.module, &import.name, object.name());
-        let symbol = format!("`{module}.{field}`, imported by {by}");
+        let detail = format!(
+            "`{}`, imported by {}",
+            name::import(&import.module, &import.name),
+            object.name()
+        );
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
             let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-            trap.detail = Some(symbol.clone());
+            trap.detail = Some(detail.clone());
             Err(HostError::Trap(Box::new(trap)))
         };
-        let number = self.process.hosts.len() + self.stubs.len();
-        self.stubs
-            .push(HostFunction::new(&import.module, &import.name, ty, body));
-        Target::Stub(number)
+        let function = HostFunction::new(&import.module, &import.name, ty, body);
+        Target::Stub(self.add_host(function))
+    }
+
+    /// Number of a host function made for this group.
+    fn add_host(&mut self, function: HostFunction) -> usize {
+        self.stubs.push(function);
+        self.process.hosts.len() + self.stubs.len() - 1
+    }
+
+    /// An adapter, where an import wants a host function in the form that
+    /// modules made for JavaScript do: with 64-bit parameters split.
+    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+        let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
+            return None;
+        };
+        let wanted = object.info().types.get(ty as usize)?;
+        let host = self.process.hosts.get(number)?;
+        if *wanted == host.ty || *wanted != host.legalized_type() {
+            return None;
+        }
+        let adapter = host.legalized();
+        Some(Target::Host(self.add_host(adapter)))
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {

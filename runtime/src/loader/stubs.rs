@@ -8,8 +8,8 @@ use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{FuncRef, HOST_PAGE};
 
 use crate::error::Result;
-use crate::live;
 use crate::object::bad;
+use crate::sys::live;
 use crate::sys::{CodeArea, Image};
 
 /// What a stub is for.

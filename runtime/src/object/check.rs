@@ -9,6 +9,9 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use super::{Object, Place};
 
+/// Exponent of the largest alignment, as the linking sections allow.
+const MAX_ALIGN: u32 = 30;
+
 /// Checks an object that has been read.
 pub(super) fn object(object: &Object) -> Result<(), String> {
     let check = Check {
@@ -106,6 +109,10 @@ impl Check<'_> {
             {
                 return Err(format!("import `{}` has no type", import.name));
             }
+        }
+        let room = info.placement.unwrap_or_default();
+        if room.memory_align > MAX_ALIGN || room.table_align > MAX_ALIGN {
+            return Err("an alignment that no module asks for".to_owned());
         }
         let reexports = info.reexports.iter();
         if reexports

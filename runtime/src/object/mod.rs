@@ -177,6 +177,11 @@ impl Object {
         &self.runpath
     }
 
+    /// Whether loading the object runs code of it.
+    pub fn has_init(&self) -> bool {
+        self.init.is_some()
+    }
+
     /// What the object says of its module.
     pub fn info(&self) -> &ModuleInfo {
         &self.info

@@ -211,7 +211,10 @@ impl NativeSymbols {
                 Some((s.st_value.get(LE), s.st_size.get(LE), name.to_owned()))
             })
             .collect();
+        // Of several names of a function the first counts: a local symbol, from
+        // the module's name section, comes before exports.
         functions.sort_by_key(|f| f.0);
+        functions.dedup_by_key(|f| f.0);
         Self { functions }
     }
 

@@ -6,13 +6,14 @@
 mod code;
 mod file;
 mod image;
+pub(crate) mod live;
 mod reserve;
 mod stack;
 
 pub(crate) use code::CodeArea;
 pub(crate) use file::{FileId, FileMap, memfd};
 pub(crate) use image::Image;
-pub(crate) use reserve::{Access, Reservation, make_writable};
+pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Stack;
 
 use wasmaot_abi::context::HOST_PAGE;

@@ -11,7 +11,8 @@ use std::ptr;
 
 use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, WASM_PAGE};
 
-use crate::sys::{make_writable, page_down};
+use super::page_down;
+use super::reserve::make_writable;
 
 /// Kind of a table that holds `externref` words.
 pub(crate) const EXTERN_TABLE: u64 = 1;

@@ -29,7 +29,10 @@ pub fn build_file(path: &Path, options: &Options, emit: Emit) -> Result<Vec<u8>>
 /// One line that names the file.
 pub fn build(file: &str, module: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
     let progress = Arc::new(Progress::default());
-    let options = Options { progress: Some(progress.clone()), ..options.clone() };
+    let options = Options {
+        progress: Some(progress.clone()),
+        ..options.clone()
+    };
     let done = Arc::new(());
     let watcher = Arc::downgrade(&done);
     // A thread that looks on costs the compiler nothing; it ends with `done`.
@@ -58,6 +61,7 @@ pub fn build(file: &str, module: &[u8], options: &Options, emit: Emit) -> Result
 
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("compiling [{bar:40}] {pos}/{len} functions, {eta} left");
+    let style =
+        ProgressStyle::with_template("compiling [{bar:40}] {pos}/{len} functions, {eta} left");
     bar.with_style(style.expect("a constant template"))
 }

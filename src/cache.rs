@@ -28,7 +28,11 @@ impl Cache {
     /// # Errors
     /// If none of these variables nor `HOME` is set, or it cannot be made.
     pub fn open_default() -> Result<Self> {
-        let variable = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let variable = |name| {
+            std::env::var_os(name)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
         let directory = variable(VARIABLE)
             .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
             .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
@@ -41,8 +45,12 @@ impl Cache {
     /// # Errors
     /// If it cannot be made.
     pub fn open(directory: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&directory)
-            .with_context(|| format!("cannot make the cache directory {}: set {VARIABLE}", directory.display()))?;
+        std::fs::create_dir_all(&directory).with_context(|| {
+            format!(
+                "cannot make the cache directory {}: set {VARIABLE}",
+                directory.display()
+            )
+        })?;
         Ok(Self { directory })
     }
 
@@ -51,7 +59,13 @@ impl Cache {
     ///
     /// # Errors
     /// Of compiling, or of the file system.
-    pub fn object(&self, file: &Path, module: &[u8], options: &Options, verify: bool) -> Result<Object> {
+    pub fn object(
+        &self,
+        file: &Path,
+        module: &[u8],
+        options: &Options,
+        verify: bool,
+    ) -> Result<Object> {
         let name = file.display().to_string();
         let id = build_id(&name, module, options);
         let entry = self.directory.join(format!("{}.so", hex(&id)));

@@ -34,10 +34,23 @@ impl Library {
         #[cfg(feature = "compiler")] options: wasmaot_compiler::Options,
     ) -> Self {
         let env = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let env = std::env::split_paths(&env).filter(|d| !d.as_os_str().is_empty()).collect();
-        let own = program.parent().map(|d| if d.as_os_str().is_empty() { ".".into() } else { d.to_owned() });
+        let env = std::env::split_paths(&env)
+            .filter(|d| !d.as_os_str().is_empty())
+            .collect();
+        let own = program.parent().map(|d| {
+            if d.as_os_str().is_empty() {
+                ".".into()
+            } else {
+                d.to_owned()
+            }
+        });
         Self {
-            path: SearchPath { dirs: directories.to_vec(), env, program: own, verify },
+            path: SearchPath {
+                dirs: directories.to_vec(),
+                env,
+                program: own,
+                verify,
+            },
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
@@ -68,13 +81,17 @@ impl Library {
             Some(cache) => cache,
             none => none.insert(Cache::open_default()?),
         };
-        cache.object(file, &module, &self.options, self.path.verify).map(Arc::new)
+        cache
+            .object(file, &module, &self.options, self.path.verify)
+            .map(Arc::new)
     }
 
     #[cfg(not(feature = "compiler"))]
     #[expect(clippy::unused_self, reason = "as the other, which compiles")]
     fn build(&mut self, _: &Path, name: &str, _: &[u8]) -> Result<Arc<Object>> {
-        anyhow::bail!("{name}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`")
+        anyhow::bail!(
+            "{name}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`"
+        )
     }
 
     /// The file that a needed name stands for.
@@ -97,7 +114,9 @@ fn is_newer(module: &Path, built: &Path) -> bool {
 
 impl Finder for Library {
     fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
-        let Some(file) = self.locate(name, by) else { return Ok(None) };
+        let Some(file) = self.locate(name, by) else {
+            return Ok(None);
+        };
         let library = |source: anyhow::Error| Error::Library {
             name: name.to_owned(),
             by: by.path().display().to_string(),

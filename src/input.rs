@@ -32,7 +32,8 @@ pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
         return Ok(Kind::Object);
     }
     let start = bytes.iter().position(|b| !b.is_ascii_whitespace());
-    let is_text = start.is_some_and(|i| bytes[i..].starts_with(b"(") || bytes[i..].starts_with(b";;"));
+    let is_text =
+        start.is_some_and(|i| bytes[i..].starts_with(b"(") || bytes[i..].starts_with(b";;"));
     if is_text {
         return Ok(Kind::Wat);
     }
@@ -52,7 +53,12 @@ pub fn module<'a>(file: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
             Err(error) => {
                 // The parser's own text spans lines; ours is one line.
                 let text = error.to_string();
-                let line = text.lines().next().unwrap_or("malformed text").trim().to_owned();
+                let line = text
+                    .lines()
+                    .next()
+                    .unwrap_or("malformed text")
+                    .trim()
+                    .to_owned();
                 let place = text.lines().find_map(|l| l.trim().strip_prefix("--> "));
                 let place = place.map_or_else(String::new, |p| p.replace("<anon>", ""));
                 bail!("{file}{place}: {line}")

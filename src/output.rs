@@ -17,7 +17,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".wasmaot-").tempfile_in(directory)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".wasmaot-")
+            .tempfile_in(directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         readable_by_all(file.as_file())?;

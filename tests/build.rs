@@ -19,7 +19,9 @@ fn output_does_not_depend_on_threads() {
         .collect();
     sandbox.write("many.wat", format!("(module {functions})"));
     for (jobs, out) in [("-j1", "one"), ("-j2", "two"), ("-j2", "again")] {
-        sandbox.wasmaot(&["build", jobs, "many.wat", "-o", out]).success();
+        sandbox
+            .wasmaot(&["build", jobs, "many.wat", "-o", out])
+            .success();
     }
     let one = std::fs::read(sandbox.path("one")).unwrap();
     assert_eq!(one, std::fs::read(sandbox.path("two")).unwrap());
@@ -35,9 +37,16 @@ fn emits_what_is_asked() {
     sandbox.wasmaot(&["build", "--emit=obj", "p.wat"]).success();
     let object = std::fs::read(sandbox.path("p.wat.o")).unwrap();
     assert_eq!(object[16], 1, "ET_REL");
-    let clif = sandbox.wasmaot(&["build", "--emit=clif", "p.wat", "-o", "-"]).success();
-    assert!(clif.contains("function ") && clif.contains("tail"), "{clif}");
-    let asm = sandbox.wasmaot(&["build", "--emit=asm", "p.wat", "-o", "-"]).success();
+    let clif = sandbox
+        .wasmaot(&["build", "--emit=clif", "p.wat", "-o", "-"])
+        .success();
+    assert!(
+        clif.contains("function ") && clif.contains("tail"),
+        "{clif}"
+    );
+    let asm = sandbox
+        .wasmaot(&["build", "--emit=asm", "p.wat", "-o", "-"])
+        .success();
     assert!(asm.contains("ret"), "{asm}");
 }
 
@@ -50,7 +59,11 @@ fn runs_all_three_forms_alike() {
     // By content, not by name.
     std::fs::rename(sandbox.path("p.wat.elf"), sandbox.path("p.dat")).unwrap();
     for form in ["p.wat", "p.wasm", "p.dat"] {
-        assert_eq!(sandbox.wasmaot(&["run", form]).success(), "hello\n", "{form}");
+        assert_eq!(
+            sandbox.wasmaot(&["run", form]).success(),
+            "hello\n",
+            "{form}"
+        );
     }
 }
 
@@ -59,7 +72,13 @@ fn the_cache_serves_many_at_once_and_heals() {
     let sandbox = Sandbox::new();
     sandbox.write("p.wat", PROGRAM);
     let children: Vec<_> = (0..8)
-        .map(|_| sandbox.command(&["run", "p.wat"]).stdout(std::process::Stdio::piped()).spawn().unwrap())
+        .map(|_| {
+            sandbox
+                .command(&["run", "p.wat"])
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
         .collect();
     for child in children {
         let output = child.wait_with_output().unwrap();
@@ -67,9 +86,14 @@ fn the_cache_serves_many_at_once_and_heals() {
         assert_eq!(output.stdout, b"hello\n");
     }
     let entries = || -> Vec<_> {
-        std::fs::read_dir(sandbox.path("cache")).unwrap().map(|e| e.unwrap().path()).collect()
+        std::fs::read_dir(sandbox.path("cache"))
+            .unwrap()
+            .map(|e| e.unwrap().path())
+            .collect()
     };
-    let [entry] = &entries()[..] else { panic!("{:?}", entries()) };
+    let [entry] = &entries()[..] else {
+        panic!("{:?}", entries())
+    };
     let good = std::fs::read(entry).unwrap();
 
     let inode = |path| std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(path).unwrap());
@@ -79,5 +103,9 @@ fn the_cache_serves_many_at_once_and_heals() {
 
     std::fs::write(entry, &good[..good.len() / 2]).unwrap();
     assert_eq!(sandbox.wasmaot(&["run", "p.wat"]).success(), "hello\n");
-    assert_eq!(std::fs::read(entry).unwrap(), good, "a damaged entry is built anew");
+    assert_eq!(
+        std::fs::read(entry).unwrap(),
+        good,
+        "a damaged entry is built anew"
+    );
 }

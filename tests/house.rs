@@ -9,7 +9,10 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("wasmaot-abi", &[]),
     ("wasmaot-compiler", &["wasmaot-abi"]),
     ("wasmaot-runtime", &["wasmaot-abi"]),
-    ("wasmaot", &["wasmaot-abi", "wasmaot-compiler", "wasmaot-runtime"]),
+    (
+        "wasmaot",
+        &["wasmaot-abi", "wasmaot-compiler", "wasmaot-runtime"],
+    ),
 ];
 
 /// Where `unsafe` may stand, below the root.
@@ -33,13 +36,24 @@ fn root() -> PathBuf {
 /// Every Rust source file of the four crates, as (path below the root, text).
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut todo: Vec<PathBuf> =
-        ["abi", "compiler", "runtime", "src"].iter().map(|d| root().join(d)).collect();
+    let mut todo: Vec<PathBuf> = ["abi", "compiler", "runtime", "src"]
+        .iter()
+        .map(|d| root().join(d))
+        .collect();
     while let Some(path) = todo.pop() {
         if path.is_dir() {
-            todo.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            todo.extend(
+                std::fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
         } else if path.extension().is_some_and(|e| e == "rs") {
-            let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+            let name = path
+                .strip_prefix(root())
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned();
             found.push((name, std::fs::read_to_string(&path).unwrap()));
         }
     }
@@ -49,7 +63,8 @@ fn sources() -> Vec<(String, String)> {
 
 /// Lines of a source that are code, without comments.
 fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(|line| line.split("//").next().unwrap_or(""))
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or(""))
 }
 
 #[test]
@@ -60,11 +75,22 @@ fn crates_depend_downwards_only() {
             None => root(),
         };
         let tree = Command::new(env!("CARGO"))
-            .args(["tree", "--offline", "--prefix=none", "--edges=normal", "--package", krate])
+            .args([
+                "tree",
+                "--offline",
+                "--prefix=none",
+                "--edges=normal",
+                "--package",
+                krate,
+            ])
             .current_dir(&directory)
             .output()
             .unwrap();
-        assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+        assert!(
+            tree.status.success(),
+            "{}",
+            String::from_utf8_lossy(&tree.stderr)
+        );
         let tree = String::from_utf8(tree.stdout).unwrap();
         let ours: BTreeSet<&str> = tree
             .lines()
@@ -72,9 +98,15 @@ fn crates_depend_downwards_only() {
             .filter(|name| name.starts_with("wasmaot") && name != krate)
             .collect();
         let allowed: BTreeSet<&str> = allowed.iter().copied().collect();
-        assert!(ours.is_subset(&allowed), "{krate} depends on {ours:?}, may on {allowed:?}");
+        assert!(
+            ours.is_subset(&allowed),
+            "{krate} depends on {ours:?}, may on {allowed:?}"
+        );
         if *krate == "wasmaot-runtime" {
-            assert!(!tree.contains("cranelift"), "the runtime contains a code generator");
+            assert!(
+                !tree.contains("cranelift"),
+                "the runtime contains a code generator"
+            );
         }
     }
 }
@@ -84,13 +116,20 @@ fn unsafe_stands_in_its_places() {
     for (path, text) in sources() {
         let allowed = UNSAFE_PLACES.iter().any(|place| path.starts_with(place));
         let uses = code(&text).any(|line| {
-            line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+            line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe")
         });
-        assert!(allowed || !uses, "{path}: `unsafe` may stand in {UNSAFE_PLACES:?} alone");
+        assert!(
+            allowed || !uses,
+            "{path}: `unsafe` may stand in {UNSAFE_PLACES:?} alone"
+        );
     }
     for krate in ["abi", "compiler"] {
         let head = std::fs::read_to_string(root().join(krate).join("src/lib.rs")).unwrap();
-        assert!(head.contains("#![forbid(unsafe_code)]"), "{krate} must forbid unsafe code");
+        assert!(
+            head.contains("#![forbid(unsafe_code)]"),
+            "{krate} must forbid unsafe code"
+        );
     }
 }
 
@@ -99,16 +138,23 @@ fn machine_numbers_stand_in_the_contract() {
     for (path, text) in sources() {
         let allowed = path.starts_with("abi/") || path.contains("arch/");
         let uses = code(&text).any(|line| line.contains("R_X86_64_"));
-        assert!(allowed || !uses, "{path}: relocation numbers of a machine stand in abi/ and arch/");
+        assert!(
+            allowed || !uses,
+            "{path}: relocation numbers of a machine stand in abi/ and arch/"
+        );
     }
 }
 
 #[test]
 fn compiler_and_resolver_do_no_io() {
-    let quiet = |path: &str| path.starts_with("compiler/src") || path.ends_with("loader/resolve.rs");
+    let quiet =
+        |path: &str| path.starts_with("compiler/src") || path.ends_with("loader/resolve.rs");
     for (path, text) in sources().into_iter().filter(|(path, _)| quiet(path)) {
         for word in ["std::fs", "std::io", "std::net", "std::process", "println!"] {
-            assert!(!code(&text).any(|line| line.contains(word)), "{path} uses {word}");
+            assert!(
+                !code(&text).any(|line| line.contains(word)),
+                "{path} uses {word}"
+            );
         }
     }
 }
@@ -117,18 +163,31 @@ fn compiler_and_resolver_do_no_io() {
 fn files_stay_readable() {
     for (path, text) in sources() {
         let lines = text.lines().count();
-        assert!(lines <= MAX_LINES, "{path} has {lines} lines: split it along a phase");
+        assert!(
+            lines <= MAX_LINES,
+            "{path} has {lines} lines: split it along a phase"
+        );
     }
 }
 
 #[test]
 fn documents_are_here_and_stand_alone() {
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "abi/ABI.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "abi/ABI.md",
+    ] {
         let text = std::fs::read_to_string(root().join(name)).unwrap_or_default();
         assert!(!text.is_empty(), "{name} is missing");
         for target in links(&text) {
             let path = Path::new(name).parent().unwrap().join(target);
-            assert!(root().join(&path).exists(), "{name} links to {target}, which is not there");
+            assert!(
+                root().join(&path).exists(),
+                "{name} links to {target}, which is not there"
+            );
         }
     }
 }

@@ -39,7 +39,9 @@ fn spec_suites() {
         let rows = Mutex::new(BTreeMap::new());
         files.par_iter().for_each(|file| {
             let outcomes = run_file(file.name(), file.raw());
-            rows.lock().expect("no panic under the lock").insert(file.name().to_owned(), outcomes);
+            rows.lock()
+                .expect("no panic under the lock")
+                .insert(file.name().to_owned(), outcomes);
         });
         let rows = rows.into_inner().expect("no panic under the lock");
         let (mut passed, mut failed) = (0, 0);
@@ -49,12 +51,17 @@ fn spec_suites() {
                 match (outcome, expected.contains_key(&key)) {
                     (Ok(()), false) => passed += 1,
                     (Err(_), true) => failed += 1,
-                    (Ok(()), true) => writeln!(problems, "{key} passes: remove it from the list").unwrap(),
+                    (Ok(()), true) => {
+                        writeln!(problems, "{key} passes: remove it from the list").unwrap()
+                    }
                     (Err(why), false) => writeln!(problems, "{key} {why}").unwrap(),
                 }
             }
         }
-        println!("{suite}: {} files, {passed} passed, {failed} failed as expected", rows.len());
+        println!(
+            "{suite}: {} files, {passed} passed, {failed} failed as expected",
+            rows.len()
+        );
         assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
     }
     assert!(problems.is_empty(), "unexpected results:\n{problems}");
@@ -64,7 +71,9 @@ fn expected_failures(text: &str) -> HashMap<String, String> {
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| {
-            let (key, reason) = line.split_once(' ').expect("each expected failure has a reason");
+            let (key, reason) = line
+                .split_once(' ')
+                .expect("each expected failure has a reason");
             (key.to_owned(), reason.to_owned())
         })
         .collect()
@@ -115,7 +124,11 @@ enum Failure {
 impl Runner {
     fn new() -> Result<Self, String> {
         // The suite exhausts the stack on purpose; a small one is enough.
-        let config = Config { stack_size: 512 << 10, check: true, ..Config::default() };
+        let config = Config {
+            stack_size: 512 << 10,
+            check: true,
+            ..Config::default()
+        };
         let process = Process::new(config).map_err(|e| e.to_string())?;
         let mut runner = Self {
             process,
@@ -125,20 +138,28 @@ impl Runner {
             last_definition: Vec::new(),
         };
         let spectest = wat::parse_str(SPECTEST).map_err(|e| e.to_string())?;
-        let id = runner.instantiate("spectest", &spectest).map_err(Failure::text)?;
+        let id = runner
+            .instantiate("spectest", &spectest)
+            .map_err(Failure::text)?;
         runner.process.register("spectest", id);
         Ok(runner)
     }
 
     fn instantiate(&mut self, name: &str, wasm: &[u8]) -> Result<InstanceId, Failure> {
-        let options = Options { threads: Some(1), ..Options::default() };
+        let options = Options {
+            threads: Some(1),
+            ..Options::default()
+        };
         let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So)
             .map_err(|e| Failure::Compile(e.to_string()))?;
-        let object = Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
-        self.process.instantiate(Arc::new(object), None).map_err(|e| match e {
-            Error::Init { trap, .. } => Failure::Trap(reason(&trap)),
-            error => Failure::Link(error.to_string()),
-        })
+        let object =
+            Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
+        self.process
+            .instantiate(Arc::new(object), None)
+            .map_err(|e| match e {
+                Error::Init { trap, .. } => Failure::Trap(reason(&trap)),
+                error => Failure::Link(error.to_string()),
+            })
     }
 
     fn run(&mut self, file: &str, directive: WastDirective<'_>) -> Result<(), String> {
@@ -161,14 +182,21 @@ impl Runner {
                 self.last_definition = wasm;
                 Ok(())
             }
-            WastDirective::ModuleInstance { instance, module, .. } => {
+            WastDirective::ModuleInstance {
+                instance, module, ..
+            } => {
                 let wasm = match module {
-                    Some(id) => self.definitions.get(id.name()).cloned().ok_or("no such definition")?,
+                    Some(id) => self
+                        .definitions
+                        .get(id.name())
+                        .cloned()
+                        .ok_or("no such definition")?,
                     None => self.last_definition.clone(),
                 };
                 let id = self.instantiate(file, &wasm).map_err(Failure::text)?;
                 self.current = Some(id);
-                self.named.extend(instance.map(|name| (name.name().to_owned(), id)));
+                self.named
+                    .extend(instance.map(|name| (name.name().to_owned(), id)));
                 Ok(())
             }
             WastDirective::Register { name, module, .. } => {
@@ -176,7 +204,9 @@ impl Runner {
                 self.process.register(name, id);
                 Ok(())
             }
-            WastDirective::Invoke(invoke) => self.invoke(&invoke).map(|_| ()).map_err(Failure::text),
+            WastDirective::Invoke(invoke) => {
+                self.invoke(&invoke).map(|_| ()).map_err(Failure::text)
+            }
             WastDirective::AssertReturn { exec, results, .. } => {
                 let values = self.execute(exec).map_err(Failure::text)?;
                 if values.len() != results.len() {
@@ -188,7 +218,9 @@ impl Runner {
                 Ok(())
             }
             WastDirective::AssertTrap { exec, message, .. } => traps(self.execute(exec), message),
-            WastDirective::AssertExhaustion { call, message, .. } => traps(self.invoke(&call), message),
+            WastDirective::AssertExhaustion { call, message, .. } => {
+                traps(self.invoke(&call), message)
+            }
             WastDirective::AssertUnlinkable { module, .. } => {
                 let mut module = QuoteWat::Wat(module);
                 let wasm = module.encode().map_err(|e| e.to_string())?;
@@ -200,11 +232,19 @@ impl Runner {
             }
             WastDirective::AssertMalformed { mut module, .. }
             | WastDirective::AssertInvalid { mut module, .. } => {
-                let Ok(wasm) = module.encode() else { return Ok(()) };
-                let options = Options { threads: Some(1), ..Options::default() };
+                let Ok(wasm) = module.encode() else {
+                    return Ok(());
+                };
+                let options = Options {
+                    threads: Some(1),
+                    ..Options::default()
+                };
                 match wasmaot_compiler::compile(file, &wasm, &options, Emit::So) {
                     // With a later proposal it may be valid: refused all the same.
-                    Err(wasmaot_compiler::Error::Invalid { .. } | wasmaot_compiler::Error::Unsupported { .. }) => Ok(()),
+                    Err(
+                        wasmaot_compiler::Error::Invalid { .. }
+                        | wasmaot_compiler::Error::Unsupported { .. },
+                    ) => Ok(()),
                     Err(other) => Err(format!("refused for another reason: {other}")),
                     Ok(_) => Err("accepted".to_owned()),
                 }
@@ -215,7 +255,11 @@ impl Runner {
 
     fn instance(&self, id: Option<Id<'_>>) -> Result<InstanceId, String> {
         match id {
-            Some(id) => self.named.get(id.name()).copied().ok_or(format!("no instance {}", id.name())),
+            Some(id) => self
+                .named
+                .get(id.name())
+                .copied()
+                .ok_or(format!("no instance {}", id.name())),
             None => self.current.ok_or("no current instance".to_owned()),
         }
     }
@@ -226,10 +270,14 @@ impl Runner {
             WastExecute::Get { module, global, .. } => {
                 let id = self.instance(module).map_err(Failure::Link)?;
                 let value = self.process.global_get(id, global);
-                value.map(|v| vec![v]).ok_or_else(|| Failure::Link(format!("no global {global}")))
+                value
+                    .map(|v| vec![v])
+                    .ok_or_else(|| Failure::Link(format!("no global {global}")))
             }
             WastExecute::Wat(Wat::Module(mut module)) => {
-                let wasm = module.encode().map_err(|e| Failure::Compile(e.to_string()))?;
+                let wasm = module
+                    .encode()
+                    .map_err(|e| Failure::Compile(e.to_string()))?;
                 self.instantiate("module", &wasm).map(|_| Vec::new())
             }
             WastExecute::Wat(Wat::Component(_)) => Err(Failure::Compile("a component".to_owned())),
@@ -238,12 +286,18 @@ impl Runner {
 
     fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Result<Vec<Val>, Failure> {
         let id = self.instance(invoke.module).map_err(Failure::Link)?;
-        let args = invoke.args.iter().map(argument).collect::<Result<Vec<_>, _>>();
+        let args = invoke
+            .args
+            .iter()
+            .map(argument)
+            .collect::<Result<Vec<_>, _>>();
         let args = args.map_err(Failure::Link)?;
-        self.process.invoke(id, invoke.name, &args).map_err(|e| match e {
-            CallError::Trap(trap) => Failure::Trap(reason(&trap)),
-            error => Failure::Link(error.to_string()),
-        })
+        self.process
+            .invoke(id, invoke.name, &args)
+            .map_err(|e| match e {
+                CallError::Trap(trap) => Failure::Trap(reason(&trap)),
+                error => Failure::Link(error.to_string()),
+            })
     }
 }
 
@@ -275,19 +329,26 @@ fn traps(result: Result<Vec<Val>, Failure>, message: &str) -> Result<(), String>
             }
         }
         Err(other) => Err(other.text()),
-        Ok(values) => Err(format!("returns {values:?}, does not trap with `{message}`")),
+        Ok(values) => Err(format!(
+            "returns {values:?}, does not trap with `{message}`"
+        )),
     }
 }
 
 fn argument(arg: &WastArg<'_>) -> Result<Val, String> {
-    let WastArg::Core(arg) = arg else { return Err("a component argument".to_owned()) };
+    let WastArg::Core(arg) = arg else {
+        return Err("a component argument".to_owned());
+    };
     Ok(match arg {
         WastArgCore::I32(v) => Val::I32(*v),
         WastArgCore::I64(v) => Val::I64(*v),
         WastArgCore::F32(v) => Val::F32(v.bits),
         WastArgCore::F64(v) => Val::F64(v.bits),
         WastArgCore::V128(v) => Val::V128(vector(v)),
-        WastArgCore::RefNull(HeapType::Abstract { ty: AbstractHeapType::Extern, .. }) => Val::ExternRef(0),
+        WastArgCore::RefNull(HeapType::Abstract {
+            ty: AbstractHeapType::Extern,
+            ..
+        }) => Val::ExternRef(0),
         WastArgCore::RefNull(_) => Val::FuncRef(0),
         WastArgCore::RefExtern(n) => Val::ExternRef(u64::from(*n) + 1),
         other => return Err(format!("argument {other:?}")),
@@ -299,9 +360,15 @@ fn vector(v: &V128Const) -> u128 {
 }
 
 fn matches(value: Val, wanted: &WastRet<'_>) -> Result<(), String> {
-    let WastRet::Core(wanted) = wanted else { return Err("a component result".to_owned()) };
+    let WastRet::Core(wanted) = wanted else {
+        return Err("a component result".to_owned());
+    };
     let same = core_matches(value, wanted);
-    if same { Ok(()) } else { Err(format!("returns {value:x?}, not {wanted:x?}")) }
+    if same {
+        Ok(())
+    } else {
+        Err(format!("returns {value:x?}, not {wanted:x?}"))
+    }
 }
 
 fn core_matches(value: Val, wanted: &WastRetCore<'_>) -> bool {
@@ -340,7 +407,9 @@ fn v128_matches(value: u128, wanted: &V128Pattern) -> bool {
     let bytes = value.to_le_bytes();
     let lanes = |size: usize| {
         bytes.chunks_exact(size).map(|lane| {
-            lane.iter().rev().fold(0u64, |value, &byte| value << 8 | u64::from(byte))
+            lane.iter()
+                .rev()
+                .fold(0u64, |value, &byte| value << 8 | u64::from(byte))
         })
     };
     match wanted {

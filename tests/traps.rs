@@ -7,22 +7,70 @@ use common::Sandbox;
 /// (what the body of `f` does, name of the trap)
 const TRAPS: &[(&str, &str)] = &[
     ("unreachable", "unreachable"),
-    ("(drop (i32.load (i32.const -4)))", "out of bounds memory access"),
-    ("(i64.store offset=0xffffffff (i32.const -1) (i64.const 1))", "out of bounds memory access"),
-    ("(drop (v128.load (i32.const 65521)))", "out of bounds memory access"),
-    ("(memory.fill (i32.const 65535) (i32.const 0) (i32.const 2))", "out of bounds memory access"),
-    ("(memory.init $data (i32.const 0) (i32.const 0) (i32.const 9))", "out of bounds memory access"),
-    ("(table.set $table (i32.const 5) (ref.null func))", "out of bounds table access"),
-    ("(call_indirect (type $f) (i32.const 5))", "undefined element"),
-    ("(call_indirect (type $f) (i32.const 99999999))", "undefined element"),
-    ("(call_indirect (type $f) (i32.const -1))", "undefined element"),
-    ("(call_indirect (type $f) (i32.const 1))", "uninitialized element"),
-    ("(drop (call_indirect (result i32) (i32.const 0)))", "indirect call type mismatch"),
-    ("(drop (i32.div_s (i32.const -2147483648) (local.get 0)))", "integer overflow"),
-    ("(drop (i32.div_u (i32.const 7) (i32.const 0)))", "integer divide by zero"),
-    ("(drop (i64.rem_s (i64.const 7) (i64.const 0)))", "integer divide by zero"),
-    ("(drop (i32.trunc_f64_s (f64.const nan)))", "invalid conversion to integer"),
-    ("(drop (i32.trunc_f32_u (f32.const 1e10)))", "integer overflow"),
+    (
+        "(drop (i32.load (i32.const -4)))",
+        "out of bounds memory access",
+    ),
+    (
+        "(i64.store offset=0xffffffff (i32.const -1) (i64.const 1))",
+        "out of bounds memory access",
+    ),
+    (
+        "(drop (v128.load (i32.const 65521)))",
+        "out of bounds memory access",
+    ),
+    (
+        "(memory.fill (i32.const 65535) (i32.const 0) (i32.const 2))",
+        "out of bounds memory access",
+    ),
+    (
+        "(memory.init $data (i32.const 0) (i32.const 0) (i32.const 9))",
+        "out of bounds memory access",
+    ),
+    (
+        "(table.set $table (i32.const 5) (ref.null func))",
+        "out of bounds table access",
+    ),
+    (
+        "(call_indirect (type $f) (i32.const 5))",
+        "undefined element",
+    ),
+    (
+        "(call_indirect (type $f) (i32.const 99999999))",
+        "undefined element",
+    ),
+    (
+        "(call_indirect (type $f) (i32.const -1))",
+        "undefined element",
+    ),
+    (
+        "(call_indirect (type $f) (i32.const 1))",
+        "uninitialized element",
+    ),
+    (
+        "(drop (call_indirect (result i32) (i32.const 0)))",
+        "indirect call type mismatch",
+    ),
+    (
+        "(drop (i32.div_s (i32.const -2147483648) (local.get 0)))",
+        "integer overflow",
+    ),
+    (
+        "(drop (i32.div_u (i32.const 7) (i32.const 0)))",
+        "integer divide by zero",
+    ),
+    (
+        "(drop (i64.rem_s (i64.const 7) (i64.const 0)))",
+        "integer divide by zero",
+    ),
+    (
+        "(drop (i32.trunc_f64_s (f64.const nan)))",
+        "invalid conversion to integer",
+    ),
+    (
+        "(drop (i32.trunc_f32_u (f32.const 1e10)))",
+        "integer overflow",
+    ),
     ("(call $f (local.get 0))", "call stack exhausted"),
 ];
 
@@ -31,7 +79,10 @@ fn every_trap_has_its_name() {
     for level in ["-O0", "-O2"] {
         for (body, name) in TRAPS {
             let sandbox = Sandbox::new();
-            sandbox.write("main.wat", format!(r#"
+            sandbox.write(
+                "main.wat",
+                format!(
+                    r#"
                 (module
                   (type $f (func))
                   (memory 1)
@@ -39,9 +90,11 @@ fn every_trap_has_its_name() {
                   (elem (i32.const 0) func $start)
                   (data $data "12345678")
                   (func $f (param i32) {body})
-                  (func $start (export "_start") (call $f (i32.const -1))))"#));
+                  (func $start (export "_start") (call $f (i32.const -1))))"#
+                ),
+            );
             let outcome = sandbox.wasmaot(&["run", level, "main.wat"]);
-            outcome.trap(name, &["main.wat!f", "main.wat!start"]);
+            outcome.trap(name, &["main.wat!f", "main.wat!_start"]);
         }
     }
 }
@@ -55,21 +108,34 @@ fn backtrace_crosses_modules_and_names_offsets() {
           (import "env" "memory" (memory 1))
           (import "env" "back" (func $back (param i32)))
           (func $middle (export "middle") (param i32) (call $back (local.get 0)) (drop (i32.const 1))))"#);
-    sandbox.write("main.wat", r#"
+    sandbox.write(
+        "main.wat",
+        r#"
         (module
           (@dylink.0 (mem-info) (needed "lib.wat"))
           (import "env" "memory" (memory 1))
           (import "env" "middle" (func $middle (param i32)))
           (func $back (export "back") (param i32)
             (drop (i32.div_u (i32.const 1) (local.get 0))))
-          (func $start (export "_start") (call $middle (i32.const 0))))"#);
+          (func $start (export "_start") (call $middle (i32.const 0))))"#,
+    );
     let outcome = sandbox.wasmaot(&["run", "main.wat"]);
     outcome.trap("integer divide by zero", &[]);
-    let frames: Vec<&str> =
-        outcome.stderr.lines().filter(|line| line.contains('!')).map(str::trim).collect();
+    let frames: Vec<&str> = outcome
+        .stderr
+        .lines()
+        .filter(|line| line.contains('!'))
+        .map(str::trim)
+        .collect();
     assert_eq!(frames.len(), 3, "{outcome:#?}");
-    for (frame, name) in frames.iter().zip(["main.wat!back", "lib.wat!middle", "main.wat!start"]) {
-        assert!(frame.contains(name) && frame.contains(" at 0x"), "{outcome:#?}");
+    for (frame, name) in frames
+        .iter()
+        .zip(["main.wat!back", "lib.wat!middle", "main.wat!_start"])
+    {
+        assert!(
+            frame.contains(name) && frame.contains(" at 0x"),
+            "{outcome:#?}"
+        );
     }
 }
 
@@ -85,23 +151,31 @@ fn a_large_frame_hits_the_guard_too() {
     for i in 0..1000 {
         sum = format!("(i32x4.add {sum} (local.get $v{i}))");
     }
-    sandbox.write("main.wat", format!(r#"
+    sandbox.write(
+        "main.wat",
+        format!(
+            r#"
         (module (memory 1)
           (func $f (export "_start") {locals} {set}
             (call $f)
-            (v128.store (i32.const 0) {sum})))"#));
+            (v128.store (i32.const 0) {sum})))"#
+        ),
+    );
     let outcome = sandbox.wasmaot(&["run", "--stack-size", "1M", "main.wat"]);
-    outcome.trap("call stack exhausted", &["main.wat!f"]);
+    outcome.trap("call stack exhausted", &["main.wat!_start"]);
 }
 
 #[test]
 fn exit_codes_are_the_programs_own() {
     let sandbox = Sandbox::new();
-    sandbox.write("exit.wat", r#"
+    sandbox.write(
+        "exit.wat",
+        r#"
         (module
           (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
           (memory (export "memory") 1)
-          (func (export "_start") (call $exit (i32.const 7)) unreachable))"#);
+          (func (export "_start") (call $exit (i32.const 7)) unreachable))"#,
+    );
     let outcome = sandbox.wasmaot(&["run", "exit.wat"]);
     assert_eq!(outcome.code, Some(7), "{outcome:#?}");
     assert!(outcome.stderr.is_empty(), "{outcome:#?}");

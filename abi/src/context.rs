@@ -186,10 +186,7 @@ mod tests {
         assert_eq!(offset::STACK_POINTER, -8);
         assert_eq!(offset::MEMORY, -32);
         assert_eq!(offset::TABLE, -64);
-        assert!(
-            offset::DOMAIN >= -128,
-            "every field within an 8-bit displacement"
-        );
+        const { assert!(offset::DOMAIN >= -128, "beyond an 8-bit displacement") };
         assert_eq!(size_of::<FuncRef>() as u64, TABLE_ENTRY_SIZE);
         assert_eq!(offset_of!(FuncRef, type_id) as i32, funcref::TYPE_ID);
         assert_eq!(offset_of!(FuncRef, record) as i32, funcref::RECORD);

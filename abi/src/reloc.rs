@@ -8,46 +8,42 @@
 //! In the formulas, S is the symbol's value, A the addend, B the object's load
 //! address, M the object's memory base, T its table base.
 
-/// `R_X86_64_64`: S + A.
-pub const R_X86_64_64: u32 = 1;
-/// `R_X86_64_GLOB_DAT`: S.
-pub const R_X86_64_GLOB_DAT: u32 = 6;
-/// `R_X86_64_JUMP_SLOT`: S.
-pub const R_X86_64_JUMP_SLOT: u32 = 7;
-/// `R_X86_64_RELATIVE`: B + A.
-pub const R_X86_64_RELATIVE: u32 = 8;
+macro_rules! standard {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// A relocation that every ELF machine has under a name and number of
+        /// its own. All fill a 64-bit slot. The numbers are those of x86-64.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u32)]
+        pub enum Standard { $($(#[$doc])* $name = $number,)* }
 
-/// What a standard relocation puts into its 64-bit slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Formula {
-    /// B + A.
-    Relative,
-    /// S.
-    Symbol,
+        impl Standard {
+            /// The kind of a number in a file.
+            pub const fn from_number(n: u32) -> Option<Self> {
+                match n { $($number => Some(Self::$name),)* _ => None }
+            }
+
+            /// The number in a file.
+            pub const fn number(self) -> u32 {
+                self as u32
+            }
+
+            /// Name in listings.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+
+standard! {
     /// S + A.
-    SymbolAddend,
-}
-
-/// The standard relocations that objects may have: number, name, formula.
-pub const X86_64: &[(u32, &str, Formula)] = &[
-    (R_X86_64_64, "R_X86_64_64", Formula::SymbolAddend),
-    (R_X86_64_GLOB_DAT, "R_X86_64_GLOB_DAT", Formula::Symbol),
-    (R_X86_64_JUMP_SLOT, "R_X86_64_JUMP_SLOT", Formula::Symbol),
-    (R_X86_64_RELATIVE, "R_X86_64_RELATIVE", Formula::Relative),
-];
-
-impl Formula {
-    /// The formula of a number in a file; `None` for one that no object has.
-    pub fn of_x86_64(number: u32) -> Option<Self> {
-        let known = X86_64.iter().find(|(n, ..)| *n == number);
-        known.map(|&(_, _, formula)| formula)
-    }
-}
-
-/// Name of a standard relocation in listings.
-pub fn standard_name(number: u32) -> &'static str {
-    let known = X86_64.iter().find(|(n, ..)| *n == number);
-    known.map_or("unknown", |&(_, name, _)| name)
+    Absolute = 1, "R_X86_64_64";
+    /// S: the address of a datum.
+    GlobDat = 6, "R_X86_64_GLOB_DAT";
+    /// S: the code that a PLT entry jumps to.
+    JumpSlot = 7, "R_X86_64_JUMP_SLOT";
+    /// B + A.
+    Relative = 8, "R_X86_64_RELATIVE";
 }
 
 macro_rules! kinds {

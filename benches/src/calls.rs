@@ -33,19 +33,36 @@ pub fn measure(rounds: usize, calls: u32) -> Result<Vec<Figure>> {
     let dir = tempfile::tempdir()?;
     let mut variants: Vec<(&str, Variant)> = vec![
         ("gcc -O2, same program", native(dir.path(), "same", &[])?),
-        ("gcc -O2, .so through the PLT", native(dir.path(), "so", &["-shared"])?),
+        (
+            "gcc -O2, .so through the PLT",
+            native(dir.path(), "so", &["-shared"])?,
+        ),
         ("wasmaot, same module", ours(&[("same", SAME)])?),
-        ("wasmaot, another module", ours(&[("lib", LIB), ("main", MAIN)])?),
+        (
+            "wasmaot, another module",
+            ours(&[("lib", LIB), ("main", MAIN)])?,
+        ),
         ("wasmtime, same module", wasmtime(&[("same", SAME)])?),
-        ("wasmtime, another module", wasmtime(&[("lib", LIB), ("main", MAIN)])?),
+        (
+            "wasmtime, another module",
+            wasmtime(&[("lib", LIB), ("main", MAIN)])?,
+        ),
     ];
-    let mut figures: Vec<Figure> =
-        variants.iter().map(|(name, _)| Figure { name, rounds: Vec::new() }).collect();
+    let mut figures: Vec<Figure> = variants
+        .iter()
+        .map(|(name, _)| Figure {
+            name,
+            rounds: Vec::new(),
+        })
+        .collect();
     for _ in 0..rounds {
         let mut sum = None;
         for ((name, variant), figure) in variants.iter_mut().zip(&mut figures) {
             let (value, nanoseconds) = variant(calls).with_context(|| (*name).to_owned())?;
-            ensure!(*sum.get_or_insert(value) == value, "{name} computes {value}, not {sum:?}");
+            ensure!(
+                *sum.get_or_insert(value) == value,
+                "{name} computes {value}, not {sum:?}"
+            );
             figure.rounds.push(nanoseconds / f64::from(calls));
         }
     }
@@ -55,7 +72,10 @@ pub fn measure(rounds: usize, calls: u32) -> Result<Vec<Figure>> {
 /// The figures for a terminal.
 pub fn table(figures: &[Figure]) -> String {
     let base = figures[0].median();
-    let mut out = format!("{:32} {:>9} {:>7} {:>17}\n", "call of a small function", "ns/call", "ratio", "min – max");
+    let mut out = format!(
+        "{:32} {:>9} {:>7} {:>17}\n",
+        "call of a small function", "ns/call", "ratio", "min – max"
+    );
     for figure in figures {
         let (low, high) = figure.spread();
         let median = figure.median();
@@ -99,9 +119,17 @@ fn native(dir: &Path, name: &str, shared: &[&str]) -> Result<Variant> {
     std::fs::write(dir.join("lib.c"), LIB_C)?;
     std::fs::write(dir.join("main.c"), MAIN_C)?;
     let gcc = |args: &[&str]| -> Result<()> {
-        let output = Command::new("gcc").arg("-O2").args(args).current_dir(&dir).output();
+        let output = Command::new("gcc")
+            .arg("-O2")
+            .args(args)
+            .current_dir(&dir)
+            .output();
         let output = output.context("cannot run gcc; install it with: apt-get install gcc")?;
-        ensure!(output.status.success(), "gcc: {}", String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "gcc: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok(())
     };
     if shared.is_empty() {

@@ -31,7 +31,11 @@ enum What {
 
 fn main() -> Result<()> {
     match Cli::parse().what {
-        What::Calls { rounds, calls, json } => {
+        What::Calls {
+            rounds,
+            calls,
+            json,
+        } => {
             let figures = calls::measure(rounds, calls)?;
             print!("{}", calls::table(&figures));
             if let Some(path) = json {

@@ -77,7 +77,9 @@ fn for_each<T: Send>(
     let next = AtomicUsize::new(0);
     let progress = options.progress.as_deref();
     if let Some(progress) = progress {
-        progress.total.store(subjects.len() as u32, Ordering::Relaxed);
+        progress
+            .total
+            .store(subjects.len() as u32, Ordering::Relaxed);
     }
     let take_all = || {
         let mut worker = Worker {

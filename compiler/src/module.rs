@@ -176,7 +176,6 @@ pub(crate) enum ExportItem {
 
 #[derive(Debug)]
 pub(crate) struct Element {
-    pub ty: ValType,
     pub items: Items,
     pub mode: ElementMode,
 }

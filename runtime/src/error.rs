@@ -201,7 +201,7 @@ pub enum CallError {
         /// The function.
         name: String,
         /// Its type.
-        ty: FuncType,
+        ty: Box<FuncType>,
         /// Types of the arguments given.
         given: String,
     },

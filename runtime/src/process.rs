@@ -272,7 +272,7 @@ impl Process {
             let given: Vec<_> = given.map(|ty| ty.to_string()).collect();
             return Err(CallError::Arguments {
                 name: name.to_owned(),
-                ty,
+                ty: Box::new(ty),
                 given: given.join(", "),
             });
         }

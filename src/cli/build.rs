@@ -13,11 +13,15 @@ use crate::{build, output};
 /// Builds each input.
 pub(super) fn run(args: &Build) -> Result<()> {
     if args.output.is_some() && args.inputs.len() > 1 {
-        return Err(usage("-o names one output, but there are several inputs; leave it out or build one at a time"));
+        return Err(usage(
+            "-o names one output, but there are several inputs; leave it out or build one at a time",
+        ));
     }
     let mut options = options(&args.codegen);
     if let Some(triple) = &args.target {
-        options.target = triple.parse().map_err(|e| usage(format!("--target {triple}: {e}")))?;
+        options.target = triple
+            .parse()
+            .map_err(|e| usage(format!("--target {triple}: {e}")))?;
     }
     let (emit, extension) = match args.emit {
         Emit::So => (compiler::Emit::So, "elf"),
@@ -27,13 +31,21 @@ pub(super) fn run(args: &Build) -> Result<()> {
     };
     for input in &args.inputs {
         let bytes = build::build_file(input, &options, emit)?;
-        let path = args.output.clone().unwrap_or_else(|| default_output(input, extension));
+        let path = args
+            .output
+            .clone()
+            .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            std::io::stdout().write_all(&bytes).context("cannot write to standard output")?;
+            std::io::stdout()
+                .write_all(&bytes)
+                .context("cannot write to standard output")?;
             continue;
         }
         if same_file(input, &path) {
-            bail!("{}: is the input itself; choose another output with -o", path.display());
+            bail!(
+                "{}: is the input itself; choose another output with -o",
+                path.display()
+            );
         }
         output::write(&path, &bytes)?;
     }

@@ -12,16 +12,25 @@ const VARIABLE: &str = "WASMAOT_DEBUG";
 
 /// The trace that the environment asks for.
 pub(super) fn trace() -> Result<Option<Trace>> {
-    let Ok(wanted) = std::env::var(VARIABLE) else { return Ok(None) };
+    let Ok(wanted) = std::env::var(VARIABLE) else {
+        return Ok(None);
+    };
     let mut chosen = HashSet::from([Category::Warning]);
-    for word in wanted.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+    for word in wanted
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+    {
         if word == "all" {
             chosen.extend(Category::ALL.iter().map(|(category, _)| *category));
             continue;
         }
         let Some((category, _)) = Category::ALL.iter().find(|(_, name)| *name == word) else {
             let names: Vec<_> = Category::ALL.iter().map(|(_, name)| *name).collect();
-            return Err(usage(format!("{VARIABLE}: no category `{word}`; there are {}, all", names.join(", "))));
+            return Err(usage(format!(
+                "{VARIABLE}: no category `{word}`; there are {}, all",
+                names.join(", ")
+            )));
         };
         chosen.insert(*category);
     }

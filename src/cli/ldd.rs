@@ -14,7 +14,12 @@ use super::run;
 /// Lists the libraries that a file needs, breadth first, and the symbols that
 /// none of them defines. The exit code says whether all is there.
 pub(super) fn run(args: &Ldd) -> Result<u8> {
-    let mut library = run::library(&args.search, &args.file, #[cfg(feature = "compiler")] &args.codegen);
+    let mut library = run::library(
+        &args.search,
+        &args.file,
+        #[cfg(feature = "compiler")]
+        &args.codegen,
+    );
     let main = library.open(&args.file)?;
     let preload = run::open_all(&mut library, &args.search.preload, &[])?;
     let mut missing = false;
@@ -47,7 +52,12 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
     process.add_host_functions(wasi::functions(Wasi::new()));
     let unresolved = process.unresolved(main, &preload, &mut library)?;
     for symbol in &unresolved {
-        println!("\tundefined {}: {} (needed by {})", symbol.kind, symbol.full_name(), symbol.by);
+        println!(
+            "\tundefined {}: {} (needed by {})",
+            symbol.kind,
+            symbol.full_name(),
+            symbol.by
+        );
     }
     Ok(if unresolved.is_empty() { 0 } else { FAILURE })
 }

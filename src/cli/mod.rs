@@ -30,7 +30,12 @@ pub fn main() -> ExitCode {
         Command::Ldd(args) => ldd::run(&args),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "wasmaot", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "wasmaot",
+                &mut std::io::stdout(),
+            );
             Ok(0)
         }
     };

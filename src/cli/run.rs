@@ -19,7 +19,12 @@ const TRAP: u8 = 134;
 
 /// Loads and runs the program; answers the exit code.
 pub(super) fn run(args: &Run) -> Result<u8> {
-    let mut library = library(&args.search, &args.program, #[cfg(feature = "compiler")] &args.codegen);
+    let mut library = library(
+        &args.search,
+        &args.program,
+        #[cfg(feature = "compiler")]
+        &args.codegen,
+    );
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
@@ -31,7 +36,12 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     };
     if args.trace_loaded {
         for entry in process.link_map() {
-            println!("{} => {} ({:#018x})", entry.name, entry.path.display(), entry.load_address);
+            println!(
+                "{} => {} ({:#018x})",
+                entry.name,
+                entry.path.display(),
+                entry.load_address
+            );
         }
         return Ok(0);
     }
@@ -65,13 +75,19 @@ pub(super) fn open_all(
     preload: &[std::path::PathBuf],
     libraries: &[std::path::PathBuf],
 ) -> Result<Vec<Arc<Object>>> {
-    preload.iter().chain(libraries).map(|file| library.open(file)).collect()
+    preload
+        .iter()
+        .chain(libraries)
+        .map(|file| library.open(file))
+        .collect()
 }
 
 fn config(args: &Run) -> Result<Config> {
     let defaults = Config::default();
     Ok(Config {
-        max_memory: args.max_memory.map_or(defaults.max_memory, |bytes| bytes >> 16),
+        max_memory: args
+            .max_memory
+            .map_or(defaults.max_memory, |bytes| bytes >> 16),
         stack_size: args.stack_size,
         unresolved: match args.unresolved {
             options::Unresolved::Error => Unresolved::Error,
@@ -87,7 +103,9 @@ fn config(args: &Run) -> Result<Config> {
 /// What the program may see of the host.
 fn host(args: &Run) -> Result<Wasi> {
     let program = args.program.display().to_string();
-    let mut wasi = Wasi::new().inherit_stdio().args(std::iter::once(program).chain(args.args.iter().cloned()));
+    let mut wasi = Wasi::new()
+        .inherit_stdio()
+        .args(std::iter::once(program).chain(args.args.iter().cloned()));
     for variable in &args.env {
         wasi = match variable.split_once('=') {
             Some((name, value)) => wasi.env(name, value),
@@ -99,7 +117,9 @@ fn host(args: &Run) -> Result<Wasi> {
     }
     for dir in &args.dirs {
         let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
-        wasi = wasi.preopen(host, guest).with_context(|| format!("--dir {dir}: cannot open {host}"))?;
+        wasi = wasi
+            .preopen(host, guest)
+            .with_context(|| format!("--dir {dir}: cannot open {host}"))?;
     }
     Ok(wasi)
 }
@@ -110,9 +130,17 @@ fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) ->
         bail!("no exported function `{name}`; `wasmaot inspect` lists the exports");
     };
     if ty.params.len() != args.len() {
-        return Err(usage(format!("{name}: takes {ty}, given {} arguments", args.len())));
+        return Err(usage(format!(
+            "{name}: takes {ty}, given {} arguments",
+            args.len()
+        )));
     }
-    let values = ty.params.iter().zip(args).map(|(&ty, text)| value(ty, text)).collect::<Result<Vec<_>>>()?;
+    let values = ty
+        .params
+        .iter()
+        .zip(args)
+        .map(|(&ty, text)| value(ty, text))
+        .collect::<Result<Vec<_>>>()?;
     match process.invoke(id, name, &values) {
         Ok(results) => {
             let mut out = std::io::stdout().lock();
@@ -132,16 +160,30 @@ fn value(ty: ValType, text: &str) -> Result<Val> {
         let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |hex| (hex, 16));
         let wide = i128::from_str_radix(digits, radix).map_err(|e| bad(e.to_string()))?;
         let fits = (-(1 << (bits - 1))..1 << bits).contains(&wide);
-        if fits { Ok(wide as i64) } else { Err(bad("range".to_owned())) }
+        if fits {
+            Ok(wide as i64)
+        } else {
+            Err(bad("range".to_owned()))
+        }
     };
     Ok(match ty {
         ValType::I32 => Val::I32(int(32)? as i32),
         ValType::I64 => Val::I64(int(64)?),
-        ValType::F32 => Val::F32(text.parse::<f32>().map_err(|e| bad(e.to_string()))?.to_bits()),
-        ValType::F64 => Val::F64(text.parse::<f64>().map_err(|e| bad(e.to_string()))?.to_bits()),
+        ValType::F32 => Val::F32(
+            text.parse::<f32>()
+                .map_err(|e| bad(e.to_string()))?
+                .to_bits(),
+        ),
+        ValType::F64 => Val::F64(
+            text.parse::<f64>()
+                .map_err(|e| bad(e.to_string()))?
+                .to_bits(),
+        ),
         ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
         ValType::FuncRef | ValType::ExternRef => {
-            return Err(usage(format!("a parameter of type {ty} cannot be given on the command line")));
+            return Err(usage(format!(
+                "a parameter of type {ty} cannot be given on the command line"
+            )));
         }
     })
 }

@@ -19,7 +19,9 @@ pub struct Outcome {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -93,7 +95,10 @@ impl Outcome {
     #[track_caller]
     pub fn trap(&self, name: &str, parts: &[&str]) {
         assert_eq!(self.code, Some(134), "{self:#?}");
-        assert!(self.stderr.contains(&format!("wasm trap: {name}")), "{self:#?}");
+        assert!(
+            self.stderr.contains(&format!("wasm trap: {name}")),
+            "{self:#?}"
+        );
         for part in parts {
             assert!(self.stderr.contains(part), "no `{part}` in {self:#?}");
         }

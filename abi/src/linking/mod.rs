@@ -144,9 +144,15 @@ impl Linking {
     /// Flags of an import. Linkers record those of a symbol that is reached
     /// through `GOT.mem` or `GOT.func` under `env`.
     pub fn import_flags(&self, module: &str, name: &str) -> SymbolFlags {
-        let of = |module: &str| self.imports.get(&(module.to_owned(), name.to_owned())).copied();
+        let of = |module: &str| {
+            self.imports
+                .get(&(module.to_owned(), name.to_owned()))
+                .copied()
+        };
         let through_got = matches!(module, GOT_MEM | GOT_FUNC);
-        of(module).or_else(|| of(ENV).filter(|_| through_got)).unwrap_or_default()
+        of(module)
+            .or_else(|| of(ENV).filter(|_| through_got))
+            .unwrap_or_default()
     }
 
     /// Whether an import may stay without a definition.

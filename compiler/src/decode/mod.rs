@@ -104,7 +104,9 @@ fn missing_proposal(wasm: &[u8]) -> Option<String> {
         return None;
     }
     let missing = WasmFeatures::all().difference(FEATURES);
-    let mut alone = missing.iter_names().filter(|&(_, feature)| valid(FEATURES.union(feature)));
+    let mut alone = missing
+        .iter_names()
+        .filter(|&(_, feature)| valid(FEATURES.union(feature)));
     Some(match alone.next() {
         Some((name, _)) => format!("the proposal `{}`", name.to_lowercase().replace('_', "-")),
         None => "several proposals that wasmaot has not".to_owned(),

@@ -251,16 +251,17 @@ impl<'a> Reader<'a> {
     }
 
     fn element(&mut self, element: wasmparser::Element<'a>) -> Result<(), Failure> {
-        let (ty, items) = match element.items {
+        let items = match element.items {
             ElementItems::Functions(funcs) => {
                 let funcs = funcs.into_iter().map(|f| Ok(Some(f?)));
                 let funcs = funcs.collect::<Result<Vec<_>, Failure>>()?;
-                (ValType::FuncRef, Items::Funcs(funcs))
+                Items::Funcs(funcs)
             }
             ElementItems::Expressions(ty, exprs) => {
                 let exprs = exprs.into_iter().map(|expr| self.expr(&expr?));
                 let exprs = exprs.collect::<Result<Vec<_>, Failure>>()?;
-                (self.val_type(ty.into())?, items(exprs))
+                self.val_type(ty.into())?;
+                items(exprs)
             }
         };
         let mode = match element.kind {
@@ -274,7 +275,7 @@ impl<'a> Reader<'a> {
                 offset: self.expr(&offset_expr)?,
             },
         };
-        self.module.elements.push(Element { ty, items, mode });
+        self.module.elements.push(Element { items, mode });
         Ok(())
     }
 

@@ -67,7 +67,10 @@ impl Debug {
     }
 
     fn get(&self, id: SectionId) -> Option<&Buffer> {
-        self.sections.iter().find(|(section, _)| *section == id).map(|(_, buffer)| buffer)
+        self.sections
+            .iter()
+            .find(|(section, _)| *section == id)
+            .map(|(_, buffer)| buffer)
     }
 }
 
@@ -81,7 +84,12 @@ pub(super) fn build(plan: &Plan<'_>) -> Debug {
 
 fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     let load = |id: SectionId| -> read::Result<Slice<'_>> {
-        let bytes = plan.module.debug.get(id.name()).copied().unwrap_or_default();
+        let bytes = plan
+            .module
+            .debug
+            .get(id.name())
+            .copied()
+            .unwrap_or_default();
         Ok(EndianSlice::new(bytes, LittleEndian))
     };
     let dwarf = read::Dwarf::load(load)?;
@@ -95,22 +103,35 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     // Functions by unit, in order of their code.
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (number, function) in plan.code.functions.iter().enumerate() {
-        let first = function.lines.iter().find_map(|&(_, wasm)| rows.at(plan, wasm));
+        let first = function
+            .lines
+            .iter()
+            .find_map(|&(_, wasm)| rows.at(plan, wasm));
         if let Some(row) = first {
             by_unit.entry(row.unit).or_default().push(number);
         }
     }
     let mut out = Dwarf::new();
     for (unit, functions) in by_unit {
-        let writer = UnitWriter { plan, rows: &rows, dwarf: &dwarf, unit: &units[unit], number: unit };
+        let writer = UnitWriter {
+            plan,
+            rows: &rows,
+            dwarf: &dwarf,
+            unit: &units[unit],
+            number: unit,
+        };
         writer.write(&mut out, &functions)?;
     }
     let mut sections = Sections::new(Buffer::default());
     if out.write(&mut sections).is_err() {
         return Ok(Debug::default());
     }
-    let taken = SECTIONS.iter().filter_map(|&(id, _)| Some((id, sections.get(id)?.clone())));
-    Ok(Debug { sections: taken.collect() })
+    let taken = SECTIONS
+        .iter()
+        .filter_map(|&(id, _)| Some((id, sections.get(id)?.clone())));
+    Ok(Debug {
+        sections: taken.collect(),
+    })
 }
 
 /// A row of a line table.
@@ -133,7 +154,9 @@ impl Rows {
     fn read(units: &[read::Unit<Slice<'_>>]) -> read::Result<Self> {
         let mut rows = Vec::new();
         for (unit, parsed) in units.iter().enumerate() {
-            let Some(program) = parsed.line_program.clone() else { continue };
+            let Some(program) = parsed.line_program.clone() else {
+                continue;
+            };
             let mut reader = program.rows();
             let mut sequence: Vec<Row> = Vec::new();
             while let Some((_, row)) = reader.next_row()? {
@@ -181,7 +204,11 @@ struct UnitWriter<'a> {
     number: usize,
 }
 
-const ENCODING: Encoding = Encoding { format: Format::Dwarf32, version: 4, address_size: 8 };
+const ENCODING: Encoding = Encoding {
+    format: Format::Dwarf32,
+    version: 4,
+    address_size: 8,
+};
 
 impl UnitWriter<'_> {
     fn write(&self, out: &mut Dwarf, functions: &[usize]) -> read::Result<()> {
@@ -213,10 +240,16 @@ impl UnitWriter<'_> {
         let ranges = unit.ranges.add(RangeList(ranges.collect()));
         let entry = unit.get_mut(root);
         for (at, value) in [
-            (DW_AT_producer, AttributeValue::StringRef(strings.add(PRODUCER))),
+            (
+                DW_AT_producer,
+                AttributeValue::StringRef(strings.add(PRODUCER)),
+            ),
             (DW_AT_language, AttributeValue::Language(DW_LANG_C11)),
             (DW_AT_name, AttributeValue::StringRef(strings.add(name))),
-            (DW_AT_comp_dir, AttributeValue::StringRef(strings.add(directory))),
+            (
+                DW_AT_comp_dir,
+                AttributeValue::StringRef(strings.add(directory)),
+            ),
             (DW_AT_stmt_list, AttributeValue::LineProgramRef),
             (DW_AT_low_pc, AttributeValue::Address(Address::Constant(0))),
             (DW_AT_ranges, AttributeValue::RangeListRef(ranges)),
@@ -232,7 +265,10 @@ impl UnitWriter<'_> {
             for (at, value) in [
                 (DW_AT_name, AttributeValue::StringRef(name)),
                 (DW_AT_external, AttributeValue::Flag(true)),
-                (DW_AT_low_pc, AttributeValue::Address(self.address(function))),
+                (
+                    DW_AT_low_pc,
+                    AttributeValue::Address(self.address(function)),
+                ),
                 (DW_AT_high_pc, AttributeValue::Udata(self.size(function))),
             ] {
                 entry.set(at, value);
@@ -248,7 +284,10 @@ impl UnitWriter<'_> {
         for &(code, wasm) in &self.plan.code.functions[function].lines {
             // Code inlined by the compiler from another unit keeps the line
             // before it: a unit knows its own files alone.
-            let Some(row) = self.rows.at(self.plan, wasm).filter(|row| row.unit == self.number)
+            let Some(row) = self
+                .rows
+                .at(self.plan, wasm)
+                .filter(|row| row.unit == self.number)
             else {
                 continue;
             };
@@ -311,7 +350,10 @@ struct Buffer {
 
 impl Default for Buffer {
     fn default() -> Self {
-        Self { bytes: EndianVec::new(LittleEndian), relocs: Vec::new() }
+        Self {
+            bytes: EndianVec::new(LittleEndian),
+            relocs: Vec::new(),
+        }
     }
 }
 

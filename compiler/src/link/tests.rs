@@ -286,7 +286,7 @@ fn calls_go_where_they_should() {
         .map(|(at, kind, ..)| (at, kind))
         .collect();
     let got_plt = address(&elf, ".got.plt");
-    assert_eq!(slots[0], (got_plt + 24, elf::R_X86_64_JUMP_SLOT));
+    assert_eq!(slots[0], (got_plt + 24, super::x86_64::JUMP_SLOT));
     assert_eq!(slots.len(), 3);
 }
 
@@ -427,14 +427,14 @@ fn a_plain_module_has_its_data() {
         [
             (
                 address(&elf, ".data.rel.ro"),
-                elf::R_X86_64_RELATIVE,
+                super::x86_64::RELATIVE,
                 record
             ),
-            (symbol("r").4, elf::R_X86_64_RELATIVE, record),
+            (symbol("r").4, super::x86_64::RELATIVE, record),
         ]
     );
     let got = address(&elf, ".got");
-    assert_eq!(relas[2..], [(got, elf::R_X86_64_GLOB_DAT, 0)]);
+    assert_eq!(relas[2..], [(got, super::x86_64::GLOB_DAT, 0)]);
     assert_eq!(wasm_relas(&elf), [(got + 8, Kind::TableDesc, 2)]);
     let init = elf.symbols().find(|s| s.name() == Ok("__wasmaot_init"));
     assert!(matches!(init.unwrap().flags(), SymbolFlags::Elf { .. }));

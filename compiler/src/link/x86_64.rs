@@ -1,17 +1,17 @@
 //! What link edit knows of the machine: the bytes of the PLT, places in code,
 //! and relocation numbers.
 
-use wasmaot_abi::reloc;
+use wasmaot_abi::reloc::Standard;
 
 use super::slots::RESERVED;
 use crate::code::RelocKind;
 
 /// Relocation of a GOT slot that holds a symbol's address.
-pub(super) const GLOB_DAT: u32 = reloc::R_X86_64_GLOB_DAT;
+pub(super) const GLOB_DAT: u32 = Standard::GlobDat.number();
 /// Relocation of a word of `.got.plt`.
-pub(super) const JUMP_SLOT: u32 = reloc::R_X86_64_JUMP_SLOT;
+pub(super) const JUMP_SLOT: u32 = Standard::JumpSlot.number();
 /// Relocation of a word that holds an address in the object.
-pub(super) const RELATIVE: u32 = reloc::R_X86_64_RELATIVE;
+pub(super) const RELATIVE: u32 = Standard::Relative.number();
 
 /// Bytes of an entry of the PLT, of the first one too.
 pub(super) const PLT_ENTRY: u64 = 16;

@@ -8,7 +8,7 @@ use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::{Formula, Kind};
+use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
 use super::stubs::Key;
@@ -80,12 +80,12 @@ impl Checker<'_> {
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
-            let less = |slot: u64| slot.wrapping_sub(r.addend as u64);
-            let right = |slot: u64| match Formula::of_x86_64(r.number) {
-                Some(Formula::Relative) => less(slot) == instance.image.start(),
-                Some(Formula::Symbol) => self.is_address(id, r.symbol, slot),
-                Some(Formula::SymbolAddend) => self.is_address(id, r.symbol, less(slot)),
-                None => false,
+            let right = |slot: u64| match r.kind {
+                Standard::Relative => slot == instance.image.start().wrapping_add(r.addend as u64),
+                Standard::Absolute => {
+                    self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
+                }
+                _ => self.is_address(id, r.symbol, slot),
             };
             (r.offset, r.symbol, self.holds(instance, r.offset, right))
         });

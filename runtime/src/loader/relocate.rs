@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wasmaot_abi::context::{FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset};
 use wasmaot_abi::info::NULL_ELEMENT;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::{Formula, Kind};
+use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::{Instance, Target};
 use super::place::{create_memory, table_max};
@@ -208,17 +208,15 @@ fn record(instance: &Instance, number: u32) -> Result<FuncRef> {
 fn slots(process: &mut Process, id: usize) -> Result<()> {
     let object = Arc::clone(&process.instances[id].object);
     for reloc in object.relocs() {
-        let formula = Formula::of_x86_64(reloc.number).ok_or_else(|| {
-            let reason = format!("relocation type {} is not known", reloc.number);
-            bad(path(&object), reason)
-        })?;
-        let value = match formula {
-            Formula::Relative => process.instances[id].image.start(),
-            Formula::Symbol | Formula::SymbolAddend => address(process, id, reloc.symbol)?,
-        };
-        let value = match formula {
-            Formula::Symbol => value,
-            Formula::Relative | Formula::SymbolAddend => value.wrapping_add_signed(reloc.addend),
+        let value = match reloc.kind {
+            Standard::Relative => process.instances[id]
+                .image
+                .start()
+                .wrapping_add_signed(reloc.addend),
+            Standard::GlobDat | Standard::JumpSlot => address(process, id, reloc.symbol)?,
+            Standard::Absolute => {
+                address(process, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
+            }
         };
         process.instances[id].write(reloc.offset, value)?;
     }

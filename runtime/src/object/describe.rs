@@ -1,7 +1,5 @@
 //! What an object says of itself, for people.
 
-use wasmaot_abi::reloc;
-
 use super::{MemoryRun, Object};
 
 /// A run of the initial memory image.
@@ -63,7 +61,7 @@ impl Object {
         };
         let standard = self.relocs.iter().map(move |r| Relocation {
             offset: r.offset,
-            kind: reloc::standard_name(r.number),
+            kind: r.kind.name(),
             symbol: name(r.symbol),
             addend: r.addend,
         });

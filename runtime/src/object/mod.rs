@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{FunctionRecord, Note, SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::Rela;
+use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::FuncType;
 
 pub use describe::{ImageRun, Relocation};
@@ -103,7 +103,7 @@ struct Section {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reloc {
     pub offset: u64,
-    pub number: u32,
+    pub kind: Standard,
     pub symbol: u32,
     pub addend: i64,
 }

@@ -13,7 +13,7 @@ use object::pod::{self, Pod};
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{self as abi, FunctionRecord, Note};
-use wasmaot_abi::reloc::Rela;
+use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::FuncType;
 use wasmaot_abi::{ABI_VERSION, cpu};
 
@@ -437,12 +437,17 @@ impl Parts {
         ] {
             if let (Some(at), Some(len)) = (dynamic.get(tag as u64), dynamic.get(size as u64)) {
                 let entries = file.entries::<Rela64<LE>>(at, len)?;
-                relocs.extend(entries.iter().map(|r| Reloc {
-                    offset: r.r_offset.get(LE),
-                    number: r.r_type(LE, false),
-                    symbol: r.r_sym(LE, false),
-                    addend: r.r_addend.get(LE),
-                }));
+                for r in entries {
+                    let number = r.r_type(LE, false);
+                    let kind = Standard::from_number(number);
+                    relocs.push(Reloc {
+                        offset: r.r_offset.get(LE),
+                        kind: kind
+                            .ok_or_else(|| format!("relocation type {number} is not known"))?,
+                        symbol: r.r_sym(LE, false),
+                        addend: r.r_addend.get(LE),
+                    });
+                }
             }
         }
         let slots = ours(abi::DT_WASMAOT_RELA, abi::DT_WASMAOT_RELASZ)?;

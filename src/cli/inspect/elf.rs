@@ -23,27 +23,57 @@ pub(super) fn list(object: &Object) -> String {
     }
     out.heading("relocations:");
     for r in object.relocations() {
-        let addend = if r.addend == 0 { String::new() } else { format!("{:+#x}", r.addend) };
-        out.row([format!("{:#010x}", r.offset), r.kind.to_owned(), r.symbol.to_owned(), addend]);
+        let addend = if r.addend == 0 {
+            String::new()
+        } else {
+            format!("{:+#x}", r.addend)
+        };
+        out.row([
+            format!("{:#010x}", r.offset),
+            r.kind.to_owned(),
+            r.symbol.to_owned(),
+            addend,
+        ]);
     }
     out.finish()
 }
 
 fn header(object: &Object, out: &mut Listing) {
     let info = object.info();
-    out.heading(&format!("object {}: {}", object.path().display(), info.abi.name()));
+    out.heading(&format!(
+        "object {}: {}",
+        object.path().display(),
+        info.abi.name()
+    ));
     let mut field = |name: &str, value: String| out.row([name.to_owned(), value]);
     field("soname", object.soname().unwrap_or_default().to_owned());
     field("producer", info.producer.clone());
-    let id = object.build_id().iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let id = object
+        .build_id()
+        .iter()
+        .fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
     field("build id", id);
     field("CPU", cpu::names(object.note().cpu).join(" "));
     if let Some(p) = info.placement {
-        field("memory", format!("{} bytes, aligned to {}", p.memory_size, 1u64 << p.memory_align));
-        field("table", format!("{} entries, aligned to {}", p.table_size, 1u64 << p.table_align));
+        field(
+            "memory",
+            format!(
+                "{} bytes, aligned to {}",
+                p.memory_size,
+                1u64 << p.memory_align
+            ),
+        );
+        field(
+            "table",
+            format!(
+                "{} entries, aligned to {}",
+                p.table_size,
+                1u64 << p.table_align
+            ),
+        );
     }
     for name in object.needed() {
         field("needed", name.clone());
@@ -58,7 +88,10 @@ fn symbols(object: &Object, out: &mut Listing) {
     out.heading("imports:");
     for import in &info.imports {
         let kind = match import.kind {
-            ImportKind::Func(ty) => info.types.get(ty as usize).map_or_else(String::new, |t| t.to_string()),
+            ImportKind::Func(ty) => info
+                .types
+                .get(ty as usize)
+                .map_or_else(String::new, |t| t.to_string()),
             ImportKind::Global(ty) => format!("global {ty}"),
             ImportKind::Memory(ty) => ty.to_string(),
             ImportKind::Table { ty, .. } => ty.to_string(),
@@ -67,7 +100,11 @@ fn symbols(object: &Object, out: &mut Listing) {
             ImportKind::Context(_) => "from the loader".to_owned(),
         };
         let weak = if import.weak { "weak" } else { "" };
-        out.row([format!("{}.{}", import.module, import.name), kind, weak.to_owned()]);
+        out.row([
+            format!("{}.{}", import.module, import.name),
+            kind,
+            weak.to_owned(),
+        ]);
     }
     out.heading("exports:");
     for (name, record) in object.exports() {

@@ -24,7 +24,9 @@ pub(super) fn run(args: &Inspect) -> Result<()> {
         #[cfg(feature = "compiler")]
         Kind::Wat => module::list(&file, &input::module(&file, &bytes)?)?,
         #[cfg(not(feature = "compiler"))]
-        Kind::Wat => anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it"),
+        Kind::Wat => {
+            anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it")
+        }
     };
     print!("{listing}");
     Ok(())

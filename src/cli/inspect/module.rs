@@ -9,8 +9,16 @@ use super::Listing;
 /// The listing of a module.
 pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
     let fail = |e: wasmparser::BinaryReaderError| {
-        anyhow!("{file}: not a valid wasm module: {} (at offset {:#x})", e.message(), e.offset())
+        anyhow!(
+            "{file}: not a valid wasm module: {} (at offset {:#x})",
+            e.message(),
+            e.offset()
+        )
     };
+    let features = wasmparser::WasmFeatures::all();
+    wasmparser::Validator::new_with_features(features)
+        .validate_all(bytes)
+        .map_err(fail)?;
     let mut out = Listing::default();
     let mut linking = Linking::core();
     let mut types: Vec<String> = Vec::new();
@@ -34,7 +42,11 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
                     sections.row([
                         format!("{}.{}", import.module, import.name),
                         describe(import.ty, &types),
-                        if weak { "weak".to_owned() } else { String::new() },
+                        if weak {
+                            "weak".to_owned()
+                        } else {
+                            String::new()
+                        },
                     ]);
                 }
             }
@@ -62,7 +74,10 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
                     let segment = segment.map_err(fail)?;
                     let place = match segment.kind {
                         DataKind::Passive => "passive".to_owned(),
-                        DataKind::Active { memory_index, offset_expr } => {
+                        DataKind::Active {
+                            memory_index,
+                            offset_expr,
+                        } => {
                             format!("memory {memory_index} at {}", constant(&offset_expr))
                         }
                     };
@@ -76,8 +91,15 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
                     let place = match segment.kind {
                         ElementKind::Passive => "passive".to_owned(),
                         ElementKind::Declared => "declared".to_owned(),
-                        ElementKind::Active { table_index, offset_expr } => {
-                            format!("table {} at {}", table_index.unwrap_or(0), constant(&offset_expr))
+                        ElementKind::Active {
+                            table_index,
+                            offset_expr,
+                        } => {
+                            format!(
+                                "table {} at {}",
+                                table_index.unwrap_or(0),
+                                constant(&offset_expr)
+                            )
                         }
                     };
                     let count = match segment.items {
@@ -99,8 +121,22 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
     }
     out.heading(&format!("module {file}: {}", linking.abi.name()));
     if let Some(p) = linking.placement {
-        out.row(["memory".to_owned(), format!("{} bytes, aligned to {}", p.memory_size, 1u32 << p.memory_align)]);
-        out.row(["table".to_owned(), format!("{} entries, aligned to {}", p.table_size, 1u32 << p.table_align)]);
+        out.row([
+            "memory".to_owned(),
+            format!(
+                "{} bytes, aligned to {}",
+                p.memory_size,
+                1u32 << p.memory_align
+            ),
+        ]);
+        out.row([
+            "table".to_owned(),
+            format!(
+                "{} entries, aligned to {}",
+                p.table_size,
+                1u32 << p.table_align
+            ),
+        ]);
     }
     for name in &linking.needed {
         out.row(["needed".to_owned(), name.clone()]);
@@ -119,13 +155,20 @@ fn describe(ty: TypeRef, types: &[String]) -> String {
         }
         TypeRef::Global(g) => format!("{}{}", if g.mutable { "mut " } else { "" }, g.content_type),
         TypeRef::Memory(m) => limits("memory", m.initial, m.maximum),
-        TypeRef::Table(t) => limits(&format!("table of {}", t.element_type), t.initial, t.maximum),
+        TypeRef::Table(t) => limits(
+            &format!("table of {}", t.element_type),
+            t.initial,
+            t.maximum,
+        ),
         TypeRef::Tag(t) => format!("tag {}", t.func_type_idx),
     }
 }
 
 fn limits(what: &str, min: u64, max: Option<u64>) -> String {
-    max.map_or_else(|| format!("{what} {min}.."), |max| format!("{what} {min}..={max}"))
+    max.map_or_else(
+        || format!("{what} {min}.."),
+        |max| format!("{what} {min}..={max}"),
+    )
 }
 
 /// The text of a constant expression.
@@ -138,6 +181,9 @@ fn constant(expr: &ConstExpr<'_>) -> String {
         other => format!("{other:?}"),
     };
     let ops = expr.get_operators_reader().into_iter();
-    let words = ops.map_while(Result::ok).filter(|op| !matches!(op, Operator::End)).map(word);
+    let words = ops
+        .map_while(Result::ok)
+        .filter(|op| !matches!(op, Operator::End))
+        .map(word);
     words.collect::<Vec<_>>().join(" ")
 }

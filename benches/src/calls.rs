@@ -179,21 +179,31 @@ fn wasmtime(modules: &[(&str, &str)]) -> Result<Variant> {
     let engine = Engine::default();
     let mut linker = Linker::new(&engine);
     let mut store = Store::new(&engine, ());
-    let memory = Memory::new(&mut store, MemoryType::new(1, None))?;
-    linker.define(&store, "env", "memory", memory)?;
+    let memory = Memory::new(&mut store, MemoryType::new(1, None)).map_err(foreign)?;
+    linker
+        .define(&store, "env", "memory", memory)
+        .map_err(foreign)?;
     let mut last = None;
     for (_, text) in modules {
-        let module = Module::new(&engine, wat::parse_str(text)?)?;
-        let instance = linker.instantiate(&mut store, &module)?;
-        linker.instance(&mut store, "env", instance)?;
+        let module = Module::new(&engine, wat::parse_str(text)?).map_err(foreign)?;
+        let instance = linker.instantiate(&mut store, &module).map_err(foreign)?;
+        linker
+            .instance(&mut store, "env", instance)
+            .map_err(foreign)?;
         last = Some(instance);
     }
     let instance = last.context("no modules")?;
-    let run = instance.get_typed_func::<u32, i32>(&mut store, "run")?;
+    let run = instance
+        .get_typed_func::<u32, i32>(&mut store, "run")
+        .map_err(foreign)?;
     Ok(Box::new(move |n| {
-        run.call(&mut store, 1000)?;
+        run.call(&mut store, 1000).map_err(foreign)?;
         let start = Instant::now();
-        let value = run.call(&mut store, n)?;
+        let value = run.call(&mut store, n).map_err(foreign)?;
         Ok((value, start.elapsed().as_nanos() as f64))
     }))
+}
+
+fn foreign(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
 }

@@ -26,6 +26,16 @@ fn output_does_not_depend_on_threads() {
     let one = std::fs::read(sandbox.path("one")).unwrap();
     assert_eq!(one, std::fs::read(sandbox.path("two")).unwrap());
     assert_eq!(one, std::fs::read(sandbox.path("again")).unwrap());
+
+    // A real library of some thousand functions.
+    let libc = wasmaot_testkit::library_directory().join("libc.so");
+    for (jobs, out) in [("-j1", "libc1"), ("-j2", "libc2")] {
+        sandbox
+            .wasmaot(&["build", jobs, libc.to_str().unwrap(), "-o", out])
+            .success();
+    }
+    let read = |name| std::fs::read(sandbox.path(name)).unwrap();
+    assert_eq!(read("libc1"), read("libc2"));
 }
 
 #[test]

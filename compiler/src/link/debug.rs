@@ -292,12 +292,15 @@ impl UnitWriter<'_> {
                 continue;
             };
             let key = (row.file, row.line, row.column);
+            let first = last.is_none();
             if last.replace(key) == Some(key) {
                 continue;
             }
             let file = self.file(program, row.file)?;
             let out = program.row();
-            out.address_offset = u64::from(code);
+            // The prologue belongs to the first line: debuggers ask for the
+            // line of a function's own address.
+            out.address_offset = if first { 0 } else { u64::from(code) };
             out.file = file;
             out.line = row.line;
             out.column = row.column;

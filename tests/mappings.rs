@@ -13,7 +13,7 @@ use wasmaot_runtime::{Config, Object, Process, Val};
 const PROGRAM: &str = r#"
     (module
       (memory (export "memory") 4)
-      (data (i32.const 65536) "0123456789abcdef")
+      (data (i32.const 65536) "DATA")
       (table 10 funcref)
       (elem (i32.const 0) func $get)
       (func $get (export "get") (param i32) (result i32) (i32.load8_u (local.get 0)))
@@ -46,7 +46,9 @@ fn process(path: &Path) -> (Process, wasmaot_runtime::InstanceId) {
 fn mappings_are_shared_and_safe_and_given_back() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("program.elf");
-    let wasm = wat::parse_str(PROGRAM).unwrap();
+    // Whole pages of data: less is copied.
+    let text = PROGRAM.replace("DATA", &"0123456789abcdef".repeat(1024));
+    let wasm = wat::parse_str(text).unwrap();
     std::fs::write(
         &path,
         compile("program", &wasm, &Options::default(), Emit::So).unwrap(),

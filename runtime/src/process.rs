@@ -20,7 +20,7 @@ use crate::host::HostFunction;
 use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
 use crate::object::Object;
 use crate::sys::{CodeArea, Stack};
-use crate::trap::{self, Space, Trap};
+use crate::trap::{self, Interrupter, Space, Trap};
 use crate::value::Val;
 
 /// A loaded object of a process.
@@ -50,6 +50,7 @@ pub struct Process {
     /// Every function type met, by identity.
     pub(crate) types: HashMap<u32, FuncType>,
     pub(crate) program: Option<Program>,
+    pub(crate) interrupter: Interrupter,
 }
 
 /// What the objects of a dynamically linked program share.
@@ -165,6 +166,7 @@ impl Process {
             hosts: Hosts::default(),
             types: HashMap::new(),
             program: None,
+            interrupter: Interrupter::default(),
         })
     }
 
@@ -302,6 +304,7 @@ impl Process {
             code: self.code.range(),
             stack: self.stack.usable(),
             stack_guard: self.stack.guard(),
+            interrupt: Arc::clone(self.interrupter.state()),
         };
         // SAFETY: the head, code area and stack are this process's own, the
         // base is of one of its domains, whose context names the head (see
@@ -332,14 +335,12 @@ impl Process {
         Some(Val::from_bits(val, bits))
     }
 
-    /// Linear memory 0 of an instance.
-    pub fn memory(&self, id: InstanceId) -> &[u8] {
-        self.domains[self.instances[id.0].domain].memory()
+    pub(crate) fn domain_of(&self, id: InstanceId) -> &Domain {
+        &self.domains[self.instances[id.0].domain]
     }
 
-    /// Linear memory 0 of an instance, to change.
-    pub fn memory_mut(&mut self, id: InstanceId) -> &mut [u8] {
-        self.domains[self.instances[id.0].domain].memory_mut()
+    pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> &mut Domain {
+        &mut self.domains[self.instances[id.0].domain]
     }
 
     /// The link map, in load order.

@@ -3,10 +3,13 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
-use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
 
@@ -29,6 +32,9 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    if let Some(time) = args.timeout {
+        limit(process.interrupter(), time);
+    }
     let id = match process.load_program(main, &beside, &mut library) {
         Ok(id) => id,
         Err(Error::Init { trap, .. }) => return ended(&trap),
@@ -98,6 +104,22 @@ fn config(args: &Run) -> Result<Config> {
         trace: debug::trace()?,
         ..defaults
     })
+}
+
+/// Stops the program when its time is over.
+fn limit(interrupter: Interrupter, time: Duration) {
+    /// How long a host function may go on before the whole command ends.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    thread::spawn(move || {
+        thread::sleep(time);
+        if !interrupter.interrupt(PATIENCE) {
+            eprintln!(
+                "error: {}, in a host function that does not return",
+                TrapCode::Interrupted.name()
+            );
+            std::process::exit(TRAP.into());
+        }
+    });
 }
 
 /// What the program may see of the host.

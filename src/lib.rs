@@ -5,7 +5,7 @@
 //! This one finds inputs on disk, keeps built objects in a cache, and is the
 //! command line.
 //!
-//! From bytes to a call, with a host function and a look at memory:
+//! With the compiler, from bytes to a call, with a host function and a look at memory:
 //!
 //! ```
 //! use std::sync::Arc;

@@ -102,6 +102,11 @@ impl Hosts {
         self.list.get(number).map(|f| &**f)
     }
 
+    /// The types of all functions.
+    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
+        self.list.iter().map(|f| &f.ty)
+    }
+
     pub fn find(&self, module: &str, name: &str) -> Option<usize> {
         self.numbers.get(module)?.get(name).copied()
     }

@@ -589,6 +589,35 @@ fn a_type_is_not_a_hosts_of_the_same_identity() {
     assert!(matches!(error, Error::TypeCollision { .. }), "{error}");
 }
 
+#[test]
+fn the_address_of_an_adapted_host_function_is_the_adapters() {
+    let main = module(
+        0,
+        0,
+        &[],
+        r#"
+        (import "env" "wide" (func $wide (param i32 i32) (result i32)))
+        (import "GOT.func" "wide" (global $wide_at (mut i32)))
+        (func (export "direct") (param i32 i32) (result i32)
+          (call $wide (local.get 0) (local.get 1)))
+        (func (export "indirect") (param i32 i32) (result i32)
+          (call_indirect (param i32 i32) (result i32)
+            (local.get 0) (local.get 1) (global.get $wide_at)))
+        "#,
+    );
+    let ty = FuncType::new([ValType::I64], [ValType::I32]);
+    let high = |_: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+        if let Val::I64(value) = args[0] {
+            results[0] = Val::I32((value >> 32) as i32);
+        }
+        Ok(())
+    };
+    let hosts = vec![HostFunction::new("env", "wide", ty, high)];
+    let mut program = load_with(&main, &[], &[], config(), hosts).unwrap();
+    assert_eq!(program.call("direct", &[1, 7]), 7);
+    assert_eq!(program.call("indirect", &[1, 9]), 9);
+}
+
 /// Damage that the hash does not show: what is read must still be checked.
 fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {
     let wasm = wat::parse_str(text).unwrap();

@@ -1,6 +1,5 @@
 //! `wasmaot run`.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
 
 use super::options::{self, Run, Search};
-use super::{FAILURE, debug, usage};
+use super::{FAILURE, complain, debug, print, usage};
 use crate::find::Library;
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
@@ -36,12 +35,12 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     };
     if args.trace_loaded {
         for entry in process.link_map() {
-            println!(
-                "{} => {} ({:#018x})",
+            print(format!(
+                "{} => {} ({:#018x})\n",
                 entry.name,
                 entry.path.display(),
                 entry.load_address
-            );
+            ))?;
         }
         return Ok(0);
     }
@@ -143,9 +142,8 @@ fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) ->
         .collect::<Result<Vec<_>>>()?;
     match process.invoke(id, name, &values) {
         Ok(results) => {
-            let mut out = std::io::stdout().lock();
             for result in results {
-                writeln!(out, "{}", text(result)).context("cannot write to standard output")?;
+                print(text(result) + "\n")?;
             }
             Ok(0)
         }
@@ -215,11 +213,11 @@ fn ended(trap: &Trap) -> Result<u8> {
         // As a native process: the low byte counts.
         TrapReason::Exit(code) => Ok(code as u8),
         TrapReason::Code(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(TRAP)
         }
         TrapReason::Host(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(FAILURE)
         }
     }

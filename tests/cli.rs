@@ -82,6 +82,17 @@ fn a_reader_that_has_gone_is_an_error() {
 }
 
 #[test]
+fn trace_loaded_runs_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", "(module (func $f unreachable) (start $f))");
+    let out = sandbox.wasmaot(&["run", "--trace-loaded", "a.wat"]);
+    assert!(out.success().starts_with("a.wat => a.wat (0x"));
+    sandbox
+        .wasmaot(&["run", "a.wat"])
+        .trap("unreachable", &["a.wat"]);
+}
+
+#[test]
 fn ldd_tells_where_everything_is() {
     let sandbox = pair();
     let out = sandbox.wasmaot(&["ldd", "main.wat"]).success();

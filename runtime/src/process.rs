@@ -195,6 +195,22 @@ impl Process {
         ready.initialise(self, true).map(InstanceId)
     }
 
+    /// Loads a program as [`Process::load_program`] does, and runs nothing of
+    /// it: to see where everything is.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); nothing of the program is left.
+    pub fn link_program(
+        &mut self,
+        main: Arc<Object>,
+        preload: &[Arc<Object>],
+        finder: &mut dyn Finder,
+    ) -> Result<InstanceId> {
+        let group = loader::group(&self.config, main, preload, finder)?;
+        let ready = loader::load(self, group, true)?;
+        Ok(InstanceId(ready.first()))
+    }
+
     /// The symbols of a program that nothing defines, with all its libraries;
     /// loads nothing.
     ///

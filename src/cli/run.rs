@@ -28,12 +28,8 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
-    let id = match process.load_program(main, &beside, &mut library) {
-        Ok(id) => id,
-        Err(Error::Init { trap, .. }) => return ended(&trap),
-        Err(error) => return Err(error.into()),
-    };
     if args.trace_loaded {
+        process.link_program(main, &beside, &mut library)?;
         for entry in process.link_map() {
             print(format!(
                 "{} => {} ({:#018x})\n",
@@ -44,6 +40,11 @@ pub(super) fn run(args: &Run) -> Result<u8> {
         }
         return Ok(0);
     }
+    let id = match process.load_program(main, &beside, &mut library) {
+        Ok(id) => id,
+        Err(Error::Init { trap, .. }) => return ended(&trap),
+        Err(error) => return Err(error.into()),
+    };
     match &args.invoke {
         Some(name) => invoke(&mut process, id, name, &args.args),
         None => match process.start(id) {

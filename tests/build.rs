@@ -78,6 +78,29 @@ fn runs_all_three_forms_alike() {
 }
 
 #[test]
+fn without_a_cache_it_runs_all_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    let file = sandbox.write("file", "");
+    // Nobody can write there, whatever the user.
+    let full = std::path::Path::new("/proc/self");
+    for directory in [file.as_path(), full] {
+        let mut command = sandbox.command(&["run", "p.wat"]);
+        let output = command.env("WASMAOT_CACHE_DIR", directory).output();
+        let outcome = common::Outcome::from(output.unwrap());
+        assert!(outcome.stderr.starts_with("warning: "), "{outcome:#?}");
+        assert!(outcome.stderr.contains("WASMAOT_CACHE_DIR"), "{outcome:#?}");
+        assert_eq!(outcome.success(), "hello\n");
+    }
+    let mut command = sandbox.command(&["run", "p.wat"]);
+    for variable in ["WASMAOT_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
+        command.env_remove(variable);
+    }
+    let outcome = common::Outcome::from(command.output().unwrap());
+    assert_eq!(outcome.success(), "hello\n");
+}
+
+#[test]
 fn the_cache_serves_many_at_once_and_heals() {
     let sandbox = Sandbox::new();
     sandbox.write("p.wat", PROGRAM);

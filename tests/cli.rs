@@ -51,6 +51,48 @@ fn invoke_calls_an_export() {
 }
 
 #[test]
+fn a_reader_that_has_gone_is_an_error() {
+    let sandbox = pair();
+    for args in [
+        &["ldd", "main.wat"][..],
+        &["inspect", "main.wat"],
+        &["completions", "bash"],
+        &["build", "-o", "-", "main.wat"],
+        &["run", "--trace-loaded", "main.wat"],
+        &["run", "--invoke", "sum", "main.wat", "--", "1"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = sandbox.command(args).stdout(writer).output().unwrap();
+        common::Outcome::from(output).error(1, &["standard output"]);
+        // Nor does an error that nobody reads become another.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut bad = sandbox.command(args);
+        let status = bad
+            .arg("--nonsense-that-is-no-file")
+            .stderr(writer)
+            .status();
+        assert_ne!(status.unwrap().code(), Some(101), "{args:?}");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut missing = sandbox.command(&["inspect", "missing.wat"]);
+    assert_eq!(missing.stderr(writer).status().unwrap().code(), Some(1));
+}
+
+#[test]
+fn trace_loaded_runs_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", "(module (func $f unreachable) (start $f))");
+    let out = sandbox.wasmaot(&["run", "--trace-loaded", "a.wat"]);
+    assert!(out.success().starts_with("a.wat => a.wat (0x"));
+    sandbox
+        .wasmaot(&["run", "a.wat"])
+        .trap("unreachable", &["a.wat"]);
+}
+
+#[test]
 fn ldd_tells_where_everything_is() {
     let sandbox = pair();
     let out = sandbox.wasmaot(&["ldd", "main.wat"]).success();

@@ -36,8 +36,8 @@ pub struct ModuleInfo {
     pub source: String,
     /// Compiler version and options, for `inspect` and the cache.
     pub producer: String,
-    /// Every function type that a symbol or function reference of the object
-    /// has; the loader checks identities against them.
+    /// Every function type of the module, also those that its code alone names
+    /// (`call_indirect`); the loader refuses two of one identity.
     pub types: Vec<FuncType>,
     /// Imports in the module's order.
     pub imports: Vec<Import>,

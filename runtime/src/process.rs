@@ -103,6 +103,11 @@ impl Hosts {
         self.list.get(number).map(|f| &**f)
     }
 
+    /// The types of all functions.
+    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
+        self.list.iter().map(|f| &f.ty)
+    }
+
     pub fn find(&self, module: &str, name: &str) -> Option<usize> {
         self.numbers.get(module)?.get(name).copied()
     }
@@ -190,6 +195,22 @@ impl Process {
         let group = loader::group(&self.config, main, preload, finder)?;
         let ready = loader::load(self, group, true)?;
         ready.initialise(self, true).map(InstanceId)
+    }
+
+    /// Loads a program as [`Process::load_program`] does, and runs nothing of
+    /// it: to see where everything is.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); nothing of the program is left.
+    pub fn link_program(
+        &mut self,
+        main: Arc<Object>,
+        preload: &[Arc<Object>],
+        finder: &mut dyn Finder,
+    ) -> Result<InstanceId> {
+        let group = loader::group(&self.config, main, preload, finder)?;
+        let ready = loader::load(self, group, true)?;
+        Ok(InstanceId(ready.first()))
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;

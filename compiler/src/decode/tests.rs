@@ -165,7 +165,6 @@ fn what_is_not_valid_and_what_is_not_supported() {
     assert!(matches!(error(&body), Error::Invalid { offset, .. } if offset > 20));
     for wat in [
         "(module (memory i64 1))",
-        "(module (memory 1 1 shared))",
         "(module (tag))",
         "(module (type (struct)))",
     ] {

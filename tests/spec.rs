@@ -32,7 +32,9 @@ type Outcome = (usize, Result<(), String>);
 
 /// Proposals later than these versions, all of whose files run.
 const PROPOSALS: &[Proposal] = &[
+    Proposal::CustomPageSizes,
     Proposal::ExtendedConst,
+    Proposal::Memory64,
     Proposal::MultiMemory,
     Proposal::RelaxedSimd,
     Proposal::TailCall,
@@ -40,37 +42,55 @@ const PROPOSALS: &[Proposal] = &[
     Proposal::WideArithmetic,
 ];
 
+/// Scripts of our own, for what those leave out: name, text.
+const OWN: &[(&str, &str)] = &[
+    ("memory64.wast", include_str!("spec/own/memory64.wast")),
+    ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
+];
+
 #[test]
 fn spec_suites() {
     let expected = expected_failures(include_str!("spec/expected-failures.txt"));
     let mut problems = String::new();
     for (suite, version) in [("wasm-v1", SpecVersion::V1), ("wasm-v2", SpecVersion::V2)] {
-        let passed = run_suite(suite, spec(version), &expected, &mut problems);
+        let passed = run_suite(suite, texts(spec(version)), &expected, &mut problems);
         assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
     }
     for of in PROPOSALS {
         let suite = of.to_string();
-        let passed = run_suite(&suite, proposal(*of), &expected, &mut problems);
+        let passed = run_suite(&suite, texts(proposal(*of)), &expected, &mut problems);
         assert!(passed > 0, "{suite}: no assertions ran");
     }
+    let passed = run_suite("own", OWN.iter().copied(), &expected, &mut problems);
+    assert!(passed > 0, "no assertions of our own ran");
     assert!(problems.is_empty(), "unexpected results:\n{problems}");
+}
+
+/// Name and text of files, which live as long as the program.
+fn texts(
+    files: impl Iterator<Item = TestFile<'static>>,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    files.map(|file| {
+        let name: &'static str = file.name().to_owned().leak();
+        (name, file.raw())
+    })
 }
 
 /// Runs the files of a suite; how many assertions passed. Unexpected results
 /// are added to `problems`.
 fn run_suite(
     suite: &str,
-    files: impl Iterator<Item = TestFile<'static>>,
+    files: impl Iterator<Item = (&'static str, &'static str)>,
     expected: &HashMap<String, String>,
     problems: &mut String,
 ) -> usize {
-    let files: Vec<TestFile<'_>> = files.collect();
+    let files: Vec<_> = files.collect();
     let rows = Mutex::new(BTreeMap::new());
-    files.par_iter().for_each(|file| {
-        let outcomes = run_file(file.name(), file.raw());
+    files.par_iter().for_each(|&(name, text)| {
+        let outcomes = run_file(name, text);
         rows.lock()
             .expect("no panic under the lock")
-            .insert(file.name().to_owned(), outcomes);
+            .insert(name, outcomes);
     });
     let rows = rows.into_inner().expect("no panic under the lock");
     let (mut passed, mut failed) = (0, 0);
@@ -173,12 +193,7 @@ impl Runner {
     }
 
     fn instantiate(&mut self, name: &str, wasm: &[u8]) -> Result<InstanceId, Failure> {
-        let options = Options {
-            threads: Some(1),
-            ..Options::default()
-        };
-        let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So)
-            .map_err(|e| Failure::Compile(e.to_string()))?;
+        let bytes = compile(name, wasm).map_err(|e| Failure::Compile(e.to_string()))?;
         let object =
             Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
         self.process
@@ -203,6 +218,7 @@ impl Runner {
             }
             WastDirective::ModuleDefinition(mut module) => {
                 let wasm = module.encode().map_err(|e| e.to_string())?;
+                compile(file, &wasm).map_err(|e| e.to_string())?;
                 if let Some(id) = module.name() {
                     self.definitions.insert(id.name().to_owned(), wasm.clone());
                 }
@@ -262,11 +278,7 @@ impl Runner {
                 let Ok(wasm) = module.encode() else {
                     return Ok(());
                 };
-                let options = Options {
-                    threads: Some(1),
-                    ..Options::default()
-                };
-                match wasmaot_compiler::compile(file, &wasm, &options, Emit::So) {
+                match compile(file, &wasm) {
                     // With a later proposal it may be valid: refused all the same.
                     Err(
                         wasmaot_compiler::Error::Invalid { .. }
@@ -326,6 +338,14 @@ impl Runner {
                 error => Failure::Link(error.to_string()),
             })
     }
+}
+
+fn compile(name: &str, wasm: &[u8]) -> wasmaot_compiler::Result<Vec<u8>> {
+    let options = Options {
+        threads: Some(1),
+        ..Options::default()
+    };
+    wasmaot_compiler::compile(name, wasm, &options, Emit::So)
 }
 
 fn reason(trap: &Trap) -> String {

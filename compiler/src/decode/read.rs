@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
-use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, IndexType, MemoryType, TableType, ValType};
 use wasmparser::{
     CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
     Payload, TableInit, TypeRef,
@@ -164,6 +164,7 @@ impl<'a> Reader<'a> {
             elem: self.val_type(ty.element_type.into())?,
             min: ty.initial,
             max: ty.maximum,
+            index: index_type(ty.table64),
         })
     }
 
@@ -337,5 +338,14 @@ fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     MemoryType {
         min: ty.initial,
         max: ty.maximum,
+        index: index_type(ty.memory64),
+        shared: ty.shared,
+        page_log2: ty
+            .page_size_log2
+            .map_or(MemoryType::default().page_log2, |log2| log2 as u8),
     }
+}
+
+fn index_type(wide: bool) -> IndexType {
+    if wide { IndexType::I64 } else { IndexType::I32 }
 }

@@ -214,6 +214,7 @@ impl<'f, 'm> Body<'f, 'm> {
             || self.float(op)
             || self.conversion(op)
             || self.bulk(op)
+            || self.atomic(op)
             || self.table(op)
             || self.simd(op)
     }
@@ -250,8 +251,11 @@ impl<'f, 'm> Body<'f, 'm> {
         self.b.ins().iconst(types::I64, value)
     }
 
-    /// An unsigned `i32` as an `i64`.
+    /// An address, index or count as an `i64`, unsigned.
     pub fn widen(&mut self, value: Value) -> Value {
+        if self.b.func.dfg.value_type(value) == types::I64 {
+            return value;
+        }
         self.b.ins().uextend(types::I64, value)
     }
 

@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{funcref, offset};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::ValType;
+use wasmaot_abi::types::{IndexType, ValType};
 use wasmparser::Operator;
 
 use super::body::Body;
@@ -32,15 +32,15 @@ impl Body<'_, '_> {
             Operator::TableSet { table } => self.table_set(table),
             Operator::TableSize { table } => {
                 let len = self.table_len(table);
-                let len = self.b.ins().ireduce(types::I32, len);
-                self.push(len);
+                self.push_index(self.table_index(table), len);
             }
             Operator::TableGrow { table } => {
                 let (value, delta) = self.pop2();
                 let (base, desc) = self.table_args(table);
                 let delta = self.widen(delta);
                 let old = self.builtin(Builtin::TableGrow, &[base, desc, delta, value]);
-                self.push_truncated(old);
+                let old = old.expect("the runtime function has a result");
+                self.push_index(self.table_index(table), old);
             }
             Operator::TableFill { table } => {
                 let (start, value, count) = self.pop3();
@@ -59,6 +59,11 @@ impl Body<'_, '_> {
             _ => return false,
         }
         true
+    }
+
+    /// Type of a table's indices.
+    fn table_index(&self, table: u32) -> IndexType {
+        self.env.module.tables[table as usize].ty.index
     }
 
     fn holds_functions(&self, table: u32) -> bool {

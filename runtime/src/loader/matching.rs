@@ -1,7 +1,7 @@
 //! Whether a definition is what an import asks for: same kind, same type,
 //! limits by the rules of the WebAssembly specification (import matching).
 
-use wasmaot_abi::context::{MemoryDesc, TableDesc, WASM_PAGE};
+use wasmaot_abi::context::{MemoryDesc, TableDesc};
 use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
@@ -81,14 +81,18 @@ pub(super) fn check(
             Err(mismatch(format!("global {ty}"), format!("global {found}")))
         }
         ImportKind::Memory(wanted) => match memory_type(process, target) {
-            Some(found) if !limits(found.min, found.max, wanted.min, wanted.max) => {
+            Some(found)
+                if (found.index, found.shared, found.page())
+                    != (wanted.index, wanted.shared, wanted.page())
+                    || !limits(found.min, found.max, wanted.min, wanted.max) =>
+            {
                 Err(mismatch(wanted.to_string(), found.to_string()))
             }
             _ => Ok(()),
         },
         ImportKind::Table { ty: wanted, .. } => match table_type(process, target) {
             Some(found)
-                if found.elem != wanted.elem
+                if (found.elem, found.index) != (wanted.elem, wanted.index)
                     || !limits(found.min, found.max, wanted.min, wanted.max) =>
             {
                 Err(mismatch(wanted.to_string(), found.to_string()))
@@ -141,10 +145,11 @@ const fn limits(min: u64, max: Option<u64>, wanted: u64, wanted_max: Option<u64>
 /// A memory's type with its size now, of a definition that is loaded.
 fn memory_type(process: &Process, target: Target) -> Option<MemoryType> {
     let domain = process.memory_domain(target)?;
-    let context: MemoryDesc = domain.context().memory;
+    let ty = domain.memory?;
+    let now: MemoryDesc = domain.context().memory;
     Some(MemoryType {
-        min: context.bytes / WASM_PAGE,
-        max: domain.memory_max,
+        min: now.bytes / ty.page(),
+        ..ty
     })
 }
 

@@ -69,7 +69,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
             table: false,
             memory: true,
         })?;
-        create_memory(process, domain, &path(&object), ty.min, ty.max)?;
+        create_memory(process, domain, &path(&object), ty)?;
         let instance = &process.instances[id];
         let (memory, at) = (&process.domains[domain], instance.address(vaddr));
         let MemoryDesc {

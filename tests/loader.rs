@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::Note;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Emit, Options, compile};
@@ -667,6 +668,50 @@ fn damaged_core_objects_are_refused_or_harmless() {
     damage(text, |mut process, object| {
         process.instantiate(object, None).is_ok()
     });
+}
+
+#[test]
+fn absurd_numbers_in_the_record_are_refused() {
+    let text = format!(
+        r#"(module {}
+          (memory (export "memory") 2)
+          (table (export "__indirect_function_table") 300 funcref)
+          (global (export "__heap_base") i32 (i32.const 72000)))"#,
+        dylink(0, 0, &[])
+    );
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("main", &wasm, &Options::default(), Emit::So).unwrap();
+    let built = Object::from_bytes("main", &whole, true).unwrap();
+    let old = built.section(".wasmaot.info").unwrap();
+    let at = whole.windows(old.len()).position(|w| w == old).unwrap();
+    type Change = fn(&mut ModuleInfo);
+    let changes: [Change; 3] = [
+        |info| info.static_end = u64::MAX - 1,
+        |info| info.stack_pointer = Some(u64::MAX),
+        |info| info.tables[0].ty.min = u64::MAX - 1,
+    ];
+    for change in changes {
+        let mut info = ModuleInfo::decode(old).unwrap();
+        // Room for larger numbers.
+        info.producer.clear();
+        change(&mut info);
+        let new = info.encode();
+        let mut bytes = whole.clone();
+        bytes[at..at + new.len()].copy_from_slice(&new);
+        let note = bytes.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
+        let loaded = u64::from_le_bytes(bytes[note + 16..note + 24].try_into().unwrap());
+        let hashes = note + Note::HASHES;
+        let hash = Note::hash(&bytes, loaded as usize, hashes);
+        bytes[hashes..hashes + 32].copy_from_slice(&hash);
+        let library = object("library", &module(16, 1, &[], "(func (export \"b\"))"));
+        let load = |object| {
+            let mut process = Process::new(config())?;
+            let mut nowhere = |_: &str, _: &Object| Ok(None);
+            process.load_program(Arc::new(object), &[library], &mut nowhere)
+        };
+        let error = Object::from_bytes("main", &bytes, false).and_then(load);
+        assert!(matches!(error, Err(Error::Object { .. })), "{error:?}");
+    }
 }
 
 #[test]

@@ -535,6 +535,39 @@ fn memories_and_tables_beside_the_first() {
     assert_eq!(call("call"), Val::I32(9));
 }
 
+#[test]
+fn no_limit_on_tables_is_the_limit_of_wasm() {
+    let unlimited = Config {
+        max_table: u64::MAX,
+        ..config()
+    };
+    let mut process = Process::new(unlimited).unwrap();
+    let text = r#"(module
+      (table $a 1 funcref) (table $b 1 externref)
+      (func (export "a") (result i32) (table.grow $a (ref.null func) (i32.const -1)))
+      (func (export "b") (result i32) (table.grow $b (ref.null extern) (i32.const -1))))"#;
+    let id = instantiate(&mut process, "a", text).unwrap();
+    for name in ["a", "b"] {
+        let grown = process.invoke(id, name, &[]).unwrap();
+        assert_eq!(grown, [Val::I32(-1)], "{name}");
+    }
+}
+
+#[test]
+fn libraries_keep_off_the_memory_of_a_main_that_marks_no_heap() {
+    let main = format!(
+        r#"(module {}
+          (memory (export "memory") 2)
+          (global (export "__stack_pointer") (mut i32) (i32.const 70000))
+          (data (i32.const 1024) "some data"))"#,
+        dylink(0, 0, &["lib"])
+    );
+    let lib = module(16, 0, &[], "");
+    let program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let bases: Vec<u64> = program.process.link_map().map(|e| e.memory_base).collect();
+    assert!(bases[1] >= 2 * 65536, "{bases:?}");
+}
+
 /// Two function types of one identity, found by trying.
 const TWINS: [&str; 2] = [
     "(param i64 i64 f64 i64 i64 f64 f32)",

@@ -56,8 +56,10 @@ pub struct ModuleInfo {
     /// Value of `__stack_pointer`, where the module defines it and the
     /// context holds it.
     pub stack_pointer: Option<u64>,
-    /// End of the module's static data, where it has fixed addresses: the
-    /// largest of segments' ends and exported `__heap_base`/`__data_end`.
+    /// End of what the module uses of its memory, where it has fixed
+    /// addresses: the largest of segments' ends, exported
+    /// `__heap_base`/`__data_end`, and without `__heap_base` the memory's
+    /// first size.
     pub static_end: u64,
 }
 

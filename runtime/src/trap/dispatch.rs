@@ -130,7 +130,7 @@ fn run_body(
     let wrong = results
         .iter()
         .zip(&function.ty.results)
-        .position(|(result, &ty)| result.ty() != ty);
+        .position(|(result, &ty)| !result.is_of(ty));
     match wrong {
         None => Ok(()),
         Some(i) => Err(HostError::Message(format!(

@@ -39,6 +39,8 @@ pub struct ModuleInfo {
     /// Every function type of the module, also those that its code alone names
     /// (`call_indirect`); the loader refuses two of one identity.
     pub types: Vec<FuncType>,
+    /// Every type of a global that is a symbol of the object.
+    pub globals: Vec<GlobalType>,
     /// Imports in the module's order.
     pub imports: Vec<Import>,
     /// Exports of imported entities: the exporter has no symbol of its own.

@@ -55,6 +55,8 @@ traps! {
     UnalignedAtomic = 14, "unaligned atomic";
     /// A wait at an address of a memory that is not shared.
     ExpectedSharedMemory = 16, "expected shared memory";
+    /// A call of a null reference.
+    NullFunctionReference = 17, "null function reference";
 }
 
 #[cfg(test)]

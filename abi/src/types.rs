@@ -24,9 +24,70 @@ pub enum ValType {
     FuncRef,
     /// Nullable reference to a host value: an opaque non-zero 64-bit word, or 0.
     ExternRef,
+    /// Any other reference: not null, or to functions of one type. Its values
+    /// are among those of `FuncRef` or `ExternRef`.
+    Ref(RefType),
+}
+
+/// A reference type that is neither `funcref` nor `externref`; made by
+/// [`ValType::reference`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RefType {
+    /// Whether null is a value of it.
+    pub nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HeapType {
+    /// A function of any type.
+    Func,
+    /// A host value.
+    Extern,
+    /// A function of the type of this identity.
+    Type(u32),
 }
 
 impl ValType {
+    /// The reference type to a heap type.
+    pub const fn reference(nullable: bool, heap: HeapType) -> Self {
+        match (nullable, heap) {
+            (true, HeapType::Func) => Self::FuncRef,
+            (true, HeapType::Extern) => Self::ExternRef,
+            _ => Self::Ref(RefType { nullable, heap }),
+        }
+    }
+
+    /// Taken apart, if it is a reference type.
+    pub const fn as_ref_type(self) -> Option<RefType> {
+        let (nullable, heap) = match self {
+            Self::FuncRef => (true, HeapType::Func),
+            Self::ExternRef => (true, HeapType::Extern),
+            Self::Ref(ty) => (ty.nullable, ty.heap),
+            _ => return None,
+        };
+        Some(RefType { nullable, heap })
+    }
+
+    /// Whether the values are references to functions.
+    pub fn is_function_ref(self) -> bool {
+        self.as_ref_type()
+            .is_some_and(|ty| ty.heap != HeapType::Extern)
+    }
+
+    /// Whether every value of the type is one of `other`.
+    pub fn is_subtype_of(self, other: Self) -> bool {
+        match (self.as_ref_type(), other.as_ref_type()) {
+            (Some(sub), Some(sup)) => {
+                let narrower = sup.heap == HeapType::Func && self.is_function_ref();
+                (sup.nullable || !sub.nullable) && (sub.heap == sup.heap || narrower)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether the value travels in a vector register (else in a general one).
     pub const fn is_vector_class(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::V128)
@@ -36,20 +97,20 @@ impl ValType {
     pub const fn bytes(self) -> u32 {
         match self {
             Self::I32 | Self::F32 => 4,
-            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef => 8,
+            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::Ref(_) => 8,
             Self::V128 => 16,
         }
     }
 
     /// Whether the type is a reference type.
     pub const fn is_ref(self) -> bool {
-        matches!(self, Self::FuncRef | Self::ExternRef)
+        self.as_ref_type().is_some()
     }
 }
 
 impl fmt::Display for ValType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Self::I32 => "i32",
             Self::I64 => "i64",
             Self::F32 => "f32",
@@ -57,7 +118,21 @@ impl fmt::Display for ValType {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
-        })
+            Self::Ref(ty) => return ty.fmt(f),
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Display for RefType {
+    /// `(ref func)`, `(ref null $1a2b3c4d)`: a function type by its identity.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let null = if self.nullable { "null " } else { "" };
+        match self.heap {
+            HeapType::Func => write!(f, "(ref {null}func)"),
+            HeapType::Extern => write!(f, "(ref {null}extern)"),
+            HeapType::Type(id) => write!(f, "(ref {null}${id:08x})"),
+        }
     }
 }
 
@@ -72,6 +147,15 @@ pub struct FuncType {
 }
 
 impl FuncType {
+    /// Identities of the function types that parameters and results refer to.
+    pub fn referenced(&self) -> impl Iterator<Item = u32> {
+        let all = self.params.iter().chain(&self.results);
+        all.filter_map(|ty| match ty.as_ref_type()?.heap {
+            HeapType::Type(id) => Some(id),
+            _ => None,
+        })
+    }
+
     /// Makes a function type from its two lists.
     pub fn new(params: impl Into<Vec<ValType>>, results: impl Into<Vec<ValType>>) -> Self {
         Self {
@@ -266,6 +350,25 @@ fn limits(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_ordered_by_their_values() {
+        use HeapType::{Extern, Func, Type};
+        let ty = ValType::reference;
+        assert_eq!(ty(true, Func), ValType::FuncRef);
+        assert_eq!(ty(true, Extern), ValType::ExternRef);
+        assert_eq!(ty(true, Type(0xab)).to_string(), "(ref null $000000ab)");
+        assert_eq!(ty(false, Extern).to_string(), "(ref extern)");
+        assert!(ty(false, Type(1)).is_subtype_of(ty(true, Type(1))));
+        assert!(ty(false, Type(1)).is_subtype_of(ty(false, Func)));
+        assert!(ty(true, Type(1)).is_subtype_of(ValType::FuncRef));
+        assert!(!ty(true, Type(1)).is_subtype_of(ty(false, Func)));
+        assert!(!ty(false, Type(1)).is_subtype_of(ty(false, Type(2))));
+        assert!(!ty(false, Func).is_subtype_of(ty(false, Type(1))));
+        assert!(!ty(false, Extern).is_subtype_of(ty(false, Func)));
+        assert!(!ValType::I32.is_subtype_of(ValType::I64));
+        assert!(ValType::I32.is_subtype_of(ValType::I32));
+    }
 
     #[test]
     fn identity_is_structural_and_never_null() {

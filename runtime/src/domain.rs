@@ -8,7 +8,7 @@ use wasmaot_abi::context::{
     CONTEXT_SIZE, Context, FuncRef, MEMORY_GUARD, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE,
     TABLE_RESERVE, TableDesc, offset,
 };
-use wasmaot_abi::types::{MemoryType, TableType, ValType};
+use wasmaot_abi::types::{MemoryType, TableType};
 
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
 use crate::sys::{Access, Reservation, SystemError, page_up};
@@ -248,10 +248,10 @@ impl ExtraTable {
             base: pages.end(),
             len: 0,
             max,
-            kind: if ty.elem == ValType::ExternRef {
-                EXTERN_TABLE
-            } else {
+            kind: if ty.elem.is_function_ref() {
                 0
+            } else {
+                EXTERN_TABLE
             },
         };
         Ok((Self { pages, desc, ty }, content))
@@ -266,7 +266,7 @@ impl ExtraTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmaot_abi::types::IndexType;
+    use wasmaot_abi::types::{IndexType, ValType};
 
     const COMMON: Common = Common {
         process: 1,

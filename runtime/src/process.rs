@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{FuncType, GlobalType, TableType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, HeapType, TableType, ValType};
 
 use crate::arch;
 use crate::config::Config;
@@ -290,9 +290,9 @@ impl Process {
         let target = target.ok_or_else(|| no_export(self))?;
         let ty = self.type_of(target).cloned();
         let ty = ty.ok_or_else(|| no_export(self))?;
-        let given = args.iter().map(|v| v.ty());
-        if !given.clone().eq(ty.params.iter().copied()) {
-            let given: Vec<_> = given.map(|ty| ty.to_string()).collect();
+        let fit = |(arg, &ty): (&Val, &ValType)| self.is_of(*arg, ty);
+        if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
+            let given: Vec<_> = args.iter().map(|v| v.ty().to_string()).collect();
             return Err(CallError::Arguments {
                 name: name.to_owned(),
                 ty: Box::new(ty),
@@ -309,6 +309,28 @@ impl Process {
         let code = function.code;
         self.call_code(domain, code, &ty, args)
             .map_err(CallError::Trap)
+    }
+
+    /// Whether a value is of a type, functions by their records.
+    fn is_of(&self, value: Val, ty: ValType) -> bool {
+        let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
+            (Some(HeapType::Type(id)), Val::FuncRef(at)) if at != 0 => {
+                self.record_type(at) == Some(id)
+            }
+            _ => true,
+        };
+        right && value.is_of(ty)
+    }
+
+    /// The type of the function whose record is at an address, if one is.
+    fn record_type(&self, at: u64) -> Option<u32> {
+        let mut all = self.instances.iter();
+        let instance = all.find(|i| i.image.range().contains(&at))?;
+        let vaddr = at - instance.image.start();
+        let offset = vaddr.checked_sub(instance.object.funcrefs())?;
+        let number = usize::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
+        let record = instance.object.functions().get(number)?;
+        (offset % TABLE_ENTRY_SIZE == 0).then_some(record.type_id)
     }
 
     /// Calls code of a domain. The type must be the code's own: it comes from
@@ -343,7 +365,7 @@ impl Process {
         };
         let definer = &self.instances[instance];
         let symbol = definer.object.symbols()[symbol as usize];
-        let GlobalType { val, .. } = loader::global_type(symbol.record.type_id)?;
+        let GlobalType { val, .. } = definer.object.global_type(symbol.record.type_id)?;
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let context = self.domains[definer.domain].context();
             return Some(Val::from_bits(val, context.stack_pointer.into()));
@@ -521,7 +543,7 @@ impl Process {
     /// Descriptors of all tables of functions.
     pub(crate) fn function_tables(&self) -> impl Iterator<Item = u64> {
         let primary = self.domains.iter().filter(|d| d.table.is_some());
-        let extra = self.tables.iter().filter(|t| t.ty.elem == ValType::FuncRef);
+        let extra = self.tables.iter().filter(|t| t.ty.elem.is_function_ref());
         primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
     }
 

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
-use wasmaot_abi::types::{FuncType, GlobalType, IndexType, MemoryType, TableType, ValType};
+use wasmaot_abi::types::{
+    FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
+};
 use wasmparser::{
     CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
     Payload, TableInit, TypeRef,
@@ -140,8 +142,26 @@ impl<'a> Reader<'a> {
             wasmparser::ValType::V128 => ValType::V128,
             wasmparser::ValType::FUNCREF => ValType::FuncRef,
             wasmparser::ValType::EXTERNREF => ValType::ExternRef,
-            other => return Err(self.unsupported(format!("values of type {other}"))),
+            wasmparser::ValType::Ref(ty) => {
+                let Some(heap) = self.heap_type(ty.heap_type()) else {
+                    return Err(self.unsupported(format!("values of type {ty}")));
+                };
+                ValType::reference(ty.is_nullable(), heap)
+            }
         })
+    }
+
+    fn heap_type(&self, ty: wasmparser::HeapType) -> Option<HeapType> {
+        match ty {
+            wasmparser::HeapType::FUNC => Some(HeapType::Func),
+            wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
+            wasmparser::HeapType::Concrete(index) => {
+                // Types refer to earlier ones alone.
+                let ty = self.module.types.get(index.as_module_index()? as usize)?;
+                Some(HeapType::Type(ty.id()))
+            }
+            _ => None,
+        }
     }
 
     fn func_type(&self, ty: &wasmparser::FuncType) -> Result<FuncType, Failure> {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use wasmaot_abi::info::{self, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
 use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 
 use super::memory::Image;
 use super::symbols::{self, Symbols};
@@ -77,6 +77,7 @@ pub(super) fn record(
             options.target, options.cpu, options.opt_level
         ),
         types: types.list,
+        globals: global_types(module, symbols),
         imports,
         reexports: reexports(module),
         memories: memories(module),
@@ -147,6 +148,20 @@ fn tables(module: &Module<'_>) -> Vec<info::Table> {
     .collect()
 }
 
+/// Distinct types of the globals that have symbols.
+fn global_types(module: &Module<'_>, symbols: &Symbols) -> Vec<GlobalType> {
+    let mut types = Vec::new();
+    for symbol in &symbols.list {
+        if let symbols::Definition::Global(g) = symbol.definition {
+            let ty = module.globals[g as usize].ty;
+            if !types.contains(&ty) {
+                types.push(ty);
+            }
+        }
+    }
+    types
+}
+
 /// Static segments, and their items as numbers of function references.
 fn elements(module: &Module<'_>) -> Result<(Vec<info::Elements>, Vec<u32>)> {
     let numbers: HashMap<u32, u32> = module.funcrefs.iter().copied().zip(0..).collect();
@@ -187,6 +202,8 @@ struct Types<'a> {
     numbers: Vec<Option<u32>>,
     known: HashMap<&'a FuncType, u32>,
     identities: HashMap<u32, &'a FuncType>,
+    /// Type index of each identity.
+    by_identity: HashMap<u32, u32>,
 }
 
 impl<'a> Types<'a> {
@@ -197,11 +214,27 @@ impl<'a> Types<'a> {
             numbers: vec![None; module.types.len()],
             known: HashMap::new(),
             identities: HashMap::new(),
+            by_identity: module.types.iter().map(FuncType::id).zip(0..).collect(),
         }
     }
 
-    /// The number of a type in the list; enters it if need be.
+    /// The number of a type in the list; enters it if need be, with the types
+    /// that it refers to.
     fn number(&mut self, index: u32) -> Result<u32> {
+        let number = self.enter(index)?;
+        let mut next = number as usize;
+        while self.list.len() > next {
+            for id in self.list[next].referenced().collect::<Vec<_>>() {
+                if let Some(&index) = self.by_identity.get(&id) {
+                    self.enter(index)?;
+                }
+            }
+            next += 1;
+        }
+        Ok(number)
+    }
+
+    fn enter(&mut self, index: u32) -> Result<u32> {
         if let Some(number) = self.numbers[index as usize] {
             return Ok(number);
         }

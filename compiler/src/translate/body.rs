@@ -59,6 +59,8 @@ pub(super) struct Flags {
     pub probe: MemFlagsData,
     /// Records of functions and values of element segments.
     pub record: MemFlagsData,
+    /// Records of functions through a reference that may be null.
+    pub callee: MemFlagsData,
 }
 
 impl Flags {
@@ -77,6 +79,7 @@ impl Flags {
         let entries = region(0, "tables");
         let globals = region(1, "globals");
         let descriptors = region(2, "descriptors");
+        let records = region(5, "records");
         Self {
             memory: little.with_alias_region(region(3, "memory")),
             stack_pointer: trusted.with_alias_region(region(4, "stack pointer")),
@@ -89,7 +92,11 @@ impl Flags {
                 .with_aligned()
                 .with_trap_code(Some(clif_trap(TrapCode::UndefinedElement)))
                 .with_alias_region(entries),
-            record: little.with_notrap().with_alias_region(region(5, "records")),
+            record: little.with_notrap().with_alias_region(records),
+            callee: little
+                .with_aligned()
+                .with_trap_code(Some(clif_trap(TrapCode::NullFunctionReference)))
+                .with_alias_region(records),
         }
     }
 }

@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{funcref, offset};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{IndexType, ValType};
+use wasmaot_abi::types::IndexType;
 use wasmparser::Operator;
 
 use super::body::Body;
@@ -23,6 +23,11 @@ impl Body<'_, '_> {
                 let null = self.b.ins().icmp_imm_u(IntCC::Equal, value, 0);
                 let null = self.b.ins().uextend(types::I32, null);
                 self.push(null);
+            }
+            Operator::RefAsNonNull => {
+                let value = self.pop();
+                self.trap_unless(value, TrapCode::NullReference);
+                self.push(value);
             }
             Operator::RefFunc { function_index } => {
                 let record = self.symbol(Target::Funcref(function_index));
@@ -67,7 +72,8 @@ impl Body<'_, '_> {
     }
 
     fn holds_functions(&self, table: u32) -> bool {
-        self.env.module.tables[table as usize].ty.elem == ValType::FuncRef
+        let elem = self.env.module.tables[table as usize].ty.elem;
+        elem.is_function_ref()
     }
 
     fn table_get(&mut self, table: u32) {

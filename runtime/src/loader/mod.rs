@@ -31,7 +31,6 @@ use std::sync::Arc;
 pub use search::{Finder, SearchPath, candidates};
 
 pub(crate) use instance::{Instance, Target};
-pub(crate) use matching::global_type;
 pub(crate) use search::Member;
 pub(crate) use stubs::{Key, Stubs};
 

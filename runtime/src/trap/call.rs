@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::ProcessHead;
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{interrupt, signal, values};
 use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
@@ -127,7 +127,8 @@ pub(crate) unsafe fn call(
     ty: &FuncType,
     args: &[Val],
 ) -> Result<Vec<Val>, RawTrap> {
-    if !args.iter().map(|v| v.ty()).eq(ty.params.iter().copied()) {
+    let fit = |(arg, &ty): (&Val, &ValType)| arg.is_of(ty);
+    if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
         let given: Vec<_> = args.iter().map(|v| v.ty()).collect();
         let given = FuncType::new(given, []).to_string();
         let given = given.trim_end_matches(" -> ()");

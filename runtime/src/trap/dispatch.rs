@@ -131,7 +131,7 @@ fn run_body(
     let wrong = results
         .iter()
         .zip(&function.ty.results)
-        .position(|(result, &ty)| result.ty() != ty);
+        .position(|(result, &ty)| !result.is_of(ty));
     match wrong {
         None if call::interrupt_requested() => {
             let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));

@@ -20,7 +20,7 @@ use crate::host::HostFunction;
 use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
 use crate::object::Object;
 use crate::sys::{CodeArea, Stack};
-use crate::trap::{self, Space, Trap};
+use crate::trap::{self, Interrupter, Space, Trap};
 use crate::value::Val;
 
 /// A loaded object of a process.
@@ -50,6 +50,7 @@ pub struct Process {
     /// Every function type met, by identity.
     pub(crate) types: HashMap<u32, FuncType>,
     pub(crate) program: Option<Program>,
+    pub(crate) interrupter: Interrupter,
 }
 
 /// What the objects of a dynamically linked program share.
@@ -100,6 +101,11 @@ impl Hosts {
 
     pub fn get(&self, number: usize) -> Option<&HostFunction> {
         self.list.get(number).map(|f| &**f)
+    }
+
+    /// The types of all functions.
+    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
+        self.list.iter().map(|f| &f.ty)
     }
 
     pub fn find(&self, module: &str, name: &str) -> Option<usize> {
@@ -165,6 +171,7 @@ impl Process {
             hosts: Hosts::default(),
             types: HashMap::new(),
             program: None,
+            interrupter: Interrupter::default(),
         })
     }
 
@@ -188,6 +195,22 @@ impl Process {
         let group = loader::group(&self.config, main, preload, finder)?;
         let ready = loader::load(self, group, true)?;
         ready.initialise(self, true).map(InstanceId)
+    }
+
+    /// Loads a program as [`Process::load_program`] does, and runs nothing of
+    /// it: to see where everything is.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); nothing of the program is left.
+    pub fn link_program(
+        &mut self,
+        main: Arc<Object>,
+        preload: &[Arc<Object>],
+        finder: &mut dyn Finder,
+    ) -> Result<InstanceId> {
+        let group = loader::group(&self.config, main, preload, finder)?;
+        let ready = loader::load(self, group, true)?;
+        Ok(InstanceId(ready.first()))
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;
@@ -324,6 +347,7 @@ impl Process {
             code: self.code.range(),
             stack: self.stack.usable(),
             stack_guard: self.stack.guard(),
+            interrupt: Arc::clone(self.interrupter.state()),
         };
         // SAFETY: the head, code area and stack are this process's own, the
         // base is of one of its domains, whose context names the head (see
@@ -354,14 +378,12 @@ impl Process {
         Some(Val::from_bits(val, bits))
     }
 
-    /// Linear memory 0 of an instance.
-    pub fn memory(&self, id: InstanceId) -> &[u8] {
-        self.domains[self.instances[id.0].domain].memory()
+    pub(crate) fn domain_of(&self, id: InstanceId) -> &Domain {
+        &self.domains[self.instances[id.0].domain]
     }
 
-    /// Linear memory 0 of an instance, to change.
-    pub fn memory_mut(&mut self, id: InstanceId) -> &mut [u8] {
-        self.domains[self.instances[id.0].domain].memory_mut()
+    pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> &mut Domain {
+        &mut self.domains[self.instances[id.0].domain]
     }
 
     /// The link map, in load order.

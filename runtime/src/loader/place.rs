@@ -138,7 +138,8 @@ pub(super) fn create_memory(
 
 /// The largest length of a table of a type.
 pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) -> Result<u64> {
-    let limit = process.config.max_table;
+    // No reservation holds more, nor can an index name it.
+    let limit = process.config.max_table.min(u32::MAX.into());
     if len > limit {
         return Err(Error::Limit {
             file: file.to_owned(),

@@ -295,6 +295,11 @@ fn linear(process: &Process, target: Target) -> Result<u64> {
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
             let symbol = definer.object.symbols()[symbol as usize];
+            if !symbol.defines(SymbolKind::Data) {
+                let name = definer.object.symbol_name(&symbol);
+                let reason = format!("relocation against `{name}` as data, which it is not");
+                return Err(bad(path(&definer.object), reason));
+            }
             if symbol.place == Place::Absolute {
                 return Ok(symbol.value);
             }

@@ -6,6 +6,7 @@ use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
+use super::interrupt;
 use super::unwind::{Backtrace, walk};
 use super::{Frame, RawReason, RawTrap, Trap, TrapReason};
 use crate::host::HostError;
@@ -59,6 +60,7 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
     let overflow = site.is_some_and(|site| site.overflow);
     let code = match signal {
         _ if overflow => Some(TrapCode::StackOverflow),
+        _ if signal == interrupt::signal() => Some(TrapCode::Interrupted),
         libc::SIGILL => trap_at(pc, map),
         libc::SIGFPE => Some(trap_at(pc, map).unwrap_or(TrapCode::IntegerDivideByZero)),
         // An address that no trap stands for is a fault of ours, whatever the

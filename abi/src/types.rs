@@ -147,15 +147,6 @@ pub struct FuncType {
 }
 
 impl FuncType {
-    /// Identities of the function types that parameters and results refer to.
-    pub fn referenced(&self) -> impl Iterator<Item = u32> {
-        let all = self.params.iter().chain(&self.results);
-        all.filter_map(|ty| match ty.as_ref_type()?.heap {
-            HeapType::Type(id) => Some(id),
-            _ => None,
-        })
-    }
-
     /// Makes a function type from its two lists.
     pub fn new(params: impl Into<Vec<ValType>>, results: impl Into<Vec<ValType>>) -> Self {
         Self {

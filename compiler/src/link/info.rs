@@ -202,8 +202,6 @@ struct Types<'a> {
     numbers: Vec<Option<u32>>,
     known: HashMap<&'a FuncType, u32>,
     identities: HashMap<u32, &'a FuncType>,
-    /// Type index of each identity.
-    by_identity: HashMap<u32, u32>,
 }
 
 impl<'a> Types<'a> {
@@ -214,27 +212,11 @@ impl<'a> Types<'a> {
             numbers: vec![None; module.types.len()],
             known: HashMap::new(),
             identities: HashMap::new(),
-            by_identity: module.types.iter().map(FuncType::id).zip(0..).collect(),
         }
     }
 
-    /// The number of a type in the list; enters it if need be, with the types
-    /// that it refers to.
+    /// The number of a type in the list; enters it if need be.
     fn number(&mut self, index: u32) -> Result<u32> {
-        let number = self.enter(index)?;
-        let mut next = number as usize;
-        while self.list.len() > next {
-            for id in self.list[next].referenced().collect::<Vec<_>>() {
-                if let Some(&index) = self.by_identity.get(&id) {
-                    self.enter(index)?;
-                }
-            }
-            next += 1;
-        }
-        Ok(number)
-    }
-
-    fn enter(&mut self, index: u32) -> Result<u32> {
         if let Some(number) = self.numbers[index as usize] {
             return Ok(number);
         }

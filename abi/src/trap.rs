@@ -53,6 +53,10 @@ traps! {
     Interrupted = 13, "interrupted";
     /// An atomic access that is not aligned.
     UnalignedAtomic = 14, "unaligned atomic";
+    /// A null reference thrown.
+    NullExceptionReference = 15, "null exception reference";
+    /// An exception that nothing caught.
+    UncaughtException = 16, "uncaught exception";
 }
 
 #[cfg(test)]

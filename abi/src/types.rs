@@ -22,6 +22,8 @@ pub enum ValType {
     FuncRef,
     /// Nullable reference to a host value: an opaque non-zero 64-bit word, or 0.
     ExternRef,
+    /// Nullable reference to an exception: its host address, or 0.
+    ExnRef,
 }
 
 impl ValType {
@@ -34,14 +36,14 @@ impl ValType {
     pub const fn bytes(self) -> u32 {
         match self {
             Self::I32 | Self::F32 => 4,
-            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef => 8,
+            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::ExnRef => 8,
             Self::V128 => 16,
         }
     }
 
     /// Whether the type is a reference type.
     pub const fn is_ref(self) -> bool {
-        matches!(self, Self::FuncRef | Self::ExternRef)
+        matches!(self, Self::FuncRef | Self::ExternRef | Self::ExnRef)
     }
 }
 
@@ -55,6 +57,7 @@ impl fmt::Display for ValType {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
+            Self::ExnRef => "exnref",
         })
     }
 }

@@ -247,10 +247,9 @@ impl ExtraTable {
             base: pages.end(),
             len: 0,
             max,
-            kind: if ty.elem == ValType::ExternRef {
-                EXTERN_TABLE
-            } else {
-                0
+            kind: match ty.elem {
+                ValType::ExternRef | ValType::ExnRef => EXTERN_TABLE,
+                _ => 0,
             },
         };
         Ok((Self { pages, desc, ty }, content))

@@ -166,7 +166,6 @@ fn what_is_not_valid_and_what_is_not_supported() {
     for wat in [
         "(module (memory i64 1))",
         "(module (memory 1 1 shared))",
-        "(module (tag))",
         "(module (type (struct)))",
         "(module (func (param v128) (result v128) (i32x4.relaxed_trunc_f32x4_s (local.get 0))))",
     ] {

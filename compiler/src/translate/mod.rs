@@ -9,6 +9,7 @@ mod body;
 mod bulk;
 mod call;
 mod control;
+mod exception;
 mod global;
 mod init;
 mod memory;
@@ -28,6 +29,7 @@ use crate::module::Module;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
+pub(crate) use exception::handler_of;
 pub(crate) use init::needed as init_needed;
 
 /// What all functions of a module share.
@@ -55,7 +57,7 @@ impl<'m> Env<'m> {
 fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef => types::I64,
+        ValType::I64 | ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => types::I64,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
@@ -76,7 +78,7 @@ fn signature(ty: &FuncType) -> Signature {
 pub(crate) struct Translator {
     context: FunctionBuilderContext,
     scratch: Scratch,
-    calling_loops: Vec<bool>,
+    ahead: scan::Ahead,
 }
 
 impl Translator {
@@ -90,9 +92,10 @@ impl Translator {
         let source = &module.bodies[(func - module.imported_funcs()) as usize].body;
         let invalid = |e| invalid(module, &e);
         let operators = source.get_operators_reader().map_err(invalid)?;
-        scan::calling_loops(operators.clone(), &mut self.calling_loops);
+        self.ahead.look(operators.clone());
         let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
-        body.calling_loops = self.calling_loops.iter();
+        body.calling_loops = self.ahead.calling_loops.iter();
+        body.tries = self.ahead.tries.iter();
         let locals = source.get_locals_reader().map_err(invalid)?;
         body.begin(ty, locals).map_err(invalid)?;
         let mut operators = operators;

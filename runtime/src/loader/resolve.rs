@@ -9,6 +9,7 @@
 //! where no instance is registered under it.
 
 use wasmaot_abi::builtin::{self, Builtin};
+use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
@@ -172,7 +173,13 @@ impl<'a> Resolver<'a> {
         } else {
             in_named(self)
         };
-        defined.or_else(|| self.host(&import.module, &import.name))
+        let tag = || match import.kind {
+            ImportKind::Tag(_) if env => LOADER_TAGS.iter().position(|&t| t == import.name),
+            _ => None,
+        };
+        defined
+            .or_else(|| self.host(&import.module, &import.name))
+            .or_else(|| tag().map(Target::Tag))
     }
 
     /// The first definition in the global scope.

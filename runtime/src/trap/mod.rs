@@ -8,6 +8,7 @@
 
 mod call;
 mod dispatch;
+mod exception;
 mod explain;
 mod signal;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use wasmaot_abi::trap::TrapCode;
 
 pub(crate) use call::{RawReason, RawTrap, Space, call};
 pub(crate) use dispatch::dispatch_address;
+pub(crate) use exception::{Exceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
 
 /// Why wasm code stopped.

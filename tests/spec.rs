@@ -41,6 +41,7 @@ const VERSIONS: [(&str, SpecVersion); 3] = [
 /// Proposals beside them, all of whose files run.
 const PROPOSALS: &[Proposal] = &[
     Proposal::CustomPageSizes,
+    Proposal::ExceptionHandling,
     Proposal::ExtendedConst,
     Proposal::FunctionReferences,
     Proposal::Memory64,
@@ -53,6 +54,14 @@ const PROPOSALS: &[Proposal] = &[
 
 /// Scripts of our own, for what those leave out: name, text.
 const OWN: &[(&str, &str)] = &[
+    (
+        "legacy-exceptions.wast",
+        include_str!("spec/own/legacy-exceptions.wast"),
+    ),
+    (
+        "more-exceptions.wast",
+        include_str!("spec/own/more-exceptions.wast"),
+    ),
     ("memory64.wast", include_str!("spec/own/memory64.wast")),
     ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
     ("references.wast", include_str!("spec/own/references.wast")),
@@ -282,6 +291,9 @@ impl Runner {
             WastDirective::AssertTrap { exec, message, .. } => traps(self.execute(exec), message),
             WastDirective::AssertExhaustion { call, message, .. } => {
                 traps(self.invoke(&call), message)
+            }
+            WastDirective::AssertException { exec, .. } => {
+                traps(self.execute(exec), "uncaught exception")
             }
             WastDirective::AssertUnlinkable { module, .. } => {
                 let mut module = QuoteWat::Wat(module);

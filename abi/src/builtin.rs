@@ -60,4 +60,10 @@ builtins! {
     /// `(base, table descriptor, values, values' count, dst, src, count)`:
     /// bool. `values` is the host address of an array of reference values.
     TableInit = "table_init"(I64, I64, I64, I64, I64, I64, I64) -> Some(I32);
+    /// `(base, tag's identity, bytes)`: a new exception with room for its
+    /// values ([`crate::exception`]), which the caller fills.
+    ExceptionNew = "exception_new"(I64, I64, I64) -> Some(I64);
+    /// `(base, exception)`: goes on in the handler that the stack has for it,
+    /// or ends the call from the host. Does not return.
+    Throw = "throw"(I64, I64) -> None;
 }

@@ -164,6 +164,10 @@ pub struct ProcessHead {
     pub dispatch: u64,
     /// Address of the runtime's state of the process.
     pub owner: u64,
+    /// Address of the Rust function that finds the handler of an exception.
+    pub unwind: u64,
+    /// Address of what that function works on.
+    pub exceptions: u64,
 }
 
 /// Byte offsets of the fields of [`ProcessHead`].
@@ -174,6 +178,8 @@ pub mod process_head {
     pub const WASM_SP: i32 = 8;
     /// `ProcessHead::dispatch`.
     pub const DISPATCH: i32 = 16;
+    /// `ProcessHead::unwind`.
+    pub const UNWIND: i32 = 32;
 }
 
 #[cfg(test)]
@@ -207,5 +213,6 @@ mod tests {
             offset_of!(ProcessHead, dispatch) as i32,
             process_head::DISPATCH
         );
+        assert_eq!(offset_of!(ProcessHead, unwind) as i32, process_head::UNWIND);
     }
 }

@@ -103,6 +103,8 @@ pub enum ImportKind {
     /// Provided by the loader or the context, without a symbol:
     /// `env.__memory_base`, `env.__table_base`, `env.__stack_pointer`.
     Context(GlobalType),
+    /// An exception tag; number of its type in [`ModuleInfo::types`].
+    Tag(u32),
 }
 
 /// An export that is an import.

@@ -3,7 +3,7 @@
 //! Whatever both sides must agree on is written here once: the layout of the
 //! native address space around a linear memory ([`context`]), where values
 //! travel in calls ([`callconv`]), type identity ([`types`]), traps
-//! ([`trap`]), what an object file carries ([`object`], [`reloc`], [`maps`],
+//! ([`trap`]), exceptions ([`exception`]), what an object file carries ([`object`], [`reloc`], [`maps`],
 //! [`info`]) and how the linking conventions of the wasm side are read
 //! ([`linking`]). `abi/ABI.md` states the same in prose and is normative.
 //!
@@ -15,6 +15,7 @@ pub mod builtin;
 pub mod callconv;
 pub mod context;
 pub mod cpu;
+pub mod exception;
 pub mod info;
 pub mod linking;
 pub mod maps;

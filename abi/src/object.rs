@@ -22,6 +22,8 @@ pub const SEC_FUNCREFS: &str = ".wasmaot.funcrefs";
 pub const SEC_MEMORY: &str = ".wasmaot.memory";
 /// Section of the zero-initialised rest of a linear memory image.
 pub const SEC_MEMORY_BSS: &str = ".wasmaot.memory.bss";
+/// Section of the exception handlers ([`crate::exception`]).
+pub const SEC_HANDLERS: &str = ".wasmaot.handlers";
 /// Section (not loaded) of the trap map ([`crate::maps`]).
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
@@ -55,6 +57,10 @@ pub const DT_WASMAOT_ELEMENTS: u64 = 0x6100_5749;
 pub const DT_WASMAOT_ELEMENTSSZ: u64 = 0x6100_574a;
 /// Dynamic tag: address of [`SEC_FUNCREFS`].
 pub const DT_WASMAOT_FUNCREFS: u64 = 0x6100_574b;
+/// Dynamic tag: address of [`SEC_HANDLERS`], where there are any.
+pub const DT_WASMAOT_HANDLERS: u64 = 0x6100_574c;
+/// Dynamic tag: bytes of [`SEC_HANDLERS`].
+pub const DT_WASMAOT_HANDLERSSZ: u64 = 0x6100_574d;
 
 /// Owner name of our note, without the terminating NUL.
 pub const NOTE_NAME: &str = "wasmaot";

@@ -24,6 +24,8 @@ pub enum ValType {
     FuncRef,
     /// Nullable reference to a host value: an opaque non-zero 64-bit word, or 0.
     ExternRef,
+    /// Nullable reference to an exception: its host address, or 0.
+    ExnRef,
     /// Any other reference: not null, or to functions of one type. Its values
     /// are among those of `FuncRef` or `ExternRef`.
     Ref(RefType),
@@ -97,14 +99,19 @@ impl ValType {
     pub const fn bytes(self) -> u32 {
         match self {
             Self::I32 | Self::F32 => 4,
-            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::Ref(_) => 8,
+            Self::I64
+            | Self::F64
+            | Self::FuncRef
+            | Self::ExternRef
+            | Self::ExnRef
+            | Self::Ref(_) => 8,
             Self::V128 => 16,
         }
     }
 
     /// Whether the type is a reference type.
     pub const fn is_ref(self) -> bool {
-        self.as_ref_type().is_some()
+        matches!(self, Self::ExnRef) || self.as_ref_type().is_some()
     }
 }
 
@@ -118,6 +125,7 @@ impl fmt::Display for ValType {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
+            Self::ExnRef => "exnref",
             Self::Ref(ty) => return ty.fmt(f),
         };
         f.write_str(text)

@@ -26,6 +26,30 @@ pub(crate) struct CompiledFunction {
     pub traps: Vec<(u32, TrapCode)>,
     /// (offset, offset in the wasm module), ascending.
     pub lines: Vec<(u32, u32)>,
+    /// The calls that exception handlers stand around, ascending.
+    pub try_calls: Vec<TryCall>,
+}
+
+/// A call that exception handlers stand around.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TryCall {
+    /// Of the return address, in the function's bytes.
+    pub offset: u32,
+    /// Frame pointer less stack pointer at the call.
+    pub frame: u32,
+    /// The first that takes an exception has it.
+    pub handlers: Vec<TryHandler>,
+}
+
+/// An exception handler of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TryHandler {
+    /// The tag it takes; `None`: it takes all.
+    pub tag: Option<u32>,
+    /// Whether it keeps a reference to the exception.
+    pub keeps: bool,
+    /// Of its code, in the function's bytes.
+    pub offset: u32,
 }
 
 /// A place in code that link edit fills.
@@ -104,6 +128,8 @@ targets! {
     ElemLen = 10,
     /// Code of the init function (index 0).
     Init = 11,
+    /// Identity of an exception tag: an address here, or from the GOT.
+    Tag = 12,
 }
 
 impl Target {

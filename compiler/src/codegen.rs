@@ -11,13 +11,14 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{
-    CodegenError, CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget, MachTrap,
+    CodegenError, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
+    FinalizedRelocTarget, MachTrap,
 };
 use wasmaot_abi::trap::TrapCode;
 
-use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
+use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target, TryCall, TryHandler};
 use crate::module::Module;
-use crate::translate::{Env, Translator, init_needed};
+use crate::translate::{self, Env, Translator, init_needed};
 use crate::{Error, Options, Result};
 
 /// Compiles all functions of a module.
@@ -199,6 +200,10 @@ impl Worker<'_> {
             unwind,
             traps: traps(compiled.buffer.traps()),
             lines: lines(&compiled),
+            try_calls: try_calls(&compiled).ok_or_else(|| {
+                let reason = "a call with handlers in a frame of unknown size".to_owned();
+                self.bug(subject, reason)
+            })?,
         })
     }
 
@@ -328,6 +333,32 @@ fn lines(compiled: &CompiledCode) -> Vec<(u32, u32)> {
         }
     }
     lines
+}
+
+/// The calls with handlers; `None` for what the code generator should never
+/// say.
+fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
+    let sites = compiled.buffer.call_sites();
+    let guarded = sites.filter(|site| !site.exception_handlers.is_empty());
+    guarded
+        .map(|site| {
+            let handlers = site
+                .exception_handlers
+                .iter()
+                .map(|handler| match *handler {
+                    FinalizedMachExceptionHandler::Tag(tag, offset) => {
+                        let (tag, keeps) = translate::handler_of(tag);
+                        Some(TryHandler { tag, keeps, offset })
+                    }
+                    _ => None,
+                });
+            Some(TryCall {
+                offset: site.ret_addr,
+                frame: site.frame_offset?,
+                handlers: handlers.collect::<Option<_>>()?,
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

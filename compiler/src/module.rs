@@ -25,6 +25,8 @@ pub(crate) struct Module<'a> {
     pub memories: Vec<Memory>,
     /// Global index space.
     pub globals: Vec<Global>,
+    /// Tag index space.
+    pub tags: Vec<Tag>,
     /// Exports in order.
     pub exports: Vec<Export<'a>>,
     /// Start function.
@@ -73,6 +75,7 @@ pub(crate) enum Item {
     Table(u32),
     Memory(u32),
     Global(u32),
+    Tag(u32),
 }
 
 #[derive(Debug)]
@@ -80,6 +83,14 @@ pub(crate) struct Func {
     /// In the type index space.
     pub ty: u32,
     /// Number in `imports`, of an imported one.
+    pub import: Option<u32>,
+}
+
+/// An exception tag.
+#[derive(Debug)]
+pub(crate) struct Tag {
+    /// In the type index space; its parameters are an exception's values.
+    pub ty: u32,
     pub import: Option<u32>,
 }
 
@@ -264,6 +275,11 @@ impl Module<'_> {
     /// Type of a function.
     pub fn func_type(&self, func: u32) -> &FuncType {
         &self.types[self.funcs[func as usize].ty as usize]
+    }
+
+    /// Type of a tag.
+    pub fn tag_type(&self, tag: u32) -> &FuncType {
+        &self.types[self.tags[tag as usize].ty as usize]
     }
 
     /// Whether the module has room of its own that the loader places.

@@ -3,7 +3,7 @@
 //! What a linker knows is a symbol: functions, globals, data and element
 //! segments' bytes, function reference records. What only our loader knows,
 //! an undefined symbol: the value of `__memory_base` is that symbol's address.
-//! Static data and elements are not in it.
+//! Static data, elements and the table of exception handlers are not in it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -113,6 +113,7 @@ impl Writer<'_> {
             Target::Func(f) => self.module.funcs.get(f as usize)?.import?,
             Target::Table(t) => self.module.tables.get(t as usize)?.import?,
             Target::Memory(m) => self.module.memories.get(m as usize)?.import?,
+            Target::Tag(t) => self.module.tags.get(t as usize)?.import?,
             Target::Global(g) | Target::LoaderValue(g) => {
                 match self.module.globals.get(g as usize)?.place {
                     GlobalPlace::Import(import) | GlobalPlace::Loader(import) => import,
@@ -182,6 +183,7 @@ impl Writer<'_> {
             Target::LoaderValue(n) => numbered("value", n, ""),
             Target::Memory(n) => numbered("memory", n, ""),
             Target::Table(n) => numbered("table", n, ""),
+            Target::Tag(t) => (exported(Item::Tag(t)), format!("tag[{t}]")),
             Target::Data(n) => numbered("data", n, ""),
             Target::DataLen(n) => numbered("data", n, ".len"),
             Target::Elem(n) => numbered("elem", n, ""),

@@ -187,6 +187,7 @@ fn imports(c: &Checked<'_>) {
             ImportKind::Global(_) => own::SymbolKind::Global,
             ImportKind::Memory(_) => own::SymbolKind::Memory,
             ImportKind::Table { .. } => own::SymbolKind::Table,
+            ImportKind::Tag(_) => own::SymbolKind::Tag,
             ImportKind::Context(_) => own::SymbolKind::None,
         };
         assert_eq!(c.kind(import.symbol), wanted, "{}", import.name);

@@ -10,7 +10,9 @@ use std::ptr;
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::TableDesc;
 
+use crate::arch;
 use crate::sys::live;
+use crate::trap;
 
 /// Address of a built-in function, and whether it has to run on the host's
 /// stack: what enters the kernel or changes descriptors must not be left
@@ -25,6 +27,9 @@ pub(crate) fn address(builtin: Builtin) -> (u64, bool) {
         Builtin::TableFill => (table_fill as *const (), true),
         Builtin::TableCopy => (table_copy as *const (), true),
         Builtin::TableInit => (table_init as *const (), true),
+        Builtin::ExceptionNew => (trap::exception_new as *const (), true),
+        // Changes stacks by itself.
+        Builtin::Throw => (arch::throw as *const (), false),
     };
     (function.expose_provenance() as u64, on_host_stack)
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
+use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, GlobalType, HeapType, TableType, ValType};
@@ -18,9 +19,9 @@ use crate::domain::{Common, Domain, ExtraTable, Shape};
 use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
-use crate::object::Object;
+use crate::object::{Object, Symbol};
 use crate::sys::{CodeArea, Stack};
-use crate::trap::{self, Interrupter, Space, Trap};
+use crate::trap::{self, Exceptions, Interrupter, Space, Trap};
 use crate::value::Val;
 
 /// A loaded object of a process.
@@ -51,6 +52,7 @@ pub struct Process {
     pub(crate) types: HashMap<u32, FuncType>,
     pub(crate) program: Option<Program>,
     pub(crate) interrupter: Interrupter,
+    pub(crate) exceptions: Exceptions,
 }
 
 /// What the objects of a dynamically linked program share.
@@ -129,9 +131,11 @@ impl Hosts {
 struct Head(*mut ProcessHead);
 
 impl Head {
-    fn new() -> Self {
+    fn new(exceptions: &Exceptions) -> Self {
         Self(Box::into_raw(Box::new(ProcessHead {
             dispatch: trap::dispatch_address(),
+            unwind: trap::unwind_address(),
+            exceptions: exceptions.address(),
             ..ProcessHead::default()
         })))
     }
@@ -156,9 +160,12 @@ impl Process {
     /// If the system has no room for its stack and code area.
     pub fn new(config: Config) -> Result<Self> {
         let stack = Stack::new(config.stack_size)?;
+        let code = CodeArea::new()?;
+        let exceptions = Exceptions::new(code.range());
         Ok(Self {
-            head: Head::new(),
-            code: CodeArea::new()?,
+            head: Head::new(&exceptions),
+            exceptions,
+            code,
             stack,
             config,
             stubs: Stubs::default(),
@@ -638,6 +645,19 @@ impl trap::CodeMap for Process {
         let mut instances = self.instances.iter();
         let found = instances.find(|i| i.image.range().contains(&pc))?;
         Some((&*found.object, found.image.start()))
+    }
+
+    fn tag_name(&self, tag: u64) -> Option<String> {
+        let mut loader = (0..).zip(LOADER_TAGS);
+        if let Some((_, name)) = loader.find(|&(n, _)| self.exceptions.tag(n) == tag) {
+            return Some(name.to_owned());
+        }
+        let mut instances = self.instances.iter();
+        let definer = instances.find(|i| i.image.range().contains(&tag))?;
+        let object = &definer.object;
+        let of = |s: &&Symbol| s.defines(SymbolKind::Tag) && definer.address(s.value) == tag;
+        let symbol = object.symbols().iter().find(of)?;
+        Some(object.symbol_name(symbol).to_owned())
     }
 
     fn fault_kind(&self, addr: u64) -> Option<TrapCode> {

@@ -19,6 +19,8 @@ pub enum Val {
     FuncRef(u64),
     /// A host value's word, or 0.
     ExternRef(u64),
+    /// Address of an exception of the process, or 0.
+    ExnRef(u64),
 }
 
 impl Val {
@@ -32,6 +34,7 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FuncRef,
             Self::ExternRef(_) => ValType::ExternRef,
+            Self::ExnRef(_) => ValType::ExnRef,
         }
     }
 
@@ -53,7 +56,7 @@ impl Val {
             Self::I32(v) => v as u32 as u128,
             Self::I64(v) => v as u64 as u128,
             Self::F32(v) => v as u128,
-            Self::F64(v) | Self::FuncRef(v) | Self::ExternRef(v) => v as u128,
+            Self::F64(v) | Self::FuncRef(v) | Self::ExternRef(v) | Self::ExnRef(v) => v as u128,
             Self::V128(v) => v,
         }
     }
@@ -73,6 +76,7 @@ impl Val {
                 ..
             }) => Self::ExternRef(bits as u64),
             ValType::Ref(_) => Self::FuncRef(bits as u64),
+            ValType::ExnRef => Self::ExnRef(bits as u64),
         }
     }
 }

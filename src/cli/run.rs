@@ -201,7 +201,7 @@ fn value(ty: ValType, text: &str) -> Result<Val> {
                 .to_bits(),
         ),
         ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
-        ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
+        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef | ValType::Ref(_) => {
             return Err(usage(format!(
                 "a parameter of type {ty} cannot be given on the command line"
             )));
@@ -216,9 +216,10 @@ fn text(value: Val) -> String {
         Val::F32(v) => f32::from_bits(v).to_string(),
         Val::F64(v) => f64::from_bits(v).to_string(),
         Val::V128(v) => v.to_string(),
-        Val::FuncRef(0) | Val::ExternRef(0) => "null".to_owned(),
+        Val::FuncRef(0) | Val::ExternRef(0) | Val::ExnRef(0) => "null".to_owned(),
         Val::FuncRef(v) => format!("function {v:#x}"),
         Val::ExternRef(v) => format!("extern {v:#x}"),
+        Val::ExnRef(v) => format!("exception {v:#x}"),
     }
 }
 

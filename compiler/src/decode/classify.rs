@@ -44,6 +44,7 @@ fn imports(module: &mut Module<'_>) {
             Item::Func(_) => Class::Func,
             Item::Table(_) => Class::Table,
             Item::Memory(_) => Class::Memory,
+            Item::Tag(_) => Class::Tag,
             Item::Global(global) if module.globals[global as usize].ty.val == ValType::I32 => {
                 Class::GlobalI32
             }

@@ -3,7 +3,7 @@
 
 use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::types::ValType;
-use wasmparser::{HeapType, Operator};
+use wasmparser::{AbstractHeapType, HeapType, Operator};
 
 use crate::module::{ConstExpr, ConstOp, GlobalInit, GlobalPlace, Module};
 
@@ -37,12 +37,15 @@ pub(super) fn read(
 }
 
 /// The reference type of a heap type; with the features we accept it is one
-/// of two.
+/// of three.
 pub(super) fn reference(heap: HeapType) -> ValType {
-    if heap == HeapType::EXTERN {
-        ValType::ExternRef
-    } else {
-        ValType::FuncRef
+    match heap {
+        HeapType::EXTERN => ValType::ExternRef,
+        HeapType::Abstract {
+            ty: AbstractHeapType::Exn,
+            ..
+        } => ValType::ExnRef,
+        _ => ValType::FuncRef,
     }
 }
 

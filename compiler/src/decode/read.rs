@@ -9,13 +9,13 @@ use wasmaot_abi::types::{
 };
 use wasmparser::{
     CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
-    Payload, TableInit, TypeRef,
+    Payload, RefType, TableInit, TypeRef,
 };
 
 use super::{Failure, constexpr};
 use crate::module::{
     Body, ConstExpr, ConstOp, Data, DataMode, Element, ElementMode, Export, ExportItem, Func,
-    Global, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module, Table,
+    Global, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module, Table, Tag,
 };
 use crate::{Error, Result};
 
@@ -36,6 +36,7 @@ impl<'a> Reader<'a> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            tags: Vec::new(),
             exports: Vec::new(),
             start: None,
             elements: Vec::new(),
@@ -96,6 +97,12 @@ impl<'a> Reader<'a> {
                     self.module.globals.push(Global { ty, place });
                 }
             }
+            Payload::TagSection(tags) => {
+                for tag in tags {
+                    let ty = tag?.func_type_idx;
+                    self.module.tags.push(Tag { ty, import: None });
+                }
+            }
             Payload::ExportSection(exports) => {
                 for export in exports {
                     self.export(export?)?;
@@ -142,6 +149,7 @@ impl<'a> Reader<'a> {
             wasmparser::ValType::V128 => ValType::V128,
             wasmparser::ValType::FUNCREF => ValType::FuncRef,
             wasmparser::ValType::EXTERNREF => ValType::ExternRef,
+            wasmparser::ValType::EXNREF | wasmparser::ValType::Ref(RefType::EXN) => ValType::ExnRef,
             wasmparser::ValType::Ref(ty) => {
                 let Some(heap) = self.heap_type(ty.heap_type()) else {
                     return Err(self.unsupported(format!("values of type {ty}")));
@@ -224,7 +232,11 @@ impl<'a> Reader<'a> {
                 self.module.globals.push(Global { ty, place });
                 Item::Global(self.module.globals.len() as u32 - 1)
             }
-            TypeRef::Tag(_) => return Err(self.unsupported("exceptions".to_owned())),
+            TypeRef::Tag(tag) => {
+                let ty = tag.func_type_idx;
+                module.tags.push(Tag { ty, import: number });
+                Item::Tag(module.tags.len() as u32 - 1)
+            }
         };
         self.module.imports.push(Import {
             module: import.module,
@@ -261,7 +273,7 @@ impl<'a> Reader<'a> {
             ExternalKind::Table => Item::Table(export.index),
             ExternalKind::Memory => Item::Memory(export.index),
             ExternalKind::Global => Item::Global(export.index),
-            ExternalKind::Tag => return Err(self.unsupported("exceptions".to_owned())),
+            ExternalKind::Tag => Item::Tag(export.index),
         };
         self.module.exports.push(Export {
             name: export.name,

@@ -108,6 +108,7 @@ fn wanted(module: &Module<'_>, text: &Text, symbols: &Symbols) -> BTreeSet<Targe
     let mut wanted = text.targets.clone();
     wanted.extend(symbols.list.iter().filter_map(|s| match s.definition {
         Definition::Global(g) => Some(Target::Global(g)),
+        Definition::Tag(t) => Some(Target::Tag(t)),
         _ => None,
     }));
     wanted.extend((0..module.tables.len() as u32).map(Target::Table));
@@ -142,6 +143,11 @@ fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<P
             let table = module.tables.get(t as usize)?;
             let own = table.import.is_none() && !table.primary;
             own.then(|| data.variable(&[0; table_desc::SIZE as usize], 8))
+        }
+        // Its address is what counts.
+        Target::Tag(t) => {
+            let own = module.tags.get(t as usize)?.import.is_none();
+            own.then(|| data.constant(&[0; 8]))
         }
         // A segment without bytes or values of its own is as long as a
         // dropped one.

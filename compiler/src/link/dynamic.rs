@@ -7,6 +7,7 @@ use wasmaot_abi::reloc::{Kind, Rela as WasmRela};
 
 use super::Plan;
 use super::elf::*;
+use super::handlers;
 use super::layout::{Layout, Section};
 use super::slots::Slot;
 use super::symbols::{Definition, Symbol};
@@ -74,6 +75,15 @@ impl Dynamic {
             entries.push((DT_RELACOUNT, Value::Number(relative)));
         }
         entries.extend(own_entries());
+        if handlers::size(plan) > 0 {
+            entries.extend([
+                (object::DT_WASMAOT_HANDLERS, Value::Addr(Section::Handlers)),
+                (
+                    object::DT_WASMAOT_HANDLERSSZ,
+                    Value::Size(Section::Handlers),
+                ),
+            ]);
+        }
         entries.push((DT_NULL, Value::Number(0)));
         Self { entries }
     }
@@ -95,7 +105,7 @@ impl Dynamic {
     }
 }
 
-/// The tags of our own tables. They are there even where a table is empty.
+/// The tags of those of our own tables that are there even where empty.
 fn own_entries() -> [(u64, Value); 11] {
     use Section::{Elements, Funcrefs, Functions, Info, Rela, Symbols};
     [
@@ -131,6 +141,7 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
         Definition::Global(g) => own(Target::Global(g)).unwrap_or((0, SHN_ABS)),
         Definition::Memory(m) => own(Target::Memory(m)).unwrap_or((0, SHN_ABS)),
         Definition::Table(t) => own(Target::Table(t)).unwrap_or((0, SHN_ABS)),
+        Definition::Tag(t) => own(Target::Tag(t)).unwrap_or((0, SHN_ABS)),
     };
     Sym {
         name: 0,

@@ -58,6 +58,9 @@ pub(super) fn record(
             debug_assert_eq!(symbol.record.kind, SymbolKind::Function);
             types.number(module.funcs[f as usize].ty)?;
         }
+        if let symbols::Definition::Tag(t) = symbol.definition {
+            types.number(module.tags[t as usize].ty)?;
+        }
     }
     for &f in &module.funcrefs {
         types.number(module.funcs[f as usize].ty)?;
@@ -104,6 +107,7 @@ fn import_kind(
         (ImportRole::GotMem, _) => ImportKind::GotMem,
         (ImportRole::GotFunc, _) => ImportKind::GotFunc,
         (_, Item::Func(f)) => ImportKind::Func(types.number(module.funcs[f as usize].ty)?),
+        (_, Item::Tag(t)) => ImportKind::Tag(types.number(module.tags[t as usize].ty)?),
         (_, Item::Memory(m)) => ImportKind::Memory(module.memories[m as usize].ty),
         (_, Item::Table(t)) => {
             let table = &module.tables[t as usize];

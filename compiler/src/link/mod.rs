@@ -8,6 +8,7 @@ mod debug;
 mod dynamic;
 mod elf;
 mod frames;
+mod handlers;
 mod hash;
 mod info;
 mod layout;

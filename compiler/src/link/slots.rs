@@ -88,6 +88,10 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
             GlobalPlace::Import(import) => Some(Slot::Address(symbols.of_import(import))),
             _ => None,
         },
+        Target::Tag(t) => {
+            let import = module.tags.get(t as usize)?.import?;
+            Some(Slot::Address(symbols.of_import(import)))
+        }
         Target::LoaderValue(g) => match module.globals.get(g as usize)?.place {
             GlobalPlace::Loader(import) => {
                 let kind = loader_value(module.imports[import as usize].role)?;

@@ -40,6 +40,8 @@ pub(super) enum Definition {
     Memory(u32),
     /// The descriptor of a table.
     Table(u32),
+    /// The datum that identifies a tag.
+    Tag(u32),
     /// In the context of the domain: no address in the object.
     Context,
 }
@@ -155,6 +157,10 @@ fn export(module: &Module<'_>, item: ExportItem, name: String) -> Option<Symbol>
             let (flags, definition) = described(primary, Definition::Table(t));
             (SymbolKind::Table, flags, 0, definition)
         }
+        ExportItem::Item(Item::Tag(t)) => {
+            let id = module.tag_type(t).id();
+            (SymbolKind::Tag, 0, id, Definition::Tag(t))
+        }
     };
     let record = SymbolRecord {
         kind,
@@ -184,6 +190,7 @@ pub(super) fn reexported(module: &Module<'_>, item: Item) -> Option<u32> {
         Item::Func(f) => module.funcs[f as usize].import,
         Item::Table(t) => module.tables[t as usize].import,
         Item::Memory(m) => module.memories[m as usize].import,
+        Item::Tag(t) => module.tags[t as usize].import,
         Item::Global(g) => match module.globals[g as usize].place {
             GlobalPlace::Import(import) | GlobalPlace::Loader(import) => Some(import),
             GlobalPlace::Own(_) | GlobalPlace::StackPointer { .. } => None,
@@ -258,6 +265,7 @@ impl Undefined {
             (ImportRole::Plain, Item::Global(g)) => {
                 (SymbolKind::Global, 0, module.globals[g as usize].ty.id())
             }
+            (ImportRole::Plain, Item::Tag(t)) => (SymbolKind::Tag, 0, module.tag_type(t).id()),
             (ImportRole::Plain, Item::Memory(m)) => {
                 let flags = described(Memory::is_primary(m), Definition::Undefined).0;
                 (SymbolKind::Memory, flags, 0)

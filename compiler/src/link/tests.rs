@@ -33,6 +33,7 @@ pub(super) fn module() -> Module<'static> {
         tables: Vec::new(),
         memories: Vec::new(),
         globals: Vec::new(),
+        tags: Vec::new(),
         exports: Vec::new(),
         start: None,
         elements: Vec::new(),
@@ -71,6 +72,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
     CompiledFunction {
         traps: vec![(bytes.len() as u32 - 1, TrapCode::Unreachable)],
         lines: vec![(0, 77)],
+        try_calls: Vec::new(),
         bytes,
         align: 1,
         relocs,

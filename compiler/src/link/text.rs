@@ -18,7 +18,7 @@ pub(super) struct Text {
     pub offsets: Vec<u32>,
     pub align: u64,
     pub size: u64,
-    /// Everything that code refers to.
+    /// Everything that code and its exception handlers refer to.
     pub targets: BTreeSet<Target>,
 }
 
@@ -45,6 +45,9 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
         text.offsets.push(at as u32);
         text.targets
             .extend(function.relocs.iter().map(|r| r.target));
+        let handlers = function.try_calls.iter().flat_map(|call| &call.handlers);
+        text.targets
+            .extend(handlers.filter_map(|h| h.tag).map(Target::Tag));
     }
     Ok(text)
 }

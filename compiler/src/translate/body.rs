@@ -14,6 +14,7 @@ use wasmaot_abi::trap::TrapCode;
 use wasmparser::{LocalsReader, Operator};
 
 use super::control::Frame;
+use super::scan::Clauses;
 use super::{Env, clif_type};
 use crate::code::Target;
 
@@ -124,6 +125,10 @@ pub(super) struct Body<'f, 'm> {
     signatures: &'f mut HashMap<u32, SigRef>,
     /// Whether each loop still to come makes a call.
     pub calling_loops: std::slice::Iter<'f, bool>,
+    /// The clauses of each `try` of the older encoding still to come.
+    pub tries: std::slice::Iter<'f, Clauses>,
+    /// Number of frames that may catch what is thrown here.
+    pub guards: usize,
     /// The pinned register's value, where it is at hand.
     pub base: Option<Value>,
     /// Calls made so far.
@@ -158,6 +163,8 @@ impl<'f, 'm> Body<'f, 'm> {
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
             calling_loops: [].iter(),
+            tries: [].iter(),
+            guards: 0,
             base: None,
             calls: 0,
         }
@@ -214,6 +221,7 @@ impl<'f, 'm> Body<'f, 'm> {
             return self.unreachable_operator(op);
         }
         self.control(op)
+            || self.exception(op)
             || self.variable(op)
             || self.memory(op)
             || self.constant(op)
@@ -332,21 +340,24 @@ impl<'f, 'm> Body<'f, 'm> {
         func
     }
 
+    /// A function of the runtime.
+    pub fn builtin_function(&mut self, builtin: Builtin) -> ir::FuncRef {
+        let target = Target::builtin(builtin);
+        if let Some(&known) = self.functions.get(&target) {
+            return known;
+        }
+        let param = |&ty| AbiParam::new(clif_type(ty));
+        let signature = self.b.import_signature(Signature {
+            params: builtin.params().iter().map(param).collect(),
+            returns: builtin.result().iter().map(param).collect(),
+            call_conv: CallConv::SystemV,
+        });
+        self.import(target, signature)
+    }
+
     /// Calls a function of the runtime; its result, if it has one.
     pub fn builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
-        let target = Target::builtin(builtin);
-        let func = match self.functions.get(&target) {
-            Some(&known) => known,
-            None => {
-                let param = |&ty| AbiParam::new(clif_type(ty));
-                let signature = self.b.import_signature(Signature {
-                    params: builtin.params().iter().map(param).collect(),
-                    returns: builtin.result().iter().map(param).collect(),
-                    call_conv: CallConv::SystemV,
-                });
-                self.import(target, signature)
-            }
-        };
+        let func = self.builtin_function(builtin);
         let call = self.b.ins().call(func, args);
         self.called();
         self.b.inst_results(call).first().copied()

@@ -5,6 +5,7 @@ use wasmaot_abi::context::{self, funcref, offset, table_desc};
 use wasmaot_abi::trap::TrapCode;
 
 use super::body::{Body, clif_trap};
+use super::exception::Callee;
 
 /// Where a table's entry is: `address + displacement`.
 #[derive(Clone, Copy)]
@@ -24,9 +25,7 @@ impl Body<'_, '_> {
     pub fn call(&mut self, func: u32) {
         let callee = self.function(func);
         let args = self.pop_many(self.env.module.func_type(func).params.len());
-        let call = self.b.ins().call(callee, &args);
-        self.called();
-        self.stack.extend_from_slice(self.b.inst_results(call));
+        self.make_call(Callee::Function(callee), &args);
     }
 
     /// `return_call`.
@@ -40,9 +39,7 @@ impl Body<'_, '_> {
     /// `call_indirect`.
     pub fn call_indirect(&mut self, ty: u32, table: u32) {
         let (signature, code, args) = self.indirect_callee(ty, table);
-        let call = self.b.ins().call_indirect(signature, code, &args);
-        self.called();
-        self.stack.extend_from_slice(self.b.inst_results(call));
+        self.make_call(Callee::Code(signature, code), &args);
     }
 
     /// `return_call_indirect`.

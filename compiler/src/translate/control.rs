@@ -10,12 +10,15 @@ use wasmparser::{BlockType, BrTable, Operator};
 
 use super::body::{Body, clif_trap};
 use super::clif_type;
+use super::exception::Guard;
 
 /// An open block of the function.
 pub(super) struct Frame<'f> {
     kind: Kind,
+    /// What it catches, where it is a `try` of either encoding.
+    pub guard: Option<Guard>,
     /// Height of the operand stack below its parameters.
-    height: usize,
+    pub height: usize,
     params: &'f [ValType],
     results: &'f [ValType],
     /// What follows it, once something jumps there.
@@ -47,6 +50,7 @@ impl<'f> Frame<'f> {
     fn new(kind: Kind, height: usize, (params, results): (&'f [ValType], &'f [ValType])) -> Self {
         Self {
             kind,
+            guard: None,
             height,
             params,
             results,
@@ -65,7 +69,7 @@ impl<'f> Frame<'f> {
     }
 }
 
-fn args(values: &[Value]) -> Vec<BlockArg> {
+pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
     values.iter().map(|&v| v.into()).collect()
 }
 
@@ -121,7 +125,17 @@ impl<'f> Body<'f, '_> {
                 self.calling_loops.next();
                 self.skipped += 1;
             }
-            Operator::Block { .. } | Operator::If { .. } => self.skipped += 1,
+            Operator::Try { .. } => {
+                self.tries.next();
+                self.skipped += 1;
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.skipped += 1;
+            }
+            Operator::Catch { tag_index } if self.skipped == 0 => self.catch(Some(*tag_index)),
+            Operator::CatchAll if self.skipped == 0 => self.catch(None),
+            Operator::Delegate { .. } if self.skipped == 0 => self.end(),
+            Operator::Delegate { .. } => self.skipped -= 1,
             Operator::Else if self.skipped == 0 => self.else_(),
             Operator::End if self.skipped == 0 => self.end(),
             Operator::End => self.skipped -= 1,
@@ -165,7 +179,7 @@ impl<'f> Body<'f, '_> {
         });
     }
 
-    fn block(&mut self, ty: BlockType) {
+    pub fn block(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         self.push_frame(Kind::Block, types);
     }
@@ -208,8 +222,8 @@ impl<'f> Body<'f, '_> {
         self.enter_only_child(then);
     }
 
-    /// Goes on in a block that only the branch just made leads to.
-    fn enter_only_child(&mut self, block: Block) {
+    /// Goes on in a block that nothing leads to any more but what does now.
+    pub fn enter_only_child(&mut self, block: Block) {
         self.b.seal_block(block);
         self.b.switch_to_block(block);
     }
@@ -233,7 +247,7 @@ impl<'f> Body<'f, '_> {
         self.reachable = true;
     }
 
-    fn jump_to_end(&mut self) {
+    pub fn jump_to_end(&mut self) {
         let end = self.label_block(0, true);
         let frame = &self.frames[self.frames.len() - 1];
         let values = args(&self.stack[self.stack.len() - frame.results.len()..]);
@@ -241,7 +255,8 @@ impl<'f> Body<'f, '_> {
         self.reachable = false;
     }
 
-    fn end(&mut self) {
+    pub fn end(&mut self) {
+        self.end_guard();
         let frame = self.frames.last_mut().expect("validated frames");
         match std::mem::replace(&mut frame.kind, Kind::Block) {
             // An `if` without `else` hands on its parameters.
@@ -278,7 +293,7 @@ impl<'f> Body<'f, '_> {
     }
 
     /// The block that a branch goes to; `end`: the frame's end even of a loop.
-    fn label_block(&mut self, depth: u32, end: bool) -> Block {
+    pub fn label_block(&mut self, depth: u32, end: bool) -> Block {
         let at = self.frames.len() - 1 - depth as usize;
         let frame = &self.frames[at];
         match (&frame.kind, frame.end) {

@@ -10,6 +10,7 @@ mod body;
 mod bulk;
 mod call;
 mod control;
+mod exception;
 mod global;
 mod init;
 mod memory;
@@ -29,6 +30,7 @@ use crate::module::Module;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
+pub(crate) use exception::handler_of;
 pub(crate) use init::needed as init_needed;
 
 /// What all functions of a module share.
@@ -56,7 +58,11 @@ impl<'m> Env<'m> {
 fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
-        ValType::I64 | ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => types::I64,
+        ValType::I64
+        | ValType::FuncRef
+        | ValType::ExternRef
+        | ValType::ExnRef
+        | ValType::Ref(_) => types::I64,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,
@@ -77,7 +83,7 @@ fn signature(ty: &FuncType) -> Signature {
 pub(crate) struct Translator {
     context: FunctionBuilderContext,
     scratch: Scratch,
-    calling_loops: Vec<bool>,
+    ahead: scan::Ahead,
 }
 
 impl Translator {
@@ -91,9 +97,10 @@ impl Translator {
         let source = &module.bodies[(func - module.imported_funcs()) as usize].body;
         let invalid = |e| invalid(module, &e);
         let operators = source.get_operators_reader().map_err(invalid)?;
-        scan::calling_loops(operators.clone(), &mut self.calling_loops);
+        self.ahead.look(operators.clone());
         let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
-        body.calling_loops = self.calling_loops.iter();
+        body.calling_loops = self.ahead.calling_loops.iter();
+        body.tries = self.ahead.tries.iter();
         let locals = source.get_locals_reader().map_err(invalid)?;
         body.begin(ty, locals).map_err(invalid)?;
         let mut operators = operators;

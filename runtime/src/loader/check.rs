@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
+use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
@@ -197,7 +198,13 @@ impl Checker<'_> {
             SymbolKind::Memory | SymbolKind::Table | SymbolKind::Global | SymbolKind::Data => {
                 self.is_in_data(id, symbol, slot)
             }
-            SymbolKind::None | SymbolKind::Tag => true,
+            SymbolKind::Tag if self.meaning(id, symbol) == Meaning::Nothing => {
+                let name = instance.object.symbol_name(own);
+                let mut all = LOADER_TAGS.iter().enumerate();
+                all.any(|(n, &tag)| tag == name && slot == self.process.exceptions.tag(n))
+            }
+            SymbolKind::Tag => self.is_in_data(id, symbol, slot),
+            SymbolKind::None => true,
         }
     }
 

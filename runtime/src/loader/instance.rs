@@ -33,6 +33,8 @@ pub(crate) enum Target {
     ProgramMemory,
     /// Their table.
     ProgramTable,
+    /// A tag that the loader provides, by its number.
+    Tag(usize),
     Builtin(Builtin),
 }
 

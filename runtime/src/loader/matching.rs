@@ -2,6 +2,7 @@
 //! limits by the rules of the WebAssembly specification (import matching).
 
 use wasmaot_abi::context::{MemoryDesc, TableDesc};
+use wasmaot_abi::exception::loader_tag_type;
 use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, MemoryType, TableType};
@@ -22,6 +23,7 @@ pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {
         ImportKind::Table { .. } => "table",
         ImportKind::GotMem => "data symbol",
         ImportKind::GotFunc => "function address",
+        ImportKind::Tag(_) => "tag",
     }
 }
 
@@ -33,6 +35,7 @@ const fn wanted_kind(kind: &ImportKind) -> SymbolKind {
         ImportKind::Memory(_) => SymbolKind::Memory,
         ImportKind::Table { .. } => SymbolKind::Table,
         ImportKind::GotMem => SymbolKind::Data,
+        ImportKind::Tag(_) => SymbolKind::Tag,
     }
 }
 
@@ -51,6 +54,7 @@ pub(super) fn check(
             (record, definer.path().display().to_string())
         }
         Target::Host(number) => (host_record(process, number), "the host".to_owned()),
+        Target::Tag(_) => (loader_tag_record(), "the loader".to_owned()),
         _ => return Ok(()),
     };
     let mismatch = |wanted: String, found: String| Error::Mismatch {
@@ -74,6 +78,11 @@ pub(super) fn check(
                 found: Box::new(definition_type(resolver, target, record.type_id)),
                 definer: definer.clone(),
             })
+        }
+        ImportKind::Tag(ty) if importer.type_id(ty) != Some(record.type_id) => {
+            let wanted = importer.info().types[ty as usize].to_string();
+            let found = definition_type(resolver, target, record.type_id).to_string();
+            Err(mismatch(format!("tag {wanted}"), format!("tag {found}")))
         }
         ImportKind::Global(wanted) if wanted.id() != record.type_id => {
             let found = match target {
@@ -125,11 +134,20 @@ fn host_record(process: &Process, number: usize) -> SymbolRecord {
     }
 }
 
-/// The full type of a function's definition, for a message.
+fn loader_tag_record() -> SymbolRecord {
+    SymbolRecord {
+        kind: SymbolKind::Tag,
+        flags: 0,
+        type_id: loader_tag_type().id(),
+    }
+}
+
+/// The full type of a function's or tag's definition, for a message.
 fn definition_type(resolver: &Resolver<'_>, target: Target, id: u32) -> FuncType {
     let found = match target {
         Target::Symbol { instance, .. } => resolver.object(instance).type_of(id).cloned(),
         Target::Host(number) => resolver.process().hosts.get(number).map(|f| f.ty.clone()),
+        Target::Tag(_) => Some(loader_tag_type()),
         _ => None,
     };
     found.unwrap_or_default()

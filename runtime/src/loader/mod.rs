@@ -143,6 +143,10 @@ impl Relocated<'_> {
             instance.image.set_writable(relro, false)?;
         }
         process.stubs.seal(&process.code)?;
+        for instance in &process.instances[first..] {
+            let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
+            process.exceptions.add(range, object);
+        }
         if global {
             process.scope.extend(first..first + members.len());
         }

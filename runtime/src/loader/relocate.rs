@@ -263,6 +263,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
         }
         Target::Null => Ok(0),
         Target::ProgramMemory => Ok(program.map_or(0, |domain| domain.memory_desc())),
+        Target::Tag(number) => Ok(process.exceptions.tag(number)),
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];

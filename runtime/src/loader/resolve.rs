@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 
 use wasmaot_abi::builtin::{self, Builtin};
+use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
@@ -186,7 +187,13 @@ impl<'a> Resolver<'a> {
         } else {
             in_named(self)
         };
-        defined.or_else(|| self.host(&import.module, &import.name))
+        let tag = || match import.kind {
+            ImportKind::Tag(_) if env => LOADER_TAGS.iter().position(|&t| t == import.name),
+            _ => None,
+        };
+        defined
+            .or_else(|| self.host(&import.module, &import.name))
+            .or_else(|| tag().map(Target::Tag))
     }
 
     /// The first definition in the global scope.

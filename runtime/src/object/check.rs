@@ -84,6 +84,7 @@ impl Check<'_> {
                     true
                 }
                 SymbolKind::Global if !context => self.readable(symbol.value, 4),
+                SymbolKind::Tag => self.readable(symbol.value, 8),
                 SymbolKind::Memory if !primary => self.writable(symbol.value, memory_desc::SIZE),
                 SymbolKind::Table if !primary => self.writable(symbol.value, table_desc::SIZE),
                 SymbolKind::Data => {
@@ -104,7 +105,7 @@ impl Check<'_> {
         let info = self.object.info();
         for import in &info.imports {
             self.symbol(import.symbol)?;
-            if let ImportKind::Func(ty) = import.kind
+            if let ImportKind::Func(ty) | ImportKind::Tag(ty) = import.kind
                 && self.object.type_id(ty).is_none()
             {
                 return Err(format!("import `{}` has no type", import.name));

@@ -46,6 +46,7 @@ pub struct Object {
     functions: Vec<FunctionRecord>,
     elements: Vec<u32>,
     funcrefs: u64,
+    handlers: Range<usize>,
     native: OnceLock<symbols::NativeSymbols>,
     records: OnceLock<HashMap<u32, u32>>,
 }
@@ -258,6 +259,11 @@ impl Object {
     /// Address of the function reference records.
     pub(crate) fn funcrefs(&self) -> u64 {
         self.funcrefs
+    }
+
+    /// The table of exception handlers.
+    pub(crate) fn handlers(&self) -> &[u8] {
+        self.map.get(self.handlers.clone()).unwrap_or_default()
     }
 
     /// The dynamic symbols.

@@ -64,6 +64,7 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         slots: parts.slots,
         functions: parts.functions,
         elements: parts.elements,
+        handlers: handlers(&map, &layout, &dynamic).map_err(fail)?,
         funcrefs: dynamic.get(abi::DT_WASMAOT_FUNCREFS).unwrap_or(0),
         layout,
         map,
@@ -472,6 +473,14 @@ impl Parts {
             elements: elements.iter().map(|&b| u32::from_le_bytes(b)).collect(),
         })
     }
+}
+
+/// Place in the file of the exception handlers: like code, not in the part
+/// that the note's hash covers.
+fn handlers(file: &[u8], layout: &Layout, dynamic: &Dynamic) -> Result<Range<usize>, String> {
+    let whole = Covered { file, layout };
+    let (tag, size) = (abi::DT_WASMAOT_HANDLERS, abi::DT_WASMAOT_HANDLERSSZ);
+    Ok(dynamic.part(&whole, tag, size)?.unwrap_or(0..0))
 }
 
 /// The section headers; only messages and tools depend on them, so what

@@ -14,7 +14,7 @@ use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, Table
 use super::reserve::make_writable;
 use super::{page_down, page_up};
 
-/// Kind of a table that holds `externref` words.
+/// Kind of a table whose entries are words: `externref`, `exnref`.
 pub(crate) const EXTERN_TABLE: u64 = 1;
 
 /// What a memory's context says beyond the descriptor; [`Context::domain`]

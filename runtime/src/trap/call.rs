@@ -41,6 +41,11 @@ pub(crate) enum RawReason {
     },
     /// A host function's error, or one before anything was called.
     Host(HostError),
+    /// An exception that nothing caught.
+    Uncaught {
+        /// Its tag's identity.
+        tag: u64,
+    },
 }
 
 /// A stop of wasm code, not yet explained.
@@ -96,6 +101,11 @@ enum Stop {
     Host {
         error: HostError,
         /// Address of the host stub's frame record.
+        record: u64,
+    },
+    Uncaught {
+        tag: u64,
+        /// Address of the throwing built-in function's frame record.
         record: u64,
     },
 }
@@ -230,11 +240,14 @@ impl Activation {
                 (reason, registers, true, overflow)
             }
             Stop::Host { error, record } => {
-                // SAFETY: a host stub has put its frame record there: the
-                // saved frame pointer and the return address.
-                let [bp, pc] = unsafe { *(record as *const [u64; 2]) };
-                let registers = Registers::at_record(pc, record + 16, bp);
+                // SAFETY: a host stub has put its frame record there.
+                let registers = unsafe { at_record(record) };
                 (RawReason::Host(error), registers, false, false)
+            }
+            Stop::Uncaught { tag, record } => {
+                // SAFETY: the built-in function has put its frame record there.
+                let registers = unsafe { at_record(record) };
+                (RawReason::Uncaught { tag }, registers, false, false)
             }
         };
         let pc = registers.pc();
@@ -280,6 +293,16 @@ impl Activation {
     }
 }
 
+/// What a frame record says of the registers of who made the call.
+///
+/// # Safety
+/// The saved frame pointer and the return address must stand there.
+unsafe fn at_record(record: u64) -> Registers {
+    // SAFETY: by this function's contract.
+    let [bp, pc] = unsafe { *(record as *const [u64; 2]) };
+    Registers::at_record(pc, record + 16, bp)
+}
+
 impl RawTrap {
     /// An error before any wasm code ran.
     fn before(message: String) -> Self {
@@ -306,6 +329,17 @@ pub(super) fn record_host_error(error: HostError) {
         let record = (*head).wasm_sp;
         (*current).stop = Some(Stop::Host { error, record });
     }
+}
+
+/// Records an exception that nothing caught, likewise. `record` is the address
+/// of the frame record of the function that threw it.
+pub(super) fn record_uncaught(tag: u64, record: u64) {
+    let current = CURRENT.get();
+    if current.is_null() {
+        std::process::abort();
+    }
+    // SAFETY: as above.
+    unsafe { (*current).stop = Some(Stop::Uncaught { tag, record }) };
 }
 
 /// If a fault on this thread is one of the wasm code that runs on it, records

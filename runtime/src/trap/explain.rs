@@ -32,6 +32,8 @@ pub(crate) trait CodeMap {
     /// The trap that an access to an address stands for, if the address is in
     /// one of the process's reservations for memories and tables.
     fn fault_kind(&self, addr: u64) -> Option<TrapCode>;
+    /// Name of the tag of an identity.
+    fn tag_name(&self, tag: u64) -> Option<String>;
 }
 
 /// Names a stop of wasm code and symbolises its frames: those of the one
@@ -43,6 +45,11 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         RawReason::Host(HostError::Exit(code)) => Trap::new(TrapReason::Exit(code)),
         RawReason::Host(HostError::Message(message)) => Trap::new(TrapReason::Host(message)),
         RawReason::Host(HostError::Trap(trap)) => *trap,
+        RawReason::Uncaught { tag } => {
+            let mut trap = Trap::new(TrapReason::Code(TrapCode::UncaughtException));
+            trap.detail = map.tag_name(tag).map(|name| format!("tag `{name}`"));
+            trap
+        }
         RawReason::Signal { signal, fault_addr } => fault(signal, fault_addr, raw.pc, site, map),
     };
     if let Some(site) = site

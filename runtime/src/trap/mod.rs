@@ -8,6 +8,7 @@
 
 mod call;
 mod dispatch;
+mod exception;
 mod explain;
 mod interrupt;
 mod signal;
@@ -24,6 +25,7 @@ pub use interrupt::Interrupter;
 
 pub(crate) use call::{RawReason, RawTrap, Space, call};
 pub(crate) use dispatch::dispatch_address;
+pub(crate) use exception::{Exceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
 
 /// Why wasm code stopped.

@@ -86,12 +86,14 @@ fn header(object: &Object, out: &mut Listing) {
 fn symbols(object: &Object, out: &mut Listing) {
     let info = object.info();
     out.heading("imports:");
+    let text = |ty: u32| {
+        let ty = info.types.get(ty as usize);
+        ty.map_or_else(String::new, |t| t.to_string())
+    };
     for import in &info.imports {
         let kind = match import.kind {
-            ImportKind::Func(ty) => info
-                .types
-                .get(ty as usize)
-                .map_or_else(String::new, |t| t.to_string()),
+            ImportKind::Func(ty) => text(ty),
+            ImportKind::Tag(ty) => format!("tag {}", text(ty)),
             ImportKind::Global(ty) => format!("global {ty}"),
             ImportKind::Memory(ty) => ty.to_string(),
             ImportKind::Table { ty, .. } => ty.to_string(),

@@ -9,9 +9,11 @@
 mod enter;
 mod registers;
 mod stubs;
+mod throw;
 
 pub(crate) use enter::{Entry, HOST_CALL_FRAME, Regs, enter};
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,
 };
-pub(crate) use stubs::{builtin_stub, domain_thunk, host_stub};
+pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
+pub(crate) use throw::{Resume, throw};

@@ -28,6 +28,10 @@ pub(crate) fn host_stub(_at: u64, function: u64, stack_args: u32) -> Vec<u8> {
     code.bytes
 }
 
+/// Displacement from a thunk's frame pointer of the pinned register that it
+/// restores.
+pub(crate) const THUNK_SAVED_BASE: i64 = -8;
+
 /// Code of a wasm function that calls the one at `target` with `base` in the
 /// pinned register. `at` is where the code will stand, `stack_args` the bytes
 /// of stack arguments.

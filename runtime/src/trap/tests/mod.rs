@@ -360,4 +360,8 @@ impl CodeMap for TestObject {
             .contains(&addr)
             .then_some(TrapCode::MemoryOutOfBounds)
     }
+
+    fn tag_name(&self, _: u64) -> Option<String> {
+        None
+    }
 }

@@ -1,0 +1,333 @@
+//! Exceptions: `throw` and its kin, `try` in both encodings, and the calls in it.
+//!
+//! A call inside a `try` ends its block: it goes on in one block if it returns,
+//! and in a *landing* of the clause that takes the exception if it throws. On
+//! the way to a landing every register is lost; one then holds the exception.
+//! What is not in a `try` is called as if there were no exceptions.
+
+use cranelift_codegen::ir::{
+    self, Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag,
+    InstBuilder, SigRef, Value, types,
+};
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::exception;
+use wasmaot_abi::trap::TrapCode;
+use wasmparser::{BlockType, Catch, Operator, TryTable};
+
+use super::body::{Body, clif_trap};
+use super::clif_type;
+use super::control::args;
+use crate::code::Target;
+
+/// What an open `try` of either encoding catches.
+pub(super) struct Guard {
+    clauses: Vec<Clause>,
+    /// The label outside the frame where exceptions go on that no clause takes.
+    delegate: Option<u32>,
+    /// Whether the code being translated is in the part that is guarded.
+    active: bool,
+    /// Of the older encoding: the number of the clause to be translated next,
+    /// and the exception that the one being translated has caught.
+    next: usize,
+    caught: Option<Value>,
+}
+
+struct Clause {
+    /// `None`: takes all.
+    tag: Option<u32>,
+    /// Whether a reference to the exception is kept.
+    keeps: bool,
+    /// The label outside the frame where `try_table` goes on.
+    label: u32,
+    /// Where calls go that throw, once there is one.
+    landing: Option<Block>,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub(super) enum Callee {
+    Function(ir::FuncRef),
+    Code(SigRef, Value),
+}
+
+/// A handler as the code generator passes it on: the tag, and whether a
+/// reference is kept.
+fn handler_tag(tag: Option<u32>, keeps: bool) -> ExceptionTag {
+    ExceptionTag::from_u32(tag.map_or(0, |tag| tag + 1) << 1 | u32::from(keeps))
+}
+
+/// What [`handler_tag`] was made of.
+pub(crate) fn handler_of(tag: ExceptionTag) -> (Option<u32>, bool) {
+    let word = tag.as_u32();
+    ((word >> 1).checked_sub(1), word & 1 == 1)
+}
+
+impl Body<'_, '_> {
+    /// Translates an operator on exceptions; false if it is none.
+    pub fn exception(&mut self, op: &Operator<'_>) -> bool {
+        match *op {
+            Operator::TryTable { ref try_table } => self.try_table(try_table),
+            Operator::Throw { tag_index } => self.throw(tag_index),
+            Operator::ThrowRef => {
+                let exception = self.pop();
+                self.trap_unless(exception, TrapCode::NullExceptionReference);
+                self.raise(exception);
+            }
+            Operator::Try { blockty } => self.try_(blockty),
+            Operator::Catch { tag_index } => self.catch(Some(tag_index)),
+            Operator::CatchAll => self.catch(None),
+            Operator::Delegate { .. } => self.end(),
+            Operator::Rethrow { relative_depth } => {
+                let at = self.frames.len() - 1 - relative_depth as usize;
+                let caught = self.frames[at].guard.as_ref().and_then(|g| g.caught);
+                self.raise(caught.expect("validated rethrow"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    fn try_table(&mut self, table: &TryTable) {
+        let clause = |catch: &Catch| {
+            let (tag, keeps, label) = match *catch {
+                Catch::One { tag, label } => (Some(tag), false, label),
+                Catch::OneRef { tag, label } => (Some(tag), true, label),
+                Catch::All { label } => (None, false, label),
+                Catch::AllRef { label } => (None, true, label),
+            };
+            Clause {
+                tag,
+                keeps,
+                label,
+                landing: None,
+            }
+        };
+        let clauses = table.catches.iter().map(clause).collect();
+        self.block(table.ty);
+        self.guard(clauses, None);
+    }
+
+    fn try_(&mut self, ty: BlockType) {
+        let found = self.tries.next().cloned().unwrap_or_default();
+        let clause = |(tag, keeps)| Clause {
+            tag,
+            keeps,
+            label: 0,
+            landing: None,
+        };
+        let clauses = found.catches.into_iter().map(clause).collect();
+        self.block(ty);
+        self.guard(clauses, found.delegate);
+    }
+
+    /// Makes the innermost frame one that catches.
+    fn guard(&mut self, clauses: Vec<Clause>, delegate: Option<u32>) {
+        self.guards += 1;
+        let frame = self.frames.last_mut().expect("a frame just entered");
+        frame.guard = Some(Guard {
+            clauses,
+            delegate,
+            active: true,
+            next: 0,
+            caught: None,
+        });
+    }
+
+    /// The innermost frame's guard.
+    fn innermost(&mut self) -> Option<&mut Guard> {
+        self.frames.last_mut()?.guard.as_mut()
+    }
+
+    /// Leaves the guarded part of the innermost frame.
+    fn lift(&mut self) {
+        let active = |guard: &mut Guard| std::mem::take(&mut guard.active);
+        if self.innermost().is_some_and(active) {
+            self.guards -= 1;
+        }
+    }
+
+    /// Before the end of a frame: if it is a `try_table`, goes from its
+    /// landings to where its clauses say.
+    pub fn end_guard(&mut self) {
+        self.lift();
+        let Some(guard) = self.innermost() else {
+            return;
+        };
+        let legacy = guard.next > 0;
+        let clauses = std::mem::take(&mut guard.clauses);
+        if legacy || clauses.iter().all(|c| c.landing.is_none()) {
+            return;
+        }
+        if self.reachable {
+            self.jump_to_end();
+        }
+        for clause in clauses {
+            let Some(landing) = clause.landing else {
+                continue;
+            };
+            let exception = self.land(landing);
+            let mut values = self.payload(clause.tag, exception);
+            if clause.keeps {
+                values.push(exception);
+            }
+            // The label counts from outside the frame.
+            let target = self.label_block(clause.label + 1, false);
+            self.b.ins().jump(target, &args(&values));
+        }
+    }
+
+    /// `catch` and `catch_all` of the older encoding.
+    pub fn catch(&mut self, tag: Option<u32>) {
+        if self.reachable {
+            self.jump_to_end();
+        }
+        self.lift();
+        let frame = self.frames.last_mut().expect("validated frames");
+        let height = frame.height;
+        let landing = frame.guard.as_mut().and_then(|guard| {
+            guard.next += 1;
+            guard.caught = None;
+            guard.clauses.get(guard.next - 1)?.landing
+        });
+        self.stack.truncate(height);
+        // Where nothing in the body throws, nothing leads here.
+        if let Some(landing) = landing {
+            let exception = self.land(landing);
+            let values = self.payload(tag, exception);
+            self.stack.extend(values);
+            if let Some(guard) = self.innermost() {
+                guard.caught = Some(exception);
+            }
+            self.reachable = true;
+        }
+    }
+
+    /// Goes on in a landing; the exception.
+    fn land(&mut self, landing: Block) -> Value {
+        self.enter_only_child(landing);
+        self.base = None;
+        self.b.block_params(landing)[0]
+    }
+
+    /// An exception's values.
+    fn payload(&mut self, tag: Option<u32>, exception: Value) -> Vec<Value> {
+        let Some(tag) = tag else {
+            return Vec::new();
+        };
+        let env = self.env;
+        let params = &env.module.tag_type(tag).params;
+        let (offsets, _) = exception::layout(params);
+        let values = params.iter().zip(offsets).map(|(&ty, at)| {
+            let flags = self.flags.record;
+            self.b
+                .ins()
+                .load(clif_type(ty), flags, exception, at as i32)
+        });
+        values.collect()
+    }
+
+    fn throw(&mut self, tag: u32) {
+        let env = self.env;
+        let params = &env.module.tag_type(tag).params;
+        let (offsets, bytes) = exception::layout(params);
+        let values = self.pop_many(params.len());
+        let base = self.base();
+        let identity = self.symbol(Target::Tag(tag));
+        let bytes = self.i64(bytes.into());
+        let exception = self
+            .builtin(Builtin::ExceptionNew, &[base, identity, bytes])
+            .expect("it has a result");
+        for (value, at) in values.into_iter().zip(offsets) {
+            let flags = self.flags.record;
+            self.b.ins().store(flags, value, exception, at as i32);
+        }
+        self.raise(exception);
+    }
+
+    /// Throws an exception.
+    fn raise(&mut self, exception: Value) {
+        let throw = self.builtin_function(Builtin::Throw);
+        let base = self.base();
+        self.make_call(Callee::Function(throw), &[base, exception]);
+        // It does not return.
+        self.b.ins().trap(clif_trap(TrapCode::Unreachable));
+        self.reachable = false;
+    }
+
+    /// Calls, inside a `try` or not, and pushes the results.
+    pub fn make_call(&mut self, callee: Callee, args: &[Value]) {
+        let handlers = self.handlers();
+        if handlers.is_empty() {
+            let call = match callee {
+                Callee::Function(func) => self.b.ins().call(func, args),
+                Callee::Code(signature, code) => self.b.ins().call_indirect(signature, code, args),
+            };
+            self.called();
+            self.stack.extend_from_slice(self.b.inst_results(call));
+            return;
+        }
+        let signature = match callee {
+            Callee::Function(func) => self.b.func.dfg.ext_funcs[func].signature,
+            Callee::Code(signature, _) => signature,
+        };
+        let next = self.b.create_block();
+        let results = self.b.func.dfg.signatures[signature].returns.clone();
+        for result in &results {
+            self.b.append_block_param(next, result.value_type);
+        }
+        let returned = (0..results.len() as u32).map(BlockArg::TryCallRet);
+        let lists = &mut self.b.func.dfg.value_lists;
+        let normal = BlockCall::new(next, returned, lists);
+        let items = handlers.into_iter().map(|(tag, landing)| {
+            let landing = BlockCall::new(landing, [BlockArg::TryCallExn(0)], lists);
+            ExceptionTableItem::Tag(tag, landing)
+        });
+        let items: Vec<_> = items.collect();
+        let table = ExceptionTableData::new(signature, normal, items);
+        let table = self.b.func.dfg.exception_tables.push(table);
+        match callee {
+            Callee::Function(func) => self.b.ins().try_call(func, args, table),
+            Callee::Code(_, code) => self.b.ins().try_call_indirect(code, args, table),
+        };
+        self.called();
+        self.enter_only_child(next);
+        self.stack.extend_from_slice(self.b.block_params(next));
+    }
+
+    /// The landings for what is thrown here, the innermost first.
+    fn handlers(&mut self) -> Vec<(ExceptionTag, Block)> {
+        let mut found = Vec::new();
+        let mut taken = Vec::new();
+        let mut at = if self.guards == 0 {
+            0
+        } else {
+            self.frames.len()
+        };
+        while at > 0 {
+            at -= 1;
+            let Some(guard) = self.frames[at].guard.as_mut().filter(|g| g.active) else {
+                continue;
+            };
+            for clause in &mut guard.clauses {
+                if taken.contains(&clause.tag) {
+                    continue;
+                }
+                taken.push(clause.tag);
+                let b = &mut self.b;
+                let landing = *clause.landing.get_or_insert_with(|| {
+                    let block = b.create_block();
+                    b.append_block_param(block, types::I64);
+                    b.set_cold_block(block);
+                    block
+                });
+                found.push((handler_tag(clause.tag, clause.keeps), landing));
+                if clause.tag.is_none() {
+                    return found;
+                }
+            }
+            // Its label counts from the frame outside, which may catch too.
+            at = at.saturating_sub(guard.delegate.unwrap_or(0) as usize);
+        }
+        found
+    }
+}

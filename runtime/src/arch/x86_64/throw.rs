@@ -1,0 +1,72 @@
+//! Out of a throw and into the code that catches.
+
+use std::arch::naked_asm;
+use std::mem::offset_of;
+
+use wasmaot_abi::context::offset;
+use wasmaot_abi::context::process_head::{HOST_SP, UNWIND};
+
+use super::enter::leave;
+
+/// Where code goes on after a throw.
+#[repr(C, align(16))]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Resume {
+    /// The handler.
+    pub code: u64,
+    /// Its frame pointer.
+    pub bp: u64,
+    /// Its stack pointer.
+    pub sp: u64,
+    /// Its pinned register.
+    pub base: u64,
+    /// The exception.
+    pub exception: u64,
+}
+
+/// The built-in function `throw(base, exception)`: asks the process's `unwind`,
+/// on the host stack, for the handler, and goes there; or leaves wasm code
+/// where there is none.
+///
+/// On the way, what a frame in between had saved stays on the wasm stack: a
+/// handler's code expects no register but the pinned one to be as it was, and
+/// those that this function preserves where it stands in the throwing function
+/// itself.
+///
+/// # Safety
+/// To be called by compiled code alone.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn throw() {
+    naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "mov rax, [r15 + {process}]",
+        "mov rdx, rbp",
+        "mov rsp, [rax + {host_sp}]",
+        "sub rsp, {resume}",
+        "mov rcx, rsp",
+        "call [rax + {unwind}]",
+        "test eax, eax",
+        "jnz 2f",
+        "mov rax, [rsp + {exception}]",
+        "mov rbp, [rsp + {bp}]",
+        "mov r15, [rsp + {base}]",
+        "mov rcx, [rsp + {code}]",
+        "mov rsp, [rsp + {sp}]",
+        "jmp rcx",
+        // rsp becomes what `enter` left in `host_sp`.
+        "2: add rsp, {resume}",
+        "mov eax, 1",
+        "jmp {leave}",
+        process = const offset::PROCESS,
+        host_sp = const HOST_SP,
+        unwind = const UNWIND,
+        resume = const size_of::<Resume>(),
+        code = const offset_of!(Resume, code),
+        bp = const offset_of!(Resume, bp),
+        sp = const offset_of!(Resume, sp),
+        base = const offset_of!(Resume, base),
+        exception = const offset_of!(Resume, exception),
+        leave = sym leave,
+    )
+}

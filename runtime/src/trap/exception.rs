@@ -1,0 +1,245 @@
+//! Exceptions: where they live, and who catches one.
+//!
+//! Nothing happens before a throw: then the frames of the wasm stack are
+//! followed, and the objects' tables say which call has a handler. Only the
+//! call from the host that the throw is in is searched: a host function in
+//! between is a border.
+//!
+//! An exception whose reference is kept lives as long as the process. Of one
+//! that a handler has taken without keeping a reference the room is used again.
+
+use std::alloc::{self, Layout};
+use std::ops::Range;
+use std::ptr;
+use std::sync::Arc;
+
+use wasmaot_abi::context::{Context, ProcessHead};
+use wasmaot_abi::exception::{self, Handler, LOADER_TAGS, Tag};
+
+use super::call;
+use crate::arch::{Resume, THUNK_SAVED_BASE};
+use crate::object::Object;
+use crate::sys::live;
+
+/// The exceptions of a process, and what catches them. At one address for as
+/// long as the process lives; compiled code changes it through the built-in
+/// functions, and the process only while no wasm code runs.
+#[derive(Debug)]
+pub(crate) struct Exceptions(*mut State);
+
+#[derive(Debug)]
+struct State {
+    /// Objects, stubs and thunks.
+    code: Range<u64>,
+    /// Objects with handlers, by address; others are there without.
+    images: Vec<Image>,
+    /// Their addresses are the loader's tags.
+    tags: [u64; LOADER_TAGS.len()],
+    all: Vec<(u64, Layout)>,
+    /// Exceptions that are over.
+    spare: Vec<u64>,
+}
+
+#[derive(Debug)]
+struct Image {
+    range: Range<u64>,
+    object: Arc<Object>,
+}
+
+/// How an exception begins: the header of the ABI.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Header {
+    tag: u64,
+    /// Bytes of the whole; the lowest bit says that a reference is kept.
+    size: u64,
+}
+
+const KEPT: u64 = 1;
+const _: () = assert!(size_of::<Header>() == exception::HEADER as usize);
+
+impl Exceptions {
+    /// No exceptions yet.
+    pub fn new(code: Range<u64>) -> Self {
+        Self(Box::into_raw(Box::new(State {
+            code,
+            images: Vec::new(),
+            tags: [0; LOADER_TAGS.len()],
+            all: Vec::new(),
+            spare: Vec::new(),
+        })))
+    }
+
+    /// For [`ProcessHead::exceptions`].
+    pub fn address(&self) -> u64 {
+        self.0.expose_provenance() as u64
+    }
+
+    /// Identity of a tag of [`LOADER_TAGS`].
+    pub fn tag(&self, number: usize) -> u64 {
+        // SAFETY: the state lives as long as `self`.
+        let tags = unsafe { &raw const (*self.0).tags };
+        tags.cast::<u64>().wrapping_add(number).expose_provenance() as u64
+    }
+
+    /// Adds an object whose code may run from now on.
+    pub fn add(&mut self, range: Range<u64>, object: Arc<Object>) {
+        // SAFETY: the state lives as long as `self`, and no wasm code runs.
+        let state = unsafe { &mut *self.0 };
+        let at = state
+            .images
+            .partition_point(|i| i.range.start < range.start);
+        state.images.insert(at, Image { range, object });
+    }
+}
+
+impl Drop for Exceptions {
+    fn drop(&mut self) {
+        // SAFETY: made by `Box::into_raw` in `new`; wasm code, the only other
+        // user, does not run any more.
+        let state = unsafe { Box::from_raw(self.0) };
+        for &(at, layout) in &state.all {
+            // SAFETY: allocated with this layout in `create`, and freed here
+            // alone.
+            unsafe { alloc::dealloc(ptr::with_exposed_provenance_mut(at as usize), layout) };
+        }
+    }
+}
+
+/// The head of the process that a pinned register's value belongs to.
+///
+/// # Safety
+/// A context must stand right below `base`.
+unsafe fn state_of<'a>(base: u64) -> &'a mut State {
+    // SAFETY: by this function's contract; the context names the head of its
+    // process, which names the state, and nobody else uses it while wasm code
+    // is in a built-in function.
+    unsafe {
+        let context: Context = live::load(live::context_of(base));
+        let head: ProcessHead = live::load(context.process);
+        &mut *ptr::with_exposed_provenance_mut(head.exceptions as usize)
+    }
+}
+
+/// The built-in function `exception_new`.
+///
+/// # Safety
+/// To be called by compiled code alone.
+pub(crate) unsafe extern "C" fn exception_new(base: u64, tag: u64, bytes: u64) -> u64 {
+    // SAFETY: compiled code passes its pinned register.
+    let state = unsafe { state_of(base) };
+    let at = state.room(bytes);
+    // SAFETY: `room` gives that many bytes that nobody uses.
+    unsafe { live::store(at, Header { tag, size: bytes }) };
+    at
+}
+
+/// Address of [`unwind`], for [`ProcessHead::unwind`].
+pub(crate) fn unwind_address() -> u64 {
+    unwind as *const () as u64
+}
+
+/// Finds the handler of an exception: 0 and where to go on, or 1 with the
+/// exception recorded for `call`. Called by `arch` on the host stack.
+///
+/// # Safety
+/// `base` and `exception` must be those of the throwing code, `record` the
+/// address of the frame record of the built-in function, which it has called.
+unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut Resume) -> u64 {
+    // SAFETY: by this function's contract.
+    let state = unsafe { state_of(base) };
+    // SAFETY: an exception begins with a header.
+    let header: Header = unsafe { live::load(exception) };
+    let (mut base, mut at) = (base, record);
+    loop {
+        // SAFETY: every frame of wasm code and of thunks has a record, whose
+        // first word leads to the next; `enter` is not in the code area.
+        let [bp, pc]: [u64; 2] = unsafe { live::load(at) };
+        if !state.code.contains(&pc) {
+            call::record_uncaught(header.tag, record);
+            return 1;
+        }
+        match state.image_at(pc) {
+            Some(image) => {
+                if let Some((frame, handler)) = image.handler(pc, header.tag) {
+                    let found = Resume {
+                        code: image.range.start + u64::from(handler.code),
+                        bp,
+                        sp: bp - u64::from(frame),
+                        base,
+                        exception,
+                    };
+                    state.caught(exception, header, handler.keeps);
+                    // SAFETY: `arch` passes room for it.
+                    unsafe { resume.write(found) };
+                    return 0;
+                }
+            }
+            // SAFETY: what is called from code but not of an object is called
+            // from a thunk, which has saved its caller's base there.
+            None => base = unsafe { live::load(bp.wrapping_add_signed(THUNK_SAVED_BASE)) },
+        }
+        at = bp;
+    }
+}
+
+impl State {
+    /// Room for an exception.
+    fn room(&mut self, bytes: u64) -> u64 {
+        let last = self.spare.last().copied();
+        // SAFETY: what is spare still has its header.
+        let fits = |&at: &u64| unsafe { live::load::<Header>(at) }.size == bytes;
+        if let Some(at) = last.filter(fits) {
+            self.spare.pop();
+            return at;
+        }
+        let Ok(layout) = Layout::from_size_align(bytes as usize, 16) else {
+            std::process::abort();
+        };
+        // SAFETY: it is not empty: it has room for a header.
+        let at = unsafe { alloc::alloc_zeroed(layout) };
+        if at.is_null() {
+            alloc::handle_alloc_error(layout);
+        }
+        let at = at.expose_provenance() as u64;
+        self.all.push((at, layout));
+        at
+    }
+
+    /// Takes note of a handler. One that keeps no reference reads the values
+    /// before anything else is thrown.
+    fn caught(&mut self, exception: u64, header: Header, keeps: bool) {
+        if keeps {
+            let size = header.size | KEPT;
+            // SAFETY: an exception begins with a header.
+            unsafe { live::store(exception, Header { size, ..header }) };
+        } else if header.size & KEPT == 0 {
+            self.spare.push(exception);
+        }
+    }
+
+    fn image_at(&self, pc: u64) -> Option<&Image> {
+        let after = self.images.partition_point(|i| i.range.start <= pc);
+        let image = self.images.get(after.checked_sub(1)?)?;
+        image.range.contains(&pc).then_some(image)
+    }
+}
+
+impl Image {
+    /// The handler that takes a tag at a call, and its frame.
+    fn handler(&self, pc: u64, tag: u64) -> Option<(u32, Handler)> {
+        let address = u32::try_from(pc - self.range.start).ok()?;
+        let (frame, mut handlers) = exception::find(self.object.handlers(), address)?;
+        let takes = |handler: &Handler| match handler.tag {
+            Tag::Any => true,
+            Tag::Own(at) => self.range.start + u64::from(at) == tag,
+            Tag::Slot(at) => {
+                let at = self.range.start + u64::from(at);
+                // SAFETY: a slot of the object's GOT, which the loader has
+                // filled, or at least its memory.
+                at + 8 <= self.range.end && unsafe { live::load::<u64>(at) } == tag
+            }
+        };
+        Some((frame, handlers.find(takes)?))
+    }
+}

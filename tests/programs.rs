@@ -35,7 +35,8 @@ macro_rules! programs {
 }
 
 programs! {
-    arguments callback constructors cycle data heap hello interpose once pointers runpath weak world
+    arguments callback constructors cycle data exceptions exceptions_legacy heap hello interpose
+    longjmp longjmp_legacy once pointers runpath weak world
 }
 
 /// `hey there: 0x… 0x…`, two addresses that differ.

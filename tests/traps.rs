@@ -71,6 +71,11 @@ const TRAPS: &[(&str, &str)] = &[
         "(drop (i32.trunc_f32_u (f32.const 1e10)))",
         "integer overflow",
     ),
+    ("(throw_ref (ref.null exn))", "null exception reference"),
+    (
+        "(throw $tag (i32.const 3))",
+        "uncaught exception (tag `oops`)",
+    ),
     ("(call $f (local.get 0))", "call stack exhausted"),
 ];
 
@@ -86,6 +91,7 @@ fn every_trap_has_its_name() {
                 (module
                   (type $f (func))
                   (memory 1)
+                  (tag $tag (export "oops") (param i32))
                   (table $table 5 funcref)
                   (elem (i32.const 0) func $start)
                   (data $data "12345678")

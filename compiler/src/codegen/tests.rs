@@ -188,3 +188,20 @@ fn of_several_errors_the_same_is_reported() {
     assert!(error(1).contains("GlobalSet"), "{}", error(1));
     assert_eq!(error(1), error(4));
 }
+
+#[test]
+fn a_call_in_a_try_is_a_call() {
+    let lines = body(
+        r#"(module (import "m" "f" (func $f (param i32))) (tag $e)
+             (func (param i32) (block $h (try_table (catch $e $h) (call $f (local.get 0))))))"#,
+    );
+    let is_jump = |line: &&String| line.starts_with("jmp") || line.starts_with("block");
+    let before: Vec<_> = lines.iter().filter(|line| !is_jump(line)).collect();
+    assert_eq!(before.len(), 1 + 4 + 1, "{lines:#?}");
+    assert!(before[0].starts_with("call User(Func(0));"), "{lines:#?}");
+    // The function saves what its callers may want of it; nothing else.
+    for (line, register) in before[1..].iter().zip(["rbx", "r12", "r13", "r14"]) {
+        let restores = line.starts_with("movq ") && line.ends_with(&format!("%{register}"));
+        assert!(restores, "{lines:#?}");
+    }
+}

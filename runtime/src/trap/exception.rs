@@ -5,10 +5,12 @@
 //! call from the host that the throw is in is searched: a host function in
 //! between is a border.
 //!
-//! An exception whose reference is kept lives as long as the process. Of one
-//! that a handler has taken without keeping a reference the room is used again.
+//! An exception whose reference is kept lives as long as the process: nothing
+//! says when the last copy of a reference is gone. Of one that a handler has
+//! taken without keeping a reference the room is used again.
 
 use std::alloc::{self, Layout};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
@@ -36,8 +38,8 @@ struct State {
     /// Their addresses are the loader's tags.
     tags: [u64; LOADER_TAGS.len()],
     all: Vec<(u64, Layout)>,
-    /// Exceptions that are over.
-    spare: Vec<u64>,
+    /// Exceptions that are over, by size.
+    spare: BTreeMap<u64, Vec<u64>>,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl Exceptions {
             images: Vec::new(),
             tags: [0; LOADER_TAGS.len()],
             all: Vec::new(),
-            spare: Vec::new(),
+            spare: BTreeMap::new(),
         })))
     }
 
@@ -157,6 +159,7 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
         let [bp, pc]: [u64; 2] = unsafe { live::load(at) };
         if !state.code.contains(&pc) {
             call::record_uncaught(header.tag, record);
+            state.caught(exception, header, false);
             return 1;
         }
         match state.image_at(pc) {
@@ -186,11 +189,7 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
 impl State {
     /// Room for an exception.
     fn room(&mut self, bytes: u64) -> u64 {
-        let last = self.spare.last().copied();
-        // SAFETY: what is spare still has its header.
-        let fits = |&at: &u64| unsafe { live::load::<Header>(at) }.size == bytes;
-        if let Some(at) = last.filter(fits) {
-            self.spare.pop();
+        if let Some(at) = self.spare.get_mut(&bytes).and_then(Vec::pop) {
             return at;
         }
         let Ok(layout) = Layout::from_size_align(bytes as usize, 16) else {
@@ -206,7 +205,7 @@ impl State {
         at
     }
 
-    /// Takes note of a handler. One that keeps no reference reads the values
+    /// Takes note of a handler, or of there being none. One that keeps no reference reads the values
     /// before anything else is thrown.
     fn caught(&mut self, exception: u64, header: Header, keeps: bool) {
         if keeps {
@@ -214,7 +213,7 @@ impl State {
             // SAFETY: an exception begins with a header.
             unsafe { live::store(exception, Header { size, ..header }) };
         } else if header.size & KEPT == 0 {
-            self.spare.push(exception);
+            self.spare.entry(header.size).or_default().push(exception);
         }
     }
 
@@ -241,5 +240,35 @@ impl Image {
             }
         };
         Some((frame, handlers.find(takes)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_used_again_unless_a_reference_is_kept() {
+        let exceptions = Exceptions::new(0..0);
+        // SAFETY: nobody else uses it.
+        let state = unsafe { &mut *exceptions.0 };
+        let mut make = |size: u64, keeps: &[bool]| {
+            let header = Header { tag: 1, size };
+            let at = state.room(size);
+            // SAFETY: room for it, and then an exception.
+            unsafe { live::store(at, header) };
+            for &keeps in keeps {
+                // SAFETY: as above.
+                state.caught(at, unsafe { live::load(at) }, keeps);
+            }
+            at
+        };
+        let small = make(24, &[false]);
+        let large = make(64, &[false]);
+        assert_ne!(small, large);
+        assert_eq!(make(24, &[false]), small);
+        assert_eq!(make(64, &[true, false]), large);
+        assert_ne!(make(64, &[]), large);
+        assert_eq!(make(24, &[]), small);
     }
 }

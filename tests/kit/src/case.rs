@@ -7,10 +7,13 @@
 //! program SOURCE… [needs LIBRARY…] [runpath DIRECTORY] [flags FLAG…]
 //! library NAME SOURCE… [needs LIBRARY…] [runpath DIRECTORY] [flags FLAG…]
 //! forms [pie] [no-pie] [native]
+//! compile FLAG…
 //! exit CODE
 //! ```
 //!
-//! Every module needs libc as well. `flags` go to wasm-ld. A library's NAME may
+//! Every module needs libc as well. `flags` go to wasm-ld, those of `compile`
+//! to clang. What is needed and no library of the case is one of the sysroot's.
+//! Sources are C, or C++ without its library. A library's NAME may
 //! lie in a subdirectory; its file name alone is what others need it by.
 //! Libraries may need each other: the second is then first linked against a
 //! stub of the first, as it is done with ELF.
@@ -22,7 +25,7 @@ use std::process::Command;
 use crate::cache::{Key, make, once};
 use crate::native::{self, Artifact};
 use crate::run::{Run, run};
-use crate::wasm::{Code, Kind, Link, objects};
+use crate::wasm::{Code, Kind, Link, library_directory, objects};
 
 /// How a case is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,13 @@ struct Unit {
     flags: Vec<String>,
 }
 
+impl Unit {
+    fn is_cpp(&self) -> bool {
+        let mut sources = self.sources.iter();
+        sources.any(|path| path.extension().is_some_and(|e| e == "cpp"))
+    }
+}
+
 /// A program of ours.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -55,6 +65,8 @@ pub struct Case {
     pub code: i32,
     /// Its output.
     pub expected: String,
+    /// Flags of clang, for what is not part of every program.
+    pub compile: Vec<String>,
     program: Unit,
     libraries: Vec<Unit>,
 }
@@ -85,6 +97,7 @@ impl Case {
             forms: vec![Form::Pie, Form::NoPie, Form::Native],
             code: 0,
             expected: read("expected"),
+            compile: Vec::new(),
             program: Unit::default(),
             libraries: Vec::new(),
         };
@@ -116,6 +129,7 @@ impl Case {
                     })
                     .collect();
             }
+            "compile" => self.compile = words.map(str::to_owned).collect(),
             "exit" => self.code = words.next().and_then(|w| w.parse().ok()).expect("a number"),
             _ => panic!("{}: what is `{line}`?", self.name),
         }
@@ -157,20 +171,36 @@ impl Case {
         under_way.push(unit.name.clone());
         let mut libraries = Vec::new();
         for need in &unit.needs {
-            let library = self.library(need);
-            libraries.push(if under_way.contains(need) {
-                make_unit(form, library, Vec::new())
-            } else {
-                self.link(form, library, under_way)
-            });
+            match self.libraries.iter().find(|l| l.name == *need) {
+                Some(library) if under_way.contains(need) => {
+                    libraries.push(self.make(form, library, Vec::new()));
+                }
+                Some(library) => libraries.push(self.link(form, library, under_way)),
+                // The host's libc has what the sysroot has beside its own.
+                None if form == Form::Native => {}
+                None => libraries.push(library_directory().join(need)),
+            }
         }
         under_way.pop();
-        make_unit(form, unit, libraries)
+        self.make(form, unit, libraries)
     }
 
-    fn library(&self, name: &str) -> &Unit {
-        let found = self.libraries.iter().find(|l| l.name == name);
-        found.unwrap_or_else(|| panic!("{}: no library {name}", self.name))
+    fn make(&self, form: Form, unit: &Unit, libraries: Vec<PathBuf>) -> PathBuf {
+        if form == Form::Native {
+            return make_native(unit, libraries);
+        }
+        let (kind, code) = match (unit.name == PROGRAM, form) {
+            (true, Form::NoPie) => (Kind::NoPie, Code::Fixed),
+            (true, _) => (Kind::Pie, Code::Pic),
+            (false, _) => (Kind::Shared, Code::Pic),
+        };
+        let flags: Vec<&str> = self.compile.iter().map(String::as_str).collect();
+        let objects = objects(&unit.sources, code, &flags);
+        let mut link = Link::new(kind, &unit.name, objects, libraries);
+        link.flags.extend(unit.flags.iter().cloned());
+        link.flags
+            .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
+        link.make()
     }
 }
 
@@ -192,35 +222,18 @@ fn unit<'a>(directory: &Path, name: &str, words: impl Iterator<Item = &'a str>) 
     unit
 }
 
-fn make_unit(form: Form, unit: &Unit, libraries: Vec<PathBuf>) -> PathBuf {
-    let program = unit.name == PROGRAM;
-    if form == Form::Native {
-        let runpath = unit.runpath.iter().map(|path| format!("-Wl,-rpath,{path}"));
-        let artifact = Artifact {
-            name: unit.name.clone(),
-            sources: unit.sources.clone(),
-            libraries,
-            flags: runpath.collect(),
-        };
-        return if program {
-            native::executable(&artifact)
-        } else {
-            native::shared_object(&artifact)
-        };
-    }
-    let (kind, code) = match (program, form) {
-        (true, Form::NoPie) => (Kind::NoPie, Code::Fixed),
-        (true, _) => (Kind::Pie, Code::Pic),
-        (false, _) => (Kind::Shared, Code::Pic),
-    };
-    let mut link = Link::new(
-        kind,
-        &unit.name,
-        objects(&unit.sources, code, &[]),
+fn make_native(unit: &Unit, libraries: Vec<PathBuf>) -> PathBuf {
+    let runpath = unit.runpath.iter().map(|path| format!("-Wl,-rpath,{path}"));
+    let cpp = unit.is_cpp().then(|| "-lstdc++".to_owned());
+    let artifact = Artifact {
+        name: unit.name.clone(),
+        sources: unit.sources.clone(),
         libraries,
-    );
-    link.flags.extend(unit.flags.iter().cloned());
-    link.flags
-        .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
-    link.make()
+        flags: runpath.chain(cpp).collect(),
+    };
+    if unit.name == PROGRAM {
+        native::executable(&artifact)
+    } else {
+        native::shared_object(&artifact)
+    }
 }

@@ -18,10 +18,12 @@ fn cases() -> Vec<String> {
     names
 }
 
-/// Checks that a module is valid without exceptions, threads and what else
-/// came after the second version of wasm, but for computed constants.
-fn plain(name: &str, module: &[u8]) {
-    let features = WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST;
+/// What every module may use: the second version of wasm, and computed
+/// constants; no exceptions, no threads.
+const PLAIN: WasmFeatures = WasmFeatures::WASM2.union(WasmFeatures::EXTENDED_CONST);
+
+/// Checks that a module is valid with these features alone.
+fn valid(name: &str, module: &[u8], features: WasmFeatures) {
     if let Err(error) = Validator::new_with_features(features).validate_all(module) {
         panic!("{name}: {error}");
     }
@@ -29,7 +31,7 @@ fn plain(name: &str, module: &[u8]) {
 
 #[test]
 fn libc_is_plain() {
-    plain("libc.so", &std::fs::read(libc()).unwrap());
+    valid("libc.so", &std::fs::read(libc()).unwrap(), PLAIN);
 }
 
 #[test]
@@ -38,7 +40,15 @@ fn every_case_builds() {
         let case = Case::open(&name);
         for form in case.forms.iter().filter(|form| **form != Form::Native) {
             let module = std::fs::read(case.build(*form)).unwrap();
-            plain(&name, &module);
+            let legacy = |flag: &String| flag == "-wasm-use-legacy-eh=true";
+            let more = if case.compile.is_empty() {
+                WasmFeatures::empty()
+            } else if case.compile.iter().any(legacy) {
+                WasmFeatures::LEGACY_EXCEPTIONS | WasmFeatures::EXCEPTIONS
+            } else {
+                WasmFeatures::EXCEPTIONS
+            };
+            valid(&name, &module, PLAIN | more);
         }
     }
 }

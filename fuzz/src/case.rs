@@ -63,9 +63,33 @@ pub enum Value {
 pub struct Stop {
     /// The trap's name.
     pub reason: String,
-    /// Module and offset of each wasm frame, innermost first.
-    pub frames: Vec<(String, Option<u32>)>,
+    /// The innermost, of [`Stop::KEPT`] the first.
+    pub frames: Vec<Frame>,
+    /// How many frames there are.
+    pub depth: usize,
 }
+
+impl Stop {
+    /// Frames that are compared.
+    const KEPT: usize = 40;
+
+    /// Of the frames that an engine shows, and how many it leaves out.
+    pub fn new(reason: &str, frames: impl Iterator<Item = Frame>, omitted: usize) -> Self {
+        let mut frames: Vec<Frame> = frames.collect();
+        // wasmaot's init function, of which wasmtime has none.
+        frames.pop_if(|(_, offset)| offset.is_none());
+        let depth = frames.len() + omitted;
+        frames.truncate(Self::KEPT);
+        Self {
+            reason: reason.to_owned(),
+            frames,
+            depth,
+        }
+    }
+}
+
+/// Module and offset of a wasm frame.
+pub type Frame = (String, Option<u32>);
 
 /// What can be seen from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +101,7 @@ pub enum Event {
     /// It, or a call, stops.
     Stop(Stop),
     /// A call begins.
-    Call(String, String),
+    Call(String, String, Vec<Value>),
     /// A call returns.
     Return(Vec<Value>),
     /// A host function is called.
@@ -94,10 +118,10 @@ impl fmt::Display for Event {
         match self {
             Self::Stop(stop) => {
                 write!(f, "    stops: {}", stop.reason)?;
-                for (module, offset) in &stop.frames {
-                    write!(f, "\n        {module} at {offset:x?}")?;
+                for (module, offset) in stop.frames.iter().take(8) {
+                    write!(f, " {module}@{:x}", offset.unwrap_or(u32::MAX))?;
                 }
-                Ok(())
+                write!(f, " ({} frames)", stop.depth)
             }
             other => write!(f, "{other:x?}"),
         }

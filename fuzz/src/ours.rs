@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{
@@ -101,9 +102,8 @@ fn run_round(
                 }
             }
             Err(Error::Unsupported { what, .. }) => return Err(Refusal::Unsupported(what)),
-            Err(error @ (Error::Unresolved(_) | Error::Mismatch { .. })) => {
-                let _ = error;
-                log(Event::Unlinkable);
+            Err(Error::Unresolved(_) | Error::Mismatch { .. } | Error::FunctionType { .. }) => {
+                log(Event::Unlinkable)
             }
             Err(other) => return Err(Refusal::Bug(other.to_string())),
         }
@@ -114,7 +114,11 @@ fn run_round(
             continue;
         };
         let unit = &case.units[call.unit];
-        log(Event::Call(unit.name.clone(), call.name.clone()));
+        log(Event::Call(
+            unit.name.clone(),
+            call.name.clone(),
+            call.args.clone(),
+        ));
         let args: Vec<Val> = call.args.iter().map(|&v| from_value(v)).collect();
         match process.invoke(id, &call.name, &args) {
             Ok(values) => log(Event::Return(values.into_iter().map(to_value).collect())),
@@ -143,17 +147,17 @@ fn run_round(
 /// Logs a stop; false if nothing after it can be compared.
 fn log_stop(log: &impl Fn(Event), trap: &Trap) -> bool {
     let reason = match &trap.reason {
-        TrapReason::Code(code) if code.name() == "call stack exhausted" => {
+        TrapReason::Code(TrapCode::StackOverflow) => {
             log(Event::Exhausted);
             return false;
         }
-        TrapReason::Code(code) => code.name().to_owned(),
-        TrapReason::Host(message) => message.clone(),
-        TrapReason::Exit(code) => format!("exit {code}"),
+        TrapReason::Code(code) => code.name(),
+        TrapReason::Host(message) => message,
+        TrapReason::Exit(_) => "exit",
     };
     let frames = trap.frames.iter();
-    let frames = frames.map(|f| (f.object.clone(), f.wasm_offset)).collect();
-    log(Event::Stop(Stop { reason, frames }));
+    let frames = frames.map(|f| (f.object.clone(), f.wasm_offset));
+    log(Event::Stop(Stop::new(reason, frames, trap.omitted)));
     true
 }
 

@@ -34,7 +34,6 @@ pub fn engine() -> Result<Engine> {
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(100_000))
         .max_wasm_stack(8 << 20)
         .async_stack_size(16 << 20)
-        .memory_reservation(1 << 27)
         .collector(wasmtime::Collector::Null);
     Engine::new(&config)
 }
@@ -124,7 +123,7 @@ fn run_store(
             continue;
         };
         let unit = &case.units[call.unit];
-        let event = Event::Call(unit.name.clone(), call.name.clone());
+        let event = Event::Call(unit.name.clone(), call.name.clone(), call.args.clone());
         store.data_mut().events.push(event);
         let Some(func) = instance.get_func(&mut *store, &call.name) else {
             let what = format!("no function {:?}", call.name);
@@ -191,10 +190,7 @@ fn stop(error: &wasmtime::Error, named: impl Fn(&Module) -> String) -> Option<Ev
         let offset = f.module_offset().map(|offset| offset as u32);
         (named(f.module()), offset)
     });
-    Some(Event::Stop(Stop {
-        reason: reason.to_owned(),
-        frames: frames.collect(),
-    }))
+    Some(Event::Stop(Stop::new(reason, frames, 0)))
 }
 
 /// A host function's refusal.

@@ -4,7 +4,7 @@
   (memory (export "mem2") 2 3)
   (table (export "tab") 10 20 funcref)
   (table (export "ext") 5 9 externref)
-  (table (export "tab2") 3 funcref)
+  (table (export "tab2") 3 30 funcref)
   (global (export "gi") (mut i32) (i32.const 7))
   (global (export "gl") (mut i64) (i64.const -9))
   (global (export "gf") (mut f32) (f32.const 1.5))

@@ -235,7 +235,7 @@ fn imports(random: &mut Random, units: &[Unit]) -> Option<Vec<u8>> {
                 Type::Table(ty) if random.once_in(4) => {
                     ty.max = ty
                         .max
-                        .map(|max| if wrong { max - max / 2 } else { max + 1 });
+                        .map(|max| if wrong { ty.min.max(max / 2) } else { max + 1 });
                 }
                 Type::Global(ty) if wrong => ty.mutable = !ty.mutable,
                 _ => {}

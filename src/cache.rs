@@ -4,6 +4,7 @@
 //! processes may use and fill the cache at once: the worst is that two build
 //! the same bytes. An entry that does not check is built again.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -58,7 +59,7 @@ impl Cache {
     /// module's path, which gives the object its name and its `$ORIGIN`.
     ///
     /// # Errors
-    /// Of compiling, or of the file system.
+    /// Of compiling. An object that cannot be kept is one in memory.
     pub fn object(
         &self,
         file: &Path,
@@ -73,10 +74,46 @@ impl Cache {
             return Ok(object);
         }
         let bytes = build::build(&name, module, options, Emit::So)?;
-        output::write(&entry, &bytes)?;
+        if let Err(error) = output::write(&entry, &bytes) {
+            unusable(&error.context(format!("set {VARIABLE} to a directory of yours")));
+            return Ok(Object::from_bytes(&name, &bytes, verify)?);
+        }
         // What enters the cache is checked whole, once.
         Ok(Object::open_as(&entry, file, true)?)
     }
+}
+
+/// The object of a module, of the user's cache, or built into memory where
+/// there is none: a read-only or absent home keeps no program from running.
+///
+/// # Errors
+/// Of compiling.
+pub fn object_of(
+    cache: &mut Option<Cache>,
+    file: &Path,
+    module: &[u8],
+    options: &Options,
+    verify: bool,
+) -> Result<Object> {
+    if cache.is_none() {
+        match Cache::open_default() {
+            Ok(opened) => *cache = Some(opened),
+            Err(error) => unusable(&error),
+        }
+    }
+    if let Some(cache) = cache {
+        return cache.object(file, module, options, verify);
+    }
+    let name = file.display().to_string();
+    let bytes = build::build(&name, module, options, Emit::So)?;
+    Ok(Object::from_bytes(&name, &bytes, verify)?)
+}
+
+fn unusable(error: &anyhow::Error) {
+    let _ = writeln!(
+        std::io::stderr(),
+        "warning: what is built is not kept: {error:#}"
+    );
 }
 
 fn hex(bytes: &[u8]) -> String {

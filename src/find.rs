@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use wasmaot_runtime::{Error, Finder, Object, SearchPath, candidates};
 
 #[cfg(feature = "compiler")]
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::input::{self, Kind};
 
 /// Environment variable with directories to search, separated by `:`.
@@ -77,13 +77,8 @@ impl Library {
     #[cfg(feature = "compiler")]
     fn build(&mut self, file: &Path, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
         let module = input::module(name, bytes)?;
-        let cache = match &mut self.cache {
-            Some(cache) => cache,
-            none => none.insert(Cache::open_default()?),
-        };
-        cache
-            .object(file, &module, &self.options, self.path.verify)
-            .map(Arc::new)
+        let (options, verify) = (&self.options, self.path.verify);
+        cache::object_of(&mut self.cache, file, &module, options, verify).map(Arc::new)
     }
 
     #[cfg(not(feature = "compiler"))]

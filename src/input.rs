@@ -1,5 +1,6 @@
 //! What a file is, told by its content.
 
+#[cfg(feature = "compiler")]
 use std::borrow::Cow;
 
 use anyhow::{Result, bail};

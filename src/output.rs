@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 /// Writes `bytes` to `path` by way of a temporary file in the same directory:
-/// synced, then renamed.
+/// synced, then renamed. A device or a pipe is written to, not replaced.
 ///
 /// # Errors
 /// Of the file system, naming `path`; nothing is left behind then.
@@ -17,6 +17,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let attempt = || -> std::io::Result<()> {
+        if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+            return File::options().write(true).open(path)?.write_all(bytes);
+        }
         let mut file = tempfile::Builder::new()
             .prefix(".wasmaot-")
             .tempfile_in(directory)?;
@@ -37,6 +40,16 @@ fn readable_by_all(file: &File) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn a_device_stays_one() {
+        let dir = tempfile::tempdir().unwrap();
+        // By a link, so that a mistake replaces the link alone.
+        let path = dir.path().join("link");
+        std::os::unix::fs::symlink("/dev/null", &path).unwrap();
+        super::write(&path, b"one").unwrap();
+        assert!(path.symlink_metadata().unwrap().is_symlink());
+    }
+
     #[test]
     fn replaces_and_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();

@@ -211,6 +211,23 @@ fn links_that_cannot_be_made() {
     outcome.trap("call of an unresolved symbol", &["warning: ", "`f`"]);
 }
 
+#[test]
+fn a_cause_is_told_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("lib.wat", "(module (bad");
+    sandbox.write("main.wat", "(module (@dylink.0 (needed \"lib.wat\")))");
+    let once = |outcome: &common::Outcome, part: &str| {
+        outcome.error(1, &[part]);
+        assert_eq!(outcome.stderr.matches(part).count(), 1, "{outcome:#?}");
+    };
+    let outcome = sandbox.wasmaot(&["run", "main.wat"]);
+    once(&outcome, "needed library");
+    once(&outcome, "expected valid module field");
+    sandbox.write("alone.wat", "(module)");
+    let outcome = sandbox.wasmaot(&["run", "--stack-size", "16777216G", "alone.wat"]);
+    once(&outcome, "os error 12");
+}
+
 /// Where our note's descriptor begins in an object.
 fn note_offset(object: &[u8]) -> usize {
     let name = b"wasmaot\0";

@@ -26,6 +26,16 @@ fn output_does_not_depend_on_threads() {
     let one = std::fs::read(sandbox.path("one")).unwrap();
     assert_eq!(one, std::fs::read(sandbox.path("two")).unwrap());
     assert_eq!(one, std::fs::read(sandbox.path("again")).unwrap());
+
+    // A real library of some thousand functions.
+    let libc = wasmaot_testkit::library_directory().join("libc.so");
+    for (jobs, out) in [("-j1", "libc1"), ("-j2", "libc2")] {
+        sandbox
+            .wasmaot(&["build", jobs, libc.to_str().unwrap(), "-o", out])
+            .success();
+    }
+    let read = |name| std::fs::read(sandbox.path(name)).unwrap();
+    assert_eq!(read("libc1"), read("libc2"));
 }
 
 #[test]
@@ -65,6 +75,29 @@ fn runs_all_three_forms_alike() {
             "{form}"
         );
     }
+}
+
+#[test]
+fn without_a_cache_it_runs_all_the_same() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    let file = sandbox.write("file", "");
+    // Nobody can write there, whatever the user.
+    let full = std::path::Path::new("/proc/self");
+    for directory in [file.as_path(), full] {
+        let mut command = sandbox.command(&["run", "p.wat"]);
+        let output = command.env("WASMAOT_CACHE_DIR", directory).output();
+        let outcome = common::Outcome::from(output.unwrap());
+        assert!(outcome.stderr.starts_with("warning: "), "{outcome:#?}");
+        assert!(outcome.stderr.contains("WASMAOT_CACHE_DIR"), "{outcome:#?}");
+        assert_eq!(outcome.success(), "hello\n");
+    }
+    let mut command = sandbox.command(&["run", "p.wat"]);
+    for variable in ["WASMAOT_CACHE_DIR", "XDG_CACHE_HOME", "HOME"] {
+        command.env_remove(variable);
+    }
+    let outcome = common::Outcome::from(command.output().unwrap());
+    assert_eq!(outcome.success(), "hello\n");
 }
 
 #[test]

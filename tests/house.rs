@@ -74,24 +74,7 @@ fn crates_depend_downwards_only() {
             Some(directory) => root().join(directory),
             None => root(),
         };
-        let tree = Command::new(env!("CARGO"))
-            .args([
-                "tree",
-                "--offline",
-                "--prefix=none",
-                "--edges=normal",
-                "--package",
-                krate,
-            ])
-            .current_dir(&directory)
-            .output()
-            .unwrap();
-        assert!(
-            tree.status.success(),
-            "{}",
-            String::from_utf8_lossy(&tree.stderr)
-        );
-        let tree = String::from_utf8(tree.stdout).unwrap();
+        let tree = tree(&directory, &["--package", krate]);
         let ours: BTreeSet<&str> = tree
             .lines()
             .filter_map(|line| line.split(' ').next())
@@ -109,6 +92,31 @@ fn crates_depend_downwards_only() {
             );
         }
     }
+}
+
+#[test]
+fn a_runtime_alone_contains_no_compiler() {
+    let tree = tree(&root(), &["--package", "wasmaot", "--no-default-features"]);
+    assert!(
+        tree.contains("wasmaot-runtime") && !tree.contains("cranelift"),
+        "{tree}"
+    );
+}
+
+/// What a package depends on, all of it, a line each.
+fn tree(directory: &Path, args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--prefix=none", "--edges=normal"])
+        .args(args)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::Note;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Emit, Options, compile};
@@ -534,6 +535,123 @@ fn memories_and_tables_beside_the_first() {
     assert_eq!(call("call"), Val::I32(9));
 }
 
+#[test]
+fn no_limit_on_tables_is_the_limit_of_wasm() {
+    let unlimited = Config {
+        max_table: u64::MAX,
+        ..config()
+    };
+    let mut process = Process::new(unlimited).unwrap();
+    let text = r#"(module
+      (table $a 1 funcref) (table $b 1 externref)
+      (func (export "a") (result i32) (table.grow $a (ref.null func) (i32.const -1)))
+      (func (export "b") (result i32) (table.grow $b (ref.null extern) (i32.const -1))))"#;
+    let id = instantiate(&mut process, "a", text).unwrap();
+    for name in ["a", "b"] {
+        let grown = process.invoke(id, name, &[]).unwrap();
+        assert_eq!(grown, [Val::I32(-1)], "{name}");
+    }
+}
+
+#[test]
+fn libraries_keep_off_the_memory_of_a_main_that_marks_no_heap() {
+    let main = format!(
+        r#"(module {}
+          (memory (export "memory") 2)
+          (global (export "__stack_pointer") (mut i32) (i32.const 70000))
+          (data (i32.const 1024) "some data"))"#,
+        dylink(0, 0, &["lib"])
+    );
+    let lib = module(16, 0, &[], "");
+    let program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let bases: Vec<u64> = program.process.link_map().map(|e| e.memory_base).collect();
+    assert!(bases[1] >= 2 * 65536, "{bases:?}");
+}
+
+/// Two function types of one identity, found by trying.
+const TWINS: [&str; 2] = [
+    "(param i64 i64 f64 i64 i64 f64 f32)",
+    "(param f64 i32 i32 f64 f32 i64 f64 i64 i64)",
+];
+
+#[test]
+fn types_of_one_identity_never_meet() {
+    let [one, other] = TWINS;
+    let both = format!(
+        r#"(module
+          (type $other (func {other}))
+          (table 1 funcref)
+          (elem (i32.const 0) $f)
+          (func $f {one})
+          (func (export "confuse")
+            (call_indirect (type $other)
+              (f64.const 0) (i32.const 0) (i32.const 0) (f64.const 0) (f32.const 0)
+              (i64.const 0) (f64.const 0) (i64.const 0) (i64.const 0)
+              (i32.const 0))))"#
+    );
+    let wasm = wat::parse_str(both).unwrap();
+    let error = compile("both", &wasm, &Options::default(), Emit::So).unwrap_err();
+    assert!(error.to_string().contains("same identity"), "{error}");
+
+    // The type that code alone names counts across objects too.
+    let mut process = Process::new(config()).unwrap();
+    let table = format!(
+        r#"(module (table (export "t") 1 funcref) (elem (i32.const 0) $f) (func $f {one}))"#
+    );
+    instantiate(&mut process, "a", &table).unwrap();
+    let caller = format!(
+        r#"(module (import "a" "t" (table 1 funcref)) (type $other (func {other}))
+          (func (export "confuse")
+            (call_indirect (type $other)
+              (f64.const 0) (i32.const 0) (i32.const 0) (f64.const 0) (f32.const 0)
+              (i64.const 0) (f64.const 0) (i64.const 0) (i64.const 0)
+              (i32.const 0))))"#
+    );
+    let error = instantiate(&mut process, "b", &caller).unwrap_err();
+    assert!(matches!(error, Error::TypeCollision { .. }), "{error}");
+}
+
+#[test]
+fn a_type_is_not_a_hosts_of_the_same_identity() {
+    use ValType::{F32, F64, I64};
+    let mut process = Process::new(config()).unwrap();
+    let ty = FuncType::new([I64, I64, F64, I64, I64, F64, F32], []);
+    let nothing = |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| Ok(());
+    process.add_host_functions([HostFunction::new("host", "f", ty, nothing)]);
+    let text = format!(r#"(module (import "host" "f" (func {})))"#, TWINS[1]);
+    let error = instantiate(&mut process, "a", &text).unwrap_err();
+    assert!(matches!(error, Error::TypeCollision { .. }), "{error}");
+}
+
+#[test]
+fn the_address_of_an_adapted_host_function_is_the_adapters() {
+    let main = module(
+        0,
+        0,
+        &[],
+        r#"
+        (import "env" "wide" (func $wide (param i32 i32) (result i32)))
+        (import "GOT.func" "wide" (global $wide_at (mut i32)))
+        (func (export "direct") (param i32 i32) (result i32)
+          (call $wide (local.get 0) (local.get 1)))
+        (func (export "indirect") (param i32 i32) (result i32)
+          (call_indirect (param i32 i32) (result i32)
+            (local.get 0) (local.get 1) (global.get $wide_at)))
+        "#,
+    );
+    let ty = FuncType::new([ValType::I64], [ValType::I32]);
+    let high = |_: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+        if let Val::I64(value) = args[0] {
+            results[0] = Val::I32((value >> 32) as i32);
+        }
+        Ok(())
+    };
+    let hosts = vec![HostFunction::new("env", "wide", ty, high)];
+    let mut program = load_with(&main, &[], &[], config(), hosts).unwrap();
+    assert_eq!(program.call("direct", &[1, 7]), 7);
+    assert_eq!(program.call("indirect", &[1, 9]), 9);
+}
+
 /// Damage that the hash does not show: what is read must still be checked.
 fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {
     let wasm = wat::parse_str(text).unwrap();
@@ -586,6 +704,50 @@ fn damaged_core_objects_are_refused_or_harmless() {
 }
 
 #[test]
+fn absurd_numbers_in_the_record_are_refused() {
+    let text = format!(
+        r#"(module {}
+          (memory (export "memory") 2)
+          (table (export "__indirect_function_table") 300 funcref)
+          (global (export "__heap_base") i32 (i32.const 72000)))"#,
+        dylink(0, 0, &[])
+    );
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("main", &wasm, &Options::default(), Emit::So).unwrap();
+    let built = Object::from_bytes("main", &whole, true).unwrap();
+    let old = built.section(".wasmaot.info").unwrap();
+    let at = whole.windows(old.len()).position(|w| w == old).unwrap();
+    type Change = fn(&mut ModuleInfo);
+    let changes: [Change; 3] = [
+        |info| info.static_end = u64::MAX - 1,
+        |info| info.stack_pointer = Some(u64::MAX),
+        |info| info.tables[0].ty.min = u64::MAX - 1,
+    ];
+    for change in changes {
+        let mut info = ModuleInfo::decode(old).unwrap();
+        // Room for larger numbers.
+        info.producer.clear();
+        change(&mut info);
+        let new = info.encode();
+        let mut bytes = whole.clone();
+        bytes[at..at + new.len()].copy_from_slice(&new);
+        let note = bytes.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
+        let loaded = u64::from_le_bytes(bytes[note + 16..note + 24].try_into().unwrap());
+        let hashes = note + Note::HASHES;
+        let hash = Note::hash(&bytes, loaded as usize, hashes);
+        bytes[hashes..hashes + 32].copy_from_slice(&hash);
+        let library = object("library", &module(16, 1, &[], "(func (export \"b\"))"));
+        let load = |object| {
+            let mut process = Process::new(config())?;
+            let mut nowhere = |_: &str, _: &Object| Ok(None);
+            process.load_program(Arc::new(object), &[library], &mut nowhere)
+        };
+        let error = Object::from_bytes("main", &bytes, false).and_then(load);
+        assert!(matches!(error, Err(Error::Object { .. })), "{error:?}");
+    }
+}
+
+#[test]
 fn damaged_libraries_are_refused_or_harmless() {
     let text = module(
         5000,
@@ -608,4 +770,35 @@ fn damaged_libraries_are_refused_or_harmless() {
         process.load_program(object, &[], &mut none).is_ok()
     };
     damage(&text, load);
+}
+
+#[test]
+fn tail_calls_across_objects_need_no_stack() {
+    // Mutual recursion between two objects, more arguments than registers,
+    // directly and through the table.
+    let text = |own: &str, other: &str, needed: &[&str]| {
+        let body = format!(
+            r#"
+            (type $t (func (param i32 i32 i32 i32 i32 i32 i32) (result i32)))
+            (import "env" "{other}" (func $other (type $t)))
+            (import "GOT.func" "{other}" (global $index (mut i32)))
+            (func (export "{own}") (type $t)
+              (if (i32.eqz (local.get 0)) (then (return (local.get 6))))
+              (i32.sub (local.get 0) (i32.const 1))
+              (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
+              (i32.add (local.get 6) (i32.const 2))
+              (if (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+                (i32.and (local.get 0) (i32.const 2))
+                (then (return_call $other))
+                (else (return_call_indirect (type $t) (global.get $index)))))"#
+        );
+        module(0, 0, needed, &body)
+    };
+    let main = text("even", "odd", &["lib"]);
+    let mut program = load(&main, &[("lib", &text("odd", "even", &[]))], config()).unwrap();
+    let depth = 3_000_000;
+    assert_eq!(
+        program.call("even", &[depth, 0, 0, 0, 0, 0, 5]),
+        2 * depth + 5
+    );
 }

@@ -44,8 +44,12 @@ builtins! {
     Memmove = "memmove"(I64, I64, I64) -> None;
     /// `(dst, byte, bytes)`; host address.
     Memset = "memset"(I64, I32, I64) -> None;
-    /// `(base, memory descriptor, delta in pages)`: old size in pages or -1.
-    MemoryGrow = "memory_grow"(I64, I64, I64) -> Some(I64);
+    /// `(base, memory descriptor, delta in pages, exponent of the page's
+    /// size)`: old size in pages or -1.
+    MemoryGrow = "memory_grow"(I64, I64, I64, I32) -> Some(I64);
+    /// `(address, expected, bytes compared, timeout)`: 1 if it holds another
+    /// value, 2 after so many nanoseconds. Host address, of a checked range.
+    MemoryWait = "memory_wait"(I64, I64, I32, I64) -> Some(I32);
     /// `(base, table descriptor, delta, value)`: old length or -1. The value
     /// is a reference value.
     TableGrow = "table_grow"(I64, I64, I64, I64) -> Some(I64);

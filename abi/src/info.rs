@@ -36,9 +36,11 @@ pub struct ModuleInfo {
     pub source: String,
     /// Compiler version and options, for `inspect` and the cache.
     pub producer: String,
-    /// Every function type that a symbol or function reference of the object
-    /// has; the loader checks identities against them.
+    /// Every function type of the module, also those that its code alone names
+    /// (`call_indirect`); the loader refuses two of one identity.
     pub types: Vec<FuncType>,
+    /// Every type of a global that is a symbol of the object.
+    pub globals: Vec<GlobalType>,
     /// Imports in the module's order.
     pub imports: Vec<Import>,
     /// Exports of imported entities: the exporter has no symbol of its own.
@@ -56,8 +58,10 @@ pub struct ModuleInfo {
     /// Value of `__stack_pointer`, where the module defines it and the
     /// context holds it.
     pub stack_pointer: Option<u64>,
-    /// End of the module's static data, where it has fixed addresses: the
-    /// largest of segments' ends and exported `__heap_base`/`__data_end`.
+    /// End of what the module uses of its memory, where it has fixed
+    /// addresses: the largest of segments' ends, exported
+    /// `__heap_base`/`__data_end`, and without `__heap_base` the memory's
+    /// first size.
     pub static_end: u64,
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::context::{HOST_PAGE, WASM_PAGE};
+
 /// A WebAssembly value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ValType {
@@ -22,11 +24,76 @@ pub enum ValType {
     FuncRef,
     /// Nullable reference to a host value: an opaque non-zero 64-bit word, or 0.
     ExternRef,
-    /// Nullable reference to an exception: its host address, or 0.
-    ExnRef,
+    /// Any other reference: not null, to functions of one type, or to
+    /// exceptions. Its values are among those of `FuncRef` or `ExternRef`, but
+    /// for the last: the host address of an exception, or 0.
+    Ref(RefType),
+}
+
+/// A reference type that is neither `funcref` nor `externref`; made by
+/// [`ValType::reference`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RefType {
+    /// Whether null is a value of it.
+    pub nullable: bool,
+    /// What it refers to.
+    pub heap: HeapType,
+}
+
+/// What a reference refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum HeapType {
+    /// A function of any type.
+    Func,
+    /// A host value.
+    Extern,
+    /// An exception; the value of a reference is its host address.
+    Exn,
+    /// A function of the type of this identity.
+    Type(u32),
 }
 
 impl ValType {
+    /// `exnref`.
+    pub const EXN_REF: Self = Self::reference(true, HeapType::Exn);
+
+    /// The reference type to a heap type.
+    pub const fn reference(nullable: bool, heap: HeapType) -> Self {
+        match (nullable, heap) {
+            (true, HeapType::Func) => Self::FuncRef,
+            (true, HeapType::Extern) => Self::ExternRef,
+            _ => Self::Ref(RefType { nullable, heap }),
+        }
+    }
+
+    /// Taken apart, if it is a reference type.
+    pub const fn as_ref_type(self) -> Option<RefType> {
+        let (nullable, heap) = match self {
+            Self::FuncRef => (true, HeapType::Func),
+            Self::ExternRef => (true, HeapType::Extern),
+            Self::Ref(ty) => (ty.nullable, ty.heap),
+            _ => return None,
+        };
+        Some(RefType { nullable, heap })
+    }
+
+    /// Whether the values are references to functions.
+    pub fn is_function_ref(self) -> bool {
+        self.as_ref_type()
+            .is_some_and(|ty| matches!(ty.heap, HeapType::Func | HeapType::Type(_)))
+    }
+
+    /// Whether every value of the type is one of `other`.
+    pub fn is_subtype_of(self, other: Self) -> bool {
+        match (self.as_ref_type(), other.as_ref_type()) {
+            (Some(sub), Some(sup)) => {
+                let narrower = sup.heap == HeapType::Func && self.is_function_ref();
+                (sup.nullable || !sub.nullable) && (sub.heap == sup.heap || narrower)
+            }
+            _ => self == other,
+        }
+    }
+
     /// Whether the value travels in a vector register (else in a general one).
     pub const fn is_vector_class(self) -> bool {
         matches!(self, Self::F32 | Self::F64 | Self::V128)
@@ -36,20 +103,20 @@ impl ValType {
     pub const fn bytes(self) -> u32 {
         match self {
             Self::I32 | Self::F32 => 4,
-            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::ExnRef => 8,
+            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::Ref(_) => 8,
             Self::V128 => 16,
         }
     }
 
     /// Whether the type is a reference type.
     pub const fn is_ref(self) -> bool {
-        matches!(self, Self::FuncRef | Self::ExternRef | Self::ExnRef)
+        self.as_ref_type().is_some()
     }
 }
 
 impl fmt::Display for ValType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let text = match self {
             Self::I32 => "i32",
             Self::I64 => "i64",
             Self::F32 => "f32",
@@ -57,8 +124,22 @@ impl fmt::Display for ValType {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
-            Self::ExnRef => "exnref",
-        })
+            Self::Ref(ty) => return ty.fmt(f),
+        };
+        f.write_str(text)
+    }
+}
+
+impl fmt::Display for RefType {
+    /// `(ref func)`, `(ref null $1a2b3c4d)`: a function type by its identity.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let null = if self.nullable { "null " } else { "" };
+        match self.heap {
+            HeapType::Func => write!(f, "(ref {null}func)"),
+            HeapType::Extern => write!(f, "(ref {null}extern)"),
+            HeapType::Exn => write!(f, "(ref {null}exn)"),
+            HeapType::Type(id) => write!(f, "(ref {null}${id:08x})"),
+        }
     }
 }
 
@@ -138,18 +219,92 @@ impl fmt::Display for GlobalType {
     }
 }
 
-/// Type of a linear memory; sizes in wasm pages of 64 KiB.
+/// Type of the addresses of a memory, or of the indices of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexType {
+    /// 32 bits.
+    #[default]
+    I32,
+    /// 64 bits.
+    I64,
+}
+
+impl IndexType {
+    /// Whether it has 64 bits.
+    pub const fn is_wide(self) -> bool {
+        matches!(self, Self::I64)
+    }
+}
+
+/// Type of a linear memory; sizes in its pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryType {
     /// Smallest (initial) size in pages.
     pub min: u64,
     /// Largest size in pages, where one is given.
     pub max: Option<u64>,
+    /// Type of addresses.
+    pub index: IndexType,
+    /// Whether threads may share it.
+    pub shared: bool,
+    /// The size of a page is a power of two of this exponent.
+    pub page_log2: u8,
+}
+
+impl Default for MemoryType {
+    /// An empty memory of 32-bit addresses and ordinary pages.
+    fn default() -> Self {
+        Self {
+            min: 0,
+            max: None,
+            index: IndexType::I32,
+            shared: false,
+            page_log2: WASM_PAGE.trailing_zeros() as u8,
+        }
+    }
+}
+
+impl MemoryType {
+    /// Bytes of a page. An exponent that no memory has counts as that of
+    /// ordinary pages.
+    pub const fn page(&self) -> u64 {
+        match 1u64.checked_shl(self.page_log2 as u32) {
+            Some(bytes) => bytes,
+            None => WASM_PAGE,
+        }
+    }
+
+    /// Bytes of the smallest size, or as many as a number can say.
+    pub const fn min_bytes(&self) -> u64 {
+        self.min.saturating_mul(self.page())
+    }
+
+    /// Bytes of the largest size, where one is given.
+    pub fn max_bytes(&self) -> Option<u64> {
+        Some(self.max?.saturating_mul(self.page()))
+    }
+
+    /// Whether the pages around the memory stop every access out of bounds:
+    /// no address reaches beyond the guard, and the end is that of a page of
+    /// the system.
+    pub const fn is_guarded(&self) -> bool {
+        !self.index.is_wide() && self.page().is_multiple_of(HOST_PAGE)
+    }
 }
 
 impl fmt::Display for MemoryType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        limits(f, "memory", self.min, self.max, "pages")
+        let kind = match (self.shared, self.index) {
+            (false, IndexType::I32) => "memory",
+            (false, IndexType::I64) => "64-bit memory",
+            (true, IndexType::I32) => "shared memory",
+            (true, IndexType::I64) => "shared 64-bit memory",
+        };
+        limits(f, kind, self.min, self.max, "pages")?;
+        match self.page() {
+            WASM_PAGE => Ok(()),
+            bytes => write!(f, " of {bytes} bytes"),
+        }
     }
 }
 
@@ -162,11 +317,17 @@ pub struct TableType {
     pub min: u64,
     /// Largest length, where one is given.
     pub max: Option<u64>,
+    /// Type of indices.
+    pub index: IndexType,
 }
 
 impl fmt::Display for TableType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        limits(f, "table of ", self.min, self.max, "")?;
+        let kind = match self.index {
+            IndexType::I32 => "table of",
+            IndexType::I64 => "64-bit table of",
+        };
+        limits(f, kind, self.min, self.max, "")?;
         self.elem.fmt(f)
     }
 }
@@ -187,6 +348,25 @@ fn limits(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn references_are_ordered_by_their_values() {
+        use HeapType::{Extern, Func, Type};
+        let ty = ValType::reference;
+        assert_eq!(ty(true, Func), ValType::FuncRef);
+        assert_eq!(ty(true, Extern), ValType::ExternRef);
+        assert_eq!(ty(true, Type(0xab)).to_string(), "(ref null $000000ab)");
+        assert_eq!(ty(false, Extern).to_string(), "(ref extern)");
+        assert!(ty(false, Type(1)).is_subtype_of(ty(true, Type(1))));
+        assert!(ty(false, Type(1)).is_subtype_of(ty(false, Func)));
+        assert!(ty(true, Type(1)).is_subtype_of(ValType::FuncRef));
+        assert!(!ty(true, Type(1)).is_subtype_of(ty(false, Func)));
+        assert!(!ty(false, Type(1)).is_subtype_of(ty(false, Type(2))));
+        assert!(!ty(false, Func).is_subtype_of(ty(false, Type(1))));
+        assert!(!ty(false, Extern).is_subtype_of(ty(false, Func)));
+        assert!(!ValType::I32.is_subtype_of(ValType::I64));
+        assert!(ValType::I32.is_subtype_of(ValType::I32));
+    }
 
     #[test]
     fn identity_is_structural_and_never_null() {

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -149,17 +150,18 @@ fn native(dir: &Path, name: &str, shared: &[&str]) -> Result<Variant> {
     }))
 }
 
+/// The modules, main last; the others are libraries that it needs.
 fn ours(modules: &[(&str, &str)]) -> Result<Variant> {
-    let mut process = Process::new(Config::default())?;
-    let mut last = None;
+    let mut objects = Vec::new();
     for (name, text) in modules {
         let wasm = wat::parse_str(text)?;
         let bytes = wasmaot_compiler::compile(name, &wasm, &Options::default(), Emit::So)?;
-        let id = process.instantiate(Object::from_bytes(name, &bytes, false)?)?;
-        process.register(name, id);
-        last = Some(id);
+        objects.push(Arc::new(Object::from_bytes(name, &bytes, false)?));
     }
-    let id = last.context("no modules")?;
+    let main = objects.pop().context("no modules")?;
+    let mut process = Process::new(Config::default())?;
+    let mut find = |name: &str, _: &Object| Ok(objects.iter().find(|o| o.name() == name).cloned());
+    let id = process.load_program(main, &[], &mut find)?;
     Ok(Box::new(move |n| {
         process.invoke(id, "run", &[Val::I32(1000)])?;
         let start = Instant::now();
@@ -173,23 +175,35 @@ fn ours(modules: &[(&str, &str)]) -> Result<Variant> {
 }
 
 fn wasmtime(modules: &[(&str, &str)]) -> Result<Variant> {
-    use wasmtime::{Engine, Linker, Module, Store};
+    use wasmtime::{Engine, Linker, Memory, MemoryType, Module, Store};
     let engine = Engine::default();
     let mut linker = Linker::new(&engine);
     let mut store = Store::new(&engine, ());
+    let memory = Memory::new(&mut store, MemoryType::new(1, None)).map_err(foreign)?;
+    linker
+        .define(&store, "env", "memory", memory)
+        .map_err(foreign)?;
     let mut last = None;
-    for (name, text) in modules {
-        let module = Module::new(&engine, wat::parse_str(text)?)?;
-        let instance = linker.instantiate(&mut store, &module)?;
-        linker.instance(&mut store, name, instance)?;
+    for (_, text) in modules {
+        let module = Module::new(&engine, wat::parse_str(text)?).map_err(foreign)?;
+        let instance = linker.instantiate(&mut store, &module).map_err(foreign)?;
+        linker
+            .instance(&mut store, "env", instance)
+            .map_err(foreign)?;
         last = Some(instance);
     }
     let instance = last.context("no modules")?;
-    let run = instance.get_typed_func::<u32, i32>(&mut store, "run")?;
+    let run = instance
+        .get_typed_func::<u32, i32>(&mut store, "run")
+        .map_err(foreign)?;
     Ok(Box::new(move |n| {
-        run.call(&mut store, 1000)?;
+        run.call(&mut store, 1000).map_err(foreign)?;
         let start = Instant::now();
-        let value = run.call(&mut store, n)?;
+        let value = run.call(&mut store, n).map_err(foreign)?;
         Ok((value, start.elapsed().as_nanos() as f64))
     }))
+}
+
+fn foreign(error: wasmtime::Error) -> anyhow::Error {
+    anyhow::anyhow!("{error:#}")
 }

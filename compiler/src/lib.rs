@@ -27,6 +27,9 @@ pub use options::{OptLevel, Options, Progress};
 /// Name and version of the compiler, as it enters build ids and records.
 pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
 
+/// Hash of the compiler's own sources.
+const SOURCES: &str = env!("WASMAOT_SOURCES");
+
 /// What to make of a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Emit {
@@ -75,7 +78,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
 pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> [u8; 20] {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
-        "{PRODUCER} abi {} {} {:#x} {:?}\0{}\0",
+        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?}\0{}\0",
         wasmaot_abi::ABI_VERSION,
         options.target,
         options.cpu,

@@ -255,6 +255,12 @@ impl Data<'_> {
 }
 
 impl Module<'_> {
+    /// Whether an access out of a memory's bounds faults without a check: it
+    /// is behind the pinned register, with a guard after it.
+    pub fn is_guarded(&self, memory: u32) -> bool {
+        Memory::is_primary(memory) && self.memories[memory as usize].ty.is_guarded()
+    }
+
     /// Number of imported functions.
     pub fn imported_funcs(&self) -> u32 {
         self.funcs.iter().take_while(|f| f.import.is_some()).count() as u32

@@ -22,6 +22,7 @@ pub(crate) fn address(builtin: Builtin) -> (u64, bool) {
         Builtin::Memmove => (memmove as *const (), false),
         Builtin::Memset => (memset as *const (), false),
         Builtin::MemoryGrow => (memory_grow as *const (), true),
+        Builtin::MemoryWait => (memory_wait as *const (), true),
         Builtin::TableGrow => (table_grow as *const (), true),
         Builtin::TableFill => (table_fill as *const (), true),
         Builtin::TableCopy => (table_copy as *const (), true),
@@ -47,9 +48,30 @@ unsafe extern "C" fn memset(to: u64, byte: u32, bytes: u64) {
     unsafe { ptr::write_bytes(to, byte as u8, bytes as usize) }
 }
 
-unsafe extern "C" fn memory_grow(_base: u64, desc: u64, delta: u64) -> u64 {
+unsafe extern "C" fn memory_grow(_base: u64, desc: u64, delta: u64, page_log2: u32) -> u64 {
+    let Some(bytes) = delta.checked_mul(1 << page_log2) else {
+        return u64::MAX;
+    };
     // SAFETY: the calling object's own memory.
-    unsafe { live::memory_grow(desc, delta) }.unwrap_or(u64::MAX)
+    let old = unsafe { live::memory_grow(desc, bytes) };
+    old.map_or(u64::MAX, |old| old >> page_log2)
+}
+
+/// One thread runs in a process: nobody will ever wake it, time alone ends the
+/// wait. A negative timeout is none, and as a positive number centuries.
+unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u64) -> u32 {
+    // SAFETY: compiled code has checked that the range lies within a memory.
+    let found = unsafe {
+        match bytes {
+            4 => live::load::<u32>(at).into(),
+            _ => live::load::<u64>(at),
+        }
+    };
+    if found != expected {
+        return 1;
+    }
+    std::thread::sleep(std::time::Duration::from_nanos(timeout));
+    2
 }
 
 unsafe extern "C" fn table_grow(_base: u64, desc: u64, delta: u64, value: u64) -> u64 {

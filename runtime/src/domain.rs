@@ -6,9 +6,9 @@ use std::ptr;
 
 use wasmaot_abi::context::{
     CONTEXT_SIZE, Context, FuncRef, MEMORY_GUARD, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE,
-    TABLE_RESERVE, TableDesc, WASM_PAGE, offset,
+    TABLE_RESERVE, TableDesc, offset,
 };
-use wasmaot_abi::types::{TableType, ValType};
+use wasmaot_abi::types::{MemoryType, TableType};
 
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
 use crate::sys::{Access, Reservation, SystemError, page_up};
@@ -36,8 +36,8 @@ pub(crate) struct Domain {
     base: u64,
     shape: Shape,
     head: *mut DomainHead,
-    /// Largest size of the memory as its module declares it, in pages.
-    pub memory_max: Option<u64>,
+    /// The type of the memory as its module declares it, once there is one.
+    pub memory: Option<MemoryType>,
     /// The primary table, once there is one.
     pub table: Option<TableType>,
     /// Whether a module's stack pointer is in the context.
@@ -62,7 +62,7 @@ impl Domain {
             base,
             shape,
             head,
-            memory_max: None,
+            memory: None,
             table: None,
             has_stack_pointer: false,
         };
@@ -127,13 +127,14 @@ impl Domain {
         unsafe { (*self.head).alias = desc }
     }
 
-    /// Gives the memory its first size and its limit, in pages. False if the
+    /// Gives the memory its first size, and its limit in bytes. False if the
     /// system has not as much.
-    pub fn create_memory(&mut self, min: u64, max: u64, declared: Option<u64>) -> bool {
-        self.memory_max = declared;
-        self.update(|c| c.memory.max_bytes = max * WASM_PAGE);
+    pub fn create_memory(&mut self, ty: MemoryType, max_bytes: u64) -> bool {
+        self.memory = Some(ty);
+        self.update(|c| c.memory.max_bytes = max_bytes);
+        let bytes = ty.min_bytes();
         // SAFETY: the descriptor is this domain's.
-        self.shape.memory && unsafe { live::memory_grow(self.memory_desc(), min) }.is_some()
+        self.shape.memory && unsafe { live::memory_grow(self.memory_desc(), bytes) }.is_some()
     }
 
     /// Gives the primary table its first length and its limit. False as above.
@@ -247,9 +248,10 @@ impl ExtraTable {
             base: pages.end(),
             len: 0,
             max,
-            kind: match ty.elem {
-                ValType::ExternRef | ValType::ExnRef => EXTERN_TABLE,
-                _ => 0,
+            kind: if ty.elem.is_function_ref() {
+                0
+            } else {
+                EXTERN_TABLE
             },
         };
         Ok((Self { pages, desc, ty }, content))
@@ -264,6 +266,7 @@ impl ExtraTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmaot_abi::types::{IndexType, ValType};
 
     const COMMON: Common = Common {
         process: 1,
@@ -278,20 +281,49 @@ mod tests {
             memory: true,
         };
         let mut domain = Domain::new(shape, COMMON).unwrap();
-        assert!(domain.create_memory(1, 2, Some(2)));
+        assert!(domain.create_memory(memory(1), 131_072));
         assert_eq!(domain.memory().len(), 65536);
         domain.memory_mut()[65535] = 7;
         // SAFETY: the descriptor is the domain's.
         let grow = |n| unsafe { live::memory_grow(domain.memory_desc(), n) };
-        assert_eq!(grow(1), Some(1));
+        assert_eq!(grow(65536), Some(65536));
         assert_eq!(grow(1), None);
         assert_eq!(grow(u64::MAX), None);
         assert_eq!(domain.memory()[65535..65537], [7, 0]);
         assert!(!domain.create_table(table(), 1, 1), "no room for a table");
     }
 
+    fn memory(min: u64) -> MemoryType {
+        MemoryType {
+            min,
+            ..MemoryType::default()
+        }
+    }
+
+    #[test]
+    fn a_memory_of_bytes_ends_within_a_page() {
+        let shape = Shape {
+            table: false,
+            memory: true,
+        };
+        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let ty = MemoryType {
+            page_log2: 0,
+            ..memory(5)
+        };
+        assert!(domain.create_memory(ty, 5000));
+        assert_eq!(domain.memory().len(), 5);
+        // SAFETY: the descriptor is the domain's.
+        let grow = |n| unsafe { live::memory_grow(domain.memory_desc(), n) };
+        assert_eq!(grow(1), Some(5));
+        assert_eq!(grow(4994), Some(6));
+        assert_eq!(grow(1), None);
+        assert_eq!(domain.memory(), [0; 5000]);
+    }
+
     fn table() -> TableType {
         TableType {
+            index: IndexType::I32,
             elem: ValType::FuncRef,
             min: 0,
             max: None,
@@ -344,7 +376,7 @@ mod tests {
         let mut domain = Domain::new(shape, COMMON).unwrap();
         let mut alias = MemoryDesc::default();
         domain.set_alias((&raw mut alias).expose_provenance() as u64);
-        assert!(domain.create_memory(2, 2, None));
+        assert!(domain.create_memory(memory(2), 131_072));
         assert_eq!(alias, domain.context().memory);
         assert_eq!(alias.bytes, 131_072);
     }

@@ -1,6 +1,7 @@
 //! A native dynamic linker for wasmaot objects: maps them, resolves symbols
 //! across them, relocates, runs initialisers, calls.
 
+mod access;
 mod arch;
 mod builtin;
 mod config;
@@ -15,6 +16,7 @@ pub mod trap;
 mod value;
 pub mod wasi;
 
+pub use access::OutOfBounds;
 pub use config::{Category, Config, Trace, Unresolved};
 pub use error::{CallError, Error, Unresolved as UnresolvedSymbol};
 pub use host::{Caller, HostBody, HostError, HostFunction};

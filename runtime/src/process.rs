@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{FuncType, GlobalType, TableType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, HeapType, TableType, ValType};
 
 use crate::arch;
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::host::HostFunction;
 use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
 use crate::object::{Object, Symbol};
 use crate::sys::{CodeArea, Stack};
-use crate::trap::{self, Exceptions, Space, Trap};
+use crate::trap::{self, Exceptions, Interrupter, Space, Trap};
 use crate::value::Val;
 
 /// A loaded object of a process.
@@ -52,6 +52,7 @@ pub struct Process {
     pub(crate) types: HashMap<u32, FuncType>,
     pub(crate) program: Option<Program>,
     pub(crate) exceptions: Exceptions,
+    pub(crate) interrupter: Interrupter,
 }
 
 /// What the objects of a dynamically linked program share.
@@ -102,6 +103,11 @@ impl Hosts {
 
     pub fn get(&self, number: usize) -> Option<&HostFunction> {
         self.list.get(number).map(|f| &**f)
+    }
+
+    /// The types of all functions.
+    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
+        self.list.iter().map(|f| &f.ty)
     }
 
     pub fn find(&self, module: &str, name: &str) -> Option<usize> {
@@ -172,6 +178,7 @@ impl Process {
             hosts: Hosts::default(),
             types: HashMap::new(),
             program: None,
+            interrupter: Interrupter::default(),
         })
     }
 
@@ -195,6 +202,22 @@ impl Process {
         let group = loader::group(&self.config, main, preload, finder)?;
         let ready = loader::load(self, group, true)?;
         ready.initialise(self, true).map(InstanceId)
+    }
+
+    /// Loads a program as [`Process::load_program`] does, and runs nothing of
+    /// it: to see where everything is.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); nothing of the program is left.
+    pub fn link_program(
+        &mut self,
+        main: Arc<Object>,
+        preload: &[Arc<Object>],
+        finder: &mut dyn Finder,
+    ) -> Result<InstanceId> {
+        let group = loader::group(&self.config, main, preload, finder)?;
+        let ready = loader::load(self, group, true)?;
+        Ok(InstanceId(ready.first()))
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;
@@ -274,9 +297,9 @@ impl Process {
         let target = target.ok_or_else(|| no_export(self))?;
         let ty = self.type_of(target).cloned();
         let ty = ty.ok_or_else(|| no_export(self))?;
-        let given = args.iter().map(|v| v.ty());
-        if !given.clone().eq(ty.params.iter().copied()) {
-            let given: Vec<_> = given.map(|ty| ty.to_string()).collect();
+        let fit = |(arg, &ty): (&Val, &ValType)| self.is_of(*arg, ty);
+        if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
+            let given: Vec<_> = args.iter().map(|v| v.ty().to_string()).collect();
             return Err(CallError::Arguments {
                 name: name.to_owned(),
                 ty: Box::new(ty),
@@ -295,6 +318,30 @@ impl Process {
             .map_err(CallError::Trap)
     }
 
+    /// Whether a value is of a type, functions by their records; exceptions must
+    /// be the process's own.
+    fn is_of(&self, value: Val, ty: ValType) -> bool {
+        let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
+            (Some(HeapType::Type(id)), Val::FuncRef(at)) if at != 0 => {
+                self.record_type(at) == Some(id)
+            }
+            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.exceptions.is_kept(at),
+            _ => true,
+        };
+        right && value.is_of(ty)
+    }
+
+    /// The type of the function whose record is at an address, if one is.
+    fn record_type(&self, at: u64) -> Option<u32> {
+        let mut all = self.instances.iter();
+        let instance = all.find(|i| i.image.range().contains(&at))?;
+        let vaddr = at - instance.image.start();
+        let offset = vaddr.checked_sub(instance.object.funcrefs())?;
+        let number = usize::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
+        let record = instance.object.functions().get(number)?;
+        (offset % TABLE_ENTRY_SIZE == 0).then_some(record.type_id)
+    }
+
     /// Calls code of a domain. The type must be the code's own: it comes from
     /// the record of its symbol.
     pub(crate) fn call_code(
@@ -309,6 +356,7 @@ impl Process {
             code: self.code.range(),
             stack: self.stack.usable(),
             stack_guard: self.stack.guard(),
+            interrupt: Arc::clone(self.interrupter.state()),
         };
         // SAFETY: the head, code area and stack are this process's own, the
         // base is of one of its domains, whose context names the head (see
@@ -326,7 +374,7 @@ impl Process {
         };
         let definer = &self.instances[instance];
         let symbol = definer.object.symbols()[symbol as usize];
-        let GlobalType { val, .. } = loader::global_type(symbol.record.type_id)?;
+        let GlobalType { val, .. } = definer.object.global_type(symbol.record.type_id)?;
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let context = self.domains[definer.domain].context();
             return Some(Val::from_bits(val, context.stack_pointer.into()));
@@ -339,14 +387,12 @@ impl Process {
         Some(Val::from_bits(val, bits))
     }
 
-    /// Linear memory 0 of an instance.
-    pub fn memory(&self, id: InstanceId) -> &[u8] {
-        self.domains[self.instances[id.0].domain].memory()
+    pub(crate) fn domain_of(&self, id: InstanceId) -> &Domain {
+        &self.domains[self.instances[id.0].domain]
     }
 
-    /// Linear memory 0 of an instance, to change.
-    pub fn memory_mut(&mut self, id: InstanceId) -> &mut [u8] {
-        self.domains[self.instances[id.0].domain].memory_mut()
+    pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> &mut Domain {
+        &mut self.domains[self.instances[id.0].domain]
     }
 
     /// The link map, in load order.
@@ -506,7 +552,7 @@ impl Process {
     /// Descriptors of all tables of functions.
     pub(crate) fn function_tables(&self) -> impl Iterator<Item = u64> {
         let primary = self.domains.iter().filter(|d| d.table.is_some());
-        let extra = self.tables.iter().filter(|t| t.ty.elem == ValType::FuncRef);
+        let extra = self.tables.iter().filter(|t| t.ty.elem.is_function_ref());
         primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
     }
 

@@ -1,6 +1,6 @@
 //! wasm values on the host's side.
 
-use wasmaot_abi::types::ValType;
+use wasmaot_abi::types::{HeapType, RefType, ValType};
 
 /// A wasm value. Floats are kept as bits, so that NaNs survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,22 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FuncRef,
             Self::ExternRef(_) => ValType::ExternRef,
-            Self::ExnRef(_) => ValType::ExnRef,
+            Self::ExnRef(_) => ValType::EXN_REF,
+        }
+    }
+
+    /// Whether it is a value of a type. That a function is of the type that a
+    /// reference names is not looked at.
+    pub fn is_of(self, ty: ValType) -> bool {
+        match (ty, self) {
+            (ValType::Ref(wanted), _) if wanted.heap == HeapType::Exn => {
+                matches!(self, Self::ExnRef(word) if wanted.nullable || word != 0)
+            }
+            (ValType::Ref(wanted), Self::FuncRef(word) | Self::ExternRef(word)) => {
+                (wanted.nullable || word != 0)
+                    && ty.is_function_ref() == self.ty().is_function_ref()
+            }
+            _ => self.ty() == ty,
         }
     }
 
@@ -59,7 +74,15 @@ impl Val {
             ValType::V128 => Self::V128(bits),
             ValType::FuncRef => Self::FuncRef(bits as u64),
             ValType::ExternRef => Self::ExternRef(bits as u64),
-            ValType::ExnRef => Self::ExnRef(bits as u64),
+            ValType::Ref(RefType {
+                heap: HeapType::Extern,
+                ..
+            }) => Self::ExternRef(bits as u64),
+            ValType::Ref(RefType {
+                heap: HeapType::Exn,
+                ..
+            }) => Self::ExnRef(bits as u64),
+            ValType::Ref(_) => Self::FuncRef(bits as u64),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! `wasmaot build`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use wasmaot_compiler as compiler;
 
 use super::options::{Build, Codegen, Cpu, Emit};
@@ -36,9 +35,7 @@ pub(super) fn run(args: &Build) -> Result<()> {
             .clone()
             .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            std::io::stdout()
-                .write_all(&bytes)
-                .context("cannot write to standard output")?;
+            super::print(&bytes)?;
             continue;
         }
         if same_file(input, &path) {

@@ -1,11 +1,12 @@
 //! `WASMAOT_DEBUG`: what the loader does, on standard error.
 
 use std::collections::HashSet;
+use std::io::Write as _;
 
 use anyhow::Result;
 use wasmaot_runtime::{Category, Trace};
 
-use super::usage;
+use super::{complain, usage};
 
 /// Environment variable with the categories, separated by commas.
 const VARIABLE: &str = "WASMAOT_DEBUG";
@@ -36,8 +37,10 @@ pub(super) fn trace() -> Result<Option<Trace>> {
     }
     let pid = std::process::id();
     Ok(Some(Box::new(move |category, text| match category {
-        Category::Warning => eprintln!("warning: {text}"),
-        _ if chosen.contains(&category) => eprintln!("{pid:>9}:\t{text}"),
+        Category::Warning => complain("warning", text),
+        _ if chosen.contains(&category) => {
+            let _ = writeln!(std::io::stderr(), "{pid:>9}:\t{text}");
+        }
         _ => {}
     })))
 }

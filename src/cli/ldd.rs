@@ -7,9 +7,8 @@ use anyhow::Result;
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{Config, Object, Process};
 
-use super::FAILURE;
 use super::options::Ldd;
-use super::run;
+use super::{FAILURE, print, run};
 
 /// Lists the libraries that a file needs, breadth first, and the symbols that
 /// none of them defines. The exit code says whether all is there.
@@ -26,7 +25,11 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
     let mut seen = HashSet::new();
     let mut queue: Vec<Arc<Object>> = vec![main.clone()];
     for object in &preload {
-        println!("\t{} => {}", object.name(), object.path().display());
+        print(format!(
+            "\t{} => {}\n",
+            object.name(),
+            object.path().display()
+        ))?;
         queue.push(object.clone());
     }
     let mut next = 0;
@@ -37,11 +40,11 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
                 continue;
             }
             let Some(file) = library.locate(name, &by) else {
-                println!("\t{name} => not found (needed by {})", by.name());
+                print(format!("\t{name} => not found (needed by {})\n", by.name()))?;
                 missing = true;
                 continue;
             };
-            println!("\t{name} => {}", file.display());
+            print(format!("\t{name} => {}\n", file.display()))?;
             queue.push(library.open(&file)?);
         }
     }
@@ -52,12 +55,12 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
     process.add_host_functions(wasi::functions(Wasi::new()));
     let unresolved = process.unresolved(main, &preload, &mut library)?;
     for symbol in &unresolved {
-        println!(
-            "\tundefined {}: {} (needed by {})",
+        print(format!(
+            "\tundefined {}: {} (needed by {})\n",
             symbol.kind,
             symbol.full_name(),
             symbol.by
-        );
+        ))?;
     }
     Ok(if unresolved.is_empty() { 0 } else { FAILURE })
 }

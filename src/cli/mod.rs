@@ -9,8 +9,10 @@ mod options;
 mod run;
 
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 
 use options::{Cli, Command};
@@ -30,22 +32,44 @@ pub fn main() -> ExitCode {
         Command::Ldd(args) => ldd::run(&args),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "wasmaot",
-                &mut std::io::stdout(),
-            );
-            Ok(0)
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "wasmaot", &mut text);
+            print(&text).map(|()| 0)
         }
     };
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain("error", told(&error));
             ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
         }
     }
+}
+
+/// An error and its causes in one line. Many an error's text has its cause's in
+/// it already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// Writes to standard output. A reader that has gone is an error, not a panic
+/// as with `print!`.
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_ref())
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")
+}
+
+/// Writes a line to standard error, if anybody reads it.
+fn complain(what: &str, text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{what}: {text}");
 }
 
 /// Flags that do not go together.

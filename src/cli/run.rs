@@ -1,17 +1,19 @@
 //! `wasmaot run`.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
-use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
 
 use super::options::{self, Run, Search};
-use super::{FAILURE, debug, usage};
+use super::{FAILURE, complain, debug, print, usage};
 use crate::find::Library;
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
@@ -29,22 +31,26 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    if args.trace_loaded {
+        process.link_program(main, &beside, &mut library)?;
+        for entry in process.link_map() {
+            print(format!(
+                "{} => {} ({:#018x})\n",
+                entry.name,
+                entry.path.display(),
+                entry.load_address
+            ))?;
+        }
+        return Ok(0);
+    }
+    if let Some(time) = args.timeout {
+        limit(process.interrupter(), time);
+    }
     let id = match process.load_program(main, &beside, &mut library) {
         Ok(id) => id,
         Err(Error::Init { trap, .. }) => return ended(&trap),
         Err(error) => return Err(error.into()),
     };
-    if args.trace_loaded {
-        for entry in process.link_map() {
-            println!(
-                "{} => {} ({:#018x})",
-                entry.name,
-                entry.path.display(),
-                entry.load_address
-            );
-        }
-        return Ok(0);
-    }
     match &args.invoke {
         Some(name) => invoke(&mut process, id, name, &args.args),
         None => match process.start(id) {
@@ -100,6 +106,22 @@ fn config(args: &Run) -> Result<Config> {
     })
 }
 
+/// Stops the program when its time is over.
+fn limit(interrupter: Interrupter, time: Duration) {
+    /// How long a host function may go on before the whole command ends.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    thread::spawn(move || {
+        thread::sleep(time);
+        if !interrupter.interrupt(PATIENCE) {
+            eprintln!(
+                "error: {}, in a host function that does not return",
+                TrapCode::Interrupted.name()
+            );
+            std::process::exit(TRAP.into());
+        }
+    });
+}
+
 /// What the program may see of the host.
 fn host(args: &Run) -> Result<Wasi> {
     let program = args.program.display().to_string();
@@ -143,9 +165,8 @@ fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) ->
         .collect::<Result<Vec<_>>>()?;
     match process.invoke(id, name, &values) {
         Ok(results) => {
-            let mut out = std::io::stdout().lock();
             for result in results {
-                writeln!(out, "{}", text(result)).context("cannot write to standard output")?;
+                print(text(result) + "\n")?;
             }
             Ok(0)
         }
@@ -180,7 +201,7 @@ fn value(ty: ValType, text: &str) -> Result<Val> {
                 .to_bits(),
         ),
         ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
-        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef => {
+        ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
             return Err(usage(format!(
                 "a parameter of type {ty} cannot be given on the command line"
             )));
@@ -216,11 +237,11 @@ fn ended(trap: &Trap) -> Result<u8> {
         // As a native process: the low byte counts.
         TrapReason::Exit(code) => Ok(code as u8),
         TrapReason::Code(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(TRAP)
         }
         TrapReason::Host(_) => {
-            eprintln!("error: {trap}");
+            complain("error", trap);
             Ok(FAILURE)
         }
     }

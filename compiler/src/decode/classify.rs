@@ -2,7 +2,7 @@
 //! context stands for, which segments need no code to be applied, which
 //! functions need a record.
 
-use wasmaot_abi::context::WASM_PAGE;
+use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::linking::{Class, ImportRole};
 use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{GlobalType, ValType};
@@ -127,7 +127,8 @@ fn tables(module: &mut Module<'_>) {
         }
         None => module.linking.is_dynamic() || own_memory,
     };
-    let primary = primary && table.ty.elem == ValType::FuncRef;
+    // `call_indirect` relies on the room of every 32-bit index.
+    let primary = primary && table.ty.elem == ValType::FuncRef && !table.ty.index.is_wide();
     module.tables[0].primary = primary;
 }
 
@@ -208,10 +209,11 @@ fn data(module: &mut Module<'_>) {
 
 fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32> {
     let memory = module.memories.first()?;
+    // The image is made of pages, and so must the memory be.
+    let own = memory.import.is_none() && memory.ty.page().is_multiple_of(HOST_PAGE);
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
-        (Known::I32(offset), _) if memory.import.is_none() => {
-            (offset as u32, memory.ty.min.saturating_mul(WASM_PAGE))
-        }
+        (Known::I32(offset), _) if own => (offset as u32, memory.ty.min_bytes()),
+        (Known::I64(offset), _) if own => (u32::try_from(offset).ok()?, memory.ty.min_bytes()),
         (Known::MemoryBase(offset), Some(place)) => (offset as u32, place.memory_size.into()),
         _ => return None,
     };

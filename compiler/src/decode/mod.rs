@@ -26,6 +26,12 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::MULTI_MEMORY)
     .union(WasmFeatures::EXCEPTIONS)
     .union(WasmFeatures::LEGACY_EXCEPTIONS)
+    .union(WasmFeatures::RELAXED_SIMD)
+    .union(WasmFeatures::WIDE_ARITHMETIC)
+    .union(WasmFeatures::THREADS)
+    .union(WasmFeatures::MEMORY64)
+    .union(WasmFeatures::CUSTOM_PAGE_SIZES)
+    .union(WasmFeatures::FUNCTION_REFERENCES)
     .union(WasmFeatures::FLOATS)
     .union(WasmFeatures::GC_TYPES);
 
@@ -44,6 +50,14 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
         Err(Failure::Other(error)) => return Err(error),
     }
     let mut module = reader.finish();
+    if module.linking.is_dynamic() && module.memories.first().is_some_and(|m| !m.ty.is_guarded()) {
+        return Err(Error::Unsupported {
+            file: source.to_owned(),
+            feature: "dynamic linking with 64-bit addresses or small pages; \
+                      link the module for wasm32"
+                .to_owned(),
+        });
+    }
     classify::classify(&mut module);
     Ok(module)
 }

@@ -4,10 +4,12 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
-use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use wasmaot_abi::types::{
+    FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
+};
 use wasmparser::{
-    CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
-    Payload, RefType, TableInit, TypeRef,
+    AbstractHeapType, CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind,
+    KnownCustom, Name, Payload, TableInit, TypeRef,
 };
 
 use super::{Failure, constexpr};
@@ -147,9 +149,30 @@ impl<'a> Reader<'a> {
             wasmparser::ValType::V128 => ValType::V128,
             wasmparser::ValType::FUNCREF => ValType::FuncRef,
             wasmparser::ValType::EXTERNREF => ValType::ExternRef,
-            wasmparser::ValType::EXNREF | wasmparser::ValType::Ref(RefType::EXN) => ValType::ExnRef,
-            other => return Err(self.unsupported(format!("values of type {other}"))),
+            wasmparser::ValType::Ref(ty) => {
+                let Some(heap) = self.heap_type(ty.heap_type()) else {
+                    return Err(self.unsupported(format!("values of type {ty}")));
+                };
+                ValType::reference(ty.is_nullable(), heap)
+            }
         })
+    }
+
+    fn heap_type(&self, ty: wasmparser::HeapType) -> Option<HeapType> {
+        match ty {
+            wasmparser::HeapType::FUNC => Some(HeapType::Func),
+            wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
+            wasmparser::HeapType::Abstract {
+                ty: AbstractHeapType::Exn,
+                ..
+            } => Some(HeapType::Exn),
+            wasmparser::HeapType::Concrete(index) => {
+                // Types refer to earlier ones alone.
+                let ty = self.module.types.get(index.as_module_index()? as usize)?;
+                Some(HeapType::Type(ty.id()))
+            }
+            _ => None,
+        }
     }
 
     fn func_type(&self, ty: &wasmparser::FuncType) -> Result<FuncType, Failure> {
@@ -172,6 +195,7 @@ impl<'a> Reader<'a> {
             elem: self.val_type(ty.element_type.into())?,
             min: ty.initial,
             max: ty.maximum,
+            index: index_type(ty.table64),
         })
     }
 
@@ -349,5 +373,14 @@ fn memory_type(ty: wasmparser::MemoryType) -> MemoryType {
     MemoryType {
         min: ty.initial,
         max: ty.maximum,
+        index: index_type(ty.memory64),
+        shared: ty.shared,
+        page_log2: ty
+            .page_size_log2
+            .map_or(MemoryType::default().page_log2, |log2| log2 as u8),
     }
+}
+
+fn index_type(wide: bool) -> IndexType {
+    if wide { IndexType::I64 } else { IndexType::I32 }
 }

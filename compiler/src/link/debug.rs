@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 
 use gimli::read;
 use gimli::write::{
-    Address, AttributeValue, Dwarf, EndianVec, LineProgram, LineString, Range, RangeList,
-    RelocateWriter, Relocation, RelocationTarget, Sections, Unit, Writer as _,
+    Address, AttributeValue, Dwarf, LineProgram, LineString, Range, RangeList, RelocationTarget,
+    Sections, Unit, Writer as _,
 };
 use gimli::{
     DW_AT_comp_dir, DW_AT_external, DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name,
@@ -22,6 +22,7 @@ use gimli::{
 
 use super::Plan;
 use super::layout::Section;
+use super::recorder::Recorder;
 use crate::PRODUCER;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
@@ -29,7 +30,7 @@ type Slice<'a> = EndianSlice<'a, LittleEndian>;
 /// Debugging sections, before `.text` has an address.
 #[derive(Default)]
 pub(super) struct Debug {
-    sections: Vec<(SectionId, Buffer)>,
+    sections: Vec<(SectionId, Recorder)>,
 }
 
 /// The sections of DWARF 4 that may be made.
@@ -66,7 +67,7 @@ impl Debug {
         bytes
     }
 
-    fn get(&self, id: SectionId) -> Option<&Buffer> {
+    fn get(&self, id: SectionId) -> Option<&Recorder> {
         self.sections
             .iter()
             .find(|(section, _)| *section == id)
@@ -122,7 +123,7 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
         };
         writer.write(&mut out, &functions)?;
     }
-    let mut sections = Sections::new(Buffer::default());
+    let mut sections = Sections::new(Recorder::default());
     if out.write(&mut sections).is_err() {
         return Ok(Debug::default());
     }
@@ -292,12 +293,15 @@ impl UnitWriter<'_> {
                 continue;
             };
             let key = (row.file, row.line, row.column);
+            let first = last.is_none();
             if last.replace(key) == Some(key) {
                 continue;
             }
             let file = self.file(program, row.file)?;
             let out = program.row();
-            out.address_offset = u64::from(code);
+            // The prologue belongs to the first line: debuggers ask for the
+            // line of a function's own address.
+            out.address_offset = if first { 0 } else { u64::from(code) };
             out.file = file;
             out.line = row.line;
             out.column = row.column;
@@ -338,37 +342,5 @@ impl UnitWriter<'_> {
 
     fn size(&self, function: usize) -> u64 {
         self.plan.code.functions[function].bytes.len() as u64
-    }
-}
-
-/// A section's bytes, and where addresses go.
-#[derive(Clone)]
-struct Buffer {
-    bytes: EndianVec<LittleEndian>,
-    relocs: Vec<Relocation>,
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self {
-            bytes: EndianVec::new(LittleEndian),
-            relocs: Vec::new(),
-        }
-    }
-}
-
-impl RelocateWriter for Buffer {
-    type Writer = EndianVec<LittleEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.bytes
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.bytes
-    }
-
-    fn relocate(&mut self, relocation: Relocation) {
-        self.relocs.push(relocation);
     }
 }

@@ -5,12 +5,13 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use gimli::constants::{DW_EH_PE_pcrel, DW_EH_PE_sdata4};
 use gimli::write::{
-    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec, Expression,
-    FrameDescriptionEntry, FrameTable, RelocateWriter, Relocation, RelocationTarget,
+    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, Expression,
+    FrameDescriptionEntry, FrameTable, Relocation, RelocationTarget,
 };
-use gimli::{DwEhPe, LittleEndian, X86_64};
+use gimli::{DwEhPe, X86_64};
 
 use super::layout::{Layout, Section};
+use super::recorder::Recorder;
 use super::text::Text;
 use crate::code::Code;
 use crate::module::Module;
@@ -37,7 +38,7 @@ pub(super) fn build(
     isa: &dyn TargetIsa,
     plt_size: u64,
 ) -> Result<Frames> {
-    let mut writer = EhFrame(Writer::default());
+    let mut writer = EhFrame(Recorder::default());
     if let Some(mut cie) = isa.create_systemv_cie() {
         cie.fde_address_encoding = DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
         let table = table(code, cie, plt_size);
@@ -49,7 +50,12 @@ pub(super) fn build(
                 reason: e.to_string(),
             })?;
     }
-    let Writer { bytes, addresses } = writer.0;
+    let Recorder { bytes, relocs } = writer.0;
+    let symbol = |r: &Relocation| match r.target {
+        RelocationTarget::Symbol(symbol) => Some((r.offset, symbol)),
+        RelocationTarget::Section(_) => None,
+    };
+    let addresses: Vec<_> = relocs.iter().filter_map(symbol).collect();
     let mut bytes = bytes.into_vec();
     if !addresses.is_empty() {
         bytes.extend([0; 4]);
@@ -139,37 +145,4 @@ impl Frames {
 /// The layout keeps all addresses within ±2 GiB of each other.
 fn distance(from: u64, to: u64) -> i32 {
     to.wrapping_sub(from) as i32
-}
-
-/// Writes the table and notes where addresses are to go.
-struct Writer {
-    bytes: EndianVec<LittleEndian>,
-    addresses: Vec<(usize, usize)>,
-}
-
-impl Default for Writer {
-    fn default() -> Self {
-        Self {
-            bytes: EndianVec::new(LittleEndian),
-            addresses: Vec::new(),
-        }
-    }
-}
-
-impl RelocateWriter for Writer {
-    type Writer = EndianVec<LittleEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.bytes
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.bytes
-    }
-
-    fn relocate(&mut self, relocation: Relocation) {
-        if let RelocationTarget::Symbol(symbol) = relocation.target {
-            self.addresses.push((relocation.offset, symbol));
-        }
-    }
 }

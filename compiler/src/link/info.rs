@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use wasmaot_abi::info::{self, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
 use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 
 use super::memory::Image;
 use super::symbols::{self, Symbols};
@@ -65,6 +65,11 @@ pub(super) fn record(
     for &f in &module.funcrefs {
         types.number(module.funcs[f as usize].ty)?;
     }
+    // The others may stand in a `call_indirect`, which compares identities:
+    // nothing that it could meet may have the same one.
+    for ty in 0..module.types.len() as u32 {
+        types.number(ty)?;
+    }
     let (elements, items) = elements(module)?;
     let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
     let info = ModuleInfo {
@@ -75,6 +80,7 @@ pub(super) fn record(
             options.target, options.cpu, options.opt_level
         ),
         types: types.list,
+        globals: global_types(module, symbols),
         imports,
         reexports: reexports(module),
         memories: memories(module),
@@ -144,6 +150,20 @@ fn tables(module: &Module<'_>) -> Vec<info::Table> {
         desc: (!table.primary).then_some(0),
     })
     .collect()
+}
+
+/// Distinct types of the globals that have symbols.
+fn global_types(module: &Module<'_>, symbols: &Symbols) -> Vec<GlobalType> {
+    let mut types = Vec::new();
+    for symbol in &symbols.list {
+        if let symbols::Definition::Global(g) = symbol.definition {
+            let ty = module.globals[g as usize].ty;
+            if !types.contains(&ty) {
+                types.push(ty);
+            }
+        }
+    }
+    types
 }
 
 /// Static segments, and their items as numbers of function references.

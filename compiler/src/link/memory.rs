@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::context::{HOST_PAGE, WASM_PAGE};
 
 use crate::module::{DataMode, ExportItem, Module};
 use crate::{Error, Result};
@@ -34,7 +34,7 @@ pub(super) struct Piece {
 pub(super) struct Image {
     /// Ascending, each beginning where the one before ends.
     pub pieces: Vec<Piece>,
-    /// End of the static data of a module with fixed addresses.
+    /// End of what a module with fixed addresses uses of its memory.
     pub static_end: u64,
 }
 
@@ -153,7 +153,12 @@ fn static_end(module: &Module<'_>, data_end: u64) -> u64 {
         ExportItem::Data(address) => Some(u64::from(address)),
         ExportItem::Item(item) => super::info::constant_address(module, item),
     });
-    ends.fold(data_end, u64::max)
+    // Without the mark, all of the memory that the module starts with may be
+    // its data, stack or heap.
+    let marked = module.exports.iter().any(|e| e.name == "__heap_base");
+    let memory = module.memories.first().filter(|_| !marked);
+    let whole = memory.map_or(0, |m| m.ty.min.saturating_mul(WASM_PAGE));
+    ends.fold(data_end.max(whole), u64::max)
 }
 
 #[cfg(test)]

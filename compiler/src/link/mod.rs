@@ -15,6 +15,7 @@ mod layout;
 mod maps;
 mod memory;
 mod parts;
+mod recorder;
 mod relocate;
 mod slots;
 mod symbols;

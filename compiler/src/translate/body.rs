@@ -60,6 +60,8 @@ pub(super) struct Flags {
     pub probe: MemFlagsData,
     /// Records of functions and values of element segments.
     pub record: MemFlagsData,
+    /// Records of functions through a reference that may be null.
+    pub callee: MemFlagsData,
 }
 
 impl Flags {
@@ -78,6 +80,7 @@ impl Flags {
         let entries = region(0, "tables");
         let globals = region(1, "globals");
         let descriptors = region(2, "descriptors");
+        let records = region(5, "records");
         Self {
             memory: little.with_alias_region(region(3, "memory")),
             stack_pointer: trusted.with_alias_region(region(4, "stack pointer")),
@@ -90,7 +93,11 @@ impl Flags {
                 .with_aligned()
                 .with_trap_code(Some(clif_trap(TrapCode::UndefinedElement)))
                 .with_alias_region(entries),
-            record: little.with_notrap().with_alias_region(region(5, "records")),
+            record: little.with_notrap().with_alias_region(records),
+            callee: little
+                .with_aligned()
+                .with_trap_code(Some(clif_trap(TrapCode::NullFunctionReference)))
+                .with_alias_region(records),
         }
     }
 }
@@ -222,6 +229,7 @@ impl<'f, 'm> Body<'f, 'm> {
             || self.float(op)
             || self.conversion(op)
             || self.bulk(op)
+            || self.atomic(op)
             || self.table(op)
             || self.simd(op)
     }
@@ -258,8 +266,11 @@ impl<'f, 'm> Body<'f, 'm> {
         self.b.ins().iconst(types::I64, value)
     }
 
-    /// An unsigned `i32` as an `i64`.
+    /// An address, index or count as an `i64`, unsigned.
     pub fn widen(&mut self, value: Value) -> Value {
+        if self.b.func.dfg.value_type(value) == types::I64 {
+            return value;
+        }
         self.b.ins().uextend(types::I64, value)
     }
 

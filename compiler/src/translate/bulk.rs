@@ -2,8 +2,8 @@
 
 use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmaot_abi::builtin::Builtin;
-use wasmaot_abi::context::WASM_PAGE;
 use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::IndexType;
 use wasmparser::Operator;
 
 use super::body::Body;
@@ -15,10 +15,10 @@ impl Body<'_, '_> {
         match *op {
             Operator::MemorySize { mem } => {
                 let bytes = self.memory_bytes(mem);
-                let shift = i64::from(WASM_PAGE.trailing_zeros());
+                let ty = self.env.module.memories[mem as usize].ty;
+                let shift = i64::from(ty.page_log2);
                 let pages = self.b.ins().ushr_imm_u(bytes, shift);
-                let pages = self.b.ins().ireduce(types::I32, pages);
-                self.push(pages);
+                self.push_index(ty.index, pages);
             }
             Operator::MemoryGrow { mem } => self.memory_grow(mem),
             Operator::MemoryFill { mem } => self.memory_fill(mem),
@@ -39,21 +39,25 @@ impl Body<'_, '_> {
         let (desc, at) = self.memory_desc(memory);
         let desc = self.b.ins().iadd_imm_s(desc, i64::from(at));
         let base = self.base();
-        let old = self.builtin(Builtin::MemoryGrow, &[base, desc, delta]);
-        self.push_truncated(old);
+        let ty = self.env.module.memories[memory as usize].ty;
+        let page = self.b.ins().iconst(types::I32, i64::from(ty.page_log2));
+        let old = self.builtin(Builtin::MemoryGrow, &[base, desc, delta, page]);
+        let old = old.expect("the runtime function has a result");
+        self.push_index(ty.index, old);
     }
 
-    /// Pushes the low half of a runtime function's result.
-    pub fn push_truncated(&mut self, result: Option<Value>) {
-        let result = result.expect("the runtime function has a result");
-        let result = self.b.ins().ireduce(types::I32, result);
-        self.push(result);
+    /// Pushes a size or length of 64 bits as one of a type.
+    pub fn push_index(&mut self, ty: IndexType, value: Value) {
+        let value = match ty {
+            IndexType::I32 => self.b.ins().ireduce(types::I32, value),
+            IndexType::I64 => value,
+        };
+        self.push(value);
     }
 
     /// The host address of `len` bytes from `start` of a memory, checked.
     fn memory_range(&mut self, memory: u32, start: Value, len: Value) -> Value {
-        // Sums of two 32-bit numbers do not overflow.
-        let end = self.b.ins().iadd(start, len);
+        let end = self.end_of_access(memory, start, len);
         self.check_memory(memory, end);
         let base = self.memory_base(memory);
         self.b.ins().iadd(base, start)

@@ -49,6 +49,32 @@ impl Body<'_, '_> {
         self.reachable = false;
     }
 
+    /// `call_ref`.
+    pub fn call_ref(&mut self, ty: u32) {
+        let (signature, code, args) = self.referenced_callee(ty);
+        self.make_call(Callee::Code(signature, code), &args);
+    }
+
+    /// `return_call_ref`.
+    pub fn return_call_ref(&mut self, ty: u32) {
+        let (signature, code, args) = self.referenced_callee(ty);
+        self.b.ins().return_call_indirect(signature, code, &args);
+        self.reachable = false;
+    }
+
+    /// Pops a reference and arguments; the address of the code. A null
+    /// reference faults.
+    fn referenced_callee(&mut self, ty: u32) -> (SigRef, Value, Vec<Value>) {
+        let reference = self.pop();
+        let args = self.pop_many(self.env.module.types[ty as usize].params.len());
+        let flags = self.flags.callee;
+        let code = self
+            .b
+            .ins()
+            .load(types::I64, flags, reference, funcref::CODE);
+        (self.signature(ty), code, args)
+    }
+
     /// Pops index and arguments; the address of checked code.
     fn indirect_callee(&mut self, ty: u32, table: u32) -> (SigRef, Value, Vec<Value>) {
         let index = self.pop();

@@ -101,6 +101,10 @@ impl<'f> Body<'f, '_> {
                 type_index,
                 table_index,
             } => self.return_call_indirect(type_index, table_index),
+            Operator::CallRef { type_index } => self.call_ref(type_index),
+            Operator::ReturnCallRef { type_index } => self.return_call_ref(type_index),
+            Operator::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
             Operator::Drop => {
                 self.pop();
             }
@@ -324,6 +328,26 @@ impl<'f> Body<'f, '_> {
         self.b
             .ins()
             .brif(condition, block, &args(&values), next, &[]);
+        self.enter_only_child(next);
+    }
+
+    fn br_on_null(&mut self, depth: u32) {
+        let reference = self.pop();
+        let block = self.label_block(depth, false);
+        let values = args(&self.label_values(depth));
+        let next = self.b.create_block();
+        self.b.ins().brif(reference, next, &[], block, &values);
+        self.enter_only_child(next);
+        self.push(reference);
+    }
+
+    /// The reference is the last of the values that the branch carries.
+    fn br_on_non_null(&mut self, depth: u32) {
+        let block = self.label_block(depth, false);
+        let values = args(&self.label_values(depth));
+        let reference = self.pop();
+        let next = self.b.create_block();
+        self.b.ins().brif(reference, block, &values, next, &[]);
         self.enter_only_child(next);
     }
 

@@ -4,9 +4,10 @@
 use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types};
 use wasmaot_abi::context::{memory_desc, offset};
 use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::IndexType;
 use wasmparser::{MemArg, MemArgTarget, Operator};
 
-use super::body::Body;
+use super::body::{Body, clif_trap};
 use crate::code::Target;
 use crate::module::Memory;
 
@@ -47,33 +48,67 @@ impl Body<'_, '_> {
         true
     }
 
-    /// Pops an address; where an access of `bytes` to it goes, as an address
-    /// and a displacement.
-    pub fn place(&mut self, arg: MemArg, bytes: u32) -> (Value, i32) {
-        let MemArgTarget::Memory(memory) = arg.target else {
-            unreachable!("the features we accept have no arrays")
-        };
-        let index = self.pop();
-        let index = self.widen(index);
-        let base = if Memory::is_primary(memory) {
-            // Whatever the index and offset, what lies there is memory, or a
-            // guard whose fault is the trap.
-            self.base()
-        } else {
-            let end = self.add_constant(index, arg.offset + u64::from(bytes));
-            self.check_memory(memory, end);
-            self.memory_base(memory)
-        };
-        let address = self.b.ins().iadd(base, index);
-        match i32::try_from(arg.offset) {
-            Ok(displacement) => (address, displacement),
-            Err(_) => (self.add_constant(address, arg.offset), 0),
+    /// The memory of an access.
+    pub fn memory_of(&self, arg: MemArg) -> u32 {
+        match arg.target {
+            MemArgTarget::Memory(memory) => memory,
+            _ => unreachable!("the features we accept have no arrays"),
         }
     }
 
-    fn add_constant(&mut self, value: Value, constant: u64) -> Value {
-        let constant = self.i64(constant as i64);
-        self.b.ins().iadd(value, constant)
+    /// Pops an address; where an access of `bytes` to it goes, as an address
+    /// and a displacement.
+    pub fn place(&mut self, arg: MemArg, bytes: u32) -> (Value, i32) {
+        if !self.env.module.is_guarded(self.memory_of(arg)) {
+            return self.checked_place(arg, bytes);
+        }
+        let index = self.pop();
+        let index = self.widen(index);
+        // Whatever the index and offset, what lies there is memory, or a
+        // guard whose fault is the trap.
+        let base = self.base();
+        self.displaced(base, index, arg.offset)
+    }
+
+    /// As [`Body::place`], with a check.
+    pub fn checked_place(&mut self, arg: MemArg, bytes: u32) -> (Value, i32) {
+        let memory = self.memory_of(arg);
+        let index = self.pop();
+        let index = self.widen(index);
+        // A sum that is too large stays so: no memory has as many bytes.
+        let reach = arg.offset.saturating_add(bytes.into());
+        let reach = self.i64(reach as i64);
+        let end = self.end_of_access(memory, index, reach);
+        self.check_memory(memory, end);
+        let base = self.memory_base(memory);
+        self.displaced(base, index, arg.offset)
+    }
+
+    fn displaced(&mut self, base: Value, index: Value, offset: u64) -> (Value, i32) {
+        let address = self.b.ins().iadd(base, index);
+        match i32::try_from(offset) {
+            Ok(displacement) => (address, displacement),
+            Err(_) => {
+                let offset = self.i64(offset as i64);
+                (self.b.ins().iadd(address, offset), 0)
+            }
+        }
+    }
+
+    /// The sum of an address and a length; traps if it is beyond all numbers.
+    pub fn end_of_access(&mut self, memory: u32, start: Value, len: Value) -> Value {
+        if self.memory_index(memory).is_wide() {
+            let code = clif_trap(TrapCode::MemoryOutOfBounds);
+            return self.b.ins().uadd_overflow_trap(start, len, code);
+        }
+        // Sums of two numbers of 32 bits (and the size of an access) do not
+        // overflow.
+        self.b.ins().iadd(start, len)
+    }
+
+    /// Type of a memory's addresses.
+    pub fn memory_index(&self, memory: u32) -> IndexType {
+        self.env.module.memories[memory as usize].ty.index
     }
 
     /// Traps unless the end of an access is within a memory.

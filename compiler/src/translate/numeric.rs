@@ -85,6 +85,26 @@ impl Body<'_, '_> {
             O::I64Extend8S => self.sign_extend(types::I8, types::I64),
             O::I64Extend16S => self.sign_extend(types::I16, types::I64),
             O::I64Extend32S => self.sign_extend(types::I32, types::I64),
+            O::I64Add128 | O::I64Sub128 => {
+                let (right, left) = (self.pop_wide(), self.pop_wide());
+                let value = if matches!(op, O::I64Add128) {
+                    self.b.ins().iadd(left, right)
+                } else {
+                    self.b.ins().isub(left, right)
+                };
+                let (low, high) = self.b.ins().isplit(value);
+                self.stack.extend([low, high]);
+            }
+            O::I64MulWideS | O::I64MulWideU => {
+                let (left, right) = self.pop2();
+                let low = self.b.ins().imul(left, right);
+                let high = if matches!(op, O::I64MulWideS) {
+                    self.b.ins().smulhi(left, right)
+                } else {
+                    self.b.ins().umulhi(left, right)
+                };
+                self.stack.extend([low, high]);
+            }
             _ => return false,
         }
         true
@@ -154,6 +174,12 @@ impl Body<'_, '_> {
     pub fn push_bool(&mut self, value: Value) {
         let value = self.b.ins().uextend(types::I32, value);
         self.push(value);
+    }
+
+    /// Pops a number of 128 bits, its low half below its high one.
+    fn pop_wide(&mut self) -> Value {
+        let (low, high) = self.pop2();
+        self.b.ins().iconcat(low, high)
     }
 
     fn compare(&mut self, condition: IntCC) {

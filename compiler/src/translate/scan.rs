@@ -119,10 +119,13 @@ fn calls(op: &Operator<'_>) -> bool {
             | Operator::ThrowRef
             | Operator::Rethrow { .. }
             | Operator::CallIndirect { .. }
+            | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
             | Operator::MemoryFill { .. }
             | Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
+            | Operator::MemoryAtomicWait32 { .. }
+            | Operator::MemoryAtomicWait64 { .. }
             | Operator::TableGrow { .. }
             | Operator::TableFill { .. }
             | Operator::TableCopy { .. }

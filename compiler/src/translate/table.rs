@@ -4,7 +4,7 @@ use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{funcref, offset};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::ValType;
+use wasmaot_abi::types::IndexType;
 use wasmparser::Operator;
 
 use super::body::Body;
@@ -24,6 +24,11 @@ impl Body<'_, '_> {
                 let null = self.b.ins().uextend(types::I32, null);
                 self.push(null);
             }
+            Operator::RefAsNonNull => {
+                let value = self.pop();
+                self.trap_unless(value, TrapCode::NullReference);
+                self.push(value);
+            }
             Operator::RefFunc { function_index } => {
                 let record = self.symbol(Target::Funcref(function_index));
                 self.push(record);
@@ -32,15 +37,15 @@ impl Body<'_, '_> {
             Operator::TableSet { table } => self.table_set(table),
             Operator::TableSize { table } => {
                 let len = self.table_len(table);
-                let len = self.b.ins().ireduce(types::I32, len);
-                self.push(len);
+                self.push_index(self.table_index(table), len);
             }
             Operator::TableGrow { table } => {
                 let (value, delta) = self.pop2();
                 let (base, desc) = self.table_args(table);
                 let delta = self.widen(delta);
                 let old = self.builtin(Builtin::TableGrow, &[base, desc, delta, value]);
-                self.push_truncated(old);
+                let old = old.expect("the runtime function has a result");
+                self.push_index(self.table_index(table), old);
             }
             Operator::TableFill { table } => {
                 let (start, value, count) = self.pop3();
@@ -61,8 +66,14 @@ impl Body<'_, '_> {
         true
     }
 
+    /// Type of a table's indices.
+    fn table_index(&self, table: u32) -> IndexType {
+        self.env.module.tables[table as usize].ty.index
+    }
+
     fn holds_functions(&self, table: u32) -> bool {
-        self.env.module.tables[table as usize].ty.elem == ValType::FuncRef
+        let elem = self.env.module.tables[table as usize].ty.elem;
+        elem.is_function_ref()
     }
 
     fn table_get(&mut self, table: u32) {

@@ -26,13 +26,11 @@ mod resolve;
 mod search;
 mod stubs;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use search::{Finder, SearchPath, candidates};
 
 pub(crate) use instance::{Instance, Target};
-pub(crate) use matching::global_type;
 pub(crate) use search::Member;
 pub(crate) use stubs::{Key, Stubs};
 
@@ -104,10 +102,10 @@ impl<'p> Mapped<'p> {
         let before = Some(process.checkpoint());
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
-        enter_types(&mut process.types, &members)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
+        enter_types(process, &members)?;
         let places = place::place(process, &members, &resolved.bindings)?;
         map::map(process, &members, resolved.bindings, &places)?;
         Ok(Self {
@@ -181,24 +179,27 @@ impl Ready {
     }
 }
 
-/// Enters function types by identity; two types of one identity are refused,
-/// so that comparing identities compares types.
-fn enter_types(
-    types: &mut HashMap<u32, wasmaot_abi::types::FuncType>,
-    members: &[Member],
-) -> Result<()> {
-    for member in members {
-        for ty in &member.object.info().types {
-            let id = ty.id();
-            let known = types.entry(id).or_insert_with(|| ty.clone());
-            if known != ty {
-                return Err(Error::TypeCollision {
-                    file: member.object.path().display().to_string(),
-                    a: Box::new(known.clone()),
-                    b: Box::new(ty.clone()),
-                    id,
-                });
-            }
+/// Enters function types by identity, those of host functions too; two types
+/// of one identity are refused, so that comparing identities compares types.
+fn enter_types(process: &mut Process, members: &[Member]) -> Result<()> {
+    let Process { types, hosts, .. } = process;
+    for ty in hosts.types() {
+        types.entry(ty.id()).or_insert_with(|| ty.clone());
+    }
+    let of_member = |m: &Member| m.object.path().display().to_string();
+    let all = members
+        .iter()
+        .flat_map(|m| m.object.info().types.iter().map(move |ty| (m, ty)));
+    for (member, ty) in all {
+        let id = ty.id();
+        let known = types.entry(id).or_insert_with(|| ty.clone());
+        if known != ty {
+            return Err(Error::TypeCollision {
+                file: of_member(member),
+                a: Box::new(known.clone()),
+                b: Box::new(ty.clone()),
+                id,
+            });
         }
     }
     Ok(())

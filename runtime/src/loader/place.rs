@@ -8,9 +8,9 @@
 //! The objects of the tool-conventions ABIs share one domain, the program's.
 //! A core module has a domain of its own, or that of the memory it imports.
 
-use wasmaot_abi::context::{HOST_PAGE, WASM_PAGE};
+use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
-use wasmaot_abi::types::{MemoryType, TableType, ValType};
+use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
 use super::instance::{Bindings, Mark};
 use super::search::Member;
@@ -87,7 +87,7 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
         memory: memory.is_some(),
     })?;
     if let Some(ty) = memory {
-        create_memory(process, domain, &file(member), ty.min, ty.max)?;
+        create_memory(process, domain, &file(member), ty)?;
     }
     if let Some(ty) = table {
         create_table(process, domain, &file(member), ty, ty.min)?;
@@ -116,26 +116,30 @@ pub(super) fn create_memory(
     process: &mut Process,
     domain: usize,
     file: &str,
-    min: u64,
-    declared: Option<u64>,
+    ty: MemoryType,
 ) -> Result<()> {
-    let limit = process.config.max_memory.min(1 << 16);
+    let pages = process.config.max_memory.min(MEMORY_RESERVE / WASM_PAGE);
+    let (limit, min) = (pages * WASM_PAGE, ty.min_bytes());
     let too_large = || Error::Limit {
         file: file.to_owned(),
-        what: format!("needs a memory of {min} pages of 64 KiB, the limit is {limit}"),
+        what: format!(
+            "needs a memory of {} pages of 64 KiB, the limit is {pages}",
+            min.div_ceil(WASM_PAGE)
+        ),
         remedy: "give --max-memory, or free memory",
     };
     if min > limit {
         return Err(too_large());
     }
-    let max = declared.unwrap_or(limit).min(limit).max(min);
-    let made = process.domains[domain].create_memory(min, max, declared);
+    let max = ty.max_bytes().unwrap_or(limit).min(limit);
+    let made = process.domains[domain].create_memory(ty, max.max(min));
     made.then_some(()).ok_or_else(too_large)
 }
 
 /// The largest length of a table of a type.
 pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) -> Result<u64> {
-    let limit = process.config.max_table;
+    // No reservation holds more, nor can an index name it.
+    let limit = process.config.max_table.min(u32::MAX.into());
     if len > limit {
         return Err(Error::Limit {
             file: file.to_owned(),
@@ -187,8 +191,14 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         .max_memory
         .min(memory.max.unwrap_or(u64::MAX));
     let pages = memory_pages(layout.heap_base, memory.min, limit);
-    create_memory(process, domain, &file, pages, memory.max)?;
+    let ty = MemoryType {
+        min: pages,
+        max: memory.max,
+        ..MemoryType::default()
+    };
+    create_memory(process, domain, &file, ty)?;
     let table = TableType {
+        index: IndexType::I32,
         elem: ValType::FuncRef,
         min: 0,
         max: memory.table_max,

@@ -69,7 +69,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
             table: false,
             memory: true,
         })?;
-        create_memory(process, domain, &path(&object), ty.min, ty.max)?;
+        create_memory(process, domain, &path(&object), ty)?;
         let instance = &process.instances[id];
         let (memory, at) = (&process.domains[domain], instance.address(vaddr));
         let MemoryDesc {
@@ -296,6 +296,11 @@ fn linear(process: &Process, target: Target) -> Result<u64> {
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
             let symbol = definer.object.symbols()[symbol as usize];
+            if !symbol.defines(SymbolKind::Data) {
+                let name = definer.object.symbol_name(&symbol);
+                let reason = format!("relocation against `{name}` as data, which it is not");
+                return Err(bad(path(&definer.object), reason));
+            }
             if symbol.place == Place::Absolute {
                 return Ok(symbol.value);
             }

@@ -8,6 +8,8 @@
 //! modules name the instance that is to define; `env` means the global scope
 //! where no instance is registered under it.
 
+use std::collections::HashSet;
+
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
@@ -109,6 +111,7 @@ impl<'a> Resolver<'a> {
         let instance = self.first + member;
         let mut symbols = own_symbols(object, instance);
         let mut imports = Vec::new();
+        let mut called = HashSet::new();
         for (i, import) in object.info().imports.iter().enumerate() {
             let target = match self.lookup(member, i) {
                 Some(target) => match self.legalized(object, import, target) {
@@ -122,8 +125,19 @@ impl<'a> Resolver<'a> {
             };
             self.report(object, import, target);
             imports.push(target);
+            // The import of a function has been checked for its type; that of
+            // its address, by the same symbol, has not.
+            let checked = match import.kind {
+                ImportKind::Func(_) => {
+                    called.insert(import.symbol);
+                    true
+                }
+                ImportKind::GotFunc => !called.contains(&import.symbol),
+                _ => true,
+            };
             if let Some(slot) = symbols.get_mut(import.symbol as usize)
                 && import.symbol != 0
+                && checked
                 && (target != Target::Null || *slot == Target::None)
             {
                 *slot = target;

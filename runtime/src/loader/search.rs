@@ -133,10 +133,13 @@ fn find(config: &Config, finder: &mut dyn Finder, name: &str, by: &Object) -> Re
         format!("find library={name}, needed by {}", by.name())
     });
     let path = || by.path().display().to_string();
-    let found = finder.find(name, by).map_err(|source| Error::Library {
-        name: name.to_owned(),
-        by: path(),
-        source: Box::new(source),
+    let found = finder.find(name, by).map_err(|error| match error {
+        named @ Error::Library { .. } => named,
+        source => Error::Library {
+            name: name.to_owned(),
+            by: path(),
+            source: Box::new(source),
+        },
     })?;
     let found = found.ok_or_else(|| Error::LibraryNotFound {
         name: name.to_owned(),

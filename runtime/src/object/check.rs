@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{TABLE_ENTRY_SIZE, memory_desc, table_desc};
+use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{ImportKind, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
@@ -110,6 +110,17 @@ impl Check<'_> {
             {
                 return Err(format!("import `{}` has no type", import.name));
             }
+        }
+        if info.static_end.max(info.stack_pointer.unwrap_or(0)) > MEMORY_RESERVE {
+            return Err("a linear address beyond 4 GiB".to_owned());
+        }
+        let imported = info.imports.iter().filter_map(|i| match i.kind {
+            ImportKind::Table { ty, .. } => Some(ty),
+            _ => None,
+        });
+        let mut tables = imported.chain(info.tables.iter().map(|t| t.ty));
+        if tables.any(|ty| ty.min > u32::MAX.into()) {
+            return Err("a table beyond 2^32 entries".to_owned());
         }
         let room = info.placement.unwrap_or_default();
         if room.memory_align > MAX_ALIGN || room.table_align > MAX_ALIGN {

@@ -40,7 +40,7 @@ impl Object {
     /// Text of a type by its identity: of a function or a global.
     pub fn type_text(&self, id: u32) -> Option<String> {
         let function = self.type_of(id).map(ToString::to_string);
-        function.or_else(|| Some(crate::loader::global_type(id)?.to_string()))
+        function.or_else(|| Some(self.global_type(id)?.to_string()))
     }
 
     /// Runs of the initial memory image.

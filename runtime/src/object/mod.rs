@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{FunctionRecord, Note, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Rela, Standard};
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::types::{FuncType, GlobalType};
 
 pub use describe::{ImageRun, Relocation};
 pub use parse::host_cpu;
@@ -283,6 +283,12 @@ impl Object {
     /// Identity of a type of the record.
     pub(crate) fn type_id(&self, ty: u32) -> Option<u32> {
         self.type_ids.get(ty as usize).copied()
+    }
+
+    /// The type of a global of the object, by its identity.
+    pub(crate) fn global_type(&self, id: u32) -> Option<GlobalType> {
+        let mut types = self.info().globals.iter().copied();
+        types.find(|ty| ty.id() == id)
     }
 
     /// The function type of an identity, where the object has it.

@@ -9,10 +9,10 @@
 
 use std::ptr;
 
-use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, WASM_PAGE};
+use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc};
 
-use super::page_down;
 use super::reserve::make_writable;
+use super::{page_down, page_up};
 
 /// Kind of a table whose entries are words: `externref`, `exnref`.
 pub(crate) const EXTERN_TABLE: u64 = 1;
@@ -50,7 +50,7 @@ pub(crate) const fn context_of(base: u64) -> u64 {
     base - size_of::<Context>() as u64
 }
 
-/// Grows a memory; the old size in pages.
+/// Grows a memory by so many bytes; the old size in bytes.
 ///
 /// # Safety
 /// See the module.
@@ -62,11 +62,13 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
     unsafe {
         let mut memory: MemoryDesc = load(desc);
         let old = memory.bytes;
-        let bytes = delta.checked_mul(WASM_PAGE)?.checked_add(old)?;
+        let bytes = old.checked_add(delta)?;
         if bytes > memory.max_bytes {
             return None;
         }
-        if !make_writable(memory.base + old..memory.base + bytes) {
+        // A memory of small pages may end within a page of the system.
+        let edge = |bytes: u64| page_up(memory.base + bytes);
+        if !make_writable(edge(old)?..edge(bytes)?) {
             return None;
         }
         memory.bytes = bytes;
@@ -80,7 +82,7 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
         if head.alias != 0 {
             store(head.alias, memory);
         }
-        Some(old / WASM_PAGE)
+        Some(old)
     }
 }
 

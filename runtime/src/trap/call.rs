@@ -4,12 +4,13 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::ptr;
+use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::ProcessHead;
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{signal, values};
+use super::{interrupt, signal, values};
 use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
 use crate::host::HostError;
 use crate::value::Val;
@@ -24,6 +25,8 @@ pub(crate) struct Space {
     /// What a stack overflow hits: inaccessible, right below the stack, at
     /// least 4096 bytes.
     pub stack_guard: Range<u64>,
+    /// Where a request to stop is made.
+    pub interrupt: Arc<interrupt::State>,
 }
 
 /// Why wasm code stopped, not yet explained.
@@ -134,7 +137,8 @@ pub(crate) unsafe fn call(
     ty: &FuncType,
     args: &[Val],
 ) -> Result<Vec<Val>, RawTrap> {
-    if !args.iter().map(|v| v.ty()).eq(ty.params.iter().copied()) {
+    let fit = |(arg, &ty): (&Val, &ValType)| arg.is_of(ty);
+    if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
         let given: Vec<_> = args.iter().map(|v| v.ty()).collect();
         let given = FuncType::new(given, []).to_string();
         let given = given.trim_end_matches(" -> ()");
@@ -169,9 +173,16 @@ pub(crate) unsafe fn call(
         space: space.clone(),
         stop: None,
     };
+    let outermost = outer.host_sp == 0;
+    if outermost {
+        space.interrupt.enter();
+    }
     // SAFETY: the caller vouches for the code, the stack below what it is used
     // for by outer activations is free, and the areas outlive the call.
     let stop = unsafe { activation.run(head) };
+    if outermost {
+        space.interrupt.leave();
+    }
     if let Some(stop) = stop {
         // SAFETY: the activation has just stopped: its stack is as it left it.
         return Err(unsafe { activation.raw_trap(stop) });
@@ -358,4 +369,12 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
         });
         Some((*current).entry.host_sp)
     }
+}
+
+/// Whether the wasm code of this thread has been asked to stop.
+pub(super) fn interrupt_requested() -> bool {
+    let current = CURRENT.get();
+    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // out on this thread.
+    !current.is_null() && unsafe { (*current).space.interrupt.requested() }
 }

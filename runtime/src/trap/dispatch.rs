@@ -6,9 +6,10 @@ use std::ptr;
 
 use wasmaot_abi::callconv::Assigner;
 use wasmaot_abi::context::{Context, MemoryDesc};
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{call, values};
+use super::{Trap, TrapReason, call, values};
 use crate::arch::Regs;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::value::Val;
@@ -130,8 +131,12 @@ fn run_body(
     let wrong = results
         .iter()
         .zip(&function.ty.results)
-        .position(|(result, &ty)| result.ty() != ty);
+        .position(|(result, &ty)| !result.is_of(ty));
     match wrong {
+        None if call::interrupt_requested() => {
+            let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));
+            Err(HostError::Trap(Box::new(trap)))
+        }
         None => Ok(()),
         Some(i) => Err(HostError::Message(format!(
             "host function {} set result {i} to {}, but its type is {}",

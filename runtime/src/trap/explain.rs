@@ -1,11 +1,12 @@
 //! Names a stop of wasm code and its frames, by the objects' maps.
 
-use wasmaot_abi::context::{MEMORY_GUARD, MEMORY_RESERVE};
+use wasmaot_abi::context::{HOST_PAGE, MEMORY_GUARD, MEMORY_RESERVE};
 use wasmaot_abi::maps::{find_position, find_trap};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
+use super::interrupt;
 use super::unwind::{Backtrace, walk};
 use super::{Frame, RawReason, RawTrap, Trap, TrapReason};
 use crate::host::HostError;
@@ -66,13 +67,19 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
     let overflow = site.is_some_and(|site| site.overflow);
     let code = match signal {
         _ if overflow => Some(TrapCode::StackOverflow),
+        _ if signal == interrupt::signal() => Some(TrapCode::Interrupted),
         libc::SIGILL => trap_at(pc, map),
         libc::SIGFPE => Some(trap_at(pc, map).unwrap_or(TrapCode::IntegerDivideByZero)),
         // An address that no trap stands for is a fault of ours, whatever the
         // map says; of one that does, the instruction knows more.
-        _ => map
-            .fault_kind(address)
-            .map(|kind| trap_at(pc, map).unwrap_or(kind)),
+        _ => match map.fault_kind(address) {
+            Some(kind) => Some(trap_at(pc, map).unwrap_or(kind)),
+            // A call through a null reference reads a record that is not there.
+            None if address < HOST_PAGE => {
+                trap_at(pc, map).filter(|&code| code == TrapCode::NullFunctionReference)
+            }
+            None => None,
+        },
     };
     let Some(code) = code else {
         let at = match map.object_at(pc) {

@@ -10,6 +10,7 @@ mod call;
 mod dispatch;
 mod exception;
 mod explain;
+mod interrupt;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,8 @@ mod values;
 use std::fmt;
 
 use wasmaot_abi::trap::TrapCode;
+
+pub use interrupt::Interrupter;
 
 pub(crate) use call::{RawReason, RawTrap, Space, call};
 pub(crate) use dispatch::dispatch_address;

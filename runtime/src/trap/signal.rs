@@ -10,7 +10,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::call;
+use super::{call, interrupt};
 use crate::arch::Fault;
 
 /// The signals of faults, and what handled them before us.
@@ -40,7 +40,10 @@ pub(super) fn prepare_thread() -> Result<(), String> {
     thread_local! {
         static STACK: OnceCell<Option<SignalStack>> = const { OnceCell::new() };
     }
-    let install = || HANDLED.iter().try_for_each(Handled::install);
+    let install = || {
+        HANDLED.iter().try_for_each(Handled::install)?;
+        handle_by(interrupt::signal())
+    };
     INSTALLED.get_or_init(install).clone()?;
     STACK.with(|stack| {
         if stack.get().is_none() {
@@ -70,18 +73,23 @@ impl Handled {
         };
         // Before ours is in place, for it may run at once.
         self.previous.get_or_init(|| previous);
-        // SAFETY: all zeros are a valid value: no flags, the mask empty.
-        let mut ours: libc::sigaction = unsafe { mem::zeroed() };
-        ours.sa_sigaction = handle as *const () as usize;
-        // Without SA_NODEFER: a fault in the handler ends the process.
-        ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-        // SAFETY: `handle` has the signature that SA_SIGINFO asks for and is
-        // async-signal-safe.
-        if unsafe { libc::sigaction(self.signal, &ours, ptr::null_mut()) } != 0 {
-            return Err(system_error("install the signal handlers"));
-        }
-        Ok(())
+        handle_by(self.signal)
     }
+}
+
+/// Puts the handler in place for a signal.
+fn handle_by(signal: c_int) -> Result<(), String> {
+    // SAFETY: all zeros are a valid value: no flags, the mask empty.
+    let mut ours: libc::sigaction = unsafe { mem::zeroed() };
+    ours.sa_sigaction = handle as *const () as usize;
+    // Without SA_NODEFER: a fault in the handler ends the process.
+    ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+    // SAFETY: `handle` has the signature that SA_SIGINFO asks for and is
+    // async-signal-safe.
+    if unsafe { libc::sigaction(signal, &ours, ptr::null_mut()) } != 0 {
+        return Err(system_error("install the signal handlers"));
+    }
+    Ok(())
 }
 
 /// The handler. Async-signal-safe: it reads and writes memory that exists.
@@ -92,6 +100,14 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
         let address = (*info).si_addr() as u64;
         ((*info).si_code, address, Fault::new(&mut *context.cast()))
     };
+    if signal == interrupt::signal() {
+        if call::interrupt_requested()
+            && let Some(host_sp) = call::record_fault(signal, 0, fault.registers())
+        {
+            fault.leave_at(host_sp);
+        }
+        return;
+    }
     // Only the kernel's own, not one that a process has sent.
     if code > 0
         && let Some(host_sp) = call::record_fault(signal, address, fault.registers())

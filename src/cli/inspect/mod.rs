@@ -28,8 +28,7 @@ pub(super) fn run(args: &Inspect) -> Result<()> {
             anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it")
         }
     };
-    print!("{listing}");
-    Ok(())
+    super::print(listing)
 }
 
 /// A listing: headings, and rows in aligned columns below them.

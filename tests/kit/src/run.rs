@@ -98,14 +98,7 @@ impl Wasmaot {
     /// A command, with a cache of built objects that the tests share: the
     /// libraries of the sysroot are built once for all of them.
     pub fn command(&self, subcommand: &str) -> Command {
-        // Objects of one build of the compiler are not those of another.
-        let built = std::fs::metadata(&self.program).and_then(|m| m.modified());
-        let built = built.map(|time| {
-            time.duration_since(std::time::UNIX_EPOCH)
-                .unwrap_or_default()
-        });
-        let version = built.map_or(0, |time| time.as_millis());
-        let cache = root().join(format!("objects/{version}"));
+        let cache = root().join("objects");
         make(&cache);
         let mut command = Command::new(&self.program);
         command

@@ -93,11 +93,7 @@ impl Body<'_, '_> {
             O::V128AndNot => binary!(self, I8X16, band_not),
             O::V128Or => binary!(self, I8X16, bor),
             O::V128Xor => binary!(self, I8X16, bxor),
-            O::V128Bitselect => {
-                let (ones, zeros, mask) = self.pop3();
-                let value = self.b.ins().bitselect(mask, ones, zeros);
-                self.push(value);
-            }
+            O::V128Bitselect => self.bitselect(),
             O::V128AnyTrue => {
                 let value = self.pop();
                 let any = self.b.ins().vany_true(value);
@@ -126,6 +122,12 @@ impl Body<'_, '_> {
             _ => return false,
         }
         true
+    }
+
+    pub(super) fn bitselect(&mut self) {
+        let (ones, zeros, mask) = self.pop3();
+        let value = self.b.ins().bitselect(mask, ones, zeros);
+        self.push(value);
     }
 
     fn all_true(&mut self, shape: Type) {

@@ -25,23 +25,11 @@ impl Body<'_, '_> {
             O::I8x16NarrowI16x8U => binary!(self, I16X8, unarrow),
             O::I16x8NarrowI32x4S => binary!(self, I32X4, snarrow),
             O::I16x8NarrowI32x4U => binary!(self, I32X4, unarrow),
-            O::I32x4DotI16x8S => self.dot(),
+            O::I32x4DotI16x8S => self.dot(I16X8),
             O::I32x4TruncSatF32x4S => unary!(self, F32X4, fcvt_to_sint_sat, I32X4),
             O::I32x4TruncSatF32x4U => unary!(self, F32X4, fcvt_to_uint_sat, I32X4),
-            O::I32x4TruncSatF64x2SZero => {
-                let value = self.pop_vector(F64X2);
-                let value = self.b.ins().fcvt_to_sint_sat(I64X2, value);
-                let zeros = self.vector_of(I64X2, &[0; 16]);
-                let value = self.b.ins().snarrow(value, zeros);
-                self.push_vector(value);
-            }
-            O::I32x4TruncSatF64x2UZero => {
-                let value = self.pop_vector(F64X2);
-                let value = self.b.ins().fcvt_to_uint_sat(I64X2, value);
-                let zeros = self.vector_of(I64X2, &[0; 16]);
-                let value = self.b.ins().uunarrow(value, zeros);
-                self.push_vector(value);
-            }
+            O::I32x4TruncSatF64x2SZero => self.truncate_doubles(true),
+            O::I32x4TruncSatF64x2UZero => self.truncate_doubles(false),
             O::F32x4ConvertI32x4S => unary!(self, I32X4, fcvt_from_sint, F32X4),
             O::F32x4ConvertI32x4U => unary!(self, I32X4, fcvt_from_uint, F32X4),
             O::F64x2ConvertLowI32x4S => {
@@ -132,8 +120,23 @@ impl Body<'_, '_> {
         self.push_vector(value);
     }
 
-    fn dot(&mut self) {
-        let (left, right) = self.pop_vectors(I16X8);
+    /// Saturated, in the low lanes; the high ones are zero.
+    pub(super) fn truncate_doubles(&mut self, signed: bool) {
+        let value = self.pop_vector(F64X2);
+        let zeros = self.vector_of(I64X2, &[0; 16]);
+        let value = if signed {
+            let value = self.b.ins().fcvt_to_sint_sat(I64X2, value);
+            self.b.ins().snarrow(value, zeros)
+        } else {
+            let value = self.b.ins().fcvt_to_uint_sat(I64X2, value);
+            self.b.ins().uunarrow(value, zeros)
+        };
+        self.push_vector(value);
+    }
+
+    /// Sums of the signed products of neighbouring lanes.
+    pub(super) fn dot(&mut self, shape: Type) {
+        let (left, right) = self.pop_vectors(shape);
         let mut product = |half| {
             let (left, right) = (self.widen_half(left, half), self.widen_half(right, half));
             self.b.ins().imul(left, right)

@@ -6,6 +6,7 @@
 mod arithmetic;
 mod convert;
 mod lanes;
+mod relaxed;
 
 use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use wasmparser::Operator;
@@ -42,6 +43,7 @@ impl Body<'_, '_> {
             || self.vector_integer(op)
             || self.vector_float(op)
             || self.vector_convert(op)
+            || self.vector_relaxed(op)
     }
 
     /// A value's bits in another shape.

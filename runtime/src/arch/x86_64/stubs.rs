@@ -35,16 +35,25 @@ pub(crate) const THUNK_SAVED_BASE: i64 = -8;
 /// Code of a wasm function that calls the one at `target` with `base` in the
 /// pinned register. `at` is where the code will stand, `stack_args` the bytes
 /// of stack arguments.
+///
+/// Where that is the base already it is no more than a jump: so a tail call
+/// within a domain, through a table that others share, needs no stack.
 pub(crate) fn domain_thunk(at: u64, target: u64, base: u64, stack_args: u32) -> Vec<u8> {
-    let mut code = Code::with_frame_record();
+    let mut code = Code { bytes: Vec::new() };
+    code.put(&[0x49, 0xbb]); // mov r11, base
+    code.put(&base.to_le_bytes());
+    code.put(&[0x4d, 0x39, 0xdf]); // cmp r15, r11
+    let jump = Code::jump(at + code.bytes.len() as u64 + 2, target);
+    code.put(&[0x75, jump.len() as u8]); // jne past the jump
+    code.put(&jump);
+    code.put(FRAME_RECORD);
     code.put(&[0x41, 0x57]); // push r15
     code.put(&[0x6a, 0x00]); // push 0, to align
     for word in (0..stack_args / 8).rev() {
         code.put(&[0xff, 0xb5]); // push qword [rbp + 16 + 8 * word]
         code.put(&(16 + 8 * word).to_le_bytes());
     }
-    code.put(&[0x49, 0xbf]); // mov r15, base
-    code.put(&base.to_le_bytes());
+    code.put(&[0x4d, 0x89, 0xdf]); // mov r15, r11
     code.call(at, target);
     code.put(&[0x4c, 0x8b, 0x7d, 0xf8]); // mov r15, [rbp - 8]
     code.end(stack_args);
@@ -77,11 +86,13 @@ struct Code {
     bytes: Vec<u8>,
 }
 
+/// push rbp; mov rbp, rsp
+const FRAME_RECORD: &[u8] = &[0x55, 0x48, 0x89, 0xe5];
+
 impl Code {
     fn with_frame_record() -> Self {
-        // push rbp; mov rbp, rsp
         Self {
-            bytes: vec![0x55, 0x48, 0x89, 0xe5],
+            bytes: FRAME_RECORD.to_vec(),
         }
     }
 
@@ -100,6 +111,21 @@ impl Code {
             self.put(&[0x49, 0xbb]); // mov r11, target
             self.put(&target.to_le_bytes());
             self.put(&[0x41, 0xff, 0xd3]); // call r11
+        }
+    }
+
+    /// A jump as it reads at an address.
+    fn jump(at: u64, target: u64) -> Vec<u8> {
+        let next = at.wrapping_add(5);
+        match i32::try_from(target.wrapping_sub(next) as i64) {
+            Ok(distance) => [&[0xe9], &distance.to_le_bytes()[..]].concat(), // jmp target
+            // mov r11, target; jmp r11
+            Err(_) => [
+                &[0x49, 0xbb],
+                &target.to_le_bytes()[..],
+                &[0x41, 0xff, 0xe3],
+            ]
+            .concat(),
         }
     }
 

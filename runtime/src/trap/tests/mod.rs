@@ -97,6 +97,7 @@ impl Process {
                 code,
                 stack,
                 stack_guard: guard,
+                interrupt: std::sync::Arc::default(),
             },
             base,
             mapping: start..start + size,

@@ -1,0 +1,353 @@
+//! The command line beyond building and running.
+
+mod common;
+
+use std::process::Command;
+
+use common::Sandbox;
+
+const LIB: &str = r#"
+    (module (@dylink.0 (mem-info (memory 8 2)))
+      (import "env" "memory" (memory 1))
+      (import "env" "__memory_base" (global $base i32))
+      (global (export "answer") i32 (i32.const 4))
+      (data (global.get $base) "\00\00\00\00\2a\00\00\00")
+      (func (export "add") (param i32 i32) (result i32)
+        (i32.add (local.get 0) (local.get 1))))"#;
+
+const MAIN: &str = r#"
+    (module (@dylink.0 (mem-info) (needed "lib.wat"))
+      (import "env" "memory" (memory 1))
+      (import "env" "add" (func $add (param i32 i32) (result i32)))
+      (import "GOT.mem" "answer" (global $answer (mut i32)))
+      (func (export "sum") (param i32) (result i32)
+        (call $add (local.get 0) (i32.load (global.get $answer))))
+      (func (export "_start")))"#;
+
+fn pair() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("lib.wat", LIB);
+    sandbox.write("main.wat", MAIN);
+    sandbox
+}
+
+#[test]
+fn invoke_calls_an_export() {
+    let sandbox = pair();
+    let sum = |args: &[&str]| {
+        let mut line = vec!["run", "--invoke", "sum", "main.wat", "--"];
+        line.extend(args);
+        sandbox.wasmaot(&line)
+    };
+    assert_eq!(sum(&["58"]).success(), "100\n");
+    assert_eq!(sum(&["-43"]).success(), "-1\n");
+    assert_eq!(sum(&["0xffffffff"]).success(), "41\n");
+    sum(&[]).error(2, &["sum", "(i32) -> (i32)"]);
+    sum(&["x"]).error(2, &["`x`", "i32"]);
+    sum(&["4294967296"]).error(2, &["4294967296"]);
+    sandbox
+        .wasmaot(&["run", "--invoke", "nothing", "main.wat"])
+        .error(1, &["nothing", "inspect"]);
+}
+
+#[test]
+fn a_reader_that_has_gone_is_an_error() {
+    let sandbox = pair();
+    for args in [
+        &["ldd", "main.wat"][..],
+        &["inspect", "main.wat"],
+        &["completions", "bash"],
+        &["build", "-o", "-", "main.wat"],
+        &["run", "--trace-loaded", "main.wat"],
+        &["run", "--invoke", "sum", "main.wat", "--", "1"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = sandbox.command(args).stdout(writer).output().unwrap();
+        common::Outcome::from(output).error(1, &["standard output"]);
+        // Nor does an error that nobody reads become another.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut bad = sandbox.command(args);
+        let status = bad
+            .arg("--nonsense-that-is-no-file")
+            .stderr(writer)
+            .status();
+        assert_ne!(status.unwrap().code(), Some(101), "{args:?}");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut missing = sandbox.command(&["inspect", "missing.wat"]);
+    assert_eq!(missing.stderr(writer).status().unwrap().code(), Some(1));
+}
+
+#[test]
+fn trace_loaded_runs_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", "(module (func $f unreachable) (start $f))");
+    let out = sandbox.wasmaot(&["run", "--trace-loaded", "a.wat"]);
+    assert!(out.success().starts_with("a.wat => a.wat (0x"));
+    sandbox
+        .wasmaot(&["run", "a.wat"])
+        .trap("unreachable", &["a.wat"]);
+}
+
+#[test]
+fn ldd_tells_where_everything_is() {
+    let sandbox = pair();
+    let out = sandbox.wasmaot(&["ldd", "main.wat"]).success();
+    assert_eq!(out, "\tlib.wat => ./lib.wat\n");
+    std::fs::create_dir(sandbox.path("deep")).unwrap();
+    std::fs::rename(sandbox.path("lib.wat"), sandbox.path("deep/lib.wat")).unwrap();
+    let out = sandbox.wasmaot(&["ldd", "main.wat"]);
+    assert_eq!(out.code, Some(1));
+    assert!(
+        out.stdout
+            .contains("lib.wat => not found (needed by main.wat)"),
+        "{out:#?}"
+    );
+    let out = sandbox
+        .wasmaot(&["ldd", "-L", "deep", "main.wat"])
+        .success();
+    assert_eq!(out, "\tlib.wat => deep/lib.wat\n");
+    let mut command = sandbox.command(&["ldd", "main.wat"]);
+    let output = command
+        .env("WASMAOT_LIBRARY_PATH", "nowhere:deep")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+
+    sandbox.write(
+        "open.wat",
+        r#"(module (import "env" "far" (func)) (func (export "_start")))"#,
+    );
+    let out = sandbox.wasmaot(&["ldd", "open.wat"]);
+    assert_eq!(out.code, Some(1));
+    assert!(
+        out.stdout.contains("undefined function: far (needed by"),
+        "{out:#?}"
+    );
+}
+
+#[test]
+fn a_newer_module_beats_its_object() {
+    let sandbox = pair();
+    sandbox.wasmaot(&["build", "lib.wat"]).success();
+    let ldd = || sandbox.wasmaot(&["ldd", "main.wat"]).success();
+    assert_eq!(ldd(), "\tlib.wat => ./lib.wat.elf\n");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    std::fs::File::options()
+        .write(true)
+        .open(sandbox.path("lib.wat"))
+        .unwrap()
+        .set_modified(later)
+        .unwrap();
+    assert_eq!(ldd(), "\tlib.wat => ./lib.wat\n");
+}
+
+#[test]
+fn inspect_shows_modules_and_objects() {
+    let sandbox = pair();
+    sandbox.wasmaot(&["build", "lib.wat", "main.wat"]).success();
+    let module = sandbox.wasmaot(&["inspect", "main.wat"]).success();
+    for part in [
+        "dylink.0",
+        "needed lib.wat",
+        "env.add",
+        "GOT.mem.answer",
+        "_start",
+    ] {
+        assert!(module.contains(part), "no `{part}` in {module}");
+    }
+    let object = sandbox
+        .wasmaot(&["inspect", "--verify", "main.wat.elf"])
+        .success();
+    for part in [
+        "soname",
+        "lib.wat",
+        "(i32, i32) -> (i32)",
+        "R_X86_64_JUMP_SLOT",
+        "MEM32",
+        "answer",
+        "build id",
+    ] {
+        assert!(object.contains(part), "no `{part}` in {object}");
+    }
+    let lib = sandbox.wasmaot(&["inspect", "lib.wat.elf"]).success();
+    assert!(lib.contains("8 bytes, aligned to 4"), "{lib}");
+}
+
+#[test]
+fn debug_output_says_what_the_loader_does() {
+    let sandbox = pair();
+    let debug = |categories: &str| {
+        let output = sandbox
+            .command(&["run", "main.wat"])
+            .env("WASMAOT_DEBUG", categories)
+            .output();
+        common::Outcome::from(output.unwrap())
+    };
+    let files = debug("files");
+    assert!(
+        files.stderr.contains("lib.wat at 0x") && !files.stderr.contains("binding"),
+        "{files:#?}"
+    );
+    let all = debug("all");
+    for part in [
+        "find library=lib.wat",
+        "binding main.wat to lib.wat: `env.add`",
+        "relocated",
+        "objects",
+    ] {
+        assert!(all.stderr.contains(part), "no `{part}` in {all:#?}");
+    }
+    debug("nonsense").error(2, &["nonsense", "bindings"]);
+    let traced = sandbox
+        .wasmaot(&["run", "--trace-loaded", "main.wat"])
+        .success();
+    assert!(
+        traced.contains("main.wat => main.wat (0x") && traced.contains("lib.wat => ./lib.wat (0x"),
+        "{traced}"
+    );
+}
+
+#[test]
+fn completions_for_each_shell() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = sandbox.wasmaot(&["completions", shell]).success();
+        assert!(text.contains("trace-loaded"), "{shell}");
+    }
+}
+
+#[test]
+fn limits_hold() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "grow.wat",
+        r#"
+        (module (memory (export "memory") 1)
+          (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#,
+    );
+    let grow = |pages: &str| {
+        sandbox
+            .wasmaot(&[
+                "run",
+                "--max-memory",
+                "1M",
+                "--invoke",
+                "grow",
+                "grow.wat",
+                "--",
+                pages,
+            ])
+            .success()
+    };
+    assert_eq!(grow("15"), "1\n");
+    assert_eq!(grow("16"), "-1\n");
+    sandbox.write(
+        "large.wat",
+        r#"(module (memory 17) (func (export "_start")))"#,
+    );
+    sandbox
+        .wasmaot(&["run", "--max-memory", "1M", "large.wat"])
+        .error(1, &["large.wat", "--max-memory"]);
+}
+
+#[test]
+fn a_timeout_stops_loops_and_blocked_programs() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "loop.wat",
+        r#"(module (func $spin (export "_start") (loop (br 0))))"#,
+    );
+    sandbox
+        .wasmaot(&["run", "--timeout", "100ms", "loop.wat"])
+        .trap("interrupted", &["loop.wat!spin"]);
+    // One hour in poll_oneoff: a subscription to the monotonic clock.
+    sandbox.write("sleep.wat", r#"
+        (module
+          (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (func (export "_start")
+            (i32.store (i32.const 16) (i32.const 1))
+            (i64.store (i32.const 24) (i64.const 3600000000000))
+            (drop (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)))))"#);
+    let outcome = sandbox.wasmaot(&["run", "--timeout", "100ms", "sleep.wat"]);
+    assert_eq!(outcome.code, Some(134), "{outcome:#?}");
+    assert!(outcome.stderr.contains("interrupted"), "{outcome:#?}");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_alone() {
+    let sandbox = Sandbox::new();
+    let functions: String = (0..30_000)
+        .map(|i| format!("(func (param i32 i32) (result i32) (i32.mul (i32.add (local.get 0) (i32.const {i})) (i32.xor (local.get 1) (local.get 0))))"))
+        .collect();
+    sandbox.write("many.wat", format!("(module {functions})"));
+    let quiet = sandbox.wasmaot(&["build", "-j1", "many.wat"]);
+    assert!(quiet.stderr.is_empty(), "{quiet:#?}");
+    // `script` (util-linux) gives the command a terminal.
+    let line = format!("{} build -j1 many.wat", env!("CARGO_BIN_EXE_wasmaot"));
+    let output = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(sandbox.path(""))
+        .output()
+        .expect("cannot run `script`; install it with: apt-get install bsdutils");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && text.contains("30000 functions"),
+        "{text}"
+    );
+}
+
+#[test]
+fn debuggers_see_source_lines() {
+    use wasmaot_testkit::{Code, object};
+    let sandbox = Sandbox::new();
+    let source = sandbox.write(
+        "square.c",
+        "int total;\nint square(int x) {\n    total += x;\n    return x * x;\n}\n",
+    );
+    let compiled = object(&source, Code::Pic, &["-g"]);
+    std::fs::copy(compiled, sandbox.path("square.o")).unwrap();
+    let tools = wasmaot_testkit::tools();
+    let linked = tools
+        .wasm_ld
+        .command()
+        .args([
+            "--no-entry",
+            "--export-all",
+            "--unresolved-symbols=import-dynamic",
+            "-shared",
+            "--experimental-pic",
+            "square.o",
+            "-o",
+            "square.so",
+        ])
+        .current_dir(sandbox.path(""))
+        .status()
+        .unwrap();
+    assert!(linked.success());
+    sandbox.wasmaot(&["build", "square.so"]).success();
+    let symbols = Command::new("nm")
+        .arg(sandbox.path("square.so.elf"))
+        .output()
+        .unwrap();
+    let symbols = String::from_utf8(symbols.stdout).unwrap();
+    let address = symbols
+        .lines()
+        .find(|line| line.ends_with(" T square"))
+        .expect(&symbols)[..16]
+        .to_owned();
+    let found = Command::new("addr2line")
+        .args(["-f", "-e", "square.so.elf", &address])
+        .current_dir(sandbox.path(""))
+        .output()
+        .unwrap();
+    let found = String::from_utf8(found.stdout).unwrap();
+    assert!(
+        found.starts_with("square\n") && found.contains("square.c:"),
+        "{found}"
+    );
+}

@@ -54,10 +54,13 @@ const PROPOSALS: &[Proposal] = &[
 
 /// Scripts of our own, for what those leave out: name, text.
 const OWN: &[(&str, &str)] = &[
-    ("exceptions.wast", include_str!("spec/own/exceptions.wast")),
     (
         "legacy-exceptions.wast",
         include_str!("spec/own/legacy-exceptions.wast"),
+    ),
+    (
+        "more-exceptions.wast",
+        include_str!("spec/own/more-exceptions.wast"),
     ),
     ("memory64.wast", include_str!("spec/own/memory64.wast")),
     ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
@@ -286,11 +289,11 @@ impl Runner {
                 Ok(())
             }
             WastDirective::AssertTrap { exec, message, .. } => traps(self.execute(exec), message),
-            WastDirective::AssertException { exec, .. } => {
-                traps(self.execute(exec), "uncaught exception")
-            }
             WastDirective::AssertExhaustion { call, message, .. } => {
                 traps(self.invoke(&call), message)
+            }
+            WastDirective::AssertException { exec, .. } => {
+                traps(self.execute(exec), "uncaught exception")
             }
             WastDirective::AssertUnlinkable { module, .. } => {
                 let mut module = QuoteWat::Wat(module);

@@ -53,14 +53,14 @@ traps! {
     Interrupted = 13, "interrupted";
     /// An atomic access that is not aligned.
     UnalignedAtomic = 14, "unaligned atomic";
+    /// A null reference thrown.
+    NullExceptionReference = 15, "null exception reference";
     /// A wait at an address of a memory that is not shared.
     ExpectedSharedMemory = 16, "expected shared memory";
     /// A call of a null reference.
     NullFunctionReference = 17, "null function reference";
-    /// A null reference thrown.
-    NullExceptionReference = 18, "null exception reference";
     /// An exception that nothing caught.
-    UncaughtException = 19, "uncaught exception";
+    UncaughtException = 18, "uncaught exception";
 }
 
 #[cfg(test)]

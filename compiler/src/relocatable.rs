@@ -5,7 +5,7 @@
 //! an undefined symbol: the value of `__memory_base` is that symbol's address.
 //! Static data, elements and the table of exception handlers are not in it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use cranelift_codegen::binemit;
 use cranelift_codegen::ir::Signature;
@@ -17,7 +17,6 @@ use cranelift_module::{
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::context::{TABLE_ENTRY_SIZE, funcref, memory_desc, table_desc};
-use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::name;
 
 use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
@@ -39,6 +38,7 @@ pub(crate) fn write(module: &Module<'_>, code: Code, isa: OwnedTargetIsa) -> Res
         code: &code,
         object: ObjectModule::new(builder),
         names: HashSet::new(),
+        imports: HashMap::new(),
         known: BTreeMap::new(),
     };
     writer.write().map_err(|e| fail(e.to_string()))?;
@@ -53,6 +53,7 @@ struct Writer<'a> {
     code: &'a Code,
     object: ObjectModule,
     names: HashSet<String>,
+    imports: HashMap<String, Symbol>,
     known: BTreeMap<Target, Symbol>,
 }
 
@@ -123,12 +124,12 @@ impl Writer<'_> {
             _ => return None,
         };
         let import = &self.module.imports[import as usize];
-        Some(match import.role {
+        Some(match import.module {
             // A slot's content, not what the slot is about.
-            ImportRole::GotMem | ImportRole::GotFunc => {
+            "GOT.mem" | "GOT.func" => {
                 name::escape(&format!("{}.{}", import.module, import.name)).into_owned()
             }
-            _ => name::import(import.module, import.name),
+            module => name::import(module, import.name),
         })
     }
 
@@ -142,10 +143,13 @@ impl Writer<'_> {
             Target::Func(_) | Target::Builtin(_) | Target::Init(_)
         );
         let (text, linkage) = match self.import_name(target) {
-            Some(text) => {
-                self.names.insert(text.clone());
-                (text, Linkage::Import)
+            // A module may import one name as several things; a linker knows one.
+            Some(text) if self.imports.contains_key(&text) => {
+                let symbol = self.imports[&text];
+                self.known.insert(target, symbol);
+                return Ok(symbol);
             }
+            Some(text) => (text, Linkage::Import),
             None => self.own_name(target),
         };
         let symbol = if is_func {
@@ -155,6 +159,10 @@ impl Writer<'_> {
             Symbol::Data(self.object.declare_data(&text, linkage, true, false)?)
         };
         self.known.insert(target, symbol);
+        if linkage == Linkage::Import {
+            self.names.insert(text.clone());
+            self.imports.insert(text, symbol);
+        }
         if let (Symbol::Data(id), true) = (symbol, linkage != Linkage::Import) {
             let data = self.data(target)?;
             self.object.define_data(id, &data)?;

@@ -17,6 +17,10 @@ use crate::trap;
 /// Address of a built-in function, and whether it has to run on the host's
 /// stack: what enters the kernel or changes descriptors must not be left
 /// half-way by an overflow of the wasm stack.
+///
+/// Not inlined: each place that takes a small function's address may otherwise
+/// have a copy of it, and the check of relocated slots compares addresses.
+#[inline(never)]
 pub(crate) fn address(builtin: Builtin) -> (u64, bool) {
     let (function, on_host_stack) = match builtin {
         Builtin::Memmove => (memmove as *const (), false),

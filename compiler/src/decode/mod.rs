@@ -102,15 +102,20 @@ fn read_valid<'a>(
 fn explain(source: &str, wasm: &[u8], error: &wasmparser::Error) -> Error {
     let file = source.to_owned();
     if let Some(proposal) = missing_proposal(wasm) {
-        let (what, offset) = (error.message(), error.offset());
+        let (what, offset) = (one_line(error.message()), error.offset());
         let feature = format!("{what} (at offset {offset:#x}); the module needs {proposal}");
         return Error::Unsupported { file, feature };
     }
     Error::Invalid {
         file,
         offset: error.offset(),
-        reason: error.message().to_owned(),
+        reason: one_line(error.message()),
     }
+}
+
+/// The validator shows some values over several lines.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The name of the proposal that would make a module valid, if one would.

@@ -1,0 +1,335 @@
+//! A differential case: modules that import from each other, and calls of
+//! what they export. Both engines turn it into a list of [`Event`]s.
+
+use std::fmt;
+
+use wasmaot_abi::types::{FuncType, ValType};
+
+use crate::interface::{self, Export, PROBE, Type};
+use crate::random::Random;
+use crate::smith;
+
+/// What stands beside random modules: [`SUPPORT`] exports what they import.
+const SUPPORT: &str = include_str!("support.wat");
+/// Import module of the host functions.
+pub const HOST: &str = "h";
+
+/// A case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// In order of instantiation.
+    pub units: Vec<Unit>,
+    /// Calls, each round on fresh instances.
+    pub rounds: Vec<Vec<Call>>,
+    /// Determines what host functions answer.
+    pub seed: u64,
+}
+
+/// A module of a case.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Name it is registered under.
+    pub name: String,
+    /// The module.
+    pub wasm: Vec<u8>,
+    /// What it exports.
+    pub exports: Vec<Export>,
+}
+
+/// A call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Number of the unit.
+    pub unit: usize,
+    /// Name of the export.
+    pub name: String,
+    /// The arguments.
+    pub args: Vec<Value>,
+}
+
+/// A value as both engines can show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number or vector: its type and bits.
+    Bits(ValType, u128),
+    /// A function reference: whether it is not null.
+    Func(bool),
+    /// A host's value; 0 is null.
+    Extern(u32),
+}
+
+/// Why code stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stop {
+    /// The trap's name.
+    pub reason: String,
+    /// The innermost, of [`Stop::KEPT`] the first.
+    pub frames: Vec<Frame>,
+    /// How many frames there are.
+    pub depth: usize,
+}
+
+impl Stop {
+    /// Frames that are compared.
+    const KEPT: usize = 40;
+
+    /// Of the frames that an engine shows, and how many it leaves out.
+    pub fn new(reason: &str, frames: impl Iterator<Item = Frame>, omitted: usize) -> Self {
+        let mut frames: Vec<Frame> = frames.collect();
+        // wasmaot's init function, of which wasmtime has none.
+        frames.pop_if(|(_, offset)| offset.is_none());
+        let depth = frames.len() + omitted;
+        frames.truncate(Self::KEPT);
+        Self {
+            reason: reason.to_owned(),
+            frames,
+            depth,
+        }
+    }
+}
+
+/// Module and offset of a wasm frame.
+pub type Frame = (String, Option<u32>);
+
+/// What can be seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Instantiation of a unit begins.
+    Instantiate(String),
+    /// It cannot be linked.
+    Unlinkable,
+    /// It, or a call, stops.
+    Stop(Stop),
+    /// A call begins.
+    Call(String, String, Vec<Value>),
+    /// A call returns.
+    Return(Vec<Value>),
+    /// A host function is called.
+    Host(usize, Vec<Value>),
+    /// A global's value.
+    Global(String, Value),
+    /// The native stack is used up, whose size is the engine's own affair:
+    /// what follows cannot be compared.
+    Exhausted,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stop(stop) => {
+                write!(f, "    stops: {}", stop.reason)?;
+                for (module, offset) in stop.frames.iter().take(8) {
+                    write!(f, " {module}@{:x}", offset.unwrap_or(u32::MAX))?;
+                }
+                write!(f, " ({} frames)", stop.depth)
+            }
+            other => write!(f, "{other:x?}"),
+        }
+    }
+}
+
+/// Types of the host functions, which [`SUPPORT`]'s imports list as `f0`, `f1`, ….
+pub fn host_types() -> Vec<FuncType> {
+    use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+    vec![
+        FuncType::default(),
+        FuncType::new([I32], [I32]),
+        FuncType::new(
+            [I64, F32, F64, V128, I32, I64, I64, I64, I64, F32, F64],
+            [F64],
+        ),
+        FuncType::new([ExternRef, FuncRef], [ExternRef]),
+        FuncType::new([I32], [I32, I64, F32, F64, V128]),
+        FuncType::new(
+            [V128; 11],
+            [I64, V128, I32, I32, I32, I32, I32, I32, I32, I32, I32, F32],
+        ),
+    ]
+}
+
+/// What host function `number` does at its `turn`th call in a round: its
+/// results, or `None` to stop with a message.
+pub fn host_answer(seed: u64, turn: u64, number: usize, args: &[Value]) -> Option<Vec<Value>> {
+    let mut random = Random::new(seed ^ turn.wrapping_mul(0x1_0001));
+    if random.once_in(24) {
+        return None;
+    }
+    let ty = &host_types()[number];
+    Some(
+        ty.results
+            .iter()
+            .map(|&ty| match ty {
+                // References come back: the engines' own cannot be made here.
+                ValType::FuncRef => Value::Func(false),
+                ValType::ExternRef => match args.first() {
+                    Some(&Value::Extern(word)) => Value::Extern(word),
+                    _ => Value::Extern(0),
+                },
+                ty => number_value(&mut random, ty),
+            })
+            .collect(),
+    )
+}
+
+impl Case {
+    /// A random case of that many random modules.
+    pub fn random(seed: u64, modules: usize) -> Self {
+        let mut random = Random::new(seed);
+        let support = wat::parse_str(SUPPORT).expect("the support module is right");
+        let mut units = vec![Unit::new("s", support)];
+        for number in 0..modules {
+            let imports = imports(&mut random, &units);
+            let wasm = smith::module(&mut random, imports);
+            units.push(Unit::new(&format!("m{number}"), wasm));
+        }
+        for unit in units.clone() {
+            if let Some(text) = interface::probe(&unit.name, &unit.exports) {
+                let wasm = wat::parse_str(text).expect("a probe is right");
+                units.push(Unit::new(&format!("probe {}", unit.name), wasm));
+            }
+        }
+        let rounds = rounds(&mut random, &units);
+        Self {
+            units,
+            rounds,
+            seed,
+        }
+    }
+}
+
+impl Unit {
+    fn new(name: &str, wasm: Vec<u8>) -> Self {
+        let exports = interface::exports(&wasm).expect("what is generated is valid");
+        Self {
+            name: name.to_owned(),
+            wasm,
+            exports,
+        }
+    }
+}
+
+/// A module whose imports the next may use: what the earlier ones export, and
+/// the host functions. `None`: none this time.
+fn imports(random: &mut Random, units: &[Unit]) -> Option<Vec<u8>> {
+    if units.len() == 1 && random.once_in(3) {
+        return None;
+    }
+    let mut text = String::new();
+    if random.once_in(2) {
+        for (number, ty) in host_types().into_iter().enumerate() {
+            let name = format!("f{number}");
+            let ty = Type::Func(ty);
+            text += &interface::import(HOST, &Export { name, ty });
+        }
+    }
+    for unit in units {
+        // Rarely one that does not fit: both engines must refuse it.
+        let wrong = random.once_in(64);
+        for export in &unit.exports {
+            let mut export = export.clone();
+            match &mut export.ty {
+                Type::Memory(ty) if random.once_in(4) => {
+                    ty.max = None;
+                    ty.min = if wrong { ty.min + 1 } else { ty.min / 2 };
+                }
+                Type::Table(ty) if random.once_in(4) => {
+                    ty.max = ty
+                        .max
+                        .map(|max| if wrong { ty.min.max(max / 2) } else { max + 1 });
+                }
+                Type::Global(ty) if wrong => ty.mutable = !ty.mutable,
+                _ => {}
+            }
+            text += &interface::import(&unit.name, &export);
+        }
+    }
+    Some(wat::parse_str(format!("(module {text})")).expect("imports are right"))
+}
+
+/// Every exported function with some arguments, in random order, in rounds
+/// that end with the probes.
+fn rounds(random: &mut Random, units: &[Unit]) -> Vec<Vec<Call>> {
+    let (mut calls, mut probes) = (Vec::new(), Vec::new());
+    for (number, unit) in units.iter().enumerate() {
+        for export in &unit.exports {
+            let Type::Func(ty) = &export.ty else { continue };
+            let mut call = || Call {
+                unit: number,
+                name: export.name.clone(),
+                args: ty.params.iter().map(|&ty| argument(random, ty)).collect(),
+            };
+            if unit.name.starts_with("probe") && export.name == PROBE {
+                probes.push(call());
+            } else {
+                calls.extend([call(), call(), call()]);
+            }
+        }
+    }
+    for i in (1..calls.len()).rev() {
+        calls.swap(i, random.below(i + 1));
+    }
+    calls.truncate(48);
+    let mut rounds: Vec<Vec<Call>> = calls.chunks(8).map(<[_]>::to_vec).collect();
+    if rounds.is_empty() {
+        rounds.push(Vec::new());
+    }
+    for round in &mut rounds {
+        round.extend_from_slice(&probes);
+    }
+    rounds
+}
+
+fn argument(random: &mut Random, ty: ValType) -> Value {
+    match ty {
+        ValType::FuncRef => Value::Func(false),
+        ValType::ExternRef => Value::Extern(random.below(5) as u32),
+        ty => number_value(random, ty),
+    }
+}
+
+/// A number or vector: often one at which something changes.
+fn number_value(random: &mut Random, ty: ValType) -> Value {
+    const INTERESTING: &[u64] = &[
+        0,
+        1,
+        2,
+        7,
+        0x7f,
+        0x80,
+        0xff,
+        0x7fff,
+        0x8000,
+        0xffff,
+        0x1_0000,
+        0x7fff_ffff,
+        0x8000_0000,
+        0xffff_ffff,
+        0x7fff_ffff_ffff_ffff,
+        0x8000_0000_0000_0000,
+        u64::MAX,
+        // As `f64`: 1, -0.5, 2^31, 2^63, the largest, infinity, a NaN.
+        0x3ff0_0000_0000_0000,
+        0xbfe0_0000_0000_0000,
+        0x41e0_0000_0000_0000,
+        0x43e0_0000_0000_0000,
+        0x7fef_ffff_ffff_ffff,
+        0x7ff0_0000_0000_0000,
+        0x7ff8_0000_0000_0000,
+        // As `f32`: 1, 2^31, infinity, a NaN.
+        0x3f80_0000,
+        0x4f00_0000,
+        0x7f80_0000,
+        0x7fc0_0000,
+    ];
+    let mut word = || match random.once_in(3) {
+        true => random.bits(),
+        false => *random.pick(INTERESTING),
+    };
+    let bits = u128::from(word()) | u128::from(word()) << 64;
+    let mask = match ty.bytes() {
+        4 => u32::MAX.into(),
+        8 => u64::MAX.into(),
+        _ => u128::MAX,
+    };
+    Value::Bits(ty, bits & mask)
+}

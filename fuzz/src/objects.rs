@@ -1,0 +1,132 @@
+//! The target `objects`: damaged objects. Without fitting hashes they are
+//! refused; with them the loader's reading must survive whatever they say.
+
+use wasmaot_abi::object::Note;
+use wasmaot_runtime::Object;
+
+use crate::random::Random;
+use crate::{File, Outcome, mutate, seeds};
+
+/// A damaged object.
+#[derive(Debug)]
+pub struct Damaged {
+    bytes: Vec<u8>,
+    /// Whether its hashes fit.
+    resealed: bool,
+    /// Whether it differs from what was built.
+    differs: bool,
+}
+
+impl Damaged {
+    /// A random one.
+    pub fn random(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let whole = random.pick(seeds::objects());
+        let other = random.pick(seeds::objects());
+        let mut bytes = whole.clone();
+        let loaded = loaded_size(whole).unwrap_or(whole.len());
+        for _ in 0..1 + random.below(3) {
+            // Mostly what the loader reads, and of that mostly the beginning.
+            let reach = *random.pick(&[0x400, loaded, loaded, whole.len()]);
+            let reach = reach.min(bytes.len());
+            match random.below(8) {
+                0 => mutate::bytes(&mut random, &mut bytes, other),
+                1 | 2 if reach > 0 => bytes[random.below(reach)] ^= 1 << random.below(8),
+                3 => {
+                    // Tables of the same kind stand at about the same place.
+                    let at = random.below(reach);
+                    let len = 8 << random.below(6);
+                    for (byte, new) in bytes[at..]
+                        .iter_mut()
+                        .zip(&other[at.min(other.len())..])
+                        .take(len)
+                    {
+                        *byte = *new;
+                    }
+                }
+                _ => {
+                    let at = random.below(reach);
+                    mutate::number(&mut random, &mut bytes, at);
+                }
+            }
+        }
+        let resealed = !random.once_in(4) && reseal(&mut bytes).is_some();
+        Self {
+            differs: bytes != *whole,
+            bytes,
+            resealed,
+        }
+    }
+
+    /// The object.
+    pub fn files(&self) -> Vec<File> {
+        vec![("damaged.elf".to_owned(), self.bytes.clone())]
+    }
+
+    /// Reads it, asks it everything, and loads it if that runs nothing.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self) -> Result<Outcome, String> {
+        let verified = Object::from_bytes("damaged", &self.bytes, true);
+        if verified.is_ok() && self.differs && !self.resealed {
+            return Err("taken although its hashes do not fit".to_owned());
+        }
+        let object = match Object::from_bytes("damaged", &self.bytes, false) {
+            Ok(object) => object,
+            Err(error) => {
+                let text = error.to_string();
+                return match text.contains('\n') {
+                    true => Err(format!("a message of more than a line: {text}")),
+                    false => Ok(Outcome::Refused),
+                };
+            }
+        };
+        ask(&object);
+        match seeds::load(object) {
+            Some(false) => Ok(Outcome::Refused),
+            _ => Ok(Outcome::Passed),
+        }
+    }
+}
+
+/// Reads all that an object can be asked for.
+fn ask(object: &Object) {
+    use std::hint::black_box;
+    use wasmaot_abi::object::{SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_TRAPS};
+    black_box(object.exports().count() + object.relocations().count());
+    black_box(object.image_runs().count() + object.build_id().len());
+    for name in [SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_TRAPS, ".symtab"] {
+        black_box((object.section(name), object.section_address(name)));
+    }
+    for at in [0, 0x1000, 0x2000, u64::MAX] {
+        black_box(object.symbol_at(at));
+    }
+}
+
+/// Where our note's descriptor begins.
+fn note(bytes: &[u8]) -> Option<usize> {
+    let name = b"wasmaot\0";
+    let at = bytes.windows(name.len()).position(|w| w == name)? + name.len();
+    bytes.get(at..at + Note::SIZE).map(|_| at)
+}
+
+fn loaded_size(bytes: &[u8]) -> Option<usize> {
+    let note = note(bytes)?;
+    let size = bytes[note + 16..note + 24].try_into().ok()?;
+    usize::try_from(u64::from_le_bytes(size)).ok()
+}
+
+/// Gives an object hashes that fit its content, if it still has a note.
+fn reseal(bytes: &mut [u8]) -> Option<()> {
+    let note = note(bytes)?;
+    let hashes = note + Note::HASHES;
+    let loaded = loaded_size(bytes).filter(|&size| size <= bytes.len() && size >= hashes + 64);
+    let loaded = loaded.unwrap_or(bytes.len());
+    bytes[note + 16..note + 24].copy_from_slice(&(loaded as u64).to_le_bytes());
+    let all = Note::hash(bytes, bytes.len(), hashes);
+    let loaded = Note::hash(bytes, loaded, hashes);
+    bytes[hashes..hashes + 32].copy_from_slice(&loaded);
+    bytes[hashes + 32..hashes + 64].copy_from_slice(&all);
+    Some(())
+}

@@ -24,10 +24,9 @@ pub enum ValType {
     FuncRef,
     /// Nullable reference to a host value: an opaque non-zero 64-bit word, or 0.
     ExternRef,
-    /// Nullable reference to an exception: its host address, or 0.
-    ExnRef,
-    /// Any other reference: not null, or to functions of one type. Its values
-    /// are among those of `FuncRef` or `ExternRef`.
+    /// Any other reference: not null, to functions of one type, or to
+    /// exceptions. Its values are among those of `FuncRef` or `ExternRef`, but
+    /// for the last: the host address of an exception, or 0.
     Ref(RefType),
 }
 
@@ -48,11 +47,16 @@ pub enum HeapType {
     Func,
     /// A host value.
     Extern,
+    /// An exception; the value of a reference is its host address.
+    Exn,
     /// A function of the type of this identity.
     Type(u32),
 }
 
 impl ValType {
+    /// `exnref`.
+    pub const EXN_REF: Self = Self::reference(true, HeapType::Exn);
+
     /// The reference type to a heap type.
     pub const fn reference(nullable: bool, heap: HeapType) -> Self {
         match (nullable, heap) {
@@ -76,7 +80,7 @@ impl ValType {
     /// Whether the values are references to functions.
     pub fn is_function_ref(self) -> bool {
         self.as_ref_type()
-            .is_some_and(|ty| ty.heap != HeapType::Extern)
+            .is_some_and(|ty| matches!(ty.heap, HeapType::Func | HeapType::Type(_)))
     }
 
     /// Whether every value of the type is one of `other`.
@@ -99,19 +103,14 @@ impl ValType {
     pub const fn bytes(self) -> u32 {
         match self {
             Self::I32 | Self::F32 => 4,
-            Self::I64
-            | Self::F64
-            | Self::FuncRef
-            | Self::ExternRef
-            | Self::ExnRef
-            | Self::Ref(_) => 8,
+            Self::I64 | Self::F64 | Self::FuncRef | Self::ExternRef | Self::Ref(_) => 8,
             Self::V128 => 16,
         }
     }
 
     /// Whether the type is a reference type.
     pub const fn is_ref(self) -> bool {
-        matches!(self, Self::ExnRef) || self.as_ref_type().is_some()
+        self.as_ref_type().is_some()
     }
 }
 
@@ -125,7 +124,6 @@ impl fmt::Display for ValType {
             Self::V128 => "v128",
             Self::FuncRef => "funcref",
             Self::ExternRef => "externref",
-            Self::ExnRef => "exnref",
             Self::Ref(ty) => return ty.fmt(f),
         };
         f.write_str(text)
@@ -139,6 +137,7 @@ impl fmt::Display for RefType {
         match self.heap {
             HeapType::Func => write!(f, "(ref {null}func)"),
             HeapType::Extern => write!(f, "(ref {null}extern)"),
+            HeapType::Exn => write!(f, "(ref {null}exn)"),
             HeapType::Type(id) => write!(f, "(ref {null}${id:08x})"),
         }
     }

@@ -51,8 +51,8 @@ pub struct Process {
     /// Every function type met, by identity.
     pub(crate) types: HashMap<u32, FuncType>,
     pub(crate) program: Option<Program>,
-    pub(crate) interrupter: Interrupter,
     pub(crate) exceptions: Exceptions,
+    pub(crate) interrupter: Interrupter,
 }
 
 /// What the objects of a dynamically linked program share.
@@ -318,12 +318,14 @@ impl Process {
             .map_err(CallError::Trap)
     }
 
-    /// Whether a value is of a type, functions by their records.
+    /// Whether a value is of a type, functions by their records; exceptions must
+    /// be the process's own.
     fn is_of(&self, value: Val, ty: ValType) -> bool {
         let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
             (Some(HeapType::Type(id)), Val::FuncRef(at)) if at != 0 => {
                 self.record_type(at) == Some(id)
             }
+            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.exceptions.is_kept(at),
             _ => true,
         };
         right && value.is_of(ty)

@@ -34,7 +34,7 @@ impl Val {
             Self::V128(_) => ValType::V128,
             Self::FuncRef(_) => ValType::FuncRef,
             Self::ExternRef(_) => ValType::ExternRef,
-            Self::ExnRef(_) => ValType::ExnRef,
+            Self::ExnRef(_) => ValType::EXN_REF,
         }
     }
 
@@ -42,6 +42,9 @@ impl Val {
     /// reference names is not looked at.
     pub fn is_of(self, ty: ValType) -> bool {
         match (ty, self) {
+            (ValType::Ref(wanted), _) if wanted.heap == HeapType::Exn => {
+                matches!(self, Self::ExnRef(word) if wanted.nullable || word != 0)
+            }
             (ValType::Ref(wanted), Self::FuncRef(word) | Self::ExternRef(word)) => {
                 (wanted.nullable || word != 0)
                     && ty.is_function_ref() == self.ty().is_function_ref()
@@ -75,8 +78,11 @@ impl Val {
                 heap: HeapType::Extern,
                 ..
             }) => Self::ExternRef(bits as u64),
+            ValType::Ref(RefType {
+                heap: HeapType::Exn,
+                ..
+            }) => Self::ExnRef(bits as u64),
             ValType::Ref(_) => Self::FuncRef(bits as u64),
-            ValType::ExnRef => Self::ExnRef(bits as u64),
         }
     }
 }

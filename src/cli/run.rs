@@ -201,7 +201,7 @@ fn value(ty: ValType, text: &str) -> Result<Val> {
                 .to_bits(),
         ),
         ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
-        ValType::FuncRef | ValType::ExternRef | ValType::ExnRef | ValType::Ref(_) => {
+        ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
             return Err(usage(format!(
                 "a parameter of type {ty} cannot be given on the command line"
             )));

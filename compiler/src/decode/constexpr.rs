@@ -44,7 +44,7 @@ pub(super) fn reference(heap: HeapType) -> ValType {
         HeapType::Abstract {
             ty: AbstractHeapType::Exn,
             ..
-        } => ValType::ExnRef,
+        } => ValType::EXN_REF,
         _ => ValType::FuncRef,
     }
 }

@@ -8,8 +8,8 @@ use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
 };
 use wasmparser::{
-    CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind, KnownCustom, Name,
-    Payload, RefType, TableInit, TypeRef,
+    AbstractHeapType, CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind,
+    KnownCustom, Name, Payload, TableInit, TypeRef,
 };
 
 use super::{Failure, constexpr};
@@ -149,7 +149,6 @@ impl<'a> Reader<'a> {
             wasmparser::ValType::V128 => ValType::V128,
             wasmparser::ValType::FUNCREF => ValType::FuncRef,
             wasmparser::ValType::EXTERNREF => ValType::ExternRef,
-            wasmparser::ValType::EXNREF | wasmparser::ValType::Ref(RefType::EXN) => ValType::ExnRef,
             wasmparser::ValType::Ref(ty) => {
                 let Some(heap) = self.heap_type(ty.heap_type()) else {
                     return Err(self.unsupported(format!("values of type {ty}")));
@@ -163,6 +162,10 @@ impl<'a> Reader<'a> {
         match ty {
             wasmparser::HeapType::FUNC => Some(HeapType::Func),
             wasmparser::HeapType::EXTERN => Some(HeapType::Extern),
+            wasmparser::HeapType::Abstract {
+                ty: AbstractHeapType::Exn,
+                ..
+            } => Some(HeapType::Exn),
             wasmparser::HeapType::Concrete(index) => {
                 // Types refer to earlier ones alone.
                 let ty = self.module.types.get(index.as_module_index()? as usize)?;

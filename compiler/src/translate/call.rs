@@ -52,9 +52,7 @@ impl Body<'_, '_> {
     /// `call_ref`.
     pub fn call_ref(&mut self, ty: u32) {
         let (signature, code, args) = self.referenced_callee(ty);
-        let call = self.b.ins().call_indirect(signature, code, &args);
-        self.called();
-        self.stack.extend_from_slice(self.b.inst_results(call));
+        self.make_call(Callee::Code(signature, code), &args);
     }
 
     /// `return_call_ref`.

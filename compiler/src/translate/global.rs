@@ -105,11 +105,9 @@ impl Body<'_, '_> {
             ValType::F32 => self.b.ins().f32const(Ieee32::with_bits(low as u32)),
             ValType::F64 => self.b.ins().f64const(Ieee64::with_bits(low)),
             ValType::V128 => self.vector(&bytes),
-            ValType::I64
-            | ValType::FuncRef
-            | ValType::ExternRef
-            | ValType::ExnRef
-            | ValType::Ref(_) => self.i64(low as i64),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
+                self.i64(low as i64)
+            }
         }
     }
 

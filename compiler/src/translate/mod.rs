@@ -58,11 +58,7 @@ impl<'m> Env<'m> {
 fn clif_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
-        ValType::I64
-        | ValType::FuncRef
-        | ValType::ExternRef
-        | ValType::ExnRef
-        | ValType::Ref(_) => types::I64,
+        ValType::I64 | ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => types::I64,
         ValType::F32 => types::F32,
         ValType::F64 => types::F64,
         ValType::V128 => types::I8X16,

@@ -84,6 +84,17 @@ impl Exceptions {
         tags.cast::<u64>().wrapping_add(number).expose_provenance() as u64
     }
 
+    /// Whether an address is that of an exception to which references may be.
+    pub fn is_kept(&self, address: u64) -> bool {
+        // SAFETY: the state lives as long as `self`, and no wasm code runs.
+        let state = unsafe { &*self.0 };
+        state.all.iter().any(|&(at, _)| at == address) && {
+            // SAFETY: whatever was allocated has its header.
+            let header: Header = unsafe { live::load(address) };
+            header.size & KEPT != 0
+        }
+    }
+
     /// Adds an object whose code may run from now on.
     pub fn add(&mut self, range: Range<u64>, object: Arc<Object>) {
         // SAFETY: the state lives as long as `self`, and no wasm code runs.

@@ -141,3 +141,28 @@
 (assert_unlinkable
   (module (import "env" "__another" (tag (param i32))))
   "unknown import")
+
+;; A call through a reference is a call in a try too.
+(module
+  (tag $e (param i32))
+  (type $f (func (param i32)))
+  (elem declare func $throw)
+  (func $throw (type $f) (throw $e (local.get 0)))
+  (func $apply (param (ref null $f) i32) (result i32)
+    (block $h (result i32)
+      (try_table (catch $e $h) (call_ref $f (local.get 1) (local.get 0)))
+      (unreachable)))
+  (func (export "by-reference") (result i32) (call $apply (ref.func $throw) (i32.const 12)))
+  (func (export "keep-it") (result i32)
+    (local $x (ref null exn))
+    (block $h (result i32 (ref exn))
+      (try_table (catch_ref $e $h) (throw $e (i32.const 13)))
+      (unreachable))
+    (local.set $x)
+    (drop)
+    (block $again (result i32)
+      (try_table (catch $e $again) (throw_ref (local.get $x)))
+      (unreachable)))
+)
+(assert_return (invoke "by-reference") (i32.const 12))
+(assert_return (invoke "keep-it") (i32.const 13))

@@ -21,7 +21,7 @@ impl Input {
         let mut random = Random::new(seed);
         let other = random.pick(seeds::modules()).clone();
         let mut wasm = if random.once_in(4) {
-            smith::module(&mut random, None)
+            smith::module(&mut random, &[])
         } else {
             random.pick(seeds::modules()).clone()
         };

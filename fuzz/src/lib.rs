@@ -2,21 +2,16 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "differential")]
 mod case;
-#[cfg(feature = "differential")]
 mod differential;
 mod inputs;
-#[cfg(feature = "differential")]
 mod interface;
 mod mutate;
 mod objects;
-#[cfg(feature = "differential")]
 mod ours;
 mod random;
 mod seeds;
 mod smith;
-#[cfg(feature = "differential")]
 mod theirs;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -41,10 +36,8 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// Random modules, against wasmtime.
-    #[cfg(feature = "differential")]
     Modules,
     /// Random modules linked with each other, against wasmtime.
-    #[cfg(feature = "differential")]
     Sets,
     /// Damaged objects.
     Objects,
@@ -56,7 +49,6 @@ pub enum Target {
 #[derive(Debug)]
 pub enum Case {
     /// Of `modules` or `sets`.
-    #[cfg(feature = "differential")]
     Differential(differential::Differential),
     /// Of `objects`.
     Damaged(objects::Damaged),
@@ -67,9 +59,7 @@ pub enum Case {
 impl Target {
     /// Every target with its name.
     pub const ALL: &[(Self, &'static str)] = &[
-        #[cfg(feature = "differential")]
         (Self::Modules, "modules"),
-        #[cfg(feature = "differential")]
         (Self::Sets, "sets"),
         (Self::Objects, "objects"),
         (Self::Inputs, "inputs"),
@@ -84,9 +74,7 @@ impl Target {
     /// The case of a seed: always the same.
     pub fn case(self, seed: u64) -> Case {
         match self {
-            #[cfg(feature = "differential")]
             Self::Modules => Case::Differential(differential::Differential::modules(seed)),
-            #[cfg(feature = "differential")]
             Self::Sets => Case::Differential(differential::Differential::sets(seed)),
             Self::Objects => Case::Damaged(objects::Damaged::random(seed)),
             Self::Inputs => Case::Input(inputs::Input::random(seed)),
@@ -111,7 +99,6 @@ impl Case {
     /// What the case consists of, to look at.
     pub fn files(&self) -> Vec<File> {
         match self {
-            #[cfg(feature = "differential")]
             Self::Differential(case) => case.files(),
             Self::Damaged(case) => case.files(),
             Self::Input(case) => case.files(),
@@ -124,7 +111,6 @@ impl Case {
     /// What is wrong.
     pub fn check(&self) -> Result<Outcome, String> {
         match self {
-            #[cfg(feature = "differential")]
             Self::Differential(case) => case.check(),
             Self::Damaged(case) => case.check(),
             Self::Input(case) => case.check(),

@@ -155,6 +155,11 @@ fn log_stop(log: &impl Fn(Event), trap: &Trap) -> bool {
         TrapReason::Host(message) => message,
         TrapReason::Exit(_) => "exit",
     };
+    if matches!(trap.reason, TrapReason::Code(TrapCode::UncaughtException)) {
+        // wasmtime does not say where.
+        log(Event::Stop(Stop::new(reason, std::iter::empty(), 0)));
+        return true;
+    }
     let frames = trap.frames.iter();
     let frames = frames.map(|f| (f.object.clone(), f.wasm_offset));
     log(Event::Stop(Stop::new(reason, frames, trap.omitted)));
@@ -191,6 +196,7 @@ fn from_value(value: Value) -> Val {
         Value::Bits(ty, bits) => Val::from_bits(ty, bits),
         // Only null can be given.
         Value::Func(_) => Val::FuncRef(0),
+        Value::Exn(_) => Val::ExnRef(0),
         Value::Extern(word) => Val::ExternRef(word.into()),
     }
 }
@@ -198,6 +204,7 @@ fn from_value(value: Value) -> Val {
 fn to_value(value: Val) -> Value {
     match value {
         Val::FuncRef(address) => Value::Func(address != 0),
+        Val::ExnRef(address) => Value::Exn(address != 0),
         Val::ExternRef(word) => Value::Extern(word as u32),
         other => Value::Bits(other.ty(), other.bits()),
     }

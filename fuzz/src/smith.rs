@@ -4,14 +4,16 @@ use std::panic::catch_unwind;
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
+use wasmaot_abi::types::ValType;
 
+use crate::interface::{self, Export, Type};
 use crate::random::Random;
 
-/// A random module that ends whatever is called. `imports`: a module whose
-/// imports it may use; without one it imports nothing.
-pub fn module(random: &mut Random, imports: Option<Vec<u8>>) -> Vec<u8> {
+/// A random module that ends whatever is called. `imports`: what it may import,
+/// and from which modules.
+pub fn module(random: &mut Random, imports: &[(String, Export)]) -> Vec<u8> {
     loop {
-        let config = config(random, imports.clone());
+        let config = config(random, imports);
         let len = 200 << random.below(8);
         let entropy = random.bytes(len);
         // wasm-smith has assertions of its own that fail at times.
@@ -20,15 +22,72 @@ pub fn module(random: &mut Random, imports: Option<Vec<u8>>) -> Vec<u8> {
         // Too little entropy for what the configuration demands: try again.
         let Ok(Ok(mut module)) = made else { continue };
         if module.ensure_termination(fuel).is_ok() {
-            return module.to_bytes();
+            let wasm = module.to_bytes();
+            if !waits(&wasm) {
+                return wasm;
+            }
         }
     }
 }
 
-fn config(random: &mut Random, imports: Option<Vec<u8>>) -> Config {
+/// Whether a module may wait for another thread, of which there is none.
+fn waits(wasm: &[u8]) -> bool {
+    use wasmparser::{Operator, Parser, Payload};
+    let bodies = Parser::new(0)
+        .parse_all(wasm)
+        .filter_map(|payload| match payload {
+            Ok(Payload::CodeSectionEntry(body)) => body.get_operators_reader().ok(),
+            _ => None,
+        });
+    bodies.flatten().any(|operator| {
+        let wait = |operator| {
+            matches!(
+                operator,
+                Operator::MemoryAtomicWait32 { .. } | Operator::MemoryAtomicWait64 { .. }
+            )
+        };
+        operator.is_ok_and(wait)
+    })
+}
+
+fn config(random: &mut Random, imports: &[(String, Export)]) -> Config {
+    let mut config = features(random);
+    let text: String = imports
+        .iter()
+        .filter(|(_, export)| allows(&config, &export.ty))
+        .map(|(module, export)| interface::import(module, export))
+        .collect();
+    if !text.is_empty() {
+        let text = format!("(module {text})");
+        config.available_imports = Some(wat::parse_str(text).expect("imports are right"));
+    }
+    config
+}
+
+/// Whether a module of these features can import such a thing.
+fn allows(config: &Config, ty: &Type) -> bool {
+    let exception = |ty: &ValType| *ty == ValType::EXN_REF;
+    let wide = match ty {
+        Type::Func(ty) => {
+            let types = ty.params.iter().chain(&ty.results);
+            return config.exceptions_enabled || !types.into_iter().any(exception);
+        }
+        Type::Global(ty) => return config.exceptions_enabled || !exception(&ty.val),
+        Type::Tag(_) => return config.exceptions_enabled,
+        Type::Table(ty) if exception(&ty.elem) && !config.exceptions_enabled => return false,
+        Type::Table(ty) => ty.index.is_wide(),
+        Type::Memory(ty) if ty.shared && !config.threads_enabled => return false,
+        Type::Memory(ty) if ty.page_log2 != 16 && !config.custom_page_sizes_enabled => {
+            return false;
+        }
+        Type::Memory(ty) => ty.index.is_wide(),
+    };
+    config.memory64_enabled || !wide
+}
+
+fn features(random: &mut Random) -> Config {
     let max_funcs = 1 + random.below(12);
     Config {
-        available_imports: imports,
         max_imports: 0,
         min_funcs: 1 + random.below(3),
         max_funcs: max_funcs + 10,
@@ -69,15 +128,18 @@ fn config(random: &mut Random, imports: Option<Vec<u8>>) -> Config {
         acquire_release_atomics_enabled: false,
         compact_imports_enabled: false,
         custom_descriptors_enabled: false,
-        custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
+        custom_page_sizes_enabled: random.once_in(8),
+        exceptions_enabled: random.once_in(2),
         gc_enabled: false,
-        memory64_enabled: false,
+        max_memory64_bytes: 1 << (16 + random.below(8)),
+        max_tags: 1 + random.below(6),
+        memory64_enabled: random.once_in(4),
         multibyte_array_access_enabled: false,
+        // Its results may differ between CPUs.
         relaxed_simd_enabled: false,
         shared_everything_threads_enabled: false,
-        threads_enabled: false,
-        wide_arithmetic_enabled: false,
+        threads_enabled: random.once_in(8),
+        wide_arithmetic_enabled: random.once_in(4),
         ..Config::default()
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmtime::{
-    Config, Engine, ExternRef, Func, Linker, Module, OptLevel, Result, Store, Trap, V128, Val,
-    WasmBacktrace,
+    Config, Engine, ExternRef, Func, Linker, Module, OptLevel, Result, Store, ThrownException,
+    Trap, V128, Val, WasmBacktrace,
 };
 
 use crate::case::{self, Call, Case, Event, HOST, Stop, Value};
@@ -31,10 +32,16 @@ pub fn engine() -> Result<Engine> {
         .wasm_multi_memory(true)
         .wasm_extended_const(true)
         .wasm_relaxed_simd(false)
+        .wasm_memory64(true)
+        .wasm_wide_arithmetic(true)
+        .wasm_custom_page_sizes(true)
+        .wasm_threads(true)
+        .shared_memory(true)
+        .wasm_exceptions(true)
         .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(100_000))
         .max_wasm_stack(8 << 20)
         .async_stack_size(16 << 20)
-        .collector(wasmtime::Collector::Null);
+        .collector(wasmtime::Collector::DeferredReferenceCounting);
     Engine::new(&config)
 }
 
@@ -107,6 +114,7 @@ fn run_store(
                 continue;
             }
             Err(error) => {
+                store.take_pending_exception();
                 let event = stop(&error, named);
                 // Imports are matched with the store's own only now.
                 let event = event.unwrap_or(Event::Unlinkable);
@@ -140,6 +148,7 @@ fn run_store(
                 store.data_mut().events.push(Event::Return(values));
             }
             Err(error) => {
+                store.take_pending_exception();
                 let Some(event) = stop(&error, named) else {
                     return Err(error);
                 };
@@ -179,8 +188,15 @@ fn stop(error: &wasmtime::Error, named: impl Fn(&Module) -> String) -> Option<Ev
             Trap::IntegerOverflow => "integer overflow",
             Trap::IntegerDivisionByZero => "integer divide by zero",
             Trap::BadConversionToInteger => "invalid conversion to integer",
+            Trap::NullReference => "null reference",
+            Trap::HeapMisaligned => "unaligned atomic",
+            Trap::AtomicWaitNonSharedMemory => "expected shared memory",
             _ => "another trap",
         },
+        None if error.is::<ThrownException>() => {
+            let reason = TrapCode::UncaughtException.name();
+            return Some(Event::Stop(Stop::new(reason, std::iter::empty(), 0)));
+        }
         None if error.downcast_ref::<HostStop>().is_some() => "host",
         None => return None,
     };
@@ -236,6 +252,7 @@ fn func_type(engine: &Engine, ty: &FuncType) -> wasmtime::FuncType {
             ValType::V128 => wasmtime::ValType::V128,
             ValType::FuncRef => wasmtime::ValType::FUNCREF,
             ValType::ExternRef => wasmtime::ValType::EXTERNREF,
+            ValType::Ref(_) => unreachable!("no host function has other references"),
         });
         types.collect::<Vec<_>>()
     };
@@ -251,6 +268,7 @@ fn from_value(store: impl wasmtime::AsContextMut, value: Value) -> Result<Val> {
         Value::Bits(_, bits) => Val::V128(V128::from(bits)),
         // Only null can be given.
         Value::Func(_) => Val::FuncRef(None),
+        Value::Exn(_) => Val::ExnRef(None),
         Value::Extern(0) => Val::ExternRef(None),
         Value::Extern(word) => Val::ExternRef(Some(ExternRef::new(store, word)?)),
     })
@@ -264,6 +282,7 @@ fn to_value(store: impl wasmtime::AsContext, value: &Val) -> Value {
         Val::F64(v) => Value::Bits(ValType::F64, (*v).into()),
         Val::V128(v) => Value::Bits(ValType::V128, v.as_u128()),
         Val::FuncRef(func) => Value::Func(func.is_some()),
+        Val::ExnRef(exception) => Value::Exn(exception.is_some()),
         Val::ExternRef(Some(word)) => {
             let data = word.data(&store).ok().flatten();
             let word = data.and_then(|data| data.downcast_ref::<u32>().copied());

@@ -1,0 +1,35 @@
+//! A bounded run of each fuzzing target: random modules do the same under
+//! wasmtime, at every level of optimisation; damaged modules and objects are
+//! refused or taken, never a panic. The seeds are always the same;
+//! `wasmaot-fuzz` tries others.
+
+use wasmaot_fuzz::{Outcome, Target};
+
+/// Tries that many cases; how many passed.
+fn run(target: Target, cases: u64) -> usize {
+    let outcomes = (0..cases).map(|seed| {
+        let outcome = target.try_case(seed);
+        outcome.unwrap_or_else(|what| panic!("{} --case {seed}: {what}", target.name()))
+    });
+    outcomes.filter(|o| *o == Outcome::Passed).count()
+}
+
+#[test]
+fn modules() {
+    assert!(run(Target::Modules, 100) > 90);
+}
+
+#[test]
+fn sets() {
+    assert!(run(Target::Sets, 60) > 50);
+}
+
+#[test]
+fn damaged_modules() {
+    assert!(run(Target::Inputs, 2000) > 100);
+}
+
+#[test]
+fn damaged_objects() {
+    assert!(run(Target::Objects, 6000) > 100);
+}

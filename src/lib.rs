@@ -5,13 +5,11 @@
 //! This one finds inputs on disk, keeps built objects in a cache, and is the
 //! command line.
 //!
-//! With the compiler, from bytes to a call, with a host function and a look at memory:
+//! From bytes to a call, with a host function and a look at memory:
 //!
 //! ```
-//! use std::sync::Arc;
-//! use wasmaot::compiler::{Emit, Options, compile};
-//! use wasmaot::runtime::{Config, HostFunction, Object, Process, Val};
-//! use wasmaot_abi::types::{FuncType, ValType};
+//! use wasmaot::runtime::{Caller, Config, HostFunction, Process};
+//! use wasmaot::{CompileOptions, compile};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let module = wat::parse_str(
@@ -21,33 +19,60 @@
 //!          (func (export "store") (param $at i32) (param $value i32)
 //!            (i32.store8 (local.get $at) (call $twice (local.get $value)))))"#,
 //! )?;
-//! let bytes = compile("store.wasm", &module, &Options::default(), Emit::So)?;
-//! let object = Arc::new(Object::from_bytes("store.wasm", &bytes, true)?);
+//! let object = compile("store.wasm", &module, &CompileOptions::default())?;
 //!
 //! let mut process = Process::new(Config::default())?;
-//! let ty = FuncType::new([ValType::I32], [ValType::I32]);
-//! process.add_host_functions([HostFunction::new("env", "twice", ty, |_, args, results| {
-//!     let &[Val::I32(value)] = args else { unreachable!("the type says so") };
-//!     results[0] = Val::I32(2 * value);
-//!     Ok(())
-//! })]);
+//! process.add_host_functions([
+//!     HostFunction::wrap("env", "twice", |_: &mut Caller<'_>, value: i32| 2 * value),
+//! ]);
 //! let id = process.instantiate(object, None)?;
-//! process.invoke(id, "store", &[Val::I32(100), Val::I32(21)])?;
+//! process.call::<(i32, i32), ()>(id, "store", (100, 21))?;
 //! assert_eq!(process.read(id, 100, 1)?, [42]);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Two modules that do not share a heap pass data by a copy:
+//! A WASI program with a directory and limits, the time among them:
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use wasmaot::compiler::{Emit, Options, compile};
-//! # use wasmaot::runtime::{Config, Object, Process};
+//! use std::time::Duration;
+//! use wasmaot::runtime::wasi::{self, Wasi};
+//! use wasmaot::runtime::{CallError, Config, Process};
+//! # use wasmaot::{CompileOptions, compile};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let module = wat::parse_str(r#"(module (memory 1) (func (export "_start") (loop (br 0))))"#)?;
+//! # let object = compile("loop.wasm", &module, &CompileOptions::default())?;
+//! # let directory = std::env::temp_dir();
+//! let mut process = Process::new(Config {
+//!     max_memory: 160, // pages of 64 KiB
+//!     max_table: 1000,
+//!     stack_size: 256 << 10,
+//!     ..Config::default()
+//! })?;
+//! let host = Wasi::new().args(["loop"]).env("LANG", "C").preopen(&directory, "/data")?;
+//! process.add_host_functions(wasi::functions(host));
+//! let id = process.instantiate(object, None)?;
+//!
+//! let interrupter = process.interrupter();
+//! std::thread::spawn(move || {
+//!     std::thread::sleep(Duration::from_millis(10));
+//!     interrupter.interrupt(Duration::from_secs(1));
+//! });
+//! let Err(CallError::Trap(trap)) = process.start(id) else { panic!("it ended") };
+//! assert!(trap.to_string().starts_with("wasm trap: interrupted"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Modules that do not share a heap pass data by copies, each side checked:
+//!
+//! ```
+//! # use wasmaot::runtime::{Config, Process};
+//! # use wasmaot::{CompileOptions, compile};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let module = wat::parse_str(r#"(module (memory 1) (data (i32.const 0) "hello"))"#)?;
-//! # let bytes = compile("m", &module, &Options::default(), Emit::So)?;
-//! # let object = Arc::new(Object::from_bytes("m", &bytes, true)?);
+//! # let object = compile("m", &module, &CompileOptions::default())?;
 //! # let mut process = Process::new(Config::default())?;
 //! let (one, two) = (process.instantiate(object.clone(), None)?, process.instantiate(object, None)?);
 //! process.copy((one, 0), (two, 1000), 5)?;
@@ -69,3 +94,24 @@ pub mod output;
 #[cfg(feature = "compiler")]
 pub use wasmaot_compiler as compiler;
 pub use wasmaot_runtime as runtime;
+
+#[cfg(feature = "compiler")]
+pub use wasmaot_compiler::Options as CompileOptions;
+
+/// Compiles a module to an object that any number of processes can load.
+/// `name` is what messages call it.
+///
+/// # Errors
+/// An invalid module; one that needs what is not supported.
+#[cfg(feature = "compiler")]
+pub fn compile(
+    name: &str,
+    wasm: &[u8],
+    options: &CompileOptions,
+) -> anyhow::Result<std::sync::Arc<runtime::Object>> {
+    let bytes = compiler::compile(name, wasm, options, compiler::Emit::So)?;
+    // Its hash was computed just now.
+    Ok(std::sync::Arc::new(runtime::Object::from_bytes(
+        name, &bytes, false,
+    )?))
+}

@@ -250,8 +250,8 @@ fn initialisers_run_in_order() {
         FuncType::new([ValType::I32], []),
         |caller, args, _| {
             let [Val::I32(digit)] = *args else { panic!() };
-            let end = caller.memory.iter().position(|&b| b == 0).unwrap();
-            caller.memory[end] = digit as u8;
+            let end = caller.memory().iter().position(|&b| b == 0).unwrap();
+            caller.memory_mut()[end] = digit as u8;
             Ok(())
         },
     );

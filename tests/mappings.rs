@@ -93,7 +93,7 @@ fn mappings_are_shared_and_safe_and_given_back() {
     drop(process(&path));
 
     let (mappings, files) = (maps().len(), descriptors());
-    for _ in 0..1000 {
+    for _ in 0..10_000 {
         let (mut process, id) = process(&path);
         process
             .invoke(id, "put", &[Val::I32(0), Val::I32(1)])

@@ -26,7 +26,8 @@ pub(crate) struct Common {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub table: bool,
-    pub memory: bool,
+    /// Bytes that the memory may come to, where there is one.
+    pub memory: Option<u64>,
 }
 
 /// A domain.
@@ -48,12 +49,13 @@ impl Domain {
     /// Reserves the address space; memory and table are empty.
     pub fn new(shape: Shape, common: Common) -> Result<Self, SystemError> {
         let table = if shape.table { TABLE_RESERVE } else { 0 };
-        let memory = if shape.memory {
-            MEMORY_RESERVE + MEMORY_GUARD
-        } else {
-            0
-        };
-        let pages = Reservation::new(table + CONTEXT_SIZE + memory, "memory and table")?;
+        // Checked or not, every memory has what 32-bit addresses reach around it.
+        let room = |bytes: u64| bytes.max(MEMORY_RESERVE).saturating_add(MEMORY_GUARD);
+        let memory = shape.memory.map_or(0, room);
+        let pages = Reservation::new(
+            memory.saturating_add(table + CONTEXT_SIZE),
+            "memory and table",
+        )?;
         let base = pages.start() + table + CONTEXT_SIZE;
         pages.protect(base - CONTEXT_SIZE..base, Access::ReadWrite)?;
         let head = Box::into_raw(Box::<DomainHead>::default());
@@ -134,7 +136,8 @@ impl Domain {
         self.update(|c| c.memory.max_bytes = max_bytes);
         let bytes = ty.min_bytes();
         // SAFETY: the descriptor is this domain's.
-        self.shape.memory && unsafe { live::memory_grow(self.memory_desc(), bytes) }.is_some()
+        self.shape.memory.is_some()
+            && unsafe { live::memory_grow(self.memory_desc(), bytes) }.is_some()
     }
 
     /// Gives the primary table its first length and its limit. False as above.
@@ -278,7 +281,7 @@ mod tests {
     fn memory_grows_to_its_limit() {
         let shape = Shape {
             table: false,
-            memory: true,
+            memory: Some(0),
         };
         let mut domain = Domain::new(shape, COMMON).unwrap();
         assert!(domain.create_memory(memory(1), 131_072));
@@ -304,7 +307,7 @@ mod tests {
     fn a_memory_of_bytes_ends_within_a_page() {
         let shape = Shape {
             table: false,
-            memory: true,
+            memory: Some(0),
         };
         let mut domain = Domain::new(shape, COMMON).unwrap();
         let ty = MemoryType {
@@ -334,7 +337,7 @@ mod tests {
     fn tables_grow_copy_and_shrink() {
         let shape = Shape {
             table: true,
-            memory: false,
+            memory: None,
         };
         let mut domain = Domain::new(shape, COMMON).unwrap();
         assert!(domain.create_table(table(), 3, 1000));
@@ -371,7 +374,7 @@ mod tests {
     fn both_descriptors_of_a_memory_grow() {
         let shape = Shape {
             table: false,
-            memory: true,
+            memory: Some(0),
         };
         let mut domain = Domain::new(shape, COMMON).unwrap();
         let mut alias = MemoryDesc::default();

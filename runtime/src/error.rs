@@ -205,6 +205,16 @@ pub enum CallError {
         /// Types of the arguments given.
         given: String,
     },
+    /// The function is of another type than the caller's Rust types say.
+    #[error("{name}: is of type {ty}, called as {wanted}")]
+    Type {
+        /// The function.
+        name: String,
+        /// Its type.
+        ty: Box<FuncType>,
+        /// The type that it was called by.
+        wanted: Box<FuncType>,
+    },
     /// The code stopped.
     #[error(transparent)]
     Trap(#[from] Trap),

@@ -5,7 +5,13 @@ use std::sync::Arc;
 
 use wasmaot_abi::types::{FuncType, ValType};
 
-use crate::trap::Trap;
+use crate::access::OutOfBounds;
+use crate::error::{CallError, Error};
+use crate::object::Object;
+use crate::process::{InstanceId, Process};
+use crate::sys::live;
+use crate::trap::{Trap, TrapReason};
+use crate::typed::Natives;
 use crate::value::Val;
 
 /// How a host function ends other than by returning.
@@ -19,11 +25,164 @@ pub enum HostError {
     Trap(Box<Trap>),
 }
 
-/// What a host function sees of its caller.
+/// What a host function sees of its caller: the memory, and the process, in
+/// which it may call other functions.
 #[derive(Debug)]
 pub struct Caller<'a> {
+    memory: Memory<'a>,
+    process: Option<&'a mut Process>,
+}
+
+/// The linear memory that a caller means.
+#[derive(Debug)]
+enum Memory<'a> {
+    /// That of the domain of this base.
+    Live(live::MemoryAt),
+    /// Bytes.
+    Bytes(&'a mut [u8]),
+}
+
+impl<'a> Caller<'a> {
+    /// A caller with nothing but a memory: to try a host function out.
+    pub const fn of_memory(memory: &'a mut [u8]) -> Self {
+        Self {
+            memory: Memory::Bytes(memory),
+            process: None,
+        }
+    }
+
+    /// A caller in a process.
+    pub(crate) const fn in_process(
+        memory: live::MemoryAt,
+        process: Option<&'a mut Process>,
+    ) -> Self {
+        Self {
+            memory: Memory::Live(memory),
+            process,
+        }
+    }
+
     /// Linear memory 0 of the calling function's domain.
-    pub memory: &'a mut [u8],
+    pub fn memory(&self) -> &[u8] {
+        match &self.memory {
+            Memory::Live(memory) => memory.bytes(),
+            Memory::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// The same, to change.
+    pub fn memory_mut(&mut self) -> &mut [u8] {
+        match &mut self.memory {
+            Memory::Live(memory) => memory.bytes_mut(),
+            Memory::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// The process, to look at.
+    ///
+    /// # Errors
+    /// There is none: [`Caller::of_memory`].
+    pub fn process(&self) -> Result<&Process, HostError> {
+        self.process.as_deref().ok_or_else(no_process)
+    }
+
+    /// The process, to change. Not for host functions: they could put another
+    /// in its place.
+    pub(crate) fn process_mut(&mut self) -> Result<&mut Process, HostError> {
+        self.process.as_deref_mut().ok_or_else(no_process)
+    }
+
+    /// Calls an exported function, as [`Process::invoke`]. A trap ends that
+    /// call alone; `?` passes it on.
+    ///
+    /// # Errors
+    /// [`CallError`] as an error of this function.
+    pub fn invoke(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+        args: &[Val],
+    ) -> Result<Vec<Val>, HostError> {
+        Ok(self.process_mut()?.invoke(id, name, args)?)
+    }
+
+    /// Calls an exported function with Rust values, as [`Process::call`].
+    ///
+    /// # Errors
+    /// As [`Caller::invoke`].
+    pub fn call<P: Natives, R: Natives>(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+        params: P,
+    ) -> Result<R, HostError> {
+        Ok(self.process_mut()?.call(id, name, params)?)
+    }
+
+    /// Instantiates a module, as [`Process::instantiate`].
+    ///
+    /// # Errors
+    /// [`Error`] as an error of this function.
+    pub fn instantiate(
+        &mut self,
+        object: Arc<Object>,
+        name: Option<&str>,
+    ) -> Result<InstanceId, HostError> {
+        Ok(self.process_mut()?.instantiate(object, name)?)
+    }
+
+    /// Writes bytes into an instance's memory, as [`Process::write`].
+    ///
+    /// # Errors
+    /// [`OutOfBounds`](crate::OutOfBounds) as an error of this function.
+    pub fn write(&mut self, id: InstanceId, at: u64, bytes: &[u8]) -> Result<(), HostError> {
+        Ok(self.process_mut()?.write(id, at, bytes)?)
+    }
+
+    /// Copies bytes between two instances' memories, as [`Process::copy`].
+    ///
+    /// # Errors
+    /// [`OutOfBounds`](crate::OutOfBounds) as an error of this function.
+    pub fn copy(
+        &mut self,
+        from: (InstanceId, u64),
+        to: (InstanceId, u64),
+        bytes: u64,
+    ) -> Result<(), HostError> {
+        Ok(self.process_mut()?.copy(from, to, bytes)?)
+    }
+}
+
+fn no_process() -> HostError {
+    HostError::Message("called outside of a process".to_owned())
+}
+
+impl From<CallError> for HostError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Trap(Trap {
+                reason: TrapReason::Exit(code),
+                ..
+            }) => Self::Exit(code),
+            CallError::Trap(trap) => Self::Trap(Box::new(trap)),
+            other => Self::Message(other.to_string()),
+        }
+    }
+}
+
+impl From<Error> for HostError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Init { trap, .. } => CallError::Trap(*trap).into(),
+            other => Self::Message(other.to_string()),
+        }
+    }
+}
+
+impl From<OutOfBounds> for HostError {
+    fn from(error: OutOfBounds) -> Self {
+        Self::Message(error.to_string())
+    }
 }
 
 /// Body of a host function: parameters in, results out. The results are

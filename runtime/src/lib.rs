@@ -13,6 +13,7 @@ mod object;
 mod process;
 mod sys;
 pub mod trap;
+mod typed;
 mod value;
 pub mod wasi;
 
@@ -23,4 +24,5 @@ pub use host::{Caller, HostBody, HostError, HostFunction};
 pub use loader::{Finder, SearchPath, candidates};
 pub use object::{ImageRun, Object, Relocation, host_cpu};
 pub use process::{InstanceId, LinkMapEntry, Process};
+pub use typed::{Answer, Native, Natives, Wrap};
 pub use value::Val;

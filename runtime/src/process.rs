@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
+use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
@@ -254,6 +255,11 @@ impl Process {
         self.names.insert(name.to_owned(), id.0);
     }
 
+    /// The instance that is registered under a module name.
+    pub fn instance(&self, name: &str) -> Option<InstanceId> {
+        self.names.get(name).copied().map(InstanceId)
+    }
+
     /// Calls a function of a program's main: `_start`.
     ///
     /// # Errors
@@ -318,13 +324,14 @@ impl Process {
             .map_err(CallError::Trap)
     }
 
-    /// Whether a value is of a type, functions by their records; exceptions must
-    /// be the process's own.
-    fn is_of(&self, value: Val, ty: ValType) -> bool {
+    /// Whether a value is one of a type in this process: functions and
+    /// exceptions must be its own, so that no host can make one up.
+    pub(crate) fn is_of(&self, value: Val, ty: ValType) -> bool {
         let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
-            (Some(HeapType::Type(id)), Val::FuncRef(at)) if at != 0 => {
-                self.record_type(at) == Some(id)
-            }
+            (Some(heap), Val::FuncRef(at)) if at != 0 => match (self.record_type(at), heap) {
+                (Some(id), HeapType::Type(wanted)) => id == wanted,
+                (found, _) => found.is_some(),
+            },
             (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.exceptions.is_kept(at),
             _ => true,
         };
@@ -358,11 +365,17 @@ impl Process {
             stack_guard: self.stack.guard(),
             interrupt: Arc::clone(self.interrupter.state()),
         };
+        let head = self.head.0;
+        let this = ptr::from_mut(self);
+        // SAFETY: the head is this process's own, and alive.
+        unsafe { (*head).owner = this.expose_provenance() as u64 };
         // SAFETY: the head, code area and stack are this process's own, the
         // base is of one of its domains, whose context names the head (see
         // `common`), and `code` is a function of that domain and type, in a
-        // sealed object. `&mut self` keeps others out meanwhile.
-        let called = unsafe { trap::call(self.head.0, &space, base, code, ty, args) };
+        // sealed object. `&mut self` keeps others out meanwhile; host functions
+        // get at the process through the head, and nothing here uses `self`
+        // until they have ended.
+        let called = unsafe { trap::call(head, &space, base, code, ty, args) };
         called.map_err(|raw| trap::explain(raw, self))
     }
 

@@ -42,6 +42,7 @@ impl Sandbox {
             .args(args)
             .current_dir(self.directory.path())
             .env("WASMAOT_CACHE_DIR", self.path("cache"))
+            .env("WASMAOT_CHECK", "1")
             .env_remove("WASMAOT_DEBUG")
             .env_remove("WASMAOT_LIBRARY_PATH");
         command

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE};
 
 use crate::module::{DataMode, ExportItem, Module};
 use crate::{Error, Result};
@@ -157,7 +157,7 @@ fn static_end(module: &Module<'_>, data_end: u64) -> u64 {
     // its data, stack or heap.
     let marked = module.exports.iter().any(|e| e.name == "__heap_base");
     let memory = module.memories.first().filter(|_| !marked);
-    let whole = memory.map_or(0, |m| m.ty.min_bytes());
+    let whole = memory.map_or(0, |m| m.ty.min_bytes().min(MEMORY_RESERVE));
     ends.fold(data_end.max(whole), u64::max)
 }
 

@@ -14,6 +14,7 @@ use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
 use super::instance::{Bindings, Mark};
 use super::search::Member;
+use crate::config::Category;
 use crate::domain::Shape;
 use crate::error::{Error, Result};
 use crate::process::{Process, Program};
@@ -84,7 +85,7 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
     let (memory, table) = (own_memory(info), own_table(info));
     let domain = process.new_domain(Shape {
         table: table.is_some(),
-        memory: memory.is_some(),
+        memory: memory.map(|ty| memory_limit(process, ty)),
     })?;
     if let Some(ty) = memory {
         create_memory(process, domain, &file(member), ty)?;
@@ -112,27 +113,43 @@ fn claim_stack_pointer(process: &mut Process, domain: usize, member: &Member) ->
     Ok(())
 }
 
+/// Bytes that a memory of a type may come to.
+pub(super) fn memory_limit(process: &Process, ty: MemoryType) -> u64 {
+    let limit = process_limit(process, ty);
+    ty.max_bytes().unwrap_or(limit).min(limit)
+}
+
+/// Bytes that the process allows a memory of such addresses.
+fn process_limit(process: &Process, ty: MemoryType) -> u64 {
+    let limit = process.config.max_memory.saturating_mul(WASM_PAGE);
+    if ty.index.is_wide() {
+        limit
+    } else {
+        limit.min(MEMORY_RESERVE)
+    }
+}
+
 pub(super) fn create_memory(
     process: &mut Process,
     domain: usize,
     file: &str,
     ty: MemoryType,
 ) -> Result<()> {
-    let pages = process.config.max_memory.min(MEMORY_RESERVE / WASM_PAGE);
-    let (limit, min) = (pages * WASM_PAGE, ty.min_bytes());
+    let (limit, min) = (process_limit(process, ty), ty.min_bytes());
     let too_large = || Error::Limit {
         file: file.to_owned(),
         what: format!(
-            "needs a memory of {} pages of 64 KiB, the limit is {pages}",
-            min.div_ceil(WASM_PAGE)
+            "needs a memory of {} pages of 64 KiB, the limit is {}",
+            min.div_ceil(WASM_PAGE),
+            limit / WASM_PAGE
         ),
         remedy: "give --max-memory, or free memory",
     };
     if min > limit {
         return Err(too_large());
     }
-    let max = ty.max_bytes().unwrap_or(limit).min(limit);
-    let made = process.domains[domain].create_memory(ty, max.max(min));
+    let max = memory_limit(process, ty).max(min);
+    let made = process.domains[domain].create_memory(ty, max);
     made.then_some(()).ok_or_else(too_large)
 }
 
@@ -178,7 +195,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     }
     let domain = process.new_domain(Shape {
         table: true,
-        memory: true,
+        memory: Some(MEMORY_RESERVE),
     })?;
     let shared = |m: &&Member| m.object.info().abi != LinkingAbi::Core;
     let layout = Layout::new(members, process.config.shadow_stack)?;
@@ -191,6 +208,11 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         .max_memory
         .min(memory.max.unwrap_or(u64::MAX));
     let pages = memory_pages(layout.heap_base, memory.min, limit);
+    if let Some(max) = memory.max.filter(|&max| max < pages) {
+        process.config.trace(Category::Warning, || {
+            format!("{file}: declares a memory of at most {max} pages; with its libraries and stack it has {pages}")
+        });
+    }
     let ty = MemoryType {
         min: pages,
         max: memory.max,

@@ -9,7 +9,7 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::{Instance, Target};
-use super::place::{create_memory, table_max};
+use super::place::{create_memory, memory_limit, table_max};
 use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
@@ -67,7 +67,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
     {
         let domain = process.new_domain(Shape {
             table: false,
-            memory: true,
+            memory: Some(memory_limit(process, ty)),
         })?;
         create_memory(process, domain, &path(&object), ty)?;
         let instance = &process.instances[id];

@@ -50,6 +50,50 @@ pub(crate) const fn context_of(base: u64) -> u64 {
     base - size_of::<Context>() as u64
 }
 
+/// A live memory 0, by its base.
+#[derive(Debug)]
+pub(crate) struct MemoryAt(u64);
+
+impl MemoryAt {
+    /// Of a domain.
+    ///
+    /// # Safety
+    /// A context stands right below `base` for as long as the value lives, and
+    /// nobody else uses the memory meanwhile but through functions that take
+    /// an exclusive borrow of what the value stands in.
+    pub const unsafe fn new(base: u64) -> Self {
+        Self(base)
+    }
+
+    fn descriptor(&self) -> MemoryDesc {
+        // SAFETY: a context stands there, by `new`'s contract.
+        unsafe { load::<Context>(context_of(self.0)) }.memory
+    }
+
+    /// The bytes, as many as there are now.
+    pub fn bytes(&self) -> &[u8] {
+        let memory = self.descriptor();
+        let at = ptr::with_exposed_provenance(self.0 as usize);
+        match memory.bytes {
+            0 => &[],
+            // SAFETY: that many bytes from the base are readable; nobody
+            // changes them while `self` is borrowed, by `new`'s contract.
+            bytes => unsafe { std::slice::from_raw_parts(at, bytes as usize) },
+        }
+    }
+
+    /// The same, to change.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let memory = self.descriptor();
+        let at = ptr::with_exposed_provenance_mut(self.0 as usize);
+        match memory.bytes {
+            0 => &mut [],
+            // SAFETY: as above, writable, and `self` is borrowed exclusively.
+            bytes => unsafe { std::slice::from_raw_parts_mut(at, bytes as usize) },
+        }
+    }
+}
+
 /// Grows a memory by so many bytes; the old size in bytes.
 ///
 /// # Safety

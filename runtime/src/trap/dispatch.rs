@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use wasmaot_abi::callconv::Assigner;
-use wasmaot_abi::context::{Context, MemoryDesc};
+use wasmaot_abi::context::{Context, ProcessHead};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{Trap, TrapReason, call, values};
 use crate::arch::Regs;
 use crate::host::{Caller, HostError, HostFunction};
+use crate::process::Process;
+use crate::sys::live::{self, MemoryAt};
 use crate::value::Val;
 
 /// Address of the function that carries out a host call, for
@@ -65,15 +67,17 @@ unsafe fn carry_out(
     // SAFETY: the layout gives the size of the caller's stack arguments, which
     // begin at a multiple of 16.
     let stack_args = unsafe { std::slice::from_raw_parts(stack_args, stack_bytes as usize / 16) };
-    // SAFETY: base is that of a domain, whose context stands right below.
-    let memory = unsafe { memory(base) };
+    // SAFETY: base is that of a domain, whose context stands right below; the
+    // caller is used by the body alone, which ends before wasm code goes on,
+    // or enters it through an exclusive borrow of the caller.
+    let mut caller = unsafe { Caller::in_process(MemoryAt::new(base), process(base)) };
     with_values(params, |args| {
         let mut places = Assigner::params(return_area);
         for (arg, &ty) in args.iter_mut().zip(params) {
             *arg = values::read(ty, places.place(ty), regs, stack_args);
         }
         with_values(results, |values| {
-            run_body(function, memory, args, values)?;
+            run_body(function, &mut caller, args, values)?;
             // The hidden first argument.
             let target = regs.int[0] as *mut u8;
             let mut area = values::area(return_area);
@@ -112,15 +116,14 @@ fn with_values<R>(types: &[ValType], f: impl FnOnce(&mut [Val]) -> R) -> R {
 /// Runs the function itself; a panic in it becomes an error.
 fn run_body(
     function: &HostFunction,
-    memory: &mut [u8],
+    caller: &mut Caller<'_>,
     args: &[Val],
     results: &mut [Val],
 ) -> Result<(), HostError> {
-    let mut caller = Caller { memory };
     let name = || format!("{}.{}", function.module, function.name);
     // Whatever the body leaves behind half-done is not looked at: the call
     // into wasm code ends.
-    let body = AssertUnwindSafe(|| (function.body)(&mut caller, args, results));
+    let body = AssertUnwindSafe(|| (function.body)(caller, args, results));
     catch_unwind(body).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
         Err(HostError::Message(format!(
@@ -131,7 +134,7 @@ fn run_body(
     let wrong = results
         .iter()
         .zip(&function.ty.results)
-        .position(|(result, &ty)| !result.is_of(ty));
+        .position(|(&result, &ty)| !is_of(caller, result, ty));
     match wrong {
         None if call::interrupt_requested() => {
             let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));
@@ -147,24 +150,30 @@ fn run_body(
     }
 }
 
+/// Whether a value may be given to wasm code as one of a type.
+fn is_of(caller: &Caller<'_>, value: Val, ty: ValType) -> bool {
+    match caller.process() {
+        Ok(process) => process.is_of(value, ty),
+        Err(_) => value.is_of(ty),
+    }
+}
+
+/// The process whose domain's base this is, if it has said where it is.
+///
+/// # Safety
+/// A context must stand right below `base`, whose head is that of a process in
+/// a call of [`Process::call_code`], which nobody uses until the call goes on.
+unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let context: Context = live::load(live::context_of(base));
+        let head: ProcessHead = live::load(context.process);
+        ptr::with_exposed_provenance_mut::<Process>(head.owner as usize).as_mut()
+    }
+}
+
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
-}
-
-/// Memory 0 of the domain whose base this is.
-///
-/// # Safety
-/// A context must stand right below `base`. Nobody else may access the memory
-/// as long as the slice lives, which is the contract of a host function.
-unsafe fn memory<'a>(base: u64) -> &'a mut [u8] {
-    let context = (base - size_of::<Context>() as u64) as *const Context;
-    // SAFETY: by this function's contract.
-    let MemoryDesc { base, bytes, .. } = unsafe { (*context).memory };
-    if bytes == 0 {
-        return &mut [];
-    }
-    // SAFETY: the descriptor of a memory says where its accessible bytes are.
-    unsafe { std::slice::from_raw_parts_mut(base as *mut u8, bytes as usize) }
 }

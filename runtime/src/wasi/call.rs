@@ -218,7 +218,7 @@ pub(super) fn host<P, F: Handler<P>>(state: &Arc<State>, name: &str, handler: F)
     let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
         let mut cx = Call {
             state: &state,
-            memory: Memory(caller.memory),
+            memory: Memory(caller.memory_mut()),
         };
         handler.call(&mut cx, args, results)
     };

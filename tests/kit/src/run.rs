@@ -102,6 +102,7 @@ impl Wasmaot {
         make(&cache);
         let mut command = Command::new(&self.program);
         command
+            .env("WASMAOT_CHECK", "1")
             .env_remove("WASMAOT_DEBUG")
             .env_remove("WASMAOT_LIBRARY_PATH");
         command.env("WASMAOT_CACHE_DIR", cache).arg(subcommand);

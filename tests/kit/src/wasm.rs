@@ -26,6 +26,8 @@ pub enum Kind {
     Pie,
     /// A program at fixed addresses, which defines memory and table.
     NoPie,
+    /// A module with its libraries inside, for others to call.
+    Reactor,
 }
 
 /// Clang hides everything by default: nothing would be exported.
@@ -175,6 +177,7 @@ impl Link {
                 "--export-table",
                 "--growable-table",
             ],
+            Kind::Reactor => &["--entry=_initialize"],
         };
         let mut arguments: Vec<OsString> = kind.iter().map(OsString::from).collect();
         arguments.extend(self.flags.iter().map(OsString::from));
@@ -183,6 +186,7 @@ impl Link {
                 Kind::Shared => {}
                 Kind::Pie => arguments.push(start_file(Code::Pic).into()),
                 Kind::NoPie => arguments.push(start_file(Code::Fixed).into()),
+                Kind::Reactor => arguments.push(library_directory().join("crt1-reactor.o").into()),
             }
         }
         arguments.extend(
@@ -192,7 +196,10 @@ impl Link {
                 .map(OsString::from),
         );
         if !self.freestanding {
-            arguments.push(libc().into());
+            arguments.push(match self.kind {
+                Kind::Reactor => library_directory().join("libc.a").into(),
+                _ => libc().into(),
+            });
             arguments.push(sysroot().join(BUILTINS).into());
         }
         arguments

@@ -195,10 +195,10 @@ fn host_function_sees_memory() {
     let mut process = Process::new();
     let ty = FuncType::new([I32], [I32]);
     let body = |caller: &mut crate::host::Caller<'_>, args: &[Val], results: &mut [Val]| {
-        assert_eq!(caller.memory.len() as u64, MEMORY_BYTES);
-        caller.memory[0] += 1;
+        assert_eq!(caller.memory().len() as u64, MEMORY_BYTES);
+        caller.memory_mut()[0] += 1;
         let Val::I32(n) = args[0] else { unreachable!() };
-        results[0] = Val::I32(i32::from(caller.memory[0]) + n);
+        results[0] = Val::I32(i32::from(caller.memory()[0]) + n);
         Ok(())
     };
     let stub = process.host(HostFunction::new("host", "count", ty.clone(), body));

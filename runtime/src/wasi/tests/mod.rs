@@ -87,9 +87,7 @@ impl Guest {
             .collect();
         let zero = |&ty: &ValType| Val::from_bits(ty, 0);
         let mut results: Vec<Val> = function.ty.results.iter().map(zero).collect();
-        let mut caller = Caller {
-            memory: &mut self.memory,
-        };
+        let mut caller = Caller::of_memory(&mut self.memory);
         (function.body)(&mut caller, &args, &mut results)?;
         Ok(results)
     }
@@ -311,9 +309,7 @@ fn values_of_other_types_are_refused() {
     let guest = Guest::new();
     let close = &guest.functions["fd_close"];
     let mut memory = [];
-    let mut caller = Caller {
-        memory: &mut memory,
-    };
+    let mut caller = Caller::of_memory(&mut memory);
     for args in [&[][..], &[Val::I64(3)], &[Val::I32(3), Val::I32(3)]] {
         let mut results = [Val::I32(0)];
         let refused = (close.body)(&mut caller, args, &mut results);

@@ -1,0 +1,385 @@
+//! The runtime as a library: typed host functions, calls back, limits, many
+//! processes on many threads, modules that share nothing.
+
+#![cfg(feature = "compiler")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmaot::runtime::trap::TrapReason;
+use wasmaot::runtime::wasi::{self, Wasi};
+use wasmaot::runtime::{
+    CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, OutOfBounds,
+    Process, Val,
+};
+use wasmaot::{CompileOptions, compile};
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_testkit::{Code, Kind, Link, object, sources};
+
+fn build(text: &str) -> Arc<Object> {
+    let wasm = wat::parse_str(text).unwrap();
+    compile("module", &wasm, &CompileOptions::default()).unwrap()
+}
+
+fn config() -> Config {
+    Config {
+        check: true,
+        ..Config::default()
+    }
+}
+
+fn instance(config: Config, hosts: Vec<HostFunction>, text: &str) -> (Process, InstanceId) {
+    let mut process = Process::new(config).unwrap();
+    process.add_host_functions(hosts);
+    let id = process.instantiate(build(text), Some("module")).unwrap();
+    (process, id)
+}
+
+fn code(error: CallError) -> TrapCode {
+    match error {
+        CallError::Trap(trap) => match trap.reason {
+            TrapReason::Code(code) => code,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn rust_signatures_are_wasm_types() {
+    let mix = |_: &mut Caller<'_>, a: i32, b: u64, c: f32, d: f64| (c + a as f32, b + 1, d);
+    let (mut process, id) = instance(
+        config(),
+        vec![
+            HostFunction::wrap("host", "mix", mix),
+            HostFunction::wrap(
+                "host",
+                "no",
+                |_: &mut Caller<'_>| -> Result<(), HostError> {
+                    Err(HostError::Message("not today".into()))
+                },
+            ),
+        ],
+        r#"(module
+          (import "host" "mix" (func $mix (param i32 i64 f32 f64) (result f32 i64 f64)))
+          (import "host" "no" (func $no))
+          (func (export "mix") (param i32 i64 f32 f64) (result f32 i64 f64)
+            (call $mix (local.get 0) (local.get 1) (local.get 2) (local.get 3)))
+          (func (export "no") (call $no))
+          (func (export "lanes") (param v128) (result i32) (i32x4.extract_lane 3 (local.get 0))))"#,
+    );
+    let mixed: (f32, u64, f64) = process
+        .call(id, "mix", (2, u64::MAX - 1, 0.5f32, -0.25))
+        .unwrap();
+    assert_eq!(mixed, (2.5, u64::MAX, -0.25));
+    assert_eq!(process.call::<u128, i32>(id, "lanes", 7 << 96).unwrap(), 7);
+    let error = process.call::<(), ()>(id, "no", ()).unwrap_err();
+    assert!(error.to_string().starts_with("not today"), "{error}");
+    let error = process.call::<i32, i32>(id, "mix", 1).unwrap_err();
+    let text = "mix: is of type (i32, i64, f32, f64) -> (f32, i64, f64), called as (i32) -> (i32)";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn host_functions_call_back_and_see_memory_grow() {
+    let back = |caller: &mut Caller<'_>, n: i32| -> Result<i32, HostError> {
+        let id = caller.process()?.instance("module").unwrap();
+        let before = caller.memory().len();
+        let inner: i32 = if n > 0 {
+            caller.call(id, "f", n - 1)?
+        } else {
+            0
+        };
+        if n > 0 {
+            assert_eq!(caller.memory().len(), before + 65536 * n as usize);
+        }
+        caller.memory_mut()[n as usize] = 1;
+        Ok(inner + n)
+    };
+    let (mut process, id) = instance(
+        config(),
+        vec![HostFunction::wrap("host", "back", back)],
+        r#"(module
+          (import "host" "back" (func $back (param i32) (result i32)))
+          (memory (export "memory") 1)
+          (func (export "f") (param i32) (result i32)
+            (drop (memory.grow (i32.const 1)))
+            (if (i32.eq (local.get 0) (i32.const 99)) (then unreachable))
+            (call $back (local.get 0))))"#,
+    );
+    assert_eq!(process.call::<i32, i32>(id, "f", 4).unwrap(), 10);
+    assert_eq!(process.read(id, 0, 6).unwrap(), [1, 1, 1, 1, 1, 0]);
+    // A trap of the inner call goes through the host function that lets it.
+    let error = process.call::<i32, i32>(id, "f", 100).unwrap_err();
+    let CallError::Trap(trap) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(trap.frames.len(), 2, "{trap}");
+    assert!(matches!(
+        trap.reason,
+        TrapReason::Code(TrapCode::Unreachable)
+    ));
+}
+
+#[test]
+fn references_cannot_be_made_up() {
+    let forge = |_: &mut Caller<'_>, _: &[Val], results: &mut [Val]| {
+        results[0] = Val::FuncRef(0x1234_5678);
+        Ok(())
+    };
+    let ty = FuncType::new([], [ValType::FuncRef]);
+    let (mut process, id) = instance(
+        config(),
+        vec![HostFunction::new("host", "forge", ty, forge)],
+        r#"(module
+          (import "host" "forge" (func $forge (result funcref)))
+          (table $t 1 funcref)
+          (elem declare func $seven)
+          (func $seven (result i32) (i32.const 7))
+          (func (export "seven") (result funcref) (ref.func $seven))
+          (func (export "call") (param funcref) (result i32)
+            (table.set $t (i32.const 0) (local.get 0))
+            (call_indirect $t (result i32) (i32.const 0)))
+          (func (export "take") (table.set $t (i32.const 0) (call $forge))))"#,
+    );
+    let seven = process.invoke(id, "seven", &[]).unwrap();
+    assert_eq!(process.invoke(id, "call", &seven).unwrap(), [Val::I32(7)]);
+    let Val::FuncRef(at) = seven[0] else { panic!() };
+    for wrong in [at + 1, at ^ 0x1000_0000, 1, u64::MAX] {
+        let error = process.invoke(id, "call", &[Val::FuncRef(wrong)]);
+        assert!(
+            matches!(error, Err(CallError::Arguments { .. })),
+            "{error:?}"
+        );
+    }
+    let error = process.invoke(id, "take", &[]).unwrap_err();
+    assert!(
+        error.to_string().contains("host.forge set result 0"),
+        "{error}"
+    );
+}
+
+const DEEP: &str = r#"(module
+  (memory 1) (table 1 funcref)
+  (func $deep (export "deep") (param i32) (result i32)
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (i32.const 0))
+      (else (i32.add (i32.const 1) (call $deep (i32.sub (local.get 0) (i32.const 1)))))))
+  (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+  (func (export "extend") (param i32) (result i32)
+    (table.grow (ref.null func) (local.get 0)))
+  (func (export "for ever") (loop (br 0))))"#;
+
+#[test]
+fn limits_hold() {
+    let limits = Config {
+        max_memory: 5,
+        max_table: 100,
+        stack_size: 64 << 10,
+        ..config()
+    };
+    let (mut process, id) = instance(limits, vec![], DEEP);
+    let mut call = |name: &str, n: i32| process.call::<i32, i32>(id, name, n);
+    assert_eq!(call("grow", 4).unwrap(), 1);
+    assert_eq!(call("grow", 1).unwrap(), -1);
+    assert_eq!(call("extend", 99).unwrap(), 1);
+    assert_eq!(call("extend", 1).unwrap(), -1);
+    assert_eq!(call("deep", 100).unwrap(), 100);
+    assert_eq!(
+        code(call("deep", 100_000).unwrap_err()),
+        TrapCode::StackOverflow
+    );
+    assert_eq!(call("deep", 100).unwrap(), 100, "and goes on");
+
+    let (mut large, id) = instance(config(), vec![], DEEP);
+    assert_eq!(
+        large.call::<i32, i32>(id, "deep", 100_000).unwrap(),
+        100_000
+    );
+    assert_eq!(large.call::<i32, i32>(id, "grow", 1000).unwrap(), 1);
+
+    let mut process = Process::new(Config {
+        max_memory: 2,
+        ..config()
+    })
+    .unwrap();
+    let error = process
+        .instantiate(build("(module (memory 3))"), None)
+        .unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    let mut process = Process::new(Config {
+        max_table: 2,
+        ..config()
+    })
+    .unwrap();
+    let error = process
+        .instantiate(build("(module (table 3 funcref))"), None)
+        .unwrap_err();
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+}
+
+#[test]
+fn a_loop_is_interrupted_and_the_process_goes_on() {
+    let (mut process, id) = instance(config(), vec![], DEEP);
+    for _ in 0..3 {
+        let interrupter = process.interrupter();
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            interrupter.interrupt(Duration::from_secs(60))
+        });
+        let error = process.call::<(), ()>(id, "for ever", ()).unwrap_err();
+        assert_eq!(code(error), TrapCode::Interrupted);
+        assert!(other.join().unwrap());
+        assert_eq!(process.call::<i32, i32>(id, "deep", 3).unwrap(), 3);
+    }
+}
+
+#[test]
+fn sixty_four_bit_memories_exceed_four_gibibytes() {
+    let text = r#"(module
+      (memory i64 1)
+      (func (export "far") (param i64 i32) (result i32)
+        (drop (memory.grow (i64.const 65600)))
+        (i32.store (local.get 0) (local.get 1))
+        (i32.load offset=4 (i64.sub (local.get 0) (i64.const 4)))))"#;
+    let roomy = Config {
+        max_memory: 1 << 17,
+        ..config()
+    };
+    let (mut process, id) = instance(roomy, vec![], text);
+    let end = (1i64 + 65600) << 16;
+    for at in [1 << 32, end - 4] {
+        assert_eq!(
+            process.call::<(i64, i32), i32>(id, "far", (at, 7)).unwrap(),
+            7
+        );
+    }
+    assert_eq!(process.read(id, end as u64 - 4, 4).unwrap(), [7, 0, 0, 0]);
+    let (mut process, id) = instance(config(), vec![], text);
+    let error = process
+        .call::<(i64, i32), i32>(id, "far", (1 << 32, 7))
+        .unwrap_err();
+    assert_eq!(code(error), TrapCode::MemoryOutOfBounds);
+}
+
+#[test]
+fn many_instances_of_one_object_on_many_threads() {
+    let object = build(
+        r#"(module
+          (memory 1) (global $calls (mut i32) (i32.const 0))
+          (func (export "mean") (param i32)
+            (global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+            (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (local.get 0)))
+            (if (i32.eq (local.get 0) (i32.const 13)) (then unreachable)))
+          (func (export "sum") (result i32) (i32.load (i32.const 0)))
+          (func (export "calls") (result i32) (global.get $calls)))"#,
+    );
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let object = &object;
+            scope.spawn(move || {
+                let instances = 20;
+                let mut all: Vec<_> = (0..instances)
+                    .map(|_| {
+                        let mut process = Process::new(config()).unwrap();
+                        let id = process.instantiate(Arc::clone(object), None).unwrap();
+                        (process, id)
+                    })
+                    .collect();
+                for round in 0..50 {
+                    for (number, (process, id)) in all.iter_mut().enumerate() {
+                        let value = thread * 1000 + number as i32 + round;
+                        let ended = process.call::<i32, ()>(*id, "mean", value);
+                        assert_eq!(ended.is_err(), value == 13);
+                    }
+                }
+                for (number, (process, id)) in all.iter_mut().enumerate() {
+                    let sum: i32 = (0..50).map(|r| thread * 1000 + number as i32 + r).sum();
+                    assert_eq!(process.call::<(), i32>(*id, "sum", ()).unwrap(), sum);
+                    assert_eq!(process.call::<(), i32>(*id, "calls", ()).unwrap(), 50);
+                }
+            });
+        }
+    });
+}
+
+/// Copies between the heap of a function's caller and that of `words`.
+fn copy_functions() -> Vec<HostFunction> {
+    let ids = |caller: &Caller<'_>| -> Result<_, HostError> {
+        let process = caller.process()?;
+        Ok((
+            process.instance("teller").unwrap(),
+            process.instance("words").unwrap(),
+        ))
+    };
+    let to = move |caller: &mut Caller<'_>, theirs: u32, ours: u32, bytes: u32| {
+        let (teller, words) = ids(caller)?;
+        caller.copy((teller, ours.into()), (words, theirs.into()), bytes.into())
+    };
+    let from = move |caller: &mut Caller<'_>, ours: u32, theirs: u32, bytes: u32| {
+        let (teller, words) = ids(caller)?;
+        caller.copy((words, theirs.into()), (teller, ours.into()), bytes.into())
+    };
+    vec![
+        HostFunction::wrap("host", "copy_to", to),
+        HostFunction::wrap("host", "copy_from", from),
+    ]
+}
+
+/// Two C programs, each with `malloc` and memory of its own, that call each
+/// other: what the one imports of the other is bound when both are there.
+#[test]
+fn programs_with_separate_heaps_call_each_other() {
+    let reactor = |name: &str| {
+        let source = sources().join("domains").join(format!("{name}.c"));
+        let link = Link::new(
+            Kind::Reactor,
+            name,
+            vec![object(&source, Code::Fixed, &[])],
+            vec![],
+        );
+        let wasm = std::fs::read(link.make()).unwrap();
+        compile(name, &wasm, &CompileOptions::default()).unwrap()
+    };
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions(copy_functions());
+    process.add_host_functions(wasi::functions(Wasi::new()));
+    // `words` calls `teller`, which is not there yet: by way of the host.
+    process.add_host_functions([HostFunction::wrap(
+        "teller",
+        "shout",
+        |caller: &mut Caller<'_>, value: i32| -> Result<i32, HostError> {
+            let teller = caller.process()?.instance("teller").unwrap();
+            caller.call(teller, "shout", value)
+        },
+    )]);
+    let words = process
+        .instantiate(reactor("words"), Some("words"))
+        .unwrap();
+    let teller = process
+        .instantiate(reactor("teller"), Some("teller"))
+        .unwrap();
+    for id in [words, teller] {
+        process.call::<(), ()>(id, "_initialize", ()).unwrap();
+    }
+    let at: u32 = process.call(teller, "tell", ()).unwrap();
+    let told = process.read(teller, at.into(), 21).unwrap();
+    assert_eq!(told, b"apple fig pear 106\0\0\0");
+
+    let error = process.call::<(), ()>(teller, "overreach", ()).unwrap_err();
+    assert!(
+        error.to_string().contains("outside of the linear memory"),
+        "{error}"
+    );
+    let size = process.memory(words).len() as u64;
+    let outside = OutOfBounds {
+        at: size - 1,
+        bytes: 2,
+        size,
+    };
+    assert_eq!(
+        process.copy((words, size - 1), (teller, 0), 2),
+        Err(outside)
+    );
+}

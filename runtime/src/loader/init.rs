@@ -94,8 +94,8 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
     }
 }
 
-/// The members, each after those it needs; where they need each other, in
-/// load order.
+/// The members, each after those it needs; where that leaves a choice, those
+/// loaded last come first, as with glibc.
 fn order(members: &[Member]) -> Vec<usize> {
     let needs: Vec<&[usize]> = members.iter().map(|m| &*m.needs).collect();
     dependencies_first(&needs)
@@ -104,7 +104,7 @@ fn order(members: &[Member]) -> Vec<usize> {
 fn dependencies_first(needs: &[&[usize]]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
-    for root in 0..needs.len() {
+    for root in (0..needs.len()).rev() {
         // (member, how many of its needs have been visited); an explicit
         // stack, since chains may be long.
         let mut path = Vec::new();
@@ -139,9 +139,9 @@ mod tests {
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
             dependencies_first(&[&[1, 2], &[3], &[3], &[]]),
-            [3, 1, 2, 0]
+            [3, 2, 1, 0]
         );
-        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [1, 2, 0]);
         assert_eq!(dependencies_first(&[&[0]]), [0]);
     }
 }

@@ -60,8 +60,12 @@ pub fn object(source: &Path, code: Code, flags: &[&str]) -> PathBuf {
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());
     }
-    for header in headers_beside(source) {
-        key = key.file(&header);
+    let included = flags.iter().filter_map(|flag| flag.strip_prefix("-I"));
+    let beside = source.parent().expect("a file has a parent");
+    for directory in included.map(Path::new).chain([beside]) {
+        for header in headers_in(directory) {
+            key = key.file(&header);
+        }
     }
     let directory = once("wasm-objects", &key, |directory| {
         let out = directory.join("unit.o");
@@ -81,11 +85,12 @@ pub fn objects(sources: &[PathBuf], code: Code, flags: &[&str]) -> Vec<PathBuf> 
         .collect()
 }
 
-fn headers_beside(source: &Path) -> Vec<PathBuf> {
-    let directory = source.parent().expect("a file has a parent");
-    let entries = std::fs::read_dir(directory).expect("its directory can be read");
+/// The headers in a directory, sorted.
+pub(crate) fn headers_in(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory)
+        .unwrap_or_else(|e| panic!("cannot read {}: {e}", directory.display()));
     let mut headers: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("its directory can be read").path())
+        .map(|entry| entry.expect("a directory can be read").path())
         .filter(|path| path.extension().is_some_and(|e| e == "h"))
         .collect();
     headers.sort();

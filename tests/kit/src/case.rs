@@ -57,6 +57,7 @@ pub struct Case {
     pub runs: Vec<Options>,
     program: Unit,
     libraries: Vec<Unit>,
+    absent: Vec<String>,
 }
 
 /// The directory of the C sources.
@@ -103,6 +104,10 @@ impl Case {
     /// If something is missing there, or not understood.
     pub fn linking(name: &str) -> Self {
         let mut case = Self::read(&link_sources().join(name), &format!("link/{name}"));
+        let shared = format!("-I{}", link_sources().display());
+        for unit in case.libraries.iter_mut().chain([&mut case.program]) {
+            unit.defines.push(shared.clone());
+        }
         case.compile.push(format!("-I{}", own_headers().display()));
         case.program.flags.push("--allow-undefined".to_owned());
         case
@@ -119,6 +124,7 @@ impl Case {
             runs: manifest.runs,
             program: manifest.program,
             libraries: manifest.libraries,
+            absent: manifest.absent,
         }
     }
 
@@ -128,7 +134,8 @@ impl Case {
     /// If a tool refuses.
     pub fn build(&self, form: Form) -> PathBuf {
         let mut files = vec![(PROGRAM, self.link(form, &self.program, &mut Vec::new()))];
-        for library in &self.libraries {
+        let present = |library: &&Unit| !self.absent.contains(&library.name);
+        for library in self.libraries.iter().filter(present) {
             files.push((&library.name, self.link(form, library, &mut Vec::new())));
         }
         let mut key = Key::new("program").text(&self.name);
@@ -168,6 +175,9 @@ impl Case {
         let mut command = wasmaot.run_command();
         for library in &options.preload {
             command.arg("--preload").arg(directory.join(library));
+        }
+        for directory in &options.dirs {
+            command.arg("--dir").arg(directory);
         }
         for (name, value) in &options.env {
             command.arg("--env").arg(format!("{name}={value}"));

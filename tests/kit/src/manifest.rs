@@ -9,7 +9,8 @@
 //! forms [pie] [no-pie] [native]
 //! compile FLAG…
 //! exit CODE
-//! run [preload LIBRARY…] [bind lazy|now] [env NAME=VALUE…] [args ARGUMENT…]
+//! absent LIBRARY…
+//! run [preload LIBRARY…] [bind lazy|now] [dir DIRECTORY…] [env NAME=VALUE…] [args ARGUMENT…]
 //! ```
 //!
 //! Every module needs libc as well. `flags` go to wasm-ld, those of `compile`
@@ -19,7 +20,8 @@
 //! file name alone is what others need it by. Libraries may need each other:
 //! the second is then first linked against a stub of the first, as it is done
 //! with ELF. A library that nobody needs lies beside the program, for
-//! `dlopen` or `preload`.
+//! `dlopen` or `preload`; one that is `absent` does not, though it was linked
+//! with. `dir` grants a directory, relative to the program's.
 //!
 //! `lib{0..3}.so` in a list is four names. As the NAME of a library it makes
 //! four libraries; in the rest of the line `{}` is the number, `{+1}` the next.
@@ -59,6 +61,8 @@ pub struct Options {
     pub preload: Vec<String>,
     /// `None`: as the loader does it by itself.
     pub bind: Option<Bind>,
+    /// Directories that the program may use.
+    pub dirs: Vec<String>,
     /// Names and values.
     pub env: Vec<(String, String)>,
     /// What main gets.
@@ -73,6 +77,7 @@ pub(crate) struct Manifest {
     pub compile: Vec<String>,
     pub program: Unit,
     pub libraries: Vec<Unit>,
+    pub absent: Vec<String>,
     pub runs: Vec<Options>,
 }
 
@@ -91,6 +96,7 @@ impl Manifest {
             compile: Vec::new(),
             program: Unit::default(),
             libraries: Vec::new(),
+            absent: Vec::new(),
             runs: Vec::new(),
         };
         for line in text
@@ -121,6 +127,9 @@ impl Manifest {
             },
             ["compile", ref rest @ ..] => {
                 self.compile = rest.iter().map(|&word| word.to_owned()).collect();
+            }
+            ["absent", ref rest @ ..] => {
+                self.absent = rest.iter().map(|&word| word.to_owned()).collect();
             }
             ["exit", code] => match code.parse() {
                 Ok(code) => self.code = code,
@@ -183,10 +192,11 @@ fn options(words: &[&str]) -> Option<Options> {
     let mut list = "";
     for &word in words {
         match (word, list) {
-            ("preload" | "bind" | "env" | "args", _) => list = word,
+            ("preload" | "bind" | "dir" | "env" | "args", _) => list = word,
             (_, "preload") => options.preload.push(word.to_owned()),
             ("lazy", "bind") => options.bind = Some(Bind::Lazy),
             ("now", "bind") => options.bind = Some(Bind::Now),
+            (_, "dir") => options.dirs.push(word.to_owned()),
             (_, "env") => {
                 let (name, value) = word.split_once('=')?;
                 options.env.push((name.to_owned(), value.to_owned()));

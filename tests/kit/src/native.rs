@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::{Key, make, once};
 use crate::run::check;
 use crate::tools::tools;
-use crate::wasm::headers_in;
+use crate::wasm::headers_for;
 
 /// What gcc links.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,7 @@ fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
     }
     for source in &artifact.sources {
         key = key.file(source);
-        for header in headers_in(source.parent().expect("a file has a parent")) {
+        for header in headers_for(source, artifact.flags.iter().map(String::as_str)) {
             key = key.file(&header);
         }
     }

@@ -60,12 +60,8 @@ pub fn object(source: &Path, code: Code, flags: &[&str]) -> PathBuf {
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());
     }
-    let included = flags.iter().filter_map(|flag| flag.strip_prefix("-I"));
-    let beside = source.parent().expect("a file has a parent");
-    for directory in included.map(Path::new).chain([beside]) {
-        for header in headers_in(directory) {
-            key = key.file(&header);
-        }
+    for header in headers_for(source, flags.iter().copied()) {
+        key = key.file(&header);
     }
     let directory = once("wasm-objects", &key, |directory| {
         let out = directory.join("unit.o");
@@ -85,10 +81,19 @@ pub fn objects(sources: &[PathBuf], code: Code, flags: &[&str]) -> Vec<PathBuf> 
         .collect()
 }
 
-/// The headers in a directory, sorted.
-pub(crate) fn headers_in(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory)
-        .unwrap_or_else(|e| panic!("cannot read {}: {e}", directory.display()));
+/// The headers that a source may include of ours: those beside it, and those
+/// in the directories of `-I` among the flags.
+pub(crate) fn headers_for<'a>(
+    source: &'a Path,
+    flags: impl Iterator<Item = &'a str>,
+) -> Vec<PathBuf> {
+    let beside = source.parent().expect("a file has a parent");
+    let included = flags.filter_map(|flag| flag.strip_prefix("-I"));
+    let directories = included.map(Path::new).chain([beside]);
+    let entries = directories.flat_map(|directory| {
+        std::fs::read_dir(directory)
+            .unwrap_or_else(|e| panic!("cannot read {}: {e}", directory.display()))
+    });
     let mut headers: Vec<PathBuf> = entries
         .map(|entry| entry.expect("a directory can be read").path())
         .filter(|path| path.extension().is_some_and(|e| e == "h"))

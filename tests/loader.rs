@@ -58,8 +58,8 @@ fn load_with(
     let mut process = Process::new(config)?;
     process.add_host_functions(hosts);
     let main = object("main", main);
-    let mut finder = |name: &str, _: &Object| Ok(objects.get(name).cloned());
-    let main = process.load_program(main, &preload, &mut finder)?;
+    process.set_finder(move |name: &str, _: &Object| Ok(objects.get(name).cloned()));
+    let main = process.load_program(main, &preload)?;
     Ok(Program { process, main })
 }
 
@@ -739,8 +739,7 @@ fn absurd_numbers_in_the_record_are_refused() {
         let library = object("library", &module(16, 1, &[], "(func (export \"b\"))"));
         let load = |object| {
             let mut process = Process::new(config())?;
-            let mut nowhere = |_: &str, _: &Object| Ok(None);
-            process.load_program(Arc::new(object), &[library], &mut nowhere)
+            process.load_program(Arc::new(object), &[library])
         };
         let error = Object::from_bytes("main", &bytes, false).and_then(load);
         assert!(matches!(error, Err(Error::Object { .. })), "{error:?}");
@@ -765,10 +764,7 @@ fn damaged_libraries_are_refused_or_harmless() {
           (call $f (global.get $pointer))
           (i32.add (global.get $data) (global.get $heap)))"#,
     );
-    let load = |mut process: Process, object| {
-        let mut none = |_: &str, _: &Object| Ok(None);
-        process.load_program(object, &[], &mut none).is_ok()
-    };
+    let load = |mut process: Process, object| process.load_program(object, &[]).is_ok();
     damage(&text, load);
 }
 

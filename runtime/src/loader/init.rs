@@ -142,18 +142,10 @@ mod tests {
     #[test]
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
-<<<<<<< HEAD
-            dependencies_first(&[&[1, 2], &[3], &[3], &[]]),
+            dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
             [3, 2, 1, 0]
         );
-        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [1, 2, 0]);
-        assert_eq!(dependencies_first(&[&[0]]), [0]);
-=======
-            dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
-            [3, 1, 2, 0]
-        );
-        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
         assert_eq!(dependencies_first(&[vec![0]]), [0]);
->>>>>>> main
     }
 }

@@ -13,8 +13,7 @@ static inline void *need(const char *file, int mode)
 {
 	void *handle = dlopen(file, mode);
 	if (!handle) {
-		printf("cannot open %s\n", file);
-		fprintf(stderr, "%s\n", dlerror());
+		printf("cannot open %s: %s\n", file, dlerror());
 		exit(1);
 	}
 	return handle;
@@ -25,8 +24,7 @@ static inline void *symbol(void *handle, const char *name)
 {
 	void *address = dlsym(handle, name);
 	if (!address) {
-		printf("no symbol %s\n", name);
-		fprintf(stderr, "%s\n", dlerror());
+		printf("no symbol %s: %s\n", name, dlerror());
 		exit(1);
 	}
 	return address;

@@ -95,7 +95,8 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
 }
 
 /// The members, each after those it needs; where that leaves a choice, those
-/// loaded last come first, as with glibc.
+/// loaded last come first, as with glibc, and the one that was asked for comes
+/// last.
 fn order(group: &Group) -> Vec<usize> {
     let member = |number: &usize| number.checked_sub(group.first);
     let needs = group.members.iter();
@@ -132,6 +133,9 @@ fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
+    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
+        order[asked_for..].rotate_left(1);
+    }
     order
 }
 
@@ -147,5 +151,6 @@ mod tests {
         );
         assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
         assert_eq!(dependencies_first(&[vec![0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![0]]), [1, 0]);
     }
 }

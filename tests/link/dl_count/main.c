@@ -11,7 +11,8 @@ int main(void)
 		printf("%d\n", handles[i] == handles[0]);
 	}
 	for (int i = 0; i < 4; i++) {
-		printf("%d %d ", call(handles[0], "twice", i), dlclose(handles[3 - i]));
+		printf("%d ", call(handles[0], "twice", i));
+		printf("%d ", dlclose(handles[3 - i]));
 		printf("%d\n", loaded("libplug.so"));
 	}
 	return 0;

@@ -13,7 +13,7 @@ int main(void)
 {
 	try("libnowhere.so", RTLD_NOW);
 	try("libnowhere.so", RTLD_LAZY | RTLD_GLOBAL);
-	try("libnowhere.so", RTLD_LAZY | RTLD_NOLOAD);
+	try("libthere.so", RTLD_LAZY | RTLD_NOLOAD);
 	try("./nowhere/libnowhere.so", RTLD_LAZY);
 	try(NULL, RTLD_LAZY);
 	printf("%d", dlsym(RTLD_DEFAULT, "nobody_has_this") != NULL);

@@ -6,6 +6,8 @@ static void handler(void) { puts(" with a handler"); }
 
 int main(void)
 {
+	void *handle = need("libplug.so", RTLD_NOW);
+
 	atexit(handler);
-	return call(need("libplug.so", RTLD_NOW), "leave", 6);
+	return call(handle, "leave", 6);
 }

@@ -2,11 +2,11 @@
 
 #include "dl.h"
 
-__attribute__((destructor)) static void finish(void) { puts("main ends"); }
-
 int main(void)
 {
 	need("libp.so", RTLD_NOW);
 	need("libp.so", RTLD_NOW);
+	dlclose(need("libq.so", RTLD_NOW));
+	puts("main ends");
 	return 4;
 }

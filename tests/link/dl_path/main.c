@@ -1,4 +1,5 @@
-/* A name with a slash is a path; two files of one name are two libraries. */
+/* A name with a slash is a path, and two files are two libraries; one without
+   is first looked for among what is loaded. */
 
 #include "dl.h"
 
@@ -10,6 +11,7 @@ int main(void)
 	printf("%d ", call(here, "which", 1));
 	printf("%d ", deep == here);
 	printf("%d ", dlopen("deep/libplug.so", RTLD_NOW) == deep);
-	printf("%d\n", dlopen("./libplug.so", RTLD_NOW) == here);
+	printf("%d ", dlopen("./libplug.so", RTLD_NOW) == here);
+	printf("%d\n", call(need("./libplug.so", RTLD_NOW), "which", 1));
 	return 0;
 }

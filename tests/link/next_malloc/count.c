@@ -2,7 +2,7 @@
 #include <dlfcn.h>
 #include <stddef.h>
 
-int counted, last_size;
+volatile int counted, last_size;
 
 void *malloc(size_t size)
 {

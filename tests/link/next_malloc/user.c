@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-extern int counted, last_size;
+extern volatile int counted, last_size;
 
 int user(int size)
 {

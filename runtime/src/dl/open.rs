@@ -114,11 +114,7 @@ impl Process {
             }
             other => other?,
         };
-        let same = |i: &loader::Instance| {
-            let soname = i.object.soname();
-            i.object.id() == object.id() || (soname.is_some() && soname == object.soname())
-        };
-        if let Some(number) = self.instances.find(same) {
+        if let Some(number) = self.instances.find(|i| i.object.id() == object.id()) {
             return Ok(number);
         }
         if flags.no_load {

@@ -68,6 +68,10 @@ impl Process {
                 });
             }
         };
+        if let (Scope::Default(caller), Target::Symbol { instance, .. }) = (scope, target) {
+            // It has no handle that it could keep for as long as it uses this.
+            self.instances[caller].uses.insert(instance);
+        }
         self.stubs.seal(&self.code)?;
         Ok(address)
     }

@@ -278,7 +278,6 @@ struct Known {
     members: Vec<Member>,
     names: HashMap<String, usize>,
     files: HashMap<FileId, usize>,
-    sonames: HashMap<String, usize>,
 }
 
 impl Known {
@@ -289,7 +288,6 @@ impl Known {
             members: Vec::new(),
             names: HashMap::new(),
             files: HashMap::new(),
-            sonames: HashMap::new(),
         };
         for (number, instance) in process.instances.iter() {
             known.enter(number, instance.name.clone(), &instance.object);
@@ -300,7 +298,6 @@ impl Known {
     fn enter(&mut self, number: usize, name: String, object: &Object) {
         self.files.entry(object.id()).or_insert(number);
         if let Some(soname) = object.soname() {
-            self.sonames.entry(soname.to_owned()).or_insert(number);
             self.names.entry(soname.to_owned()).or_insert(number);
         }
         self.names.entry(name).or_insert(number);
@@ -308,9 +305,7 @@ impl Known {
 
     /// Number of an object, entered if it is new.
     fn add(&mut self, name: String, object: Arc<Object>) -> usize {
-        let same_file = self.files.get(&object.id());
-        let same_name = object.soname().and_then(|n| self.sonames.get(n));
-        let number = match same_file.or(same_name) {
+        let number = match self.files.get(&object.id()) {
             Some(&number) => number,
             None => {
                 let number = self.first + self.members.len();

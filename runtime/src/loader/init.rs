@@ -3,11 +3,13 @@
 //! Three rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
-//! they run after all data relocations.
+//! they run after all data relocations. Main's copies of data are made between
+//! the two.
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
+use super::copy::{self, Copy};
 use super::search::Member;
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
@@ -23,6 +25,7 @@ const START: &str = "_start";
 pub(super) fn run(
     process: &mut Process,
     members: &[Member],
+    copies: &[Copy],
     first: usize,
     program: bool,
 ) -> Result<()> {
@@ -42,6 +45,7 @@ pub(super) fn run(
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
+    copy::apply(process, copies)?;
     if !program {
         return Ok(());
     }

@@ -8,7 +8,7 @@
 //! relocate descriptors, records, elements, slots             │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, constructors
+//! init     wasm start functions, data relocations, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -16,6 +16,7 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+mod copy;
 mod init;
 mod instance;
 mod map;
@@ -66,11 +67,17 @@ pub(crate) fn load(process: &mut Process, members: Vec<Member>, global: bool) ->
 
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, members: &[Member]) -> Result<Vec<Unresolved>> {
-    match resolve::resolve(process, members, true) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::Unresolved(list)) => Ok(list),
-        Err(error) => Err(error),
+    let mut missing = Vec::new();
+    let resolved = resolve::resolve(process, members, true).map(|_| ());
+    let copies = copy::plan(process, members, true).map(|_| ());
+    for result in [resolved, copies] {
+        match result {
+            Ok(()) => {}
+            Err(Error::Unresolved(list)) => missing.extend(list),
+            Err(error) => return Err(error),
+        }
     }
+    Ok(missing)
 }
 
 /// Undoes what was done to a process, unless told not to.
@@ -91,6 +98,7 @@ impl Drop for Transaction<'_> {
 struct Mapped<'p> {
     transaction: Transaction<'p>,
     members: Vec<Member>,
+    copies: Vec<copy::Copy>,
     first: usize,
     global: bool,
 }
@@ -98,6 +106,7 @@ struct Mapped<'p> {
 impl<'p> Mapped<'p> {
     fn new(process: &'p mut Process, members: Vec<Member>, global: bool) -> Result<Self> {
         let resolved = resolve::resolve(process, &members, global)?;
+        let copies = copy::plan(process, &members, global)?;
         let first = process.instances.len();
         let before = Some(process.checkpoint());
         let transaction = Transaction { process, before };
@@ -111,6 +120,7 @@ impl<'p> Mapped<'p> {
         Ok(Self {
             transaction,
             members,
+            copies,
             first,
             global,
         })
@@ -134,6 +144,7 @@ impl Relocated<'_> {
         let Self(Mapped {
             mut transaction,
             members,
+            copies,
             first,
             global,
         }) = self;
@@ -156,13 +167,18 @@ impl Relocated<'_> {
             let total: usize = members.iter().map(slots).sum();
             format!("{} objects, {total} relocations", members.len())
         });
-        Ok(Ready { members, first })
+        Ok(Ready {
+            members,
+            copies,
+            first,
+        })
     }
 }
 
 /// A group whose code can run.
 pub(crate) struct Ready {
     members: Vec<Member>,
+    copies: Vec<copy::Copy>,
     first: usize,
 }
 
@@ -174,7 +190,7 @@ impl Ready {
 
     /// Runs the initialisers. `program`: constructors too.
     pub fn initialise(self, process: &mut Process, program: bool) -> Result<usize> {
-        init::run(process, &self.members, self.first, program)?;
+        init::run(process, &self.members, &self.copies, self.first, program)?;
         Ok(self.first)
     }
 }

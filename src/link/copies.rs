@@ -105,7 +105,7 @@ fn definer<'a>(reference: &Reference, files: &'a [File]) -> Result<Option<(usize
 
 fn wanted(reference: &Reference, library: &Library, warnings: &mut Vec<String>) -> Result<Wanted> {
     let (name, by) = (&reference.name, &reference.by);
-    let remedy = "compile it with -fPIC and link with --pie";
+    let remedy = "compile the program with -fPIC and link it with --pie";
     if library.tls.contains(name) {
         bail!(
             "{by}: refers to `{name}` by address, of which each thread has its own in {}; {remedy}",
@@ -120,9 +120,8 @@ fn wanted(reference: &Reference, library: &Library, warnings: &mut Vec<String>) 
     };
     if library.binds_itself(&symbol) {
         bail!(
-            "{by}: refers to `{name}` by address, but {} refers to its own `{name}` whatever the program defines: it was linked with -Bsymbolic, or the symbol is hidden in it; rebuild the library without, or {}",
+            "{by}: refers to `{name}` by address, but {} refers to its own `{name}` whatever the program defines: it was linked with -Bsymbolic, or the symbol is hidden in it; rebuild the library without, or {remedy}",
             library.name,
-            remedy.replace("it", "the program"),
         );
     }
     let used = u32::try_from(reference.used).unwrap_or(u32::MAX);

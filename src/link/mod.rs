@@ -200,5 +200,8 @@ fn relocatable(name: &str, bytes: &[u8]) -> Result<Object> {
             "{name}: is an ELF file; link wasm objects and libraries, and build what comes of it"
         );
     }
+    if !bytes.starts_with(b"\0asm") {
+        bail!("{name}: is neither a wasm object nor a library nor an archive; give one of these");
+    }
     Object::read(name, bytes)
 }

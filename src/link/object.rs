@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result, bail};
 use wasmparser::{
-    DefinedDataSymbol, FunctionBody, KnownCustom, Linking, Parser, Payload, RelocSectionReader,
-    RelocationEntry, RelocationType, SymbolFlags, SymbolInfo, TypeRef,
+    DefinedDataSymbol, FunctionBody, KnownCustom, Linking, Operator, Parser, Payload,
+    RelocSectionReader, RelocationEntry, RelocationType, SymbolFlags, SymbolInfo, TypeRef,
 };
 
 /// An object.
@@ -250,18 +250,29 @@ impl<'a> Reader<'a> {
         matches!(info, Some(SymbolInfo::Data { symbol: None, .. }))
     }
 
-    /// Bytes that the operator around a place in code accesses; 0 where it only
-    /// takes an address.
+    /// Bytes that are used from an address on whose place in code is `at`: by
+    /// the operator around it; 0 where that only takes the address.
     fn width(&self, bytes: &[u8], at: u64) -> u64 {
         let body = self.bodies.iter().find(|body| body.range().contains(&at));
-        let operators = body.and_then(|body| body.get_operators_reader().ok());
-        let starts = operators.into_iter().flat_map(|reader| {
-            let offsets = reader.into_iter_with_offsets();
-            offsets.map_while(|item| item.ok().map(|(_, offset)| offset))
-        });
-        let start = starts.take_while(|&start| start < at).last();
-        let opcode = start.and_then(|start| bytes.get(usize::try_from(start).ok()?..));
-        opcode.map_or(0, access)
+        let Some(Ok(reader)) = body.map(FunctionBody::get_operators_reader) else {
+            return 0;
+        };
+        let (mut constant, mut start) = (None, 0);
+        let operators = reader.into_iter_with_offsets().map_while(Result::ok);
+        let mut before = None;
+        for (operator, offset) in operators.take_while(|&(_, offset)| offset < at) {
+            (constant, start) = (before, offset);
+            before = match operator {
+                Operator::I32Const { value } => Some(value),
+                _ => None,
+            };
+        }
+        let code = usize::try_from(start).ok().and_then(|at| bytes.get(at..));
+        let code = code.unwrap_or_default();
+        let width = access(code);
+        // A load from a place behind the symbol: the distance is its operand.
+        let distance = constant.filter(|_| width > 0 && is_load(code));
+        width + u64::try_from(distance.unwrap_or(0)).unwrap_or(0)
     }
 }
 
@@ -300,6 +311,11 @@ fn access(code: &[u8]) -> u64 {
         }
         [] => 0,
     }
+}
+
+/// Whether an instruction is a load whose one operand is an address.
+fn is_load(code: &[u8]) -> bool {
+    matches!(code, [0x28..=0x35, ..] | [0xfd, 0x00, ..])
 }
 
 #[cfg(test)]

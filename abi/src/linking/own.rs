@@ -11,43 +11,110 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use wasmparser::{BinaryReaderError, ConstExpr, FunctionBody, Operator, Parser, Payload, TypeRef};
+use wasmparser::{
+    BinaryReaderError, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser, Payload,
+    TypeRef,
+};
 
 use crate::name::ENV;
 
 const MEMORY_BASE: &str = "__memory_base";
+/// Fills data; so does the start function, with zeros.
+const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 
 /// Offsets from the memory base that a module's code and globals compute.
 ///
 /// # Errors
 /// For bytes that are not a module.
 pub fn own_references(wasm: &[u8]) -> Result<BTreeSet<u32>, BinaryReaderError> {
-    let mut found = BTreeSet::new();
-    let mut base = None;
+    let mut reader = Reader::default();
     for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
+        reader.payload(payload?)?;
+    }
+    Ok(reader.found)
+}
+
+#[derive(Default)]
+struct Reader {
+    found: BTreeSet<u32>,
+    /// Number of the global that is the memory base.
+    base: Option<u32>,
+    /// Functions that fill data.
+    fill: Vec<u32>,
+    globals: u32,
+    /// Functions so far, the imported ones first.
+    functions: u32,
+}
+
+impl Reader {
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
+        match payload {
             Payload::ImportSection(imports) => {
-                let mut globals = 0;
                 for import in imports.into_imports() {
                     let import = import?;
-                    if let TypeRef::Global(_) = import.ty {
-                        if (import.module, import.name) == (ENV, MEMORY_BASE) {
-                            base = Some(globals);
+                    match import.ty {
+                        TypeRef::Global(_) => {
+                            if (import.module, import.name) == (ENV, MEMORY_BASE) {
+                                self.base = Some(self.globals);
+                            }
+                            self.globals += 1;
                         }
-                        globals += 1;
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.functions += 1,
+                        _ => {}
                     }
                 }
             }
             Payload::GlobalSection(globals) => {
                 for global in globals {
-                    in_expression(&global?.init_expr, base, &mut found)?;
+                    let operators = global?.init_expr.get_operators_reader();
+                    self.operators(operators, Values::default())?;
                 }
             }
-            Payload::CodeSectionEntry(body) => in_body(&body, base, &mut found)?,
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    let export = export?;
+                    if export.kind == ExternalKind::Func && export.name == DATA_RELOCS {
+                        self.fill.push(export.index);
+                    }
+                }
+            }
+            Payload::StartSection { func, .. } => self.fill.push(func),
+            Payload::CodeSectionEntry(body) => {
+                let values = Values {
+                    fills: self.fill.contains(&self.functions),
+                    locals: set_once(&body)?,
+                    ..Values::default()
+                };
+                self.operators(body.get_operators_reader()?, values)?;
+                self.functions += 1;
+            }
             _ => {}
         }
+        Ok(())
     }
-    Ok(found)
+
+    fn operators(
+        &mut self,
+        operators: OperatorsReader<'_>,
+        mut values: Values,
+    ) -> Result<(), BinaryReaderError> {
+        for operator in operators {
+            self.found.extend(values.step(&operator?, self.base));
+        }
+        Ok(())
+    }
+}
+
+/// The locals of a function that are set once.
+fn set_once(body: &FunctionBody<'_>) -> Result<HashMap<u32, Option<Value>>, BinaryReaderError> {
+    let mut sets = HashMap::new();
+    for operator in body.get_operators_reader()? {
+        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator? {
+            *sets.entry(local_index).or_insert(0) += 1;
+        }
+    }
+    let once = sets.into_iter().filter(|&(_, count)| count == 1);
+    Ok(once.map(|(local, _)| (local, None)).collect())
 }
 
 /// What a value is known to be.
@@ -60,6 +127,8 @@ enum Value {
 
 #[derive(Default)]
 struct Values {
+    /// Whether the function fills data.
+    fills: bool,
     stack: Vec<Value>,
     /// Of the locals that are set once: `None` until then.
     locals: HashMap<u32, Option<Value>>,
@@ -98,8 +167,12 @@ impl Values {
             Operator::I32Add => {
                 let (second, first) = (self.pop(), self.pop());
                 self.stack.push(Value::Other);
-                if let (Value::Base, Value::Constant(offset)) = (first, second) {
-                    return Some(offset as u32);
+                match (first, second) {
+                    (Value::Base, Value::Constant(offset)) => return Some(offset as u32),
+                    (Value::Constant(offset), Value::Base) if !self.fills => {
+                        return Some(offset as u32);
+                    }
+                    _ => {}
                 }
             }
             // What it leaves is not known; nor is what lies below of use.
@@ -107,36 +180,4 @@ impl Values {
         }
         None
     }
-}
-
-fn in_expression(
-    expression: &ConstExpr<'_>,
-    base: Option<u32>,
-    found: &mut BTreeSet<u32>,
-) -> Result<(), BinaryReaderError> {
-    let mut values = Values::default();
-    for operator in expression.get_operators_reader() {
-        found.extend(values.step(&operator?, base));
-    }
-    Ok(())
-}
-
-fn in_body(
-    body: &FunctionBody<'_>,
-    base: Option<u32>,
-    found: &mut BTreeSet<u32>,
-) -> Result<(), BinaryReaderError> {
-    let mut values = Values::default();
-    let mut sets = HashMap::new();
-    for operator in body.get_operators_reader()? {
-        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator? {
-            *sets.entry(local_index).or_insert(0) += 1;
-        }
-    }
-    let once = sets.into_iter().filter(|&(_, count)| count == 1);
-    values.locals = once.map(|(local, _)| (local, None)).collect();
-    for operator in body.get_operators_reader()? {
-        found.extend(values.step(&operator?, base));
-    }
-    Ok(())
 }

@@ -14,6 +14,18 @@ pub enum Unresolved {
     Ignore,
 }
 
+/// How calls of other objects' functions are bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bind {
+    /// By a slot that is filled before anything runs and read-only then.
+    #[default]
+    Now,
+    /// As [`Bind::Now`], and each call that is in reach is changed to go
+    /// straight to where it ends: the pages of code that have such calls are
+    /// the process's own then.
+    Direct,
+}
+
 /// What a trace line is about; `WASMAOT_DEBUG` selects by these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -61,6 +73,8 @@ pub struct Config {
     pub shadow_stack: u64,
     /// What to do with undefined symbols.
     pub unresolved: Unresolved,
+    /// How calls across objects are bound.
+    pub bind: Bind,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
@@ -75,6 +89,7 @@ impl Default for Config {
             stack_size: 8 << 20,
             shadow_stack: 1 << 20,
             unresolved: Unresolved::default(),
+            bind: Bind::default(),
             check: false,
             trace: None,
         }
@@ -89,6 +104,7 @@ impl fmt::Debug for Config {
             .field("stack_size", &self.stack_size)
             .field("shadow_stack", &self.shadow_stack)
             .field("unresolved", &self.unresolved)
+            .field("bind", &self.bind)
             .field("check", &self.check)
             .finish_non_exhaustive()
     }

@@ -18,7 +18,7 @@ mod value;
 pub mod wasi;
 
 pub use access::OutOfBounds;
-pub use config::{Category, Config, Trace, Unresolved};
+pub use config::{Bind, Category, Config, Trace, Unresolved};
 pub use error::{CallError, Error, Unresolved as UnresolvedSymbol};
 pub use host::{Caller, HostBody, HostError, HostFunction};
 pub use loader::{Finder, SearchPath, candidates};

@@ -8,12 +8,14 @@ use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::name;
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
 use super::stubs::Key;
+use crate::arch;
 use crate::builtin;
+use crate::config::Bind;
 use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
@@ -40,6 +42,7 @@ pub(super) fn check(process: &Process, first: usize, global: bool) -> Result<()>
     for id in first..count {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
+        wrong.extend(checker.calls(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -301,6 +304,44 @@ impl Checker<'_> {
             _ => instance.domain,
         };
         entry.record != 0 && self.is_code(&meaning, entry.code, domain)
+    }
+
+    /// The calls of PLT entries that lead neither there nor, where calls are
+    /// bound directly, to what the entry stands for.
+    fn calls(&self, id: usize) -> Vec<String> {
+        let instance = &self.process.instances[id];
+        let direct = self.process.config.bind == Bind::Direct;
+        let section = instance.object.section(SEC_CALLS).unwrap_or_default();
+        let plt: Vec<_> = instance.object.plt_slots().collect();
+        let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
+            let PltCall { place, entry } = PltCall::decode(bytes);
+            let slot = plt.get(entry as usize)?;
+            let at = u64::from(place).checked_sub(1)?;
+            let code = instance.image.read(at).ok();
+            let target = arch::branch_target(code?, instance.address(at));
+            let right = target.is_some_and(|target| {
+                let entry = target.checked_sub(instance.image.start());
+                let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
+                // Where it could be direct, it must be.
+                let near = self.process.code.range();
+                let far = |to: u64| !near.contains(&to);
+                match instance.image.read_u64(slot.offset) {
+                    Ok(to) if entry.is_some() => !direct || far(to),
+                    _ => direct && self.is_address(id, slot.symbol, target),
+                }
+            });
+            (!right).then(|| {
+                let target = target.unwrap_or(0);
+                format!("the call at {at:#x} leads to {target:#x}")
+            })
+        });
+        wrong.collect()
+    }
+
+    /// Whether a PLT entry, jumping through a slot, is at an address.
+    fn is_entry(&self, instance: &Instance, at: u64, slot: u64) -> bool {
+        let code = instance.image.read(at);
+        code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
     }
 
     /// The function records that differ.

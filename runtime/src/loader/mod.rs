@@ -5,7 +5,7 @@
 //! resolve  every import bound to a definition, types checked; nothing changed yet
 //! place    domains, room in memories and tables              ┐
 //! map      segments and memory images                        │ a transaction:
-//! relocate descriptors, records, elements, slots             │ undone unless it
+//! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
 //! init     wasm start functions, data relocations, constructors
@@ -16,6 +16,7 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+mod direct;
 mod init;
 mod instance;
 mod map;
@@ -119,6 +120,7 @@ impl<'p> Mapped<'p> {
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
         relocate::relocate(process, self.first)?;
+        direct::bind(process, self.first..process.instances.len())?;
         if process.config.check {
             check::check(process, self.first, self.global)?;
         }

@@ -6,11 +6,13 @@
 //! and a fault or a failed host call abandons the wasm stack through
 //! [`leave`].
 
+mod branch;
 mod enter;
 mod registers;
 mod stubs;
 mod throw;
 
+pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, plt_slot};
 pub(crate) use enter::{Entry, HOST_CALL_FRAME, Regs, enter};
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,

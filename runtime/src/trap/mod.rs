@@ -11,6 +11,7 @@ mod dispatch;
 mod exception;
 mod explain;
 mod interrupt;
+mod lazy;
 mod signal;
 #[cfg(test)]
 mod tests;

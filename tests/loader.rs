@@ -641,8 +641,7 @@ fn absurd_numbers_in_the_record_are_refused() {
         let library = object("library", &module(16, 1, &[], "(func (export \"b\"))"));
         let load = |object| {
             let mut process = Process::new(config())?;
-            let mut nowhere = |_: &str, _: &Object| Ok(None);
-            process.load_program(Arc::new(object), &[library], &mut nowhere)
+            process.load_program(Arc::new(object), &[library])
         };
         let error = Object::from_bytes("main", &bytes, false).and_then(load);
         assert!(matches!(error, Err(Error::Object { .. })), "{error:?}");
@@ -667,10 +666,7 @@ fn damaged_libraries_are_refused_or_harmless() {
           (call $f (global.get $pointer))
           (i32.add (global.get $data) (global.get $heap)))"#,
     );
-    let load = |mut process: Process, object| {
-        let mut none = |_: &str, _: &Object| Ok(None);
-        process.load_program(object, &[], &mut none).is_ok()
-    };
+    let load = |mut process: Process, object| process.load_program(object, &[]).is_ok();
     damage(&text, load);
 }
 

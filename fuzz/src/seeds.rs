@@ -67,7 +67,7 @@ pub fn load(object: Object) -> Option<bool> {
     let loaded = if core {
         process.instantiate(object, Some("seed"))
     } else {
-        process.load_program(object, &[], &mut |_: &str, _: &Object| Ok(None))
+        process.load_program(object, &[])
     };
     Some(loaded.is_ok())
 }

@@ -205,6 +205,9 @@ pub enum CallError {
         /// Types of the arguments given.
         given: String,
     },
+    /// The instance is there no more.
+    #[error("the object has been unloaded")]
+    Unloaded,
     /// The function is of another type than the caller's Rust types say.
     #[error("{name}: is of type {ty}, called as {wanted}")]
     Type {

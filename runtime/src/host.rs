@@ -7,8 +7,9 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::access::OutOfBounds;
 use crate::error::{CallError, Error};
+use crate::instances::InstanceId;
 use crate::object::Object;
-use crate::process::{InstanceId, Process};
+use crate::process::Process;
 use crate::sys::live;
 use crate::trap::{Trap, TrapReason};
 use crate::typed::Natives;

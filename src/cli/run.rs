@@ -29,12 +29,17 @@ pub(super) fn run(args: &Run) -> Result<u8> {
         #[cfg(feature = "compiler")]
         &args.codegen,
     );
+    for dir in &args.dirs {
+        let (host, guest) = granted(dir);
+        library.grant(host, guest);
+    }
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    process.set_finder(library);
     if args.trace_loaded {
-        process.link_program(main, &beside, &mut library)?;
+        process.link_program(main, &beside)?;
         for entry in process.link_map() {
             print(format!(
                 "{} => {} ({:#018x})\n",
@@ -48,7 +53,7 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     if let Some(time) = args.timeout {
         limit(process.interrupter(), time);
     }
-    let id = match process.load_program(main, &beside, &mut library) {
+    let id = match process.load_program(main, &beside) {
         Ok(id) => id,
         Err(Error::Init { trap, .. }) => return ended(&trap),
         Err(error) => return Err(error.into()),
@@ -128,6 +133,11 @@ fn limit(interrupter: Interrupter, time: Duration) {
     });
 }
 
+/// A directory granted: its name here, and the program's name for it.
+fn granted(dir: &str) -> (&str, &str) {
+    dir.split_once("::").unwrap_or((dir, dir))
+}
+
 /// What the program may see of the host.
 fn host(args: &Run) -> Result<Wasi> {
     let program = args.program.display().to_string();
@@ -144,7 +154,7 @@ fn host(args: &Run) -> Result<Wasi> {
         };
     }
     for dir in &args.dirs {
-        let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
+        let (host, guest) = granted(dir);
         wasi = wasi
             .preopen(host, guest)
             .with_context(|| format!("--dir {dir}: cannot open {host}"))?;

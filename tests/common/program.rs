@@ -50,8 +50,8 @@ pub fn load_with(
     let mut process = Process::new(config)?;
     process.add_host_functions(hosts);
     let main = object("main", main);
-    let mut finder = |name: &str, _: &Object| Ok(objects.get(name).cloned());
-    let main = process.load_program(main, &preload, &mut finder)?;
+    process.set_finder(move |name: &str, _: &Object| Ok(objects.get(name).cloned()));
+    let main = process.load_program(main, &preload)?;
     Ok(Program { process, main })
 }
 

@@ -12,10 +12,12 @@ use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
+use super::search::Group;
 use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
 use crate::config::Bind;
+use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
@@ -26,20 +28,17 @@ const SHOWN: usize = 5;
 /// Re-exports of re-exports that are followed.
 const DEPTH: usize = 16;
 
-/// Checks the instances from `first` on. `global`: they join the global scope.
-pub(super) fn check(process: &Process, first: usize, global: bool) -> Result<()> {
-    let count = process.instances.len();
-    let mut scope = process.scope.clone();
-    if global {
-        scope.extend(first..count);
-    }
+/// Checks the instances of a group.
+pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    let all = process.instances.iter();
     let checker = Checker {
         process,
-        scope,
-        exports: process.instances.iter().map(exports).collect(),
+        scope: group.scope(process),
+        opened: group.purpose.is_opened(),
+        exports: all.map(|(id, i)| (id, exports(i))).collect(),
         stubs: process.stubs.by_address(),
     };
-    for id in first..count {
+    for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
         wrong.extend(checker.calls(id));
@@ -76,7 +75,8 @@ enum Meaning {
 struct Checker<'a> {
     process: &'a Process,
     scope: Vec<usize>,
-    exports: Vec<HashMap<&'a str, usize>>,
+    opened: bool,
+    exports: HashMap<usize, HashMap<&'a str, usize>>,
     stubs: HashMap<u64, Key>,
 }
 
@@ -139,6 +139,9 @@ impl Checker<'_> {
         let import = &info.imports[number];
         let got = matches!(import.kind, ImportKind::GotMem | ImportKind::GotFunc);
         let env = got || import.module == name::ENV;
+        if self.opened && env && dl::exit::is_taken_over(&import.name) {
+            return Meaning::Host(dl::MODULE.to_owned(), import.name.clone());
+        }
         let scope = if env { &self.scope[..] } else { &[] };
         let named = self.process.names.get(&import.module);
         let named = named.filter(|_| !got).copied();
@@ -160,7 +163,7 @@ impl Checker<'_> {
     }
 
     fn exported(&self, id: usize, text: &str, by: (usize, usize), depth: usize) -> Option<Meaning> {
-        if let Some(&symbol) = self.exports[id].get(&*name::escape(text)) {
+        if let Some(&symbol) = self.exports.get(&id)?.get(&*name::escape(text)) {
             return Some(Meaning::Definition(id, symbol));
         }
         let mut reexports = self.process.instances[id].object.info().reexports.iter();
@@ -271,7 +274,7 @@ impl Checker<'_> {
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
         let domain = &self.process.domains[self.process.instances[id].domain];
         match import.map(|i| i.name.as_str()) {
-            Some("__heap_base") => self.process.instances.iter().all(|other| {
+            Some("__heap_base") => self.process.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
                 slot >= other.memory_base + u64::from(room.memory_size)
             }),
@@ -386,7 +389,8 @@ impl Checker<'_> {
             [memory, table]
         };
         let instance = &self.process.instances[id];
-        let others = self.process.instances[..id].iter();
+        let others = self.process.instances.iter();
+        let others = others.filter(|&(other, _)| other < id).map(|(_, i)| i);
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {
             let pairs = room(instance).into_iter().zip(room(other));

@@ -8,7 +8,7 @@
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
-use super::search::Member;
+use super::search::{Group, Purpose};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
 use crate::process::Process;
@@ -20,13 +20,9 @@ const INITIALIZE: &str = "_initialize";
 const START: &str = "_start";
 
 /// Runs the initialisers of a group.
-pub(super) fn run(
-    process: &mut Process,
-    members: &[Member],
-    first: usize,
-    program: bool,
-) -> Result<()> {
-    let order = order(members);
+pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> Result<()> {
+    let (members, first) = (&group.members, group.first);
+    let order = order(group);
     for &member in &order {
         let instance = &process.instances[first + member];
         let Some(init) = instance.object.init() else {
@@ -42,12 +38,16 @@ pub(super) fn run(
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
-    if !program {
+    for &member in &order {
+        process.dl.initialised += 1;
+        process.instances[first + member].initialised = process.dl.initialised;
+    }
+    if !constructors {
         return Ok(());
     }
     for &member in &order {
         let exports = |name| members[member].object.find(name).is_some();
-        let main = member == 0;
+        let main = member == 0 && group.purpose == Purpose::Program;
         let core = members[member].object.info().abi == LinkingAbi::Core;
         if main && exports(START) {
             // `_start` calls the constructors itself.
@@ -96,12 +96,16 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
 
 /// The members, each after those it needs; where they need each other, in
 /// load order.
-fn order(members: &[Member]) -> Vec<usize> {
-    let needs: Vec<&[usize]> = members.iter().map(|m| &*m.needs).collect();
+fn order(group: &Group) -> Vec<usize> {
+    let member = |number: &usize| number.checked_sub(group.first);
+    let needs = group.members.iter();
+    let needs: Vec<Vec<usize>> = needs
+        .map(|m| m.needs.iter().filter_map(member).collect())
+        .collect();
     dependencies_first(&needs)
 }
 
-fn dependencies_first(needs: &[&[usize]]) -> Vec<usize> {
+fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
     for root in 0..needs.len() {
@@ -138,10 +142,10 @@ mod tests {
     #[test]
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
-            dependencies_first(&[&[1, 2], &[3], &[3], &[]]),
+            dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
             [3, 1, 2, 0]
         );
-        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [2, 1, 0]);
-        assert_eq!(dependencies_first(&[&[0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[vec![0]]), [0]);
     }
 }

@@ -8,6 +8,8 @@ use crate::error::Result;
 use crate::object::{Object, bad};
 use crate::sys::Image;
 
+use super::place::Room;
+
 /// What a symbol stands for. Definitions are named by instance and symbol
 /// number, so that binding needs no addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,9 +85,54 @@ pub(crate) struct Instance {
     pub bindings: Bindings,
     /// Whether its function records hold thunks.
     pub thunked: bool,
+    /// Its number among all that the process ever loaded.
+    pub serial: u64,
+    /// The instances it needs.
+    pub needs: Vec<usize>,
+    /// The library that it came with and all that that needs: where it looks
+    /// names up beside the global scope.
+    pub local: Arc<[usize]>,
+    /// Whether what is in `local` comes first.
+    pub deepbind: bool,
+    /// Why it stays loaded.
+    pub hold: Hold,
+    /// Room that is given back with it.
+    pub room: Option<Room>,
+    /// When it was initialised, counted from 1; 0 before.
+    pub initialised: u64,
+}
+
+/// What keeps an instance loaded, beside others that need it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// How often it has been opened and not closed.
+    pub opened: u32,
+    /// It is part of what was there from the start, or shall never go.
+    pub always: bool,
+}
+
+/// The image of an unloaded object, whose code may still be in use.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    pub image: Image,
+    pub object: Arc<Object>,
 }
 
 impl Instance {
+    /// The instances that it cannot do without: those it needs, and those it
+    /// is bound to.
+    pub fn uses(&self) -> impl Iterator<Item = usize> {
+        let Bindings { symbols, imports } = &self.bindings;
+        let bound = symbols
+            .iter()
+            .chain(imports)
+            .filter_map(|target| match target {
+                Target::Symbol { instance, .. } => Some(*instance),
+                _ => None,
+            });
+        self.needs.iter().copied().chain(bound)
+    }
+
     /// Address in the process of an address in the file.
     pub const fn address(&self, vaddr: u64) -> u64 {
         self.image.start() + vaddr

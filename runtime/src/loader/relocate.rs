@@ -9,7 +9,7 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::{Instance, Target};
-use super::place::{create_memory, memory_limit, table_max};
+use super::place::{create_memory, memory_limit, table_max, table_room};
 use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
@@ -22,13 +22,14 @@ use crate::sys::live;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
-    let new = first..process.instances.len();
+    let new = first..process.instances.next();
     for id in new.clone() {
         descriptors(process, id)?;
     }
     // A second domain makes records of the first callable from elsewhere.
     let all = process.many_domains();
-    for id in (0..new.end).filter(|&id| new.contains(&id) || all) {
+    let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
+    for id in loaded.into_iter().filter(|id| new.contains(id) || all) {
         let fresh = new.contains(&id);
         if fresh || !process.instances[id].thunked {
             records(process, id, fresh)?;
@@ -226,8 +227,8 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
         let value = match slot.kind {
             Kind::MemoryBase => addend(instance.memory_base),
             Kind::TableBase => addend(instance.table_base),
-            Kind::Mem32 => addend(linear(process, target(process, id, slot.symbol))?),
-            Kind::Func32 => index(process, target(process, id, slot.symbol))?,
+            Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
+            Kind::Func32 => table_index(process, target(process, id, slot.symbol))?,
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
         };
         process.instances[id].write(slot.offset, value)?;
@@ -276,7 +277,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
                 SymbolKind::Global if flag(SymbolRecord::STACK_POINTER) => {
                     domain.field(offset::STACK_POINTER)
                 }
-                SymbolKind::Data => domain.base() + linear(process, target)?,
+                SymbolKind::Data => domain.base() + data_address(process, target)?,
                 _ => definer.address(symbol.value),
             })
         }
@@ -291,7 +292,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
 }
 
 /// The linear address of data.
-fn linear(process: &Process, target: Target) -> Result<u64> {
+pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
     match target {
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
@@ -313,7 +314,7 @@ fn linear(process: &Process, target: Target) -> Result<u64> {
 }
 
 /// The table index of a function: the one that it has already, or a new one.
-fn index(process: &mut Process, target: Target) -> Result<u64> {
+pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> {
     if matches!(target, Target::Stub(_) | Target::Null) {
         return Ok(0);
     }
@@ -326,12 +327,8 @@ fn index(process: &mut Process, target: Target) -> Result<u64> {
     }
     let domain = program.domain;
     let entry = entry_of(process, target, function)?;
-    let index = process.domains[domain].grow_table(1, entry);
-    let index = index.ok_or_else(|| Error::Limit {
-        file: "the program".to_owned(),
-        what: "no more room in its table of functions".to_owned(),
-        remedy: "raise the limit of the process, or link main with --growable-table",
-    })?;
+    let index = table_room(process, 1, 1)?;
+    process.domains[domain].set_entry(index, entry);
     process.remember_index(domain, function.code, index);
     Ok(index)
 }

@@ -20,7 +20,7 @@ use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
-use super::search::Member;
+use super::search::{Group, Member};
 use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::host::{Caller, HostError, HostFunction};
@@ -42,19 +42,16 @@ pub(super) struct Resolved {
     pub stubs: Vec<HostFunction>,
 }
 
-/// Binds a group. `global`: its members join the global scope.
-pub(super) fn resolve(process: &Process, members: &[Member], global: bool) -> Result<Resolved> {
-    let first = process.instances.len();
-    let mut scope = process.scope.clone();
-    if global {
-        scope.extend(first..first + members.len());
-    }
+/// Binds a group.
+pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
+    let members = &group.members[..];
     let import_count = |m: &Member| m.object.info().imports.len();
     let mut resolver = Resolver {
         process,
         members,
-        first,
-        scope,
+        first: group.first,
+        scope: group.scope(process),
+        opened: group.purpose.is_opened(),
         found: members
             .iter()
             .map(|m| vec![State::New; import_count(m)])
@@ -88,6 +85,8 @@ pub(super) struct Resolver<'a> {
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
+    /// Whether the group is opened by a running program.
+    opened: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
@@ -177,6 +176,12 @@ impl<'a> Resolver<'a> {
                 return defined.or_else(|| self.host(name::ENV, &import.name));
             }
             _ => {}
+        }
+        if self.opened
+            && env
+            && let Some(target) = crate::dl::exit::taken_over(self.process, import)
+        {
+            return Some(target);
         }
         let named = self.process.names.get(&import.module).copied();
         let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));

@@ -95,6 +95,16 @@ impl Image {
         self.write(split, &zeros).map_err(|_| self.outside())
     }
 
+    /// Every 64-bit word of what is writable, and of `more`.
+    pub fn words(&self, more: Option<&Range<u64>>, f: &mut dyn FnMut(u64)) {
+        for range in self.writable.iter().chain(more) {
+            let words = range.clone().step_by(size_of::<u64>());
+            words
+                .filter_map(|at| self.read_u64(at).ok())
+                .for_each(&mut *f);
+        }
+    }
+
     /// Changes mapped, whole pages to read-only, or back to writable.
     pub fn set_writable(&mut self, at: Range<u64>, writable: bool) -> Result<(), SystemError> {
         if at.is_empty() {

@@ -54,7 +54,11 @@ fn wasmaot(place: &Scratch, args: &[&str]) -> Command {
 fn a_library_is_opened_and_called() {
     let world = library("dlworld.wasm", "world.c");
     for kind in [Kind::Pie, Kind::NoPie] {
-        let place = directory("world", &program("main.c", kind), &[world.clone()]);
+        let place = directory(
+            "world",
+            &program("main.c", kind),
+            std::slice::from_ref(&world),
+        );
         run(&mut wasmaot(&place, &[])).expect(0, "World!\n");
 
         let missing = run(&mut wasmaot(&place, &["nowhere.wasm"]));
@@ -73,7 +77,7 @@ fn a_library_is_opened_and_called() {
 fn only_granted_directories_are_opened() {
     let world = library("dlworld.wasm", "world.c");
     let place = directory("granted", &program("main.c", Kind::Pie), &[]);
-    let elsewhere = directory("elsewhere", &world, &[world.clone()]);
+    let elsewhere = directory("elsewhere", &world, std::slice::from_ref(&world));
     let path = elsewhere.join("dlworld.wasm");
     let path = path.to_str().unwrap();
     let refused = run(&mut wasmaot(&place, &[path]));

@@ -95,7 +95,7 @@ impl Process {
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
         let mut queue = roots;
         while let Some(number) = queue.pop() {
-            let uses = self.instances[number].uses();
+            let uses = self.instances[number].uses.iter().copied();
             queue.extend(uses.filter(|&n| reached.insert(n)));
         }
         let all = self.instances.iter().map(|(n, _)| n);

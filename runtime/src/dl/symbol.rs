@@ -55,9 +55,7 @@ impl Process {
                 });
             }
         };
-        self.stubs
-            .seal(&self.code)
-            .map_err(crate::error::Error::from)?;
+        self.stubs.seal(&self.code)?;
         Ok(address)
     }
 

@@ -1,5 +1,6 @@
 //! An object in a process: where it is, and what its symbols are bound to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wasmaot_abi::builtin::Builtin;
@@ -71,6 +72,17 @@ pub(crate) struct Bindings {
     pub imports: Vec<Target>,
 }
 
+impl Bindings {
+    /// The instances of the definitions.
+    pub fn instances(&self) -> impl Iterator<Item = usize> {
+        let all = self.symbols.iter().chain(&self.imports);
+        all.filter_map(|target| match target {
+            Target::Symbol { instance, .. } => Some(*instance),
+            _ => None,
+        })
+    }
+}
+
 /// An object in a process.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -89,6 +101,9 @@ pub(crate) struct Instance {
     pub serial: u64,
     /// The instances it needs.
     pub needs: Vec<usize>,
+    /// The instances that it cannot do without: those it needs, and those it
+    /// is bound to.
+    pub uses: BTreeSet<usize>,
     /// The library that it came with and all that that needs: where it looks
     /// names up beside the global scope.
     pub local: Arc<[usize]>,
@@ -119,20 +134,6 @@ pub(crate) struct Retired {
 }
 
 impl Instance {
-    /// The instances that it cannot do without: those it needs, and those it
-    /// is bound to.
-    pub fn uses(&self) -> impl Iterator<Item = usize> {
-        let Bindings { symbols, imports } = &self.bindings;
-        let bound = symbols
-            .iter()
-            .chain(imports)
-            .filter_map(|target| match target {
-                Target::Symbol { instance, .. } => Some(*instance),
-                _ => None,
-            });
-        self.needs.iter().copied().chain(bound)
-    }
-
     /// Address in the process of an address in the file.
     pub const fn address(&self, vaddr: u64) -> u64 {
         self.image.start() + vaddr

@@ -50,6 +50,10 @@ pub(super) fn map(
             domain: place.domain,
             memory_base: place.memory_base,
             table_base: place.table_base,
+            uses: bindings
+                .instances()
+                .chain(member.needs.iter().copied())
+                .collect(),
             bindings,
             thunked: false,
             serial: 0,

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use wasmaot_abi::types::FuncType;
+
+use crate::error::Unresolved as UnresolvedSymbol;
+use crate::host::HostFunction;
+
 /// What to do with a function or address that no object defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unresolved {
@@ -20,6 +25,9 @@ pub enum Bind {
     /// By a slot that is filled before anything runs and read-only then.
     #[default]
     Now,
+    /// By a slot that is filled at the first call: what is never called need
+    /// not be defined. Plain modules are bound as by [`Bind::Now`].
+    Lazy,
     /// As [`Bind::Now`], and each call that is in reach is changed to go
     /// straight to where it ends: the pages of code that have such calls are
     /// the process's own then.
@@ -61,6 +69,9 @@ impl Category {
 /// Takes trace lines.
 pub type Trace = Box<dyn Fn(Category, &str)>;
 
+/// Asked for a function that no object defines when it is first called.
+pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction>>;
+
 /// Options of a process.
 pub struct Config {
     /// Largest size of a linear memory, in pages of 64 KiB.
@@ -75,6 +86,9 @@ pub struct Config {
     pub unresolved: Unresolved,
     /// How calls across objects are bound.
     pub bind: Bind,
+    /// With [`Bind::Lazy`], who is asked for a function that is not defined
+    /// when it is first called; what it gives has to be of the type asked for.
+    pub missing: Option<Missing>,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
@@ -90,6 +104,7 @@ impl Default for Config {
             shadow_stack: 1 << 20,
             unresolved: Unresolved::default(),
             bind: Bind::default(),
+            missing: None,
             check: false,
             trace: None,
         }

@@ -108,7 +108,9 @@ pub enum Bind {
     /// By slots filled at the start, read-only then
     #[default]
     Now,
-    /// And change the calls in code to go straight to their targets
+    /// Each function at its first call
+    Lazy,
+    /// As now, and change the calls in code to go straight to their targets
     Direct,
 }
 

@@ -109,6 +109,7 @@ fn config(args: &Run) -> Result<Config> {
         },
         bind: match args.bind {
             options::Bind::Now => Bind::Now,
+            options::Bind::Lazy => Bind::Lazy,
             options::Bind::Direct => Bind::Direct,
         },
         check: std::env::var_os("WASMAOT_CHECK").is_some(),

@@ -55,7 +55,7 @@ impl Process {
                 });
             }
         };
-        self.stubs.seal(&self.code)?;
+        self.stubs.seal()?;
         Ok(address)
     }
 

@@ -30,14 +30,7 @@ const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    let all = process.instances.iter();
-    let checker = Checker {
-        process,
-        scope: group.scope(process),
-        opened: group.purpose.is_opened(),
-        exports: all.map(|(id, i)| (id, exports(i))).collect(),
-        stubs: process.stubs.by_address(),
-    };
+    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
     for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
@@ -52,6 +45,24 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks a slot of a loaded instance that has been bound just now.
+pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
+    let checker = Checker::new(process, process.seen_by(id), false);
+    let instance = &process.instances[id];
+    let mut slots = instance.object.plt_slots();
+    let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
+        let right = |slot| checker.is_address(id, r.symbol, slot);
+        checker.holds(instance, vaddr, right)
+    });
+    match right {
+        true => Ok(()),
+        false => Err(Error::Check {
+            file: instance.object.path().display().to_string(),
+            reason: format!("the slot {vaddr:#x} is bound to something else"),
+        }),
+    }
 }
 
 /// Definitions of an object by name.
@@ -80,7 +91,18 @@ struct Checker<'a> {
     stubs: HashMap<u64, Key>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(process: &'a Process, scope: Vec<usize>, opened: bool) -> Self {
+        let all = process.instances.iter();
+        Self {
+            process,
+            scope,
+            opened,
+            exports: all.map(|(id, i)| (id, exports(i))).collect(),
+            stubs: process.stubs.by_address(),
+        }
+    }
+
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
@@ -89,6 +111,7 @@ impl Checker<'_> {
                 Standard::Absolute => {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
+                Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
                 _ => self.is_address(id, r.symbol, slot),
             };
             (r.offset, r.symbol, self.holds(instance, r.offset, right))
@@ -114,6 +137,15 @@ impl Checker<'_> {
                 format!("slot {offset:#x} for `{name}` holds {value:#x}")
             })
             .collect()
+    }
+
+    /// Whether a slot holds its own stub, which is to bind it.
+    fn is_waiting(&self, at: u64, slot: u64) -> bool {
+        let lazy = self.process.config.bind == Bind::Lazy;
+        match self.stubs.get(&slot) {
+            Some(&Key::Lazy(number)) => lazy && self.process.lazy.is_slot(number, at),
+            _ => false,
+        }
     }
 
     fn holds(&self, instance: &Instance, offset: u64, right: impl Fn(u64) -> bool) -> bool {

@@ -15,7 +15,7 @@ use crate::process::Process;
 /// has run.
 pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) -> Result<()> {
     match process.config.bind {
-        Bind::Now => Ok(()),
+        Bind::Now | Bind::Lazy => Ok(()),
         Bind::Direct => new.into_iter().try_for_each(|id| calls(process, id)),
     }
 }

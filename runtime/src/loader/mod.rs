@@ -20,6 +20,7 @@ mod direct;
 pub(crate) mod heap;
 mod init;
 mod instance;
+mod lazy;
 mod map;
 mod matching;
 mod place;
@@ -33,12 +34,13 @@ use std::sync::Arc;
 pub use search::{Finder, SearchPath, beside, candidates};
 
 pub(crate) use instance::{Instance, Retired, Target};
+pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, give_back, release_table};
 pub(crate) use relocate::{data_address, table_index};
 pub(crate) use search::{Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
-use crate::config::Category;
+use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
 use crate::process::{Checkpoint, Process};
@@ -98,7 +100,7 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
 
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
-    match resolve::resolve(process, group) {
+    match resolve::resolve(process, group, false) {
         Ok(_) => Ok(Vec::new()),
         Err(Error::Unresolved(list)) => Ok(list),
         Err(error) => Err(error),
@@ -133,7 +135,8 @@ impl<'p> Mapped<'p> {
         let before = Some(process.checkpoint(rooms));
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
-        let resolved = resolve::resolve(process, &group)?;
+        let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
+        let resolved = resolve::resolve(process, &group, lazy)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
@@ -167,10 +170,9 @@ impl Relocated<'_> {
         let process = &mut *transaction.process;
         for number in group.numbers() {
             let instance = &mut process.instances[number];
-            let relro = instance.object.layout().relro.clone();
-            instance.image.set_writable(relro, false)?;
+            instance.seal()?;
         }
-        process.stubs.seal(&process.code)?;
+        process.stubs.seal()?;
         for number in group.numbers() {
             let instance = &process.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));

@@ -131,14 +131,27 @@ impl Image {
         Ok(())
     }
 
+    /// Makes an image of data code, all of it.
+    pub fn make_code(&mut self) -> Result<(), SystemError> {
+        self.pages.protect(self.range(), Access::ReadExecute)?;
+        self.writable.clear();
+        self.executable.push(0..self.len());
+        Ok(())
+    }
+
+    /// Whether code is in it.
+    pub const fn is_code(&self) -> bool {
+        !self.executable.is_empty()
+    }
+
     /// Overwrites parts of code, given in ascending order. From the first to
     /// the last, pages are writable and not executable meanwhile: none of this
     /// code may be running.
-    pub fn patch<const N: usize>(&mut self, edits: &[(u64, [u8; N])]) -> Result<(), SystemError> {
+    pub fn patch(&mut self, edits: &[(u64, impl AsRef<[u8]>)]) -> Result<(), SystemError> {
         let (Some(first), Some(last)) = (edits.first(), edits.last()) else {
             return Ok(());
         };
-        let at = first.0..last.0.saturating_add(N as u64);
+        let at = first.0..last.0.saturating_add(last.1.as_ref().len() as u64);
         let (start, len) = (at.start, at.end.saturating_sub(at.start));
         if !covered(&self.executable, start, len) {
             return Err(self.outside());
@@ -147,7 +160,7 @@ impl Image {
         self.pages.protect(pages.clone(), Access::ReadWrite)?;
         self.writable.push(at);
         let mut edits = edits.iter();
-        let written = edits.try_for_each(|(at, bytes)| self.write(*at, bytes));
+        let written = edits.try_for_each(|(at, bytes)| self.write(*at, bytes.as_ref()));
         self.writable.pop();
         self.pages.protect(pages, Access::ReadExecute)?;
         written.map_err(|OutOfImage| self.outside())
@@ -228,7 +241,16 @@ mod tests {
         assert!(image.patch(&[(4095, [1, 2])]).is_err());
         assert!(image.patch(&[(4096, [1]), (12288, [1])]).is_err());
         assert!(image.patch(&[(8191, [1]), (4096, [1])]).is_err());
-        image.patch::<4>(&[]).unwrap();
+        let none: [(u64, [u8; 4]); 0] = [];
+        image.patch(&none).unwrap();
+
+        let mut stubs = area.allocate_data(4096).unwrap();
+        stubs.write(0, &[1, 2]).unwrap();
+        assert!(!stubs.is_code() && stubs.patch(&[(0, [1])]).is_err());
+        stubs.make_code().unwrap();
+        assert!(stubs.is_code() && stubs.write(0, &[1]).is_err());
+        stubs.patch(&[(1, [3])]).unwrap();
+        assert_eq!(stubs.read(0), Ok([1, 3, 0]));
     }
 
     #[test]

@@ -163,7 +163,7 @@ fn is_of(caller: &Caller<'_>, value: Val, ty: ValType) -> bool {
 /// # Safety
 /// A context must stand right below `base`, whose head is that of a process in
 /// a call of [`Process::call_code`], which nobody uses until the call goes on.
-unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
+pub(super) unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
     // SAFETY: by this function's contract.
     unsafe {
         let context: Context = live::load(live::context_of(base));

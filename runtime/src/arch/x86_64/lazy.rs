@@ -1,10 +1,9 @@
 //! Binding of a function at its first call.
 //!
 //! A slot of `.got.plt` that is not bound holds the address of a stub of its
-//! own ([`lazy_stub`]), which knows the number of the slot. All of them share
-//! the way to the process's `bind` ([`lazy_resolver`], then [`bind`]), which
-//! answers where the function is; the call then goes on there as if nothing
-//! had been in between.
+//! own ([`lazy_stub`]), which knows the number of the slot. The process's
+//! `bind` answers where the function is; the call then goes on there as if
+//! nothing had been in between.
 
 use std::arch::naked_asm;
 
@@ -22,35 +21,26 @@ const SAVED: usize = GENERAL + VECTOR;
 /// Bytes below the frame record of a stub that binding uses.
 pub(super) const BELOW_RECORD: u64 = SAVED as u64;
 
-/// Code that a slot of this number leads to until it is bound. `at` is where
-/// it will stand, `resolver` the address of [`lazy_resolver`]'s code, within
-/// 2 GiB; `None` where that is not so.
+/// Code that the slot of this number leads to until it is bound; the same
+/// wherever it stands.
 ///
 /// The frame record comes first, so that a backtrace passes the stub wherever
 /// it stops.
-pub(crate) fn lazy_stub(at: u64, number: u32, resolver: u64) -> Option<Vec<u8>> {
+pub(crate) fn lazy_stub(number: u32) -> Vec<u8> {
     let mut code = vec![
         0x55, // push rbp
         0x48, 0x89, 0xe5, // mov rbp, rsp
         0x41, 0xbb, // mov r11d, number
     ];
     code.extend(number.to_le_bytes());
-    code.push(0xe9); // jmp resolver
-    let place = at + code.len() as u64;
-    code.extend(super::branch_displacement(place, resolver)?);
-    Some(code)
-}
-
-/// The code that all of them go through: out of the code area.
-pub(crate) fn lazy_resolver() -> Vec<u8> {
-    let mut code = vec![0x49, 0xba]; // mov r10, bind
+    code.extend([0x49, 0xba]); // mov r10, bind
     code.extend((bind as *const () as u64).to_le_bytes());
     code.extend([0x41, 0xff, 0xe2]); // jmp r10
     code
 }
 
-/// What [`lazy_resolver`] jumps to, the frame record of a stub at rbp, with
-/// r11 the slot's number: has the process's `bind` answer, on the host stack,
+/// What the stubs jump to, a stub's frame record at rbp, with r11 the slot's
+/// number: has the process's `bind` answer, on the host stack,
 /// where the function is, undoes the frame and jumps there; or leaves wasm
 /// code if the answer is 0.
 ///
@@ -58,7 +48,7 @@ pub(crate) fn lazy_resolver() -> Vec<u8> {
 /// between caller and callee, is as it was; the stack arguments stay in place.
 ///
 /// # Safety
-/// To be jumped to by the code of [`lazy_resolver`] alone.
+/// To be jumped to by the code of [`lazy_stub`] alone.
 #[unsafe(naked)]
 unsafe extern "C" fn bind() {
     naked_asm!(

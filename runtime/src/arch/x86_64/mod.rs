@@ -15,7 +15,7 @@ mod throw;
 
 pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, plt_slot};
 pub(crate) use enter::{Entry, Regs, enter};
-pub(crate) use lazy::{lazy_resolver, lazy_stub};
+pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,
 };

@@ -20,9 +20,10 @@ use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
-use super::search::{Group, Member};
+use super::search::{Group, Member, Purpose};
 use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
+use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
@@ -52,6 +53,7 @@ pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
         first: group.first,
         scope: group.scope(process),
         opened: group.purpose.is_opened(),
+        flat: group.purpose == Purpose::Flat,
         found: members
             .iter()
             .map(|m| vec![State::New; import_count(m)])
@@ -87,6 +89,8 @@ pub(super) struct Resolver<'a> {
     scope: Vec<usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
+    /// Whether it is part of a flat program.
+    flat: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
@@ -182,6 +186,10 @@ impl<'a> Resolver<'a> {
             && let Some(target) = crate::dl::exit::taken_over(self.process, import)
         {
             return Some(target);
+        }
+        if self.flat && flat::is_shared_memory(&import.module, &import.name, &import.kind) {
+            let adopted = self.process.adopted_memory();
+            return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
         let named = self.process.names.get(&import.module).copied();
         let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));

@@ -103,6 +103,8 @@ pub(crate) enum Purpose {
     Program,
     /// One module by the WebAssembly specification.
     Module,
+    /// One module of a flat program.
+    Flat,
     /// A library that the program opens.
     Opened {
         /// Its own definitions come before the global ones.
@@ -138,17 +140,17 @@ pub(crate) struct Group {
 
 impl Group {
     /// One object that needs nothing but what is there.
-    pub fn alone(process: &Process, object: Arc<Object>) -> Self {
+    pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
         let first = process.instances.next();
         Self {
             members: vec![Member {
-                name: object.name().to_owned(),
+                name,
                 object,
                 needs: Vec::new(),
             }],
             first,
             local: vec![first],
-            purpose: Purpose::Module,
+            purpose,
         }
     }
 
@@ -163,7 +165,7 @@ impl Group {
         let local = self.local.iter().copied();
         match self.purpose {
             Purpose::Program => global.chain(self.numbers()).collect(),
-            Purpose::Module => global.collect(),
+            Purpose::Module | Purpose::Flat => global.collect(),
             Purpose::Opened { deepbind: true, .. } => local.chain(global).collect(),
             Purpose::Opened { .. } => global.chain(local).collect(),
         }

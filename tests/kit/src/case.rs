@@ -55,6 +55,8 @@ pub struct Case {
     pub compile: Vec<String>,
     /// The ways in which it is run.
     pub runs: Vec<Options>,
+    /// Links mains at fixed addresses; wasm-ld where there is none.
+    pub linker: Option<Wasmaot>,
     program: Unit,
     libraries: Vec<Unit>,
     absent: Vec<String>,
@@ -122,6 +124,7 @@ impl Case {
             expected: String::new(),
             compile: manifest.compile,
             runs: manifest.runs,
+            linker: None,
             program: manifest.program,
             libraries: manifest.libraries,
             absent: manifest.absent,
@@ -227,7 +230,10 @@ impl Case {
         link.flags.extend(unit.flags.iter().cloned());
         link.flags
             .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
-        link.make()
+        match &self.linker {
+            Some(wasmaot) if kind == Kind::NoPie => wasmaot.link(&link),
+            _ => link.make(),
+        }
     }
 }
 

@@ -19,9 +19,14 @@ fn each_form(name: &str, check: impl Fn(&Case, &Path)) {
     }
 }
 
+/// However calls are bound, a program does the same.
 fn gives_what_is_expected(name: &str) {
     each_form(name, |case, program| {
-        wasmaot().run(program).expect(case.code, &case.expected);
+        for bind in ["now", "lazy", "direct"] {
+            let mut command = wasmaot().run_command();
+            let ended = run(command.args(["--bind", bind]).arg(program));
+            ended.expect(case.code, &case.expected);
+        }
     });
 }
 

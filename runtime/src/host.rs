@@ -154,7 +154,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn no_process() -> HostError {
+pub(crate) fn no_process() -> HostError {
     HostError::Message("called outside of a process".to_owned())
 }
 

@@ -24,7 +24,7 @@ mod value;
 pub mod wasi;
 
 pub use access::OutOfBounds;
-pub use config::{Category, Config, Trace, Unresolved};
+pub use config::{Bind, Category, Config, Missing, Trace, Unresolved};
 pub use dl::{DlError, OpenFlags};
 pub use error::{CallError, Error, Unresolved as UnresolvedSymbol};
 pub use host::{Caller, HostBody, HostError, HostFunction};

@@ -20,7 +20,7 @@ use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::hosts::Hosts;
 use crate::instances::{InstanceId, Instances};
-use crate::loader::{self, Finder, Key, Retired, Room, Stubs, Target};
+use crate::loader::{self, Finder, Key, Lazy, Retired, Room, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::sys::{CodeArea, Stack, live};
@@ -35,6 +35,8 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
+    /// Slots that are filled at the first call.
+    pub(crate) lazy: Lazy,
     /// The link map.
     pub(crate) instances: Instances,
     /// Images of unloaded objects that may still be in use.
@@ -121,6 +123,7 @@ impl Head {
             dispatch: trap::dispatch_address(),
             unwind: trap::unwind_address(),
             exceptions: exceptions.address(),
+            bind: trap::bind_address(),
             ..ProcessHead::default()
         })))
     }
@@ -154,6 +157,7 @@ impl Process {
             stack,
             config,
             stubs: Stubs::default(),
+            lazy: Lazy::default(),
             instances: Instances::default(),
             retired: Vec::new(),
             finder: None,
@@ -317,7 +321,7 @@ impl Process {
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| no_export(self))?;
         // Stubs made just now have to be executable.
-        if self.stubs.seal(&self.code).is_err() {
+        if self.stubs.seal().is_err() {
             return Err(no_export(self));
         }
         let domain = function.domain.unwrap_or(self.instances[id].domain);
@@ -624,6 +628,7 @@ impl Process {
             };
             let range = instance.image.range();
             self.stubs.forget(&range);
+            self.lazy.forget(&range);
             if let Some(program) = &mut self.program {
                 program.indices.retain(|code, _| !range.contains(code));
             }
@@ -668,7 +673,7 @@ impl Process {
         let failed = |what: &str| Trap::new(TrapReason::Host(what.to_owned()));
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| failed("a call of what is no function"))?;
-        let sealed = self.stubs.seal(&self.code);
+        let sealed = self.stubs.seal();
         sealed.map_err(|e| failed(&e.to_string()))?;
         let program = self.program.as_ref().map(|p| p.domain);
         let domain = function.domain.or(program);

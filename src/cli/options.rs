@@ -105,6 +105,18 @@ pub enum Unresolved {
     Ignore,
 }
 
+/// How calls across objects are bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Bind {
+    /// By slots filled at the start, read-only then
+    #[default]
+    Now,
+    /// Each function at its first call
+    Lazy,
+    /// As now, and change the calls in code to go straight to their targets
+    Direct,
+}
+
 /// Where libraries are looked for, and how they are checked.
 #[derive(Clone, Debug, Args)]
 pub struct Search {
@@ -139,6 +151,9 @@ pub struct Run {
     /// Set a variable of the program's environment; `K` alone passes ours on
     #[arg(long = "env", value_name = "K=V")]
     pub env: Vec<String>,
+    /// How to bind calls from one object to another
+    #[arg(long, value_enum, default_value_t)]
+    pub bind: Bind,
     /// What to do about undefined symbols
     #[arg(long, value_enum, default_value_t)]
     pub unresolved: Unresolved,

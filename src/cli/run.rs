@@ -11,7 +11,9 @@ use wasmaot_abi::types::ValType;
 use wasmaot_runtime::flat;
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
-use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
+use wasmaot_runtime::{
+    Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
+};
 
 use super::options::{self, Run, Search};
 use super::{FAILURE, complain, debug, print, usage};
@@ -130,6 +132,11 @@ fn config(args: &Run) -> Result<Config> {
             options::Unresolved::Error => Unresolved::Error,
             options::Unresolved::Warn => Unresolved::Warn,
             options::Unresolved::Ignore => Unresolved::Ignore,
+        },
+        bind: match args.bind {
+            options::Bind::Now => Bind::Now,
+            options::Bind::Lazy => Bind::Lazy,
+            options::Bind::Direct => Bind::Direct,
         },
         check: std::env::var_os("WASMAOT_CHECK").is_some(),
         trace: debug::trace()?,

@@ -7,11 +7,11 @@ use wasmaot_abi::reloc::{Kind, Rela as WasmRela};
 
 use super::Plan;
 use super::elf::*;
-use super::handlers;
 use super::layout::{Layout, Section};
 use super::slots::Slot;
 use super::symbols::{Definition, Symbol};
 use super::x86_64;
+use super::{calls, handlers};
 use crate::code::Target;
 
 /// A value of `.dynamic`.
@@ -82,6 +82,12 @@ impl Dynamic {
                     object::DT_WASMAOT_HANDLERSSZ,
                     Value::Size(Section::Handlers),
                 ),
+            ]);
+        }
+        if calls::size(plan) > 0 {
+            entries.extend([
+                (object::DT_WASMAOT_CALLS, Value::Addr(Section::Calls)),
+                (object::DT_WASMAOT_CALLSSZ, Value::Size(Section::Calls)),
             ]);
         }
         entries.push((DT_NULL, Value::Number(0)));

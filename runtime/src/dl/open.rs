@@ -20,6 +20,9 @@ pub struct OpenFlags {
     pub no_delete: bool,
     /// It prefers its own definitions to global ones (`RTLD_DEEPBIND`).
     pub deepbind: bool,
+    /// Its functions are bound at once (`RTLD_NOW`), where the process binds
+    /// lazily.
+    pub now: bool,
 }
 
 impl OpenFlags {
@@ -49,6 +52,7 @@ impl OpenFlags {
             no_load: mode & Self::NOLOAD != 0,
             no_delete: mode & Self::NODELETE != 0,
             deepbind: mode & Self::DEEPBIND != 0,
+            now: mode & Self::NOW != 0,
         })
     }
 }
@@ -137,6 +141,7 @@ impl Process {
         let purpose = Purpose::Opened {
             deepbind: flags.deepbind,
             global: flags.global,
+            now: flags.now,
         };
         let group = loader::opened(self, name, object, purpose)?;
         let ready = loader::load(self, group)?;

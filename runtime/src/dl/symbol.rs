@@ -72,7 +72,7 @@ impl Process {
             // It has no handle that it could keep for as long as it uses this.
             self.instances[caller].uses.insert(instance);
         }
-        self.stubs.seal(&self.code)?;
+        self.stubs.seal()?;
         Ok(address)
     }
 

@@ -8,13 +8,15 @@ use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
 use super::search::Group;
 use super::stubs::Key;
+use crate::arch;
 use crate::builtin;
+use crate::config::Bind;
 use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
@@ -28,17 +30,11 @@ const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    let all = process.instances.iter();
-    let checker = Checker {
-        process,
-        scope: group.scope(process),
-        opened: group.purpose.is_opened(),
-        exports: all.map(|(id, i)| (id, exports(i))).collect(),
-        stubs: process.stubs.by_address(),
-    };
+    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
     for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
+        wrong.extend(checker.calls(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -49,6 +45,24 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks a slot of a loaded instance that has been bound just now.
+pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
+    let checker = Checker::new(process, process.seen_by(id), false);
+    let instance = &process.instances[id];
+    let mut slots = instance.object.plt_slots();
+    let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
+        let right = |slot| checker.is_address(id, r.symbol, slot);
+        checker.holds(instance, vaddr, right)
+    });
+    match right {
+        true => Ok(()),
+        false => Err(Error::Check {
+            file: instance.object.path().display().to_string(),
+            reason: format!("the slot {vaddr:#x} is bound to something else"),
+        }),
+    }
 }
 
 /// Definitions of an object by name.
@@ -77,7 +91,18 @@ struct Checker<'a> {
     stubs: HashMap<u64, Key>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(process: &'a Process, scope: Vec<usize>, opened: bool) -> Self {
+        let all = process.instances.iter();
+        Self {
+            process,
+            scope,
+            opened,
+            exports: all.map(|(id, i)| (id, exports(i))).collect(),
+            stubs: process.stubs.by_address(),
+        }
+    }
+
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
@@ -86,6 +111,7 @@ impl Checker<'_> {
                 Standard::Absolute => {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
+                Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
                 _ => self.is_address(id, r.symbol, slot),
             };
             let right = match r.kind {
@@ -115,6 +141,15 @@ impl Checker<'_> {
                 format!("slot {offset:#x} for `{name}` holds {value:#x}")
             })
             .collect()
+    }
+
+    /// Whether a slot holds its own stub, which is to bind it.
+    fn is_waiting(&self, at: u64, slot: u64) -> bool {
+        let lazy = self.process.config.bind == Bind::Lazy;
+        match self.stubs.get(&slot) {
+            Some(&Key::Lazy(number)) => lazy && self.process.lazy.is_slot(number, at),
+            _ => false,
+        }
     }
 
     fn holds(&self, instance: &Instance, offset: u64, right: impl Fn(u64) -> bool) -> bool {
@@ -322,6 +357,44 @@ impl Checker<'_> {
             _ => instance.domain,
         };
         entry.record != 0 && self.is_code(&meaning, entry.code, domain)
+    }
+
+    /// The calls of PLT entries that lead neither there nor, where calls are
+    /// bound directly, to what the entry stands for.
+    fn calls(&self, id: usize) -> Vec<String> {
+        let instance = &self.process.instances[id];
+        let direct = self.process.config.bind == Bind::Direct;
+        let section = instance.object.section(SEC_CALLS).unwrap_or_default();
+        let plt: Vec<_> = instance.object.plt_slots().collect();
+        let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
+            let PltCall { place, entry } = PltCall::decode(bytes);
+            let slot = plt.get(entry as usize)?;
+            let at = u64::from(place).checked_sub(1)?;
+            let code = instance.image.read(at).ok();
+            let target = arch::branch_target(code?, instance.address(at));
+            let right = target.is_some_and(|target| {
+                let entry = target.checked_sub(instance.image.start());
+                let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
+                // Where it could be direct, it must be.
+                let near = self.process.code.range();
+                let far = |to: u64| !near.contains(&to);
+                match instance.image.read_u64(slot.offset) {
+                    Ok(to) if entry.is_some() => !direct || far(to),
+                    _ => direct && self.is_address(id, slot.symbol, target),
+                }
+            });
+            (!right).then(|| {
+                let target = target.unwrap_or(0);
+                format!("the call at {at:#x} leads to {target:#x}")
+            })
+        });
+        wrong.collect()
+    }
+
+    /// Whether a PLT entry, jumping through a slot, is at an address.
+    fn is_entry(&self, instance: &Instance, at: u64, slot: u64) -> bool {
+        let code = instance.image.read(at);
+        code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
     }
 
     /// The function records that differ.

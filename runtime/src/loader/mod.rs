@@ -5,7 +5,7 @@
 //! resolve  every import bound to a definition, types checked; nothing changed yet
 //! place    domains, room in memories and tables              ┐
 //! map      segments and memory images                        │ a transaction:
-//! relocate descriptors, records, elements, slots             │ undone unless it
+//! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
 //! init     wasm start functions, data relocations, copies, constructors
@@ -17,9 +17,11 @@
 
 mod check;
 mod copy;
+mod direct;
 pub(crate) mod heap;
 mod init;
 mod instance;
+mod lazy;
 mod map;
 mod matching;
 mod place;
@@ -33,12 +35,13 @@ use std::sync::Arc;
 pub use search::{Finder, SearchPath, beside, candidates};
 
 pub(crate) use instance::{Instance, Retired, Target};
+pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
 pub(crate) use relocate::{data_address, index_in, table_index};
 pub(crate) use search::{Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
-use crate::config::Category;
+use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
 use crate::process::{Checkpoint, Process};
@@ -105,7 +108,7 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
     let mut missing = Vec::new();
-    let resolved = resolve::resolve(process, group).map(|_| ());
+    let resolved = resolve::resolve(process, group, false).map(|_| ());
     let copies = copy::plan(process, group).map(|_| ());
     for result in [resolved, copies] {
         match result {
@@ -146,7 +149,8 @@ impl<'p> Mapped<'p> {
         let before = Some(process.checkpoint(rooms));
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
-        let resolved = resolve::resolve(process, &group)?;
+        let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
+        let resolved = resolve::resolve(process, &group, lazy)?;
         let copies = copy::plan(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
@@ -165,6 +169,7 @@ impl<'p> Mapped<'p> {
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
         relocate::relocate(process, self.group.first)?;
+        direct::bind(process, self.group.numbers())?;
         if process.config.check {
             check::check(process, &self.group)?;
         }
@@ -185,10 +190,9 @@ impl Relocated<'_> {
         let process = &mut *transaction.process;
         for number in group.numbers() {
             let instance = &mut process.instances[number];
-            let relro = instance.object.layout().relro.clone();
-            instance.image.set_writable(relro, false)?;
+            instance.seal()?;
         }
-        process.stubs.seal(&process.code)?;
+        process.stubs.seal()?;
         for number in group.numbers() {
             let instance = &process.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));

@@ -43,8 +43,9 @@ pub(super) struct Resolved {
     pub stubs: Vec<HostFunction>,
 }
 
-/// Binds a group.
-pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
+/// Binds a group. `lazy`: functions that are no more than called are left for
+/// later.
+pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Resolved> {
     let members = &group.members[..];
     let import_count = |m: &Member| m.object.info().imports.len();
     let mut resolver = Resolver {
@@ -54,6 +55,7 @@ pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
         scope: group.scope(process),
         opened: group.purpose.is_opened(),
         flat: group.purpose == Purpose::Flat,
+        lazy,
         found: members
             .iter()
             .map(|m| vec![State::New; import_count(m)])
@@ -71,6 +73,61 @@ pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
         bindings,
         stubs: resolver.stubs,
     })
+}
+
+/// Binds a function of a loaded instance that was left for later: the target,
+/// and host functions made for it.
+pub(super) fn later(
+    process: &Process,
+    id: usize,
+    symbol: u32,
+) -> Result<(Target, Vec<HostFunction>)> {
+    let object = &process.instances[id].object;
+    let mut resolver = Resolver {
+        process,
+        members: &[],
+        first: process.instances.next(),
+        scope: process.seen_by(id),
+        // What that makes a difference for is never left for later.
+        opened: false,
+        flat: false,
+        lazy: false,
+        found: Vec::new(),
+        missing: Vec::new(),
+        stubs: Vec::new(),
+    };
+    let mut target = Target::None;
+    for (_, import) in functions(object).filter(|(_, i)| i.symbol == symbol) {
+        let found = resolver.search(object, import);
+        target = resolver.checked(object, import, found)?;
+    }
+    match resolver.missing.is_empty() {
+        true => Ok((target, resolver.stubs)),
+        false => Err(Error::Unresolved(resolver.missing)),
+    }
+}
+
+/// The imports of functions, with the numbers of their types.
+pub(super) fn functions(object: &Object) -> impl Iterator<Item = (usize, &Import)> {
+    let imports = object.info().imports.iter();
+    imports.filter_map(|import| match import.kind {
+        ImportKind::Func(ty) => Some((ty as usize, import)),
+        _ => None,
+    })
+}
+
+/// Symbols of functions of which more than calls of the PLT depends on where
+/// they are.
+fn needed_now(object: &Object) -> HashSet<u32> {
+    let info = object.info();
+    let records = object.functions().iter();
+    let records = records.take(info.imported_funcrefs as usize);
+    let addresses = info.imports.iter();
+    let addresses = addresses.filter(|i| matches!(i.kind, ImportKind::GotFunc));
+    let reexports = info.reexports.iter();
+    let reexports = reexports.filter_map(|r| info.imports.get(r.import as usize));
+    let imports = addresses.chain(reexports).map(|i| i.symbol);
+    records.map(|r| r.value).chain(imports).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -91,6 +148,8 @@ pub(super) struct Resolver<'a> {
     opened: bool,
     /// Whether it is part of a flat program.
     flat: bool,
+    /// Whether functions may be left for later.
+    lazy: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
@@ -115,18 +174,16 @@ impl<'a> Resolver<'a> {
         let mut symbols = own_symbols(object, instance);
         let mut imports = Vec::new();
         let mut called = HashSet::new();
+        let lazy = self.lazy && object.info().abi != LinkingAbi::Core;
+        let now = lazy.then(|| needed_now(object));
         for (i, import) in object.info().imports.iter().enumerate() {
-            let target = match self.lookup(member, i) {
-                Some(target) => match self.legalized(object, import, target) {
-                    Some(adapter) => adapter,
-                    None => {
-                        matching::check(self, object, import, target)?;
-                        target
-                    }
-                },
-                None => self.undefined(object, import),
+            let target = match &now {
+                Some(now) if self.waits(import, now) => Target::Lazy,
+                _ => {
+                    let found = self.lookup(member, i);
+                    self.checked(object, import, found)?
+                }
             };
-            self.report(object, import, target);
             imports.push(target);
             // The import of a function has been checked for its type; that of
             // its address, by the same symbol, has not.
@@ -147,6 +204,34 @@ impl<'a> Resolver<'a> {
             }
         }
         Ok(Bindings { symbols, imports })
+    }
+
+    /// Whether an import is left for later, `now` being what cannot be.
+    fn waits(&self, import: &Import, now: &HashSet<u32>) -> bool {
+        let function = matches!(import.kind, ImportKind::Func(_));
+        let taken_over = self.opened && crate::dl::exit::taken_over(self.process, import).is_some();
+        function && !now.contains(&import.symbol) && !taken_over
+    }
+
+    /// What an import is bound to, given the definition for it.
+    fn checked(
+        &mut self,
+        object: &Object,
+        import: &Import,
+        found: Option<Target>,
+    ) -> Result<Target> {
+        let target = match found {
+            Some(target) => match self.legalized(object, import, target) {
+                Some(adapter) => adapter,
+                None => {
+                    matching::check(self, object, import, target)?;
+                    target
+                }
+            },
+            None => self.undefined(object, import),
+        };
+        self.report(object, import, target);
+        Ok(target)
     }
 
     /// The definition for an import, if there is one.

@@ -111,6 +111,8 @@ pub(crate) enum Purpose {
         deepbind: bool,
         /// It joins the global scope.
         global: bool,
+        /// Its functions are bound before it runs, whatever the process does.
+        now: bool,
     },
 }
 
@@ -118,6 +120,11 @@ impl Purpose {
     /// Whether a group's own definitions come before the global ones.
     pub const fn is_deepbind(self) -> bool {
         matches!(self, Self::Opened { deepbind: true, .. })
+    }
+
+    /// Whether functions have to be bound before anything runs.
+    pub const fn is_now(self) -> bool {
+        matches!(self, Self::Opened { now: true, .. })
     }
 
     /// Whether the group is opened by a running program.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
 use rayon::prelude::*;
-use wasmaot_testkit::{Case, Form, Run, Wasmaot, link_sources};
+use wasmaot_testkit::{Bind, Case, Form, Options, Run, Wasmaot, link_sources};
 
 const WAITING: &str = "waiting.txt";
 
@@ -122,8 +122,23 @@ fn check(name: &str) -> Vec<Outcome> {
 
 fn compare(case: &Case, form: Form, on_host: &[Run]) {
     for (options, host) in case.runs.iter().zip(on_host) {
-        let run = case.run_wasm(&wasmaot(), form, options);
-        run.expect(case.code, &host.stdout);
+        for bind in bindings(form, options) {
+            let options = Options {
+                bind,
+                ..options.clone()
+            };
+            let run = case.run_wasm(&wasmaot(), form, &options);
+            run.expect(case.code, &host.stdout);
+        }
+    }
+}
+
+/// A program behaves alike however its calls are bound, unless the case says
+/// that this is what it is about. One form is enough to show that.
+fn bindings(form: Form, options: &Options) -> Vec<Option<Bind>> {
+    match options.bind {
+        None if form == Form::Pie => vec![None, Some(Bind::Lazy), Some(Bind::Direct)],
+        bind => vec![bind],
     }
 }
 

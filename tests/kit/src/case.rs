@@ -165,7 +165,7 @@ impl Case {
             .env("LD_LIBRARY_PATH", directory)
             .env("LD_PRELOAD", options.preload.join(":"))
             .envs(options.env.iter().map(|(name, value)| (name, value)));
-        if options.bind == Some(Bind::Now) {
+        if matches!(options.bind, Some(Bind::Now | Bind::Direct)) {
             command.env("LD_BIND_NOW", "1");
         }
         run(command.args(&options.args).current_dir(directory))
@@ -188,6 +188,7 @@ impl Case {
         match options.bind {
             Some(Bind::Lazy) => command.args(["--bind", "lazy"]),
             Some(Bind::Now) => command.args(["--bind", "now"]),
+            Some(Bind::Direct) => command.args(["--bind", "direct"]),
             None => &mut command,
         };
         command.arg(&program).arg("--").args(&options.args);

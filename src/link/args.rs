@@ -132,6 +132,9 @@ impl Reader {
         let text = argument.to_string_lossy();
         let name = text.trim_start_matches('-');
         match name.split_once('=') {
+            // Ours: wasm-ld has the letter alone.
+            Some(("output", value)) => self.out.output = Some(value.into()),
+            None if name == "output" => self.out.output = Some(value()?.into()),
             Some((name, value)) => {
                 self.option(name, value);
                 self.out.rest.push(argument.to_owned());
@@ -309,6 +312,10 @@ mod tests {
         ];
         assert_eq!(inputs, wanted);
         assert_eq!(read.output.as_deref(), Some(Path::new("out")));
+        for line in ["a.o --output out", "a.o --output=out", "-oout a.o"] {
+            let output = self::read(line).unwrap().output;
+            assert_eq!(output.as_deref(), Some(Path::new("out")), "{line}");
+        }
         assert_eq!(read.wanted, ["f", "start", "h"]);
         assert_eq!(read.kind, Some(Kind::Shared));
         assert!(!read.rest.iter().any(|a| a == "-shared" || a == "out"));

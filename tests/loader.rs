@@ -176,7 +176,7 @@ fn initialisers_run_in_order() {
     let libraries = [("a", a.as_str()), ("c", c.as_str())];
     let program = load_with(&main, &[], &libraries, config(), vec![log]).unwrap();
     let memory = program.process.memory(program.main);
-    assert_eq!(&memory[..10], b"kaxlbymcz\0");
+    assert_eq!(&memory[..10], b"akxblycmz\0");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod config;
 mod dl;
 mod domain;
 pub mod error;
+pub mod flat;
 mod host;
 mod hosts;
 mod instances;

@@ -74,6 +74,10 @@ impl fmt::Debug for BoxedFinder {
 pub(crate) struct Program {
     /// Number of the domain.
     pub domain: usize,
+    /// The main object.
+    pub main: usize,
+    /// Whether its modules are of the flat ABI.
+    pub flat: bool,
     /// Linear addresses left to the program's allocator.
     pub heap: Range<u64>,
     /// Linear addresses of the shadow stack.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
+use wasmaot_runtime::flat;
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
@@ -38,6 +39,10 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
     process.set_finder(library);
+    let is_flat = flat::is_program(&main) && args.invoke.is_none();
+    if is_flat {
+        process.add_host_functions(flat::functions(std::io::stdout()));
+    }
     if args.trace_loaded {
         process.link_program(main, &beside)?;
         for entry in process.link_map() {
@@ -53,11 +58,32 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     if let Some(time) = args.timeout {
         limit(process.interrupter(), time);
     }
-    let id = match process.load_program(main, &beside) {
+    let loaded = match is_flat {
+        true => process.load_flat(main, &beside),
+        false => process.load_program(main, &beside),
+    };
+    let id = match loaded {
         Ok(id) => id,
         Err(Error::Init { trap, .. }) => return ended(&trap),
         Err(error) => return Err(error.into()),
     };
+    if is_flat {
+        let name = args.program.display();
+        return match process.start_flat(id) {
+            Ok(value) => {
+                eprintln!("{name}::main() returned {value}");
+                Ok(value as u8)
+            }
+            Err(error) => {
+                if let CallError::Trap(trap) = &error
+                    && let TrapReason::Exit(code) = trap.reason
+                {
+                    eprintln!("Program terminated with: exit({code})");
+                }
+                failed(error)
+            }
+        };
+    }
     match &args.invoke {
         Some(name) => invoke(&mut process, id, name, &args.args),
         None => match process.start(id) {

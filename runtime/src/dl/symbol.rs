@@ -19,6 +19,16 @@ pub(super) enum Scope {
     Library(usize),
 }
 
+impl Scope {
+    /// Whose pointers the answer is among, where each object has its own.
+    fn caller(self, process: &Process) -> Option<usize> {
+        match self {
+            Self::Default(caller) | Self::Next(caller) => Some(caller),
+            Self::Library(_) => process.caller(),
+        }
+    }
+}
+
 impl Process {
     /// The address of a symbol of an open library and what it needs, as
     /// `dlsym`: of a function its table index, of data its linear address.
@@ -46,7 +56,10 @@ impl Process {
             _ => SymbolKind::Function,
         };
         let address = match kind {
-            SymbolKind::Function => table_index(self, target)?,
+            SymbolKind::Function => match scope.caller(self) {
+                Some(caller) if self.is_flat() => self.flat_index(caller, target)?,
+                _ => table_index(self, target)?,
+            },
             SymbolKind::Data => data_address(self, target)?,
             kind => {
                 return Err(DlError::NoAddress {
@@ -55,6 +68,10 @@ impl Process {
                 });
             }
         };
+        if let (Scope::Default(caller), Target::Symbol { instance, .. }) = (scope, target) {
+            // It has no handle that it could keep for as long as it uses this.
+            self.instances[caller].uses.insert(instance);
+        }
         self.stubs.seal()?;
         Ok(address)
     }
@@ -69,7 +86,7 @@ impl Process {
 
     fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
         let places = match scope {
-            Scope::Library(number) if Some(&number) == self.scope.first() => self.scope.clone(),
+            Scope::Library(number) if self.main().ok() == Some(number) => self.scope.clone(),
             Scope::Library(number) => breadth_first(number, |n| &self.instances[n].needs),
             Scope::Default(caller) => self.seen_by(caller),
             Scope::Next(caller) => {
@@ -82,7 +99,7 @@ impl Process {
         defined.or_else(|| {
             let host = self.hosts.find(wasmaot_abi::name::ENV, name);
             host.map(Target::Host)
-                .filter(|_| !matches!(scope, Scope::Library(n) if Some(&n) != self.scope.first()))
+                .filter(|_| !matches!(scope, Scope::Library(n) if self.main().ok() != Some(n)))
         })
     }
 

@@ -412,13 +412,15 @@ impl<'a> Checker<'a> {
             .collect()
     }
 
-    /// Other objects of the domain whose room overlaps.
+    /// Other objects of the domain whose room overlaps. What the program's
+    /// allocator gave may lie in the static data of another: an arena.
     fn overlaps(&self, id: usize) -> Vec<String> {
+        let allocated = |i: &Instance| i.room.as_ref().is_some_and(|room| room.memory.is_some());
         let room = |i: &Instance| {
             let room = i.object.info().placement.unwrap_or_default();
             let memory = i.memory_base..i.memory_base + u64::from(room.memory_size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
-            [memory, table]
+            [(allocated(i), memory), (false, table)]
         };
         let instance = &self.process.instances[id];
         let others = self.process.instances.iter();
@@ -426,9 +428,8 @@ impl<'a> Checker<'a> {
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {
             let pairs = room(instance).into_iter().zip(room(other));
-            pairs
-                .into_iter()
-                .any(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
+            let mut alike = pairs.filter(|(a, b)| a.0 == b.0);
+            alike.any(|((_, a), (_, b))| a.start.max(b.start) < a.end.min(b.end))
         });
         overlapping
             .map(|other| format!("overlaps {}", other.object.name()))

@@ -94,8 +94,9 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
     }
 }
 
-/// The members, each after those it needs; where they need each other, in
-/// load order.
+/// The members, each after those it needs; where that leaves a choice, those
+/// loaded last come first, as with glibc, and the one that was asked for comes
+/// last.
 fn order(group: &Group) -> Vec<usize> {
     let member = |number: &usize| number.checked_sub(group.first);
     let needs = group.members.iter();
@@ -108,7 +109,7 @@ fn order(group: &Group) -> Vec<usize> {
 fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
-    for root in 0..needs.len() {
+    for root in (0..needs.len()).rev() {
         // (member, how many of its needs have been visited); an explicit
         // stack, since chains may be long.
         let mut path = Vec::new();
@@ -132,6 +133,9 @@ fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
+    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
+        order[asked_for..].rotate_left(1);
+    }
     order
 }
 
@@ -143,9 +147,10 @@ mod tests {
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
             dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
-            [3, 1, 2, 0]
+            [3, 2, 1, 0]
         );
-        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
         assert_eq!(dependencies_first(&[vec![0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![0]]), [1, 0]);
     }
 }

@@ -35,8 +35,8 @@ pub use search::{Finder, SearchPath, beside, candidates};
 
 pub(crate) use instance::{Instance, Retired, Target};
 pub(crate) use lazy::{Lazy, bind_lazily};
-pub(crate) use place::{Room, give_back, release_table};
-pub(crate) use relocate::{data_address, table_index};
+pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
+pub(crate) use relocate::{data_address, index_in, table_index};
 pub(crate) use search::{Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
@@ -75,7 +75,13 @@ pub(crate) fn opened(
 
 /// One object that needs nothing but what is there.
 pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
-    Group::alone(process, object)
+    let name = object.name().to_owned();
+    Group::alone(process, name, object, Purpose::Module)
+}
+
+/// One module of a flat program.
+pub(crate) fn flat(process: &Process, name: String, object: Arc<Object>) -> Group {
+    Group::alone(process, name, object, Purpose::Flat)
 }
 
 /// Runs `f` with the process's finder.

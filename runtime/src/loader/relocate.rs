@@ -336,6 +336,22 @@ pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> 
     Ok(index)
 }
 
+/// The index of a function in a table, where it is put if it is not there.
+pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Result<u64> {
+    let Some(function) = process.function(target)? else {
+        return Ok(0);
+    };
+    let entry = entry_of(process, target, function)?;
+    // SAFETY: `desc` is a live table's of this process, of functions.
+    let index =
+        unsafe { live::table_find(desc, entry).or_else(|| live::table_grow(desc, 1, entry)) };
+    index.ok_or_else(|| Error::Limit {
+        file: "the program".to_owned(),
+        what: "no more room in its table of functions".to_owned(),
+        remedy: "link it with --growable-table",
+    })
+}
+
 /// A table entry for a function: its own record, or one made here.
 fn entry_of(process: &mut Process, target: Target, function: Function) -> Result<FuncRef> {
     if let Target::Symbol { instance, symbol } = target {

@@ -20,9 +20,10 @@ use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
-use super::search::{Group, Member};
+use super::search::{Group, Member, Purpose};
 use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
+use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
@@ -54,6 +55,7 @@ pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Re
         scope: group.scope(process),
         opened: group.purpose.is_opened(),
         lazy,
+        flat: group.purpose == Purpose::Flat,
         found: members
             .iter()
             .map(|m| vec![State::New; import_count(m)])
@@ -88,6 +90,7 @@ pub(super) fn later(
         scope: process.seen_by(id),
         // What that makes a difference for is never left for later.
         opened: false,
+        flat: false,
         lazy: false,
         found: Vec::new(),
         missing: Vec::new(),
@@ -145,6 +148,8 @@ pub(super) struct Resolver<'a> {
     opened: bool,
     /// Whether functions may be left for later.
     lazy: bool,
+    /// Whether it is part of a flat program.
+    flat: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
@@ -266,6 +271,10 @@ impl<'a> Resolver<'a> {
             && let Some(target) = crate::dl::exit::taken_over(self.process, import)
         {
             return Some(target);
+        }
+        if self.flat && flat::is_shared_memory(&import.module, &import.name, &import.kind) {
+            let adopted = self.process.adopted_memory();
+            return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
         let named = self.process.names.get(&import.module).copied();
         let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));

@@ -103,6 +103,8 @@ pub(crate) enum Purpose {
     Program,
     /// One module by the WebAssembly specification.
     Module,
+    /// One module of a flat program.
+    Flat,
     /// A library that the program opens.
     Opened {
         /// Its own definitions come before the global ones.
@@ -145,17 +147,17 @@ pub(crate) struct Group {
 
 impl Group {
     /// One object that needs nothing but what is there.
-    pub fn alone(process: &Process, object: Arc<Object>) -> Self {
+    pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
         let first = process.instances.next();
         Self {
             members: vec![Member {
-                name: object.name().to_owned(),
+                name,
                 object,
                 needs: Vec::new(),
             }],
             first,
             local: vec![first],
-            purpose: Purpose::Module,
+            purpose,
         }
     }
 
@@ -170,7 +172,7 @@ impl Group {
         let local = self.local.iter().copied();
         match self.purpose {
             Purpose::Program => global.chain(self.numbers()).collect(),
-            Purpose::Module => global.collect(),
+            Purpose::Module | Purpose::Flat => global.collect(),
             Purpose::Opened { deepbind: true, .. } => local.chain(global).collect(),
             Purpose::Opened { .. } => global.chain(local).collect(),
         }
@@ -283,7 +285,6 @@ struct Known {
     members: Vec<Member>,
     names: HashMap<String, usize>,
     files: HashMap<FileId, usize>,
-    sonames: HashMap<String, usize>,
 }
 
 impl Known {
@@ -294,7 +295,6 @@ impl Known {
             members: Vec::new(),
             names: HashMap::new(),
             files: HashMap::new(),
-            sonames: HashMap::new(),
         };
         for (number, instance) in process.instances.iter() {
             known.enter(number, instance.name.clone(), &instance.object);
@@ -305,7 +305,6 @@ impl Known {
     fn enter(&mut self, number: usize, name: String, object: &Object) {
         self.files.entry(object.id()).or_insert(number);
         if let Some(soname) = object.soname() {
-            self.sonames.entry(soname.to_owned()).or_insert(number);
             self.names.entry(soname.to_owned()).or_insert(number);
         }
         self.names.entry(name).or_insert(number);
@@ -313,9 +312,7 @@ impl Known {
 
     /// Number of an object, entered if it is new.
     fn add(&mut self, name: String, object: Arc<Object>) -> usize {
-        let same_file = self.files.get(&object.id());
-        let same_name = object.soname().and_then(|n| self.sonames.get(n));
-        let number = match same_file.or(same_name) {
+        let number = match self.files.get(&object.id()) {
             Some(&number) => number,
             None => {
                 let number = self.first + self.members.len();

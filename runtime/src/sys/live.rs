@@ -160,6 +160,18 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option
     }
 }
 
+/// Index of the first entry of a table of functions that is `entry`.
+///
+/// # Safety
+/// See the module; the table's kind must be `funcref`.
+pub(crate) unsafe fn table_find(desc: u64, entry: FuncRef) -> Option<u64> {
+    // SAFETY: by the module's contract; entries below the length are mapped.
+    unsafe {
+        let table: TableDesc = load(desc);
+        (0..table.len).find(|&i| load::<FuncRef>(entry_at(&table, i)) == entry)
+    }
+}
+
 /// Clears the entries of a table of functions that `gone` picks.
 ///
 /// # Safety

@@ -13,14 +13,16 @@
 mod cache;
 mod case;
 mod fetch;
+mod manifest;
 mod native;
 mod run;
 mod tools;
 mod wasm;
 
 pub use cache::{Key, Scratch, once, root, scratch};
-pub use case::{Case, Form, sources};
+pub use case::{Case, Form, link_sources, sources};
 pub use fetch::{crate_sources, npm_package, sysroot};
+pub use manifest::{Bind, Options};
 pub use native::{Artifact, executable, shared_object};
 pub use run::{Run, Wasmaot, run};
 pub use tools::{Tool, tools};

@@ -8,6 +8,7 @@ mod config;
 mod domain;
 pub mod error;
 mod host;
+pub mod linux;
 mod loader;
 mod object;
 mod process;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
@@ -31,6 +32,7 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    process.add_host_functions(linux::functions(Linux::new(host(args)?)));
     if args.trace_loaded {
         process.link_program(main, &beside, &mut library)?;
         for entry in process.link_map() {

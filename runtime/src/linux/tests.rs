@@ -1,0 +1,1 @@
+//! Calls the functions as a program does.

@@ -10,7 +10,7 @@ use wasmaot_testkit::{Artifact, Run, Wasmaot, executable, musl, run, scratch, so
 
 /// Builds one of the C files.
 fn program(source: &str) -> PathBuf {
-    musl().program(&sources().join(source))
+    musl().program(&sources().join(source), &[])
 }
 
 /// Runs a program with options of `wasmaot run` and arguments of its own.
@@ -81,6 +81,23 @@ fn arguments_and_environment_reach_main() {
          /etc/passwd: No such file or directory\nnot yet flushed",
     );
     assert_eq!(run.stderr, "on the side\n");
+}
+
+/// Libraries beside libc, whose constructors print before main has set libc up.
+#[test]
+fn libraries_start_before_main_and_end_after_it() {
+    let source = |name: &str| sources().join("constructors").join(name);
+    let base = musl().library("libbase.so", &source("base.c"), &[]);
+    let middle = musl().library("libmiddle.so", &source("middle.c"), &[base.clone()]);
+    let top = musl().library("libtop.so", &source("top.c"), &[middle.clone()]);
+    let libraries = [top, middle, base];
+    let program = musl().program(&source("main.c"), &libraries);
+    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("run");
+    for library in libraries.iter().chain([&musl().libc]) {
+        command.arg("-L").arg(library.parent().unwrap());
+    }
+    let expected = fs::read_to_string(source("expected")).unwrap();
+    run(command.arg(program)).expect(0, &expected);
 }
 
 /// A directory with a file, a directory and links that lead in and out.

@@ -40,7 +40,8 @@ fn entries(call: &mut Call<'_, '_>, form: Form) -> Result {
     let open = call.file(0)?;
     let directory = open.directory()?;
     let mut listing = lock(&directory.listing);
-    if listing.next == 0 {
+    // A full listing is never empty: it has `.` and `..`.
+    if listing.next == 0 || listing.entries.is_empty() {
         listing.entries = list(&directory.dir)?;
     }
     let mut bytes = Vec::new();

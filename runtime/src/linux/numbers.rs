@@ -68,6 +68,22 @@ impl Sys {
         *table.get(usize::try_from(number).ok()?)?
     }
 
+    /// Every call.
+    #[cfg(test)]
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().map(|entry| entry.0)
+    }
+
+    /// Its number in a table.
+    #[cfg(test)]
+    pub(super) fn number(self, abi: Abi) -> Option<u16> {
+        let (_, _, i386, x86_64) = Self::ALL[self as usize];
+        match abi {
+            Abi::I386 => i386,
+            Abi::X86_64 => x86_64,
+        }
+    }
+
     /// Its name.
     pub(super) fn name(self) -> &'static str {
         Self::ALL[self as usize].1

@@ -42,6 +42,11 @@ fn table(sys: Sys) -> Option<(Handler, &'static str)> {
         S::ftruncate64 => (io::ftruncate64, "dl"),
         S::ioctl => (io::ioctl, "dxp"),
         S::poll => (poll::poll, "pud"),
+        S::ppoll => (poll::ppoll, "pupp"),
+        S::ppoll_time64 => (poll::ppoll64, "pupp"),
+        S::select | S::_newselect => (poll::select, "dpppp"),
+        S::pselect6 => (poll::pselect, "dppppp"),
+        S::pselect6_time64 => (poll::pselect64, "dppppp"),
 
         S::open => (file::open, "sxo"),
         S::openat => (file::openat, "asxo"),

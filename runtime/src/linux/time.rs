@@ -46,12 +46,17 @@ fn store(call: &mut Call<'_, '_>, i: usize, wide: bool, time: Timespec) -> Resul
     DONE
 }
 
-/// Reads a time that is of one of the widths.
+/// Reads a time that is of one of the widths. The upper half of i386's 64 bits
+/// of nanoseconds is padding.
 fn load(call: &mut Call<'_, '_>, at: u32, wide: bool) -> Result<Timespec> {
     let (tv_sec, tv_nsec) = if wide || call.abi == Abi::X86_64 {
         let bytes: [u8; 16] = call.memory().read(at)?;
         let word = |i: usize| bytes[i..i + 8].try_into().map_err(|_| Error::EFAULT);
-        (i64::from_le_bytes(word(0)?), i64::from_le_bytes(word(8)?))
+        let mut nanoseconds = i64::from_le_bytes(word(8)?);
+        if call.abi == Abi::I386 {
+            nanoseconds &= 0xffff_ffff;
+        }
+        (i64::from_le_bytes(word(0)?), nanoseconds)
     } else {
         let (first, second) = (call.read_u32(at)?, call.read_u32(at.wrapping_add(4))?);
         (first.cast_signed().into(), second.cast_signed().into())
@@ -119,6 +124,14 @@ fn span(time: Timespec) -> Result<Duration> {
 pub(super) fn span_at(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Duration> {
     let at = call.uint(i);
     span(load(call, at, wide)?)
+}
+
+/// The time that an argument points to, as it stands there; null for none.
+pub(super) fn timeout(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Option<Timespec>> {
+    match call.uint(i) {
+        0 => Ok(None),
+        at => load(call, at, wide).map(Some),
+    }
 }
 
 /// `nanosleep`: nothing wakes it early.
@@ -207,7 +220,14 @@ fn spec(time: Timespec) -> Result<Option<SystemTimeSpec>> {
     if time.tv_nsec == UTIME_NOW {
         return Ok(Some(SystemTimeSpec::SymbolicNow));
     }
-    let time: SystemTime = UNIX_EPOCH + span(time)?;
-    let time = cap_std::time::SystemTime::from_std(time);
+    let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
+    let whole = if time.tv_sec < 0 {
+        UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        UNIX_EPOCH.checked_add(seconds)
+    };
+    let rest = span(Timespec { tv_sec: 0, ..time })?;
+    let time: Option<SystemTime> = whole.and_then(|whole| whole.checked_add(rest));
+    let time = cap_std::time::SystemTime::from_std(time.ok_or(Error::EINVAL)?);
     Ok(Some(SystemTimeSpec::Absolute(time)))
 }

@@ -14,7 +14,7 @@ use crate::debian::Source;
 use crate::fetch::sysroot;
 use crate::run::{check, run};
 use crate::tools::tools;
-use crate::wasm::{BUILTINS, Kind, Link};
+use crate::wasm::{BUILTINS, Kind, Link, headers_beside};
 
 const SOURCE: Source = Source {
     package: "musl",
@@ -285,6 +285,9 @@ impl Musl {
         let key = key_of_arch(Key::new("musl object").text(SOURCE.hash))
             .text(&tools().clang.version)
             .file(source);
+        let key = headers_beside(source)
+            .iter()
+            .fold(key, |key, header| key.file(header));
         let directory = once("musl-objects", &key, |directory| {
             let mut clang = tools().clang.command();
             clang.args(&arguments).arg("-c").arg(source);
@@ -293,14 +296,33 @@ impl Musl {
         directory.join("unit.o")
     }
 
-    /// Links a position-independent program that needs the library.
+    /// Links a position-independent program that needs libraries and libc.
     ///
     /// # Panics
     /// If a tool refuses.
-    pub fn program(&self, source: &Path) -> PathBuf {
+    pub fn program(&self, source: &Path, libraries: &[PathBuf]) -> PathBuf {
         let objects = [&arch().join("crt1.c"), source].map(|source| self.object(source));
-        let libraries = vec![self.libc.clone(), sysroot().join(BUILTINS)];
-        Link::new(Kind::Pie, "main.wasm", objects.into(), libraries)
+        self.link(Kind::Pie, "main.wasm", objects.into(), libraries)
+    }
+
+    /// Links a library that needs libraries and libc.
+    ///
+    /// # Panics
+    /// If a tool refuses.
+    pub fn library(&self, name: &str, source: &Path, libraries: &[PathBuf]) -> PathBuf {
+        self.link(Kind::Shared, name, vec![self.object(source)], libraries)
+    }
+
+    fn link(
+        &self,
+        kind: Kind,
+        name: &str,
+        objects: Vec<PathBuf>,
+        libraries: &[PathBuf],
+    ) -> PathBuf {
+        let mut libraries = libraries.to_vec();
+        libraries.extend([self.libc.clone(), sysroot().join(BUILTINS)]);
+        Link::new(kind, name, objects, libraries)
             .freestanding()
             .make()
     }

@@ -81,7 +81,7 @@ pub fn objects(sources: &[PathBuf], code: Code, flags: &[&str]) -> Vec<PathBuf> 
         .collect()
 }
 
-fn headers_beside(source: &Path) -> Vec<PathBuf> {
+pub(crate) fn headers_beside(source: &Path) -> Vec<PathBuf> {
     let directory = source.parent().expect("a file has a parent");
     let entries = std::fs::read_dir(directory).expect("its directory can be read");
     let mut headers: Vec<PathBuf> = entries

@@ -1,1 +1,0 @@
-//! Calls the functions as a program does.

@@ -117,3 +117,23 @@ fn the_system_has_a_name_and_randomness() {
         );
     }
 }
+
+/// The one side of a new terminal, which is one itself.
+#[test]
+fn a_terminal_tells_its_settings_and_size() {
+    let outer = tempfile::tempdir().unwrap();
+    let surroundings = Wasi::new().preopen("/dev", "/dev").unwrap();
+    let mut program = Program::of(Abi::I386, outer, OutputBuffer::new(), surroundings);
+    let fd = program
+        .open("/dev/ptmx", super::super::table::flag::RDWR)
+        .unwrap();
+    program.memory[64..164].fill(0xff);
+    assert_eq!(program.call(Sys::ioctl, &[fd, 0x5413, OUT]), Ok(0));
+    assert_eq!(program.u64_at(OUT), 0, "rows and columns are not known yet");
+    assert_eq!(program.call(Sys::ioctl, &[fd, 0x5401, OUT]), Ok(0));
+    // After four words and the line: what interrupts, quits, erases, kills.
+    assert_eq!(program.bytes(OUT + 17, 4), [3, 28, 127, 21]);
+    assert_eq!(program.bytes(OUT + 36, 4), [0xff; 4], "nothing beyond");
+    let settings = program.u32_at(OUT + 12);
+    assert_ne!(settings & libc::ICANON, 0);
+}

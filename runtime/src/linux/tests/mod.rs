@@ -49,6 +49,10 @@ impl Program {
             .stdout(Output::Buffer(stdout.clone()))
             .preopen(&granted, "/data")
             .unwrap();
+        Self::of(abi, outer, stdout, surroundings)
+    }
+
+    fn of(abi: Abi, outer: TempDir, stdout: OutputBuffer, surroundings: Wasi) -> Self {
         let functions = functions(Linux::new(surroundings));
         Self {
             functions: functions.into_iter().map(|f| (f.name.clone(), f)).collect(),

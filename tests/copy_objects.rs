@@ -68,8 +68,9 @@ fn load(
     config: Config,
 ) -> Result<(Process, InstanceId), Error> {
     let mut process = Process::new(config)?;
-    let mut finder = |name: &str, _: &Object| Ok((name == "lib").then(|| Arc::clone(lib)));
-    let id = process.load_program(main, &[], &mut finder)?;
+    let lib = Arc::clone(lib);
+    process.set_finder(move |name: &str, _: &Object| Ok((name == "lib").then(|| Arc::clone(&lib))));
+    let id = process.load_program(main, &[])?;
     Ok((process, id))
 }
 

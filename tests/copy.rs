@@ -238,6 +238,29 @@ fn copies_are_shown() {
     assert!(run.stderr.contains("copying `stdout`: "), "{run:#?}");
 }
 
+#[test]
+fn modules_list_their_copies_and_sizes() {
+    let place = shop(Linker::Ours);
+    for (file, heading, row) in [
+        (
+            "main.wasm",
+            "copies:",
+            ["origin", "16 bytes", "aligned to 8"],
+        ),
+        (
+            "libshop.so",
+            "sizes of data:",
+            ["origin", "16 bytes", "aligned to 8"],
+        ),
+    ] {
+        let listed = run(wasmaot().command("inspect").arg(place.at.join(file)));
+        listed.expect_code(0);
+        let mut rest = listed.stdout.lines().skip_while(|line| *line != heading);
+        let found = rest.any(|line| row.iter().all(|word| line.contains(word)));
+        assert!(found, "{file}: {listed:#?}");
+    }
+}
+
 /// Sizes from the objects are in the symbol table, for all tools.
 #[test]
 fn libraries_say_how_large_their_data_are() {
@@ -458,7 +481,13 @@ fn an_archive_that_defines_the_data_comes_first() {
 
 #[test]
 fn programs_and_libraries_without_copies() {
-    for (kind, code) in [("--pie", Code::Pic), ("--no-pie", Code::Fixed)] {
+    let forms = [
+        ("--pie", Code::Pic),
+        ("-pie", Code::Pic),
+        ("--no-pie", Code::Fixed),
+        ("--no-demangle", Code::Fixed),
+    ];
+    for (kind, code) in forms {
         println!("{kind}");
         let mut place = Place::new();
         place.library("libsizes.so", "sizes1.c", Linker::Ours);

@@ -172,6 +172,9 @@ pub struct Run {
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
+    /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing
+    #[arg(long, value_name = "SYMBOL")]
+    pub explain: Option<String>,
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
 use wasmaot_runtime::flat;
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
@@ -38,10 +39,16 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    process.add_host_functions(linux::functions(Linux::new(host(args)?)));
     process.set_finder(library);
     let is_flat = flat::is_program(&main) && args.invoke.is_none();
     if is_flat {
         process.add_host_functions(flat::functions(std::io::stdout()));
+    }
+    if let Some(symbol) = &args.explain {
+        process.link_program(main, &beside)?;
+        print(process.explain(symbol).to_string())?;
+        return Ok(0);
     }
     if args.trace_loaded {
         process.link_program(main, &beside)?;
@@ -129,6 +136,8 @@ fn config(args: &Run) -> Result<Config> {
             .map_or(defaults.max_memory, |bytes| bytes >> 16),
         stack_size: args.stack_size,
         unresolved: match args.unresolved {
+            // What is to be explained may be just that.
+            _ if args.explain.is_some() => Unresolved::Ignore,
             options::Unresolved::Error => Unresolved::Error,
             options::Unresolved::Warn => Unresolved::Warn,
             options::Unresolved::Ignore => Unresolved::Ignore,

@@ -46,6 +46,8 @@ pub struct Arguments {
     pub inputs: Vec<Input>,
     /// Symbols that archives are searched for though no object refers to them.
     pub wanted: Vec<String>,
+    /// Whether wasm-ld is told to let symbols be undefined.
+    pub lenient: bool,
     /// Everything else and the files, in order, for wasm-ld.
     pub rest: Vec<OsString>,
 }
@@ -130,13 +132,16 @@ impl Reader {
         let text = argument.to_string_lossy();
         let name = text.trim_start_matches('-');
         match name.split_once('=') {
+            // Ours: wasm-ld has the letter alone.
+            Some(("output", value)) => self.out.output = Some(value.into()),
+            None if name == "output" => self.out.output = Some(value()?.into()),
             Some((name, value)) => {
-                self.symbol(name, value);
+                self.option(name, value);
                 self.out.rest.push(argument.to_owned());
             }
             None if WITH_VALUE.contains(&name) => {
                 let value = value()?;
-                self.symbol(name, &value.to_string_lossy());
+                self.option(name, &value.to_string_lossy());
                 self.out.rest.extend([argument.to_owned(), value]);
             }
             None => self.flag(name, argument),
@@ -167,10 +172,14 @@ impl Reader {
         self.out.rest.extend([option, value]);
     }
 
-    /// Options that name a symbol, which an archive may have to define.
-    fn symbol(&mut self, option: &str, symbol: &str) {
-        if matches!(option, "entry" | "export" | "undefined") {
-            self.out.wanted.push(symbol.to_owned());
+    /// Options with a value: those that name a symbol, which an archive may
+    /// have to define; those that say what may be undefined.
+    fn option(&mut self, option: &str, value: &str) {
+        match option {
+            "entry" | "export" | "undefined" => self.out.wanted.push(value.to_owned()),
+            "allow-undefined-file" => self.out.lenient = true,
+            "unresolved-symbols" => self.out.lenient |= value != "report-all",
+            _ => {}
         }
     }
 
@@ -187,6 +196,10 @@ impl Reader {
                     "no-whole-archive" => self.whole = false,
                     "start-lib" => self.lazy = true,
                     "end-lib" => self.lazy = false,
+                    "allow-undefined"
+                    | "import-undefined"
+                    | "noinhibit-exec"
+                    | "warn-unresolved-symbols" => self.out.lenient = true,
                     _ => {}
                 }
                 self.out.rest.push(argument.to_owned());
@@ -299,6 +312,10 @@ mod tests {
         ];
         assert_eq!(inputs, wanted);
         assert_eq!(read.output.as_deref(), Some(Path::new("out")));
+        for line in ["a.o --output out", "a.o --output=out", "-oout a.o"] {
+            let output = self::read(line).unwrap().output;
+            assert_eq!(output.as_deref(), Some(Path::new("out")), "{line}");
+        }
         assert_eq!(read.wanted, ["f", "start", "h"]);
         assert_eq!(read.kind, Some(Kind::Shared));
         assert!(!read.rest.iter().any(|a| a == "-shared" || a == "out"));

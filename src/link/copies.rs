@@ -65,15 +65,16 @@ struct Wanted {
     room: u32,
 }
 
-/// Decides on the copies.
+/// Decides on the copies. `lenient`: wasm-ld will not complain of what nothing
+/// defines. Otherwise it does, if the reference is used at all.
 ///
 /// # Errors
 /// Where an address that main contains could not be right.
-pub fn plan(symbols: &Symbols<'_>, files: &[File]) -> Result<Copies> {
+pub fn plan(symbols: &Symbols<'_>, files: &[File], lenient: bool) -> Result<Copies> {
     let mut copies = Copies::default();
     let mut by_library: BTreeMap<usize, Vec<Wanted>> = BTreeMap::new();
     for reference in symbols.references() {
-        if let Some((number, library)) = definer(&reference, files)? {
+        if let Some((number, library)) = definer(&reference, files, lenient)? {
             let wanted = wanted(&reference, library, &mut copies.warnings)?;
             copies.list.push(wanted.symbol.clone());
             by_library.entry(number).or_default().push(wanted);
@@ -89,14 +90,18 @@ pub fn plan(symbols: &Symbols<'_>, files: &[File]) -> Result<Copies> {
 
 /// The library that defines what is referred to; `None` where nothing is to
 /// be copied.
-fn definer<'a>(reference: &Reference, files: &'a [File]) -> Result<Option<(usize, &'a Library)>> {
+fn definer<'a>(
+    reference: &Reference,
+    files: &'a [File],
+    lenient: bool,
+) -> Result<Option<(usize, &'a Library)>> {
     let Reference { name, by, .. } = reference;
     match reference.library {
         Some(number) => match files.get(number) {
             Some(File::Library(library)) => Ok(Some((number, library))),
             _ => Ok(None),
         },
-        None if reference.weak || is_linkers(name) => Ok(None),
+        None if !lenient || reference.weak || is_linkers(name) => Ok(None),
         None => bail!(
             "{by}: refers to data `{name}` by address, and nothing on the command line defines it; add the library that does"
         ),
@@ -186,4 +191,109 @@ fn blocks(library: &Library, mut wanted: Vec<Wanted>, symbols: &Symbols<'_>) -> 
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::object::{Kind, Object, Symbol};
+    use super::*;
+
+    fn main_file(used: &[(&str, u64)], defined: &[&str]) -> File {
+        let symbol = |name: &str, kind| Symbol {
+            name: name.to_owned(),
+            weak: false,
+            tls: false,
+            kind,
+        };
+        let undefined = used.iter().map(|&(name, bytes)| {
+            let absolute = Some(bytes);
+            symbol(name, Kind::UndefinedData { absolute })
+        });
+        let data = Kind::Data { size: 4, align: 2 };
+        let defined = defined.iter().map(|name| symbol(name, data));
+        File::Object(Object {
+            name: "main.o".to_owned(),
+            symbols: undefined.chain(defined).collect(),
+        })
+    }
+
+    fn planned(main: File, library: Library, lenient: bool) -> Result<Copies> {
+        let files = [main, File::Library(library)];
+        plan(&Symbols::resolve(&files, &[]), &files, lenient)
+    }
+
+    fn places(block: &Block) -> Vec<(&str, u32)> {
+        let names = block.names.iter();
+        names
+            .map(|(name, offset, _)| (name.as_str(), *offset))
+            .collect()
+    }
+
+    fn names(copies: &Copies) -> Vec<Vec<(&str, u32)>> {
+        copies.blocks.iter().map(places).collect()
+    }
+
+    #[test]
+    fn names_of_the_same_bytes_share_a_block() {
+        let mut library = Library::of("lib.so", &["a", "alias", "b", "other"]);
+        library.data.insert("alias".to_owned(), 0);
+        let main = main_file(&[("a", 4), ("b", 0)], &[]);
+        let copies = planned(main, library.clone(), false).unwrap();
+        assert_eq!(
+            names(&copies),
+            [vec![("a", 0), ("alias", 0)], vec![("b", 0)]]
+        );
+        let list: Vec<_> = copies.list.iter().map(|s| (&*s.name, s.size)).collect();
+        assert_eq!(list, [("a", 32), ("b", 16)], "up to the next symbol");
+        assert!(copies.warnings.is_empty() && copies.list.iter().all(|s| s.bound));
+
+        // Both names are referred to; or the other is main's own.
+        let both = main_file(&[("alias", 1), ("a", 1)], &[]);
+        let copies = planned(both, library.clone(), false).unwrap();
+        assert_eq!(names(&copies), [vec![("a", 0), ("alias", 0)]]);
+        let own = main_file(&[("a", 1)], &["alias"]);
+        let copies = planned(own, library, false).unwrap();
+        assert_eq!(names(&copies), [vec![("a", 0)]]);
+    }
+
+    #[test]
+    fn more_than_there_is_gets_room_and_a_warning() {
+        let library = Library::of("lib.so", &["a", "b"]);
+        let main = main_file(&[("a", 40)], &[]);
+        let copies = planned(main, library, false).unwrap();
+        assert_eq!((copies.blocks[0].size, copies.list[0].size), (40, 16));
+        assert!(
+            copies.warnings[0].contains("uses 40 bytes of `a`"),
+            "{copies:?}"
+        );
+    }
+
+    #[test]
+    fn what_nothing_defines_is_refused_where_the_linker_would_not() {
+        let main = || main_file(&[("none", 4), ("__heap_base", 0), ("__start_list", 0)], &[]);
+        let library = || Library::of("lib.so", &["a"]);
+        assert!(
+            planned(main(), library(), false).is_ok(),
+            "the linker says so"
+        );
+        let error = planned(main(), library(), true).unwrap_err().to_string();
+        assert!(
+            error.contains("main.o") && error.contains("`none`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn functions_and_data_of_threads_are_refused() {
+        let mut library = Library::of("lib.so", &["f", "t"]);
+        library.data.remove("f");
+        library.tls.insert("t".to_owned());
+        for (name, words) in [("f", "not data"), ("t", "each thread")] {
+            let main = main_file(&[(name, 4)], &[]);
+            let error = planned(main, library.clone(), false)
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains(words) && error.contains("lib.so"), "{error}");
+        }
+    }
 }

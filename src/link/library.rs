@@ -39,12 +39,12 @@ struct Reader {
 
 /// Whether a module is a library: the section that says so comes first.
 pub fn is_library(bytes: &[u8]) -> bool {
-    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
-    let first = payloads.skip(1).find_map(|payload| match payload {
-        Payload::CustomSection(section) => Some(section.name().starts_with("dylink")),
-        _ => Some(false),
-    });
-    first.unwrap_or(false)
+    let mut payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    // The first is the header.
+    match payloads.nth(1) {
+        Some(Payload::CustomSection(section)) => section.name().starts_with("dylink"),
+        _ => false,
+    }
 }
 
 impl Library {
@@ -213,5 +213,96 @@ impl Reader {
             memory_align: room.memory_align,
             own,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library with 64 bytes of memory.
+    fn library(fields: &str) -> Library {
+        let text = format!(
+            r#"(module
+              (@custom "dylink.0" (before first) "\01\04\40\04\00\00")
+              (import "env" "memory" (memory 1))
+              (import "env" "__memory_base" (global $base i32))
+              {fields}
+              (global (export "a") i32 (i32.const 16))
+              (global (export "b") i32 (i32.const 24))
+              (global (export "other") (mut i32) (i32.const 3)))"#
+        );
+        let wasm = wat::parse_str(text).unwrap_or_else(|e| panic!("{fields}: {e}"));
+        assert!(is_library(&wasm));
+        Library::read("lib.so", &wasm).unwrap()
+    }
+
+    #[test]
+    fn sizes_are_those_that_are_said_or_reach_to_the_next() {
+        let plain = library("");
+        let described = |library: &Library, name: &str| {
+            let symbol = library.describe(name)?;
+            Some((symbol.size, symbol.align, symbol.bound))
+        };
+        assert_eq!(described(&plain, "a"), Some((8, 4, true)));
+        assert_eq!(described(&plain, "b"), Some((40, 3, true)));
+        assert_eq!(described(&plain, "other"), None, "no address");
+        assert!(plain.exports.contains("other"));
+        let said = library(r#"(@custom "wasmaot.data" "\01a\06\01\00")"#);
+        assert_eq!(described(&said, "a"), Some((6, 4, false)));
+        assert_eq!(described(&said, "b"), Some((40, 3, true)));
+    }
+
+    #[test]
+    fn references_to_its_own_data_are_seen() {
+        let binds = |fields: &str, name: &str| {
+            let library = library(fields);
+            let symbol = library.describe(name).unwrap();
+            library.binds_itself(&symbol)
+        };
+        let sum = "(global.get $base) (i32.const 16) (i32.add)";
+        let swapped = "(i32.const 16) (global.get $base) (i32.add)";
+        let through_locals = "(local $x i32) (local $y i32)
+            (local.set $x (global.get $base)) (local.set $y (i32.const 16))
+            (nop) (i32.add (local.get $x) (local.get $y))";
+        let set_twice = "(local $x i32) (local.set $x (global.get $base))
+            (local.set $x (memory.size)) (i32.add (local.get $x) (i32.const 16))";
+        for (body, expected) in [
+            (sum, true),
+            (swapped, true),
+            (through_locals, true),
+            (set_twice, false),
+            ("(i32.add (global.get $base) (i32.const 17))", false),
+            ("(i32.const 16)", false),
+        ] {
+            let function = format!("(func (result i32) {body})");
+            assert_eq!(binds(&function, "a"), expected, "{body}");
+            assert!(!binds(&function, "b"), "{body}");
+        }
+        let initialiser = format!("(global i32 {sum})");
+        assert!(binds(&initialiser, "a"));
+        // With its size known, all of it counts.
+        let inside = r#"(@custom "wasmaot.data" "\01a\06\01\00")
+            (func (result i32) (i32.add (global.get $base) (i32.const 17)))"#;
+        assert!(binds(inside, "a"));
+    }
+
+    #[test]
+    fn filling_data_is_no_reference() {
+        let fill = |place: &str, value: &str| {
+            let body = format!("(i32.store {place} {value})");
+            let export = format!(r#"(func (export "__wasm_apply_data_relocs") {body})"#);
+            let library = library(&export);
+            let name = |name| library.binds_itself(&library.describe(name).unwrap());
+            (name("a"), name("b"))
+        };
+        let place = "(i32.add (i32.const 16) (global.get $base))";
+        let own = "(i32.add (global.get $base) (i32.const 24))";
+        assert_eq!(fill(place, "(i32.const 5)"), (false, false));
+        assert_eq!(fill(place, own), (false, true));
+        let start = "(start $s) (func $s
+            (memory.fill (i32.add (i32.const 16) (global.get $base)) (i32.const 0) (i32.const 8)))";
+        let library = library(start);
+        assert!(!library.binds_itself(&library.describe("a").unwrap()));
     }
 }

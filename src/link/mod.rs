@@ -107,7 +107,7 @@ pub fn link(
         written.with_context(|| format!("cannot write {}", path.display()))
     };
     let copies = match kind {
-        Kind::NoPie => copies::plan(&symbols, &files)?,
+        Kind::NoPie => copies::plan(&symbols, &files, arguments.lenient)?,
         Kind::Pie | Kind::Shared => copies::Copies::default(),
     };
     copies.warnings.iter().for_each(|text| warn(text));

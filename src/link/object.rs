@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
             let width = at.map_or(0, |start| {
                 self.width(bytes, start + u64::from(entry.offset))
             });
-            let used = entry.addend.max(0).unsigned_abs() + width;
+            let used = entry.addend.max(0).unsigned_abs().saturating_add(width);
             let extent = extents.entry(entry.index).or_insert(0);
             *extent = used.max(*extent);
         }

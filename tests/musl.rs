@@ -54,6 +54,14 @@ fn hello() {
 }
 
 #[test]
+fn nothing_is_missing_but_the_system_calls_that_the_host_has() {
+    let mut ldd = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("ldd");
+    ldd.arg("-L").arg(musl().libc.parent().unwrap());
+    let run = run(ldd.arg(program("hello/main.c")));
+    run.expect(0, &format!("\tlibc.so => {}\n", musl().libc.display()));
+}
+
+#[test]
 fn floats_are_printed_and_read() {
     as_on_the_host("musl/floats.c");
 }

@@ -11,7 +11,9 @@ use wasmaot_abi::types::ValType;
 use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
-use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
+use wasmaot_runtime::{
+    CallError, Config, Error, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+};
 
 use super::options::{self, Run, Search};
 use super::{FAILURE, complain, debug, print, usage};
@@ -31,8 +33,7 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
-    process.add_host_functions(wasi::functions(host(args)?));
-    process.add_host_functions(linux::functions(Linux::new(host(args)?)));
+    process.add_host_functions(hosts(|| host(args))?);
     if args.trace_loaded {
         process.link_program(main, &beside, &mut library)?;
         for entry in process.link_map() {
@@ -122,6 +123,15 @@ fn limit(interrupter: Interrupter, time: Duration) {
             std::process::exit(TRAP.into());
         }
     });
+}
+
+/// The functions of all hosts, each with surroundings of its own.
+pub(super) fn hosts(
+    surroundings: impl Fn() -> Result<Wasi>,
+) -> Result<impl Iterator<Item = HostFunction>> {
+    let wasi = wasi::functions(surroundings()?);
+    let linux = linux::functions(Linux::new(surroundings()?));
+    Ok(wasi.into_iter().chain(linux))
 }
 
 /// What the program may see of the host.

@@ -641,6 +641,179 @@ fn arguments_of_every_kind_pass_a_lazy_binding() {
     }
 }
 
+/// A program that loads its libraries when they are needed, and that notes
+/// what is loaded, in order.
+fn on_demand(main: &str, libraries: &[(&str, &str)], hosts: Vec<HostFunction>) -> program::Program {
+    let config = Config {
+        lazy_load: true,
+        ..config(Bind::Lazy)
+    };
+    load_with(main, &[], libraries, config, hosts).unwrap()
+}
+
+fn loaded(program: &program::Program) -> Vec<&str> {
+    program.process.link_map().map(|entry| entry.name).collect()
+}
+
+/// A library with a function that answers a number and its constructors'
+/// count of runs.
+fn numbered(name: &str, number: i32, needed: &[&str], more: &str) -> String {
+    let body = format!(
+        r#"{more}
+        (global $runs (mut i32) (i32.const 0))
+        (func (export "__wasm_call_ctors")
+          (global.set $runs (i32.add (global.get $runs) (i32.const 100))))
+        (func (export "{name}") (result i32) (i32.add (global.get $runs) (i32.const {number})))"#
+    );
+    module(16, 0, needed, &body)
+}
+
+/// Imports of functions that give a number, and exports that call them.
+fn callers(names: &[&str]) -> String {
+    let import = |n: &&str| format!(r#"(import "env" "{n}" (func ${n} (result i32)))"#);
+    let export = |n: &&str| format!(r#"(func (export "call_{n}") (result i32) (call ${n}))"#);
+    let imports = names.iter().map(import);
+    imports.chain(names.iter().map(export)).collect()
+}
+
+#[test]
+fn libraries_are_loaded_in_order_until_one_defines_it() {
+    let both = r#"(func (export "both") (result i32) (i32.const 1))"#;
+    let first = both.replace("both", "second").replace('1', "22");
+    let (a, d) = (numbered("a", 1, &["d"], ""), numbered("d", 4, &[], both));
+    let (b, c) = (numbered("b", 2, &[], &first), numbered("c", 3, &[], both));
+    let c = c.replace("(i32.const 1))", "(i32.const 33))");
+    let main = callers(&["a", "b", "c", "d", "both", "none"]);
+    let main = module(0, 0, &["a", "b", "c"], &main);
+    let libraries = [("a", &*a), ("b", &*b), ("c", &*c), ("d", &*d)];
+    let mut program = on_demand(&main, &libraries, vec![]);
+    assert_eq!(loaded(&program), ["main"]);
+    for _ in 0..2 {
+        assert_eq!(program.call("call_a", &[]), 101);
+        assert_eq!(loaded(&program), ["main", "a"]);
+    }
+    // In c before d, as with all of them there: breadth first.
+    assert_eq!(program.call("call_both", &[]), 33);
+    assert_eq!(loaded(&program), ["main", "a", "b", "c"]);
+    assert_eq!(program.call("call_b", &[]), 102);
+    let text = trap(&mut program, "call_none").to_string();
+    assert!(
+        text.contains("unresolved symbol (`none`, imported by main)"),
+        "{text}"
+    );
+    assert_eq!(loaded(&program), ["main", "a", "b", "c", "d"]);
+    for (name, value) in [("call_d", 104), ("call_c", 103), ("call_b", 102)] {
+        assert_eq!(program.call(name, &[]), value);
+    }
+}
+
+#[test]
+fn data_has_to_be_there_first() {
+    let datum = r#"(global (export "x") i32 (i32.const 4))"#;
+    let address = r#"(import "GOT.mem" "x" (global $x (mut i32)))"#;
+    let (a, b) = (numbered("a", 1, &[], ""), numbered("b", 2, &[], datum));
+    let c = numbered("c", 3, &[], "");
+    let body = callers(&["a", "c"]);
+    let with_data = module(0, 0, &["a", "b", "c"], &format!("{address} {body}"));
+    let libraries = [("a", &*a), ("b", &*b), ("c", &*c)];
+    let mut program = on_demand(&with_data, &libraries, vec![]);
+    assert_eq!(loaded(&program), ["main", "a", "b"]);
+    assert_eq!(program.call("call_c", &[]), 103);
+
+    // A library that is loaded later and has data in another one.
+    let a = numbered("a", 1, &[], address);
+    let libraries = [("a", &*a), ("b", &*b), ("c", &*c)];
+    let main = module(0, 0, &["a", "b", "c"], &body);
+    let mut program = on_demand(&main, &libraries, vec![]);
+    assert_eq!(loaded(&program), ["main"]);
+    assert_eq!(program.call("call_a", &[]), 101);
+    assert_eq!(loaded(&program), ["main", "a", "b", "c"]);
+    assert_eq!(program.call("call_c", &[]), 103);
+}
+
+#[test]
+fn what_the_host_has_comes_last_and_constructors_may_call() {
+    let eight = |module: &str| HostFunction::wrap(module, "host", |_: &mut Caller<'_>| 8);
+    let b = numbered("b", 2, &[], "");
+    let a = module(
+        0,
+        0,
+        &["b"],
+        r#"
+        (import "env" "b" (func $b (result i32)))
+        (import "elsewhere" "host" (func $host (result i32)))
+        (global $found (mut i32) (i32.const 0))
+        (func (export "__wasm_call_ctors")
+          (global.set $found (i32.add (call $b) (call $host))))
+        (func (export "a") (result i32) (global.get $found))
+        "#,
+    );
+    let main = module(
+        0,
+        0,
+        &["a"],
+        &(r#"(import "elsewhere" "host" (func $other (result i32)))"#.to_owned()
+            + &callers(&["a", "host"])
+            + r#"(func (export "call_other") (result i32) (call $other))"#),
+    );
+    let libraries = [("a", &*a), ("b", &*b)];
+    let mut program = on_demand(&main, &libraries, vec![eight("env"), eight("elsewhere")]);
+    assert_eq!(program.call("call_other", &[]), 8);
+    assert_eq!(loaded(&program), ["main"], "another module's name");
+    assert_eq!(program.call("call_a", &[]), 110);
+    assert_eq!(loaded(&program), ["main", "a", "b"]);
+
+    let libraries = [("a", &*a), ("b", &*b)];
+    let mut program = on_demand(&main, &libraries, vec![eight("env"), eight("elsewhere")]);
+    assert_eq!(program.call("call_host", &[]), 8);
+    assert_eq!(loaded(&program), ["main", "a", "b"]);
+}
+
+#[test]
+fn opening_and_asking_load_what_was_left_for_later() {
+    let (a, b) = (numbered("a", 1, &[], ""), numbered("b", 2, &["a"], ""));
+    let late = module(0, 0, &[], &callers(&["b"]));
+    let main = module(0, 0, &["b"], "");
+    let libraries = [("a", &*a), ("b", &*b), ("late", &*late)];
+    let mut program = on_demand(&main, &libraries, vec![]);
+    let late = program.process.open("late", OpenFlags::default()).unwrap();
+    assert_eq!(loaded(&program), ["main", "b", "a", "late"]);
+    let called = program.process.invoke(late, "call_b", &[]).unwrap();
+    assert_eq!(called, [Val::I32(102)]);
+
+    let mut program = on_demand(&main, &libraries, vec![]);
+    assert!(program.process.symbol(program.main, "a").is_ok());
+    assert_eq!(loaded(&program), ["main", "b", "a"]);
+}
+
+#[test]
+fn a_library_may_be_missing_until_it_is_needed() {
+    let a = numbered("a", 1, &[], "");
+    let main = module(0, 0, &["a", "nowhere"], &callers(&["a", "f", "g"]));
+    let mut program = on_demand(&main, &[("a", &a)], vec![]);
+    assert_eq!(program.call("call_a", &[]), 101);
+    for _ in 0..2 {
+        let text = trap(&mut program, "call_f").to_string();
+        let parts = ["main: needed library `nowhere` not found", "main!call_f"];
+        assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+    }
+    assert_eq!(program.call("call_a", &[]), 101);
+
+    let missing = |symbol: &UnresolvedSymbol, _: &FuncType| {
+        let seven = |_: &mut Caller<'_>| 7;
+        (symbol.name == "f").then(|| HostFunction::wrap("env", "f", seven))
+    };
+    let generous = Config {
+        lazy_load: true,
+        missing: Some(Box::new(missing)),
+        ..config(Bind::Lazy)
+    };
+    let mut program = load(&main, &[("a", &a)], generous).unwrap();
+    assert_eq!(program.call("call_f", &[]), 7);
+    let text = trap(&mut program, "call_g").to_string();
+    assert!(text.contains("`nowhere`"), "{text}");
+}
+
 #[test]
 fn the_command_line_chooses() {
     let sandbox = Sandbox::new();
@@ -665,6 +838,16 @@ fn the_command_line_chooses() {
     assert!(!run(&["--bind", "now"]));
     assert!(!run(&["--bind", "lazy"]));
     assert!(!run(&[]));
+    assert!(!run(&["--bind", "lazy", "--lazy-load"]));
+    sandbox
+        .wasmaot(&["run", "--lazy-load", "main.wat"])
+        .error(2, &["--lazy-load needs --bind lazy"]);
+    let listed = |args: &[&str]| {
+        let args = [&["run", "--trace-loaded"], args, &["main.wat"]].concat();
+        sandbox.wasmaot(&args).success().lines().count()
+    };
+    assert_eq!(listed(&["--bind", "lazy"]), 2);
+    assert_eq!(listed(&["--bind", "lazy", "--lazy-load"]), 1);
     let wrong = sandbox.wasmaot(&["run", "--bind", "never", "main.wat"]);
     assert_eq!(wrong.code, Some(2));
     assert!(

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::panic::catch_unwind;
 
 use rayon::prelude::*;
-use wasmaot_testkit::{Case, Form, Run, Wasmaot, link_sources};
+use wasmaot_testkit::{Bind, Case, Form, Options, Run, Wasmaot, link_sources};
 
 const WAITING: &str = "waiting.txt";
 
@@ -57,6 +57,10 @@ fn main() {
     }
 }
 
+fn wasmaot() -> Wasmaot {
+    Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"))
+}
+
 fn cases() -> Vec<String> {
     let entries = std::fs::read_dir(link_sources()).expect("the cases are there");
     let paths = entries.map(|entry| entry.expect("the directory can be read").path());
@@ -93,7 +97,8 @@ fn covers(line: &str, key: &str) -> bool {
 /// Runs a case on the host, then in each form.
 fn check(name: &str) -> Vec<Outcome> {
     let on_host = caught(|| {
-        let case = Case::linking(name);
+        let mut case = Case::linking(name);
+        case.linker = Some(wasmaot());
         let runs = case.runs.iter().map(|options| case.run_native(options));
         let runs: Vec<Run> = runs.collect();
         for run in &runs {
@@ -116,10 +121,24 @@ fn check(name: &str) -> Vec<Outcome> {
 }
 
 fn compare(case: &Case, form: Form, on_host: &[Run]) {
-    let wasmaot = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"));
     for (options, host) in case.runs.iter().zip(on_host) {
-        let run = case.run_wasm(&wasmaot, form, options);
-        run.expect(case.code, &host.stdout);
+        for bind in bindings(form, options) {
+            let options = Options {
+                bind,
+                ..options.clone()
+            };
+            let run = case.run_wasm(&wasmaot(), form, &options);
+            run.expect(case.code, &host.stdout);
+        }
+    }
+}
+
+/// A program behaves alike however its calls are bound, unless the case says
+/// that this is what it is about. One form is enough to show that.
+fn bindings(form: Form, options: &Options) -> Vec<Option<Bind>> {
+    match options.bind {
+        None if form == Form::Pie => vec![None, Some(Bind::Lazy), Some(Bind::Direct)],
+        bind => vec![bind],
     }
 }
 

@@ -215,6 +215,11 @@ impl SymbolRecord {
     pub const PRIMARY: u8 = 1;
     /// A global lives in the context's stack pointer field.
     pub const STACK_POINTER: u8 = 2;
+    /// The object refers to its own data of this symbol, whatever else the
+    /// symbol is bound to.
+    pub const OWN: u8 = 4;
+    /// The size of data is only an upper bound.
+    pub const BOUND: u8 = 8;
 
     /// The record's bytes: kind, flags, two zero bytes, type identity.
     pub fn encode(&self) -> [u8; Self::SIZE] {

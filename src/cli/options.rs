@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub enum Command {
     Build(Build),
     /// Load a program with its libraries and run it
     Run(Run),
+    /// Link wasm objects with wasm-ld, so that data of libraries can be referred to by address
+    Link(Link),
     /// List needed libraries, where each was found, and unresolved symbols
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
@@ -172,9 +175,41 @@ pub struct Run {
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
+    /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing
+    #[arg(long, value_name = "SYMBOL")]
+    pub explain: Option<String>,
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
+}
+
+/// `wasmaot link`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "wasmaot link [-o OUT] [--pie|--no-pie|--shared] OBJ... [-L DIR] [-lNAME] [FLAG...]"
+)]
+pub struct Link {
+    /// Output file [default: a.out]
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Make a position-independent program
+    #[arg(long, overrides_with_all = ["no_pie", "shared"])]
+    pub pie: bool,
+    /// Make a program at fixed addresses (default)
+    #[arg(long, overrides_with_all = ["pie", "shared"])]
+    pub no_pie: bool,
+    /// Make a shared library
+    #[arg(long, overrides_with_all = ["pie", "no_pie"])]
+    pub shared: bool,
+    /// Objects, archives, libraries, and flags of wasm-ld
+    #[arg(
+        required = true,
+        value_name = "OBJ",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_hint = ValueHint::FilePath
+    )]
+    pub arguments: Vec<OsString>,
 }
 
 /// `wasmaot ldd`.

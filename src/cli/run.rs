@@ -43,6 +43,11 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     if is_flat {
         process.add_host_functions(flat::functions(std::io::stdout()));
     }
+    if let Some(symbol) = &args.explain {
+        process.link_program(main, &beside)?;
+        print(process.explain(symbol).to_string())?;
+        return Ok(0);
+    }
     if args.trace_loaded {
         process.link_program(main, &beside)?;
         for entry in process.link_map() {
@@ -132,6 +137,8 @@ fn config(args: &Run) -> Result<Config> {
             .map_or(defaults.max_memory, |bytes| bytes >> 16),
         stack_size: args.stack_size,
         unresolved: match args.unresolved {
+            // What is to be explained may be just that.
+            _ if args.explain.is_some() => Unresolved::Ignore,
             options::Unresolved::Error => Unresolved::Error,
             options::Unresolved::Warn => Unresolved::Warn,
             options::Unresolved::Ignore => Unresolved::Ignore,

@@ -27,6 +27,9 @@ pub(super) fn module() -> Module<'static> {
     Module {
         source: "dir/test.wasm".into(),
         linking: Linking::core(),
+        copies: Vec::new(),
+        sizes: HashMap::new(),
+        own_references: Default::default(),
         types: Vec::new(),
         imports: Vec::new(),
         funcs: Vec::new(),

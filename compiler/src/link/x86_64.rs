@@ -6,6 +6,8 @@ use wasmaot_abi::reloc::Standard;
 use super::slots::RESERVED;
 use crate::code::RelocKind;
 
+/// Relocation of data that main holds a copy of.
+pub(super) const COPY: u32 = Standard::Copy.number();
 /// Relocation of a GOT slot that holds a symbol's address.
 pub(super) const GLOB_DAT: u32 = Standard::GlobDat.number();
 /// Relocation of a word of `.got.plt`.

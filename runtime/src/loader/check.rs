@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
-use wasmaot_abi::info::{ImportKind, LinkingAbi};
+use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
@@ -114,7 +114,11 @@ impl<'a> Checker<'a> {
                 Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
                 _ => self.is_address(id, r.symbol, slot),
             };
-            (r.offset, r.symbol, self.holds(instance, r.offset, right))
+            let right = match r.kind {
+                Standard::Copy => self.is_used_by_all(id, r.symbol),
+                _ => self.holds(instance, r.offset, right),
+            };
+            (r.offset, r.symbol, right)
         });
         let wasm = instance.object.slots().iter().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
@@ -262,6 +266,20 @@ impl<'a> Checker<'a> {
             return (base - size_of::<Context>() as u64..base).contains(&slot);
         }
         slot == definer.image.start() + found.value
+    }
+
+    /// Whether a definition is what every object means by its name.
+    fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
+        let instances = &self.process.instances;
+        let object = &instances[id].object;
+        let name = object.symbol_name(&object.symbols()[symbol as usize]);
+        let is_it = |i: &Import| i.kind == ImportKind::GotMem && name::escape(&i.name) == name;
+        let wanted = Meaning::Definition(id, symbol as usize);
+        instances.iter().all(|(user, instance)| {
+            let imports = instance.object.info().imports.iter().enumerate();
+            let mut same = imports.filter(|(_, i)| is_it(i));
+            same.all(|(number, _)| self.import(user, number, DEPTH) == wanted)
+        })
     }
 
     /// Whether a code address reaches a function from a domain.

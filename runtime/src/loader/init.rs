@@ -3,11 +3,13 @@
 //! Three rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
-//! they run after all data relocations.
+//! they run after all data relocations. Main's copies of data are made between
+//! the two.
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
+use super::copy::{self, Copy};
 use super::search::{Group, Purpose};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
@@ -20,7 +22,12 @@ const INITIALIZE: &str = "_initialize";
 const START: &str = "_start";
 
 /// Runs the initialisers of a group.
-pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> Result<()> {
+pub(super) fn run(
+    process: &mut Process,
+    group: &Group,
+    copies: &[Copy],
+    constructors: bool,
+) -> Result<()> {
     let (members, first) = (&group.members, group.first);
     let order = order(group);
     for &member in &order {
@@ -38,6 +45,7 @@ pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> R
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
+    copy::apply(process, copies)?;
     for &member in &order {
         process.dl.initialised += 1;
         process.instances[first + member].initialised = process.dl.initialised;

@@ -8,7 +8,7 @@
 //! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, constructors
+//! init     wasm start functions, data relocations, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -16,6 +16,7 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+mod copy;
 mod deferred;
 mod direct;
 pub(crate) mod heap;
@@ -108,11 +109,17 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
 
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
-    match resolve::resolve(process, group, false) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::Unresolved(list)) => Ok(list),
-        Err(error) => Err(error),
+    let mut missing = Vec::new();
+    let resolved = resolve::resolve(process, group, false).map(|_| ());
+    let copies = copy::plan(process, group).map(|_| ());
+    for result in [resolved, copies] {
+        match result {
+            Ok(()) => {}
+            Err(Error::Unresolved(list)) => missing.extend(list),
+            Err(error) => return Err(error),
+        }
     }
+    Ok(missing)
 }
 
 /// Undoes what was done to a process, unless told not to.
@@ -133,6 +140,7 @@ impl Drop for Transaction<'_> {
 struct Mapped<'p> {
     transaction: Transaction<'p>,
     group: Group,
+    copies: Vec<copy::Copy>,
 }
 
 impl<'p> Mapped<'p> {
@@ -145,6 +153,7 @@ impl<'p> Mapped<'p> {
         let process = &mut *transaction.process;
         let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
         let resolved = resolve::resolve(process, &group, lazy)?;
+        let copies = copy::plan(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
@@ -152,7 +161,11 @@ impl<'p> Mapped<'p> {
         let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);
         let places = place::place(process, &group, &resolved.bindings, rooms)?;
         map::map(process, &group, resolved.bindings, &places)?;
-        Ok(Self { transaction, group })
+        Ok(Self {
+            transaction,
+            group,
+            copies,
+        })
     }
 
     fn relocate(self) -> Result<Relocated<'p>> {
@@ -174,6 +187,7 @@ impl Relocated<'_> {
         let Self(Mapped {
             mut transaction,
             group,
+            copies,
         }) = self;
         let process = &mut *transaction.process;
         for number in group.numbers() {
@@ -197,23 +211,26 @@ impl Relocated<'_> {
             let total: usize = group.members.iter().map(slots).sum();
             format!("{} objects, {total} relocations", group.members.len())
         });
-        Ok(Ready(group))
+        Ok(Ready { group, copies })
     }
 }
 
 /// A group whose code can run.
-pub(crate) struct Ready(Group);
+pub(crate) struct Ready {
+    group: Group,
+    copies: Vec<copy::Copy>,
+}
 
 impl Ready {
     /// Number of the first instance: main.
     pub fn first(&self) -> usize {
-        self.0.first
+        self.group.first
     }
 
     /// Runs the initialisers. `constructors`: those of C, too.
     pub fn initialise(self, process: &mut Process, constructors: bool) -> Result<usize> {
-        init::run(process, &self.0, constructors)?;
-        Ok(self.0.first)
+        init::run(process, &self.group, &self.copies, constructors)?;
+        Ok(self.group.first)
     }
 }
 

@@ -221,6 +221,8 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
             Standard::Absolute => {
                 address(process, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
+            // Copied when all else is relocated.
+            Standard::Copy => continue,
         };
         process.instances[id].write(reloc.offset, value)?;
     }

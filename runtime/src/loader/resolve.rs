@@ -132,12 +132,12 @@ pub(super) struct Resolver<'a> {
     scope: Vec<usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
-    /// Whether functions may be left for later.
-    lazy: bool,
     /// Whether everything counts as missing that no object defines, weak or not.
     objects_only: bool,
     /// Whether it is part of a flat program.
     flat: bool,
+    /// Whether functions may be left for later.
+    lazy: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,

@@ -6,8 +6,9 @@ use std::ops::Range;
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{ImportKind, NULL_ELEMENT};
 use wasmaot_abi::object::{PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::reloc::Standard;
 
-use super::{Object, Place};
+use super::{Object, Place, Reloc};
 use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
@@ -69,7 +70,10 @@ impl Check<'_> {
     /// Slots that the loader writes.
     fn addresses(&self) -> Result<(), String> {
         for r in self.object.relocs() {
-            self.slot(r.offset, r.symbol)?;
+            match r.kind {
+                Standard::Copy => self.copy(r)?,
+                _ => self.slot(r.offset, r.symbol)?,
+            }
         }
         for r in self.object.slots() {
             self.slot(r.offset, r.symbol)?;
@@ -89,6 +93,26 @@ impl Check<'_> {
             return Err(format!("a relocation is outside of data ({offset:#x})"));
         }
         self.symbol(symbol)
+    }
+
+    /// Data of its own that the loader is to fill.
+    fn copy(&self, reloc: &Reloc) -> Result<(), String> {
+        let layout = self.object.layout();
+        let symbol = self.object.symbols().get(reloc.symbol as usize);
+        let own = symbol.filter(|s| s.place == Place::Here && s.record.kind == SymbolKind::Data);
+        let inside = own.is_some_and(|s| {
+            let linear = s.value.wrapping_sub(layout.memory_bias);
+            let mut runs = layout.memory.iter();
+            s.value == reloc.offset
+                && runs.any(|r| within(&(r.linear..r.linear + r.memsz), linear, s.size))
+        });
+        match inside && self.object.info().placement.is_none() {
+            true => Ok(()),
+            false => Err(format!(
+                "a copy relocation of no data at a fixed address ({:#x})",
+                reloc.offset
+            )),
+        }
     }
 
     fn symbol(&self, symbol: u32) -> Result<(), String> {

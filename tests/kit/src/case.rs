@@ -55,6 +55,8 @@ pub struct Case {
     pub compile: Vec<String>,
     /// The ways in which it is run.
     pub runs: Vec<Options>,
+    /// Links mains at fixed addresses; wasm-ld where there is none.
+    pub linker: Option<Wasmaot>,
     program: Unit,
     libraries: Vec<Unit>,
     absent: Vec<String>,
@@ -122,6 +124,7 @@ impl Case {
             expected: String::new(),
             compile: manifest.compile,
             runs: manifest.runs,
+            linker: None,
             program: manifest.program,
             libraries: manifest.libraries,
             absent: manifest.absent,
@@ -162,7 +165,7 @@ impl Case {
             .env("LD_LIBRARY_PATH", directory)
             .env("LD_PRELOAD", options.preload.join(":"))
             .envs(options.env.iter().map(|(name, value)| (name, value)));
-        if options.bind == Some(Bind::Now) {
+        if matches!(options.bind, Some(Bind::Now | Bind::Direct)) {
             command.env("LD_BIND_NOW", "1");
         }
         run(command.args(&options.args).current_dir(directory))
@@ -185,6 +188,7 @@ impl Case {
         match options.bind {
             Some(Bind::Lazy) => command.args(["--bind", "lazy"]),
             Some(Bind::Now) => command.args(["--bind", "now"]),
+            Some(Bind::Direct) => command.args(["--bind", "direct"]),
             None => &mut command,
         };
         command.arg(&program).arg("--").args(&options.args);
@@ -227,7 +231,10 @@ impl Case {
         link.flags.extend(unit.flags.iter().cloned());
         link.flags
             .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
-        link.make()
+        match &self.linker {
+            Some(wasmaot) if kind == Kind::NoPie => wasmaot.link(&link),
+            _ => link.make(),
+        }
     }
 }
 

@@ -10,7 +10,7 @@
 //! compile FLAG…
 //! exit CODE
 //! absent LIBRARY…
-//! run [preload LIBRARY…] [bind lazy|now] [dir DIRECTORY…] [env NAME=VALUE…] [args ARGUMENT…]
+//! run [preload LIBRARY…] [bind lazy|now|direct] [dir DIRECTORY…] [env NAME=VALUE…] [args ARGUMENT…]
 //! ```
 //!
 //! Every module needs libc as well. `flags` go to wasm-ld, those of `compile`
@@ -52,6 +52,8 @@ pub enum Bind {
     Lazy,
     /// At load.
     Now,
+    /// At load, and calls go straight to them. To the host that is the same.
+    Direct,
 }
 
 /// One way to run a program.
@@ -196,6 +198,7 @@ fn options(words: &[&str]) -> Option<Options> {
             (_, "preload") => options.preload.push(word.to_owned()),
             ("lazy", "bind") => options.bind = Some(Bind::Lazy),
             ("now", "bind") => options.bind = Some(Bind::Now),
+            ("direct", "bind") => options.bind = Some(Bind::Direct),
             (_, "dir") => options.dirs.push(word.to_owned()),
             (_, "env") => {
                 let (name, value) = word.split_once('=')?;

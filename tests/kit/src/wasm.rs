@@ -162,7 +162,8 @@ impl Link {
         self
     }
 
-    fn arguments(&self) -> Vec<OsString> {
+    /// What the linker is given.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
         // 22 refuses a library in a link without `-Bdynamic`.
         let kind: &[&str] = match self.kind {
             Kind::Shared => &[

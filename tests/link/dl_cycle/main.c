@@ -1,4 +1,5 @@
-/* Two that need each other are loaded together and go together. */
+/* Two that need each other are loaded together and go together; which of them
+   ends first is nobody's promise. */
 
 #include "dl.h"
 

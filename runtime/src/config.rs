@@ -49,6 +49,8 @@ pub enum Category {
     Reloc,
     /// Counts.
     Statistics,
+    /// System calls of the program, with arguments and results.
+    Syscalls,
     /// Not asked for: what the user should know.
     Warning,
 }
@@ -62,6 +64,7 @@ impl Category {
         (Self::Bindings, "bindings"),
         (Self::Reloc, "reloc"),
         (Self::Statistics, "statistics"),
+        (Self::Syscalls, "syscalls"),
         (Self::Warning, "warning"),
     ];
 }

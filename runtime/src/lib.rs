@@ -14,6 +14,7 @@ mod host;
 mod hosts;
 mod instances;
 mod link_map;
+pub mod linux;
 mod loader;
 mod object;
 mod process;

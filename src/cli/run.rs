@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
 use wasmaot_runtime::flat;
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
@@ -38,6 +39,7 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
     process.add_host_functions(wasi::functions(host(args)?));
+    process.add_host_functions(linux::functions(Linux::new(host(args)?)));
     process.set_finder(library);
     let is_flat = flat::is_program(&main) && args.invoke.is_none();
     if is_flat {

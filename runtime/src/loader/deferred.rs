@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::search::{self, Deferred, Finder, Group, Purpose};
-use super::{load, resolve, with_finder};
+use super::{copy, load, resolve, with_finder};
 use crate::config::Bind;
 use crate::dl::DlError;
 use crate::error::Result;
@@ -43,11 +43,17 @@ pub(super) fn closure(
     let mut libraries = 0;
     loop {
         let group = search::closure(process, roots.clone(), &mut finder, program, libraries)?;
-        if group.deferred.is_empty() || !resolve::wants_more(process, &group)? {
+        if group.deferred.is_empty() || !wants_more(process, &group)? {
             return Ok(group);
         }
         libraries += 1;
     }
+}
+
+/// Whether a group refers to something, other than by calls, that no object
+/// defines.
+fn wants_more(process: &Process, group: &Group) -> Result<bool> {
+    Ok(resolve::wants_more(process, group)? || !copy::is_complete(process, group))
 }
 
 /// A finder that is asked once for each library.
@@ -114,7 +120,7 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<usize> {
     let group = with_finder(process, |process, finder| {
         let mut roots = vec![(next.name.clone(), object)];
         let alone = search::closure(process, roots.clone(), finder, LATE, 0)?;
-        if !resolve::wants_more(process, &alone)? {
+        if !wants_more(process, &alone)? {
             return Ok(alone);
         }
         // It cannot be linked without some of the others: then with all.

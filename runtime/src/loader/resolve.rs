@@ -241,7 +241,7 @@ impl<'a> Resolver<'a> {
         found: Option<Target>,
     ) -> Result<Target> {
         let target = match found {
-            Some(target) => match self.legalized(object, import, target) {
+            Some(target) => match self.adapted(object, import, target) {
                 Some(adapter) => adapter,
                 None => {
                     matching::check(self, object, import, target)?;
@@ -392,18 +392,15 @@ impl<'a> Resolver<'a> {
         self.process.hosts.len() + self.stubs.len() - 1
     }
 
-    /// An adapter, where an import wants a host function in the form that
-    /// modules made for JavaScript do: with 64-bit parameters split.
-    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+    /// An adapter, where an import wants a host function in another form that
+    /// it can be had in: with 64-bit parameters split, as modules made for
+    /// JavaScript do, or with other integers.
+    fn adapted(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
         let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
             return None;
         };
         let wanted = object.info().types.get(ty as usize)?;
-        let host = self.process.hosts.get(number)?;
-        if *wanted == host.ty || *wanted != host.legalized_type() {
-            return None;
-        }
-        let adapter = host.legalized();
+        let adapter = self.process.hosts.get(number)?.adapted(wanted)?;
         Some(Target::Host(self.add_host(adapter)))
     }
 

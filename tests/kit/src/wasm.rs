@@ -39,7 +39,7 @@ const COMPILE: &[&str] = &[
 ];
 
 /// What clang calls for 128-bit numbers and the like; linked in, hidden.
-const BUILTINS: &str = "lib/wasm32-unknown-wasip1/libclang_rt.builtins.a";
+pub(crate) const BUILTINS: &str = "lib/wasm32-unknown-wasip1/libclang_rt.builtins.a";
 
 /// Compiles one C file.
 ///

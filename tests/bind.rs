@@ -15,10 +15,9 @@ use wasmaot_abi::object::{PltCall, SEC_CALLS};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Emit, Options, compile};
-use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{
-    Bind, CallError, Caller, Category, Config, HostFunction, Object, OpenFlags, Process,
-    Unresolved, UnresolvedSymbol, Val,
+    Bind, CallError, Caller, Category, Config, HostFunction, Object, Process, Unresolved, Val,
 };
 
 use common::Sandbox;
@@ -357,15 +356,6 @@ fn traced(config: Config) -> (Config, Arc<Mutex<Vec<String>>>) {
     (config, lines)
 }
 
-/// The trap that a call ends with.
-#[track_caller]
-fn trap(program: &mut program::Program, name: &str) -> Trap {
-    match program.process.invoke(program.main, name, &[]) {
-        Err(CallError::Trap(trap)) => trap,
-        other => panic!("{name}: {other:?}"),
-    }
-}
-
 #[test]
 fn what_is_lazily_bound_does_the_same() {
     let program = run(Bind::Lazy);
@@ -399,7 +389,7 @@ fn a_function_is_looked_up_at_its_first_call() {
     assert_eq!(bound(), [add, others[0], others[1]]);
 
     for _ in 0..2 {
-        let trap = trap(&mut program, "host");
+        let trap = program.trap("host");
         let text = trap.to_string();
         assert!(matches!(
             trap.reason,
@@ -411,234 +401,6 @@ fn a_function_is_looked_up_at_its_first_call() {
         );
     }
     assert_eq!(program.call("sum", &[10]), 55);
-}
-
-#[test]
-fn what_is_missing_may_be_given_when_it_is_called() {
-    let main = module(
-        0,
-        0,
-        &[],
-        r#"
-        (import "env" "given" (func $given (param i32) (result i32)))
-        (import "env" "wrong" (func $wrong))
-        (import "env" "denied" (func $denied))
-        (func (export "ask_given") (param i32) (result i32) (call $given (local.get 0)))
-        (func (export "ask_wrong") (call $wrong))
-        (func (export "ask_denied") (call $denied))
-        "#,
-    );
-    let asked = Arc::new(Mutex::new(Vec::new()));
-    let names = Arc::clone(&asked);
-    let give = |_: &mut Caller<'_>, value: i32| value + 1;
-    let missing = move |symbol: &UnresolvedSymbol, ty: &FuncType| {
-        names
-            .lock()
-            .unwrap()
-            .push(format!("{}: {ty}", symbol.full_name()));
-        (symbol.name != "denied").then(|| HostFunction::wrap("env", &symbol.name, give))
-    };
-    let generous = Config {
-        missing: Some(Box::new(missing)),
-        ..config(Bind::Lazy)
-    };
-    let mut program = load(&main, &[], generous).unwrap();
-    assert_eq!(program.call("ask_given", &[1]), 2);
-    assert_eq!(program.call("ask_given", &[41]), 42);
-    let text = trap(&mut program, "ask_denied").to_string();
-    assert!(text.contains("unresolved symbol (`denied`"), "{text}");
-    let text = trap(&mut program, "ask_wrong").to_string();
-    let parts = ["main", "wrong", "() -> ()", "the host", "(i32) -> (i32)"];
-    assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-    let asked = asked.lock().unwrap();
-    assert_eq!(
-        *asked,
-        [
-            "given: (i32) -> (i32)",
-            "denied: () -> ()",
-            "wrong: () -> ()"
-        ]
-    );
-}
-
-#[test]
-fn another_type_is_found_at_the_call() {
-    let main = module(
-        0,
-        0,
-        &["lib"],
-        r#"
-        (import "env" "f" (func $f (param i32)))
-        (func (export "go") (call $f (i32.const 1)))
-        (func (export "fine") (result i32) (i32.const 7))
-        "#,
-    );
-    let lib = module(0, 0, &[], r#"(func (export "f") (param i64))"#);
-    let libraries = [("lib", lib.as_str())];
-    assert!(load(&main, &libraries, config(Bind::Now)).is_err());
-    let mut program = load(&main, &libraries, config(Bind::Lazy)).unwrap();
-    assert_eq!(program.call("fine", &[]), 7);
-    let text = trap(&mut program, "go").to_string();
-    let parts = [
-        "main",
-        "`f`",
-        "(i32) -> ()",
-        "lib",
-        "(i64) -> ()",
-        "main!go",
-    ];
-    assert!(parts.iter().all(|part| text.contains(part)), "{text}");
-}
-
-#[test]
-fn addresses_and_data_are_not_left_for_later() {
-    let load = |body: &str| load(&module(0, 0, &[], body), &[], config(Bind::Lazy)).map(|_| ());
-    let got = |kind: &str| format!(r#"(import "GOT.{kind}" "x" (global (mut i32)))"#);
-    for body in [
-        got("func"),
-        got("mem"),
-        got("func") + r#"(import "env" "x" (func $x)) (func (export "f") (call $x))"#,
-        r#"(import "env" "x" (func $x)) (elem (offset (i32.const 0)) $x)"#.to_owned(),
-        r#"(import "env" "x" (func $x)) (export "y" (func $x))"#.to_owned(),
-        r#"(import "env" "x" (global i64))"#.to_owned(),
-    ] {
-        let error = load(&body).unwrap_err().to_string();
-        assert!(error.contains("`x`"), "{body}: {error}");
-    }
-    load(r#"(import "env" "x" (func $x)) (func (export "f") (call $x))"#).unwrap();
-}
-
-#[test]
-fn later_libraries_count() {
-    let main = module(
-        0,
-        0,
-        &[],
-        r#"
-        (import "env" "late" (func $late (result i32)))
-        (func (export "go") (result i32) (call $late))
-        "#,
-    );
-    let late = module(
-        0,
-        0,
-        &[],
-        r#"(func (export "late") (result i32) (i32.const 9))"#,
-    );
-    let needy = module(
-        0,
-        0,
-        &[],
-        r#"(import "env" "nowhere" (func $f)) (func (export "go") (call $f))"#,
-    );
-    let libraries = [("late", late.as_str()), ("needy", needy.as_str())];
-    let mut program = load(&main, &libraries, config(Bind::Lazy)).unwrap();
-    let text = trap(&mut program, "go").to_string();
-    assert!(text.contains("`late`"), "{text}");
-    let global = OpenFlags {
-        global: true,
-        ..OpenFlags::default()
-    };
-    let process = &mut program.process;
-    let late = process.open("late", global).unwrap();
-    let main = program.main;
-    assert_eq!(process.invoke(main, "go", &[]).unwrap(), [Val::I32(9)]);
-    // What main is bound to stays, though nobody has it open.
-    process.close(late).unwrap().unwrap();
-    assert_eq!(process.invoke(main, "go", &[]).unwrap(), [Val::I32(9)]);
-    assert_eq!(process.link_map().count(), 2);
-
-    let now = OpenFlags {
-        now: true,
-        ..OpenFlags::default()
-    };
-    let error = process.open("needy", now).unwrap_err().to_string();
-    assert!(error.contains("`nowhere`"), "{error}");
-    for _ in 0..100 {
-        let needy = process.open("needy", OpenFlags::default()).unwrap();
-        assert!(process.invoke(needy, "go", &[]).is_err());
-        process.close(needy).unwrap().unwrap();
-        assert_eq!(process.link_map().count(), 2);
-    }
-}
-
-#[test]
-fn another_domain_is_bound_lazily_too() {
-    let one = r#"(module
-        (memory 1) (data (i32.const 8) "\2a")
-        (func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0))))"#;
-    let main = module(
-        0,
-        0,
-        &[],
-        r#"
-        (import "one" "get" (func $get (param i32) (result i32)))
-        (func (export "ask") (param i32) (result i32) (call $get (local.get 0)))
-        (func (export "tail") (param i32) (result i32) (return_call $get (local.get 0)))
-        "#,
-    );
-    let mut process = Process::new(config(Bind::Lazy)).unwrap();
-    process
-        .instantiate(object("one", one), Some("one"))
-        .unwrap();
-    let main = process.load_program(object("main", &main), &[]).unwrap();
-    let mut program = program::Program { process, main };
-    assert_eq!(program.call("tail", &[8]), 42);
-    assert_eq!(program.call("ask", &[8]), 42);
-    assert_eq!(program.call("ask", &[9]), 0);
-}
-
-#[test]
-fn arguments_of_every_kind_pass_a_lazy_binding() {
-    // Twelve of each kind: registers and the stack.
-    let kinds = ["i32", "i64", "f32", "f64", "v128"];
-    let types: Vec<&str> = kinds.iter().cycle().take(60).copied().collect();
-    let params = format!("(param {}) (result i64)", types.join(" "));
-    let value = |(i, kind): (usize, &&str)| match *kind {
-        "v128" => format!("(v128.const i64x2 {i} {})", 1000 * i),
-        kind => format!("({kind}.const {i})"),
-    };
-    let sum = |(i, kind): (usize, &&str)| {
-        let get = format!("(local.get {i})");
-        match *kind {
-            "i32" => format!("(i64.extend_i32_u {get})"),
-            "i64" => get,
-            "v128" => {
-                format!("(i64.add (i64x2.extract_lane 0 {get}) (i64x2.extract_lane 1 {get}))")
-            }
-            kind => format!("(i64.trunc_{kind}_s {get})"),
-        }
-    };
-    let values: String = types.iter().enumerate().map(value).collect();
-    let sums: Vec<String> = types.iter().enumerate().map(sum).collect();
-    let add = sums
-        .into_iter()
-        .reduce(|a, b| format!("(i64.add {a} {b})"))
-        .unwrap();
-    let main = module(
-        0,
-        0,
-        &["lib"],
-        &format!(
-            r#"(import "env" "many" (func $many {params}))
-            (func (export "go") (result i64) (call $many {values}))
-            (func (export "tail") (result i64) (return_call $many {values}))"#
-        ),
-    );
-    let lib = module(
-        0,
-        0,
-        &[],
-        &format!(r#"(func (export "many") {params} {add})"#),
-    );
-    let wide: i64 = (0..60).filter(|i| i % 5 == 4).map(|i| 1000 * i).sum();
-    for first in ["go", "tail"] {
-        let mut program = load(&main, &[("lib", &lib)], config(Bind::Lazy)).unwrap();
-        for name in [first, "go", "tail"] {
-            let sum = program.process.invoke(program.main, name, &[]).unwrap();
-            assert_eq!(sum, [Val::I64((0..60).sum::<i64>() + wide)]);
-        }
-    }
 }
 
 #[test]
@@ -665,6 +427,16 @@ fn the_command_line_chooses() {
     assert!(!run(&["--bind", "now"]));
     assert!(!run(&["--bind", "lazy"]));
     assert!(!run(&[]));
+    assert!(!run(&["--bind", "lazy", "--lazy-load"]));
+    sandbox
+        .wasmaot(&["run", "--lazy-load", "main.wat"])
+        .error(2, &["--lazy-load needs --bind lazy"]);
+    let listed = |args: &[&str]| {
+        let args = [&["run", "--trace-loaded"], args, &["main.wat"]].concat();
+        sandbox.wasmaot(&args).success().lines().count()
+    };
+    assert_eq!(listed(&["--bind", "lazy"]), 2);
+    assert_eq!(listed(&["--bind", "lazy", "--lazy-load"]), 1);
     let wrong = sandbox.wasmaot(&["run", "--bind", "never", "main.wat"]);
     assert_eq!(wrong.code, Some(2));
     assert!(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use wasmaot_abi::object::Note;
 use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
-use wasmaot_runtime::{Config, InstanceId, Object, Process, Unresolved, Val};
+use wasmaot_runtime::{Bind, Config, InstanceId, Object, Process, Unresolved, Val};
 
 fn built(name: &str, text: &str) -> Vec<u8> {
     let wasm = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -99,6 +99,20 @@ fn bytes_are_copied_after_data_relocations_and_before_constructors() {
     process.invoke(main, "change", &[]).unwrap();
     let lib = process.link_map().find(|e| e.name == "lib").unwrap().id;
     assert_eq!(process.invoke(lib, "seen", &[]).unwrap(), [Val::I32(99)]);
+}
+
+/// Main's data come from the library, so it has to be there from the start.
+#[test]
+fn a_copy_does_not_wait_for_its_library() {
+    let lib = object("lib", &lib(""));
+    let patient = Config {
+        bind: Bind::Lazy,
+        lazy_load: true,
+        ..config()
+    };
+    let (mut process, main) = load(object("main", MAIN), &lib, patient).unwrap();
+    assert_eq!(process.link_map().count(), 2);
+    assert_eq!(byte(&mut process, main, 8), 7);
 }
 
 #[test]

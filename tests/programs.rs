@@ -22,9 +22,14 @@ fn each_form(name: &str, check: impl Fn(&Case, &Path)) {
 /// However calls are bound, a program does the same.
 fn gives_what_is_expected(name: &str) {
     each_form(name, |case, program| {
-        for bind in ["now", "lazy", "direct"] {
+        for bind in [
+            "--bind=now",
+            "--bind=lazy",
+            "--bind=direct",
+            "--bind=lazy --lazy-load",
+        ] {
             let mut command = wasmaot().run_command();
-            let ended = run(command.args(["--bind", bind]).arg(program));
+            let ended = run(command.args(bind.split(' ')).arg(program));
             ended.expect(case.code, &case.expected);
         }
     });

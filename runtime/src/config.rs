@@ -72,7 +72,8 @@ impl Category {
 /// Takes trace lines.
 pub type Trace = Box<dyn Fn(Category, &str)>;
 
-/// Asked for a function that no object defines when it is first called.
+/// Asked for a function that no object defines when it is first called, or
+/// whose library cannot be loaded.
 pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction>>;
 
 /// Options of a process.
@@ -89,6 +90,9 @@ pub struct Config {
     pub unresolved: Unresolved,
     /// How calls across objects are bound.
     pub bind: Bind,
+    /// With [`Bind::Lazy`], whether a needed library of the program is loaded
+    /// only when a name is looked up that nothing before it defines.
+    pub lazy_load: bool,
     /// With [`Bind::Lazy`], who is asked for a function that is not defined
     /// when it is first called; what it gives has to be of the type asked for.
     pub missing: Option<Missing>,
@@ -107,6 +111,7 @@ impl Default for Config {
             shadow_stack: 1 << 20,
             unresolved: Unresolved::default(),
             bind: Bind::default(),
+            lazy_load: false,
             missing: None,
             check: false,
             trace: None,
@@ -123,6 +128,7 @@ impl fmt::Debug for Config {
             .field("shadow_stack", &self.shadow_stack)
             .field("unresolved", &self.unresolved)
             .field("bind", &self.bind)
+            .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
             .finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
 //! A process: one native stack, one code area, a link map, and the domains
 //! that its objects run in. Everything is given back when it is dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::ptr;
@@ -20,7 +20,7 @@ use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::hosts::Hosts;
 use crate::instances::{InstanceId, Instances};
-use crate::loader::{self, Finder, Key, Lazy, Retired, Room, Stubs, Target};
+use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Room, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::sys::{CodeArea, Stack, live};
@@ -35,6 +35,9 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
+    /// Needed libraries that are loaded when a name is not found without, in
+    /// the order in which they would have been.
+    pub(crate) deferred: VecDeque<Deferred>,
     /// Slots that are filled at the first call.
     pub(crate) lazy: Lazy,
     /// The link map.
@@ -157,6 +160,7 @@ impl Process {
             stack,
             config,
             stubs: Stubs::default(),
+            deferred: VecDeque::new(),
             lazy: Lazy::default(),
             instances: Instances::default(),
             retired: Vec::new(),

@@ -154,6 +154,9 @@ pub struct Run {
     /// How to bind calls from one object to another
     #[arg(long, value_enum, default_value_t)]
     pub bind: Bind,
+    /// With --bind lazy, load a needed library only when something is not found without it
+    #[arg(long)]
+    pub lazy_load: bool,
     /// What to do about undefined symbols
     #[arg(long, value_enum, default_value_t)]
     pub unresolved: Unresolved,

@@ -128,6 +128,9 @@ pub(super) fn open_all(
 }
 
 fn config(args: &Run) -> Result<Config> {
+    if args.lazy_load && args.bind != options::Bind::Lazy {
+        return Err(usage("--lazy-load needs --bind lazy"));
+    }
     let defaults = Config::default();
     Ok(Config {
         max_memory: args
@@ -146,6 +149,7 @@ fn config(args: &Run) -> Result<Config> {
             options::Bind::Lazy => Bind::Lazy,
             options::Bind::Direct => Bind::Direct,
         },
+        lazy_load: args.lazy_load,
         check: std::env::var_os("WASMAOT_CHECK").is_some(),
         trace: debug::trace()?,
         ..defaults

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
-use wasmaot_runtime::{Config, HostFunction, InstanceId, Object, Process, Val};
+use wasmaot_runtime::trap::Trap;
+use wasmaot_runtime::{CallError, Config, HostFunction, InstanceId, Object, Process, Val};
 
 pub fn object(name: &str, text: &str) -> Arc<Object> {
     let wasm = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -62,6 +63,15 @@ impl Program {
         match results.unwrap_or_else(|e| panic!("{name}: {e}"))[..] {
             [Val::I32(value)] => value,
             ref other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// The trap that a call ends with.
+    #[track_caller]
+    pub fn trap(&mut self, name: &str) -> Trap {
+        match self.process.invoke(self.main, name, &[]) {
+            Err(CallError::Trap(trap)) => trap,
+            other => panic!("{name}: {other:?}"),
         }
     }
 }

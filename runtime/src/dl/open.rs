@@ -86,6 +86,7 @@ impl Process {
         if self.dl.busy {
             return Err(DlError::Busy);
         }
+        loader::load_deferred(self)?;
         let number = match self.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
             None => self.load_library(by, name, flags)?,

@@ -4,7 +4,7 @@ use wasmaot_abi::object::SymbolKind;
 
 use super::DlError;
 use crate::instances::InstanceId;
-use crate::loader::{Target, breadth_first, data_address, table_index};
+use crate::loader::{self, Target, breadth_first, data_address, table_index};
 use crate::process::Process;
 
 /// Where `dlsym` looks.
@@ -42,6 +42,7 @@ impl Process {
     }
 
     pub(super) fn symbol_in(&mut self, scope: Scope, name: &str) -> Result<u64, DlError> {
+        loader::load_deferred(self)?;
         let target = self
             .find_in(scope, name)
             .ok_or_else(|| DlError::Undefined {

@@ -371,10 +371,12 @@ impl<'a> Checker<'a> {
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
         let domain = &self.process.domains[self.process.instances[id].domain];
         match import.map(|i| i.name.as_str()) {
+            // What is loaded later is in the heap, or behind it.
             Some("__heap_base") => self.process.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
-                slot >= other.memory_base + u64::from(room.memory_size)
+                other.room.is_some() || slot >= other.memory_base + u64::from(room.memory_size)
             }),
+            Some("__heap_end") if self.opened => slot <= domain.context().memory.bytes,
             Some("__heap_end") => slot == domain.context().memory.bytes,
             Some("__stack_low" | "__stack_high") => slot <= domain.context().memory.bytes,
             _ => match self.meaning(id, symbol) {

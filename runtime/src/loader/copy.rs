@@ -30,12 +30,7 @@ pub(super) struct Copy {
 
 /// Finds the definition for every copy of a group; changes nothing.
 pub(super) fn plan(process: &Process, group: &Group) -> Result<Vec<Copy>> {
-    let planner = Planner {
-        process,
-        members: &group.members,
-        first: group.first,
-        scope: group.scope(process),
-    };
+    let planner = Planner::new(process, group);
     let (mut copies, mut missing) = (Vec::new(), Vec::new());
     for id in group.numbers() {
         let object = planner.object(id);
@@ -53,6 +48,19 @@ pub(super) fn plan(process: &Process, group: &Group) -> Result<Vec<Copy>> {
     }
 }
 
+/// Whether every copy of a group has a definition in it.
+pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
+    let planner = Planner::new(process, group);
+    group.numbers().all(|id| {
+        let object = planner.object(id);
+        let mut copies = object.relocs().iter().filter(|r| r.kind == Standard::Copy);
+        copies.all(|reloc| {
+            let symbol = object.symbols()[reloc.symbol as usize];
+            planner.source(id, object.symbol_name(&symbol)).is_some()
+        })
+    })
+}
+
 struct Planner<'a> {
     process: &'a Process,
     members: &'a [Member],
@@ -61,6 +69,15 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
+    fn new(process: &'a Process, group: &'a Group) -> Self {
+        Self {
+            process,
+            members: &group.members,
+            first: group.first,
+            scope: group.scope(process),
+        }
+    }
+
     fn object(&self, id: usize) -> &'a Object {
         match id.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
@@ -72,12 +89,7 @@ impl<'a> Planner<'a> {
         let object = self.object(id);
         let symbol = object.symbols()[number as usize];
         let name = object.symbol_name(&symbol);
-        // The first definition after its own.
-        let others = self.scope.iter().filter(|&&other| other != id);
-        let found = others
-            .filter_map(|&other| Some((other, self.object(other).find(name)?)))
-            .next();
-        let Some(from) = found else {
+        let Some(from) = self.source(id, name) else {
             return Ok(None);
         };
         let (definer, definition) = (self.object(from.0), self.symbol(from));
@@ -109,6 +121,12 @@ impl<'a> Planner<'a> {
         };
         self.compare(object, &symbol, definer, &definition, available);
         Ok(Some(copy))
+    }
+
+    /// The first definition after an instance's own.
+    fn source(&self, id: usize, name: &str) -> Option<(usize, u32)> {
+        let mut others = self.scope.iter().filter(|&&other| other != id);
+        others.find_map(|&other| Some((other, self.object(other).find(name)?)))
     }
 
     fn symbol(&self, (id, number): (usize, u32)) -> Symbol {

@@ -7,19 +7,21 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use wasmaot_abi::info::Import;
 use wasmaot_abi::name;
-use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::FuncType;
 
 use super::instance::Target;
+use super::matching::kind_name;
 use super::relocate::callable;
 use super::stubs::Key;
-use super::{check, enter_types, resolve};
+use super::{check, deferred, enter_types, resolve};
 use crate::arch;
+use crate::dl::DlError;
 use crate::error::{Error, Result, Unresolved};
 use crate::host::{HostError, HostFunction};
 use crate::object::{Object, Reloc, bad};
 use crate::process::Process;
-use crate::trap::{Trap, TrapReason};
 
 /// The slots that are, or were, left for later, by number.
 #[derive(Debug, Default)]
@@ -74,32 +76,103 @@ pub(super) fn stub(process: &mut Process, id: usize, reloc: &Reloc) -> Result<u6
 pub(crate) fn bind_lazily(process: &mut Process, number: u64) -> Result<u64, HostError> {
     let number = u32::try_from(number).unwrap_or(u32::MAX);
     let slot = process.lazy.slots.get(&number).copied();
-    // The code of an object that is closed may still run.
-    let id = slot.and_then(|slot| process.instances.at(slot.address));
-    let (Some(slot), Some(id)) = (slot, id) else {
-        return Err(HostError::Message(
-            "a function was first called after its caller had been unloaded; \
-             bind it earlier, with RTLD_NOW"
-                .to_owned(),
-        ));
-    };
-    let object = Arc::clone(&process.instances[id].object);
-    bind(process, id, slot).map_err(|error| match error {
-        Error::Unresolved(list) => unresolved(&object, &list),
-        other => HostError::Message(other.to_string()),
-    })
+    let slot = slot.ok_or_else(unloaded)?;
+    loop {
+        // Libraries that were loaded just now may have run anything.
+        let id = owner(process, slot)?;
+        let instance = &process.instances[id];
+        if instance.bindings.symbols.get(slot.symbol as usize) != Some(&Target::Lazy) {
+            let vaddr = slot.address - instance.image.start();
+            return Ok(u64::from_le_bytes(instance.read(vaddr)?));
+        }
+        if let Some(found) = look_up(process, id, slot.symbol)? {
+            return Ok(fill(process, id, slot, found)?);
+        }
+    }
 }
 
-fn bind(process: &mut Process, id: usize, slot: Slot) -> Result<u64> {
-    let instance = &process.instances[id];
-    let vaddr = slot.address - instance.image.start();
-    if instance.bindings.symbols.get(slot.symbol as usize) != Some(&Target::Lazy) {
-        return Ok(u64::from_le_bytes(instance.read(vaddr)?));
-    }
-    let (target, made) = match resolve::later(process, id, slot.symbol) {
-        Err(Error::Unresolved(list)) => ask(process, id, slot.symbol, list)?,
-        other => other?,
+/// The instance whose slot it is. Code of an object that is closed may still
+/// run.
+fn owner(process: &Process, slot: Slot) -> Result<usize, HostError> {
+    process.instances.at(slot.address).ok_or_else(unloaded)
+}
+
+fn unloaded() -> HostError {
+    let text = "a function was first called after its caller had been unloaded; \
+                bind it earlier, with RTLD_NOW";
+    HostError::Message(text.to_owned())
+}
+
+/// A target, and host functions made for it.
+type Found = (Target, Vec<HostFunction>);
+
+/// What a function of an instance stands for; `None` after loading what may
+/// define it.
+fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found>, HostError> {
+    let object = Arc::clone(&process.instances[id].object);
+    let Some((ty, import)) = resolve::functions(&object).find(|(_, i)| i.symbol == symbol) else {
+        return Err(HostError::Message(format!(
+            "{}: a call of what it does not import",
+            object.name()
+        )));
     };
+    let found = resolve::later(process, id, symbol);
+    // Whatever an object defines comes before what the host does.
+    let by_no_object = match &found {
+        Ok((target, _)) => matches!(target, Target::Host(_) | Target::Stub(_)),
+        Err(error) => matches!(error, Error::Unresolved(_)),
+    };
+    let more = import.module == name::ENV && !process.deferred.is_empty();
+    let failure = if by_no_object && more {
+        match deferred::load_next(process) {
+            Ok(()) => return Ok(None),
+            Err(DlError::Load(error @ Error::Init { .. })) => return Err(error.into()),
+            Err(error) => HostError::Message(error.to_string()),
+        }
+    } else {
+        match found {
+            Ok(found) => return Ok(Some(found)),
+            Err(Error::Unresolved(_)) => {
+                HostError::Trap(Box::new(resolve::undefined_call(&object, import)))
+            }
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let wanted = &object.info().types[ty];
+    match ask(process, &object, import, wanted)? {
+        Some(function) => Ok(Some((Target::Host(process.hosts.len()), vec![function]))),
+        None => Err(failure),
+    }
+}
+
+/// Asks the library's user for a function that nothing defines.
+fn ask(
+    process: &Process,
+    object: &Object,
+    import: &Import,
+    wanted: &FuncType,
+) -> Result<Option<HostFunction>> {
+    let symbol = Unresolved {
+        module: import.module.clone(),
+        name: import.name.clone(),
+        kind: kind_name(&import.kind),
+        by: object.path().display().to_string(),
+    };
+    let missing = process.config.missing.as_ref();
+    match missing.and_then(|missing| missing(&symbol, wanted)) {
+        Some(function) if function.ty != *wanted => Err(Error::FunctionType {
+            symbol: symbol.name,
+            importer: symbol.by,
+            wanted: Box::new(wanted.clone()),
+            definer: "the host".to_owned(),
+            found: Box::new(function.ty),
+        }),
+        answer => Ok(answer),
+    }
+}
+
+/// Binds a slot; the address that it holds then.
+fn fill(process: &mut Process, id: usize, slot: Slot, (target, made): Found) -> Result<u64> {
     if !made.is_empty() {
         made.into_iter().for_each(|f| process.hosts.add_stub(f));
         enter_types(process, &[])?;
@@ -121,52 +194,12 @@ fn bind(process: &mut Process, id: usize, slot: Slot) -> Result<u64> {
     {
         instance.uses.insert(definer);
     }
+    let vaddr = slot.address - instance.image.start();
     instance.write(vaddr, code)?;
     if process.config.check {
         check::slot(process, id, vaddr)?;
     }
     Ok(code)
-}
-
-/// Asks the library's user for a function that nothing defines.
-fn ask(
-    process: &Process,
-    id: usize,
-    symbol: u32,
-    list: Vec<Unresolved>,
-) -> Result<(Target, Vec<HostFunction>)> {
-    let object = &process.instances[id].object;
-    let mut imports = resolve::functions(object).filter(|(_, i)| i.symbol == symbol);
-    let wanted = imports
-        .next()
-        .and_then(|(ty, _)| object.info().types.get(ty));
-    let answer = match (&process.config.missing, wanted, list.first()) {
-        (Some(missing), Some(ty), Some(symbol)) => missing(symbol, ty).map(|f| (f, ty, symbol)),
-        _ => None,
-    };
-    let Some((function, wanted, symbol)) = answer else {
-        return Err(Error::Unresolved(list));
-    };
-    if function.ty != *wanted {
-        return Err(Error::FunctionType {
-            symbol: symbol.name.clone(),
-            importer: symbol.by.clone(),
-            wanted: Box::new(wanted.clone()),
-            definer: "the host".to_owned(),
-            found: Box::new(function.ty),
-        });
-    }
-    Ok((Target::Host(process.hosts.len()), vec![function]))
-}
-
-/// The trap that names what is missing.
-fn unresolved(object: &Object, list: &[Unresolved]) -> HostError {
-    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-    trap.detail = list.first().map(|symbol| {
-        let name = name::import(&symbol.module, &symbol.name);
-        format!("`{name}`, imported by {}", object.name())
-    });
-    HostError::Trap(Box::new(trap))
 }
 
 #[cfg(test)]

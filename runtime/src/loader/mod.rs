@@ -17,6 +17,7 @@
 
 mod check;
 mod copy;
+mod deferred;
 mod direct;
 pub(crate) mod heap;
 mod init;
@@ -34,11 +35,12 @@ use std::sync::Arc;
 
 pub use search::{Finder, SearchPath, beside, candidates};
 
+pub(crate) use deferred::load_deferred;
 pub(crate) use instance::{Instance, Retired, Target};
 pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
 pub(crate) use relocate::{data_address, index_in, table_index};
-pub(crate) use search::{Group, Purpose, breadth_first, find, is_named};
+pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
 use crate::config::{Bind, Category};
@@ -57,7 +59,7 @@ pub(crate) fn program(
     let roots = roots.map(|o| (o.name().to_owned(), Arc::clone(o)));
     let roots = roots.collect();
     with_finder(process, |process, finder| {
-        search::closure(process, roots, finder, Purpose::Program)
+        deferred::closure(process, roots, finder)
     })
 }
 
@@ -70,7 +72,7 @@ pub(crate) fn opened(
 ) -> Result<Group> {
     let roots = vec![(name.to_owned(), object)];
     with_finder(process, |process, finder| {
-        search::closure(process, roots, finder, purpose)
+        search::closure(process, roots, finder, purpose, usize::MAX)
     })
 }
 
@@ -203,6 +205,7 @@ impl Relocated<'_> {
             process.join_global(&group.numbers().collect::<Vec<_>>());
         }
         transaction.before = None;
+        process.deferred.extend(group.deferred.iter().cloned());
         process.config.trace(Category::Statistics, || {
             let slots = |m: &Member| m.object.relocs().len() + m.object.slots().len();
             let total: usize = group.members.iter().map(slots).sum();

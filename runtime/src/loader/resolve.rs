@@ -46,24 +46,8 @@ pub(super) struct Resolved {
 /// Binds a group. `lazy`: functions that are no more than called are left for
 /// later.
 pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Resolved> {
-    let members = &group.members[..];
-    let import_count = |m: &Member| m.object.info().imports.len();
-    let mut resolver = Resolver {
-        process,
-        members,
-        first: group.first,
-        scope: group.scope(process),
-        opened: group.purpose.is_opened(),
-        flat: group.purpose == Purpose::Flat,
-        lazy,
-        found: members
-            .iter()
-            .map(|m| vec![State::New; import_count(m)])
-            .collect(),
-        missing: Vec::new(),
-        stubs: Vec::new(),
-    };
-    let bindings = (0..members.len())
+    let mut resolver = Resolver::new(process, group, lazy);
+    let bindings = (0..group.members.len())
         .map(|m| resolver.bind(m))
         .collect::<Result<Vec<_>>>()?;
     if !resolver.missing.is_empty() {
@@ -75,6 +59,17 @@ pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Re
     })
 }
 
+/// Whether a group needs more libraries than are there: it refers to something,
+/// other than by calls, that no object defines.
+pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
+    let mut resolver = Resolver::new(process, group, true);
+    resolver.objects_only = true;
+    for member in 0..group.members.len() {
+        resolver.bind(member)?;
+    }
+    Ok(!resolver.missing.is_empty())
+}
+
 /// Binds a function of a loaded instance that was left for later: the target,
 /// and host functions made for it.
 pub(super) fn later(
@@ -84,17 +79,8 @@ pub(super) fn later(
 ) -> Result<(Target, Vec<HostFunction>)> {
     let object = &process.instances[id].object;
     let mut resolver = Resolver {
-        process,
-        members: &[],
-        first: process.instances.next(),
         scope: process.seen_by(id),
-        // What that makes a difference for is never left for later.
-        opened: false,
-        flat: false,
-        lazy: false,
-        found: Vec::new(),
-        missing: Vec::new(),
-        stubs: Vec::new(),
+        ..Resolver::of(process)
     };
     let mut target = Target::None;
     for (_, import) in functions(object).filter(|(_, i)| i.symbol == symbol) {
@@ -146,6 +132,8 @@ pub(super) struct Resolver<'a> {
     scope: Vec<usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
+    /// Whether everything counts as missing that no object defines, weak or not.
+    objects_only: bool,
     /// Whether it is part of a flat program.
     flat: bool,
     /// Whether functions may be left for later.
@@ -156,6 +144,38 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
+    fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
+        let import_count = |m: &Member| m.object.info().imports.len();
+        let members = group.members.iter();
+        Self {
+            members: &group.members,
+            first: group.first,
+            scope: group.scope(process),
+            opened: group.purpose.is_opened(),
+            flat: group.purpose == Purpose::Flat,
+            lazy,
+            found: members.map(|m| vec![State::New; import_count(m)]).collect(),
+            ..Self::of(process)
+        }
+    }
+
+    /// One for what is loaded already.
+    fn of(process: &'a Process) -> Self {
+        Self {
+            process,
+            members: &[],
+            first: process.instances.next(),
+            scope: Vec::new(),
+            opened: false,
+            flat: false,
+            lazy: false,
+            objects_only: false,
+            found: Vec::new(),
+            missing: Vec::new(),
+            stubs: Vec::new(),
+        }
+    }
+
     pub fn process(&self) -> &'a Process {
         self.process
     }
@@ -318,6 +338,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn host(&self, module: &str, name: &str) -> Option<Target> {
+        if self.objects_only && module == name::ENV {
+            return None;
+        }
         self.process.hosts.find(module, name).map(Target::Host)
     }
 
@@ -336,7 +359,7 @@ impl<'a> Resolver<'a> {
             kind: matching::kind_name(&import.kind),
             by: object.path().display().to_string(),
         };
-        if !(replaced && allowed) {
+        if !(replaced && allowed) || self.objects_only {
             self.missing.push(unresolved_import);
             return Target::None;
         }
@@ -355,15 +378,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let detail = format!(
-            "`{}`, imported by {}",
-            name::import(&import.module, &import.name),
-            object.name()
-        );
+        let trap = undefined_call(object, import);
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-            trap.detail = Some(detail.clone());
-            Err(HostError::Trap(Box::new(trap)))
+            Err(HostError::Trap(Box::new(trap.clone())))
         };
         let function = HostFunction::new(&import.module, &import.name, ty, body);
         Target::Stub(self.add_host(function))
@@ -388,6 +405,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {
+        if self.objects_only {
+            return;
+        }
         self.process.config.trace(Category::Bindings, || {
             let to = match target {
                 Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
@@ -399,6 +419,14 @@ impl<'a> Resolver<'a> {
             format!("binding {from} to {to}: `{module}.{name}`")
         });
     }
+}
+
+/// The trap of a call of what nothing defines.
+pub(super) fn undefined_call(object: &Object, import: &Import) -> Trap {
+    let name = name::import(&import.module, &import.name);
+    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+    trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
+    trap
 }
 
 /// What an object's symbols are bound to before its imports are looked up:

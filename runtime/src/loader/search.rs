@@ -143,6 +143,17 @@ pub(crate) struct Group {
     /// loaded ones among them.
     pub local: Vec<usize>,
     pub purpose: Purpose,
+    /// Libraries that are left for later.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A needed library that is not loaded yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deferred {
+    /// The instance that needs it.
+    pub by: usize,
+    /// The name by which it does.
+    pub name: String,
 }
 
 impl Group {
@@ -158,6 +169,7 @@ impl Group {
             first,
             local: vec![first],
             purpose,
+            deferred: Vec::new(),
         }
     }
 
@@ -179,15 +191,18 @@ impl Group {
     }
 }
 
-/// The roots and all that they need, breadth first. What is loaded already is
-/// not loaded again. The first root needs the others.
+/// The roots and all that they need, breadth first, but no more than `limit`
+/// libraries. What is loaded already is not loaded again. The first root needs
+/// the others.
 pub(super) fn closure(
     process: &Process,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
     purpose: Purpose,
+    limit: usize,
 ) -> Result<Group> {
     let mut known = Known::of(process);
+    let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
     for (name, object) in roots {
         let number = known.add(name, object);
@@ -204,7 +219,13 @@ pub(super) fn closure(
         for name in by.needed() {
             let number = match known.names.get(name.as_str()) {
                 Some(&number) => number,
+                None if found == limit => {
+                    let name = name.clone();
+                    deferred.push(Deferred { by: number, name });
+                    continue;
+                }
                 None => {
+                    found += 1;
                     let library = find(&process.config, finder, name, &by)?;
                     let before = known.members.len();
                     let number = known.add(name.clone(), library);
@@ -226,6 +247,7 @@ pub(super) fn closure(
         first: known.first,
         members: known.members,
         purpose,
+        deferred,
     })
 }
 

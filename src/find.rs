@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use wasmaot_runtime::{Error, Finder, Object, SearchPath, candidates};
+use wasmaot_runtime::{Error, Finder, Object, SearchPath, beside, candidates};
 
 #[cfg(feature = "compiler")]
 use crate::cache::{self, Cache};
@@ -18,6 +18,8 @@ pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
 #[derive(Debug)]
 pub struct Library {
     path: SearchPath,
+    /// Directories that the program has been granted: here, and by its name.
+    granted: Vec<(PathBuf, PathBuf)>,
     #[cfg(feature = "compiler")]
     options: wasmaot_compiler::Options,
     #[cfg(feature = "compiler")]
@@ -51,11 +53,17 @@ impl Library {
                 program: own,
                 verify,
             },
+            granted: Vec::new(),
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
             cache: None,
         }
+    }
+
+    /// Lets the program open what is in a directory, by its own name for it.
+    pub fn grant(&mut self, host: &str, guest: &str) {
+        self.granted.push((host.into(), guest.into()));
     }
 
     /// Opens an object, or builds one from a module.
@@ -91,7 +99,20 @@ impl Library {
 
     /// The file that a needed name stands for.
     pub fn locate(&self, name: &str, by: &Object) -> Option<PathBuf> {
-        let places = candidates(name, by, &self.path);
+        let mut places = candidates(name, by, &self.path);
+        if name.contains('/') {
+            // By the program's name of a granted directory, or by ours.
+            let guest = self.granted.iter().filter_map(|(host, guest)| {
+                let rest = plain(Path::new(name))
+                    .strip_prefix(plain(guest))
+                    .ok()?
+                    .to_owned();
+                Some(host.join(rest))
+            });
+            let guest: Vec<_> = guest.flat_map(beside).collect();
+            places.splice(0..0, guest);
+            places.retain(|place| self.is_granted(place, by));
+        }
         // Each place is asked for NAME.elf, then for NAME.
         places.chunks(2).find_map(|pair| match pair {
             [built, module] if built.is_file() && !is_newer(module, built) => Some(built.clone()),
@@ -99,6 +120,36 @@ impl Library {
             _ => None,
         })
     }
+
+    /// Whether a file lies in a directory of the search path or one granted,
+    /// links followed.
+    fn is_granted(&self, file: &Path, by: &Object) -> bool {
+        let real = |path: &Path| {
+            let path = if path.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                path
+            };
+            path.canonicalize().ok()
+        };
+        let Some(file) = real(file) else {
+            // What is not there cannot be opened.
+            return true;
+        };
+        let path = &self.path;
+        let own = by.path().parent().map(Path::to_owned);
+        let dirs = path.dirs.iter().chain(&path.env).chain(&path.program);
+        let dirs = dirs
+            .chain(&own)
+            .chain(self.granted.iter().map(|(host, _)| host));
+        dirs.filter_map(|dir| real(dir))
+            .any(|dir| file.starts_with(dir))
+    }
+}
+
+/// A path without a leading `./`.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
 }
 
 /// Whether a module has changed since it was built.

@@ -160,8 +160,10 @@ fn ours(modules: &[(&str, &str)]) -> Result<Variant> {
     }
     let main = objects.pop().context("no modules")?;
     let mut process = Process::new(Config::default())?;
-    let mut find = |name: &str, _: &Object| Ok(objects.iter().find(|o| o.name() == name).cloned());
-    let id = process.load_program(main, &[], &mut find)?;
+    process.set_finder(move |name: &str, _: &Object| {
+        Ok(objects.iter().find(|o| o.name() == name).cloned())
+    });
+    let id = process.load_program(main, &[])?;
     Ok(Box::new(move |n| {
         process.invoke(id, "run", &[Val::I32(1000)])?;
         let start = Instant::now();

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::process::{InstanceId, Process};
+use crate::domain::Domain;
+use crate::instances::InstanceId;
+use crate::process::Process;
 use crate::trap::Interrupter;
 
 /// An access outside of a linear memory.
@@ -27,14 +29,14 @@ fn range(memory: &[u8], at: u64, bytes: u64) -> Result<Range<usize>, OutOfBounds
 }
 
 impl Process {
-    /// Linear memory 0 of an instance.
+    /// Linear memory 0 of an instance; nothing of one that is unloaded.
     pub fn memory(&self, id: InstanceId) -> &[u8] {
-        self.domain_of(id).memory()
+        self.domain_of(id).map_or(&[], Domain::memory)
     }
 
     /// Linear memory 0 of an instance, to change.
     pub fn memory_mut(&mut self, id: InstanceId) -> &mut [u8] {
-        self.domain_of_mut(id).memory_mut()
+        self.domain_of_mut(id).map_or(&mut [], Domain::memory_mut)
     }
 
     /// Reads bytes of an instance's memory.

@@ -140,6 +140,12 @@ impl Domain {
             && unsafe { live::memory_grow(self.memory_desc(), bytes) }.is_some()
     }
 
+    /// Adds bytes to the memory; the old size.
+    pub fn grow_memory(&self, delta: u64) -> Option<u64> {
+        // SAFETY: the descriptor is this domain's, and no wasm code runs.
+        unsafe { live::memory_grow(self.memory_desc(), delta) }
+    }
+
     /// Gives the primary table its first length and its limit. False as above.
     pub fn create_table(&mut self, ty: TableType, len: u64, max: u64) -> bool {
         self.table = Some(ty);
@@ -164,6 +170,13 @@ impl Domain {
             unsafe { live::store(live::entry_at(&table, i), FuncRef::default()) }
         }
         self.update(|c| c.table.len = c.table.len.min(len));
+    }
+
+    /// An entry of the primary table; `None` if out of bounds.
+    pub fn entry(&self, index: u64) -> Option<FuncRef> {
+        let table = self.context().table;
+        // SAFETY: entries below the table's length are mapped.
+        (index < table.len).then(|| unsafe { live::load(live::entry_at(&table, index)) })
     }
 
     /// Sets an entry of the primary table; false if out of bounds.

@@ -8,8 +8,9 @@ use wasmaot_abi::types::{FuncType, ValType};
 use crate::access::OutOfBounds;
 use crate::config::Category;
 use crate::error::{CallError, Error};
+use crate::instances::InstanceId;
 use crate::object::Object;
-use crate::process::{InstanceId, Process};
+use crate::process::Process;
 use crate::sys::live;
 use crate::trap::{Trap, TrapReason};
 use crate::typed::Natives;
@@ -103,9 +104,11 @@ impl<'a> Caller<'a> {
         {
             return Some(program.heap.start);
         }
-        let instances = process.link_map().zip(&process.instances);
-        let mut own = instances.filter(|(_, instance)| instance.domain == domain);
-        let value = own.find_map(|(entry, _)| process.global_get(entry.id, "__heap_base"))?;
+        let all = process.instances.iter();
+        let mut own = all.filter(|(_, instance)| instance.domain == domain);
+        let value = own.find_map(|(number, _)| {
+            process.global_get(process.instances.id(number), "__heap_base")
+        })?;
         u64::try_from(value.bits()).ok()
     }
 
@@ -199,7 +202,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn no_process() -> HostError {
+pub(crate) fn no_process() -> HostError {
     HostError::Message("called outside of a process".to_owned())
 }
 

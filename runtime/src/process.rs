@@ -1,33 +1,31 @@
 //! A process: one native stack, one code area, a link map, and the domains
 //! that its objects run in. Everything is given back when it is dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::ops::Range;
-use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
-use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, GlobalType, HeapType, TableType, ValType};
 
 use crate::arch;
 use crate::config::Config;
+use crate::dl::{self, Dl};
 use crate::domain::{Common, Domain, ExtraTable, Shape};
 use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
-use crate::loader::{self, Finder, Instance, Key, Stubs, Target};
-use crate::object::{Object, Symbol};
-use crate::sys::{CodeArea, Stack};
-use crate::trap::{self, Exceptions, Interrupter, Space, Trap};
+use crate::hosts::Hosts;
+use crate::instances::{InstanceId, Instances};
+use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Room, Stubs, Target};
+use crate::object::Object;
+use crate::ranges::Ranges;
+use crate::sys::{CodeArea, Stack, live};
+use crate::trap::{self, Exceptions, Interrupter, Space, Trap, TrapReason};
 use crate::value::Val;
-
-/// A loaded object of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct InstanceId(usize);
 
 /// A process.
 #[derive(Debug)]
@@ -37,8 +35,15 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
-    /// The link map, in load order.
-    pub(crate) instances: Vec<Instance>,
+    /// Needed libraries that are loaded when a name is not found without, in
+    /// the order in which they would have been.
+    pub(crate) deferred: VecDeque<Deferred>,
+    /// Slots that are filled at the first call.
+    pub(crate) lazy: Lazy,
+    /// The link map.
+    pub(crate) instances: Instances,
+    /// Images of unloaded objects that may still be in use.
+    pub(crate) retired: Vec<Retired>,
     pub(crate) domains: Vec<Domain>,
     pub(crate) tables: Vec<ExtraTable>,
     /// Domains of memories that are not memory 0 where they are defined, by
@@ -54,6 +59,17 @@ pub struct Process {
     pub(crate) program: Option<Program>,
     pub(crate) exceptions: Exceptions,
     pub(crate) interrupter: Interrupter,
+    pub(crate) finder: Option<BoxedFinder>,
+    pub(crate) dl: Dl,
+}
+
+/// Who finds libraries.
+pub(crate) struct BoxedFinder(pub Box<dyn Finder>);
+
+impl fmt::Debug for BoxedFinder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Finder")
+    }
 }
 
 /// What the objects of a dynamically linked program share.
@@ -61,17 +77,27 @@ pub struct Process {
 pub(crate) struct Program {
     /// Number of the domain.
     pub domain: usize,
+    /// The main object.
+    pub main: usize,
+    /// Whether its modules are of the flat ABI.
+    pub flat: bool,
     /// Linear addresses left to the program's allocator.
     pub heap: Range<u64>,
     /// Linear addresses of the shadow stack.
     pub stack: Range<u64>,
     /// Table index of each function that has one, by its code's address.
     pub indices: HashMap<u64, u64>,
+    /// Entries of the table that nobody uses.
+    pub spare_entries: Ranges,
+    /// Linear memory of the loader's own that nobody uses.
+    pub spare_memory: Ranges,
 }
 
 /// The state of a process before a transaction.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
+    /// What has been taken for the new ones.
+    pub rooms: Vec<Room>,
     instances: usize,
     domains: usize,
     tables: usize,
@@ -90,43 +116,6 @@ pub(crate) struct Function {
     pub type_id: u32,
 }
 
-/// The host functions of a process, by number and by name.
-#[derive(Debug, Default)]
-pub(crate) struct Hosts {
-    list: Vec<Arc<HostFunction>>,
-    numbers: HashMap<String, HashMap<String, usize>>,
-}
-
-impl Hosts {
-    pub fn len(&self) -> usize {
-        self.list.len()
-    }
-
-    pub fn get(&self, number: usize) -> Option<&HostFunction> {
-        self.list.get(number).map(|f| &**f)
-    }
-
-    /// The types of all functions.
-    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
-        self.list.iter().map(|f| &f.ty)
-    }
-
-    pub fn find(&self, module: &str, name: &str) -> Option<usize> {
-        self.numbers.get(module)?.get(name).copied()
-    }
-
-    /// Adds a function that has no name to be found by.
-    pub fn add_stub(&mut self, function: HostFunction) {
-        self.list.push(Arc::new(function));
-    }
-
-    fn add(&mut self, function: HostFunction) {
-        let names = self.numbers.entry(function.module.clone()).or_default();
-        names.insert(function.name.clone(), self.list.len());
-        self.list.push(Arc::new(function));
-    }
-}
-
 /// The process's head: at one address for as long as the process lives.
 #[derive(Debug)]
 struct Head(*mut ProcessHead);
@@ -137,6 +126,7 @@ impl Head {
             dispatch: trap::dispatch_address(),
             unwind: trap::unwind_address(),
             exceptions: exceptions.address(),
+            bind: trap::bind_address(),
             ..ProcessHead::default()
         })))
     }
@@ -163,14 +153,19 @@ impl Process {
         let stack = Stack::new(config.stack_size)?;
         let code = CodeArea::new()?;
         let exceptions = Exceptions::new(code.range());
-        Ok(Self {
+        let mut process = Self {
             head: Head::new(&exceptions),
             exceptions,
             code,
             stack,
             config,
             stubs: Stubs::default(),
-            instances: Vec::new(),
+            deferred: VecDeque::new(),
+            lazy: Lazy::default(),
+            instances: Instances::default(),
+            retired: Vec::new(),
+            finder: None,
+            dl: Dl::default(),
             domains: Vec::new(),
             tables: Vec::new(),
             memories: HashMap::new(),
@@ -180,7 +175,14 @@ impl Process {
             types: HashMap::new(),
             program: None,
             interrupter: Interrupter::default(),
-        })
+        };
+        process.add_host_functions(dl::functions());
+        Ok(process)
+    }
+
+    /// Sets who finds needed and opened libraries; without one there are none.
+    pub fn set_finder(&mut self, finder: impl Finder + 'static) {
+        self.finder = Some(BoxedFinder(Box::new(finder)));
     }
 
     /// Adds host functions. A later one of the same name replaces an earlier
@@ -198,11 +200,12 @@ impl Process {
         &mut self,
         main: Arc<Object>,
         preload: &[Arc<Object>],
-        finder: &mut dyn Finder,
     ) -> Result<InstanceId> {
-        let group = loader::group(&self.config, main, preload, finder)?;
-        let ready = loader::load(self, group, true)?;
-        ready.initialise(self, true).map(InstanceId)
+        let group = loader::program(self, main, preload)?;
+        let ready = loader::load(self, group)?;
+        ready
+            .initialise(self, true)
+            .map(|number| self.instances.id(number))
     }
 
     /// Loads a program as [`Process::load_program`] does, and runs nothing of
@@ -214,11 +217,10 @@ impl Process {
         &mut self,
         main: Arc<Object>,
         preload: &[Arc<Object>],
-        finder: &mut dyn Finder,
     ) -> Result<InstanceId> {
-        let group = loader::group(&self.config, main, preload, finder)?;
-        let ready = loader::load(self, group, true)?;
-        Ok(InstanceId(ready.first()))
+        let group = loader::program(self, main, preload)?;
+        let ready = loader::load(self, group)?;
+        Ok(self.instances.id(ready.first()))
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;
@@ -227,12 +229,11 @@ impl Process {
     /// # Errors
     /// [`Error`](crate::Error): a library is not found, types do not match.
     pub fn unresolved(
-        &self,
+        &mut self,
         main: Arc<Object>,
         preload: &[Arc<Object>],
-        finder: &mut dyn Finder,
     ) -> Result<Vec<UnresolvedSymbol>> {
-        let group = loader::group(&self.config, main, preload, finder)?;
+        let group = loader::program(self, main, preload)?;
         loader::unresolved(self, &group)
     }
 
@@ -243,21 +244,26 @@ impl Process {
     /// # Errors
     /// [`Error`](crate::Error); nothing of the module is left unless it is [`Error::Init`](crate::Error::Init).
     pub fn instantiate(&mut self, object: Arc<Object>, name: Option<&str>) -> Result<InstanceId> {
-        let ready = loader::load(self, loader::alone(object), false)?;
+        let group = loader::alone(self, object);
+        let ready = loader::load(self, group)?;
+        let id = self.instances.id(ready.first());
         if let Some(name) = name {
-            self.register(name, InstanceId(ready.first()));
+            self.register(name, id);
         }
-        ready.initialise(self, false).map(InstanceId)
+        ready.initialise(self, false)?;
+        Ok(id)
     }
 
     /// Registers an instance under a module name.
     pub fn register(&mut self, name: &str, id: InstanceId) {
-        self.names.insert(name.to_owned(), id.0);
+        if let Some(number) = self.instances.number(id) {
+            self.names.insert(name.to_owned(), number);
+        }
     }
 
     /// The instance that is registered under a module name.
     pub fn instance(&self, name: &str) -> Option<InstanceId> {
-        self.names.get(name).copied().map(InstanceId)
+        Some(self.instances.id(*self.names.get(name)?))
     }
 
     /// Calls a function of a program's main: `_start`.
@@ -271,7 +277,8 @@ impl Process {
 
     /// The type of an exported function.
     pub fn get_func(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
-        let target = self.export(id.0, name, SymbolKind::Function)?;
+        let number = self.instances.number(id)?;
+        let target = self.export(number, name, SymbolKind::Function)?;
         self.type_of(target)
     }
 
@@ -285,7 +292,10 @@ impl Process {
         name: &str,
         args: &[Val],
     ) -> Result<Vec<Val>, CallError> {
-        self.invoke_at(id.0, name, args)
+        match self.instances.number(id) {
+            Some(number) => self.invoke_at(number, name, args),
+            None => Err(CallError::Unloaded),
+        }
     }
 
     pub(crate) fn invoke_at(
@@ -315,7 +325,7 @@ impl Process {
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| no_export(self))?;
         // Stubs made just now have to be executable.
-        if self.stubs.seal(&self.code).is_err() {
+        if self.stubs.seal().is_err() {
             return Err(no_export(self));
         }
         let domain = function.domain.unwrap_or(self.instances[id].domain);
@@ -340,8 +350,7 @@ impl Process {
 
     /// The type of the function whose record is at an address, if one is.
     fn record_type(&self, at: u64) -> Option<u32> {
-        let mut all = self.instances.iter();
-        let instance = all.find(|i| i.image.range().contains(&at))?;
+        let instance = &self.instances[self.instances.at(at)?];
         let vaddr = at - instance.image.start();
         let offset = vaddr.checked_sub(instance.object.funcrefs())?;
         let number = usize::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
@@ -379,9 +388,47 @@ impl Process {
         called.map_err(|raw| trap::explain(raw, self))
     }
 
+    /// What the process's head says now.
+    fn head(&self) -> ProcessHead {
+        // SAFETY: the head is this process's own, and alive; no wasm code runs.
+        unsafe { *self.head.0 }
+    }
+
+    /// The instance whose code has called the host function that runs.
+    pub(crate) fn caller(&self) -> Option<usize> {
+        let head = self.head();
+        // A frame record: the saved frame pointer, the return address.
+        let mut record = self.stack.words(head.wasm_sp);
+        let pc = record.nth(1).filter(|_| head.host_sp != 0)?;
+        self.instances.at(pc)
+    }
+
+    /// The words of the stack that wasm code uses now.
+    pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
+        let head = self.head();
+        if head.host_sp != 0 {
+            self.stack.words(head.wasm_sp).for_each(f);
+        }
+    }
+
+    /// Clears the table entries that name functions of an image.
+    pub(crate) fn clear_tables(&self, image: &Range<u64>) {
+        let area = self.code.range().start;
+        for desc in self.function_tables() {
+            // SAFETY: the descriptor is a live table's of this process.
+            unsafe {
+                live::table_clear(desc, |entry| {
+                    let record = area + u64::from(entry.record);
+                    image.contains(&entry.code) || image.contains(&record)
+                });
+            }
+        }
+    }
+
     /// Value of an exported global.
     pub fn global_get(&self, id: InstanceId, name: &str) -> Option<Val> {
-        let target = self.export(id.0, name, SymbolKind::Global)?;
+        let number = self.instances.number(id)?;
+        let target = self.export(number, name, SymbolKind::Global)?;
         let Target::Symbol { instance, symbol } = target else {
             return None;
         };
@@ -400,28 +447,14 @@ impl Process {
         Some(Val::from_bits(val, bits))
     }
 
-    pub(crate) fn domain_of(&self, id: InstanceId) -> &Domain {
-        &self.domains[self.instances[id.0].domain]
+    pub(crate) fn domain_of(&self, id: InstanceId) -> Option<&Domain> {
+        let number = self.instances.number(id)?;
+        self.domains.get(self.instances[number].domain)
     }
 
-    pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> &mut Domain {
-        &mut self.domains[self.instances[id.0].domain]
-    }
-
-    /// The link map, in load order.
-    pub fn link_map(&self) -> impl Iterator<Item = LinkMapEntry<'_>> {
-        self.instances
-            .iter()
-            .enumerate()
-            .map(|(i, instance)| LinkMapEntry {
-                id: InstanceId(i),
-                name: &instance.name,
-                path: instance.object.path(),
-                load_address: instance.image.start(),
-                memory_base: instance.memory_base,
-                table_base: instance.table_base,
-                object: &instance.object,
-            })
+    pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> Option<&mut Domain> {
+        let number = self.instances.number(id)?;
+        self.domains.get_mut(self.instances[number].domain)
     }
 
     /// What an instance exports under a name, if it is of a kind.
@@ -448,7 +481,7 @@ impl Process {
         same.then_some(target)
     }
 
-    fn type_of(&self, target: Target) -> Option<&FuncType> {
+    pub(crate) fn type_of(&self, target: Target) -> Option<&FuncType> {
         match target {
             Target::Symbol { instance, symbol } => {
                 let object = &self.instances.get(instance)?.object;
@@ -506,7 +539,7 @@ impl Process {
     /// Whether objects run in more than one domain, so that a function may be
     /// called from another than its own.
     pub(crate) fn many_domains(&self) -> bool {
-        let mut domains = self.instances.iter().map(|i| i.domain);
+        let mut domains = self.instances.values().map(|i| i.domain);
         domains
             .next()
             .is_some_and(|first| domains.any(|d| d != first))
@@ -577,9 +610,10 @@ impl Process {
     }
 
     /// The state to go back to.
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
+    pub(crate) fn checkpoint(&self, rooms: Vec<Room>) -> Checkpoint {
         Checkpoint {
-            instances: self.instances.len(),
+            rooms,
+            instances: self.instances.next(),
             domains: self.domains.len(),
             tables: self.tables.len(),
             hosts: self.hosts.len(),
@@ -591,9 +625,14 @@ impl Process {
     /// Goes back to it. What could not be given back to the system stays
     /// reserved until the process ends.
     pub(crate) fn roll_back(&mut self, before: Checkpoint) {
-        for instance in self.instances.drain(before.instances..) {
+        while self.instances.next() > before.instances {
+            let last = self.instances.next() - 1;
+            let Some(instance) = self.instances.remove(last) else {
+                break;
+            };
             let range = instance.image.range();
             self.stubs.forget(&range);
+            self.lazy.forget(&range);
             if let Some(program) = &mut self.program {
                 program.indices.retain(|code, _| !range.contains(code));
             }
@@ -610,83 +649,39 @@ impl Process {
         {
             let len = self.domains[program.domain].context().table.len;
             program.indices.retain(|_, index| *index < len);
+            program.spare_entries.cut(len);
         } else {
             self.program = None;
         }
         self.stubs.forget_hosts(before.hosts);
         self.hosts.list.truncate(before.hosts);
-    }
-}
-
-/// An object in the link map.
-#[derive(Clone, Copy, Debug)]
-pub struct LinkMapEntry<'a> {
-    /// Its instance.
-    pub id: InstanceId,
-    /// Name it was asked for by.
-    pub name: &'a str,
-    /// Path of its file.
-    pub path: &'a Path,
-    /// Where it is mapped.
-    pub load_address: u64,
-    /// Where its data are in linear memory.
-    pub memory_base: u64,
-    /// Where its functions are in the table.
-    pub table_base: u64,
-    /// The object.
-    pub object: &'a Arc<Object>,
-}
-
-impl trap::CodeImage for Object {
-    fn name(&self) -> &str {
-        self.name()
+        loader::give_back(self, before.rooms);
     }
 
-    fn section(&self, name: &str) -> Option<&[u8]> {
-        self.section(name)
-    }
-
-    fn section_address(&self, name: &str) -> Option<u64> {
-        self.section_address(name)
-    }
-
-    fn symbol_at(&self, vaddr: u64) -> Option<String> {
-        self.symbol_at(vaddr)
-    }
-}
-
-impl trap::CodeMap for Process {
-    fn object_at(&self, pc: u64) -> Option<(&dyn trap::CodeImage, u64)> {
-        let mut instances = self.instances.iter();
-        let found = instances.find(|i| i.image.range().contains(&pc))?;
-        Some((&*found.object, found.image.start()))
-    }
-
-    fn tag_name(&self, tag: u64) -> Option<String> {
-        let mut loader = (0..).zip(LOADER_TAGS);
-        if let Some((_, name)) = loader.find(|&(n, _)| self.exceptions.tag(n) == tag) {
-            return Some(name.to_owned());
-        }
-        let mut instances = self.instances.iter();
-        let definer = instances.find(|i| i.image.range().contains(&tag))?;
-        let object = &definer.object;
-        let of = |s: &&Symbol| s.defines(SymbolKind::Tag) && definer.address(s.value) == tag;
-        let symbol = object.symbols().iter().find(of)?;
-        Some(object.symbol_name(symbol).to_owned())
-    }
-
-    fn fault_kind(&self, addr: u64) -> Option<TrapCode> {
-        for domain in &self.domains {
-            if domain.memory_range().contains(&addr) {
-                return Some(TrapCode::MemoryOutOfBounds);
-            }
-            if domain.table_range().contains(&addr) {
-                return Some(TrapCode::UndefinedElement);
+    /// Adds instances to the global scope, those that are not there yet.
+    pub(crate) fn join_global(&mut self, numbers: &[usize]) {
+        for &number in numbers {
+            if !self.scope.contains(&number) {
+                self.scope.push(number);
             }
         }
-        let mut extra = self.tables.iter();
-        extra
-            .any(|t| t.range().contains(&addr))
-            .then_some(TrapCode::UndefinedElement)
+    }
+
+    /// Calls the function of a target, in its own domain or the program's.
+    pub(crate) fn call_target(
+        &mut self,
+        target: Target,
+        ty: &FuncType,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Trap> {
+        let failed = |what: &str| Trap::new(TrapReason::Host(what.to_owned()));
+        let function = self.function(target).ok().flatten();
+        let function = function.ok_or_else(|| failed("a call of what is no function"))?;
+        let sealed = self.stubs.seal();
+        sealed.map_err(|e| failed(&e.to_string()))?;
+        let program = self.program.as_ref().map(|p| p.domain);
+        let domain = function.domain.or(program);
+        let domain = domain.ok_or_else(|| failed("a call without a program"))?;
+        self.call_code(domain, function.code, ty, args)
     }
 }

@@ -5,7 +5,8 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::error::CallError;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::process::{InstanceId, Process};
+use crate::instances::InstanceId;
+use crate::process::Process;
 use crate::value::Val;
 
 mod sealed {

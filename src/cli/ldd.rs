@@ -53,7 +53,8 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
     }
     let mut process = Process::new(Config::default())?;
     process.add_host_functions(run::hosts(|| Ok(Wasi::new()))?);
-    let unresolved = process.unresolved(main, &preload, &mut library)?;
+    process.set_finder(library);
+    let unresolved = process.unresolved(main, &preload)?;
     for symbol in &unresolved {
         print(format!(
             "\tundefined {}: {} (needed by {})\n",

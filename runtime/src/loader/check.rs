@@ -6,14 +6,18 @@ use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
-use wasmaot_abi::info::{ImportKind, LinkingAbi};
+use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::Instance;
+use super::search::Group;
 use super::stubs::Key;
+use crate::arch;
 use crate::builtin;
+use crate::config::Bind;
+use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
@@ -24,22 +28,13 @@ const SHOWN: usize = 5;
 /// Re-exports of re-exports that are followed.
 const DEPTH: usize = 16;
 
-/// Checks the instances from `first` on. `global`: they join the global scope.
-pub(super) fn check(process: &Process, first: usize, global: bool) -> Result<()> {
-    let count = process.instances.len();
-    let mut scope = process.scope.clone();
-    if global {
-        scope.extend(first..count);
-    }
-    let checker = Checker {
-        process,
-        scope,
-        exports: process.instances.iter().map(exports).collect(),
-        stubs: process.stubs.by_address(),
-    };
-    for id in first..count {
+/// Checks the instances of a group.
+pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
+    for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
+        wrong.extend(checker.calls(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -47,6 +42,71 @@ pub(super) fn check(process: &Process, first: usize, global: bool) -> Result<()>
                 file: process.instances[id].object.path().display().to_string(),
                 reason: wrong.join("; "),
             });
+        }
+    }
+    Ok(())
+}
+
+/// Checks a slot of a loaded instance that has been bound just now.
+pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
+    let checker = Checker::new(process, process.seen_by(id), false);
+    let instance = &process.instances[id];
+    let mut slots = instance.object.plt_slots();
+    let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
+        let right = |slot| checker.is_address(id, r.symbol, slot);
+        checker.holds(instance, vaddr, right)
+    });
+    match right {
+        true => Ok(()),
+        false => Err(Error::Check {
+            file: instance.object.path().display().to_string(),
+            reason: format!("the slot {vaddr:#x} is bound to something else"),
+        }),
+    }
+}
+
+/// Checks the copies of data in the instances from `first` on, just made.
+pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
+    let data = |id: usize| {
+        let instance: &Instance = &process.instances[id];
+        let symbols = instance.object.symbols().iter();
+        let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
+        own.map(move |s| {
+            let linear = s.value.wrapping_sub(instance.object.layout().memory_bias);
+            let linear = instance.memory_base.wrapping_add(linear);
+            (instance.object.symbol_name(s), linear, s.size)
+        })
+    };
+    for (id, instance) in process.instances.iter().filter(|(n, _)| *n >= first) {
+        let memory = process.domains[instance.domain].memory();
+        let relocs = instance.object.relocs().iter();
+        for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
+            let symbol = &instance.object.symbols()[reloc.symbol as usize];
+            let name = instance.object.symbol_name(symbol);
+            let own = data(id).find(|(other, ..)| *other == name);
+            let others = process.scope.iter().filter(|&&other| other != id);
+            let sources = others.flat_map(|&other| data(other).map(move |d| (other, d)));
+            let found = sources.into_iter().find(|(_, (other, ..))| *other == name);
+            let (Some((_, to, size)), Some((definer, (_, from, known)))) = (own, found) else {
+                continue;
+            };
+            // Of unknown size: up to what comes next.
+            let next = data(definer)
+                .map(|(_, at, _)| at)
+                .filter(|&at| at > from)
+                .min();
+            let most = if known > 0 {
+                known
+            } else {
+                next.map_or(1, |next| next - from)
+            };
+            let bytes = |at: u64| memory.get(at as usize..(at + size.min(most)) as usize);
+            if bytes(to).is_none() || bytes(to) != bytes(from) {
+                return Err(Error::Check {
+                    file: instance.object.path().display().to_string(),
+                    reason: format!("the copy of `{name}` differs from its original"),
+                });
+            }
         }
     }
     Ok(())
@@ -73,11 +133,23 @@ enum Meaning {
 struct Checker<'a> {
     process: &'a Process,
     scope: Vec<usize>,
-    exports: Vec<HashMap<&'a str, usize>>,
+    opened: bool,
+    exports: HashMap<usize, HashMap<&'a str, usize>>,
     stubs: HashMap<u64, Key>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(process: &'a Process, scope: Vec<usize>, opened: bool) -> Self {
+        let all = process.instances.iter();
+        Self {
+            process,
+            scope,
+            opened,
+            exports: all.map(|(id, i)| (id, exports(i))).collect(),
+            stubs: process.stubs.by_address(),
+        }
+    }
+
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
@@ -86,9 +158,14 @@ impl Checker<'_> {
                 Standard::Absolute => {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
+                Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
                 _ => self.is_address(id, r.symbol, slot),
             };
-            (r.offset, r.symbol, self.holds(instance, r.offset, right))
+            let right = match r.kind {
+                Standard::Copy => self.is_used_by_all(id, r.symbol),
+                _ => self.holds(instance, r.offset, right),
+            };
+            (r.offset, r.symbol, right)
         });
         let wasm = instance.object.slots().iter().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
@@ -111,6 +188,15 @@ impl Checker<'_> {
                 format!("slot {offset:#x} for `{name}` holds {value:#x}")
             })
             .collect()
+    }
+
+    /// Whether a slot holds its own stub, which is to bind it.
+    fn is_waiting(&self, at: u64, slot: u64) -> bool {
+        let lazy = self.process.config.bind == Bind::Lazy;
+        match self.stubs.get(&slot) {
+            Some(&Key::Lazy(number)) => lazy && self.process.lazy.is_slot(number, at),
+            _ => false,
+        }
     }
 
     fn holds(&self, instance: &Instance, offset: u64, right: impl Fn(u64) -> bool) -> bool {
@@ -136,6 +222,9 @@ impl Checker<'_> {
         let import = &info.imports[number];
         let got = matches!(import.kind, ImportKind::GotMem | ImportKind::GotFunc);
         let env = got || import.module == name::ENV;
+        if self.opened && env && dl::exit::is_taken_over(&import.name) {
+            return Meaning::Host(dl::MODULE.to_owned(), import.name.clone());
+        }
         let scope = if env { &self.scope[..] } else { &[] };
         let named = self.process.names.get(&import.module);
         let named = named.filter(|_| !got).copied();
@@ -157,7 +246,7 @@ impl Checker<'_> {
     }
 
     fn exported(&self, id: usize, text: &str, by: (usize, usize), depth: usize) -> Option<Meaning> {
-        if let Some(&symbol) = self.exports[id].get(&*name::escape(text)) {
+        if let Some(&symbol) = self.exports.get(&id)?.get(&*name::escape(text)) {
             return Some(Meaning::Definition(id, symbol));
         }
         let mut reexports = self.process.instances[id].object.info().reexports.iter();
@@ -226,6 +315,20 @@ impl Checker<'_> {
         slot == definer.image.start() + found.value
     }
 
+    /// Whether a definition is what every object means by its name.
+    fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
+        let instances = &self.process.instances;
+        let object = &instances[id].object;
+        let name = object.symbol_name(&object.symbols()[symbol as usize]);
+        let is_it = |i: &Import| i.kind == ImportKind::GotMem && name::escape(&i.name) == name;
+        let wanted = Meaning::Definition(id, symbol as usize);
+        instances.iter().all(|(user, instance)| {
+            let imports = instance.object.info().imports.iter().enumerate();
+            let mut same = imports.filter(|(_, i)| is_it(i));
+            same.all(|(number, _)| self.import(user, number, DEPTH) == wanted)
+        })
+    }
+
     /// Whether a code address reaches a function from a domain.
     fn is_code(&self, meaning: &Meaning, slot: u64, domain: usize) -> bool {
         let stub = || self.stubs.get(&slot).copied();
@@ -268,10 +371,12 @@ impl Checker<'_> {
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
         let domain = &self.process.domains[self.process.instances[id].domain];
         match import.map(|i| i.name.as_str()) {
-            Some("__heap_base") => self.process.instances.iter().all(|other| {
+            // What is loaded later is in the heap, or behind it.
+            Some("__heap_base") => self.process.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
-                slot >= other.memory_base + u64::from(room.memory_size)
+                other.room.is_some() || slot >= other.memory_base + u64::from(room.memory_size)
             }),
+            Some("__heap_end") if self.opened => slot <= domain.context().memory.bytes,
             Some("__heap_end") => slot == domain.context().memory.bytes,
             Some("__stack_low" | "__stack_high") => slot <= domain.context().memory.bytes,
             _ => match self.meaning(id, symbol) {
@@ -301,6 +406,44 @@ impl Checker<'_> {
             _ => instance.domain,
         };
         entry.record != 0 && self.is_code(&meaning, entry.code, domain)
+    }
+
+    /// The calls of PLT entries that lead neither there nor, where calls are
+    /// bound directly, to what the entry stands for.
+    fn calls(&self, id: usize) -> Vec<String> {
+        let instance = &self.process.instances[id];
+        let direct = self.process.config.bind == Bind::Direct;
+        let section = instance.object.section(SEC_CALLS).unwrap_or_default();
+        let plt: Vec<_> = instance.object.plt_slots().collect();
+        let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
+            let PltCall { place, entry } = PltCall::decode(bytes);
+            let slot = plt.get(entry as usize)?;
+            let at = u64::from(place).checked_sub(1)?;
+            let code = instance.image.read(at).ok();
+            let target = arch::branch_target(code?, instance.address(at));
+            let right = target.is_some_and(|target| {
+                let entry = target.checked_sub(instance.image.start());
+                let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
+                // Where it could be direct, it must be.
+                let near = self.process.code.range();
+                let far = |to: u64| !near.contains(&to);
+                match instance.image.read_u64(slot.offset) {
+                    Ok(to) if entry.is_some() => !direct || far(to),
+                    _ => direct && self.is_address(id, slot.symbol, target),
+                }
+            });
+            (!right).then(|| {
+                let target = target.unwrap_or(0);
+                format!("the call at {at:#x} leads to {target:#x}")
+            })
+        });
+        wrong.collect()
+    }
+
+    /// Whether a PLT entry, jumping through a slot, is at an address.
+    fn is_entry(&self, instance: &Instance, at: u64, slot: u64) -> bool {
+        let code = instance.image.read(at);
+        code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
     }
 
     /// The function records that differ.
@@ -336,22 +479,24 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// Other objects of the domain whose room overlaps.
+    /// Other objects of the domain whose room overlaps. What the program's
+    /// allocator gave may lie in the static data of another: an arena.
     fn overlaps(&self, id: usize) -> Vec<String> {
+        let allocated = |i: &Instance| i.room.as_ref().is_some_and(|room| room.memory.is_some());
         let room = |i: &Instance| {
             let room = i.object.info().placement.unwrap_or_default();
             let memory = i.memory_base..i.memory_base + u64::from(room.memory_size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
-            [memory, table]
+            [(allocated(i), memory), (false, table)]
         };
         let instance = &self.process.instances[id];
-        let others = self.process.instances[..id].iter();
+        let others = self.process.instances.iter();
+        let others = others.filter(|&(other, _)| other < id).map(|(_, i)| i);
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {
             let pairs = room(instance).into_iter().zip(room(other));
-            pairs
-                .into_iter()
-                .any(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
+            let mut alike = pairs.filter(|(a, b)| a.0 == b.0);
+            alike.any(|((_, a), (_, b))| a.start.max(b.start) < a.end.min(b.end))
         });
         overlapping
             .map(|other| format!("overlaps {}", other.object.name()))

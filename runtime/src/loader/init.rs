@@ -3,12 +3,15 @@
 //! Three rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
-//! they run after all data relocations.
+//! they run after all data relocations. Main's copies of data are made between
+//! the two.
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
-use super::search::Member;
+use super::check;
+use super::copy::{self, Copy};
+use super::search::{Group, Purpose};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
 use crate::process::Process;
@@ -22,11 +25,12 @@ const START: &str = "_start";
 /// Runs the initialisers of a group.
 pub(super) fn run(
     process: &mut Process,
-    members: &[Member],
-    first: usize,
-    program: bool,
+    group: &Group,
+    copies: &[Copy],
+    constructors: bool,
 ) -> Result<()> {
-    let order = order(members);
+    let (members, first) = (&group.members, group.first);
+    let order = order(group);
     for &member in &order {
         let instance = &process.instances[first + member];
         let Some(init) = instance.object.init() else {
@@ -42,12 +46,20 @@ pub(super) fn run(
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
-    if !program {
+    copy::apply(process, copies)?;
+    if process.config.check {
+        check::copies(process, first)?;
+    }
+    for &member in &order {
+        process.dl.initialised += 1;
+        process.instances[first + member].initialised = process.dl.initialised;
+    }
+    if !constructors {
         return Ok(());
     }
     for &member in &order {
         let exports = |name| members[member].object.find(name).is_some();
-        let main = member == 0;
+        let main = member == 0 && group.purpose == Purpose::Program;
         let core = members[member].object.info().abi == LinkingAbi::Core;
         if main && exports(START) {
             // `_start` calls the constructors itself.
@@ -94,17 +106,22 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
     }
 }
 
-/// The members, each after those it needs; where they need each other, in
-/// load order.
-fn order(members: &[Member]) -> Vec<usize> {
-    let needs: Vec<&[usize]> = members.iter().map(|m| &*m.needs).collect();
+/// The members, each after those it needs; where that leaves a choice, those
+/// loaded last come first, as with glibc, and the one that was asked for comes
+/// last.
+fn order(group: &Group) -> Vec<usize> {
+    let member = |number: &usize| number.checked_sub(group.first);
+    let needs = group.members.iter();
+    let needs: Vec<Vec<usize>> = needs
+        .map(|m| m.needs.iter().filter_map(member).collect())
+        .collect();
     dependencies_first(&needs)
 }
 
-fn dependencies_first(needs: &[&[usize]]) -> Vec<usize> {
+fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
-    for root in 0..needs.len() {
+    for root in (0..needs.len()).rev() {
         // (member, how many of its needs have been visited); an explicit
         // stack, since chains may be long.
         let mut path = Vec::new();
@@ -128,6 +145,9 @@ fn dependencies_first(needs: &[&[usize]]) -> Vec<usize> {
             }
         }
     }
+    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
+        order[asked_for..].rotate_left(1);
+    }
     order
 }
 
@@ -138,10 +158,11 @@ mod tests {
     #[test]
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
-            dependencies_first(&[&[1, 2], &[3], &[3], &[]]),
-            [3, 1, 2, 0]
+            dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
+            [3, 2, 1, 0]
         );
-        assert_eq!(dependencies_first(&[&[1], &[2], &[1]]), [2, 1, 0]);
-        assert_eq!(dependencies_first(&[&[0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
+        assert_eq!(dependencies_first(&[vec![0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![0]]), [1, 0]);
     }
 }

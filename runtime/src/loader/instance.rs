@@ -1,5 +1,6 @@
 //! An object in a process: where it is, and what its symbols are bound to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wasmaot_abi::builtin::Builtin;
@@ -7,6 +8,8 @@ use wasmaot_abi::builtin::Builtin;
 use crate::error::Result;
 use crate::object::{Object, bad};
 use crate::sys::Image;
+
+use super::place::Room;
 
 /// What a symbol stands for. Definitions are named by instance and symbol
 /// number, so that binding needs no addresses.
@@ -27,6 +30,8 @@ pub(crate) enum Target {
     Stub(usize),
     /// An undefined address: null.
     Null,
+    /// A function that is looked up when it is first called.
+    Lazy,
     /// A linear address that the loader provides.
     Mark(Mark),
     /// The memory that the objects of the program share.
@@ -69,6 +74,17 @@ pub(crate) struct Bindings {
     pub imports: Vec<Target>,
 }
 
+impl Bindings {
+    /// The instances of the definitions.
+    pub fn instances(&self) -> impl Iterator<Item = usize> {
+        let all = self.symbols.iter().chain(&self.imports);
+        all.filter_map(|target| match target {
+            Target::Symbol { instance, .. } => Some(*instance),
+            _ => None,
+        })
+    }
+}
+
 /// An object in a process.
 #[derive(Debug)]
 pub(crate) struct Instance {
@@ -83,9 +99,58 @@ pub(crate) struct Instance {
     pub bindings: Bindings,
     /// Whether its function records hold thunks.
     pub thunked: bool,
+    /// Its number among all that the process ever loaded.
+    pub serial: u64,
+    /// The instances it needs.
+    pub needs: Vec<usize>,
+    /// The instances that it cannot do without: those it needs, and those it
+    /// is bound to.
+    pub uses: BTreeSet<usize>,
+    /// The library that it came with and all that that needs: where it looks
+    /// names up beside the global scope.
+    pub local: Arc<[usize]>,
+    /// Whether what is in `local` comes first.
+    pub deepbind: bool,
+    /// Why it stays loaded.
+    pub hold: Hold,
+    /// Room that is given back with it.
+    pub room: Option<Room>,
+    /// When it was initialised, counted from 1; 0 before.
+    pub initialised: u64,
+}
+
+/// What keeps an instance loaded, beside others that need it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hold {
+    /// How often it has been opened and not closed.
+    pub opened: u32,
+    /// It is part of what was there from the start, or shall never go.
+    pub always: bool,
+}
+
+/// The image of an unloaded object, whose code may still be in use.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    pub image: Image,
+    pub object: Arc<Object>,
 }
 
 impl Instance {
+    /// Whether it has slots that are filled at the first call.
+    pub fn is_lazy(&self) -> bool {
+        let mut slots = self.object.plt_slots();
+        slots.any(|slot| self.bindings.symbols.get(slot.symbol as usize) == Some(&Target::Lazy))
+    }
+
+    /// Makes what is constant after relocation read-only, if it is.
+    pub fn seal(&mut self) -> Result<()> {
+        if !self.is_lazy() {
+            let relro = self.object.layout().relro.clone();
+            self.image.set_writable(relro, false)?;
+        }
+        Ok(())
+    }
+
     /// Address in the process of an address in the file.
     pub const fn address(&self, vaddr: u64) -> u64 {
         self.image.start() + vaddr

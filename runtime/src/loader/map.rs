@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use wasmaot_abi::context::HOST_PAGE;
 
-use super::instance::{Bindings, Instance};
+use super::instance::{Bindings, Hold, Instance};
 use super::place::Place;
-use super::search::Member;
+use super::search::Group;
 use crate::config::Category;
 use crate::error::Result;
 use crate::object::{MemoryRun, Object, bad};
@@ -17,11 +17,12 @@ use crate::sys::{Access, page_down};
 /// Maps a group and enters it into the link map.
 pub(super) fn map(
     process: &mut Process,
-    members: &[Member],
+    group: &Group,
     bindings: Vec<Bindings>,
     places: &[Place],
 ) -> Result<()> {
-    for ((member, bindings), place) in members.iter().zip(bindings).zip(places) {
+    let local: Arc<[usize]> = group.local.as_slice().into();
+    for ((member, bindings), place) in group.members.iter().zip(bindings).zip(places) {
         let object = &member.object;
         let mut image = process.code.allocate(object.layout().end)?;
         for segment in &object.layout().segments {
@@ -49,8 +50,22 @@ pub(super) fn map(
             domain: place.domain,
             memory_base: place.memory_base,
             table_base: place.table_base,
+            uses: bindings
+                .instances()
+                .chain(member.needs.iter().copied())
+                .collect(),
             bindings,
             thunked: false,
+            serial: 0,
+            needs: member.needs.clone(),
+            local: Arc::clone(&local),
+            deepbind: group.purpose.is_deepbind(),
+            hold: Hold {
+                opened: 0,
+                always: !group.purpose.is_opened(),
+            },
+            room: place.room.clone(),
+            initialised: 0,
         });
         for run in &object.layout().memory {
             map_run(process, object, place, run)?;

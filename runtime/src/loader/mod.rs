@@ -5,10 +5,10 @@
 //! resolve  every import bound to a definition, types checked; nothing changed yet
 //! place    domains, room in memories and tables              ┐
 //! map      segments and memory images                        │ a transaction:
-//! relocate descriptors, records, elements, slots             │ undone unless it
+//! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, constructors
+//! init     wasm start functions, data relocations, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -16,8 +16,13 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+mod copy;
+mod deferred;
+mod direct;
+pub(crate) mod heap;
 mod init;
 mod instance;
+mod lazy;
 mod map;
 mod matching;
 mod place;
@@ -28,49 +33,93 @@ mod stubs;
 
 use std::sync::Arc;
 
-pub use search::{Finder, SearchPath, candidates};
+pub use search::{Finder, SearchPath, beside, candidates};
 
-pub(crate) use instance::{Instance, Target};
-pub(crate) use search::Member;
+pub(crate) use deferred::load_deferred;
+pub(crate) use instance::{Instance, Retired, Target};
+pub(crate) use lazy::{Lazy, bind_lazily};
+pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
+pub(crate) use relocate::{data_address, index_in, table_index};
+pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
-use crate::config::{Category, Config};
+use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
 use crate::process::{Checkpoint, Process};
+use search::Member;
 
-/// Main and its libraries.
-pub(crate) fn group(
-    config: &Config,
+/// Main, the preloaded libraries, and all that they need.
+pub(crate) fn program(
+    process: &mut Process,
     main: Arc<Object>,
     preload: &[Arc<Object>],
-    finder: &mut dyn Finder,
-) -> Result<Vec<Member>> {
-    search::closure(config, main, preload, finder)
+) -> Result<Group> {
+    let roots = std::iter::once(&main).chain(preload);
+    let roots = roots.map(|o| (o.name().to_owned(), Arc::clone(o)));
+    let roots = roots.collect();
+    with_finder(process, |process, finder| {
+        deferred::closure(process, roots, finder)
+    })
+}
+
+/// A library to open, and all that it needs and that is not there yet.
+pub(crate) fn opened(
+    process: &mut Process,
+    name: &str,
+    object: Arc<Object>,
+    purpose: Purpose,
+) -> Result<Group> {
+    let roots = vec![(name.to_owned(), object)];
+    with_finder(process, |process, finder| {
+        search::closure(process, roots, finder, purpose, usize::MAX)
+    })
 }
 
 /// One object that needs nothing but what is there.
-pub(crate) fn alone(object: Arc<Object>) -> Vec<Member> {
-    vec![Member {
-        name: object.name().to_owned(),
-        object,
-        needs: Vec::new(),
-    }]
+pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
+    let name = object.name().to_owned();
+    Group::alone(process, name, object, Purpose::Module)
 }
 
-/// Loads a group up to where its code could run. `global`: it joins the
-/// global scope.
-pub(crate) fn load(process: &mut Process, members: Vec<Member>, global: bool) -> Result<Ready> {
-    Mapped::new(process, members, global)?.relocate()?.seal()
+/// One module of a flat program.
+pub(crate) fn flat(process: &Process, name: String, object: Arc<Object>) -> Group {
+    Group::alone(process, name, object, Purpose::Flat)
+}
+
+/// Runs `f` with the process's finder.
+pub(crate) fn with_finder<R>(
+    process: &mut Process,
+    f: impl FnOnce(&Process, &mut dyn Finder) -> R,
+) -> R {
+    let mut none = |_: &str, _: &Object| Ok(None);
+    let mut finder = process.finder.take();
+    let result = match &mut finder {
+        Some(finder) => f(process, &mut *finder.0),
+        None => f(process, &mut none),
+    };
+    process.finder = finder;
+    result
+}
+
+/// Loads a group up to where its code could run.
+pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
+    Mapped::new(process, group)?.relocate()?.seal()
 }
 
 /// The symbols of a group that nothing defines; changes nothing.
-pub(crate) fn unresolved(process: &Process, members: &[Member]) -> Result<Vec<Unresolved>> {
-    match resolve::resolve(process, members, true) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::Unresolved(list)) => Ok(list),
-        Err(error) => Err(error),
+pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
+    let mut missing = Vec::new();
+    let resolved = resolve::resolve(process, group, false).map(|_| ());
+    let copies = copy::plan(process, group).map(|_| ());
+    for result in [resolved, copies] {
+        match result {
+            Ok(()) => {}
+            Err(Error::Unresolved(list)) => missing.extend(list),
+            Err(error) => return Err(error),
+        }
     }
+    Ok(missing)
 }
 
 /// Undoes what was done to a process, unless told not to.
@@ -90,37 +139,41 @@ impl Drop for Transaction<'_> {
 /// A group in memory, its slots still empty.
 struct Mapped<'p> {
     transaction: Transaction<'p>,
-    members: Vec<Member>,
-    first: usize,
-    global: bool,
+    group: Group,
+    copies: Vec<copy::Copy>,
 }
 
 impl<'p> Mapped<'p> {
-    fn new(process: &'p mut Process, members: Vec<Member>, global: bool) -> Result<Self> {
-        let resolved = resolve::resolve(process, &members, global)?;
-        let first = process.instances.len();
-        let before = Some(process.checkpoint());
+    fn new(process: &'p mut Process, group: Group) -> Result<Self> {
+        // The program's allocator runs before anything is decided: its code may
+        // do what it likes.
+        let rooms = place::rooms(process, &group)?;
+        let before = Some(process.checkpoint(rooms));
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
+        let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
+        let resolved = resolve::resolve(process, &group, lazy)?;
+        let copies = copy::plan(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
-        enter_types(process, &members)?;
-        let places = place::place(process, &members, &resolved.bindings)?;
-        map::map(process, &members, resolved.bindings, &places)?;
+        enter_types(process, &group.members)?;
+        let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);
+        let places = place::place(process, &group, &resolved.bindings, rooms)?;
+        map::map(process, &group, resolved.bindings, &places)?;
         Ok(Self {
             transaction,
-            members,
-            first,
-            global,
+            group,
+            copies,
         })
     }
 
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
-        relocate::relocate(process, self.first)?;
+        relocate::relocate(process, self.group.first)?;
+        direct::bind(process, self.group.numbers())?;
         if process.config.check {
-            check::check(process, self.first, self.global)?;
+            check::check(process, &self.group)?;
         }
         Ok(Relocated(self))
     }
@@ -133,49 +186,51 @@ impl Relocated<'_> {
     fn seal(self) -> Result<Ready> {
         let Self(Mapped {
             mut transaction,
-            members,
-            first,
-            global,
+            group,
+            copies,
         }) = self;
         let process = &mut *transaction.process;
-        for instance in &mut process.instances[first..] {
-            let relro = instance.object.layout().relro.clone();
-            instance.image.set_writable(relro, false)?;
+        for number in group.numbers() {
+            let instance = &mut process.instances[number];
+            instance.seal()?;
         }
-        process.stubs.seal(&process.code)?;
-        for instance in &process.instances[first..] {
+        process.stubs.seal()?;
+        for number in group.numbers() {
+            let instance = &process.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
             process.exceptions.add(range, object);
         }
-        if global {
-            process.scope.extend(first..first + members.len());
+        if let Purpose::Program | Purpose::Opened { global: true, .. } = group.purpose {
+            process.join_global(&group.local);
+            process.join_global(&group.numbers().collect::<Vec<_>>());
         }
         transaction.before = None;
+        process.deferred.extend(group.deferred.iter().cloned());
         process.config.trace(Category::Statistics, || {
             let slots = |m: &Member| m.object.relocs().len() + m.object.slots().len();
-            let total: usize = members.iter().map(slots).sum();
-            format!("{} objects, {total} relocations", members.len())
+            let total: usize = group.members.iter().map(slots).sum();
+            format!("{} objects, {total} relocations", group.members.len())
         });
-        Ok(Ready { members, first })
+        Ok(Ready { group, copies })
     }
 }
 
 /// A group whose code can run.
 pub(crate) struct Ready {
-    members: Vec<Member>,
-    first: usize,
+    group: Group,
+    copies: Vec<copy::Copy>,
 }
 
 impl Ready {
     /// Number of the first instance: main.
     pub fn first(&self) -> usize {
-        self.first
+        self.group.first
     }
 
-    /// Runs the initialisers. `program`: constructors too.
-    pub fn initialise(self, process: &mut Process, program: bool) -> Result<usize> {
-        init::run(process, &self.members, self.first, program)?;
-        Ok(self.first)
+    /// Runs the initialisers. `constructors`: those of C, too.
+    pub fn initialise(self, process: &mut Process, constructors: bool) -> Result<usize> {
+        init::run(process, &self.group, &self.copies, constructors)?;
+        Ok(self.group.first)
     }
 }
 

@@ -7,32 +7,156 @@
 //!
 //! The objects of the tool-conventions ABIs share one domain, the program's.
 //! A core module has a domain of its own, or that of the memory it imports.
+//! What a running program opens goes where its own allocator says.
 
-use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
+use std::ops::Range;
+
+use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
+use super::heap;
 use super::instance::{Bindings, Mark};
-use super::search::Member;
+use super::search::{Group, Member};
 use crate::config::Category;
 use crate::domain::Shape;
 use crate::error::{Error, Result};
 use crate::process::{Process, Program};
+use crate::ranges::Ranges;
 
 /// Where an object goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub domain: usize,
     pub memory_base: u64,
     pub table_base: u64,
+    /// What is given back with the object.
+    pub room: Option<Room>,
+}
+
+/// Room of an opened object in the program's memory and table.
+#[derive(Clone, Debug)]
+pub(crate) struct Room {
+    pub memory: Option<heap::Block>,
+    pub table: Range<u64>,
+}
+
+/// Takes room for the members of a group that a running program opens; runs
+/// the program's allocator. None for other groups.
+pub(super) fn rooms(process: &mut Process, group: &Group) -> Result<Vec<Room>> {
+    let mut rooms = Vec::new();
+    let members = group.members.iter().filter(|_| group.purpose.is_opened());
+    for member in members {
+        match room(process, member) {
+            Ok(room) => rooms.push(room),
+            Err(error) => {
+                give_back(process, rooms);
+                return Err(error);
+            }
+        }
+    }
+    Ok(rooms)
+}
+
+fn room(process: &mut Process, member: &Member) -> Result<Room> {
+    let info = member.object.info();
+    let unsupported = |what: &str| Error::Unsupported {
+        file: file(member),
+        what: what.to_owned(),
+    };
+    if process.program.is_none() {
+        return Err(unsupported(
+            "being opened without a dynamically linked program",
+        ));
+    }
+    let Some(placement) = info.placement else {
+        return Err(unsupported(
+            "being opened at fixed addresses; link it with -shared",
+        ));
+    };
+    let table = table_room(
+        process,
+        placement.table_size.into(),
+        1 << placement.table_align,
+    )?;
+    let table = table..table + u64::from(placement.table_size);
+    let image = member.object.layout().memory.iter();
+    let image_end = image.map(|run| run.linear + run.memsz).max();
+    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
+    let memory = match bytes {
+        0 => Ok(None),
+        _ => {
+            let align = ALIGN.max(1 << placement.memory_align);
+            heap::allocate(process, bytes, align, &file(member)).map(Some)
+        }
+    };
+    match memory {
+        Ok(memory) => Ok(Room { memory, table }),
+        Err(error) => {
+            release_table(process, table);
+            Err(error)
+        }
+    }
+}
+
+/// Gives rooms back.
+pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = Room>) {
+    for room in rooms {
+        release_table(process, room.table);
+        if let Some(block) = room.memory {
+            heap::release(process, block);
+        }
+    }
+}
+
+/// Takes entries of the program's table in a row.
+pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<u64> {
+    let full = || Error::Limit {
+        file: "the program".to_owned(),
+        what: "no more room in its table of functions".to_owned(),
+        remedy: "raise the limit of the process, or link main with --growable-table",
+    };
+    let program = process.program.as_mut().ok_or_else(full)?;
+    if let Some(at) = program.spare_entries.take(len, align) {
+        return Ok(at);
+    }
+    let domain = &process.domains[program.domain];
+    let end = domain.context().table.len;
+    let start = end.next_multiple_of(align);
+    let grown = domain.grow_table(start + len - end, FuncRef::default());
+    grown.ok_or_else(full)?;
+    program.spare_entries.give(end..start);
+    Ok(start)
+}
+
+/// Clears entries of the program's table and gives them back.
+pub(crate) fn release_table(process: &mut Process, range: Range<u64>) {
+    if let Some(program) = &mut process.program {
+        for index in range.clone() {
+            process.domains[program.domain].set_entry(index, FuncRef::default());
+        }
+        program.spare_entries.give(range);
+    }
 }
 
 /// Places a group; makes the domains it needs.
 pub(super) fn place(
     process: &mut Process,
-    members: &[Member],
+    group: &Group,
     bindings: &[Bindings],
+    rooms: &[Room],
 ) -> Result<Vec<Place>> {
+    if let (Some(program), true) = (&process.program, group.purpose.is_opened()) {
+        let place = |room: &Room| Place {
+            domain: program.domain,
+            memory_base: room.memory.as_ref().map_or(0, |block| block.at),
+            table_base: room.table.start,
+            room: Some(room.clone()),
+        };
+        return Ok(rooms.iter().map(place).collect());
+    }
+    let members = &group.members[..];
     let mut places = vec![Place::default(); members.len()];
     let dynamic = |m: &Member| m.object.info().abi != LinkingAbi::Core;
     if members.iter().any(dynamic) {
@@ -248,15 +372,71 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
             domain,
             memory_base,
             table_base,
+            room: None,
         };
     }
     process.program = Some(Program {
         domain,
+        main: process.instances.next(),
+        flat: false,
         heap: layout.heap_base..pages * WASM_PAGE,
         stack: layout.stack,
         indices: std::collections::HashMap::new(),
+        spare_entries: Ranges::default(),
+        spare_memory: Ranges::default(),
     });
     Ok(())
+}
+
+/// Pages of the memory of a flat program.
+const FLAT_PAGES: u64 = (16 << 20) / WASM_PAGE;
+
+/// Makes the domain of a flat program.
+pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
+    let domain = process.new_domain(Shape {
+        table: true,
+        memory: Some(MEMORY_RESERVE),
+    })?;
+    let ty = MemoryType {
+        min: FLAT_PAGES,
+        ..MemoryType::default()
+    };
+    create_memory(process, domain, "the program", ty)?;
+    process.program = Some(Program {
+        domain,
+        main: 0,
+        flat: true,
+        heap: 0..FLAT_PAGES * WASM_PAGE,
+        stack: 0..0,
+        indices: std::collections::HashMap::new(),
+        spare_entries: Ranges::default(),
+        spare_memory: Ranges::default(),
+    });
+    Ok(())
+}
+
+/// Takes the memory of a module of a flat program for that of the program from
+/// now on, if the module has exported its own; keeps the heap off its data.
+pub(crate) fn adopt(process: &mut Process, number: usize) {
+    let instance = &process.instances[number];
+    let (info, domain) = (instance.object.info(), instance.domain);
+    let exported = process
+        .export(number, "memory", SymbolKind::Memory)
+        .is_some();
+    let own = own_memory(info).is_some() && exported;
+    let data = info.data.iter().map(|(at, len)| at.saturating_add(*len));
+    let end = data.max().unwrap_or(0).min(MEMORY_RESERVE);
+    let marked = match instance.object.info().memories.is_empty() {
+        true => 0,
+        false => info.static_end,
+    };
+    if let Some(program) = &mut process.program {
+        if own {
+            program.domain = domain;
+            program.heap.start = 0;
+        }
+        program.heap.start = program.heap.start.max(end).max(marked);
+    }
 }
 
 impl Program {

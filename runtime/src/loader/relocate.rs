@@ -9,7 +9,8 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::{Instance, Target};
-use super::place::{create_memory, memory_limit, table_max};
+use super::lazy;
+use super::place::{create_memory, memory_limit, table_max, table_room};
 use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
@@ -22,13 +23,14 @@ use crate::sys::live;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
-    let new = first..process.instances.len();
+    let new = first..process.instances.next();
     for id in new.clone() {
         descriptors(process, id)?;
     }
     // A second domain makes records of the first callable from elsewhere.
     let all = process.many_domains();
-    for id in (0..new.end).filter(|&id| new.contains(&id) || all) {
+    let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
+    for id in loaded.into_iter().filter(|id| new.contains(id) || all) {
         let fresh = new.contains(&id);
         if fresh || !process.instances[id].thunked {
             records(process, id, fresh)?;
@@ -123,10 +125,9 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
 /// its RELRO part.
 fn records(process: &mut Process, id: usize, fresh: bool) -> Result<()> {
     let object = Arc::clone(&process.instances[id].object);
-    let relro = object.layout().relro.clone();
     if !fresh {
-        let image = &mut process.instances[id].image;
-        image.set_writable(relro.clone(), true)?;
+        let relro = object.layout().relro.clone();
+        process.instances[id].image.set_writable(relro, true)?;
     }
     for number in 0..object.functions().len() as u32 {
         let function = function_of_record(process, id, number)?;
@@ -144,10 +145,10 @@ fn records(process: &mut Process, id: usize, fresh: bool) -> Result<()> {
     let thunked = process.many_domains();
     let instance = &mut process.instances[id];
     instance.thunked = thunked;
-    if !fresh {
-        instance.image.set_writable(relro, false)?;
+    match fresh {
+        true => Ok(()),
+        false => instance.seal(),
     }
-    Ok(())
 }
 
 /// Copies the records' code into the table entries made from them.
@@ -213,10 +214,15 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 .image
                 .start()
                 .wrapping_add_signed(reloc.addend),
+            Standard::JumpSlot if target(process, id, reloc.symbol) == Target::Lazy => {
+                lazy::stub(process, id, reloc)?
+            }
             Standard::GlobDat | Standard::JumpSlot => address(process, id, reloc.symbol)?,
             Standard::Absolute => {
                 address(process, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
+            // Copied when all else is relocated.
+            Standard::Copy => continue,
         };
         process.instances[id].write(reloc.offset, value)?;
     }
@@ -226,8 +232,8 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
         let value = match slot.kind {
             Kind::MemoryBase => addend(instance.memory_base),
             Kind::TableBase => addend(instance.table_base),
-            Kind::Mem32 => addend(linear(process, target(process, id, slot.symbol))?),
-            Kind::Func32 => index(process, target(process, id, slot.symbol))?,
+            Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
+            Kind::Func32 => table_index(process, target(process, id, slot.symbol))?,
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
         };
         process.instances[id].write(slot.offset, value)?;
@@ -276,7 +282,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
                 SymbolKind::Global if flag(SymbolRecord::STACK_POINTER) => {
                     domain.field(offset::STACK_POINTER)
                 }
-                SymbolKind::Data => domain.base() + linear(process, target)?,
+                SymbolKind::Data => domain.base() + data_address(process, target)?,
                 _ => definer.address(symbol.value),
             })
         }
@@ -291,7 +297,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
 }
 
 /// The linear address of data.
-fn linear(process: &Process, target: Target) -> Result<u64> {
+pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
     match target {
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
@@ -313,7 +319,7 @@ fn linear(process: &Process, target: Target) -> Result<u64> {
 }
 
 /// The table index of a function: the one that it has already, or a new one.
-fn index(process: &mut Process, target: Target) -> Result<u64> {
+pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> {
     if matches!(target, Target::Stub(_) | Target::Null) {
         return Ok(0);
     }
@@ -326,14 +332,26 @@ fn index(process: &mut Process, target: Target) -> Result<u64> {
     }
     let domain = program.domain;
     let entry = entry_of(process, target, function)?;
-    let index = process.domains[domain].grow_table(1, entry);
-    let index = index.ok_or_else(|| Error::Limit {
-        file: "the program".to_owned(),
-        what: "no more room in its table of functions".to_owned(),
-        remedy: "raise the limit of the process, or link main with --growable-table",
-    })?;
+    let index = table_room(process, 1, 1)?;
+    process.domains[domain].set_entry(index, entry);
     process.remember_index(domain, function.code, index);
     Ok(index)
+}
+
+/// The index of a function in a table, where it is put if it is not there.
+pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Result<u64> {
+    let Some(function) = process.function(target)? else {
+        return Ok(0);
+    };
+    let entry = entry_of(process, target, function)?;
+    // SAFETY: `desc` is a live table's of this process, of functions.
+    let index =
+        unsafe { live::table_find(desc, entry).or_else(|| live::table_grow(desc, 1, entry)) };
+    index.ok_or_else(|| Error::Limit {
+        file: "the program".to_owned(),
+        what: "no more room in its table of functions".to_owned(),
+        remedy: "link it with --growable-table",
+    })
 }
 
 /// A table entry for a function: its own record, or one made here.
@@ -381,7 +399,11 @@ fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<F
 }
 
 /// Address by which code of a domain, or of any (`None`), calls a function.
-fn callable(process: &mut Process, function: Function, from: Option<usize>) -> Result<u64> {
+pub(super) fn callable(
+    process: &mut Process,
+    function: Function,
+    from: Option<usize>,
+) -> Result<u64> {
     let Some(domain) = function.domain else {
         return Ok(function.code);
     };

@@ -20,9 +20,10 @@ use wasmaot_abi::types::FuncType;
 
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
-use super::search::Member;
+use super::search::{Group, Member, Purpose};
 use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
+use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
@@ -42,27 +43,11 @@ pub(super) struct Resolved {
     pub stubs: Vec<HostFunction>,
 }
 
-/// Binds a group. `global`: its members join the global scope.
-pub(super) fn resolve(process: &Process, members: &[Member], global: bool) -> Result<Resolved> {
-    let first = process.instances.len();
-    let mut scope = process.scope.clone();
-    if global {
-        scope.extend(first..first + members.len());
-    }
-    let import_count = |m: &Member| m.object.info().imports.len();
-    let mut resolver = Resolver {
-        process,
-        members,
-        first,
-        scope,
-        found: members
-            .iter()
-            .map(|m| vec![State::New; import_count(m)])
-            .collect(),
-        missing: Vec::new(),
-        stubs: Vec::new(),
-    };
-    let bindings = (0..members.len())
+/// Binds a group. `lazy`: functions that are no more than called are left for
+/// later.
+pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Resolved> {
+    let mut resolver = Resolver::new(process, group, lazy);
+    let bindings = (0..group.members.len())
         .map(|m| resolver.bind(m))
         .collect::<Result<Vec<_>>>()?;
     if !resolver.missing.is_empty() {
@@ -72,6 +57,63 @@ pub(super) fn resolve(process: &Process, members: &[Member], global: bool) -> Re
         bindings,
         stubs: resolver.stubs,
     })
+}
+
+/// Whether a group needs more libraries than are there: it refers to something,
+/// other than by calls, that no object defines.
+pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
+    let mut resolver = Resolver::new(process, group, true);
+    resolver.objects_only = true;
+    for member in 0..group.members.len() {
+        resolver.bind(member)?;
+    }
+    Ok(!resolver.missing.is_empty())
+}
+
+/// Binds a function of a loaded instance that was left for later: the target,
+/// and host functions made for it.
+pub(super) fn later(
+    process: &Process,
+    id: usize,
+    symbol: u32,
+) -> Result<(Target, Vec<HostFunction>)> {
+    let object = &process.instances[id].object;
+    let mut resolver = Resolver {
+        scope: process.seen_by(id),
+        ..Resolver::of(process)
+    };
+    let mut target = Target::None;
+    for (_, import) in functions(object).filter(|(_, i)| i.symbol == symbol) {
+        let found = resolver.search(object, import);
+        target = resolver.checked(object, import, found)?;
+    }
+    match resolver.missing.is_empty() {
+        true => Ok((target, resolver.stubs)),
+        false => Err(Error::Unresolved(resolver.missing)),
+    }
+}
+
+/// The imports of functions, with the numbers of their types.
+pub(super) fn functions(object: &Object) -> impl Iterator<Item = (usize, &Import)> {
+    let imports = object.info().imports.iter();
+    imports.filter_map(|import| match import.kind {
+        ImportKind::Func(ty) => Some((ty as usize, import)),
+        _ => None,
+    })
+}
+
+/// Symbols of functions of which more than calls of the PLT depends on where
+/// they are.
+fn needed_now(object: &Object) -> HashSet<u32> {
+    let info = object.info();
+    let records = object.functions().iter();
+    let records = records.take(info.imported_funcrefs as usize);
+    let addresses = info.imports.iter();
+    let addresses = addresses.filter(|i| matches!(i.kind, ImportKind::GotFunc));
+    let reexports = info.reexports.iter();
+    let reexports = reexports.filter_map(|r| info.imports.get(r.import as usize));
+    let imports = addresses.chain(reexports).map(|i| i.symbol);
+    records.map(|r| r.value).chain(imports).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -88,12 +130,52 @@ pub(super) struct Resolver<'a> {
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
+    /// Whether the group is opened by a running program.
+    opened: bool,
+    /// Whether everything counts as missing that no object defines, weak or not.
+    objects_only: bool,
+    /// Whether it is part of a flat program.
+    flat: bool,
+    /// Whether functions may be left for later.
+    lazy: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
 }
 
 impl<'a> Resolver<'a> {
+    fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
+        let import_count = |m: &Member| m.object.info().imports.len();
+        let members = group.members.iter();
+        Self {
+            members: &group.members,
+            first: group.first,
+            scope: group.scope(process),
+            opened: group.purpose.is_opened(),
+            flat: group.purpose == Purpose::Flat,
+            lazy,
+            found: members.map(|m| vec![State::New; import_count(m)]).collect(),
+            ..Self::of(process)
+        }
+    }
+
+    /// One for what is loaded already.
+    fn of(process: &'a Process) -> Self {
+        Self {
+            process,
+            members: &[],
+            first: process.instances.next(),
+            scope: Vec::new(),
+            opened: false,
+            flat: false,
+            lazy: false,
+            objects_only: false,
+            found: Vec::new(),
+            missing: Vec::new(),
+            stubs: Vec::new(),
+        }
+    }
+
     pub fn process(&self) -> &'a Process {
         self.process
     }
@@ -112,18 +194,16 @@ impl<'a> Resolver<'a> {
         let mut symbols = own_symbols(object, instance);
         let mut imports = Vec::new();
         let mut called = HashSet::new();
+        let lazy = self.lazy && object.info().abi != LinkingAbi::Core;
+        let now = lazy.then(|| needed_now(object));
         for (i, import) in object.info().imports.iter().enumerate() {
-            let target = match self.lookup(member, i) {
-                Some(target) => match self.adapted(object, import, target) {
-                    Some(adapter) => adapter,
-                    None => {
-                        matching::check(self, object, import, target)?;
-                        target
-                    }
-                },
-                None => self.undefined(object, import),
+            let target = match &now {
+                Some(now) if self.waits(import, now) => Target::Lazy,
+                _ => {
+                    let found = self.lookup(member, i);
+                    self.checked(object, import, found)?
+                }
             };
-            self.report(object, import, target);
             imports.push(target);
             // The import of a function has been checked for its type; that of
             // its address, by the same symbol, has not.
@@ -144,6 +224,34 @@ impl<'a> Resolver<'a> {
             }
         }
         Ok(Bindings { symbols, imports })
+    }
+
+    /// Whether an import is left for later, `now` being what cannot be.
+    fn waits(&self, import: &Import, now: &HashSet<u32>) -> bool {
+        let function = matches!(import.kind, ImportKind::Func(_));
+        let taken_over = self.opened && crate::dl::exit::taken_over(self.process, import).is_some();
+        function && !now.contains(&import.symbol) && !taken_over
+    }
+
+    /// What an import is bound to, given the definition for it.
+    fn checked(
+        &mut self,
+        object: &Object,
+        import: &Import,
+        found: Option<Target>,
+    ) -> Result<Target> {
+        let target = match found {
+            Some(target) => match self.adapted(object, import, target) {
+                Some(adapter) => adapter,
+                None => {
+                    matching::check(self, object, import, target)?;
+                    target
+                }
+            },
+            None => self.undefined(object, import),
+        };
+        self.report(object, import, target);
+        Ok(target)
     }
 
     /// The definition for an import, if there is one.
@@ -177,6 +285,16 @@ impl<'a> Resolver<'a> {
                 return defined.or_else(|| self.host(name::ENV, &import.name));
             }
             _ => {}
+        }
+        if self.opened
+            && env
+            && let Some(target) = crate::dl::exit::taken_over(self.process, import)
+        {
+            return Some(target);
+        }
+        if self.flat && flat::is_shared_memory(&import.module, &import.name, &import.kind) {
+            let adopted = self.process.adopted_memory();
+            return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
         let named = self.process.names.get(&import.module).copied();
         let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));
@@ -220,6 +338,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn host(&self, module: &str, name: &str) -> Option<Target> {
+        if self.objects_only && module == name::ENV {
+            return None;
+        }
         self.process.hosts.find(module, name).map(Target::Host)
     }
 
@@ -238,7 +359,7 @@ impl<'a> Resolver<'a> {
             kind: matching::kind_name(&import.kind),
             by: object.path().display().to_string(),
         };
-        if !(replaced && allowed) {
+        if !(replaced && allowed) || self.objects_only {
             self.missing.push(unresolved_import);
             return Target::None;
         }
@@ -257,15 +378,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let detail = format!(
-            "`{}`, imported by {}",
-            name::import(&import.module, &import.name),
-            object.name()
-        );
+        let trap = undefined_call(object, import);
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-            trap.detail = Some(detail.clone());
-            Err(HostError::Trap(Box::new(trap)))
+            Err(HostError::Trap(Box::new(trap.clone())))
         };
         let function = HostFunction::new(&import.module, &import.name, ty, body);
         Target::Stub(self.add_host(function))
@@ -290,6 +405,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {
+        if self.objects_only {
+            return;
+        }
         self.process.config.trace(Category::Bindings, || {
             let to = match target {
                 Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
@@ -301,6 +419,14 @@ impl<'a> Resolver<'a> {
             format!("binding {from} to {to}: `{module}.{name}`")
         });
     }
+}
+
+/// The trap of a call of what nothing defines.
+pub(super) fn undefined_call(object: &Object, import: &Import) -> Trap {
+    let name = name::import(&import.module, &import.name);
+    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+    trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
+    trap
 }
 
 /// What an object's symbols are bound to before its imports are looked up:

@@ -2,13 +2,15 @@
 //! breadth first, each once. How a name becomes an object is the caller's
 //! affair ([`Finder`]); [`candidates`] is the usual order of places.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::instance::Instance;
 use crate::config::{Category, Config};
 use crate::error::{Error, Result};
 use crate::object::Object;
+use crate::process::Process;
 use crate::sys::FileId;
 
 /// Turns the name of a needed library into an opened object; `None` if it is
@@ -49,12 +51,14 @@ pub fn candidates(name: &str, by: &Object, path: &SearchPath) -> Vec<PathBuf> {
     places(name, by.runpath(), origin, path)
 }
 
+/// The built object that may stand beside a module, and the module.
+pub fn beside(file: PathBuf) -> [PathBuf; 2] {
+    let mut built = file.clone().into_os_string();
+    built.push(".elf");
+    [PathBuf::from(built), file]
+}
+
 fn places(name: &str, runpath: &[String], origin: &Path, path: &SearchPath) -> Vec<PathBuf> {
-    let beside = |file: PathBuf| {
-        let mut built = file.clone().into_os_string();
-        built.push(".elf");
-        [PathBuf::from(built), file]
-    };
     if name.contains('/') {
         return beside(PathBuf::from(name)).into();
     }
@@ -88,47 +92,187 @@ pub(crate) struct Member {
     pub object: Arc<Object>,
     /// Name it was asked for by.
     pub name: String,
-    /// Numbers of the members it needs.
+    /// Numbers of the instances it needs, in the order of their names.
     pub needs: Vec<usize>,
 }
 
-/// Main, the preloaded libraries, and all that they need, breadth first.
-pub(super) fn closure(
-    config: &Config,
-    main: Arc<Object>,
-    preload: &[Arc<Object>],
-    finder: &mut dyn Finder,
-) -> Result<Vec<Member>> {
-    let mut group = Group::default();
-    group.add(main.name().to_owned(), main);
-    for library in preload {
-        let number = group.add(library.name().to_owned(), Arc::clone(library));
-        group.members[0].needs.push(number);
+/// Why objects are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A program, whose objects make the global scope.
+    Program,
+    /// One module by the WebAssembly specification.
+    Module,
+    /// One module of a flat program.
+    Flat,
+    /// A library that the program opens.
+    Opened {
+        /// Its own definitions come before the global ones.
+        deepbind: bool,
+        /// It joins the global scope.
+        global: bool,
+        /// Its functions are bound before it runs, whatever the process does.
+        now: bool,
+    },
+}
+
+impl Purpose {
+    /// Whether a group's own definitions come before the global ones.
+    pub const fn is_deepbind(self) -> bool {
+        matches!(self, Self::Opened { deepbind: true, .. })
     }
-    let mut queue: VecDeque<usize> = (0..group.members.len()).collect();
-    while let Some(at) = queue.pop_front() {
-        let by = Arc::clone(&group.members[at].object);
+
+    /// Whether functions have to be bound before anything runs.
+    pub const fn is_now(self) -> bool {
+        matches!(self, Self::Opened { now: true, .. })
+    }
+
+    /// Whether the group is opened by a running program.
+    pub const fn is_opened(self) -> bool {
+        matches!(self, Self::Opened { .. })
+    }
+}
+
+/// Objects that are loaded together.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub members: Vec<Member>,
+    /// The instance that the first member becomes; the others follow.
+    pub first: usize,
+    /// The first member and all that it needs, breadth first: instances,
+    /// loaded ones among them.
+    pub local: Vec<usize>,
+    pub purpose: Purpose,
+    /// Libraries that are left for later.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A needed library that is not loaded yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deferred {
+    /// The instance that needs it.
+    pub by: usize,
+    /// The name by which it does.
+    pub name: String,
+}
+
+impl Group {
+    /// One object that needs nothing but what is there.
+    pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
+        let first = process.instances.next();
+        Self {
+            members: vec![Member {
+                name,
+                object,
+                needs: Vec::new(),
+            }],
+            first,
+            local: vec![first],
+            purpose,
+            deferred: Vec::new(),
+        }
+    }
+
+    /// The numbers of the members.
+    pub fn numbers(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.members.len()
+    }
+
+    /// Where names are looked up, in order.
+    pub fn scope(&self, process: &Process) -> Vec<usize> {
+        let global = process.scope.iter().copied();
+        let local = self.local.iter().copied();
+        match self.purpose {
+            Purpose::Program => global.chain(self.numbers()).collect(),
+            Purpose::Module | Purpose::Flat => global.collect(),
+            Purpose::Opened { deepbind: true, .. } => local.chain(global).collect(),
+            Purpose::Opened { .. } => global.chain(local).collect(),
+        }
+    }
+}
+
+/// The roots and all that they need, breadth first, but no more than `limit`
+/// libraries. What is loaded already is not loaded again. The first root needs
+/// the others.
+pub(super) fn closure(
+    process: &Process,
+    roots: Vec<(String, Arc<Object>)>,
+    finder: &mut dyn Finder,
+    purpose: Purpose,
+    limit: usize,
+) -> Result<Group> {
+    let mut known = Known::of(process);
+    let (mut found, mut deferred) = (0, Vec::new());
+    let mut queue = VecDeque::new();
+    for (name, object) in roots {
+        let number = known.add(name, object);
+        queue.push_back(number);
+        if number != known.first {
+            known.members[0].needs.push(number);
+        }
+    }
+    while let Some(number) = queue.pop_front() {
+        let Some(at) = number.checked_sub(known.first) else {
+            continue;
+        };
+        let by = Arc::clone(&known.members[at].object);
         for name in by.needed() {
-            let known = group.names.get(name.as_str()).copied();
-            let number = match known {
-                Some(number) => number,
+            let number = match known.names.get(name.as_str()) {
+                Some(&number) => number,
+                None if found == limit => {
+                    let name = name.clone();
+                    deferred.push(Deferred { by: number, name });
+                    continue;
+                }
                 None => {
-                    let library = find(config, finder, name, &by)?;
-                    let before = group.members.len();
-                    let number = group.add(name.clone(), library);
-                    if number == before {
+                    found += 1;
+                    let library = find(&process.config, finder, name, &by)?;
+                    let before = known.members.len();
+                    let number = known.add(name.clone(), library);
+                    if known.members.len() > before {
                         queue.push_back(number);
                     }
                     number
                 }
             };
-            group.members[at].needs.push(number);
+            known.members[at].needs.push(number);
         }
     }
-    Ok(group.members)
+    let needs = |number: usize| match number.checked_sub(known.first) {
+        Some(member) => &known.members[member].needs,
+        None => &process.instances[number].needs,
+    };
+    Ok(Group {
+        local: breadth_first(known.first, needs),
+        first: known.first,
+        members: known.members,
+        purpose,
+        deferred,
+    })
 }
 
-fn find(config: &Config, finder: &mut dyn Finder, name: &str, by: &Object) -> Result<Arc<Object>> {
+/// An instance and all that it needs.
+pub(crate) fn breadth_first<'a>(
+    root: usize,
+    needs: impl Fn(usize) -> &'a Vec<usize>,
+) -> Vec<usize> {
+    let (mut order, mut seen) = (vec![root], HashSet::from([root]));
+    let mut next = 0;
+    while let Some(&number) = order.get(next) {
+        next += 1;
+        let new = needs(number).iter().copied().filter(|&n| seen.insert(n));
+        order.extend(new);
+    }
+    order
+}
+
+/// Finds a library by the name that an object gives.
+pub(crate) fn find(
+    config: &Config,
+    finder: &mut dyn Finder,
+    name: &str,
+    by: &Object,
+) -> Result<Arc<Object>> {
     config.trace(Category::Libs, || {
         format!("find library={name}, needed by {}", by.name())
     });
@@ -151,29 +295,50 @@ fn find(config: &Config, finder: &mut dyn Finder, name: &str, by: &Object) -> Re
     Ok(found)
 }
 
-/// The objects so far, by the names and files that stand for them.
-#[derive(Default)]
-struct Group {
+/// Whether an instance is what a name stands for.
+pub(crate) fn is_named(instance: &Instance, name: &str) -> bool {
+    instance.name == name || instance.object.soname() == Some(name)
+}
+
+/// The objects so far, loaded ones among them, by the names and files that
+/// stand for them.
+struct Known {
+    first: usize,
     members: Vec<Member>,
     names: HashMap<String, usize>,
     files: HashMap<FileId, usize>,
-    sonames: HashMap<String, usize>,
 }
 
-impl Group {
+impl Known {
+    /// What a process has loaded.
+    fn of(process: &Process) -> Self {
+        let mut known = Self {
+            first: process.instances.next(),
+            members: Vec::new(),
+            names: HashMap::new(),
+            files: HashMap::new(),
+        };
+        for (number, instance) in process.instances.iter() {
+            known.enter(number, instance.name.clone(), &instance.object);
+        }
+        known
+    }
+
+    fn enter(&mut self, number: usize, name: String, object: &Object) {
+        self.files.entry(object.id()).or_insert(number);
+        if let Some(soname) = object.soname() {
+            self.names.entry(soname.to_owned()).or_insert(number);
+        }
+        self.names.entry(name).or_insert(number);
+    }
+
     /// Number of an object, entered if it is new.
     fn add(&mut self, name: String, object: Arc<Object>) -> usize {
-        let same_file = self.files.get(&object.id());
-        let same_name = object.soname().and_then(|n| self.sonames.get(n));
-        let number = match same_file.or(same_name) {
+        let number = match self.files.get(&object.id()) {
             Some(&number) => number,
             None => {
-                let number = self.members.len();
-                self.files.insert(object.id(), number);
-                if let Some(soname) = object.soname() {
-                    self.sonames.insert(soname.to_owned(), number);
-                    self.names.entry(soname.to_owned()).or_insert(number);
-                }
+                let number = self.first + self.members.len();
+                self.enter(number, name.clone(), &object);
                 self.members.push(Member {
                     object,
                     name: name.clone(),

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
 
-use super::{Access, Image, Reservation, SystemError, page_up};
+use crate::ranges::Ranges;
+
+use super::{Image, Reservation, SystemError, page_up};
 
 /// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
 #[derive(Debug)]
 pub(crate) struct CodeArea {
     pages: Arc<Reservation>,
-    /// Ranges not in use, ascending, none touching another.
-    free: Vec<Range<u64>>,
+    /// Addresses not in use.
+    free: Ranges,
 }
 
 impl CodeArea {
@@ -20,11 +22,9 @@ impl CodeArea {
         let pages = Arc::new(Reservation::new(CODE_RESERVE, "code")?);
         // The first page stays unused: offset 0 from the area's start stands
         // for "no record" in an empty table entry.
-        let first = pages.start() + HOST_PAGE..pages.end();
-        Ok(Self {
-            pages,
-            free: vec![first],
-        })
+        let mut free = Ranges::default();
+        free.give(pages.start() + HOST_PAGE..pages.end());
+        Ok(Self { pages, free })
     }
 
     /// Addresses of the whole area.
@@ -41,13 +41,7 @@ impl CodeArea {
             )
         };
         let len = page_up(len.max(1)).ok_or_else(full)?;
-        let fits = self.free.iter().position(|f| f.end - f.start >= len);
-        let at = fits.ok_or_else(full)?;
-        let start = self.free[at].start;
-        self.free[at].start += len;
-        if self.free[at].is_empty() {
-            self.free.remove(at);
-        }
+        let start = self.free.take(len, HOST_PAGE).ok_or_else(full)?;
         Ok(Image::new(Arc::clone(&self.pages), start..start + len))
     }
 
@@ -62,21 +56,8 @@ impl CodeArea {
     pub fn release(&mut self, image: Image) -> Result<(), SystemError> {
         let range = image.range();
         self.pages.discard(range.clone())?;
-        let at = self.free.partition_point(|f| f.start < range.start);
-        self.free.insert(at, range);
-        self.free.dedup_by(|next, last| {
-            let touch = last.end == next.start;
-            if touch {
-                last.end = next.end;
-            }
-            touch
-        });
+        self.free.give(range);
         Ok(())
-    }
-
-    /// Makes whole pages inside the area executable.
-    pub fn seal_code(&self, range: Range<u64>) -> Result<(), SystemError> {
-        self.pages.protect(range, Access::ReadExecute)
     }
 }
 

@@ -173,6 +173,35 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option
     }
 }
 
+/// Index of the first entry of a table of functions that is `entry`.
+///
+/// # Safety
+/// See the module; the table's kind must be `funcref`.
+pub(crate) unsafe fn table_find(desc: u64, entry: FuncRef) -> Option<u64> {
+    // SAFETY: by the module's contract; entries below the length are mapped.
+    unsafe {
+        let table: TableDesc = load(desc);
+        (0..table.len).find(|&i| load::<FuncRef>(entry_at(&table, i)) == entry)
+    }
+}
+
+/// Clears the entries of a table of functions that `gone` picks.
+///
+/// # Safety
+/// See the module; the table's kind must be `funcref`.
+pub(crate) unsafe fn table_clear(desc: u64, gone: impl Fn(&FuncRef) -> bool) {
+    // SAFETY: by the module's contract; entries below the length are mapped.
+    unsafe {
+        let table: TableDesc = load(desc);
+        for i in 0..table.len {
+            let at = entry_at(&table, i);
+            if gone(&load(at)) {
+                store(at, FuncRef::default());
+            }
+        }
+    }
+}
+
 /// Sets entries; false if out of bounds.
 ///
 /// # Safety

@@ -1,6 +1,7 @@
 //! The native stack that wasm code of a process runs on.
 
 use std::ops::Range;
+use std::ptr;
 
 use wasmaot_abi::context::HOST_PAGE;
 
@@ -29,6 +30,17 @@ impl Stack {
     /// Addresses that wasm code may use.
     pub fn usable(&self) -> Range<u64> {
         self.pages.start() + GUARD..self.pages.end()
+    }
+
+    /// The 64-bit words from an address up.
+    pub fn words(&self, from: u64) -> impl Iterator<Item = u64> {
+        let stack = self.usable();
+        let from = from.max(stack.start).next_multiple_of(8);
+        (from..stack.end).step_by(8).map(|at| {
+            // SAFETY: the word is in the stack, which is readable as long as
+            // `self` lives; the wasm code that uses it does not run.
+            unsafe { ptr::with_exposed_provenance::<u64>(at as usize).read_volatile() }
+        })
     }
 
     /// Addresses that an overflow hits.

@@ -95,6 +95,26 @@ impl Exceptions {
         }
     }
 
+    /// Forgets an object whose code is gone.
+    pub fn remove(&mut self, range: &Range<u64>) {
+        // SAFETY: the state lives as long as `self`, and no wasm code runs.
+        let state = unsafe { &mut *self.0 };
+        state.images.retain(|image| image.range != *range);
+    }
+
+    /// Every 64-bit word of the exceptions.
+    pub fn words(&self, f: &mut dyn FnMut(u64)) {
+        // SAFETY: the state lives as long as `self`, and no wasm code runs.
+        let state = unsafe { &*self.0 };
+        for &(at, layout) in &state.all {
+            for word in (at..at + layout.size() as u64).step_by(8) {
+                // SAFETY: allocated in `create` with this layout, of whole
+                // words, which was zeroed or written since.
+                f(unsafe { live::load(word) });
+            }
+        }
+    }
+
     /// Adds an object whose code may run from now on.
     pub fn add(&mut self, range: Range<u64>, object: Arc<Object>) {
         // SAFETY: the state lives as long as `self`, and no wasm code runs.

@@ -14,6 +14,7 @@ mod cache;
 mod case;
 mod debian;
 mod fetch;
+mod manifest;
 mod musl;
 mod native;
 mod run;
@@ -21,8 +22,9 @@ mod tools;
 mod wasm;
 
 pub use cache::{Key, Scratch, once, root, scratch};
-pub use case::{Case, Form, sources};
+pub use case::{Case, Form, link_sources, sources};
 pub use fetch::{crate_sources, npm_package, sysroot};
+pub use manifest::{Bind, Options};
 pub use musl::{Musl, musl};
 pub use native::{Artifact, executable, shared_object};
 pub use run::{Run, Wasmaot, run};

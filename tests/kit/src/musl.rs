@@ -14,7 +14,7 @@ use crate::debian::Source;
 use crate::fetch::sysroot;
 use crate::run::{check, run};
 use crate::tools::tools;
-use crate::wasm::{BUILTINS, Kind, Link, headers_beside};
+use crate::wasm::{BUILTINS, Kind, Link, headers_for};
 
 const SOURCE: Source = Source {
     package: "musl",
@@ -285,7 +285,7 @@ impl Musl {
         let key = key_of_arch(Key::new("musl object").text(SOURCE.hash))
             .text(&tools().clang.version)
             .file(source);
-        let key = headers_beside(source)
+        let key = headers_for(source, std::iter::empty())
             .iter()
             .fold(key, |key, header| key.file(header));
         let key = flags.iter().fold(key, Key::text);

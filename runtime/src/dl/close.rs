@@ -1,0 +1,198 @@
+//! Closing libraries. What no handle, no object that stays, and no code that
+//! runs needs any more is finalised and unloaded: its memory and table entries
+//! are given back at once, and table entries elsewhere that name its functions
+//! are cleared, so that a call through a stale pointer traps.
+//!
+//! Its code may still be in use: on the stack, or by references in globals of
+//! other objects, which nobody can count. The image is therefore retired
+//! first, and given back when no word of the stack, of data, or of an image
+//! that is itself kept points into it ([`Process::reclaim`]).
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::DlError;
+use crate::config::Category;
+use crate::error::CallError;
+use crate::instances::InstanceId;
+use crate::loader::{Instance, Retired, give_back, heap, release_table};
+use crate::process::Process;
+use crate::trap::Trap;
+
+impl Process {
+    /// Closes a library once, as `dlclose`. Finalisers run with the last
+    /// handle.
+    ///
+    /// # Errors
+    /// [`DlError::Handle`]: it is not open. [`CallError::Trap`]: a finaliser
+    /// stopped.
+    pub fn close(&mut self, library: InstanceId) -> Result<Result<(), DlError>, CallError> {
+        match self.instances.number(library) {
+            Some(number) => Ok(self.close_number(number)?),
+            None => Ok(Err(DlError::Handle(0))),
+        }
+    }
+
+    pub(super) fn close_number(&mut self, number: usize) -> Result<Result<(), DlError>, Trap> {
+        if self.dl.busy {
+            return Ok(Err(DlError::Busy));
+        }
+        let serial = self.instances[number].serial;
+        let hold = &mut self.instances[number].hold;
+        if hold.opened == 0 {
+            return Ok(Err(DlError::Handle(super::functions::handle(serial))));
+        }
+        hold.opened -= 1;
+        if hold.opened == 0 && !hold.always {
+            self.collect()?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Finalises and unloads what nobody holds.
+    fn collect(&mut self) -> Result<(), Trap> {
+        if self.dl.closing {
+            // The call further out looks again.
+            return Ok(());
+        }
+        self.dl.closing = true;
+        let done = self.collect_all();
+        self.dl.closing = false;
+        done?;
+        self.reclaim();
+        Ok(())
+    }
+
+    fn collect_all(&mut self) -> Result<(), Trap> {
+        loop {
+            let mut loose = self.loose();
+            if loose.is_empty() {
+                return Ok(());
+            }
+            // Last initialised, first finalised.
+            loose.sort_by_key(|&n| std::cmp::Reverse(self.instances[n].initialised));
+            let serials: Vec<u64> = loose.iter().map(|&n| self.instances[n].serial).collect();
+            for &serial in &serials {
+                self.run_handlers_of(serial)?;
+            }
+            // A finaliser may have opened some of it again.
+            let still: HashSet<usize> = self.loose().into_iter().collect();
+            for number in loose {
+                let same = |i: &Instance| serials.contains(&i.serial);
+                if still.contains(&number) && self.instances.get(number).is_some_and(same) {
+                    self.unload(number);
+                }
+            }
+        }
+    }
+
+    /// The instances that nothing holds.
+    fn loose(&self) -> Vec<usize> {
+        let held = |i: &Instance| i.hold.always || i.hold.opened > 0;
+        let all = self.instances.iter();
+        let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
+        let mut reached: HashSet<usize> = roots.iter().copied().collect();
+        let mut queue = roots;
+        while let Some(number) = queue.pop() {
+            let uses = self.instances[number].uses.iter().copied();
+            queue.extend(uses.filter(|&n| reached.insert(n)));
+        }
+        let all = self.instances.iter().map(|(n, _)| n);
+        all.filter(|n| !reached.contains(n)).collect()
+    }
+
+    /// Takes an instance out; its image is retired.
+    fn unload(&mut self, number: usize) {
+        let Some(instance) = self.instances.remove(number) else {
+            return;
+        };
+        let range = instance.image.range();
+        self.config.trace(Category::Files, || {
+            format!("unloaded {} at {:#x}", instance.object.name(), range.start)
+        });
+        self.dl.unloaded += 1;
+        self.scope.retain(|&n| n != number);
+        self.names.retain(|_, n| *n != number);
+        self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
+        let blocks = self.dl.names.remove(&instance.serial);
+        for (_, block) in blocks.into_iter().flatten() {
+            heap::release(self, block);
+        }
+        give_back(self, instance.room);
+        self.retired.push(Retired {
+            image: instance.image,
+            object: Arc::clone(&instance.object),
+        });
+    }
+
+    /// Clears what names functions of an image: entries of tables, and the
+    /// indices that were given to functions outside of the object's own part.
+    fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
+        let own = own.unwrap_or_default();
+        if let Some(program) = &mut self.program {
+            let mut given = Vec::new();
+            program.indices.retain(|code, index| {
+                let gone = image.contains(code);
+                if gone && !own.contains(index) {
+                    given.push(*index);
+                }
+                !gone
+            });
+            for index in given {
+                release_table(self, index..index + 1);
+            }
+        }
+        self.clear_tables(image);
+    }
+
+    /// Gives back the images that nothing points into any more.
+    pub(crate) fn reclaim(&mut self) {
+        if self.retired.is_empty() {
+            return;
+        }
+        let mut kept = vec![false; self.retired.len()];
+        let ranges: Vec<Range<u64>> = self.retired.iter().map(|r| r.image.range()).collect();
+        let mut news: Vec<usize> = Vec::new();
+        let mark = |word: u64, kept: &mut Vec<bool>, news: &mut Vec<usize>| {
+            if let Some(at) = ranges.iter().position(|r| r.contains(&word))
+                && !std::mem::replace(&mut kept[at], true)
+            {
+                news.push(at);
+            }
+        };
+        self.roots(&mut |word| mark(word, &mut kept, &mut news));
+        while let Some(at) = news.pop() {
+            let Retired { image, object } = &self.retired[at];
+            image.words(Some(&object.layout().relro), &mut |word| {
+                mark(word, &mut kept, &mut news);
+            });
+        }
+        let retired = std::mem::take(&mut self.retired);
+        for (retired, kept) in retired.into_iter().zip(kept) {
+            if kept {
+                self.retired.push(retired);
+                continue;
+            }
+            let range = retired.image.range();
+            self.stubs.forget(&range);
+            self.lazy.forget(&range);
+            self.memories.retain(|desc, _| !range.contains(desc));
+            self.tables.retain(|t| !range.contains(&t.desc));
+            self.exceptions.remove(&range);
+            // What the system does not take back stays reserved.
+            let _ = self.code.release(retired.image);
+        }
+    }
+
+    /// Every word that may name code or a function: of the used part of the
+    /// stack, the data of loaded objects, tables and exceptions.
+    fn roots(&self, f: &mut dyn FnMut(u64)) {
+        self.stack_words(f);
+        for instance in self.instances.values() {
+            // Its GOT names loaded objects alone.
+            instance.image.words(None, f);
+        }
+        self.exceptions.words(f);
+    }
+}

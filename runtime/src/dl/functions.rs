@@ -1,0 +1,147 @@
+//! `<dlfcn.h>` and `<link.h>` for wasm programs: host functions of the module
+//! `env`, with 32-bit pointers.
+
+use super::exit;
+use super::open::OpenFlags;
+use super::symbol::Scope;
+use super::{DlError, MODULE};
+use crate::host::{Caller, HostError, HostFunction};
+use crate::loader::heap;
+use crate::process::Process;
+use wasmaot_abi::name::ENV;
+
+/// `RTLD_DEFAULT` and `RTLD_NEXT`.
+const DEFAULT: u32 = 0;
+const NEXT: u32 = u32::MAX;
+
+/// The functions.
+pub(crate) fn functions() -> Vec<HostFunction> {
+    vec![
+        HostFunction::wrap(ENV, "dlopen", dlopen),
+        HostFunction::wrap(ENV, "dlsym", dlsym),
+        HostFunction::wrap(ENV, "dlclose", dlclose),
+        HostFunction::wrap(ENV, "dlerror", dlerror),
+        HostFunction::wrap(ENV, "dladdr", super::info::dladdr),
+        HostFunction::wrap(ENV, "dl_iterate_phdr", super::info::dl_iterate_phdr),
+        HostFunction::wrap(MODULE, "__cxa_atexit", exit::cxa_atexit),
+        HostFunction::wrap(MODULE, "atexit", exit::atexit),
+        HostFunction::wrap(MODULE, "at_end", exit::at_end),
+    ]
+}
+
+/// The handle of the instance of a serial number: never a null pointer, -1, or
+/// that of another in the same process.
+pub(super) const fn handle(serial: u64) -> u32 {
+    (serial as u32) << 4
+}
+
+impl Process {
+    /// The open library of a handle.
+    fn of_handle(&self, value: u32) -> Result<usize, DlError> {
+        let number = self.instances.find(|i| handle(i.serial) == value);
+        let open = |&n: &usize| {
+            let hold = self.instances[n].hold;
+            hold.opened > 0 || hold.always
+        };
+        number.filter(open).ok_or(DlError::Handle(value))
+    }
+}
+
+/// A zero-terminated string of the program.
+pub(super) fn string(caller: &Caller<'_>, at: u32) -> Result<String, HostError> {
+    let bytes = caller.memory().get(at as usize..).unwrap_or_default();
+    let end = bytes.iter().position(|&b| b == 0).ok_or_else(|| {
+        HostError::Message(format!("a string at {at:#x} that has no end in memory"))
+    })?;
+    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+}
+
+/// Keeps an error for `dlerror`.
+fn fail<T>(process: &mut Process, result: Result<T, DlError>) -> Result<Option<T>, HostError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        // A constructor that stopped has stopped the program.
+        Err(DlError::Load(error @ crate::error::Error::Init { .. })) => Err(error.into()),
+        Err(error) => {
+            process.dl.error = Some(error.to_string());
+            Ok(None)
+        }
+    }
+}
+
+fn dlopen(caller: &mut Caller<'_>, name: u32, mode: u32) -> Result<u32, HostError> {
+    let name = match name {
+        0 => None,
+        at => Some(string(caller, at)?),
+    };
+    let process = caller.process_mut()?;
+    let opened = open(process, name, mode);
+    // That a library is not there is no error when asked whether it is.
+    if let (Err(DlError::NotLoaded(_)), true) = (&opened, mode & 4 != 0) {
+        return Ok(0);
+    }
+    let number = fail(process, opened)?;
+    Ok(number.map_or(0, |n| handle(process.instances[n].serial)))
+}
+
+fn open(process: &mut Process, name: Option<String>, mode: u32) -> Result<usize, DlError> {
+    let flags = OpenFlags::from_mode(mode)?;
+    let main = process.main()?;
+    match name {
+        None => Ok(main),
+        Some(name) if name.is_empty() => Ok(main),
+        Some(name) => {
+            let by = process.caller().unwrap_or(main);
+            process.open_for(by, &name, flags)
+        }
+    }
+}
+
+fn dlsym(caller: &mut Caller<'_>, library: u32, name: u32) -> Result<u32, HostError> {
+    let name = string(caller, name)?;
+    let process = caller.process_mut()?;
+    let found = scope(process, library).and_then(|scope| process.symbol_in(scope, &name));
+    Ok(fail(process, found)?.unwrap_or(0) as u32)
+}
+
+fn scope(process: &Process, library: u32) -> Result<Scope, DlError> {
+    let caller = || match process.caller() {
+        Some(number) => Ok(number),
+        None => process.main(),
+    };
+    match library {
+        DEFAULT => caller().map(Scope::Default),
+        NEXT => caller().map(Scope::Next),
+        library => process.of_handle(library).map(Scope::Library),
+    }
+}
+
+fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
+    let process = caller.process_mut()?;
+    let closed = match process.of_handle(library) {
+        // The program itself is always open.
+        Ok(number) if process.instances[number].hold.opened == 0 => Ok(()),
+        Ok(number) => process
+            .close_number(number)
+            .map_err(|trap| HostError::Trap(Box::new(trap)))?,
+        Err(error) => Err(error),
+    };
+    Ok(match fail(process, closed)? {
+        Some(()) => 0,
+        None => -1,
+    })
+}
+
+fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
+    let process = caller.process_mut()?;
+    if let Some(block) = process.dl.told.take() {
+        heap::release(process, block);
+    }
+    let Some(error) = process.dl.error.take() else {
+        return Ok(0);
+    };
+    let block = process.place_text(&error)?;
+    let at = block.at as u32;
+    process.dl.told = Some(block);
+    Ok(at)
+}

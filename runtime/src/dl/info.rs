@@ -1,0 +1,231 @@
+//! `dladdr` and `dl_iterate_phdr`.
+//!
+//! A wasm pointer to a function is a table index, which may be the number of
+//! an address too: an index that a function stands at counts as that function,
+//! unless an object's data lie there.
+
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::{FuncType, ValType};
+
+use crate::host::{Caller, HostError};
+use crate::loader::heap::{self, Block};
+use crate::object::Place;
+use crate::process::Process;
+use crate::trap::{Trap, TrapReason};
+use crate::value::Val;
+
+impl Process {
+    /// The linear memory that an instance's data lie in. What is below them
+    /// does not count: a program at fixed addresses has its base at 0.
+    fn data_range(&self, number: usize) -> std::ops::Range<u64> {
+        let instance = &self.instances[number];
+        let runs = &instance.object.layout().memory;
+        let start = runs.iter().map(|run| run.linear).min().unwrap_or(0);
+        let end = runs.iter().map(|run| run.linear + run.memsz).max();
+        instance.memory_base + start..instance.memory_base + end.unwrap_or(0)
+    }
+
+    /// The instance whose data lie at an address of the program.
+    pub(super) fn instance_of_data(&self, address: u32) -> Option<usize> {
+        let domain = self.program.as_ref()?.domain;
+        let mut all = self.instances.iter();
+        let here = |n: usize| self.data_range(n).contains(&address.into());
+        all.find(|&(n, i)| i.domain == domain && here(n))
+            .map(|(n, _)| n)
+    }
+
+    /// Puts a text, zero-terminated, into the program's memory.
+    pub(super) fn place_text(&mut self, text: &str) -> Result<Block, HostError> {
+        let bytes = text.len() as u64 + 1;
+        let block = heap::allocate(self, bytes, 1, "the loader")?;
+        let range = block.at as usize..block.at as usize + text.len();
+        if let Some(program) = &self.program
+            && let Some(place) = self.domains[program.domain].memory_mut().get_mut(range)
+        {
+            place.copy_from_slice(text.as_bytes());
+        }
+        Ok(block)
+    }
+
+    /// Address of a text that stays as long as an instance.
+    fn text_of(&mut self, number: usize, text: &str) -> Result<u32, HostError> {
+        let serial = self.instances[number].serial;
+        let known = self.dl.names.get(&serial).into_iter().flatten();
+        let known = known.into_iter().find(|(name, _)| name == text);
+        if let Some((_, block)) = known {
+            return Ok(block.at as u32);
+        }
+        let block = self.place_text(text)?;
+        let at = block.at as u32;
+        let names = self.dl.names.entry(serial).or_default();
+        names.push((text.to_owned(), block));
+        Ok(at)
+    }
+
+    /// Calls the function at an index of the program's table.
+    pub(super) fn call_index(
+        &mut self,
+        index: u32,
+        ty: &FuncType,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Trap> {
+        let failed = |what: &str| Trap::new(TrapReason::Host(format!("{what} at index {index}")));
+        let domain = self.program.as_ref().map(|p| p.domain);
+        let domain = domain.ok_or_else(|| failed("no program"))?;
+        let entry = self.domains[domain].entry(index.into());
+        let entry = entry.filter(|e| e.code != 0);
+        let entry = entry.ok_or_else(|| failed("a call of no function"))?;
+        if entry.type_id != ty.id() {
+            return Err(failed("a call of a function of another type"));
+        }
+        self.call_code(domain, entry.code, ty, args)
+    }
+
+    /// The function at a table index: its instance, name, and index.
+    fn function_at(&self, index: u32) -> Option<(usize, String)> {
+        let domain = self.program.as_ref()?.domain;
+        let entry = self.domains[domain].entry(index.into())?;
+        let number = self.instances.at(entry.code)?;
+        let instance = &self.instances[number];
+        let at = entry.code - instance.image.start();
+        let of = |s: &&crate::object::Symbol| s.defines(SymbolKind::Function) && s.value == at;
+        let symbol = instance.object.symbols().iter().find(of);
+        let name = symbol.map_or("", |s| instance.object.symbol_name(s));
+        Some((number, name.to_owned()))
+    }
+
+    /// The data symbol that an address is at or after: instance, name, address.
+    fn data_at(&self, address: u32) -> Option<(usize, String, u32)> {
+        let number = self.instance_of_data(address)?;
+        let instance = &self.instances[number];
+        let bias = instance.object.layout().memory_bias;
+        let linear = |s: &crate::object::Symbol| match s.place {
+            Place::Absolute => s.value,
+            _ => instance.memory_base + s.value.wrapping_sub(bias),
+        };
+        let symbols = instance.object.symbols().iter();
+        let before = symbols.filter(|s| s.defines(SymbolKind::Data) && linear(s) <= address.into());
+        Some(match before.max_by_key(|s| linear(s)) {
+            Some(s) => (
+                number,
+                instance.object.symbol_name(s).to_owned(),
+                linear(s) as u32,
+            ),
+            None => (number, String::new(), 0),
+        })
+    }
+}
+
+/// `int dladdr(const void *, Dl_info *)`.
+pub(super) fn dladdr(caller: &mut Caller<'_>, address: u32, out: u32) -> Result<i32, HostError> {
+    let process = caller.process_mut()?;
+    let found = process.data_at(address).or_else(|| {
+        let (number, name) = process.function_at(address)?;
+        Some((number, name, address))
+    });
+    let Some((number, name, at)) = found else {
+        return Ok(0);
+    };
+    let file = process.instances[number]
+        .object
+        .path()
+        .display()
+        .to_string();
+    let file = process.text_of(number, &file)?;
+    let base = process.instances[number].memory_base as u32;
+    let (name, at) = match &*name {
+        "" => (0, 0),
+        name => (process.text_of(number, name)?, at),
+    };
+    write(caller, out.into(), &[file, base, name, at])?;
+    Ok(1)
+}
+
+/// Writes words into the program's memory.
+fn write(caller: &mut Caller<'_>, at: u64, words: &[u32]) -> Result<(), HostError> {
+    let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
+    let range = at as usize..at as usize + bytes.len();
+    let place = caller.memory_mut().get_mut(range);
+    let outside = || HostError::Message(format!("a pointer outside of memory: {at:#x}"));
+    place.ok_or_else(outside)?.copy_from_slice(&bytes);
+    Ok(())
+}
+
+/// `PT_LOAD`, and the flags of readable and writable.
+const PT_LOAD: u32 = 1;
+const FLAGS: u32 = 6;
+/// Bytes of `struct dl_phdr_info`; the program header follows.
+const INFO: u32 = 40;
+const HEADER: u32 = 32;
+
+/// `int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *)`:
+/// each object's one header describes its data.
+pub(super) fn dl_iterate_phdr(
+    caller: &mut Caller<'_>,
+    callback: u32,
+    data: u32,
+) -> Result<i32, HostError> {
+    let process = caller.process_mut()?;
+    let block = heap::allocate(process, u64::from(INFO + HEADER), 8, "the loader")?;
+    let serials: Vec<u64> = process.instances.values().map(|i| i.serial).collect();
+    let answer = visit(caller, callback, data, &serials, block.at);
+    heap::release(caller.process_mut()?, block);
+    answer
+}
+
+fn visit(
+    caller: &mut Caller<'_>,
+    callback: u32,
+    data: u32,
+    serials: &[u64],
+    at: u64,
+) -> Result<i32, HostError> {
+    let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
+    for &serial in serials {
+        let process = caller.process_mut()?;
+        let Some(number) = process.instances.find(|i| i.serial == serial) else {
+            continue;
+        };
+        let main = process.main().is_ok_and(|main| main == number);
+        let path = process.instances[number]
+            .object
+            .path()
+            .display()
+            .to_string();
+        let name = process.text_of(number, if main { "" } else { &path })?;
+        let base = process.instances[number].memory_base;
+        let range = process.data_range(number);
+        let (start, size) = (range.start - base, range.end - range.start);
+        let (adds, subs) = (process.instances.loaded(), process.dl.unloaded);
+        let header = at as u32 + INFO;
+        let info = [
+            base as u32,
+            name,
+            header,
+            1,
+            adds as u32,
+            (adds >> 32) as u32,
+            subs as u32,
+            (subs >> 32) as u32,
+            0,
+            0,
+            PT_LOAD,
+            0,
+            start as u32,
+            start as u32,
+            size as u32,
+            size as u32,
+            FLAGS,
+            16,
+        ];
+        write(caller, at, &info)?;
+        let args = [at as u32, INFO, data].map(|v| Val::I32(v.cast_signed()));
+        let called = caller.process_mut()?.call_index(callback, &ty, &args);
+        match called.map_err(|trap| HostError::Trap(Box::new(trap)))?[..] {
+            [Val::I32(0)] => {}
+            [Val::I32(answer)] => return Ok(answer),
+            _ => {}
+        }
+    }
+    Ok(0)
+}

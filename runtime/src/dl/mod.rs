@@ -1,0 +1,90 @@
+//! Dynamic linking while the program runs: opening and closing libraries, and
+//! `<dlfcn.h>` for the program.
+//!
+//! | file | |
+//! |---|---|
+//! | `open` | libraries are opened, found again, promoted |
+//! | `symbol` | `dlsym`: the scopes, `RTLD_NEXT` |
+//! | `close` | what nobody holds any more is finalised and unloaded |
+//! | `exit` | handlers of `atexit` that go with their library |
+//! | `info` | `dladdr`, `dl_iterate_phdr` |
+//! | `functions` | all of it as host functions with the C ABI |
+
+mod close;
+pub(crate) mod exit;
+mod functions;
+mod info;
+mod open;
+mod symbol;
+
+use std::collections::HashMap;
+
+use crate::error::Error;
+use crate::loader::heap::Block;
+
+pub use open::OpenFlags;
+
+pub(crate) use functions::functions;
+
+/// Import module of the functions that libraries get in the place of others.
+pub(crate) const MODULE: &str = "wasmaot:dl";
+
+/// What the process keeps for it.
+#[derive(Debug, Default)]
+pub(crate) struct Dl {
+    /// What `dlerror` says next.
+    error: Option<String>,
+    /// What it said last, in the program's memory.
+    told: Option<Block>,
+    /// The loader is calling the program's allocator: nothing may be opened
+    /// or closed.
+    pub busy: bool,
+    /// Something is being closed; closing more is left to that.
+    closing: bool,
+    /// How many instances have been initialised.
+    pub initialised: u64,
+    /// Instances that were ever taken out.
+    unloaded: u64,
+    exit: exit::Handlers,
+    /// Names in the program's memory, by the serial number of their instance.
+    names: HashMap<u64, Vec<(String, Block)>>,
+}
+
+/// Why a library could not be opened, a symbol not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum DlError {
+    /// The library or one that it needs.
+    #[error(transparent)]
+    Load(#[from] Error),
+    /// Flags that say neither when to bind nor anything sensible.
+    #[error("dlopen: {0:#x} is no mode; give RTLD_LAZY or RTLD_NOW")]
+    Mode(u32),
+    /// It is not there and was not to be loaded.
+    #[error("{0}: not loaded")]
+    NotLoaded(String),
+    /// The process has no program to open libraries for.
+    #[error("no dynamically linked program is loaded")]
+    NoProgram,
+    /// A handle that stands for nothing (any more).
+    #[error("{0:#x} is not the handle of an open library")]
+    Handle(u32),
+    /// No object of the scope defines it.
+    #[error("undefined symbol: {name} (in {place})")]
+    Undefined {
+        /// The symbol.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// It is something that has no address.
+    #[error("{name}: is a {kind}, which has no address")]
+    NoAddress {
+        /// The symbol.
+        name: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Called from within the program's allocator, which the loader has called.
+    #[error("a library cannot be opened or closed by the allocator")]
+    Busy,
+}

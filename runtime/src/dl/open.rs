@@ -1,0 +1,157 @@
+//! Opening libraries.
+
+use std::sync::Arc;
+
+use super::DlError;
+use crate::config::Category;
+use crate::error::Error;
+use crate::instances::InstanceId;
+use crate::loader::{self, Purpose, breadth_first, is_named};
+use crate::process::Process;
+
+/// How a library is opened: the `RTLD_` flags of `<dlfcn.h>`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenFlags {
+    /// Its definitions are for what is loaded later, too (`RTLD_GLOBAL`).
+    pub global: bool,
+    /// It is not loaded if it is not there (`RTLD_NOLOAD`).
+    pub no_load: bool,
+    /// It stays when it is closed (`RTLD_NODELETE`).
+    pub no_delete: bool,
+    /// It prefers its own definitions to global ones (`RTLD_DEEPBIND`).
+    pub deepbind: bool,
+    /// Its functions are bound at once (`RTLD_NOW`), where the process binds
+    /// lazily.
+    pub now: bool,
+}
+
+impl OpenFlags {
+    const LAZY: u32 = 1;
+    const NOW: u32 = 2;
+    const NOLOAD: u32 = 4;
+    const DEEPBIND: u32 = 8;
+    const GLOBAL: u32 = 0x100;
+    const NODELETE: u32 = 0x1000;
+
+    /// Of the mode that `dlopen` is given.
+    ///
+    /// # Errors
+    /// [`DlError::Mode`]: neither `RTLD_LAZY` nor `RTLD_NOW`, or unknown bits.
+    pub fn from_mode(mode: u32) -> Result<Self, DlError> {
+        const KNOWN: u32 = OpenFlags::LAZY
+            | OpenFlags::NOW
+            | OpenFlags::NOLOAD
+            | OpenFlags::DEEPBIND
+            | OpenFlags::GLOBAL
+            | OpenFlags::NODELETE;
+        if mode & (Self::LAZY | Self::NOW) == 0 || mode & !KNOWN != 0 {
+            return Err(DlError::Mode(mode));
+        }
+        Ok(Self {
+            global: mode & Self::GLOBAL != 0,
+            no_load: mode & Self::NOLOAD != 0,
+            no_delete: mode & Self::NODELETE != 0,
+            deepbind: mode & Self::DEEPBIND != 0,
+            now: mode & Self::NOW != 0,
+        })
+    }
+}
+
+impl Process {
+    /// Opens a library by name, as `dlopen`: loads it with all that it needs,
+    /// unless it is there already, and runs its constructors.
+    ///
+    /// # Errors
+    /// [`DlError`]; nothing of it is left then, unless its constructors ran.
+    pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<InstanceId, DlError> {
+        let main = self.main()?;
+        let number = self.open_for(main, name, flags)?;
+        Ok(self.instances.id(number))
+    }
+
+    /// The program's main object.
+    pub(super) fn main(&self) -> Result<usize, DlError> {
+        let main = self.program.as_ref().map(|p| p.main);
+        main.filter(|&n| self.instances.get(n).is_some())
+            .ok_or(DlError::NoProgram)
+    }
+
+    /// Opens a library for an instance, whose search path counts; its number.
+    pub(super) fn open_for(
+        &mut self,
+        by: usize,
+        name: &str,
+        flags: OpenFlags,
+    ) -> Result<usize, DlError> {
+        if self.dl.busy {
+            return Err(DlError::Busy);
+        }
+        loader::load_deferred(self)?;
+        let number = match self.instances.find(|i| is_named(i, name)) {
+            Some(number) => number,
+            None => self.load_library(by, name, flags)?,
+        };
+        let hold = &mut self.instances[number].hold;
+        hold.opened = hold.opened.saturating_add(1);
+        hold.always |= flags.no_delete;
+        if flags.global {
+            let all = breadth_first(number, |n| &self.instances[n].needs);
+            self.join_global(&all);
+        }
+        self.config.trace(Category::Files, || {
+            let instance = &self.instances[number];
+            let (name, count) = (instance.object.name(), instance.hold.opened);
+            format!("opened {name}; {count} handles")
+        });
+        Ok(number)
+    }
+
+    /// Loads a library that is not there under that name, unless it is there
+    /// under another.
+    fn load_library(&mut self, by: usize, name: &str, flags: OpenFlags) -> Result<usize, DlError> {
+        let by = Arc::clone(&self.instances[by].object);
+        let object = loader::with_finder(self, |process, finder| {
+            loader::find(&process.config, finder, name, &by)
+        });
+        let object = match object {
+            Err(Error::LibraryNotFound { .. }) if flags.no_load => {
+                return Err(DlError::NotLoaded(name.to_owned()));
+            }
+            other => other?,
+        };
+        if let Some(number) = self.instances.find(|i| i.object.id() == object.id()) {
+            return Ok(number);
+        }
+        if flags.no_load {
+            return Err(DlError::NotLoaded(name.to_owned()));
+        }
+        self.reclaim();
+        if self.is_flat() {
+            if !crate::flat::can_be_opened(&object) {
+                return Err(DlError::Load(Error::Unsupported {
+                    file: object.path().display().to_string(),
+                    what:
+                        "being opened by a flat program with a memory of its own; import env.memory"
+                            .to_owned(),
+                }));
+            }
+            let number = self.load_one_flat(name.to_owned(), object)?;
+            self.instances[number].hold.always = false;
+            return Ok(number);
+        }
+        let purpose = Purpose::Opened {
+            deepbind: flags.deepbind,
+            global: flags.global,
+            now: flags.now,
+        };
+        let group = loader::opened(self, name, object, purpose)?;
+        let ready = loader::load(self, group)?;
+        let first = ready.first();
+        // Constructors may open and close it too: it must not go meanwhile.
+        let hold = &mut self.instances[first].hold;
+        hold.opened += 1;
+        let ran = ready.initialise(self, true);
+        self.instances[first].hold.opened -= 1;
+        Ok(ran?)
+    }
+}

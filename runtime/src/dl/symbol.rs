@@ -1,0 +1,132 @@
+//! Looking symbols up while the program runs.
+
+use wasmaot_abi::object::SymbolKind;
+
+use super::DlError;
+use crate::instances::InstanceId;
+use crate::loader::{self, Target, breadth_first, data_address, table_index};
+use crate::process::Process;
+
+/// Where `dlsym` looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// What an instance sees: the global scope, and that of the library that
+    /// it came with (`RTLD_DEFAULT`).
+    Default(usize),
+    /// The same, after that instance (`RTLD_NEXT`).
+    Next(usize),
+    /// An opened library and what it needs.
+    Library(usize),
+}
+
+impl Scope {
+    /// Whose pointers the answer is among, where each object has its own.
+    fn caller(self, process: &Process) -> Option<usize> {
+        match self {
+            Self::Default(caller) | Self::Next(caller) => Some(caller),
+            Self::Library(_) => process.caller(),
+        }
+    }
+}
+
+impl Process {
+    /// The address of a symbol of an open library and what it needs, as
+    /// `dlsym`: of a function its table index, of data its linear address.
+    ///
+    /// # Errors
+    /// [`DlError`].
+    pub fn symbol(&mut self, library: InstanceId, name: &str) -> Result<u64, DlError> {
+        let number = self.instances.number(library);
+        let number = number.ok_or(DlError::Handle(0))?;
+        self.symbol_in(Scope::Library(number), name)
+    }
+
+    pub(super) fn symbol_in(&mut self, scope: Scope, name: &str) -> Result<u64, DlError> {
+        loader::load_deferred(self)?;
+        let target = self
+            .find_in(scope, name)
+            .ok_or_else(|| DlError::Undefined {
+                name: name.to_owned(),
+                place: self.place_name(scope),
+            })?;
+        let kind = match target {
+            Target::Symbol { instance, symbol } => {
+                let object = &self.instances[instance].object;
+                object.symbols()[symbol as usize].record.kind
+            }
+            _ => SymbolKind::Function,
+        };
+        let address = match kind {
+            SymbolKind::Function => match scope.caller(self) {
+                Some(caller) if self.is_flat() => self.flat_index(caller, target)?,
+                _ => table_index(self, target)?,
+            },
+            SymbolKind::Data => data_address(self, target)?,
+            kind => {
+                return Err(DlError::NoAddress {
+                    name: name.to_owned(),
+                    kind: kind.name(),
+                });
+            }
+        };
+        if let (Scope::Default(caller), Target::Symbol { instance, .. }) = (scope, target) {
+            // It has no handle that it could keep for as long as it uses this.
+            self.instances[caller].uses.insert(instance);
+        }
+        self.stubs.seal()?;
+        Ok(address)
+    }
+
+    fn place_name(&self, scope: Scope) -> String {
+        match scope {
+            Scope::Library(number) => self.instances[number].object.name().to_owned(),
+            Scope::Default(_) => "the global scope".to_owned(),
+            Scope::Next(number) => format!("what follows {}", self.instances[number].object.name()),
+        }
+    }
+
+    fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
+        let places = match scope {
+            Scope::Library(number) if self.main().ok() == Some(number) => self.scope.clone(),
+            Scope::Library(number) => breadth_first(number, |n| &self.instances[n].needs),
+            Scope::Default(caller) => self.seen_by(caller),
+            Scope::Next(caller) => {
+                let all = self.seen_by(caller);
+                let at = all.iter().position(|&n| n == caller);
+                all[at.map_or(0, |at| at + 1)..].to_vec()
+            }
+        };
+        let defined = places.iter().find_map(|&n| self.definition(n, name));
+        defined.or_else(|| {
+            let host = self.hosts.find(wasmaot_abi::name::ENV, name);
+            host.map(Target::Host)
+                .filter(|_| !matches!(scope, Scope::Library(n) if self.main().ok() != Some(n)))
+        })
+    }
+
+    /// What an instance exports under a name.
+    fn definition(&self, number: usize, name: &str) -> Option<Target> {
+        use SymbolKind::{Data, Function, Global, Memory, Table, Tag};
+        let kinds = [Function, Data, Global, Tag, Memory, Table];
+        kinds
+            .into_iter()
+            .find_map(|kind| self.export(number, name, kind))
+    }
+
+    /// The objects that an instance's names are looked up in.
+    pub(crate) fn seen_by(&self, number: usize) -> Vec<usize> {
+        let instance = &self.instances[number];
+        let global = self.scope.iter().copied();
+        // Of the library that it came with, some may be gone.
+        let local = instance.local.iter().copied();
+        let local = local.filter(|&n| self.instances.get(n).is_some());
+        let mut all: Vec<usize> = if instance.deepbind {
+            local.chain(global).collect()
+        } else {
+            global.chain(local).collect()
+        };
+        let mut seen = std::collections::HashSet::new();
+        all.retain(|&n| seen.insert(n));
+        all
+    }
+}

@@ -1,0 +1,46 @@
+//! The host functions of a process.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmaot_abi::types::FuncType;
+
+use crate::host::HostFunction;
+
+/// The host functions of a process, by number and by name.
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    pub list: Vec<Arc<HostFunction>>,
+    numbers: HashMap<String, HashMap<String, usize>>,
+}
+
+impl Hosts {
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn get(&self, number: usize) -> Option<&HostFunction> {
+        self.list.get(number).map(|f| &**f)
+    }
+
+    /// The types of all functions.
+    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
+        self.list.iter().map(|f| &f.ty)
+    }
+
+    pub fn find(&self, module: &str, name: &str) -> Option<usize> {
+        self.numbers.get(module)?.get(name).copied()
+    }
+
+    /// Adds a function that has no name to be found by.
+    pub fn add_stub(&mut self, function: HostFunction) {
+        self.list.push(Arc::new(function));
+    }
+
+    /// Adds a function; it replaces an earlier one of the name.
+    pub fn add(&mut self, function: HostFunction) {
+        let names = self.numbers.entry(function.module.clone()).or_default();
+        names.insert(function.name.clone(), self.list.len());
+        self.list.push(Arc::new(function));
+    }
+}

@@ -1,0 +1,111 @@
+//! The loaded objects of a process, as others see them: the link map, and what
+//! a backtrace needs.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wasmaot_abi::exception::LOADER_TAGS;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::trap::TrapCode;
+
+use crate::instances::InstanceId;
+use crate::object::{Object, Symbol};
+use crate::process::Process;
+use crate::sys::Image;
+use crate::trap;
+
+impl Process {
+    /// The link map, in load order.
+    pub fn link_map(&self) -> impl Iterator<Item = LinkMapEntry<'_>> {
+        self.instances
+            .iter()
+            .map(|(number, instance)| LinkMapEntry {
+                id: self.instances.id(number),
+                name: &instance.name,
+                path: instance.object.path(),
+                load_address: instance.image.start(),
+                memory_base: instance.memory_base,
+                table_base: instance.table_base,
+                object: &instance.object,
+            })
+    }
+
+    /// The images whose code may run: of the loaded objects, and of those
+    /// whose code may still be in use.
+    fn images(&self) -> impl Iterator<Item = (&Image, &Arc<Object>)> {
+        let loaded = self.instances.values().map(|i| (&i.image, &i.object));
+        loaded.chain(self.retired.iter().map(|r| (&r.image, &r.object)))
+    }
+}
+
+/// An object in the link map.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkMapEntry<'a> {
+    /// Its instance.
+    pub id: InstanceId,
+    /// Name it was asked for by.
+    pub name: &'a str,
+    /// Path of its file.
+    pub path: &'a Path,
+    /// Where it is mapped.
+    pub load_address: u64,
+    /// Where its data are in linear memory.
+    pub memory_base: u64,
+    /// Where its functions are in the table.
+    pub table_base: u64,
+    /// The object.
+    pub object: &'a Arc<Object>,
+}
+
+impl trap::CodeImage for Object {
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn section(&self, name: &str) -> Option<&[u8]> {
+        self.section(name)
+    }
+
+    fn section_address(&self, name: &str) -> Option<u64> {
+        self.section_address(name)
+    }
+
+    fn symbol_at(&self, vaddr: u64) -> Option<String> {
+        self.symbol_at(vaddr)
+    }
+}
+
+impl trap::CodeMap for Process {
+    fn object_at(&self, pc: u64) -> Option<(&dyn trap::CodeImage, u64)> {
+        let mut images = self.images();
+        let (image, object) = images.find(|(image, _)| image.range().contains(&pc))?;
+        Some((&**object, image.start()))
+    }
+
+    fn tag_name(&self, tag: u64) -> Option<String> {
+        let mut loader = (0..).zip(LOADER_TAGS);
+        if let Some((_, name)) = loader.find(|&(n, _)| self.exceptions.tag(n) == tag) {
+            return Some(name.to_owned());
+        }
+        let mut images = self.images();
+        let (image, object) = images.find(|(image, _)| image.range().contains(&tag))?;
+        let of = |s: &&Symbol| s.defines(SymbolKind::Tag) && image.start() + s.value == tag;
+        let symbol = object.symbols().iter().find(of)?;
+        Some(object.symbol_name(symbol).to_owned())
+    }
+
+    fn fault_kind(&self, addr: u64) -> Option<TrapCode> {
+        for domain in &self.domains {
+            if domain.memory_range().contains(&addr) {
+                return Some(TrapCode::MemoryOutOfBounds);
+            }
+            if domain.table_range().contains(&addr) {
+                return Some(TrapCode::UndefinedElement);
+            }
+        }
+        let mut extra = self.tables.iter();
+        extra
+            .any(|t| t.range().contains(&addr))
+            .then_some(TrapCode::UndefinedElement)
+    }
+}

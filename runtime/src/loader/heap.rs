@@ -1,0 +1,137 @@
+//! Linear memory for what the loader puts there while the program runs: from
+//! the program's own allocator where it has one, else from the end of memory.
+
+use wasmaot_abi::context::WASM_PAGE;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::{FuncType, ValType};
+
+use crate::error::{Error, Result};
+use crate::process::Process;
+use crate::value::Val;
+
+/// Bytes of linear memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// Linear address.
+    pub at: u64,
+    bytes: u64,
+    /// What `free` is given; `None`: the block is not of the program's allocator.
+    pointer: Option<u32>,
+}
+
+/// Takes zeroed memory; `who` is named in the error.
+pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
+    let full = || Error::Limit {
+        file: who.to_owned(),
+        what: format!("no room for {bytes} bytes in the program's memory"),
+        remedy: "give --max-memory, or free memory",
+    };
+    let block = match from_program(process, bytes, align, who)? {
+        Some(block) => block,
+        None => from_end(process, bytes, align).ok_or_else(full)?,
+    };
+    let program = process.program.as_ref().ok_or_else(full)?;
+    let memory = process.domains[program.domain].memory_mut();
+    let end = block.at.checked_add(bytes).ok_or_else(full)?;
+    let range = block.at as usize..end as usize;
+    memory.get_mut(range).ok_or_else(full)?.fill(0);
+    Ok(block)
+}
+
+/// Gives memory back.
+pub(crate) fn release(process: &mut Process, block: Block) {
+    match block.pointer {
+        // A program whose `free` stops has damaged its heap; the block is lost.
+        Some(pointer) => _ = call(process, "free", &[pointer], &[]),
+        None => {
+            if let Some(program) = &mut process.program {
+                program.spare_memory.give(block.at..block.at + block.bytes);
+            }
+        }
+    }
+}
+
+/// From the program's allocator; `None` if it has none.
+fn from_program(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Option<Block>> {
+    let offered = |name, params| function(process, name, params, &[ValType::I32]).is_some();
+    let frees = function(process, "free", &[ValType::I32], &[]).is_some();
+    if !frees || !offered("malloc", &[ValType::I32]) {
+        return Ok(None);
+    }
+    let full = || Error::Limit {
+        file: who.to_owned(),
+        what: format!("the program's `malloc` has no {bytes} bytes"),
+        remedy: "give --max-memory, or free memory",
+    };
+    let word = |bytes: u64| u32::try_from(bytes).map_err(|_| full());
+    // What `malloc` gives is aligned for any type; more takes room to move in.
+    let spare = if align > 16 { align } else { 0 };
+    let size = word(bytes + spare)?;
+    let pointer = match call(process, "malloc", &[size], &[ValType::I32]) {
+        Some(Ok(values)) => match values[..] {
+            [Val::I32(pointer)] if pointer != 0 => pointer.cast_unsigned(),
+            _ => return Err(full()),
+        },
+        Some(Err(error)) => return Err(error),
+        None => return Ok(None),
+    };
+    Ok(Some(Block {
+        at: u64::from(pointer).next_multiple_of(align),
+        bytes,
+        pointer: Some(pointer),
+    }))
+}
+
+/// From the loader's own spare memory, or beyond the end.
+fn from_end(process: &mut Process, bytes: u64, align: u64) -> Option<Block> {
+    let program = process.program.as_mut()?;
+    let found = program.spare_memory.take(bytes, align);
+    let at = match found {
+        Some(at) => at,
+        None => {
+            let more = (bytes + align).next_multiple_of(WASM_PAGE);
+            let end = process.domains[program.domain].grow_memory(more)?;
+            program.spare_memory.give(end..end + more);
+            program.spare_memory.take(bytes, align)?
+        }
+    };
+    Some(Block {
+        at,
+        bytes,
+        pointer: None,
+    })
+}
+
+/// A function of the global scope, if it is of that type.
+fn function(
+    process: &Process,
+    name: &str,
+    params: &[ValType],
+    results: &[ValType],
+) -> Option<(crate::loader::Target, FuncType)> {
+    let ty = FuncType::new(params, results);
+    let mut scope = process.scope.iter();
+    let target = scope.find_map(|&id| process.export(id, name, SymbolKind::Function))?;
+    (process.type_of(target) == Some(&ty)).then_some((target, ty))
+}
+
+/// Calls a function of the program on the loader's behalf; `None` if there is
+/// no such function. Meanwhile nothing can be opened or closed.
+fn call(
+    process: &mut Process,
+    name: &str,
+    params: &[u32],
+    results: &[ValType],
+) -> Option<Result<Vec<Val>>> {
+    let types = vec![ValType::I32; params.len()];
+    let (target, ty) = function(process, name, &types, results)?;
+    let args: Vec<Val> = params.iter().map(|p| Val::I32(p.cast_signed())).collect();
+    let outer = std::mem::replace(&mut process.dl.busy, true);
+    let called = process.call_target(target, &ty, &args);
+    process.dl.busy = outer;
+    Some(called.map_err(|trap| Error::Init {
+        file: "the program".to_owned(),
+        function: if name == "free" { "free" } else { "malloc" },
+        trap: Box::new(trap),
+    }))
+}

@@ -1,0 +1,119 @@
+//! `<dlfcn.h>` for wasm programs: what is special to this linker. That it is
+//! as the host's is shown case by case in `tests/link`.
+
+#![cfg(feature = "compiler")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wasmaot_testkit::{Code, Kind, Link, Scratch, Wasmaot, object, run, scratch, sources};
+
+fn source(name: &str) -> PathBuf {
+    sources().join("dl").join(name)
+}
+
+fn include() -> String {
+    format!("-I{}/include", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn program(name: &str, kind: Kind) -> PathBuf {
+    let code = if kind == Kind::Pie {
+        Code::Pic
+    } else {
+        Code::Fixed
+    };
+    let object = object(&source(name), code, &[&include()]);
+    Link::new(kind, "main.wasm", vec![object], vec![])
+        .flag("--unresolved-symbols=import-dynamic")
+        .make()
+}
+
+fn library(name: &str, source_name: &str) -> PathBuf {
+    let object = object(&source(source_name), Code::Pic, &[]);
+    Link::new(Kind::Shared, name, vec![object], vec![]).make()
+}
+
+/// A directory with a program and the libraries that it opens.
+fn directory(name: &str, main: &Path, libraries: &[PathBuf]) -> Scratch {
+    let place = scratch(name);
+    std::fs::copy(main, place.join("main.wasm")).unwrap();
+    for library in libraries {
+        let name = library.file_name().unwrap();
+        std::fs::copy(library, place.join(name)).unwrap();
+    }
+    place
+}
+
+fn wasmaot(place: &Scratch, args: &[&str]) -> Command {
+    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
+    command.arg(place.join("main.wasm")).arg("--").args(args);
+    command
+}
+
+#[test]
+fn a_library_is_opened_and_called() {
+    let world = library("dlworld.wasm", "world.c");
+    for kind in [Kind::Pie, Kind::NoPie] {
+        let place = directory(
+            "world",
+            &program("main.c", kind),
+            std::slice::from_ref(&world),
+        );
+        run(&mut wasmaot(&place, &[])).expect(0, "World!\n");
+
+        let missing = run(&mut wasmaot(&place, &["nowhere.wasm"]));
+        missing.expect_code(134);
+        assert!(missing.stdout.contains("nowhere.wasm"), "{missing:?}");
+        let symbol = run(&mut wasmaot(&place, &["dlworld.wasm", "nothing"]));
+        symbol.expect_code(1);
+        assert!(
+            symbol.stdout.contains("undefined symbol: nothing"),
+            "{symbol:?}"
+        );
+    }
+}
+
+#[test]
+fn only_granted_directories_are_opened() {
+    let world = library("dlworld.wasm", "world.c");
+    let place = directory("granted", &program("main.c", Kind::Pie), &[]);
+    let elsewhere = directory("elsewhere", &world, std::slice::from_ref(&world));
+    let path = elsewhere.join("dlworld.wasm");
+    let path = path.to_str().unwrap();
+    let refused = run(&mut wasmaot(&place, &[path]));
+    refused.expect_code(134);
+    assert!(refused.stdout.contains("dlworld.wasm"), "{refused:?}");
+
+    let main = place.join("main.wasm");
+    let granted = |dir: &str, name: &str| {
+        let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
+        command.args(["--dir", dir]).arg(&main).args(["--", name]);
+        run(&mut command)
+    };
+    let host = elsewhere.display();
+    granted(&format!("{host}"), path).expect(0, "World!\n");
+    granted(&format!("{host}::/plugins"), "/plugins/dlworld.wasm").expect(0, "World!\n");
+    granted(&format!("{host}::/plugins"), "/plugins/../dlworld.wasm").expect_code(134);
+}
+
+#[test]
+fn many_rounds_at_constant_memory() {
+    let counter = library("counter.wasm", "counter.c");
+    let place = directory("rounds", &program("rounds.c", Kind::Pie), &[counter]);
+    let rounds = "20000";
+    let mut command = wasmaot(&place, &[rounds]);
+    command.env_remove("WASMAOT_CHECK");
+    run(&mut command).expect(0, &format!("{rounds} rounds, constant memory\n"));
+}
+
+#[test]
+fn a_stale_pointer_traps() {
+    let counter = library("counter.wasm", "counter.c");
+    let place = directory("stale", &program("stale.c", Kind::Pie), &[counter]);
+    let ended = run(&mut wasmaot(&place, &[]));
+    ended.expect(134, "42\n");
+    assert!(
+        ended.stderr.contains("wasm trap: uninitialized element"),
+        "{ended:?}"
+    );
+}

@@ -433,6 +433,22 @@ fn a_main_whose_addresses_cannot_be_right_is_refused() {
     );
     assert!(!place.program().exists());
 
+    // wasm-ld says so itself, where nothing keeps it from it.
+    let undefined = place.link("sizes_main.c", &[]);
+    undefined.expect(1, "");
+    assert!(undefined.stderr.contains("numbers"), "{undefined:#?}");
+
+    // Not in memory of its own.
+    let mut place = Place::new();
+    place.library("libsizes.so", "sizes1.c", Linker::WasmLd);
+    let imported = place.link("sizes_main.c", &["--import-memory"]);
+    imported.expect(1, "");
+    assert!(
+        imported.stderr.contains("has to define its memory"),
+        "{imported:#?}"
+    );
+    assert!(!place.program().exists());
+
     // By address, where addresses are not known before the program runs.
     let mut place = Place::new();
     place.library("libsizes.so", "sizes1.c", Linker::WasmLd);
@@ -455,13 +471,16 @@ fn symbols_survive_stripping() {
 fn an_archive_that_defines_the_data_comes_first() {
     let mut place = Place::new();
     place.library("libsizes.so", "sizes1.c", Linker::WasmLd);
-    let archive = place.at.join("libnumbers.a");
-    let mut ar = tools().ar.command();
     let member = compiled("sizes2.c", Code::Fixed);
-    run(ar.arg("rcs").arg(&archive).arg(member)).expect(0, "");
+    for (name, flags) in [("libnumbers.a", "rcs"), ("libthin.a", "rcsT")] {
+        let mut ar = tools().ar.command();
+        let archive = place.at.join(name);
+        run(ar.arg(flags).arg(&archive).arg(&member)).expect(0, "");
+    }
     let directory = format!("-L{}", place.at.display());
     for (first, second, output, copies) in [
         ("-lnumbers", "-lsizes", "100 40 101\n", false),
+        ("-lthin", "-lsizes", "100 40 101\n", false),
         ("-lsizes", "-lnumbers", "10 4 11\n", true),
     ] {
         let objects = [

@@ -5,20 +5,31 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::slice::from_ref;
 
-use wasmaot_testkit::{Artifact, Run, Wasmaot, executable, musl, run, scratch, sources};
+use wasmaot_testkit::{
+    Artifact, Run, Wasmaot, crate_sources, executable, musl, run, scratch, sources,
+};
 
 /// Builds one of the C files.
 fn program(source: &str) -> PathBuf {
-    musl().program(&sources().join(source), &[])
+    let object = musl().object(&sources().join(source), &[]);
+    musl().program(vec![object], &[])
+}
+
+/// A command that runs a program with libraries beside libc.
+fn command(libraries: &[PathBuf]) -> Command {
+    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("run");
+    for library in libraries.iter().chain([&musl().libc]) {
+        command.arg("-L").arg(library.parent().unwrap());
+    }
+    command
 }
 
 /// Runs a program with options of `wasmaot run` and arguments of its own.
 fn run_with(source: &str, options: &[&str], args: &[&str]) -> Run {
     let program = program(source);
-    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("run");
-    command.arg("-L").arg(musl().library_directory());
-    run(command.args(options).arg(program).arg("--").args(args))
+    run(command(&[]).args(options).arg(program).arg("--").args(args))
 }
 
 /// What the host says of the same program.
@@ -40,6 +51,14 @@ fn as_on_the_host(source: &str) {
 #[test]
 fn hello() {
     as_on_the_host("hello/main.c");
+}
+
+#[test]
+fn nothing_is_missing_but_the_system_calls_that_the_host_has() {
+    let mut ldd = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("ldd");
+    ldd.arg("-L").arg(musl().libc.parent().unwrap());
+    let run = run(ldd.arg(program("hello/main.c")));
+    run.expect(0, &format!("\tlibc.so => {}\n", musl().libc.display()));
 }
 
 #[test]
@@ -87,17 +106,50 @@ fn arguments_and_environment_reach_main() {
 #[test]
 fn libraries_start_before_main_and_end_after_it() {
     let source = |name: &str| sources().join("constructors").join(name);
-    let base = musl().library("libbase.so", &source("base.c"), &[]);
-    let middle = musl().library("libmiddle.so", &source("middle.c"), &[base.clone()]);
-    let top = musl().library("libtop.so", &source("top.c"), &[middle.clone()]);
+    let object = |name: &str| vec![musl().object(&source(name), &[])];
+    let base = musl().library("libbase.so", object("base.c"), &[]);
+    let middle = musl().library("libmiddle.so", object("middle.c"), from_ref(&base));
+    let top = musl().library("libtop.so", object("top.c"), from_ref(&middle));
     let libraries = [top, middle, base];
-    let program = musl().program(&source("main.c"), &libraries);
-    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("run");
-    for library in libraries.iter().chain([&musl().libc]) {
-        command.arg("-L").arg(library.parent().unwrap());
-    }
+    let program = musl().program(object("main.c"), &libraries);
     let expected = fs::read_to_string(source("expected")).unwrap();
-    run(command.arg(program)).expect(0, &expected);
+    run(command(&libraries).arg(program)).expect(0, &expected);
+}
+
+/// A library that others wrote, with files.
+#[test]
+fn zlib_compresses() {
+    let directory = crate_sources("libz-sys", "1.1.31").join("src/zlib");
+    let mut files: Vec<PathBuf> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "c"))
+        .collect();
+    files.sort();
+    let flags = ["-w", "-DHAVE_UNISTD_H"];
+    let objects = files.iter().map(|file| musl().object(file, &flags));
+    let libraries = [musl().library("libz.so", objects.collect(), &[])];
+    let main = sources().join("real/zlib.c");
+    let include = format!("-I{}", directory.display());
+    let program = musl().program(vec![musl().object(&main, &[&include])], &libraries);
+
+    let host = executable(&Artifact {
+        name: "main".to_owned(),
+        sources: [files, vec![main]].concat(),
+        flags: vec![include, "-DHAVE_UNISTD_H".to_owned()],
+        ..Artifact::default()
+    });
+    let (here, there) = (scratch("musl-zlib"), scratch("musl-zlib-host"));
+    let expected = run(Command::new(host).arg("text.gz").current_dir(&*there));
+    let option = format!("{}::.", here.display());
+    let options = ["--dir", &option];
+    let run = run(command(&libraries)
+        .args(options)
+        .arg(program)
+        .args(["--", "text.gz"]));
+    run.expect(expected.code.unwrap(), &expected.stdout);
+    let written = fs::read(here.join("text.gz")).unwrap();
+    assert!(written == fs::read(there.join("text.gz")).unwrap());
 }
 
 /// A directory with a file, a directory and links that lead in and out.

@@ -13,7 +13,7 @@ use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
-    Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
+    Bind, CallError, Config, Error, HostFunction, InstanceId, Object, Process, Unresolved, Val,
 };
 
 use super::options::{self, Run, Search};
@@ -38,8 +38,7 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
-    process.add_host_functions(wasi::functions(host(args)?));
-    process.add_host_functions(linux::functions(Linux::new(host(args)?)));
+    process.add_host_functions(hosts(|| host(args))?);
     process.set_finder(library);
     let is_flat = flat::is_program(&main) && args.invoke.is_none();
     if is_flat {
@@ -176,6 +175,15 @@ fn limit(interrupter: Interrupter, time: Duration) {
 /// A directory granted: its name here, and the program's name for it.
 fn granted(dir: &str) -> (&str, &str) {
     dir.split_once("::").unwrap_or((dir, dir))
+}
+
+/// The functions of all hosts, each with surroundings of its own.
+pub(super) fn hosts(
+    surroundings: impl Fn() -> Result<Wasi>,
+) -> Result<impl Iterator<Item = HostFunction>> {
+    let wasi = wasi::functions(surroundings()?);
+    let linux = linux::functions(Linux::new(surroundings()?));
+    Ok(wasi.into_iter().chain(linux))
 }
 
 /// What the program may see of the host.

@@ -1,20 +1,26 @@
-//! The linked main, read again: whether its addresses of copied data can be
+//! A linked main at fixed addresses, read again: whether its addresses can be
 //! right.
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, read_data_symbols};
-use wasmparser::{Parser, Payload};
+use wasmparser::{Parser, Payload, TypeRef};
 
 use super::copies::Copies;
 use super::library::Library;
 
-/// Checks a linked module. `name` is for the message.
+/// Checks a linked main. `name` is for the message.
 ///
 /// # Errors
-/// If a copy has no place in it, or the list of copies is not there.
+/// If its memory is not its own, a copy has no place in it, or the list of
+/// copies is not there.
 pub fn check(name: &str, bytes: &[u8], copies: &Copies) -> Result<()> {
     let linked = Library::read(name, bytes)?;
-    let listed = listed(name, bytes)?;
+    let (listed, imports_memory) = read(name, bytes)?;
+    if imports_memory {
+        bail!(
+            "{name}: a program at fixed addresses has to define its memory, where no library's data are; leave out --import-memory, or link with --pie"
+        );
+    }
     for symbol in &copies.list {
         let wrong = |what: &str| {
             format!(
@@ -43,17 +49,23 @@ pub fn check(name: &str, bytes: &[u8], copies: &Copies) -> Result<()> {
     Ok(())
 }
 
-/// The copies that a module lists.
-fn listed(name: &str, bytes: &[u8]) -> Result<Vec<DataSymbol>> {
-    let mut all = Vec::new();
+/// The copies that a module lists, and whether it imports its memory.
+fn read(name: &str, bytes: &[u8]) -> Result<(Vec<DataSymbol>, bool)> {
+    let (mut listed, mut imports_memory) = (Vec::new(), false);
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.with_context(|| format!("{name}: not a module that can be read"))?;
-        if let Payload::CustomSection(section) = payload
-            && section.name() == SECTION_COPY
-        {
-            let offset = section.data_offset() as usize;
-            all.extend(read_data_symbols(SECTION_COPY, section.data(), offset)?);
+        match payload {
+            Payload::ImportSection(imports) => {
+                let mut imports = imports.into_imports().map_while(Result::ok);
+                imports_memory |= imports.any(|i| matches!(i.ty, TypeRef::Memory(_)));
+            }
+            Payload::CustomSection(section) if section.name() == SECTION_COPY => {
+                let offset = section.data_offset() as usize;
+                let entries = read_data_symbols(SECTION_COPY, section.data(), offset)?;
+                listed.extend(entries);
+            }
+            _ => {}
         }
     }
-    Ok(all)
+    Ok((listed, imports_memory))
 }

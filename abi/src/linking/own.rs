@@ -2,12 +2,13 @@
 //! relative to its memory base. Another object's definition of such data does
 //! not reach it.
 //!
-//! Compilers write such an address as memory base plus constant; linkers that
-//! fill the GOT themselves (`-Bsymbolic`) do so in the initialiser of a global
-//! or in a function of theirs. Both are recognised by a light reading of each
-//! function, straight on, which follows values through locals. It can miss a
-//! reference, but takes nothing else for one: stores of the linker's own, to
-//! places of the module's, add in the other order.
+//! Compilers write such an address as the sum of memory base and a constant;
+//! linkers that fill the GOT themselves (`-Bsymbolic`) do so in the initialiser
+//! of a global or in a function of theirs. Both are recognised by a light
+//! reading of each function, straight on, which follows values through locals
+//! that are set once. It can miss a reference, but takes nothing else for one:
+//! in the linker's functions that fill data, places to fill are constant plus
+//! memory base, and what goes there is memory base plus constant.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -43,14 +43,14 @@ pub(super) fn openat(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn open_path(call: &Call<'_, '_>, fd: i32, path: &[u8], flags: u32, mode: u32) -> Result {
-    let made = match call.place_at(fd, path) {
-        Ok(place) => opened(&place, flags, mode)?,
-        Err(error) => Kind::Input(Mutex::new(Cursor::new(own(call, path).ok_or(error)?))),
+    let made = match own(call, path) {
+        Some(bytes) => Kind::Input(Mutex::new(Cursor::new(bytes))),
+        None => opened(&call.place_at(fd, path)?, flags, mode)?,
     };
     call.give(Open::new(made, flags & STATUS), flags)
 }
 
-/// What the program may know of itself, where no granted directory lies.
+/// What the program knows of itself: no granted directory hides it.
 fn own(call: &Call<'_, '_>, path: &[u8]) -> Option<Vec<u8>> {
     let list = match path {
         b"/proc/self/cmdline" => &call.state.args,
@@ -200,6 +200,8 @@ pub(super) fn fcntl(call: &mut Call<'_, '_>) -> Result {
             open.set_flags(call.uint(2))?;
             DONE
         }
+        // Locks, of each width and kind: there are none to be had.
+        5..=7 | 12..=14 | 36..=38 => Err(Error::Number(libc::ENOLCK)),
         _ => Err(Error::EINVAL),
     }
 }

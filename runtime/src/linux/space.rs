@@ -1,10 +1,11 @@
 //! Which linear addresses `brk` and `mmap` have given, in one memory that only
 //! ever grows at its end.
 //!
-//! `brk` goes up from the program's heap base. `mmap` takes what is free, from
-//! its upper end so that `brk` can go on, and else makes the memory larger.
-//! Others may do that too (`memory.grow`): such pages are theirs. What is given
-//! back is zeroed at once, so all that is free is zero.
+//! `brk` goes up from the program's heap base. `mmap` makes the memory larger
+//! unless something was given back; the pages that are there from the start are
+//! left to `brk`, or to an allocator that knows of no system calls, while the
+//! memory can grow. Others may grow it too (`memory.grow`): such pages are
+//! theirs. What is given back is zeroed at once, so all that is free is zero.
 
 use std::ops::Range;
 
@@ -32,6 +33,8 @@ pub(super) struct Space {
     start: u64,
     /// The program's break.
     brk: u64,
+    /// End of the memory when we first met it.
+    first_end: u64,
     /// End of what is ours.
     end: u64,
     /// Pages that are given to nobody.
@@ -56,6 +59,7 @@ impl Space {
         Self {
             start,
             brk: start,
+            first_end: end,
             end,
             free,
             mapped: Ranges::default(),
@@ -87,23 +91,30 @@ impl Space {
     /// Gives pages; their address.
     pub(super) fn map(&mut self, bytes: u64, memory: &mut impl Linear) -> Option<u64> {
         let bytes = page_up(bytes).filter(|&bytes| bytes != 0)?;
-        let fit = self.free.iter().find(|r| r.end - r.start >= bytes);
-        let range = match fit {
-            Some(free) => free.end - bytes..free.end,
+        let added = |free: Range<u64>| free.start.max(self.first_end)..free.end;
+        let fits = |free: &Range<u64>| free.end.saturating_sub(free.start) >= bytes;
+        let reused = self.free.iter().map(added).find(fits);
+        let range = match reused {
+            Some(free) => free.start..free.start + bytes,
             None => {
                 let size = memory.size();
-                let last = self.free.iter().last();
-                let start = match last.filter(|last| last.end == size) {
+                let last = self.free.iter().map(added).last();
+                let start = match last.filter(|last| last.end == size && last.start < size) {
                     Some(last) => last.start,
                     None => size.checked_next_multiple_of(PAGE)?,
                 };
                 start..start.checked_add(bytes)?
             }
         };
+        let range = if self.take(range.clone(), memory) {
+            range
+        } else {
+            // From its upper end, so that the break can go on.
+            let end = self.free.iter().find(fits)?.end;
+            self.free.remove(&(end - bytes..end));
+            end - bytes..end
+        };
         let start = range.start;
-        if !self.take(range.clone(), memory) {
-            return None;
-        }
         self.mapped.insert(range);
         Some(start)
     }
@@ -263,9 +274,21 @@ mod tests {
         );
         assert_eq!(memory.size(), size);
         assert!(again + 100_000 <= two || two < again);
+        assert_eq!(space.brk(2 * WASM_PAGE, &mut memory), 2 * WASM_PAGE);
         assert_eq!(space.map(0, &mut memory), None);
         assert_eq!(space.map(10 * WASM_PAGE, &mut memory), None);
         assert_eq!(space.map(u64::MAX, &mut memory), None);
+    }
+
+    #[test]
+    fn a_memory_that_cannot_grow_gives_what_it_has() {
+        let (mut space, mut memory) = new(70_000);
+        let all = space.map(8 * WASM_PAGE, &mut memory).unwrap();
+        assert_eq!(all, 2 * WASM_PAGE);
+        assert_eq!(space.map(PAGE, &mut memory), Some(2 * WASM_PAGE - PAGE));
+        assert_eq!(space.brk(80_000, &mut memory), 80_000);
+        assert_eq!(space.brk(2 * WASM_PAGE, &mut memory), 80_000);
+        assert_eq!(space.map(WASM_PAGE, &mut memory), None);
     }
 
     #[test]

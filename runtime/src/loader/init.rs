@@ -9,6 +9,7 @@
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
+use super::check;
 use super::copy::{self, Copy};
 use super::search::{Group, Purpose};
 use crate::config::Category;
@@ -46,6 +47,9 @@ pub(super) fn run(
         call(process, first + member, DATA_RELOCS)?;
     }
     copy::apply(process, copies)?;
+    if process.config.check {
+        check::copies(process, first)?;
+    }
     for &member in &order {
         process.dl.initialised += 1;
         process.instances[first + member].initialised = process.dl.initialised;

@@ -266,12 +266,12 @@ fn compile(units: &[(String, Vec<PathBuf>)], flags: &[OsString], objects: &Path)
 }
 
 impl Musl {
-    /// Compiles a C file of a program.
+    /// Compiles a C file of a program or library.
     ///
     /// # Panics
     /// If clang refuses it.
-    pub fn object(&self, source: &Path) -> PathBuf {
-        let mut arguments: Vec<OsString> = COMPILE.iter().map(Into::into).collect();
+    pub fn object(&self, source: &Path, flags: &[&str]) -> PathBuf {
+        let mut arguments: Vec<OsString> = COMPILE.iter().chain(flags).map(Into::into).collect();
         arguments.push("-nostdlibinc".into());
         for directory in [
             arch(),
@@ -288,6 +288,7 @@ impl Musl {
         let key = headers_for(source, std::iter::empty())
             .iter()
             .fold(key, |key, header| key.file(header));
+        let key = flags.iter().fold(key, Key::text);
         let directory = once("musl-objects", &key, |directory| {
             let mut clang = tools().clang.command();
             clang.args(&arguments).arg("-c").arg(source);
@@ -300,17 +301,17 @@ impl Musl {
     ///
     /// # Panics
     /// If a tool refuses.
-    pub fn program(&self, source: &Path, libraries: &[PathBuf]) -> PathBuf {
-        let objects = [&arch().join("crt1.c"), source].map(|source| self.object(source));
-        self.link(Kind::Pie, "main.wasm", objects.into(), libraries)
+    pub fn program(&self, mut objects: Vec<PathBuf>, libraries: &[PathBuf]) -> PathBuf {
+        objects.push(self.object(&arch().join("crt1.c"), &[]));
+        self.link(Kind::Pie, "main.wasm", objects, libraries)
     }
 
     /// Links a library that needs libraries and libc.
     ///
     /// # Panics
     /// If a tool refuses.
-    pub fn library(&self, name: &str, source: &Path, libraries: &[PathBuf]) -> PathBuf {
-        self.link(Kind::Shared, name, vec![self.object(source)], libraries)
+    pub fn library(&self, name: &str, objects: Vec<PathBuf>, libraries: &[PathBuf]) -> PathBuf {
+        self.link(Kind::Shared, name, objects, libraries)
     }
 
     fn link(
@@ -325,10 +326,5 @@ impl Musl {
         Link::new(kind, name, objects, libraries)
             .freestanding()
             .make()
-    }
-
-    /// The directory of the library, to be searched for it.
-    pub fn library_directory(&self) -> &Path {
-        self.libc.parent().expect("it is in a directory")
     }
 }

@@ -28,6 +28,12 @@ fn arguments_and_environment_are_files() {
         assert_eq!(program.read(fd, 100).unwrap(), b"HOME=/\0");
         assert_eq!(program.open("/proc/self/maps", 0), Err(libc::ENOENT));
     }
+    // Not the host's process's, whatever was granted.
+    let surroundings = Wasi::new().args(["me"]).preopen("/", "/").unwrap();
+    let outer = tempfile::tempdir().unwrap();
+    let mut program = Program::of(Abi::I386, outer, OutputBuffer::new(), surroundings);
+    let fd = program.open("/proc/self/cmdline", 0).unwrap();
+    assert_eq!(program.read(fd, 100).unwrap(), b"me\0");
 }
 
 #[test]

@@ -6,13 +6,14 @@
 
 mod dylink;
 mod dylink0;
+pub mod dyninfo;
 
 use std::collections::HashMap;
 
 use thiserror::Error;
 
 use crate::info::{LinkingAbi, Placement};
-use crate::name::{ENV, GOT_FUNC, GOT_MEM};
+use crate::name::{ENV, GOT_FUNC, GOT_MEM, SYS};
 
 /// What a module's custom sections say about linking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Linking {
     pub imports: HashMap<(String, String), SymbolFlags>,
     /// Flags of exports by name.
     pub exports: HashMap<String, SymbolFlags>,
+    /// What only `dyninfo` says.
+    pub dyninfo: Option<Box<dyninfo::Dyninfo>>,
 }
 
 /// Flags of a symbol (tool-conventions, Linking: `WASM_SYM_*`).
@@ -66,9 +69,9 @@ pub struct LinkingError {
 pub enum ImportRole {
     /// Resolved to a definition of the same kind.
     Plain,
-    /// `env.__memory_base`.
+    /// `env.__memory_base`, `sys.got`.
     MemoryBase,
-    /// `env.__table_base`.
+    /// `env.__table_base`, `sys.plt`.
     TableBase,
     /// `env.__stack_pointer`.
     StackPointer,
@@ -76,6 +79,8 @@ pub enum ImportRole {
     GotMem,
     /// `GOT.func.NAME`.
     GotFunc,
+    /// `sys.gpo`: where the module's part of the code-address space begins.
+    CodeBase,
 }
 
 /// What an import is, to ask for its role.
@@ -105,6 +110,7 @@ impl Linking {
             runpath: Vec::new(),
             imports: HashMap::new(),
             exports: HashMap::new(),
+            dyninfo: None,
         }
     }
 
@@ -117,6 +123,7 @@ impl Linking {
         match name {
             dylink0::SECTION => dylink0::read(data, offset).map(Some),
             dylink::SECTION => dylink::read(data, offset).map(Some),
+            dyninfo::SECTION => dyninfo::read(data, offset).map(Some),
             _ => Ok(None),
         }
     }
@@ -130,6 +137,14 @@ impl Linking {
     pub fn role(&self, module: &str, name: &str, class: Class) -> ImportRole {
         if !self.is_dynamic() || class != Class::GlobalI32 {
             return ImportRole::Plain;
+        }
+        if self.abi == LinkingAbi::Dyninfo {
+            return match (module, name) {
+                (SYS, "got") => ImportRole::MemoryBase,
+                (SYS, "plt") => ImportRole::TableBase,
+                (SYS, "gpo") => ImportRole::CodeBase,
+                _ => ImportRole::Plain,
+            };
         }
         match (module, name) {
             (ENV, "__memory_base") => ImportRole::MemoryBase,
@@ -163,6 +178,6 @@ impl Linking {
     /// Whether an exported global of type `i32` that cannot be set is the
     /// address of data rather than a wasm global.
     pub fn exports_data_addresses(&self) -> bool {
-        self.is_dynamic()
+        matches!(self.abi, LinkingAbi::Dylink0 | LinkingAbi::Dylink)
     }
 }

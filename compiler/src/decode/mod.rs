@@ -3,6 +3,7 @@
 
 mod classify;
 mod constexpr;
+mod dyninfo;
 mod read;
 
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
                 .to_owned(),
         });
     }
+    dyninfo::apply(&mut module)?;
     classify::classify(&mut module);
     Ok(module)
 }

@@ -87,7 +87,7 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
         .filter_map(|e| {
             Some(Symbol {
                 weak: e.flags.weak(),
-                ..export(module, e.item, name::escape(e.name).into_owned())?
+                ..export(module, e.item, name::escape(&e.name).into_owned())?
             })
         })
         .collect();
@@ -251,9 +251,13 @@ impl Undefined {
 
     fn import(&mut self, module: &Module<'_>, import: &Import<'_>) -> Place {
         let (kind, flags, type_id) = match (import.role, import.item) {
-            (ImportRole::MemoryBase | ImportRole::TableBase | ImportRole::StackPointer, _) => {
-                return Place::None;
-            }
+            (
+                ImportRole::MemoryBase
+                | ImportRole::TableBase
+                | ImportRole::StackPointer
+                | ImportRole::CodeBase,
+                _,
+            ) => return Place::None,
             (ImportRole::GotMem, _) => (SymbolKind::Data, 0, 0),
             (ImportRole::GotFunc, _) => {
                 let id = self.env_functions.get(import.name).copied();

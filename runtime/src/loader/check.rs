@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
-use wasmaot_abi::info::{ImportKind, LinkingAbi};
+use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
@@ -95,6 +95,7 @@ impl Checker<'_> {
             let right = |slot: u64| match r.kind {
                 Kind::MemoryBase => less(slot) == instance.memory_base,
                 Kind::TableBase => less(slot) == instance.table_base,
+                Kind::CodeBase => less(slot) == instance.pc_base,
                 Kind::Mem32 => self.is_linear(id, r.symbol, less(slot)),
                 Kind::Func32 => self.is_index(id, r.symbol, slot),
                 Kind::MemoryDesc | Kind::TableDesc => self.is_address(id, r.symbol, slot),
@@ -147,8 +148,15 @@ impl Checker<'_> {
         } else {
             scope.iter().copied().chain(named).collect()
         };
-        let found = places
+        let copies = |place: &usize| {
+            let list = &self.process.instances[*place].object.info().fixups.list;
+            let mut list = list.iter();
+            list.any(|f| matches!(f, Fixup::Copy { symbol, .. } if *symbol == import.name))
+        };
+        let copy = scope.iter().copied().find(copies);
+        let found = copy
             .into_iter()
+            .chain(places)
             .find_map(|place| self.exported(place, &import.name, (id, number), depth));
         found.unwrap_or_else(|| {
             let module = if got { name::ENV } else { &import.module };
@@ -345,7 +353,8 @@ impl Checker<'_> {
             let room = i.object.info().placement.unwrap_or_default();
             let memory = i.memory_base..i.memory_base + u64::from(room.memory_size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
-            [memory, table]
+            let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
+            [memory, table, codes]
         };
         let instance = &self.process.instances[id];
         let others = self.process.instances.iter();

@@ -8,6 +8,7 @@
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
+use super::dyninfo;
 use super::search::{Group, Purpose};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
@@ -38,6 +39,7 @@ pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> R
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
+    dyninfo::apply(process, group)?;
     for &member in &order {
         process.dl.initialised += 1;
         process.instances[first + member].initialised = process.dl.initialised;

@@ -8,7 +8,7 @@
 //! relocate descriptors, records, elements, slots             │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, constructors
+//! init     wasm start functions, data relocations, fixups, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -16,6 +16,7 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+pub(crate) mod dyninfo;
 pub(crate) mod heap;
 mod init;
 mod instance;
@@ -73,6 +74,17 @@ pub(crate) fn opened(
 /// One object that needs nothing but what is there.
 pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
     Group::alone(process, object)
+}
+
+/// One object that a running program places itself.
+pub(crate) fn placed(process: &Process, object: Arc<Object>, at: u64) -> Group {
+    let mut group = Group::alone(process, object);
+    group.members[0].memory = Some(at);
+    group.purpose = Purpose::Opened {
+        deepbind: false,
+        global: true,
+    };
+    group
 }
 
 /// Runs `f` with the process's finder.
@@ -146,6 +158,7 @@ impl<'p> Mapped<'p> {
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
         relocate::relocate(process, self.group.first)?;
+        dyninfo::check(process, &self.group)?;
         if process.config.check {
             check::check(process, &self.group)?;
         }

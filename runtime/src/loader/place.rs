@@ -30,6 +30,7 @@ pub(super) struct Place {
     pub domain: usize,
     pub memory_base: u64,
     pub table_base: u64,
+    pub pc_base: u64,
     /// What is given back with the object.
     pub room: Option<Room>,
 }
@@ -39,6 +40,8 @@ pub(super) struct Place {
 pub(crate) struct Room {
     pub memory: Option<heap::Block>,
     pub table: Range<u64>,
+    /// Of the code-address space.
+    pub codes: Range<u64>,
 }
 
 /// Takes room for the members of a group that a running program opens; runs
@@ -83,15 +86,24 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
     let image = member.object.layout().memory.iter();
     let image_end = image.map(|run| run.linear + run.memsz).max();
     let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
-    let memory = match bytes {
-        0 => Ok(None),
+    let memory = match (bytes, member.memory) {
+        (_, Some(at)) => Ok(Some(heap::Block::of_program(at))),
+        (0, None) => Ok(None),
         _ => {
             let align = ALIGN.max(1 << placement.memory_align);
             heap::allocate(process, bytes, align, &file(member)).map(Some)
         }
     };
+    let memory = memory.and_then(|memory| {
+        let codes = pc_room(process, member)?;
+        Ok((memory, codes))
+    });
     match memory {
-        Ok(memory) => Ok(Room { memory, table }),
+        Ok((memory, codes)) => Ok(Room {
+            memory,
+            table,
+            codes,
+        }),
         Err(error) => {
             release_table(process, table);
             Err(error)
@@ -99,10 +111,30 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
     }
 }
 
+/// Takes the room that a member wants in the code-address space, where a
+/// module's code has addresses that no function's table index is.
+fn pc_room(process: &mut Process, member: &Member) -> Result<Range<u64>> {
+    let size = u64::from(member.object.info().fixups.pc_size);
+    let program = process.program.as_mut().filter(|_| size > 0);
+    let Some(program) = program else {
+        return Ok(0..0);
+    };
+    let start = program.spare_codes.take(size, HOST_PAGE);
+    let start = start.ok_or_else(|| Error::Limit {
+        file: file(member),
+        what: format!("no {size:#x} code addresses in a row are left of 2^32"),
+        remedy: "close libraries",
+    })?;
+    Ok(start..start + size)
+}
+
 /// Gives rooms back.
 pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = Room>) {
     for room in rooms {
         release_table(process, room.table);
+        if let Some(program) = &mut process.program {
+            program.spare_codes.give(room.codes);
+        }
         if let Some(block) = room.memory {
             heap::release(process, block);
         }
@@ -151,6 +183,7 @@ pub(super) fn place(
             domain: program.domain,
             memory_base: room.memory.as_ref().map_or(0, |block| block.at),
             table_base: room.table.start,
+            pc_base: room.codes.start,
             room: Some(room.clone()),
         };
         return Ok(rooms.iter().map(place).collect());
@@ -371,7 +404,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
             domain,
             memory_base,
             table_base,
-            room: None,
+            ..Place::default()
         };
     }
     process.program = Some(Program {
@@ -381,7 +414,11 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         indices: std::collections::HashMap::new(),
         spare_entries: Ranges::default(),
         spare_memory: Ranges::default(),
+        spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
     });
+    for (place, member) in places.iter_mut().zip(members) {
+        place.pc_base = pc_room(process, member)?.start;
+    }
     Ok(())
 }
 

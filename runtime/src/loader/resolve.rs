@@ -8,7 +8,7 @@
 //! modules name the instance that is to define; `env` means the global scope
 //! where no instance is registered under it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::exception::LOADER_TAGS;
@@ -18,6 +18,7 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
+use super::dyninfo;
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
 use super::search::{Group, Member};
@@ -28,9 +29,6 @@ use crate::object::{Object, Place};
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
-
-/// The name of the shared table in the tool-conventions.
-const TABLE: &str = "__indirect_function_table";
 
 /// What a group's symbols are bound to.
 #[derive(Debug)]
@@ -46,11 +44,21 @@ pub(super) struct Resolved {
 pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
     let members = &group.members[..];
     let import_count = |m: &Member| m.object.info().imports.len();
+    let scope = group.scope(process);
+    let objects = scope.iter().map(|&number| {
+        let object = match number.checked_sub(group.first) {
+            Some(member) => &members[member].object,
+            None => &process.instances[number].object,
+        };
+        (number, &**object)
+    });
+    let holders = dyninfo::holders(objects);
     let mut resolver = Resolver {
         process,
         members,
         first: group.first,
-        scope: group.scope(process),
+        scope,
+        holders,
         opened: group.purpose.is_opened(),
         found: members
             .iter()
@@ -85,6 +93,8 @@ pub(super) struct Resolver<'a> {
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
+    /// The instance that holds a copy, by symbol.
+    holders: HashMap<&'a str, usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
     found: Vec<Vec<State>>,
@@ -159,12 +169,17 @@ impl<'a> Resolver<'a> {
     }
 
     fn search(&mut self, object: &Object, import: &Import) -> Option<Target> {
-        let dynamic = object.info().abi != LinkingAbi::Core;
+        let abi = object.info().abi;
+        let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
         match import.kind {
             ImportKind::Context(_) => return Some(Target::None),
-            ImportKind::Memory(_) if dynamic && env => return Some(Target::ProgramMemory),
-            ImportKind::Table { primary: true, .. } if dynamic && env && import.name == TABLE => {
+            ImportKind::Memory(_) if abi.is_shared_memory(&import.module, &import.name) => {
+                return Some(Target::ProgramMemory);
+            }
+            ImportKind::Table { primary: true, .. }
+                if abi.is_shared_table(&import.module, &import.name) =>
+            {
                 return Some(Target::ProgramTable);
             }
             ImportKind::GotMem => {
@@ -198,11 +213,15 @@ impl<'a> Resolver<'a> {
         };
         defined
             .or_else(|| self.host(&import.module, &import.name))
+            .or_else(|| self.typed_host(object, import))
             .or_else(|| tag().map(Target::Tag))
     }
 
     /// The first definition in the global scope.
     fn in_scope(&mut self, name: &str) -> Option<Target> {
+        if let Some(&holder) = self.holders.get(name) {
+            return self.export(holder, name);
+        }
         (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name))
     }
 
@@ -226,6 +245,16 @@ impl<'a> Resolver<'a> {
 
     fn host(&self, module: &str, name: &str) -> Option<Target> {
         self.process.hosts.find(module, name).map(Target::Host)
+    }
+
+    /// A host function that takes the types of its import.
+    fn typed_host(&mut self, object: &Object, import: &Import) -> Option<Target> {
+        let ImportKind::Func(ty) = import.kind else {
+            return None;
+        };
+        let ty = object.info().types.get(ty as usize)?;
+        let function = crate::dyninfo::function(&import.module, &import.name, ty)?;
+        Some(Target::Host(self.add_host(function)))
     }
 
     /// What stands in for an import without a definition. What nothing can

@@ -1,0 +1,413 @@
+//! What section `dyninfo` asks for beside relocations: words of linear memory
+//! and entries of the table.
+//!
+//! The time is the hazard: after the functions that initialise memory, so that
+//! these do not write over it, and before constructors, which rely on it.
+//! Copies come last, of data that are complete.
+//!
+//! What refers to a symbol that nothing defines waits; each time the global
+//! scope has grown, it is tried again.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmaot_abi::context::FuncRef;
+use wasmaot_abi::info::Fixup;
+use wasmaot_abi::name;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::FuncType;
+
+use super::instance::{Mark, Target};
+use super::relocate::{data_address, entry_of, table_index};
+use super::search::{Group, Member};
+use crate::config::{Category, Unresolved};
+use crate::dl::OpenFlags;
+use crate::error::{self, Error, Result};
+use crate::host::{Caller, HostError, HostFunction};
+use crate::object::{Object, bad};
+use crate::process::Process;
+use crate::trap::{Trap, TrapReason};
+use crate::value::Val;
+
+/// What a process remembers of it.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Fixups that wait for a definition: serial number of the instance, and
+    /// number in its list.
+    waiting: Vec<(u64, usize)>,
+    /// What has been copied: what is still written to the original goes to the
+    /// copy, too.
+    copied: Vec<Copied>,
+}
+
+/// Bytes that were copied.
+#[derive(Clone, Copy, Debug)]
+struct Copied {
+    /// Serial number of the instance with the copy.
+    serial: u64,
+    from: u64,
+    to: u64,
+    bytes: u64,
+}
+
+/// The symbols that an object holds copies of.
+fn copies(object: &Object) -> impl Iterator<Item = &str> {
+    let list = object.info().fixups.list.iter();
+    list.filter_map(|fixup| match fixup {
+        Fixup::Copy { symbol, .. } => Some(&**symbol),
+        _ => None,
+    })
+}
+
+/// Which of some instances holds the copy of each symbol that is copied: that
+/// is what all of them mean by it.
+pub(super) fn holders<'a>(
+    instances: impl Iterator<Item = (usize, &'a Object)>,
+) -> HashMap<&'a str, usize> {
+    let mut holders = HashMap::new();
+    for (number, object) in instances {
+        for symbol in copies(object) {
+            holders.entry(symbol).or_insert(number);
+        }
+    }
+    holders
+}
+
+/// Checks that there is something to copy for every copy of a group.
+pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    let mut missing = Vec::new();
+    for number in group.numbers() {
+        let object = &process.instances[number].object;
+        for symbol in copies(object) {
+            if original(process, &group.scope(process), symbol).is_none() {
+                missing.push(error::Unresolved {
+                    module: name::ENV.to_owned(),
+                    name: symbol.to_owned(),
+                    kind: "data symbol",
+                    by: object.path().display().to_string(),
+                });
+            }
+        }
+    }
+    if process.config.unresolved == Unresolved::Error && !missing.is_empty() {
+        return Err(Error::Unresolved(missing));
+    }
+    Ok(())
+}
+
+/// The first definition of data that is not itself a copy.
+fn original(process: &Process, scope: &[usize], symbol: &str) -> Option<Target> {
+    let mut others = scope.iter().filter(|&&number| {
+        let object = &process.instances[number].object;
+        !copies(object).any(|copied| copied == symbol)
+    });
+    others.find_map(|&number| process.export(number, symbol, SymbolKind::Data))
+}
+
+/// Does everything for the members of a group, and what waited for them.
+pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
+    let asks = |m: &Member| !m.object.info().fixups.list.is_empty();
+    if process.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
+        return Ok(());
+    }
+    for number in group.numbers() {
+        for fixup in 0..process.instances[number].object.info().fixups.list.len() {
+            if !one(process, number, fixup)? {
+                let serial = process.instances[number].serial;
+                process.fixups.waiting.push((serial, fixup));
+            }
+        }
+    }
+    retry(process)?;
+    for number in group.numbers() {
+        copy(process, number)?;
+    }
+    process.stubs.seal(&process.code)
+}
+
+/// Tries again what waits, after the global scope has grown.
+pub(crate) fn retry(process: &mut Process) -> Result<()> {
+    let waiting = std::mem::take(&mut process.fixups.waiting);
+    for (serial, fixup) in waiting {
+        // What is unloaded waits no more.
+        let Some(number) = process.instances.find(|i| i.serial == serial) else {
+            continue;
+        };
+        if !one(process, number, fixup)? {
+            process.fixups.waiting.push((serial, fixup));
+        }
+    }
+    process.stubs.seal(&process.code)
+}
+
+/// Does one thing; false if it has to wait.
+fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
+    let instance = &process.instances[number];
+    let object = Arc::clone(&instance.object);
+    let (memory_base, table_base) = (instance.memory_base, instance.table_base);
+    let index = |function: u32| table_base + u64::from(function);
+    match &object.info().fixups.list[fixup] {
+        &Fixup::Address { at, to } => {
+            let value = (memory_base as u32).wrapping_add(to);
+            write(process, number, at, value.into())?;
+        }
+        &Fixup::Index { at, function } => write(process, number, at, index(function))?,
+        Fixup::Symbol { at, symbol } => {
+            let Some(value) = value(process, number, symbol)? else {
+                return Ok(false);
+            };
+            write(process, number, *at, value)?;
+        }
+        Fixup::Entry { function, symbol } => {
+            let Some(entry) = function_entry(process, number, symbol)? else {
+                return Ok(false);
+            };
+            set_entry(process, number, index(*function), entry)?;
+        }
+        Fixup::Copy { .. } => {}
+        Fixup::Lazy {
+            function,
+            symbol,
+            library,
+            ty,
+        } => {
+            let ty = object.info().types.get(*ty as usize).cloned();
+            let lazy = Lazy {
+                serial: process.instances[number].serial,
+                index: index(*function),
+                symbol: symbol.clone(),
+                library: library.clone(),
+                ty: ty.unwrap_or_default(),
+            };
+            forward(process, number, lazy)?;
+        }
+    }
+    Ok(true)
+}
+
+/// What an instance means by a name: the copy, where there is one, else the
+/// first definition that it sees.
+fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
+    let scope = process.seen_by(number);
+    let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
+    let holder = holders(objects).get(symbol).copied();
+    let places = holder.into_iter().chain(scope);
+    let kinds = [SymbolKind::Data, SymbolKind::Function];
+    let mut found = places.filter_map(|place| {
+        let mut kinds = kinds.into_iter();
+        kinds.find_map(|kind| process.export(place, symbol, kind))
+    });
+    let host = || {
+        let host = process.hosts.find(name::ENV, symbol).map(Target::Host);
+        host.or_else(|| Mark::from_name(symbol).map(Target::Mark))
+    };
+    found.next().or_else(host)
+}
+
+/// The definition for a fixup of an instance, which keeps the definer loaded.
+fn bind(process: &mut Process, number: usize, symbol: &str) -> Option<Target> {
+    let target = definition(process, number, symbol)?;
+    if let Target::Symbol { instance, .. } = target {
+        process.instances[number].uses.insert(instance);
+    }
+    process.config.trace(Category::Bindings, || {
+        let to = match target {
+            Target::Symbol { instance, .. } => process.instances[instance].object.name(),
+            Target::Host(_) => "the host",
+            _ => "the loader",
+        };
+        let from = process.instances[number].object.name();
+        format!("binding {from} to {to}: `{symbol}`")
+    });
+    Some(target)
+}
+
+/// The value of a symbol: an address, or a table index.
+fn value(process: &mut Process, number: usize, symbol: &str) -> Result<Option<u64>> {
+    let Some(target) = bind(process, number, symbol) else {
+        return Ok(None);
+    };
+    let is_data = match target {
+        Target::Symbol { instance, symbol } => {
+            let object = &process.instances[instance].object;
+            object.symbols()[symbol as usize].defines(SymbolKind::Data)
+        }
+        Target::Mark(_) => true,
+        _ => false,
+    };
+    match is_data {
+        true => data_address(process, target).map(Some),
+        false => table_index(process, target).map(Some),
+    }
+}
+
+/// The table entry of a function; `None` if no function is defined.
+fn function_entry(process: &mut Process, number: usize, symbol: &str) -> Result<Option<FuncRef>> {
+    let Some(target) = bind(process, number, symbol) else {
+        return Ok(None);
+    };
+    match process.function(target)? {
+        Some(function) => entry_of(process, target, function).map(Some),
+        None => {
+            let reason = format!("calls `{symbol}`, which is defined as data");
+            Err(bad(path(process, number), reason))
+        }
+    }
+}
+
+fn path(process: &Process, number: usize) -> String {
+    let object = &process.instances[number].object;
+    object.path().display().to_string()
+}
+
+/// Writes a word of an instance's memory, and of its copy.
+fn write(process: &mut Process, number: usize, at: u32, value: u64) -> Result<()> {
+    let at = process.instances[number].memory_base + u64::from(at);
+    let copied = process.fixups.copied.iter();
+    let copies = copied.filter_map(|c| {
+        let offset = at.checked_sub(c.from)?;
+        (offset < c.bytes).then_some(c.to + offset)
+    });
+    let places: Vec<u64> = [at].into_iter().chain(copies).collect();
+    let domain = process.instances[number].domain;
+    for place in places {
+        let memory = process.domains[domain].memory_mut();
+        let word = memory.get_mut(place as usize..).unwrap_or_default();
+        let Some(word) = word.first_chunk_mut::<4>() else {
+            let reason = format!("a fixup at {place:#x} is outside of its memory");
+            return Err(bad(path(process, number), reason));
+        };
+        *word = (value as u32).to_le_bytes();
+    }
+    Ok(())
+}
+
+fn set_entry(process: &Process, number: usize, index: u64, entry: FuncRef) -> Result<()> {
+    let domain = process.instances[number].domain;
+    match process.domains[domain].set_entry(index, entry) {
+        true => Ok(()),
+        false => {
+            let reason = format!("a fixup exceeds the table (entry {index})");
+            Err(bad(path(process, number), reason))
+        }
+    }
+}
+
+/// Copies the initial bytes of what an instance holds copies of.
+fn copy(process: &mut Process, number: usize) -> Result<()> {
+    let object = Arc::clone(&process.instances[number].object);
+    for fixup in &object.info().fixups.list {
+        let Fixup::Copy { at, size, symbol } = fixup else {
+            continue;
+        };
+        let Some(target) = original(process, &process.seen_by(number), symbol) else {
+            continue;
+        };
+        let from = data_address(process, target)?;
+        let to = process.instances[number].memory_base + u64::from(*at);
+        let bytes = u64::from(*size);
+        process.config.trace(Category::Reloc, || {
+            let name = object.name();
+            format!("copying `{symbol}`: {bytes} bytes from {from:#x} to {to:#x} of {name}")
+        });
+        let domain = process.instances[number].domain;
+        let memory = process.domains[domain].memory_mut();
+        if from.max(to) + bytes > memory.len() as u64 {
+            let reason = format!("its copy of `{symbol}` exceeds the memory");
+            return Err(bad(path(process, number), reason));
+        }
+        memory.copy_within(from as usize..(from + bytes) as usize, to as usize);
+        process.fixups.copied.retain(|c| c.to != to);
+        let serial = process.instances[number].serial;
+        process.fixups.copied.push(Copied {
+            serial,
+            from,
+            to,
+            bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Forgets the copies of an instance that is unloaded.
+pub(crate) fn forget(process: &mut Process, serial: u64) {
+    process.fixups.copied.retain(|c| c.serial != serial);
+    process.fixups.waiting.retain(|&(owner, _)| owner != serial);
+}
+
+/// A function whose library is loaded at the first call.
+#[derive(Debug)]
+struct Lazy {
+    /// Of the instance that calls it.
+    serial: u64,
+    /// Table index of the entry that is to hold it.
+    index: u64,
+    symbol: String,
+    library: String,
+    ty: FuncType,
+}
+
+/// Makes the entry before a lazy function's forward to it.
+fn forward(process: &mut Process, number: usize, lazy: Lazy) -> Result<()> {
+    let before = lazy.index - 1;
+    let (name, ty) = (lazy.symbol.clone(), lazy.ty.clone());
+    let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+        let values = call(caller.process_mut()?, &lazy, args)?;
+        results.copy_from_slice(&values);
+        Ok(())
+    };
+    process.types.entry(ty.id()).or_insert_with(|| ty.clone());
+    let function = HostFunction::new(name::SYS, name, ty, body);
+    process.hosts.add_stub(function);
+    let target = Target::Host(process.hosts.len() - 1);
+    if let Some(function) = process.function(target)? {
+        let entry = entry_of(process, target, function)?;
+        set_entry(process, number, before, entry)?;
+    }
+    Ok(())
+}
+
+/// The first call of a lazy function.
+fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, HostError> {
+    let number = process.instances.find(|i| i.serial == lazy.serial);
+    let undefined = |reason: String| {
+        let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+        trap.detail = Some(format!("`{}` of {}{reason}", lazy.symbol, lazy.library));
+        HostError::Trap(Box::new(trap))
+    };
+    let number = number.ok_or_else(|| undefined(String::new()))?;
+    let domain = process.instances[number].domain;
+    let held = |process: &Process| {
+        let entry = process.domains[domain].entry(lazy.index);
+        entry.filter(|e| e.code != 0)
+    };
+    let entry = match held(process) {
+        Some(entry) => entry,
+        None => {
+            let global = OpenFlags {
+                global: true,
+                ..OpenFlags::default()
+            };
+            let opened = process.open_for(number, &lazy.library, global);
+            opened.map_err(|error| match error {
+                crate::DlError::Load(error @ Error::Init { .. }) => error.into(),
+                error => undefined(format!(": {error}")),
+            })?;
+            let entry = match held(process) {
+                Some(entry) => Some(entry),
+                None => function_entry(process, number, &lazy.symbol)?,
+            };
+            let entry = entry.ok_or_else(|| undefined(" is not defined in it".to_owned()))?;
+            process.stubs.seal(&process.code).map_err(HostError::from)?;
+            set_entry(process, number, lazy.index, entry)?;
+            entry
+        }
+    };
+    if entry.type_id != lazy.ty.id() {
+        return Err(undefined(" is of another type than the call's".to_owned()));
+    }
+    set_entry(process, number, lazy.index - 1, entry)?;
+    let called = process.call_index(lazy.index as u32, &lazy.ty, args);
+    called.map_err(|trap| crate::CallError::Trap(trap).into())
+}

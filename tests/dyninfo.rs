@@ -1,0 +1,168 @@
+//! Modules of the `dyninfo` convention: what the loader does in their memory
+//! and table, how they mix with others, and how they open libraries. Every
+//! process runs with the independent check on.
+
+#![cfg(feature = "compiler")]
+
+mod common;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wasmaot_compiler::{Emit, Options, compile};
+use wasmaot_runtime::error::Error;
+use wasmaot_runtime::{CallError, Config, Finder, InstanceId, Object, OpenFlags, Process, Val};
+
+fn object_of(name: &str, wasm: &[u8]) -> Arc<Object> {
+    let bytes = compile(name, wasm, &Options::default(), Emit::So);
+    let bytes = bytes.unwrap_or_else(|e| panic!("{name}: {e}"));
+    Arc::new(Object::from_bytes(name, &bytes, true).unwrap_or_else(|e| panic!("{e}")))
+}
+
+fn wasm(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+/// The libraries by name; builds modules from bytes.
+struct Libraries(HashMap<String, Arc<Object>>);
+
+impl Finder for Libraries {
+    fn find(&mut self, name: &str, _: &Object) -> Result<Option<Arc<Object>>, Error> {
+        Ok(self.0.get(name).cloned())
+    }
+
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+        match bytes.starts_with(b"\0asm") {
+            true => Ok(object_of(name, bytes)),
+            false => Err(Error::Object {
+                file: name.to_owned(),
+                reason: "no module".to_owned(),
+            }),
+        }
+    }
+}
+
+struct Program {
+    process: Process,
+    main: InstanceId,
+}
+
+fn load(main: &str, libraries: &[(&str, &str)]) -> Result<Program, Error> {
+    let config = Config {
+        check: true,
+        ..Config::default()
+    };
+    let libraries = libraries.iter();
+    let libraries = libraries.map(|&(name, text)| (name.to_owned(), object_of(name, &wasm(text))));
+    let mut process = Process::new(config)?;
+    process.set_finder(Libraries(libraries.collect()));
+    let main = process.load_program(object_of("main", &wasm(main)), &[])?;
+    Ok(Program { process, main })
+}
+
+impl Program {
+    fn call(&mut self, name: &str, args: &[i32]) -> i32 {
+        match self.try_call(name, args) {
+            Ok(value) => value,
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+
+    fn try_call(&mut self, name: &str, args: &[i32]) -> Result<i32, CallError> {
+        let args: Vec<Val> = args.iter().map(|&v| Val::I32(v)).collect();
+        match self.process.invoke(self.main, name, &args)?[..] {
+            [Val::I32(value)] => Ok(value),
+            ref other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    fn trap(&mut self, name: &str) -> String {
+        self.try_call(name, &[]).expect_err(name).to_string()
+    }
+}
+
+const DATA: u32 = 0x4000;
+
+/// Keys that every section has: `table` entries, `memory` bytes.
+fn section(memory: u32, table: u32, keys: &str) -> String {
+    let end = DATA + memory;
+    format!(r#"{{"data": {DATA}, "data_end": {end}, "plt_end": {table}{keys}}}"#)
+}
+
+fn escaped(text: &str) -> String {
+    text.bytes().map(|b| format!("\\{b:02x}")).collect()
+}
+
+/// A module; imports of the body come first in it.
+fn module(memory: u32, table: u32, keys: &str, body: &str) -> String {
+    let section = escaped(&section(memory, table, keys));
+    format!(
+        r#"(module (@custom "dyninfo" "{section}")
+          (import "sys" "memory" (memory 0))
+          (import "sys" "table" (table 0 funcref))
+          (import "sys" "got" (global $got i32))
+          (import "sys" "plt" (global $plt i32))
+          {body})"#
+    )
+}
+
+/// Loads the word at an offset of the module's memory.
+fn word(at: u32) -> String {
+    format!("(i32.load offset={at} (global.get $got))")
+}
+
+/// A library with `int x = 7`, its address in a word of its own, and
+/// `int *address()`, `int get()`, `int set(int)`.
+fn library() -> String {
+    let keys = r#", "def": [["x@@V1", 16388]], "ref": [["x", 16384]],
+        "defun": [["get", 0], ["address", 1], ["set", 2]]"#;
+    let x = word(0);
+    module(
+        8,
+        3,
+        keys,
+        &format!(
+            r#"(data (offset (global.get $got)) "\00\00\00\00\07\00\00\00")
+            (func (export "f_0             ") (result i32) (i32.load {x}))
+            (func (export "f_1             ") (result i32) {x})
+            (func (export "f_2             ") (param i32) (result i32)
+              (i32.store {x} (local.get 0)) (i32.const 0))"#
+        ),
+    )
+}
+
+/// Calls entry `n` of the module's part of the table.
+fn indirect(n: u32) -> String {
+    format!("(call_indirect (result i32) (i32.add (global.get $plt) (i32.const {n})))")
+}
+
+#[test]
+fn data_of_a_library_by_reference() {
+    let main = module(
+        16,
+        2,
+        r#", "libs": ["liba.so"], "ref": [["x@V1", 16392], ["get", 16396]],
+            "refun": [["address", 0], ["get@@", 1]]"#,
+        &format!(
+            r#"(func (export "read") (result i32) (i32.load {}))
+            (func (export "at") (result i32) {})
+            (func (export "lib_at") (result i32) {})
+            (func (export "got") (result i32) {})
+            (func (export "pointer") (result i32)
+              (call_indirect (result i32) {}))"#,
+            word(8),
+            word(8),
+            indirect(0),
+            indirect(1),
+            word(12),
+        ),
+    );
+    let mut program = load(&main, &[("liba.so", &library())]).unwrap();
+    assert_eq!(program.call("read", &[]), 7);
+    assert_eq!(program.call("got", &[]), 7);
+    assert_eq!(program.call("pointer", &[]), 7);
+    assert_eq!(program.call("at", &[]), program.call("lib_at", &[]));
+    let bases: Vec<_> = program.process.link_map().map(|e| e.memory_base).collect();
+    assert!(bases.iter().all(|base| base % 4096 == 0), "{bases:?}");
+    assert_eq!(bases[1] + 4, program.call("at", &[]) as u64);
+}

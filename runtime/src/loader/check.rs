@@ -11,6 +11,7 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
+use super::heap;
 use super::instance::Instance;
 use super::search::Group;
 use super::stubs::Key;
@@ -351,7 +352,11 @@ impl Checker<'_> {
     fn overlaps(&self, id: usize) -> Vec<String> {
         let room = |i: &Instance| {
             let room = i.object.info().placement.unwrap_or_default();
-            let memory = i.memory_base..i.memory_base + u64::from(room.memory_size);
+            // What the program gives may be a part of its own data.
+            let block = i.room.as_ref().and_then(|r| r.memory.as_ref());
+            let given = block.is_some_and(heap::Block::is_of_program);
+            let size = if given { 0 } else { room.memory_size };
+            let memory = i.memory_base..i.memory_base + u64::from(size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
             let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
             [memory, table, codes]

@@ -28,6 +28,11 @@ impl Block {
             pointer: None,
         }
     }
+
+    /// Whether it is such memory.
+    pub const fn is_of_program(&self) -> bool {
+        self.bytes == 0
+    }
 }
 
 /// Takes zeroed memory; `who` is named in the error.

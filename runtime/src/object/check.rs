@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
-use wasmaot_abi::info::{ImportKind, NULL_ELEMENT};
+use wasmaot_abi::info::{Fixup, ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use super::{Object, Place};
@@ -126,6 +126,7 @@ impl Check<'_> {
         if room.memory_align > MAX_ALIGN || room.table_align > MAX_ALIGN {
             return Err("an alignment that no module asks for".to_owned());
         }
+        fixups(info)?;
         let reexports = info.reexports.iter();
         if reexports
             .clone()
@@ -200,6 +201,27 @@ impl Check<'_> {
     fn readable(&self, vaddr: u64, len: u64) -> bool {
         let mut all = self.object.layout().segments.iter();
         all.any(|s| within(&s.range(), vaddr, len))
+    }
+}
+
+/// What the loader does in the module's own memory and part of the table.
+fn fixups(info: &ModuleInfo) -> Result<(), String> {
+    let room = info.placement.unwrap_or_default();
+    let word =
+        |at: u32, bytes: u32| u64::from(at) + u64::from(bytes) <= u64::from(room.memory_size);
+    let entry = |number: u32| number < room.table_size;
+    let mut inside = info.fixups.list.iter().map(|fixup| match *fixup {
+        Fixup::Address { at, .. } | Fixup::Symbol { at, .. } => word(at, 4),
+        Fixup::Index { at, function } => word(at, 4) && entry(function),
+        Fixup::Entry { function, .. } => entry(function),
+        Fixup::Copy { at, size, .. } => word(at, size),
+        Fixup::Lazy { function, ty, .. } => {
+            function > 0 && entry(function) && (ty as usize) < info.types.len()
+        }
+    });
+    match inside.all(|inside| inside) && info.fixups.entry.is_none_or(entry) {
+        true => Ok(()),
+        false => Err("a fixup is outside of the module's room".to_owned()),
     }
 }
 

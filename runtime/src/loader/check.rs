@@ -29,6 +29,36 @@ const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    each(process, group, |checker, id| {
+        let mut wrong = checker.slots(id);
+        wrong.extend(checker.records(id));
+        wrong.extend(checker.overlaps(id));
+        wrong
+    })
+}
+
+/// Checks what has been done in the memory and table of `dyninfo` modules,
+/// before their constructors run.
+pub(super) fn fixups(process: &Process, group: &Group) -> Result<()> {
+    each(process, group, |checker, id| {
+        let list = checker.process.instances[id]
+            .object
+            .info()
+            .fixups
+            .list
+            .iter();
+        let wrong = list.filter(|fixup| !checker.fixup(id, fixup));
+        wrong
+            .map(|fixup| format!("{fixup:?} is not done"))
+            .collect()
+    })
+}
+
+fn each(
+    process: &Process,
+    group: &Group,
+    differences: impl Fn(&Checker<'_>, usize) -> Vec<String>,
+) -> Result<()> {
     let all = process.instances.iter();
     let checker = Checker {
         process,
@@ -38,9 +68,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         stubs: process.stubs.by_address(),
     };
     for id in group.numbers() {
-        let mut wrong = checker.slots(id);
-        wrong.extend(checker.records(id));
-        wrong.extend(checker.overlaps(id));
+        let mut wrong = differences(&checker, id);
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
             return Err(Error::Check {
@@ -149,14 +177,9 @@ impl Checker<'_> {
         } else {
             scope.iter().copied().chain(named).collect()
         };
-        let copies = |place: &usize| {
-            let list = &self.process.instances[*place].object.info().fixups.list;
-            let mut list = list.iter();
-            list.any(|f| matches!(f, Fixup::Copy { symbol, .. } if *symbol == import.name))
-        };
-        let copy = scope.iter().copied().find(copies);
+        let copy = scope.iter().copied();
         let found = copy
-            .into_iter()
+            .filter(|&place| self.holds_copy(place, &import.name))
             .chain(places)
             .find_map(|place| self.exported(place, &import.name, (id, number), depth));
         found.unwrap_or_else(|| {
@@ -301,18 +324,78 @@ impl Checker<'_> {
         if meaning == Meaning::Nothing {
             return slot == 0;
         }
+        slot != 0 && self.is_entry(id, &meaning, slot)
+    }
+
+    /// Whether the table holds what is meant at an index.
+    fn is_entry(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
         let instance = &self.process.instances[id];
         let table: TableDesc = self.process.domains[instance.domain].context().table;
-        if slot == 0 || slot >= table.len {
+        if slot >= table.len {
             return false;
         }
         // SAFETY: entries below the table's length are mapped.
         let entry: FuncRef = unsafe { live::load(live::entry_at(&table, slot)) };
         let domain = match meaning {
-            Meaning::Definition(definer, _) => self.process.instances[definer].domain,
+            &Meaning::Definition(definer, _) => self.process.instances[definer].domain,
             _ => instance.domain,
         };
-        entry.record != 0 && self.is_code(&meaning, entry.code, domain)
+        entry.record != 0 && self.is_code(meaning, entry.code, domain)
+    }
+
+    /// Whether an object has a copy of a symbol.
+    fn holds_copy(&self, id: usize, name: &str) -> bool {
+        let mut list = self.process.instances[id].object.info().fixups.list.iter();
+        list.any(|f| matches!(f, Fixup::Copy { symbol, .. } if symbol == name))
+    }
+
+    /// What a fixup's symbol means.
+    fn symbol(&self, name: &str) -> Meaning {
+        let places = || self.scope.iter().copied();
+        let copies = places().filter(|&place| self.holds_copy(place, name));
+        let none = (usize::MAX, 0);
+        let mut all = copies.chain(places());
+        let found = all.find_map(|place| self.exported(place, name, none, DEPTH));
+        found.unwrap_or(match self.process.hosts.find(name::ENV, name) {
+            Some(_) => Meaning::Host(name::ENV.to_owned(), name.to_owned()),
+            None => Meaning::Nothing,
+        })
+    }
+
+    /// Whether memory or table is as a fixup says.
+    fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
+        let instance = &self.process.instances[id];
+        let memory = self.process.domains[instance.domain].memory();
+        let holds = |at: u32, value: u64| {
+            let at = (instance.memory_base + u64::from(at)) as usize;
+            memory[at..at + 4] == (value as u32).to_le_bytes()
+        };
+        let word = |at: u32| {
+            let at = (instance.memory_base + u64::from(at)) as usize;
+            u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
+        };
+        let index = |number: u32| instance.table_base + u64::from(number);
+        match fixup {
+            &Fixup::Address { at, to } => holds(at, instance.memory_base + u64::from(to)),
+            &Fixup::Index { at, function } => holds(at, index(function)),
+            Fixup::Symbol { at, symbol } => match self.symbol(symbol) {
+                Meaning::Nothing => true,
+                Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => {
+                    holds(*at, self.linear(&self.process.instances[definer], symbol))
+                }
+                meaning => self.is_entry(id, &meaning, word(*at).into()),
+            },
+            Fixup::Entry { function, symbol } => match self.symbol(symbol) {
+                Meaning::Nothing => true,
+                meaning => self.is_entry(id, &meaning, index(*function)),
+            },
+            Fixup::Copy { .. } | Fixup::Lazy { .. } => true,
+        }
+    }
+
+    fn is_data(&self, id: usize, symbol: usize) -> bool {
+        let object = &self.process.instances[id].object;
+        object.symbols()[symbol].record.kind == SymbolKind::Data
     }
 
     /// The function records that differ.

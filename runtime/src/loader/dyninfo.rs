@@ -39,6 +39,8 @@ pub(crate) struct State {
     /// What has been copied: what is still written to the original goes to the
     /// copy, too.
     copied: Vec<Copied>,
+    /// Host functions that stand for lazy ones.
+    lazy: Vec<Forwarder>,
 }
 
 /// Bytes that were copied.
@@ -74,35 +76,52 @@ pub(super) fn holders<'a>(
     holders
 }
 
-/// Checks that there is something to copy for every copy of a group.
+/// Checks that there is something to copy for every copy of a group; changes
+/// nothing.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    let scope = group.scope(process);
+    let objects = scope.iter().map(|&n| group.object(process, n));
+    let objects: Vec<&Object> = objects.collect();
     let mut missing = Vec::new();
-    for number in group.numbers() {
-        let object = &process.instances[number].object;
-        for symbol in copies(object) {
-            if original(process, &group.scope(process), symbol).is_none() {
+    for member in &group.members {
+        for symbol in copies(&member.object) {
+            let defines = |object: &&&Object| is_original(object, symbol);
+            if !objects.iter().any(|object| defines(&object)) {
                 missing.push(error::Unresolved {
                     module: name::ENV.to_owned(),
                     name: symbol.to_owned(),
                     kind: "data symbol",
-                    by: object.path().display().to_string(),
+                    by: member.object.path().display().to_string(),
                 });
             }
         }
     }
-    if process.config.unresolved == Unresolved::Error && !missing.is_empty() {
-        return Err(Error::Unresolved(missing));
+    match process.config.unresolved {
+        Unresolved::Error if !missing.is_empty() => return Err(Error::Unresolved(missing)),
+        Unresolved::Warn => {
+            for error::Unresolved { name, by, .. } in missing {
+                process.config.trace(Category::Warning, || {
+                    format!("{by}: undefined data symbol `{name}`; its copy stays as it is")
+                });
+            }
+        }
+        _ => {}
     }
     Ok(())
 }
 
-/// The first definition of data that is not itself a copy.
+/// Whether an object defines data, and does not only hold a copy.
+fn is_original(object: &Object, symbol: &str) -> bool {
+    let found = object.find(&name::escape(symbol));
+    let data = found.is_some_and(|s| object.symbols()[s as usize].defines(SymbolKind::Data));
+    data && !copies(object).any(|copied| copied == symbol)
+}
+
+/// The definition that a symbol's copy is of.
 fn original(process: &Process, scope: &[usize], symbol: &str) -> Option<Target> {
-    let mut others = scope.iter().filter(|&&number| {
-        let object = &process.instances[number].object;
-        !copies(object).any(|copied| copied == symbol)
-    });
-    others.find_map(|&number| process.export(number, symbol, SymbolKind::Data))
+    let mut scope = scope.iter();
+    let definer = scope.find(|&&n| is_original(&process.instances[n].object, symbol))?;
+    process.export(*definer, symbol, SymbolKind::Data)
 }
 
 /// Does everything for the members of a group, and what waited for them.
@@ -114,8 +133,16 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
     for number in group.numbers() {
         for fixup in 0..process.instances[number].object.info().fixups.list.len() {
             if !one(process, number, fixup)? {
-                let serial = process.instances[number].serial;
-                process.fixups.waiting.push((serial, fixup));
+                let instance = &process.instances[number];
+                process.config.trace(Category::Bindings, || {
+                    let list = &instance.object.info().fixups.list;
+                    format!(
+                        "{} waits for a definition: {:?}",
+                        instance.object.name(),
+                        list[fixup]
+                    )
+                });
+                process.fixups.waiting.push((instance.serial, fixup));
             }
         }
     }
@@ -334,10 +361,13 @@ fn copy(process: &mut Process, number: usize) -> Result<()> {
 pub(crate) fn forget(process: &mut Process, serial: u64) {
     process.fixups.copied.retain(|c| c.serial != serial);
     process.fixups.waiting.retain(|&(owner, _)| owner != serial);
+    for forwarder in &mut process.fixups.lazy {
+        forwarder.to.take_if(|lazy| lazy.serial == serial);
+    }
 }
 
 /// A function whose library is loaded at the first call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lazy {
     /// Of the instance that calls it.
     serial: u64,
@@ -348,24 +378,50 @@ struct Lazy {
     ty: FuncType,
 }
 
+/// A host function that is called in place of a lazy one.
+#[derive(Debug)]
+struct Forwarder {
+    /// Its number.
+    host: usize,
+    ty: FuncType,
+    /// `None`: it can be used for another.
+    to: Option<Lazy>,
+}
+
 /// Makes the entry before a lazy function's forward to it.
 fn forward(process: &mut Process, number: usize, lazy: Lazy) -> Result<()> {
     let before = lazy.index - 1;
-    let (name, ty) = (lazy.symbol.clone(), lazy.ty.clone());
-    let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-        let values = call(caller.process_mut()?, &lazy, args)?;
-        results.copy_from_slice(&values);
-        Ok(())
-    };
-    process.types.entry(ty.id()).or_insert_with(|| ty.clone());
-    let function = HostFunction::new(name::SYS, name, ty, body);
-    process.hosts.add_stub(function);
-    let target = Target::Host(process.hosts.len() - 1);
+    let target = Target::Host(forwarder(process, lazy));
     if let Some(function) = process.function(target)? {
         let entry = entry_of(process, target, function)?;
         set_entry(process, number, before, entry)?;
     }
     Ok(())
+}
+
+/// Number of a host function that calls a lazy one.
+fn forwarder(process: &mut Process, lazy: Lazy) -> usize {
+    let mut known = process.fixups.lazy.iter_mut();
+    if let Some(free) = known.find(|f| f.to.is_none() && f.ty == lazy.ty) {
+        free.to = Some(lazy);
+        return free.host;
+    }
+    let at = process.fixups.lazy.len();
+    let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+        let process = caller.process_mut()?;
+        let lazy = process.fixups.lazy.get(at).and_then(|f| f.to.clone());
+        let gone = || HostError::Message("a call of a function that is unloaded".to_owned());
+        let values = call(process, &lazy.ok_or_else(gone)?, args)?;
+        results.copy_from_slice(&values);
+        Ok(())
+    };
+    let (ty, host) = (lazy.ty.clone(), process.hosts.len());
+    process.types.entry(ty.id()).or_insert_with(|| ty.clone());
+    let function = HostFunction::new(name::SYS, "lazy", ty.clone(), body);
+    process.hosts.add_stub(function);
+    let to = Some(lazy);
+    process.fixups.lazy.push(Forwarder { host, ty, to });
+    host
 }
 
 /// The first call of a lazy function.

@@ -8,8 +8,8 @@
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
-use super::dyninfo;
 use super::search::{Group, Purpose};
+use super::{check, dyninfo};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
 use crate::process::Process;
@@ -40,6 +40,9 @@ pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> R
         call(process, first + member, DATA_RELOCS)?;
     }
     dyninfo::apply(process, group)?;
+    if process.config.check {
+        check::fixups(process, group)?;
+    }
     for &member in &order {
         process.dl.initialised += 1;
         process.instances[first + member].initialised = process.dl.initialised;

@@ -109,11 +109,16 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
 
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
-    match resolve::resolve(process, group) {
-        Ok(_) => Ok(Vec::new()),
-        Err(Error::Unresolved(list)) => Ok(list),
-        Err(error) => Err(error),
+    let mut missing = Vec::new();
+    let resolved = resolve::resolve(process, group).map(|_| ());
+    for result in [resolved, dyninfo::check(process, group)] {
+        match result {
+            Ok(()) => {}
+            Err(Error::Unresolved(list)) => missing.extend(list),
+            Err(error) => return Err(error),
+        }
     }
+    Ok(missing)
 }
 
 /// Undoes what was done to a process, unless told not to.
@@ -145,6 +150,7 @@ impl<'p> Mapped<'p> {
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
         let resolved = resolve::resolve(process, &group)?;
+        dyninfo::check(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
@@ -158,7 +164,6 @@ impl<'p> Mapped<'p> {
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
         relocate::relocate(process, self.group.first)?;
-        dyninfo::check(process, &self.group)?;
         if process.config.check {
             check::check(process, &self.group)?;
         }

@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
-use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
 use super::heap;
@@ -83,32 +83,40 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
         1 << placement.table_align,
     )?;
     let table = table..table + u64::from(placement.table_size);
-    let image = member.object.layout().memory.iter();
-    let image_end = image.map(|run| run.linear + run.memsz).max();
-    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
-    let memory = match (bytes, member.memory) {
-        (_, Some(at)) => Ok(Some(heap::Block::of_program(at))),
-        (0, None) => Ok(None),
-        _ => {
-            let align = ALIGN.max(1 << placement.memory_align);
-            heap::allocate(process, bytes, align, &file(member)).map(Some)
-        }
+    let mut room = Room {
+        memory: None,
+        table,
+        codes: 0..0,
     };
-    let memory = memory.and_then(|memory| {
-        let codes = pc_room(process, member)?;
-        Ok((memory, codes))
-    });
-    match memory {
-        Ok((memory, codes)) => Ok(Room {
-            memory,
-            table,
-            codes,
-        }),
+    match fill(process, member, placement, &mut room) {
+        Ok(()) => Ok(room),
         Err(error) => {
-            release_table(process, table);
+            give_back(process, [room]);
             Err(error)
         }
     }
+}
+
+/// Takes what is left to take for a member's room.
+fn fill(
+    process: &mut Process,
+    member: &Member,
+    placement: Placement,
+    room: &mut Room,
+) -> Result<()> {
+    room.codes = pc_room(process, member)?;
+    let image = member.object.layout().memory.iter();
+    let image_end = image.map(|run| run.linear + run.memsz).max();
+    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
+    room.memory = match (bytes, member.memory) {
+        (_, Some(at)) => Some(heap::Block::of_program(at)),
+        (0, None) => None,
+        _ => {
+            let align = ALIGN.max(1 << placement.memory_align);
+            Some(heap::allocate(process, bytes, align, &file(member))?)
+        }
+    };
+    Ok(())
 }
 
 /// Takes the room that a member wants in the code-address space, where a

@@ -45,13 +45,7 @@ pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
     let members = &group.members[..];
     let import_count = |m: &Member| m.object.info().imports.len();
     let scope = group.scope(process);
-    let objects = scope.iter().map(|&number| {
-        let object = match number.checked_sub(group.first) {
-            Some(member) => &members[member].object,
-            None => &process.instances[number].object,
-        };
-        (number, &**object)
-    });
+    let objects = scope.iter().map(|&n| (n, group.object(process, n)));
     let holders = dyninfo::holders(objects);
     let mut resolver = Resolver {
         process,
@@ -254,6 +248,9 @@ impl<'a> Resolver<'a> {
         };
         let ty = object.info().types.get(ty as usize)?;
         let function = crate::dyninfo::function(&import.module, &import.name, ty)?;
+        if let Some(known) = self.process.hosts.same(&function) {
+            return Some(Target::Host(known));
+        }
         Some(Target::Host(self.add_host(function)))
     }
 

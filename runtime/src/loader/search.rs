@@ -184,6 +184,14 @@ impl Group {
         self.first..self.first + self.members.len()
     }
 
+    /// The object of a member or a loaded instance.
+    pub fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Object {
+        match number.checked_sub(self.first) {
+            Some(member) => &self.members[member].object,
+            None => &process.instances[number].object,
+        }
+    }
+
     /// Where names are looked up, in order.
     pub fn scope(&self, process: &Process) -> Vec<usize> {
         let global = process.scope.iter().copied();

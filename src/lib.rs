@@ -89,6 +89,7 @@ pub mod cache;
 pub mod cli;
 pub mod find;
 pub mod input;
+pub mod link;
 pub mod output;
 
 #[cfg(feature = "compiler")]

@@ -351,3 +351,56 @@ fn debuggers_see_source_lines() {
         "{found}"
     );
 }
+
+#[test]
+fn a_binding_is_explained() {
+    let sandbox = Sandbox::new();
+    let library = |name: &str| {
+        let text = r#"(module (@dylink.0 (mem-info))
+          (import "env" "memory" (memory 0))
+          (func (export "pick") (result i32) (i32.const 1)))"#;
+        sandbox.write(name, text);
+    };
+    library("one.wat");
+    library("two.wat");
+    let main = r#"(module (@dylink.0 (mem-info) (needed "one.wat" "two.wat"))
+      (import "env" "memory" (memory 0))
+      (import "env" "pick" (func $pick (result i32)))
+      (import "GOT.func" "pick" (global $at (mut i32)))
+      (import "env" "nowhere" (func $nowhere))
+      (func (export "_start") (drop (call $pick)) (call $nowhere)))"#;
+    sandbox.write("main.wat", main);
+    let explain = |symbol| {
+        let args = ["run", "--explain", symbol, "main.wat"];
+        sandbox.wasmaot(&args).success()
+    };
+    let text = explain("pick");
+    let lines = [
+        "pick",
+        "    1. main.wat: -",
+        "    2. one.wat: function () -> (i32)",
+        "    3. two.wat: function () -> (i32)",
+        "  main.wat calls it: bound to one.wat, the first definition, number 2 of 3; it interposes 1 more",
+    ];
+    for line in lines {
+        assert!(
+            text.lines().any(|l| l == line),
+            "{line:?} is not in\n{text}"
+        );
+    }
+    assert!(
+        text.contains("takes the address of the function: bound to one.wat"),
+        "{text}"
+    );
+    let text = explain("nowhere");
+    assert!(
+        text.contains("main.wat calls it: bound to nothing"),
+        "{text}"
+    );
+    let text = explain("dlopen");
+    assert!(
+        text.contains("then the host: env.dlopen: (i32, i32) -> (i32)"),
+        "{text}"
+    );
+    assert!(text.contains("nobody refers to it"), "{text}");
+}

@@ -3,7 +3,8 @@
 
 #![cfg(feature = "compiler")]
 
-use std::collections::HashMap;
+mod common;
+
 use std::sync::Arc;
 
 use wasmaot_abi::info::ModuleInfo;
@@ -16,106 +17,7 @@ use wasmaot_runtime::{
     CallError, Caller, Category, Config, HostFunction, InstanceId, Object, Process, Unresolved, Val,
 };
 
-fn object(name: &str, text: &str) -> Arc<Object> {
-    let wasm = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let bytes = compile(name, &wasm, &Options::default(), Emit::So)
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
-    Arc::new(Object::from_bytes(name, &bytes, true).unwrap_or_else(|e| panic!("{e}")))
-}
-
-fn config() -> Config {
-    Config {
-        check: true,
-        ..Config::default()
-    }
-}
-
-/// A dynamic program: main, then the libraries by name.
-struct Program {
-    process: Process,
-    main: InstanceId,
-}
-
-fn load(main: &str, libraries: &[(&str, &str)], config: Config) -> Result<Program, Error> {
-    load_with(main, &[], libraries, config, vec![])
-}
-
-fn load_with(
-    main: &str,
-    preload: &[(&str, &str)],
-    libraries: &[(&str, &str)],
-    config: Config,
-    hosts: Vec<HostFunction>,
-) -> Result<Program, Error> {
-    let mut objects: HashMap<String, Arc<Object>> = HashMap::new();
-    for (name, text) in libraries {
-        objects.insert((*name).to_owned(), object(name, text));
-    }
-    let preload: Vec<_> = preload
-        .iter()
-        .map(|(name, text)| object(name, text))
-        .collect();
-    let mut process = Process::new(config)?;
-    process.add_host_functions(hosts);
-    let main = object("main", main);
-    process.set_finder(move |name: &str, _: &Object| Ok(objects.get(name).cloned()));
-    let main = process.load_program(main, &preload)?;
-    Ok(Program { process, main })
-}
-
-impl Program {
-    fn call(&mut self, name: &str, args: &[i32]) -> i32 {
-        let args: Vec<Val> = args.iter().map(|&v| Val::I32(v)).collect();
-        let results = self.process.invoke(self.main, name, &args);
-        match results.unwrap_or_else(|e| panic!("{name}: {e}"))[..] {
-            [Val::I32(value)] => value,
-            ref other => panic!("{name}: {other:?}"),
-        }
-    }
-}
-
-/// `dylink.0`: memory size and alignment, table size, needed libraries.
-fn dylink(memory: u32, table: u32, needed: &[&str]) -> String {
-    fn leb(mut value: u32) -> Vec<u8> {
-        let mut out = Vec::new();
-        while value >= 0x80 {
-            out.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        out.push(value as u8);
-        out
-    }
-    let mut info = leb(memory);
-    info.extend(leb(4));
-    info.extend(leb(table));
-    info.extend(leb(0));
-    let mut names = leb(needed.len() as u32);
-    for name in needed {
-        names.extend(leb(name.len() as u32));
-        names.extend(name.bytes());
-    }
-    let mut section = vec![1];
-    section.extend(leb(info.len() as u32));
-    section.extend(info);
-    section.push(2);
-    section.extend(leb(names.len() as u32));
-    section.extend(names);
-    let escaped: String = section.iter().map(|b| format!("\\{b:02x}")).collect();
-    format!("(@custom \"dylink.0\" (before first) \"{escaped}\")")
-}
-
-const COMMON: &str = r#"
-  (import "env" "memory" (memory 0))
-  (import "env" "__indirect_function_table" (table 0 funcref))
-  (import "env" "__memory_base" (global $memory_base i32))
-  (import "env" "__table_base" (global $table_base i32))
-  (import "env" "__stack_pointer" (global $stack_pointer (mut i32)))
-"#;
-
-fn module(memory: u32, table: u32, needed: &[&str], body: &str) -> String {
-    // Imports of the body have to come before everything else in it.
-    format!("(module {} {COMMON} {body})", dylink(memory, table, needed))
-}
+use common::program::{config, dylink, load, load_with, module, object};
 
 #[test]
 fn calls_across_objects_and_shared_data() {
@@ -274,7 +176,7 @@ fn initialisers_run_in_order() {
     let libraries = [("a", a.as_str()), ("c", c.as_str())];
     let program = load_with(&main, &[], &libraries, config(), vec![log]).unwrap();
     let memory = program.process.memory(program.main);
-    assert_eq!(&memory[..10], b"kaxlbymcz\0");
+    assert_eq!(&memory[..10], b"akxblycmz\0");
 }
 
 #[test]

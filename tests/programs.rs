@@ -19,9 +19,19 @@ fn each_form(name: &str, check: impl Fn(&Case, &Path)) {
     }
 }
 
+/// However calls are bound, a program does the same.
 fn gives_what_is_expected(name: &str) {
     each_form(name, |case, program| {
-        wasmaot().run(program).expect(case.code, &case.expected);
+        for bind in [
+            "--bind=now",
+            "--bind=lazy",
+            "--bind=direct",
+            "--bind=lazy --lazy-load",
+        ] {
+            let mut command = wasmaot().run_command();
+            let ended = run(command.args(bind.split(' ')).arg(program));
+            ended.expect(case.code, &case.expected);
+        }
     });
 }
 

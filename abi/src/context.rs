@@ -168,6 +168,8 @@ pub struct ProcessHead {
     pub unwind: u64,
     /// Address of what that function works on.
     pub exceptions: u64,
+    /// Address of the Rust function that binds a function at its first call.
+    pub bind: u64,
 }
 
 /// Byte offsets of the fields of [`ProcessHead`].
@@ -180,6 +182,8 @@ pub mod process_head {
     pub const DISPATCH: i32 = 16;
     /// `ProcessHead::unwind`.
     pub const UNWIND: i32 = 32;
+    /// `ProcessHead::bind`.
+    pub const BIND: i32 = 48;
 }
 
 #[cfg(test)]
@@ -214,5 +218,6 @@ mod tests {
             process_head::DISPATCH
         );
         assert_eq!(offset_of!(ProcessHead, unwind) as i32, process_head::UNWIND);
+        assert_eq!(offset_of!(ProcessHead, bind) as i32, process_head::BIND);
     }
 }

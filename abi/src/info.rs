@@ -80,6 +80,9 @@ pub struct ModuleInfo {
     /// Value of `__stack_pointer`, where the module defines it and the
     /// context holds it.
     pub stack_pointer: Option<u64>,
+    /// Where its data segments go in memory 0, where they have fixed addresses:
+    /// linear address and bytes.
+    pub data: Vec<(u64, u64)>,
     /// End of what the module uses of its memory, where it has fixed
     /// addresses: the largest of segments' ends, exported
     /// `__heap_base`/`__data_end`, and without `__heap_base` the memory's
@@ -131,15 +134,6 @@ pub enum Fixup {
     Entry {
         /// The entry.
         function: u32,
-        /// Name of the symbol.
-        symbol: String,
-    },
-    /// The module holds a copy of a symbol's data, which all objects use.
-    Copy {
-        /// The copy.
-        at: u32,
-        /// Its bytes.
-        size: u32,
         /// Name of the symbol.
         symbol: String,
     },

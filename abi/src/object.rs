@@ -24,6 +24,8 @@ pub const SEC_MEMORY: &str = ".wasmaot.memory";
 pub const SEC_MEMORY_BSS: &str = ".wasmaot.memory.bss";
 /// Section of the exception handlers ([`crate::exception`]).
 pub const SEC_HANDLERS: &str = ".wasmaot.handlers";
+/// Section of the [`PltCall`]s.
+pub const SEC_CALLS: &str = ".wasmaot.calls";
 /// Section (not loaded) of the trap map ([`crate::maps`]).
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
@@ -61,6 +63,10 @@ pub const DT_WASMAOT_FUNCREFS: u64 = 0x6100_574b;
 pub const DT_WASMAOT_HANDLERS: u64 = 0x6100_574c;
 /// Dynamic tag: bytes of [`SEC_HANDLERS`].
 pub const DT_WASMAOT_HANDLERSSZ: u64 = 0x6100_574d;
+/// Dynamic tag: address of [`SEC_CALLS`], where there are any.
+pub const DT_WASMAOT_CALLS: u64 = 0x6100_574e;
+/// Dynamic tag: bytes of [`SEC_CALLS`].
+pub const DT_WASMAOT_CALLSSZ: u64 = 0x6100_574f;
 
 /// Owner name of our note, without the terminating NUL.
 pub const NOTE_NAME: &str = "wasmaot";
@@ -209,6 +215,11 @@ impl SymbolRecord {
     pub const PRIMARY: u8 = 1;
     /// A global lives in the context's stack pointer field.
     pub const STACK_POINTER: u8 = 2;
+    /// The object refers to its own data of this symbol, whatever else the
+    /// symbol is bound to.
+    pub const OWN: u8 = 4;
+    /// The size of data is only an upper bound.
+    pub const BOUND: u8 = 8;
 
     /// The record's bytes: kind, flags, two zero bytes, type identity.
     pub fn encode(&self) -> [u8; Self::SIZE] {
@@ -260,6 +271,37 @@ impl FunctionRecord {
     }
 }
 
+/// A call or tail jump to an entry of the PLT: what direct binding may patch;
+/// 8 bytes. They stand in the order of their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PltCall {
+    /// Address in the object of the instruction's 32-bit displacement.
+    pub place: u32,
+    /// Number of the PLT entry, which is that of its `.rela.plt` entry.
+    pub entry: u32,
+}
+
+impl PltCall {
+    /// Bytes of an entry.
+    pub const SIZE: usize = 8;
+
+    /// The entry's bytes.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let [a, b, c, d] = self.place.to_le_bytes();
+        let [e, f, g, h] = self.entry.to_le_bytes();
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// Reads an entry.
+    pub fn decode(bytes: [u8; Self::SIZE]) -> Self {
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Self {
+            place: u32::from_le_bytes([a, b, c, d]),
+            entry: u32::from_le_bytes([e, f, g, h]),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,5 +327,10 @@ mod tests {
             type_id: 9,
         };
         assert_eq!(FunctionRecord::decode(record.encode()), record);
+        let call = PltCall {
+            place: 0x1234,
+            entry: 5,
+        };
+        assert_eq!(PltCall::decode(call.encode()), call);
     }
 }

@@ -11,7 +11,8 @@
 macro_rules! standard {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         /// A relocation that every ELF machine has under a name and number of
-        /// its own. All fill a 64-bit slot. The numbers are those of x86-64.
+        /// its own. All but copies fill a 64-bit slot. The numbers are those of
+        /// x86-64.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         pub enum Standard { $($(#[$doc])* $name = $number,)* }
@@ -38,6 +39,9 @@ macro_rules! standard {
 standard! {
     /// S + A.
     Absolute = 1, "R_X86_64_64";
+    /// The bytes of another object's definition of S, as many as S has, to S:
+    /// after all other relocations, before any constructor.
+    Copy = 5, "R_X86_64_COPY";
     /// S: the address of a datum.
     GlobDat = 6, "R_X86_64_GLOB_DAT";
     /// S: the code that a PLT entry jumps to.

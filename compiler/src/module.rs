@@ -1,9 +1,10 @@
 //! A decoded, validated module: what translation and link edit work from.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use wasmaot_abi::linking::data::DataSymbol;
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
@@ -14,6 +15,12 @@ pub(crate) struct Module<'a> {
     pub source: String,
     /// What the linking sections say.
     pub linking: Linking,
+    /// Data of which the module holds a copy (`wasmaot.copy`).
+    pub copies: Vec<DataSymbol>,
+    /// Sizes of data, by the name of the export (`wasmaot.data`).
+    pub sizes: HashMap<String, DataSymbol>,
+    /// Offsets from the memory base that the module computes by itself.
+    pub own_references: BTreeSet<u32>,
     /// Type index space.
     pub types: Vec<FuncType>,
     /// Imports in order.

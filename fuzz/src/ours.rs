@@ -6,7 +6,7 @@ use wasmaot_abi::trap::TrapCode;
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{
-    CallError, Config, Error, HostError, HostFunction, InstanceId, Object, Process, Val,
+    Bind, CallError, Config, Error, HostError, HostFunction, InstanceId, Object, Process, Val,
 };
 
 use crate::case::{self, Call, Case, Event, HOST, Stop, Value};
@@ -82,6 +82,10 @@ fn run_round(
     let log = |event| events.lock().expect("no panic under the lock").push(event);
     let config = Config {
         check: true,
+        bind: match case.seed % 2 {
+            0 => Bind::Now,
+            _ => Bind::Direct,
+        },
         ..Config::default()
     };
     let mut process = Process::new(config).map_err(|e| Refusal::Bug(e.to_string()))?;

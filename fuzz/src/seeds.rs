@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_compiler::{Emit, OptLevel, Options};
-use wasmaot_runtime::{Config, Object, Process, Unresolved};
+use wasmaot_runtime::{Bind, Config, Object, Process, Unresolved};
 
 const TEXTS: &[&str] = &[
     include_str!("../seeds/core.wat"),
@@ -57,6 +57,8 @@ pub fn load(object: Object) -> Option<bool> {
     }
     let config = Config {
         unresolved: Unresolved::Ignore,
+        // It reads the code too.
+        bind: Bind::Direct,
         ..Config::default()
     };
     let mut process = Process::new(config).ok()?;

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use wasmaot_abi::types::FuncType;
+
+use crate::error::Unresolved as UnresolvedSymbol;
+use crate::host::HostFunction;
+
 /// What to do with a function or address that no object defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unresolved {
@@ -12,6 +17,21 @@ pub enum Unresolved {
     Warn,
     /// As [`Unresolved::Warn`], silently.
     Ignore,
+}
+
+/// How calls of other objects' functions are bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bind {
+    /// By a slot that is filled before anything runs and read-only then.
+    #[default]
+    Now,
+    /// By a slot that is filled at the first call: what is never called need
+    /// not be defined. Plain modules are bound as by [`Bind::Now`].
+    Lazy,
+    /// As [`Bind::Now`], and each call that is in reach is changed to go
+    /// straight to where it ends: the pages of code that have such calls are
+    /// the process's own then.
+    Direct,
 }
 
 /// What a trace line is about; `WASMAOT_DEBUG` selects by these names.
@@ -29,6 +49,8 @@ pub enum Category {
     Reloc,
     /// Counts.
     Statistics,
+    /// System calls of the program, with arguments and results.
+    Syscalls,
     /// Not asked for: what the user should know.
     Warning,
 }
@@ -42,12 +64,17 @@ impl Category {
         (Self::Bindings, "bindings"),
         (Self::Reloc, "reloc"),
         (Self::Statistics, "statistics"),
+        (Self::Syscalls, "syscalls"),
         (Self::Warning, "warning"),
     ];
 }
 
 /// Takes trace lines.
 pub type Trace = Box<dyn Fn(Category, &str)>;
+
+/// Asked for a function that no object defines when it is first called, or
+/// whose library cannot be loaded.
+pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction>>;
 
 /// Options of a process.
 pub struct Config {
@@ -61,6 +88,14 @@ pub struct Config {
     pub shadow_stack: u64,
     /// What to do with undefined symbols.
     pub unresolved: Unresolved,
+    /// How calls across objects are bound.
+    pub bind: Bind,
+    /// With [`Bind::Lazy`], whether a needed library of the program is loaded
+    /// only when a name is looked up that nothing before it defines.
+    pub lazy_load: bool,
+    /// With [`Bind::Lazy`], who is asked for a function that is not defined
+    /// when it is first called; what it gives has to be of the type asked for.
+    pub missing: Option<Missing>,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
@@ -75,6 +110,9 @@ impl Default for Config {
             stack_size: 8 << 20,
             shadow_stack: 1 << 20,
             unresolved: Unresolved::default(),
+            bind: Bind::default(),
+            lazy_load: false,
+            missing: None,
             check: false,
             trace: None,
         }
@@ -89,6 +127,8 @@ impl fmt::Debug for Config {
             .field("stack_size", &self.stack_size)
             .field("shadow_stack", &self.shadow_stack)
             .field("unresolved", &self.unresolved)
+            .field("bind", &self.bind)
+            .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
             .finish_non_exhaustive()
     }

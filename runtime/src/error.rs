@@ -94,6 +94,18 @@ pub enum Error {
         /// What the definition is.
         found: String,
     },
+    /// A library does not use the copy of its data that main has.
+    #[error(
+        "{library}: refers to its own `{symbol}`, not to the copy in {main}: it was linked with -Bsymbolic, or the symbol is hidden in it; rebuild it without, or compile the program with -fPIC"
+    )]
+    OwnData {
+        /// The library.
+        library: String,
+        /// The symbol.
+        symbol: String,
+        /// The object with the copy.
+        main: String,
+    },
     /// Two function types have the same identity.
     #[error(
         "{file}: the function types {a} and {b} have the same identity {id:#x} and cannot be told apart; change either type"

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::access::OutOfBounds;
+use crate::config::Category;
 use crate::error::{CallError, Error};
 use crate::instances::InstanceId;
 use crate::object::Object;
@@ -76,6 +77,53 @@ impl<'a> Caller<'a> {
         match &mut self.memory {
             Memory::Live(memory) => memory.bytes_mut(),
             Memory::Bytes(bytes) => bytes,
+        }
+    }
+
+    /// Makes linear memory 0 of the caller's domain larger by so many bytes:
+    /// whole pages of 64 KiB. Its old size, or `None` where its limit or the
+    /// system forbids.
+    pub fn grow_memory(&mut self, bytes: u64) -> Option<u64> {
+        match &mut self.memory {
+            Memory::Live(memory) => memory.grow(bytes.checked_next_multiple_of(WASM_PAGE)?),
+            Memory::Bytes(_) => None,
+        }
+    }
+
+    /// The linear address where the program's allocator may begin: that of the
+    /// dynamically linked program, or what a module of the caller's domain
+    /// exports as `__heap_base`.
+    pub fn heap_base(&self) -> Option<u64> {
+        let process = self.process.as_deref()?;
+        let domain = process
+            .domains
+            .iter()
+            .position(|domain| domain.base() == self.domain())?;
+        if let Some(program) = &process.program
+            && program.domain == domain
+        {
+            return Some(program.heap.start);
+        }
+        let all = process.instances.iter();
+        let mut own = all.filter(|(_, instance)| instance.domain == domain);
+        let value = own.find_map(|(number, _)| {
+            process.global_get(process.instances.id(number), "__heap_base")
+        })?;
+        u64::try_from(value.bits()).ok()
+    }
+
+    /// What tells the caller's domain from others: the base of its memory.
+    pub(crate) fn domain(&self) -> u64 {
+        match &self.memory {
+            Memory::Live(memory) => memory.base(),
+            Memory::Bytes(_) => 0,
+        }
+    }
+
+    /// Reports a line, as [`Config::trace`](crate::Config).
+    pub(crate) fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
+        if let Some(process) = &self.process {
+            process.config.trace(category, || text(self));
         }
     }
 
@@ -154,7 +202,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-fn no_process() -> HostError {
+pub(crate) fn no_process() -> HostError {
     HostError::Message("called outside of a process".to_owned())
 }
 
@@ -202,6 +250,8 @@ pub struct HostFunction {
     pub ty: FuncType,
     /// What it does.
     pub body: Arc<HostBody>,
+    /// Whether an import may take it for one of other integers.
+    any_integers: bool,
 }
 
 impl HostFunction {
@@ -220,9 +270,22 @@ impl HostFunction {
             name: name.into(),
             ty,
             body: Arc::new(body),
+            any_integers: false,
         }
     }
+
+    /// The same for imports of any integer type: with fewer parameters, which
+    /// are 0 then, with numbers of 32 bits for 64 or the other way round
+    /// (sign-extended, cut), with or without a result.
+    #[must_use]
+    pub(crate) fn of_any_integers(mut self) -> Self {
+        self.any_integers = true;
+        self
+    }
 }
+
+/// Bytes by which memories grow.
+const WASM_PAGE: u64 = 1 << 16;
 
 /// Halves of a legalized 64-bit parameter: the low one first.
 const HALVES: [ValType; 2] = [ValType::I32; 2];
@@ -242,6 +305,44 @@ impl HostFunction {
         FuncType::new(params, self.ty.results.clone())
     }
 
+    /// The function for an import of another type, if it can be had so.
+    pub(crate) fn adapted(&self, wanted: &FuncType) -> Option<Self> {
+        if *wanted == self.ty {
+            None
+        } else if *wanted == self.legalized_type() {
+            Some(self.legalized())
+        } else if self.any_integers {
+            self.with_integers(wanted)
+        } else {
+            None
+        }
+    }
+
+    /// The function by another type of integers.
+    fn with_integers(&self, wanted: &FuncType) -> Option<Self> {
+        let integer = |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64);
+        let fits = wanted.params.len() <= self.ty.params.len()
+            && wanted.results.len() <= self.ty.results.len();
+        if !fits || !wanted.params.iter().chain(&wanted.results).all(integer) {
+            return None;
+        }
+        let (own, body) = (self.ty.clone(), Arc::clone(&self.body));
+        let converted = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
+            let mut given = args.iter().copied();
+            let mut next = |&ty: &ValType| convert(given.next().unwrap_or(Val::I32(0)), ty);
+            let args: Vec<Val> = own.params.iter().map(&mut next).collect();
+            let zero = |&ty: &ValType| Val::from_bits(ty, 0);
+            let mut answer: Vec<Val> = own.results.iter().map(zero).collect();
+            body(caller, &args, &mut answer)?;
+            for (result, value) in results.iter_mut().zip(answer) {
+                *result = convert(value, result.ty());
+            }
+            Ok(())
+        };
+        let adapter = Self::new(&*self.module, &*self.name, wanted.clone(), converted);
+        Some(adapter)
+    }
+
     /// The function by its legalized type.
     pub(crate) fn legalized(&self) -> Self {
         let (wide, body) = (self.ty.params.clone(), Arc::clone(&self.body));
@@ -258,6 +359,14 @@ impl HostFunction {
             body(caller, &args, results)
         };
         Self::new(&*self.module, &*self.name, self.legalized_type(), joined)
+    }
+}
+
+/// An integer as one of another width.
+const fn convert(value: Val, ty: ValType) -> Val {
+    match (value, ty) {
+        (Val::I32(value), ValType::I64) => Val::I64(value as i64),
+        (value, ty) => Val::from_bits(ty, value.bits()),
     }
 }
 

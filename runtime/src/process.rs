@@ -1,7 +1,7 @@
 //! A process: one native stack, one code area, a link map, and the domains
 //! that its objects run in. Everything is given back when it is dropped.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::ptr;
@@ -20,7 +20,7 @@ use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::hosts::Hosts;
 use crate::instances::{InstanceId, Instances};
-use crate::loader::{self, Finder, Key, Retired, Room, Stubs, Target};
+use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Room, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::sys::{CodeArea, Stack, live};
@@ -35,6 +35,11 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
+    /// Needed libraries that are loaded when a name is not found without, in
+    /// the order in which they would have been.
+    pub(crate) deferred: VecDeque<Deferred>,
+    /// Slots that are filled at the first call.
+    pub(crate) lazy: Lazy,
     /// The link map.
     pub(crate) instances: Instances,
     /// Images of unloaded objects that may still be in use.
@@ -73,6 +78,10 @@ impl fmt::Debug for BoxedFinder {
 pub(crate) struct Program {
     /// Number of the domain.
     pub domain: usize,
+    /// The main object.
+    pub main: usize,
+    /// Whether its modules are of the flat ABI.
+    pub flat: bool,
     /// Linear addresses left to the program's allocator.
     pub heap: Range<u64>,
     /// Linear addresses of the shadow stack.
@@ -120,6 +129,7 @@ impl Head {
             dispatch: trap::dispatch_address(),
             unwind: trap::unwind_address(),
             exceptions: exceptions.address(),
+            bind: trap::bind_address(),
             ..ProcessHead::default()
         })))
     }
@@ -153,6 +163,8 @@ impl Process {
             stack,
             config,
             stubs: Stubs::default(),
+            deferred: VecDeque::new(),
+            lazy: Lazy::default(),
             instances: Instances::default(),
             retired: Vec::new(),
             finder: None,
@@ -336,7 +348,7 @@ impl Process {
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| no_export(self))?;
         // Stubs made just now have to be executable.
-        if self.stubs.seal(&self.code).is_err() {
+        if self.stubs.seal().is_err() {
             return Err(no_export(self));
         }
         let domain = function.domain.unwrap_or(self.instances[id].domain);
@@ -643,6 +655,7 @@ impl Process {
             };
             let range = instance.image.range();
             self.stubs.forget(&range);
+            self.lazy.forget(&range);
             if let Some(program) = &mut self.program {
                 program.indices.retain(|code, _| !range.contains(code));
             }
@@ -687,7 +700,7 @@ impl Process {
         let failed = |what: &str| Trap::new(TrapReason::Host(what.to_owned()));
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| failed("a call of what is no function"))?;
-        let sealed = self.stubs.seal(&self.code);
+        let sealed = self.stubs.seal();
         sealed.map_err(|e| failed(&e.to_string()))?;
         let program = self.program.as_ref().map(|p| p.domain);
         let domain = function.domain.or(program);

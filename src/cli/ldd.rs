@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use anyhow::Result;
-use wasmaot_runtime::wasi::{self, Wasi};
+use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{Config, Object, Process};
 
 use super::options::Ldd;
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
         return Ok(FAILURE);
     }
     let mut process = Process::new(Config::default())?;
-    process.add_host_functions(wasi::functions(Wasi::new()));
+    process.add_host_functions(run::hosts(|| Ok(Wasi::new()))?);
     process.set_finder(library);
     let unresolved = process.unresolved(main, &preload)?;
     for symbol in &unresolved {

@@ -5,6 +5,7 @@ mod build;
 mod debug;
 mod inspect;
 mod ldd;
+mod link;
 mod options;
 mod run;
 
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Run(args) => run::run(&args),
         Command::Ldd(args) => ldd::run(&args),
+        Command::Link(args) => link::run(&args).map(|()| 0),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub enum Command {
     Build(Build),
     /// Load a program with its libraries and run it
     Run(Run),
+    /// Link wasm objects with wasm-ld, so that data of libraries can be referred to by address
+    Link(Link),
     /// List needed libraries, where each was found, and unresolved symbols
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
@@ -102,6 +105,18 @@ pub enum Unresolved {
     Ignore,
 }
 
+/// How calls across objects are bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Bind {
+    /// By slots filled at the start, read-only then
+    #[default]
+    Now,
+    /// Each function at its first call
+    Lazy,
+    /// As now, and change the calls in code to go straight to their targets
+    Direct,
+}
+
 /// Where libraries are looked for, and how they are checked.
 #[derive(Clone, Debug, Args)]
 pub struct Search {
@@ -136,6 +151,12 @@ pub struct Run {
     /// Set a variable of the program's environment; `K` alone passes ours on
     #[arg(long = "env", value_name = "K=V")]
     pub env: Vec<String>,
+    /// How to bind calls from one object to another
+    #[arg(long, value_enum, default_value_t)]
+    pub bind: Bind,
+    /// With --bind lazy, load a needed library only when something is not found without it
+    #[arg(long)]
+    pub lazy_load: bool,
     /// What to do about undefined symbols
     #[arg(long, value_enum, default_value_t)]
     pub unresolved: Unresolved,
@@ -154,9 +175,41 @@ pub struct Run {
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
+    /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing
+    #[arg(long, value_name = "SYMBOL")]
+    pub explain: Option<String>,
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
+}
+
+/// `wasmaot link`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "wasmaot link [-o OUT] [--pie|--no-pie|--shared] OBJ... [-L DIR] [-lNAME] [FLAG...]"
+)]
+pub struct Link {
+    /// Output file [default: a.out]
+    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// Make a position-independent program
+    #[arg(long, overrides_with_all = ["no_pie", "shared"])]
+    pub pie: bool,
+    /// Make a program at fixed addresses (default)
+    #[arg(long, overrides_with_all = ["pie", "shared"])]
+    pub no_pie: bool,
+    /// Make a shared library
+    #[arg(long, overrides_with_all = ["pie", "no_pie"])]
+    pub shared: bool,
+    /// Objects, archives, libraries, and flags of wasm-ld
+    #[arg(
+        required = true,
+        value_name = "OBJ",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_hint = ValueHint::FilePath
+    )]
+    pub arguments: Vec<OsString>,
 }
 
 /// `wasmaot ldd`.

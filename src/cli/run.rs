@@ -8,9 +8,13 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
+use wasmaot_runtime::flat;
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
-use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val};
+use wasmaot_runtime::{
+    Bind, CallError, Config, Error, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+};
 
 use super::options::{self, Run, Search};
 use super::{FAILURE, complain, debug, print, usage};
@@ -34,8 +38,17 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
     let mut process = Process::new(config(args)?)?;
-    process.add_host_functions(wasi::functions(host(args)?));
+    process.add_host_functions(hosts(|| host(args))?);
     process.set_finder(library);
+    let is_flat = flat::is_program(&main) && args.invoke.is_none();
+    if is_flat {
+        process.add_host_functions(flat::functions(std::io::stdout()));
+    }
+    if let Some(symbol) = &args.explain {
+        process.link_program(main, &beside)?;
+        print(process.explain(symbol).to_string())?;
+        return Ok(0);
+    }
     if args.trace_loaded {
         process.link_program(main, &beside)?;
         for entry in process.link_map() {
@@ -51,11 +64,32 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     if let Some(time) = args.timeout {
         limit(process.interrupter(), time);
     }
-    let id = match process.load_program(main, &beside) {
+    let loaded = match is_flat {
+        true => process.load_flat(main, &beside),
+        false => process.load_program(main, &beside),
+    };
+    let id = match loaded {
         Ok(id) => id,
         Err(Error::Init { trap, .. }) => return ended(&trap),
         Err(error) => return Err(error.into()),
     };
+    if is_flat {
+        let name = args.program.display();
+        return match process.start_flat(id) {
+            Ok(value) => {
+                eprintln!("{name}::main() returned {value}");
+                Ok(value as u8)
+            }
+            Err(error) => {
+                if let CallError::Trap(trap) = &error
+                    && let TrapReason::Exit(code) = trap.reason
+                {
+                    eprintln!("Program terminated with: exit({code})");
+                }
+                failed(error)
+            }
+        };
+    }
     match &args.invoke {
         Some(name) => invoke(&mut process, id, name, &args.args),
         None => match process.start(id) {
@@ -94,6 +128,9 @@ pub(super) fn open_all(
 }
 
 fn config(args: &Run) -> Result<Config> {
+    if args.lazy_load && args.bind != options::Bind::Lazy {
+        return Err(usage("--lazy-load needs --bind lazy"));
+    }
     let defaults = Config::default();
     Ok(Config {
         max_memory: args
@@ -101,10 +138,18 @@ fn config(args: &Run) -> Result<Config> {
             .map_or(defaults.max_memory, |bytes| bytes >> 16),
         stack_size: args.stack_size,
         unresolved: match args.unresolved {
+            // What is to be explained may be just that.
+            _ if args.explain.is_some() => Unresolved::Ignore,
             options::Unresolved::Error => Unresolved::Error,
             options::Unresolved::Warn => Unresolved::Warn,
             options::Unresolved::Ignore => Unresolved::Ignore,
         },
+        bind: match args.bind {
+            options::Bind::Now => Bind::Now,
+            options::Bind::Lazy => Bind::Lazy,
+            options::Bind::Direct => Bind::Direct,
+        },
+        lazy_load: args.lazy_load,
         check: std::env::var_os("WASMAOT_CHECK").is_some(),
         trace: debug::trace()?,
         ..defaults
@@ -130,6 +175,15 @@ fn limit(interrupter: Interrupter, time: Duration) {
 /// A directory granted: its name here, and the program's name for it.
 fn granted(dir: &str) -> (&str, &str) {
     dir.split_once("::").unwrap_or((dir, dir))
+}
+
+/// The functions of all hosts, each with surroundings of its own.
+pub(super) fn hosts(
+    surroundings: impl Fn() -> Result<Wasi>,
+) -> Result<impl Iterator<Item = HostFunction>> {
+    let wasi = wasi::functions(surroundings()?);
+    let linux = linux::functions(Linux::new(surroundings()?));
+    Ok(wasi.into_iter().chain(linux))
 }
 
 /// What the program may see of the host.

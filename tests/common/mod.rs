@@ -1,5 +1,8 @@
-//! A directory of its own for a test, and `wasmaot` run in it.
+//! A directory of its own for a test, and `wasmaot` run in it; modules as text.
 #![allow(dead_code, reason = "each test uses its part")]
+
+#[cfg(feature = "compiler")]
+pub mod program;
 
 use std::path::PathBuf;
 use std::process::{Command, Output};

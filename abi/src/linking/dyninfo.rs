@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::data::DataSymbol;
 use super::{Linking, LinkingError};
 use crate::info::{Fixup, Fixups, LinkingAbi, Placement};
 
@@ -74,6 +75,8 @@ pub struct Dyninfo {
     /// Data that the module defines, its copies among them: names and
     /// addresses relative to the memory base, each name once.
     pub data: Vec<(String, u32)>,
+    /// What it holds copies of.
+    pub copies: Vec<DataSymbol>,
     /// Functions that it defines: names and numbers, each name once.
     pub functions: Vec<(String, u32)>,
     /// Functions of libraries that are loaded at the first call.
@@ -161,6 +164,13 @@ impl Section {
         for (name, at, size) in &self.copy {
             let at = room.data("copy", *at, *size)?;
             let name = symbol("copy", name)?;
+            let known = info.copies.iter().any(|c| c.name == name);
+            info.copies.extend((!known).then(|| DataSymbol {
+                name: name.clone(),
+                size: *size,
+                align: 0,
+                bound: false,
+            }));
             info.data.extend(is_new(&name).then_some((name, at)));
         }
         for (name, function) in &self.defun {
@@ -225,13 +235,6 @@ impl Section {
             list.push(Fixup::Entry {
                 function: room.function("refun", *function)?,
                 symbol: symbol("refun", name)?,
-            });
-        }
-        for (name, at, size) in &self.copy {
-            list.push(Fixup::Copy {
-                at: room.data("copy", *at, *size)?,
-                size: *size,
-                symbol: symbol("copy", name)?,
             });
         }
         Ok(list)
@@ -321,8 +324,9 @@ mod tests {
         assert_eq!(info.data, [("x".to_owned(), 8), ("c".to_owned(), 16)]);
         assert_eq!(info.functions, [("f".to_owned(), 1)]);
         assert_eq!(info.lazy[0].library, "libh.so");
+        assert_eq!((&*info.copies[0].name, info.copies[0].size), ("c", 8));
         let symbol = |name: &str| name.to_owned();
-        let (x, g, c) = (symbol("y"), symbol("g"), symbol("c"));
+        let (x, g) = (symbol("y"), symbol("g"));
         let want = [
             Fixup::Address { at: 0, to: 8 },
             Fixup::Index { at: 4, function: 1 },
@@ -330,11 +334,6 @@ mod tests {
             Fixup::Entry {
                 function: 2,
                 symbol: g,
-            },
-            Fixup::Copy {
-                at: 16,
-                size: 8,
-                symbol: c,
             },
         ];
         assert_eq!(info.fixups.list, want);

@@ -4,13 +4,17 @@
 //! the module want, which libraries does it need, and what role does each
 //! import and export play.
 
+pub mod data;
 mod dylink;
 mod dylink0;
 pub mod dyninfo;
+mod own;
 
 use std::collections::HashMap;
 
 use thiserror::Error;
+
+pub use own::own_references;
 
 use crate::info::{LinkingAbi, Placement};
 use crate::name::{ENV, GOT_FUNC, GOT_MEM, SYS};

@@ -49,6 +49,7 @@ pub(super) fn apply(module: &mut Module<'_>) -> Result<()> {
     }
     define(module, &info, &functions)?;
     lazy(module, &mut info)?;
+    module.copies.append(&mut info.copies);
     elements(module, &functions);
     name(module, &functions);
     module.linking.dyninfo = Some(Box::new(info));

@@ -9,9 +9,14 @@ mod read;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{HashMap, HashSet};
+
+use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::linking::data::SECTION_COPY;
+use wasmaot_abi::linking::{LinkingError, own_references};
 use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
 
-use crate::module::Module;
+use crate::module::{ExportItem, Module};
 use crate::{Error, Result};
 
 /// What the compiler can translate.
@@ -61,7 +66,50 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
     }
     dyninfo::apply(&mut module)?;
     classify::classify(&mut module);
+    data_symbols(&mut module, wasm)?;
     Ok(module)
+}
+
+/// What the loader has to know of exported data beside addresses.
+fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
+    let exported: HashMap<&str, u32> = module
+        .exports
+        .iter()
+        .filter_map(|e| match e.item {
+            ExportItem::Data(address) => Some((&*e.name, address)),
+            ExportItem::Item(_) => None,
+        })
+        .collect();
+    let mut known = HashSet::new();
+    module.copies.retain(|c| known.insert(c.name.clone()));
+    // Only of `dyninfo` modules is all that refers to a copy known to the loader.
+    let fixed = !module.is_relocatable() || module.linking.abi == LinkingAbi::Dyninfo;
+    let own = module.memories.first().map_or(0, |m| m.ty.min_bytes());
+    let placement = module.linking.placement;
+    let room = placement.map_or(own, |p| p.memory_size.into());
+    for copy in &module.copies {
+        let address = exported.get(copy.name.as_str()).copied();
+        let end = address.map(|a| u64::from(a) + u64::from(copy.size));
+        if !fixed || end.is_none_or(|end| end > room) {
+            let reason = format!(
+                "`{}`, of which the module is to hold a copy, is no data that it exports at a fixed address",
+                copy.name
+            );
+            return Err(Error::Linking {
+                file: module.source.clone(),
+                source: LinkingError {
+                    section: SECTION_COPY,
+                    offset: 0,
+                    reason,
+                },
+            });
+        }
+    }
+    if module.is_relocatable() && !exported.is_empty() {
+        // Validated: it can be read.
+        module.own_references = own_references(wasm).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Why reading stopped.

@@ -1,8 +1,9 @@
 //! Sections → the raw [`Module`]: every item in its index space, nothing
 //! decided yet about where it lives.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use wasmaot_abi::linking::data::{self, read_data_symbols};
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
@@ -30,6 +31,9 @@ impl<'a> Reader<'a> {
         let module = Module {
             source: source.to_owned(),
             linking: Linking::core(),
+            copies: Vec::new(),
+            sizes: HashMap::new(),
+            own_references: BTreeSet::new(),
             types: Vec::new(),
             imports: Vec::new(),
             funcs: Vec::new(),
@@ -333,10 +337,23 @@ impl<'a> Reader<'a> {
 
     fn custom(&mut self, section: &CustomSectionReader<'a>) -> Result<(), Failure> {
         let offset = section.data_offset() as usize;
-        let linking = Linking::read(section.name(), section.data(), offset).map_err(|source| {
-            let file = self.module.source.clone();
-            Failure::Other(Error::Linking { file, source })
-        })?;
+        let file = self.module.source.clone();
+        let fail = |source| Failure::Other(Error::Linking { file, source });
+        let data_symbols =
+            |name| read_data_symbols(name, section.data(), offset).map_err(fail.clone());
+        match section.name() {
+            data::SECTION_COPY => {
+                let symbols = data_symbols(data::SECTION_COPY)?;
+                self.module.copies.extend(symbols);
+            }
+            data::SECTION_DATA => {
+                let symbols = data_symbols(data::SECTION_DATA)?;
+                let named = symbols.into_iter().map(|s| (s.name.clone(), s));
+                self.module.sizes.extend(named);
+            }
+            _ => {}
+        }
+        let linking = Linking::read(section.name(), section.data(), offset).map_err(fail)?;
         if let Some(linking) = linking {
             self.module.linking = linking;
         }

@@ -7,11 +7,11 @@ use wasmaot_abi::reloc::{Kind, Rela as WasmRela};
 
 use super::Plan;
 use super::elf::*;
-use super::handlers;
 use super::layout::{Layout, Section};
 use super::slots::Slot;
 use super::symbols::{Definition, Symbol};
 use super::x86_64;
+use super::{calls, handlers};
 use crate::code::Target;
 
 /// A value of `.dynamic`.
@@ -84,6 +84,12 @@ impl Dynamic {
                 ),
             ]);
         }
+        if calls::size(plan) > 0 {
+            entries.extend([
+                (object::DT_WASMAOT_CALLS, Value::Addr(Section::Calls)),
+                (object::DT_WASMAOT_CALLSSZ, Value::Size(Section::Calls)),
+            ]);
+        }
         entries.push((DT_NULL, Value::Number(0)));
         Self { entries }
     }
@@ -132,7 +138,7 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
     let (value, section) = match symbol.definition {
         Definition::Undefined => (0, SHN_UNDEF),
         Definition::Context => (0, SHN_ABS),
-        Definition::Data(linear) => layout.data_symbol(linear, plan.module.is_relocatable()),
+        Definition::Data { linear, .. } => layout.data_symbol(linear, plan.module.is_relocatable()),
         Definition::Code(f) => {
             let offset = plan.code_offset(f).unwrap_or_default();
             let addr = layout.addr(Section::Text) + u64::from(offset);
@@ -151,6 +157,7 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
         value,
         size: match symbol.definition {
             Definition::Code(f) => plan.code_size(f),
+            Definition::Data { size, .. } => size.into(),
             Definition::Global(g) => plan.module.globals[g as usize].ty.val.bytes().into(),
             _ => 0,
         },
@@ -181,7 +188,7 @@ pub(super) fn symbols(plan: &Plan<'_>, layout: &Layout, names: &[u32]) -> (Vec<u
 pub(super) fn rela_count(plan: &Plan<'_>) -> u64 {
     let is_address = |slot: &&Slot| matches!(slot, Slot::Address(_));
     let symbolic = plan.slots.got.iter().filter(is_address).count();
-    (plan.data.records.len() + symbolic) as u64
+    (plan.data.records.len() + symbolic + plan.module.copies.len()) as u64
 }
 
 /// Number of entries of our own relocations.
@@ -203,6 +210,7 @@ pub(super) fn relocations(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>
     let mut relative: Vec<Rela> = relative.collect();
     relative.sort_by_key(|r| r.offset);
     let mut rela: Vec<u8> = relative.iter().flat_map(Rela::encode).collect();
+    rela.extend(copies(plan, layout).flat_map(|r| r.encode()));
     let mut wasm = Vec::new();
     for (i, &slot) in (0..).zip(&plan.slots.got) {
         let offset = layout.addr(Section::Got) + 8 * i;
@@ -220,6 +228,20 @@ pub(super) fn relocations(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>
         }
     }
     (rela, wasm)
+}
+
+/// The relocations of data that the object holds a copy of.
+fn copies(plan: &Plan<'_>, layout: &Layout) -> impl Iterator<Item = Rela> {
+    plan.module.copies.iter().filter_map(|copy| {
+        let number = plan.symbols.of_data(&copy.name)?;
+        let defined = plan.symbols.list.get(number as usize - 1)?;
+        Some(Rela {
+            offset: symbol(plan, layout, defined).value,
+            kind: x86_64::COPY,
+            symbol: number,
+            addend: 0,
+        })
+    })
 }
 
 fn wasm_rela(offset: u64, kind: Kind, symbol: u32) -> WasmRela {

@@ -11,7 +11,8 @@ use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 use super::memory::Image;
 use super::symbols::{self, Symbols};
 use crate::module::{
-    Element, ElementMode, ExportItem, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module,
+    ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalInit, GlobalPlace, Import,
+    Item, Items, Memory, Module,
 };
 use crate::{Error, Options, PRODUCER, Result};
 
@@ -93,6 +94,7 @@ pub(super) fn record(
             GlobalPlace::StackPointer { init } => init,
             _ => None,
         }),
+        data: fixed_data(module),
         static_end: image.static_end,
         fixups,
     };
@@ -261,4 +263,21 @@ impl<'a> Types<'a> {
         self.numbers[index as usize] = Some(number);
         Ok(number)
     }
+}
+
+/// The data segments with fixed addresses.
+fn fixed_data(module: &Module<'_>) -> Vec<(u64, u64)> {
+    let all = module.data.iter().filter(|_| !module.is_relocatable());
+    let place = |data: &Data<'_>| {
+        let at = match &data.mode {
+            DataMode::Static { offset } => *offset,
+            DataMode::Active { memory: 0, offset } => match offset[..] {
+                [ConstOp::I32(value)] => value.cast_unsigned(),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((at.into(), data.bytes.len() as u64))
+    };
+    all.filter_map(place).filter(|&(_, len)| len > 0).collect()
 }

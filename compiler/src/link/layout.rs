@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! R   headers, notes, symbols, relocations, .dynamic, records   ← all that the loader reads
-//!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers
+//!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers .wasmaot.calls
 //! RX  .plt .text
 //! RW  .data.rel.ro .got .got.plt .wasmaot.funcrefs              ← RELRO
 //! RW  .data .bss
@@ -14,8 +14,8 @@
 
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::object::{
-    PT_WASMAOT_MEMORY, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS, SEC_INFO,
-    SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_RELA, SEC_SYMBOLS, SEC_TRAPS,
+    PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
+    SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_RELA, SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -101,6 +101,7 @@ sections! {
     EhFrameHdr = Constant ".eh_frame_hdr", SHT_PROGBITS, A, 4, 0, None;
     EhFrame = Constant ".eh_frame", SHT_PROGBITS, A, 8, 0, None;
     Handlers = Constant SEC_HANDLERS, SHT_PROGBITS, A, 4, 0, None;
+    Calls = Constant SEC_CALLS, SHT_PROGBITS, A, 4, 8, None;
     Plt = Code ".plt", SHT_PROGBITS, AX, 16, 16, None;
     Text = Code ".text", SHT_PROGBITS, AX, 16, 0, None;
     DataRelRo = Relro ".data.rel.ro", SHT_PROGBITS, AW, 8, 0, None;

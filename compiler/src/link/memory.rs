@@ -53,12 +53,30 @@ pub(super) fn image(module: &Module<'_>) -> Result<Image> {
     }
     let (start, end) = match &module.linking.placement {
         Some(placement) => (0, data_end.max(u64::from(placement.memory_size))),
-        None => (runs.first().map_or(0, |r| r.start * HOST_PAGE), data_end),
+        None => fixed(module, &runs, data_end),
     };
     Ok(Image {
         pieces: pieces(module, &pages, &runs, start..end),
         static_end: static_end(module, data_end),
     })
+}
+
+/// Start and end of the image of a module with fixed addresses: its data, and
+/// what it holds copies of.
+fn fixed(module: &Module<'_>, runs: &[Range<u64>], data_end: u64) -> (u64, u64) {
+    let copies = module.copies.iter().filter_map(|copy| {
+        let start = module.exports.iter().find_map(|e| match e.item {
+            ExportItem::Data(address) if e.name == copy.name => Some(u64::from(address)),
+            _ => None,
+        })?;
+        Some((start, start + u64::from(copy.size)))
+    });
+    let whole = runs.first().map(|run| (run.start * HOST_PAGE, data_end));
+    let whole = copies
+        .chain(whole)
+        .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
+    let (start, end) = whole.unwrap_or((0, data_end));
+    (start / HOST_PAGE * HOST_PAGE, end)
 }
 
 /// The pages that are not all zero, by number, and where the data ends.

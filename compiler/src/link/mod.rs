@@ -3,6 +3,7 @@
 //! [`link`] is the list of phases. Everything is known but the addresses
 //! until the layout is made; after it, everything is written.
 
+mod calls;
 mod data;
 mod debug;
 mod dynamic;

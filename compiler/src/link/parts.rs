@@ -15,7 +15,7 @@ use super::frames::{self, Frames};
 use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
-use super::{Plan, handlers, maps, relocate, x86_64};
+use super::{Plan, calls, handlers, maps, relocate, x86_64};
 use crate::Result;
 
 /// Owner of the build id's note.
@@ -109,6 +109,7 @@ impl Parts {
             (Section::EhFrameHdr, self.frames.hdr_size()),
             (Section::EhFrame, len(&self.frames.bytes)),
             (Section::Handlers, handlers::size(plan)),
+            (Section::Calls, calls::size(plan)),
             (Section::Plt, x86_64::plt_size(plt)),
             (Section::Text, plan.text.size),
             (Section::DataRelRo, len(&plan.data.relro)),
@@ -163,6 +164,7 @@ impl Parts {
             (Section::EhFrameHdr, eh_frame_hdr),
             (Section::EhFrame, eh_frame),
             (Section::Handlers, handlers::bytes(plan, layout)),
+            (Section::Calls, calls::bytes(plan, layout)),
             (
                 Section::Plt,
                 x86_64::plt(plt, slots, plan.slots.plt.len() as u64),

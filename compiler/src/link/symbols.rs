@@ -15,7 +15,7 @@ use super::elf::{STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use super::hash::GnuHash;
 use super::text::Text;
 use crate::code::Target;
-use crate::module::{ExportItem, GlobalPlace, Import, Item, Memory, Module};
+use crate::module::{Export, ExportItem, GlobalPlace, Import, Item, Memory, Module};
 
 /// A dynamic symbol.
 #[derive(Debug)]
@@ -34,8 +34,13 @@ pub(super) enum Definition {
     Code(u32),
     /// A global's storage.
     Global(u32),
-    /// A linear address.
-    Data(u32),
+    /// Data in linear memory.
+    Data {
+        /// Its linear address.
+        linear: u32,
+        /// Its size; 0 where it is not known.
+        size: u32,
+    },
     /// The descriptor of a memory.
     Memory(u32),
     /// The descriptor of a table.
@@ -73,6 +78,15 @@ impl Symbols {
         self.imports[import as usize]
     }
 
+    /// Symbol of a datum that the module exports.
+    pub fn of_data(&self, name: &str) -> Option<u32> {
+        let name = name::escape(name);
+        let is_it = |s: &Symbol| s.record.kind == SymbolKind::Data && s.name == name;
+        let defined = |s: &Symbol| matches!(s.definition, Definition::Data { .. });
+        let at = self.list.iter().position(|s| is_it(s) && defined(s))?;
+        Some(at as u32 + 1)
+    }
+
     /// Symbol of a built-in function that code refers to.
     pub fn of_builtin(&self, builtin: u32) -> Option<u32> {
         self.builtins.get(&builtin).copied()
@@ -87,7 +101,7 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
         .filter_map(|e| {
             Some(Symbol {
                 weak: e.flags.weak(),
-                ..export(module, e.item, name::escape(&e.name).into_owned())?
+                ..export(module, e, name::escape(&e.name).into_owned())?
             })
         })
         .collect();
@@ -130,9 +144,16 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
 }
 
 /// The symbol of an export; `None` for what the module only passes on.
-fn export(module: &Module<'_>, item: ExportItem, name: String) -> Option<Symbol> {
-    let (kind, flags, type_id, definition) = match item {
-        ExportItem::Data(address) => (SymbolKind::Data, 0, 0, Definition::Data(address)),
+fn export(module: &Module<'_>, export: &Export<'_>, name: String) -> Option<Symbol> {
+    let (kind, flags, type_id, definition) = match export.item {
+        ExportItem::Data(address) => {
+            let (flags, size) = data(module, &export.name, address);
+            let definition = Definition::Data {
+                linear: address,
+                size,
+            };
+            (SymbolKind::Data, flags, 0, definition)
+        }
         ExportItem::Item(item) if reexported(module, item).is_some() => return None,
         ExportItem::Item(Item::Func(f)) => {
             let id = module.func_type(f).id();
@@ -173,6 +194,21 @@ fn export(module: &Module<'_>, item: ExportItem, name: String) -> Option<Symbol>
         record,
         definition,
     })
+}
+
+/// Flags and size of an exported datum.
+fn data(module: &Module<'_>, name: &str, address: u32) -> (u8, u32) {
+    let copy = module.copies.iter().find(|c| c.name == name);
+    let known = copy.or_else(|| module.sizes.get(name));
+    let size = known.map_or(0, |k| k.size);
+    let bound = known.is_some_and(|k| k.bound);
+    // Behind what is surely of this symbol there may be another's.
+    let sure = if bound { 1 } else { size.max(1) };
+    let end = address.saturating_add(sure);
+    let own = module.own_references.range(address..end).next().is_some();
+    let flag = |set, flag| if set { flag } else { 0 };
+    let flags = flag(own, SymbolRecord::OWN) | flag(bound, SymbolRecord::BOUND);
+    (flags, size)
 }
 
 fn described(primary: bool, descriptor: Definition) -> (u8, Definition) {

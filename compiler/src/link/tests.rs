@@ -10,8 +10,8 @@ use wasmaot_abi::info::{ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::linking::Linking;
 use wasmaot_abi::object::{
     DT_WASMAOT_INFO, DT_WASMAOT_INFOSZ, FunctionRecord, NOTE_NAME, Note, PT_WASMAOT_MEMORY,
-    SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_INFO, SEC_LINES, SEC_RELA, SEC_SYMBOLS,
-    SEC_TRAPS, SymbolKind, SymbolRecord,
+    PltCall, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_INFO, SEC_LINES, SEC_RELA,
+    SEC_SYMBOLS, SEC_TRAPS, SymbolKind, SymbolRecord,
 };
 use wasmaot_abi::reloc::{Kind, Rela};
 use wasmaot_abi::trap::TrapCode;
@@ -27,6 +27,9 @@ pub(super) fn module() -> Module<'static> {
     Module {
         source: "dir/test.wasm".into(),
         linking: Linking::core(),
+        copies: Vec::new(),
+        sizes: HashMap::new(),
+        own_references: Default::default(),
         types: Vec::new(),
         imports: Vec::new(),
         funcs: Vec::new(),
@@ -277,6 +280,16 @@ fn calls_go_where_they_should() {
     assert_eq!(second[20..23], [0x48, 0x8d, 0x05], "relaxed");
     assert_eq!(target(23), address(&elf, SEC_FUNCREFS) + 16);
     assert_eq!(target(23) % 16, 0);
+
+    let calls = section(&elf, SEC_CALLS).as_chunks().0.iter();
+    let calls: Vec<_> = calls.map(|&c| PltCall::decode(c)).collect();
+    let place = |at: u64| (text + 48 + at) as u32;
+    let call = |at, entry| PltCall {
+        place: place(at),
+        entry,
+    };
+    // Those of the object's own functions are not among them.
+    assert_eq!(calls, [call(1, 0), call(6, 1), call(16, 2)]);
 
     // Until they are bound, the slots lead back into the PLT.
     let words = section(&elf, ".got.plt").as_chunks().0;

@@ -6,6 +6,8 @@ use wasmaot_abi::reloc::Standard;
 use super::slots::RESERVED;
 use crate::code::RelocKind;
 
+/// Relocation of data that main holds a copy of.
+pub(super) const COPY: u32 = Standard::Copy.number();
 /// Relocation of a GOT slot that holds a symbol's address.
 pub(super) const GLOB_DAT: u32 = Standard::GlobDat.number();
 /// Relocation of a word of `.got.plt`.
@@ -64,6 +66,15 @@ pub(super) fn plt(plt: u64, got_plt: u64, functions: u64) -> Vec<u8> {
         out.extend(rel32(at + 16, plt));
     }
     out
+}
+
+/// Whether the place at `offset` of `code` is the displacement of a call or a
+/// jump, and not of a `lea`.
+pub(super) fn is_branch(code: &[u8], offset: u32) -> bool {
+    let opcode = (offset as usize).checked_sub(1).and_then(|at| code.get(at));
+    // call rel32, jmp rel32. A RIP-relative operand has a ModRM byte of
+    // 00 reg 101 there, which is neither.
+    matches!(opcode, Some(0xe8 | 0xe9))
 }
 
 /// Where a target is.
@@ -125,6 +136,13 @@ fn relax(code: &mut [u8], at: usize) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_and_jumps_are_told_from_loads_of_an_address() {
+        let code = [0xe8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0x48, 0x8d, 0x05];
+        let branches = [0, 1, 6, 13, 99].map(|offset| is_branch(&code, offset));
+        assert_eq!(branches, [false, true, true, false, false]);
+    }
 
     #[test]
     fn own_addresses_need_no_load() {

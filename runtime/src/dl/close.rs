@@ -177,6 +177,7 @@ impl Process {
             }
             let range = retired.image.range();
             self.stubs.forget(&range);
+            self.lazy.forget(&range);
             self.memories.retain(|desc, _| !range.contains(desc));
             self.tables.retain(|t| !range.contains(&t.desc));
             self.exceptions.remove(&range);

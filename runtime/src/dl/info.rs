@@ -15,12 +15,14 @@ use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
 
 impl Process {
-    /// The linear memory that an instance was given.
+    /// The linear memory that an instance's data lie in. What is below them
+    /// does not count: a program at fixed addresses has its base at 0.
     fn data_range(&self, number: usize) -> std::ops::Range<u64> {
         let instance = &self.instances[number];
-        let runs = instance.object.layout().memory.iter();
-        let end = runs.map(|run| run.linear + run.memsz).max().unwrap_or(0);
-        instance.memory_base..instance.memory_base + end
+        let runs = &instance.object.layout().memory;
+        let start = runs.iter().map(|run| run.linear).min().unwrap_or(0);
+        let end = runs.iter().map(|run| run.linear + run.memsz).max();
+        instance.memory_base + start..instance.memory_base + end.unwrap_or(0)
     }
 
     /// The instance whose data lie at an address of the program.
@@ -191,12 +193,13 @@ fn visit(
             .display()
             .to_string();
         let name = process.text_of(number, if main { "" } else { &path })?;
+        let base = process.instances[number].memory_base;
         let range = process.data_range(number);
-        let size = (range.end - range.start) as u32;
+        let (start, size) = (range.start - base, range.end - range.start);
         let (adds, subs) = (process.instances.loaded(), process.dl.unloaded);
         let header = at as u32 + INFO;
         let info = [
-            range.start as u32,
+            base as u32,
             name,
             header,
             1,
@@ -208,10 +211,10 @@ fn visit(
             0,
             PT_LOAD,
             0,
-            0,
-            0,
-            size,
-            size,
+            start as u32,
+            start as u32,
+            size as u32,
+            size as u32,
             FLAGS,
             16,
         ];

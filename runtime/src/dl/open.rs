@@ -20,6 +20,9 @@ pub struct OpenFlags {
     pub no_delete: bool,
     /// It prefers its own definitions to global ones (`RTLD_DEEPBIND`).
     pub deepbind: bool,
+    /// Its functions are bound at once (`RTLD_NOW`), where the process binds
+    /// lazily.
+    pub now: bool,
 }
 
 impl OpenFlags {
@@ -49,6 +52,7 @@ impl OpenFlags {
             no_load: mode & Self::NOLOAD != 0,
             no_delete: mode & Self::NODELETE != 0,
             deepbind: mode & Self::DEEPBIND != 0,
+            now: mode & Self::NOW != 0,
         })
     }
 }
@@ -67,8 +71,8 @@ impl Process {
 
     /// The program's main object.
     pub(super) fn main(&self) -> Result<usize, DlError> {
-        let main = self.scope.first().copied();
-        main.filter(|_| self.program.is_some())
+        let main = self.program.as_ref().map(|p| p.main);
+        main.filter(|&n| self.instances.get(n).is_some())
             .ok_or(DlError::NoProgram)
     }
 
@@ -82,6 +86,7 @@ impl Process {
         if self.dl.busy {
             return Err(DlError::Busy);
         }
+        loader::load_deferred(self)?;
         let number = match self.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
             None => self.load_library(by, name, flags)?,
@@ -115,20 +120,30 @@ impl Process {
             }
             other => other?,
         };
-        let same = |i: &loader::Instance| {
-            let soname = i.object.soname();
-            i.object.id() == object.id() || (soname.is_some() && soname == object.soname())
-        };
-        if let Some(number) = self.instances.find(same) {
+        if let Some(number) = self.instances.find(|i| i.object.id() == object.id()) {
             return Ok(number);
         }
         if flags.no_load {
             return Err(DlError::NotLoaded(name.to_owned()));
         }
         self.reclaim();
+        if self.is_flat() {
+            if !crate::flat::can_be_opened(&object) {
+                return Err(DlError::Load(Error::Unsupported {
+                    file: object.path().display().to_string(),
+                    what:
+                        "being opened by a flat program with a memory of its own; import env.memory"
+                            .to_owned(),
+                }));
+            }
+            let number = self.load_one_flat(name.to_owned(), object)?;
+            self.instances[number].hold.always = false;
+            return Ok(number);
+        }
         let purpose = Purpose::Opened {
             deepbind: flags.deepbind,
             global: flags.global,
+            now: flags.now,
         };
         let group = loader::opened(self, name, object, purpose)?;
         let ready = loader::load(self, group)?;

@@ -4,7 +4,7 @@ use wasmaot_abi::object::SymbolKind;
 
 use super::DlError;
 use crate::instances::InstanceId;
-use crate::loader::{Target, breadth_first, data_address, table_index};
+use crate::loader::{self, Target, breadth_first, data_address, table_index};
 use crate::process::Process;
 
 /// Where `dlsym` looks.
@@ -17,6 +17,16 @@ pub(super) enum Scope {
     Next(usize),
     /// An opened library and what it needs.
     Library(usize),
+}
+
+impl Scope {
+    /// Whose pointers the answer is among, where each object has its own.
+    fn caller(self, process: &Process) -> Option<usize> {
+        match self {
+            Self::Default(caller) | Self::Next(caller) => Some(caller),
+            Self::Library(_) => process.caller(),
+        }
+    }
 }
 
 impl Process {
@@ -32,6 +42,7 @@ impl Process {
     }
 
     pub(super) fn symbol_in(&mut self, scope: Scope, name: &str) -> Result<u64, DlError> {
+        loader::load_deferred(self)?;
         let target = self
             .find_in(scope, name)
             .ok_or_else(|| DlError::Undefined {
@@ -46,7 +57,10 @@ impl Process {
             _ => SymbolKind::Function,
         };
         let address = match kind {
-            SymbolKind::Function => table_index(self, target)?,
+            SymbolKind::Function => match scope.caller(self) {
+                Some(caller) if self.is_flat() => self.flat_index(caller, target)?,
+                _ => table_index(self, target)?,
+            },
             SymbolKind::Data => data_address(self, target)?,
             kind => {
                 return Err(DlError::NoAddress {
@@ -55,7 +69,11 @@ impl Process {
                 });
             }
         };
-        self.stubs.seal(&self.code)?;
+        if let (Scope::Default(caller), Target::Symbol { instance, .. }) = (scope, target) {
+            // It has no handle that it could keep for as long as it uses this.
+            self.instances[caller].uses.insert(instance);
+        }
+        self.stubs.seal()?;
         Ok(address)
     }
 
@@ -69,7 +87,7 @@ impl Process {
 
     fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
         let places = match scope {
-            Scope::Library(number) if Some(&number) == self.scope.first() => self.scope.clone(),
+            Scope::Library(number) if self.main().ok() == Some(number) => self.scope.clone(),
             Scope::Library(number) => breadth_first(number, |n| &self.instances[n].needs),
             Scope::Default(caller) => self.seen_by(caller),
             Scope::Next(caller) => {
@@ -82,7 +100,7 @@ impl Process {
         defined.or_else(|| {
             let host = self.hosts.find(wasmaot_abi::name::ENV, name);
             host.map(Target::Host)
-                .filter(|_| !matches!(scope, Scope::Library(n) if Some(&n) != self.scope.first()))
+                .filter(|_| !matches!(scope, Scope::Library(n) if self.main().ok() != Some(n)))
         })
     }
 

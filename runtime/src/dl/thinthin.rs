@@ -58,6 +58,7 @@ const GLOBAL: OpenFlags = OpenFlags {
     no_load: false,
     no_delete: false,
     deepbind: false,
+    now: false,
 };
 
 /// Opens a library for all: its handle, or 0.

@@ -6,21 +6,27 @@ use std::collections::HashMap;
 
 use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
-use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi};
+use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::heap;
 use super::instance::Instance;
 use super::search::Group;
 use super::stubs::Key;
+use crate::arch;
 use crate::builtin;
+use crate::config::Bind;
 use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
 use crate::sys::live;
+
+mod fixups;
+
+pub(super) use fixups::fixups;
 
 /// As many differences are shown.
 const SHOWN: usize = 5;
@@ -29,52 +35,83 @@ const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    each(process, group, |checker, id| {
+    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
+    for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
+        wrong.extend(checker.calls(id));
         wrong.extend(checker.overlaps(id));
-        wrong
-    })
-}
-
-/// Checks what has been done in the memory and table of `dyninfo` modules,
-/// before their constructors run.
-pub(super) fn fixups(process: &Process, group: &Group) -> Result<()> {
-    each(process, group, |checker, id| {
-        let list = checker.process.instances[id]
-            .object
-            .info()
-            .fixups
-            .list
-            .iter();
-        let wrong = list.filter(|fixup| !checker.fixup(id, fixup));
-        wrong
-            .map(|fixup| format!("{fixup:?} is not done"))
-            .collect()
-    })
-}
-
-fn each(
-    process: &Process,
-    group: &Group,
-    differences: impl Fn(&Checker<'_>, usize) -> Vec<String>,
-) -> Result<()> {
-    let all = process.instances.iter();
-    let checker = Checker {
-        process,
-        scope: group.scope(process),
-        opened: group.purpose.is_opened(),
-        exports: all.map(|(id, i)| (id, exports(i))).collect(),
-        stubs: process.stubs.by_address(),
-    };
-    for id in group.numbers() {
-        let mut wrong = differences(&checker, id);
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
             return Err(Error::Check {
                 file: process.instances[id].object.path().display().to_string(),
                 reason: wrong.join("; "),
             });
+        }
+    }
+    Ok(())
+}
+
+/// Checks a slot of a loaded instance that has been bound just now.
+pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
+    let checker = Checker::new(process, process.seen_by(id), false);
+    let instance = &process.instances[id];
+    let mut slots = instance.object.plt_slots();
+    let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
+        let right = |slot| checker.is_address(id, r.symbol, slot);
+        checker.holds(instance, vaddr, right)
+    });
+    match right {
+        true => Ok(()),
+        false => Err(Error::Check {
+            file: instance.object.path().display().to_string(),
+            reason: format!("the slot {vaddr:#x} is bound to something else"),
+        }),
+    }
+}
+
+/// Checks the copies of data in the instances from `first` on, just made.
+pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
+    let data = |id: usize| {
+        let instance: &Instance = &process.instances[id];
+        let symbols = instance.object.symbols().iter();
+        let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
+        own.map(move |s| {
+            let linear = s.value.wrapping_sub(instance.object.layout().memory_bias);
+            let linear = instance.memory_base.wrapping_add(linear);
+            (instance.object.symbol_name(s), linear, s.size)
+        })
+    };
+    for (id, instance) in process.instances.iter().filter(|(n, _)| *n >= first) {
+        let memory = process.domains[instance.domain].memory();
+        let relocs = instance.object.relocs().iter();
+        for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
+            let symbol = &instance.object.symbols()[reloc.symbol as usize];
+            let name = instance.object.symbol_name(symbol);
+            let own = data(id).find(|(other, ..)| *other == name);
+            let others = process.scope.iter().filter(|&&other| other != id);
+            let sources = others.flat_map(|&other| data(other).map(move |d| (other, d)));
+            let found = sources.into_iter().find(|(_, (other, ..))| *other == name);
+            let (Some((_, to, size)), Some((definer, (_, from, known)))) = (own, found) else {
+                continue;
+            };
+            // Of unknown size: up to what comes next.
+            let next = data(definer)
+                .map(|(_, at, _)| at)
+                .filter(|&at| at > from)
+                .min();
+            let most = if known > 0 {
+                known
+            } else {
+                next.map_or(1, |next| next - from)
+            };
+            let bytes = |at: u64| memory.get(at as usize..(at + size.min(most)) as usize);
+            if bytes(to).is_none() || bytes(to) != bytes(from) {
+                return Err(Error::Check {
+                    file: instance.object.path().display().to_string(),
+                    reason: format!("the copy of `{name}` differs from its original"),
+                });
+            }
         }
     }
     Ok(())
@@ -106,7 +143,18 @@ struct Checker<'a> {
     stubs: HashMap<u64, Key>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(process: &'a Process, scope: Vec<usize>, opened: bool) -> Self {
+        let all = process.instances.iter();
+        Self {
+            process,
+            scope,
+            opened,
+            exports: all.map(|(id, i)| (id, exports(i))).collect(),
+            stubs: process.stubs.by_address(),
+        }
+    }
+
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let elf = instance.object.relocs().iter().map(|r| {
@@ -115,9 +163,14 @@ impl Checker<'_> {
                 Standard::Absolute => {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
+                Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
                 _ => self.is_address(id, r.symbol, slot),
             };
-            (r.offset, r.symbol, self.holds(instance, r.offset, right))
+            let right = match r.kind {
+                Standard::Copy => self.is_used_by_all(id, r.symbol),
+                _ => self.holds(instance, r.offset, right),
+            };
+            (r.offset, r.symbol, right)
         });
         let wasm = instance.object.slots().iter().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
@@ -141,6 +194,15 @@ impl Checker<'_> {
                 format!("slot {offset:#x} for `{name}` holds {value:#x}")
             })
             .collect()
+    }
+
+    /// Whether a slot holds its own stub, which is to bind it.
+    fn is_waiting(&self, at: u64, slot: u64) -> bool {
+        let lazy = self.process.config.bind == Bind::Lazy;
+        match self.stubs.get(&slot) {
+            Some(&Key::Lazy(number)) => lazy && self.process.lazy.is_slot(number, at),
+            _ => false,
+        }
     }
 
     fn holds(&self, instance: &Instance, offset: u64, right: impl Fn(u64) -> bool) -> bool {
@@ -261,6 +323,20 @@ impl Checker<'_> {
         slot == definer.image.start() + found.value
     }
 
+    /// Whether a definition is what every object means by its name.
+    fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
+        let instances = &self.process.instances;
+        let object = &instances[id].object;
+        let name = object.symbol_name(&object.symbols()[symbol as usize]);
+        let is_it = |i: &Import| i.kind == ImportKind::GotMem && name::escape(&i.name) == name;
+        let wanted = Meaning::Definition(id, symbol as usize);
+        instances.iter().all(|(user, instance)| {
+            let imports = instance.object.info().imports.iter().enumerate();
+            let mut same = imports.filter(|(_, i)| is_it(i));
+            same.all(|(number, _)| self.import(user, number, DEPTH) == wanted)
+        })
+    }
+
     /// Whether a code address reaches a function from a domain.
     fn is_code(&self, meaning: &Meaning, slot: u64, domain: usize) -> bool {
         let stub = || self.stubs.get(&slot).copied();
@@ -303,10 +379,12 @@ impl Checker<'_> {
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
         let domain = &self.process.domains[self.process.instances[id].domain];
         match import.map(|i| i.name.as_str()) {
+            // What is loaded later is in the heap, or behind it.
             Some("__heap_base") => self.process.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
-                slot >= other.memory_base + u64::from(room.memory_size)
+                other.room.is_some() || slot >= other.memory_base + u64::from(room.memory_size)
             }),
+            Some("__heap_end") if self.opened => slot <= domain.context().memory.bytes,
             Some("__heap_end") => slot == domain.context().memory.bytes,
             Some("__stack_low" | "__stack_high") => slot <= domain.context().memory.bytes,
             _ => match self.meaning(id, symbol) {
@@ -324,11 +402,11 @@ impl Checker<'_> {
         if meaning == Meaning::Nothing {
             return slot == 0;
         }
-        slot != 0 && self.is_entry(id, &meaning, slot)
+        slot != 0 && self.is_held(id, &meaning, slot)
     }
 
     /// Whether the table holds what is meant at an index.
-    fn is_entry(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
+    fn is_held(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
         let instance = &self.process.instances[id];
         let table: TableDesc = self.process.domains[instance.domain].context().table;
         if slot >= table.len {
@@ -343,59 +421,42 @@ impl Checker<'_> {
         entry.record != 0 && self.is_code(meaning, entry.code, domain)
     }
 
-    /// Whether an object has a copy of a symbol.
-    fn holds_copy(&self, id: usize, name: &str) -> bool {
-        let mut list = self.process.instances[id].object.info().fixups.list.iter();
-        list.any(|f| matches!(f, Fixup::Copy { symbol, .. } if symbol == name))
-    }
-
-    /// What a fixup's symbol means.
-    fn symbol(&self, name: &str) -> Meaning {
-        let places = || self.scope.iter().copied();
-        let copies = places().filter(|&place| self.holds_copy(place, name));
-        let none = (usize::MAX, 0);
-        let mut all = copies.chain(places());
-        let found = all.find_map(|place| self.exported(place, name, none, DEPTH));
-        found.unwrap_or(match self.process.hosts.find(name::ENV, name) {
-            Some(_) => Meaning::Host(name::ENV.to_owned(), name.to_owned()),
-            None => Meaning::Nothing,
-        })
-    }
-
-    /// Whether memory or table is as a fixup says.
-    fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
+    /// The calls of PLT entries that lead neither there nor, where calls are
+    /// bound directly, to what the entry stands for.
+    fn calls(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
-        let memory = self.process.domains[instance.domain].memory();
-        let holds = |at: u32, value: u64| {
-            let at = (instance.memory_base + u64::from(at)) as usize;
-            memory[at..at + 4] == (value as u32).to_le_bytes()
-        };
-        let word = |at: u32| {
-            let at = (instance.memory_base + u64::from(at)) as usize;
-            u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
-        };
-        let index = |number: u32| instance.table_base + u64::from(number);
-        match fixup {
-            &Fixup::Address { at, to } => holds(at, instance.memory_base + u64::from(to)),
-            &Fixup::Index { at, function } => holds(at, index(function)),
-            Fixup::Symbol { at, symbol } => match self.symbol(symbol) {
-                Meaning::Nothing => true,
-                Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => {
-                    holds(*at, self.linear(&self.process.instances[definer], symbol))
+        let direct = self.process.config.bind == Bind::Direct;
+        let section = instance.object.section(SEC_CALLS).unwrap_or_default();
+        let plt: Vec<_> = instance.object.plt_slots().collect();
+        let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
+            let PltCall { place, entry } = PltCall::decode(bytes);
+            let slot = plt.get(entry as usize)?;
+            let at = u64::from(place).checked_sub(1)?;
+            let code = instance.image.read(at).ok();
+            let target = arch::branch_target(code?, instance.address(at));
+            let right = target.is_some_and(|target| {
+                let entry = target.checked_sub(instance.image.start());
+                let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
+                // Where it could be direct, it must be.
+                let near = self.process.code.range();
+                let far = |to: u64| !near.contains(&to);
+                match instance.image.read_u64(slot.offset) {
+                    Ok(to) if entry.is_some() => !direct || far(to),
+                    _ => direct && self.is_address(id, slot.symbol, target),
                 }
-                meaning => self.is_entry(id, &meaning, word(*at).into()),
-            },
-            Fixup::Entry { function, symbol } => match self.symbol(symbol) {
-                Meaning::Nothing => true,
-                meaning => self.is_entry(id, &meaning, index(*function)),
-            },
-            Fixup::Copy { .. } | Fixup::Lazy { .. } => true,
-        }
+            });
+            (!right).then(|| {
+                let target = target.unwrap_or(0);
+                format!("the call at {at:#x} leads to {target:#x}")
+            })
+        });
+        wrong.collect()
     }
 
-    fn is_data(&self, id: usize, symbol: usize) -> bool {
-        let object = &self.process.instances[id].object;
-        object.symbols()[symbol].record.kind == SymbolKind::Data
+    /// Whether a PLT entry, jumping through a slot, is at an address.
+    fn is_entry(&self, instance: &Instance, at: u64, slot: u64) -> bool {
+        let code = instance.image.read(at);
+        code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
     }
 
     /// The function records that differ.
@@ -431,8 +492,10 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// Other objects of the domain whose room overlaps.
+    /// Other objects of the domain whose room overlaps. What the program's
+    /// allocator gave may lie in the static data of another: an arena.
     fn overlaps(&self, id: usize) -> Vec<String> {
+        let allocated = |i: &Instance| i.room.as_ref().is_some_and(|room| room.memory.is_some());
         let room = |i: &Instance| {
             let room = i.object.info().placement.unwrap_or_default();
             // What the program gives may be a part of its own data.
@@ -442,7 +505,7 @@ impl Checker<'_> {
             let memory = i.memory_base..i.memory_base + u64::from(size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
             let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
-            [memory, table, codes]
+            [(allocated(i), memory), (false, table), (false, codes)]
         };
         let instance = &self.process.instances[id];
         let others = self.process.instances.iter();
@@ -450,9 +513,8 @@ impl Checker<'_> {
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {
             let pairs = room(instance).into_iter().zip(room(other));
-            pairs
-                .into_iter()
-                .any(|(a, b)| a.start.max(b.start) < a.end.min(b.end))
+            let mut alike = pairs.filter(|(a, b)| a.0 == b.0);
+            alike.any(|((_, a), (_, b))| a.start.max(b.start) < a.end.min(b.end))
         });
         overlapping
             .map(|other| format!("overlaps {}", other.object.name()))

@@ -3,12 +3,11 @@
 //!
 //! The time is the hazard: after the functions that initialise memory, so that
 //! these do not write over it, and before constructors, which rely on it.
-//! Copies come last, of data that are complete.
+//! Copies of data are made next, of data that are complete.
 //!
 //! What refers to a symbol that nothing defines waits; each time the global
 //! scope has grown, it is tried again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::FuncRef;
@@ -18,14 +17,15 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
+use super::copy::{self, Copy};
 use super::instance::{Mark, Target};
 use super::relocate::{data_address, entry_of, table_index};
 use super::search::{Group, Member};
-use crate::config::{Category, Unresolved};
+use crate::config::Category;
 use crate::dl::OpenFlags;
-use crate::error::{self, Error, Result};
+use crate::error::{Error, Result};
 use crate::host::{Caller, HostError, HostFunction};
-use crate::object::{Object, bad};
+use crate::object::bad;
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
@@ -53,75 +53,21 @@ struct Copied {
     bytes: u64,
 }
 
-/// The symbols that an object holds copies of.
-fn copies(object: &Object) -> impl Iterator<Item = &str> {
-    let list = object.info().fixups.list.iter();
-    list.filter_map(|fixup| match fixup {
-        Fixup::Copy { symbol, .. } => Some(&**symbol),
-        _ => None,
-    })
-}
-
-/// Which of some instances holds the copy of each symbol that is copied: that
-/// is what all of them mean by it.
-pub(super) fn holders<'a>(
-    instances: impl Iterator<Item = (usize, &'a Object)>,
-) -> HashMap<&'a str, usize> {
-    let mut holders = HashMap::new();
-    for (number, object) in instances {
-        for symbol in copies(object) {
-            holders.entry(symbol).or_insert(number);
-        }
-    }
-    holders
-}
-
-/// Checks that there is something to copy for every copy of a group; changes
-/// nothing.
-pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+/// Whether objects define all that the members of a group refer to.
+pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
     let scope = group.scope(process);
-    let objects = scope.iter().map(|&n| group.object(process, n));
-    let objects: Vec<&Object> = objects.collect();
-    let mut missing = Vec::new();
-    for member in &group.members {
-        for symbol in copies(&member.object) {
-            let defines = |object: &&&Object| is_original(object, symbol);
-            if !objects.iter().any(|object| defines(&object)) {
-                missing.push(error::Unresolved {
-                    module: name::ENV.to_owned(),
-                    name: symbol.to_owned(),
-                    kind: "data symbol",
-                    by: member.object.path().display().to_string(),
-                });
-            }
-        }
-    }
-    match process.config.unresolved {
-        Unresolved::Error if !missing.is_empty() => return Err(Error::Unresolved(missing)),
-        Unresolved::Warn => {
-            for error::Unresolved { name, by, .. } in missing {
-                process.config.trace(Category::Warning, || {
-                    format!("{by}: undefined data symbol `{name}`; its copy stays as it is")
-                });
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Whether an object defines data, and does not only hold a copy.
-fn is_original(object: &Object, symbol: &str) -> bool {
-    let found = object.find(&name::escape(symbol));
-    let data = found.is_some_and(|s| object.symbols()[s as usize].defines(SymbolKind::Data));
-    data && !copies(object).any(|copied| copied == symbol)
-}
-
-/// The definition that a symbol's copy is of.
-fn original(process: &Process, scope: &[usize], symbol: &str) -> Option<Target> {
-    let mut scope = scope.iter();
-    let definer = scope.find(|&&n| is_original(&process.instances[n].object, symbol))?;
-    process.export(*definer, symbol, SymbolKind::Data)
+    let defined = |symbol: &str| {
+        let symbol = name::escape(symbol);
+        let mut objects = scope.iter().map(|&n| group.object(process, n));
+        objects.any(|object| object.find(&symbol).is_some())
+    };
+    let mut lists = group.members.iter().map(|m| &m.object.info().fixups.list);
+    lists.all(|list| {
+        list.iter().all(|fixup| match fixup {
+            Fixup::Symbol { symbol, .. } | Fixup::Entry { symbol, .. } => defined(symbol),
+            _ => true,
+        })
+    })
 }
 
 /// Does everything for the members of a group, and what waited for them.
@@ -146,11 +92,7 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
             }
         }
     }
-    retry(process)?;
-    for number in group.numbers() {
-        copy(process, number)?;
-    }
-    process.stubs.seal(&process.code)
+    retry(process)
 }
 
 /// Tries again what waits, after the global scope has grown.
@@ -165,7 +107,7 @@ pub(crate) fn retry(process: &mut Process) -> Result<()> {
             process.fixups.waiting.push((serial, fixup));
         }
     }
-    process.stubs.seal(&process.code)
+    process.stubs.seal()
 }
 
 /// Does one thing; false if it has to wait.
@@ -192,7 +134,6 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
             };
             set_entry(process, number, index(*function), entry)?;
         }
-        Fixup::Copy { .. } => {}
         Fixup::Lazy {
             function,
             symbol,
@@ -218,7 +159,7 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
 fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
     let scope = process.seen_by(number);
     let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
-    let holder = holders(objects).get(symbol).copied();
+    let holder = copy::holders(objects).get(symbol).copied();
     let places = holder.into_iter().chain(scope);
     let kinds = [SymbolKind::Data, SymbolKind::Function];
     let mut found = places.filter_map(|place| {
@@ -321,32 +262,12 @@ fn set_entry(process: &Process, number: usize, index: u64, entry: FuncRef) -> Re
     }
 }
 
-/// Copies the initial bytes of what an instance holds copies of.
-fn copy(process: &mut Process, number: usize) -> Result<()> {
-    let object = Arc::clone(&process.instances[number].object);
-    for fixup in &object.info().fixups.list {
-        let Fixup::Copy { at, size, symbol } = fixup else {
-            continue;
-        };
-        let Some(target) = original(process, &process.seen_by(number), symbol) else {
-            continue;
-        };
-        let from = data_address(process, target)?;
-        let to = process.instances[number].memory_base + u64::from(*at);
-        let bytes = u64::from(*size);
-        process.config.trace(Category::Reloc, || {
-            let name = object.name();
-            format!("copying `{symbol}`: {bytes} bytes from {from:#x} to {to:#x} of {name}")
-        });
-        let domain = process.instances[number].domain;
-        let memory = process.domains[domain].memory_mut();
-        if from.max(to) + bytes > memory.len() as u64 {
-            let reason = format!("its copy of `{symbol}` exceeds the memory");
-            return Err(bad(path(process, number), reason));
-        }
-        memory.copy_within(from as usize..(from + bytes) as usize, to as usize);
-        process.fixups.copied.retain(|c| c.to != to);
-        let serial = process.instances[number].serial;
+/// Remembers copies that have been made: what is written to the original later
+/// goes to the copy, too.
+pub(super) fn note(process: &mut Process, copies: &[Copy]) {
+    for copy in copies {
+        let (holder, from, to, bytes) = copy.place(process);
+        let serial = process.instances[holder].serial;
         process.fixups.copied.push(Copied {
             serial,
             from,
@@ -354,7 +275,6 @@ fn copy(process: &mut Process, number: usize) -> Result<()> {
             bytes,
         });
     }
-    Ok(())
 }
 
 /// Forgets the copies of an instance that is unloaded.
@@ -455,7 +375,7 @@ fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, Ho
                 None => function_entry(process, number, &lazy.symbol)?,
             };
             let entry = entry.ok_or_else(|| undefined(" is not defined in it".to_owned()))?;
-            process.stubs.seal(&process.code).map_err(HostError::from)?;
+            process.stubs.seal().map_err(HostError::from)?;
             set_entry(process, number, lazy.index, entry)?;
             entry
         }

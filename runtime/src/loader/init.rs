@@ -3,11 +3,13 @@
 //! Three rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
-//! they run after all data relocations.
+//! they run after all data relocations. Main's copies of data are made between
+//! the two, after the fixups of `dyninfo` modules: copies are of complete data.
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
+use super::copy::{self, Copy};
 use super::search::{Group, Purpose};
 use super::{check, dyninfo};
 use crate::config::Category;
@@ -21,7 +23,12 @@ const INITIALIZE: &str = "_initialize";
 const START: &str = "_start";
 
 /// Runs the initialisers of a group.
-pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> Result<()> {
+pub(super) fn run(
+    process: &mut Process,
+    group: &Group,
+    copies: &[Copy],
+    constructors: bool,
+) -> Result<()> {
     let (members, first) = (&group.members, group.first);
     let order = order(group);
     for &member in &order {
@@ -40,9 +47,12 @@ pub(super) fn run(process: &mut Process, group: &Group, constructors: bool) -> R
         call(process, first + member, DATA_RELOCS)?;
     }
     dyninfo::apply(process, group)?;
+    copy::apply(process, copies)?;
     if process.config.check {
         check::fixups(process, group)?;
+        check::copies(process, first)?;
     }
+    dyninfo::note(process, copies);
     for &member in &order {
         process.dl.initialised += 1;
         process.instances[first + member].initialised = process.dl.initialised;
@@ -99,8 +109,9 @@ fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> E
     }
 }
 
-/// The members, each after those it needs; where they need each other, in
-/// load order.
+/// The members, each after those it needs; where that leaves a choice, those
+/// loaded last come first, as with glibc, and the one that was asked for comes
+/// last.
 fn order(group: &Group) -> Vec<usize> {
     let member = |number: &usize| number.checked_sub(group.first);
     let needs = group.members.iter();
@@ -113,7 +124,7 @@ fn order(group: &Group) -> Vec<usize> {
 fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
-    for root in 0..needs.len() {
+    for root in (0..needs.len()).rev() {
         // (member, how many of its needs have been visited); an explicit
         // stack, since chains may be long.
         let mut path = Vec::new();
@@ -137,6 +148,9 @@ fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
+    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
+        order[asked_for..].rotate_left(1);
+    }
     order
 }
 
@@ -148,9 +162,10 @@ mod tests {
     fn dependencies_come_first_and_cycles_end() {
         assert_eq!(
             dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
-            [3, 1, 2, 0]
+            [3, 2, 1, 0]
         );
-        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [2, 1, 0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
         assert_eq!(dependencies_first(&[vec![0]]), [0]);
+        assert_eq!(dependencies_first(&[vec![1], vec![0]]), [1, 0]);
     }
 }

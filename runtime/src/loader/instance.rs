@@ -30,6 +30,8 @@ pub(crate) enum Target {
     Stub(usize),
     /// An undefined address: null.
     Null,
+    /// A function that is looked up when it is first called.
+    Lazy,
     /// A linear address that the loader provides.
     Mark(Mark),
     /// The memory that the objects of the program share.
@@ -136,6 +138,21 @@ pub(crate) struct Retired {
 }
 
 impl Instance {
+    /// Whether it has slots that are filled at the first call.
+    pub fn is_lazy(&self) -> bool {
+        let mut slots = self.object.plt_slots();
+        slots.any(|slot| self.bindings.symbols.get(slot.symbol as usize) == Some(&Target::Lazy))
+    }
+
+    /// Makes what is constant after relocation read-only, if it is.
+    pub fn seal(&mut self) -> Result<()> {
+        if !self.is_lazy() {
+            let relro = self.object.layout().relro.clone();
+            self.image.set_writable(relro, false)?;
+        }
+        Ok(())
+    }
+
     /// Address in the process of an address in the file.
     pub const fn address(&self, vaddr: u64) -> u64 {
         self.image.start() + vaddr

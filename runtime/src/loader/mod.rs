@@ -5,10 +5,10 @@
 //! resolve  every import bound to a definition, types checked; nothing changed yet
 //! place    domains, room in memories and tables              ┐
 //! map      segments and memory images                        │ a transaction:
-//! relocate descriptors, records, elements, slots             │ undone unless it
+//! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, fixups, constructors
+//! init     wasm start functions, data relocations, fixups, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -16,10 +16,14 @@
 //! instance whose start function traps may already be reachable from others.
 
 mod check;
+mod copy;
+mod deferred;
+mod direct;
 pub(crate) mod dyninfo;
 pub(crate) mod heap;
 mod init;
 mod instance;
+mod lazy;
 mod map;
 mod matching;
 mod place;
@@ -32,13 +36,15 @@ use std::sync::Arc;
 
 pub use search::{Finder, SearchPath, beside, candidates};
 
+pub(crate) use deferred::load_deferred;
 pub(crate) use instance::{Instance, Retired, Target};
-pub(crate) use place::{Room, give_back, release_table};
-pub(crate) use relocate::{data_address, table_index};
-pub(crate) use search::{Group, Purpose, breadth_first, find, is_named};
+pub(crate) use lazy::{Lazy, bind_lazily};
+pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
+pub(crate) use relocate::{data_address, index_in, table_index};
+pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
-use crate::config::Category;
+use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
 use crate::process::{Checkpoint, Process};
@@ -54,7 +60,7 @@ pub(crate) fn program(
     let roots = roots.map(|o| (o.name().to_owned(), Arc::clone(o)));
     let roots = roots.collect();
     with_finder(process, |process, finder| {
-        search::closure(process, roots, finder, Purpose::Program)
+        deferred::closure(process, roots, finder)
     })
 }
 
@@ -67,23 +73,31 @@ pub(crate) fn opened(
 ) -> Result<Group> {
     let roots = vec![(name.to_owned(), object)];
     with_finder(process, |process, finder| {
-        search::closure(process, roots, finder, purpose)
+        search::closure(process, roots, finder, purpose, usize::MAX)
     })
 }
 
 /// One object that needs nothing but what is there.
 pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
-    Group::alone(process, object)
+    let name = object.name().to_owned();
+    Group::alone(process, name, object, Purpose::Module)
+}
+
+/// One module of a flat program.
+pub(crate) fn flat(process: &Process, name: String, object: Arc<Object>) -> Group {
+    Group::alone(process, name, object, Purpose::Flat)
 }
 
 /// One object that a running program places itself.
 pub(crate) fn placed(process: &Process, object: Arc<Object>, at: u64) -> Group {
-    let mut group = Group::alone(process, object);
-    group.members[0].memory = Some(at);
-    group.purpose = Purpose::Opened {
+    let name = object.name().to_owned();
+    let purpose = Purpose::Opened {
         deepbind: false,
         global: true,
+        now: false,
     };
+    let mut group = Group::alone(process, name, object, purpose);
+    group.members[0].memory = Some(at);
     group
 }
 
@@ -110,8 +124,9 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
 /// The symbols of a group that nothing defines; changes nothing.
 pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
     let mut missing = Vec::new();
-    let resolved = resolve::resolve(process, group).map(|_| ());
-    for result in [resolved, dyninfo::check(process, group)] {
+    let resolved = resolve::resolve(process, group, false).map(|_| ());
+    let copies = copy::plan(process, group).map(|_| ());
+    for result in [resolved, copies] {
         match result {
             Ok(()) => {}
             Err(Error::Unresolved(list)) => missing.extend(list),
@@ -139,6 +154,7 @@ impl Drop for Transaction<'_> {
 struct Mapped<'p> {
     transaction: Transaction<'p>,
     group: Group,
+    copies: Vec<copy::Copy>,
 }
 
 impl<'p> Mapped<'p> {
@@ -149,8 +165,9 @@ impl<'p> Mapped<'p> {
         let before = Some(process.checkpoint(rooms));
         let transaction = Transaction { process, before };
         let process = &mut *transaction.process;
-        let resolved = resolve::resolve(process, &group)?;
-        dyninfo::check(process, &group)?;
+        let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
+        let resolved = resolve::resolve(process, &group, lazy)?;
+        let copies = copy::plan(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
@@ -158,12 +175,17 @@ impl<'p> Mapped<'p> {
         let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);
         let places = place::place(process, &group, &resolved.bindings, rooms)?;
         map::map(process, &group, resolved.bindings, &places)?;
-        Ok(Self { transaction, group })
+        Ok(Self {
+            transaction,
+            group,
+            copies,
+        })
     }
 
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
         relocate::relocate(process, self.group.first)?;
+        direct::bind(process, self.group.numbers())?;
         if process.config.check {
             check::check(process, &self.group)?;
         }
@@ -179,14 +201,14 @@ impl Relocated<'_> {
         let Self(Mapped {
             mut transaction,
             group,
+            copies,
         }) = self;
         let process = &mut *transaction.process;
         for number in group.numbers() {
             let instance = &mut process.instances[number];
-            let relro = instance.object.layout().relro.clone();
-            instance.image.set_writable(relro, false)?;
+            instance.seal()?;
         }
-        process.stubs.seal(&process.code)?;
+        process.stubs.seal()?;
         for number in group.numbers() {
             let instance = &process.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
@@ -197,28 +219,32 @@ impl Relocated<'_> {
             process.join_global(&group.numbers().collect::<Vec<_>>());
         }
         transaction.before = None;
+        process.deferred.extend(group.deferred.iter().cloned());
         process.config.trace(Category::Statistics, || {
             let slots = |m: &Member| m.object.relocs().len() + m.object.slots().len();
             let total: usize = group.members.iter().map(slots).sum();
             format!("{} objects, {total} relocations", group.members.len())
         });
-        Ok(Ready(group))
+        Ok(Ready { group, copies })
     }
 }
 
 /// A group whose code can run.
-pub(crate) struct Ready(Group);
+pub(crate) struct Ready {
+    group: Group,
+    copies: Vec<copy::Copy>,
+}
 
 impl Ready {
     /// Number of the first instance: main.
     pub fn first(&self) -> usize {
-        self.0.first
+        self.group.first
     }
 
     /// Runs the initialisers. `constructors`: those of C, too.
     pub fn initialise(self, process: &mut Process, constructors: bool) -> Result<usize> {
-        init::run(process, &self.0, constructors)?;
-        Ok(self.0.first)
+        init::run(process, &self.group, &self.copies, constructors)?;
+        Ok(self.group.first)
     }
 }
 

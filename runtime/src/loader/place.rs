@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
+use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
 use super::heap;
@@ -417,6 +418,8 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     }
     process.program = Some(Program {
         domain,
+        main: process.instances.next(),
+        flat: false,
         heap: layout.heap_base..pages * WASM_PAGE,
         stack: layout.stack,
         indices: std::collections::HashMap::new(),
@@ -428,6 +431,58 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         place.pc_base = pc_room(process, member)?.start;
     }
     Ok(())
+}
+
+/// Pages of the memory of a flat program.
+const FLAT_PAGES: u64 = (16 << 20) / WASM_PAGE;
+
+/// Makes the domain of a flat program.
+pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
+    let domain = process.new_domain(Shape {
+        table: true,
+        memory: Some(MEMORY_RESERVE),
+    })?;
+    let ty = MemoryType {
+        min: FLAT_PAGES,
+        ..MemoryType::default()
+    };
+    create_memory(process, domain, "the program", ty)?;
+    process.program = Some(Program {
+        domain,
+        main: 0,
+        flat: true,
+        heap: 0..FLAT_PAGES * WASM_PAGE,
+        stack: 0..0,
+        indices: std::collections::HashMap::new(),
+        spare_entries: Ranges::default(),
+        spare_memory: Ranges::default(),
+        spare_codes: Ranges::default(),
+    });
+    Ok(())
+}
+
+/// Takes the memory of a module of a flat program for that of the program from
+/// now on, if the module has exported its own; keeps the heap off its data.
+pub(crate) fn adopt(process: &mut Process, number: usize) {
+    let instance = &process.instances[number];
+    let (info, domain) = (instance.object.info(), instance.domain);
+    let exported = process
+        .export(number, "memory", SymbolKind::Memory)
+        .is_some();
+    let own = own_memory(info).is_some() && exported;
+    let data = info.data.iter().map(|(at, len)| at.saturating_add(*len));
+    let end = data.max().unwrap_or(0).min(MEMORY_RESERVE);
+    let marked = match instance.object.info().memories.is_empty() {
+        true => 0,
+        false => info.static_end,
+    };
+    if let Some(program) = &mut process.program {
+        if own {
+            program.domain = domain;
+            program.heap.start = 0;
+        }
+        program.heap.start = program.heap.start.max(end).max(marked);
+    }
 }
 
 impl Program {

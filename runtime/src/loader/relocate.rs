@@ -9,6 +9,7 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
 use super::instance::{Instance, Target};
+use super::lazy;
 use super::place::{create_memory, memory_limit, table_max, table_room};
 use super::stubs::Key;
 use crate::arch;
@@ -124,10 +125,9 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
 /// its RELRO part.
 fn records(process: &mut Process, id: usize, fresh: bool) -> Result<()> {
     let object = Arc::clone(&process.instances[id].object);
-    let relro = object.layout().relro.clone();
     if !fresh {
-        let image = &mut process.instances[id].image;
-        image.set_writable(relro.clone(), true)?;
+        let relro = object.layout().relro.clone();
+        process.instances[id].image.set_writable(relro, true)?;
     }
     for number in 0..object.functions().len() as u32 {
         let function = function_of_record(process, id, number)?;
@@ -145,10 +145,10 @@ fn records(process: &mut Process, id: usize, fresh: bool) -> Result<()> {
     let thunked = process.many_domains();
     let instance = &mut process.instances[id];
     instance.thunked = thunked;
-    if !fresh {
-        instance.image.set_writable(relro, false)?;
+    match fresh {
+        true => Ok(()),
+        false => instance.seal(),
     }
-    Ok(())
 }
 
 /// Copies the records' code into the table entries made from them.
@@ -214,10 +214,15 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 .image
                 .start()
                 .wrapping_add_signed(reloc.addend),
+            Standard::JumpSlot if target(process, id, reloc.symbol) == Target::Lazy => {
+                lazy::stub(process, id, reloc)?
+            }
             Standard::GlobDat | Standard::JumpSlot => address(process, id, reloc.symbol)?,
             Standard::Absolute => {
                 address(process, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
+            // Copied when all else is relocated.
+            Standard::Copy => continue,
         };
         process.instances[id].write(reloc.offset, value)?;
     }
@@ -334,6 +339,22 @@ pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> 
     Ok(index)
 }
 
+/// The index of a function in a table, where it is put if it is not there.
+pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Result<u64> {
+    let Some(function) = process.function(target)? else {
+        return Ok(0);
+    };
+    let entry = entry_of(process, target, function)?;
+    // SAFETY: `desc` is a live table's of this process, of functions.
+    let index =
+        unsafe { live::table_find(desc, entry).or_else(|| live::table_grow(desc, 1, entry)) };
+    index.ok_or_else(|| Error::Limit {
+        file: "the program".to_owned(),
+        what: "no more room in its table of functions".to_owned(),
+        remedy: "link it with --growable-table",
+    })
+}
+
 /// A table entry for a function: its own record, or one made here.
 pub(super) fn entry_of(
     process: &mut Process,
@@ -383,7 +404,11 @@ fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<F
 }
 
 /// Address by which code of a domain, or of any (`None`), calls a function.
-fn callable(process: &mut Process, function: Function, from: Option<usize>) -> Result<u64> {
+pub(super) fn callable(
+    process: &mut Process,
+    function: Function,
+    from: Option<usize>,
+) -> Result<u64> {
     let Some(domain) = function.domain else {
         return Ok(function.code);
     };

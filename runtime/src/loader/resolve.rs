@@ -18,12 +18,13 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
-use super::dyninfo;
+use super::copy;
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
-use super::search::{Group, Member};
+use super::search::{Group, Member, Purpose};
 use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
+use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Object, Place};
 use crate::process::Process;
@@ -40,28 +41,11 @@ pub(super) struct Resolved {
     pub stubs: Vec<HostFunction>,
 }
 
-/// Binds a group.
-pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
-    let members = &group.members[..];
-    let import_count = |m: &Member| m.object.info().imports.len();
-    let scope = group.scope(process);
-    let objects = scope.iter().map(|&n| (n, group.object(process, n)));
-    let holders = dyninfo::holders(objects);
-    let mut resolver = Resolver {
-        process,
-        members,
-        first: group.first,
-        scope,
-        holders,
-        opened: group.purpose.is_opened(),
-        found: members
-            .iter()
-            .map(|m| vec![State::New; import_count(m)])
-            .collect(),
-        missing: Vec::new(),
-        stubs: Vec::new(),
-    };
-    let bindings = (0..members.len())
+/// Binds a group. `lazy`: functions that are no more than called are left for
+/// later.
+pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Resolved> {
+    let mut resolver = Resolver::new(process, group, lazy);
+    let bindings = (0..group.members.len())
         .map(|m| resolver.bind(m))
         .collect::<Result<Vec<_>>>()?;
     if !resolver.missing.is_empty() {
@@ -71,6 +55,66 @@ pub(super) fn resolve(process: &Process, group: &Group) -> Result<Resolved> {
         bindings,
         stubs: resolver.stubs,
     })
+}
+
+/// Whether a group needs more libraries than are there: it refers to something,
+/// other than by calls, that no object defines.
+pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
+    let mut resolver = Resolver::new(process, group, true);
+    resolver.objects_only = true;
+    for member in 0..group.members.len() {
+        resolver.bind(member)?;
+    }
+    Ok(!resolver.missing.is_empty())
+}
+
+/// Binds a function of a loaded instance that was left for later: the target,
+/// and host functions made for it.
+pub(super) fn later(
+    process: &Process,
+    id: usize,
+    symbol: u32,
+) -> Result<(Target, Vec<HostFunction>)> {
+    let object = &process.instances[id].object;
+    let scope = process.seen_by(id);
+    let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
+    let mut resolver = Resolver {
+        holders: copy::holders(objects),
+        scope,
+        ..Resolver::of(process)
+    };
+    let mut target = Target::None;
+    for (_, import) in functions(object).filter(|(_, i)| i.symbol == symbol) {
+        let found = resolver.search(object, import);
+        target = resolver.checked(object, import, found)?;
+    }
+    match resolver.missing.is_empty() {
+        true => Ok((target, resolver.stubs)),
+        false => Err(Error::Unresolved(resolver.missing)),
+    }
+}
+
+/// The imports of functions, with the numbers of their types.
+pub(super) fn functions(object: &Object) -> impl Iterator<Item = (usize, &Import)> {
+    let imports = object.info().imports.iter();
+    imports.filter_map(|import| match import.kind {
+        ImportKind::Func(ty) => Some((ty as usize, import)),
+        _ => None,
+    })
+}
+
+/// Symbols of functions of which more than calls of the PLT depends on where
+/// they are.
+fn needed_now(object: &Object) -> HashSet<u32> {
+    let info = object.info();
+    let records = object.functions().iter();
+    let records = records.take(info.imported_funcrefs as usize);
+    let addresses = info.imports.iter();
+    let addresses = addresses.filter(|i| matches!(i.kind, ImportKind::GotFunc));
+    let reexports = info.reexports.iter();
+    let reexports = reexports.filter_map(|r| info.imports.get(r.import as usize));
+    let imports = addresses.chain(reexports).map(|i| i.symbol);
+    records.map(|r| r.value).chain(imports).collect()
 }
 
 #[derive(Clone, Copy)]
@@ -91,12 +135,54 @@ pub(super) struct Resolver<'a> {
     holders: HashMap<&'a str, usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
+    /// Whether everything counts as missing that no object defines, weak or not.
+    objects_only: bool,
+    /// Whether it is part of a flat program.
+    flat: bool,
+    /// Whether functions may be left for later.
+    lazy: bool,
     found: Vec<Vec<State>>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
 }
 
 impl<'a> Resolver<'a> {
+    fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
+        let import_count = |m: &Member| m.object.info().imports.len();
+        let members = group.members.iter();
+        let scope = group.scope(process);
+        let objects = scope.iter().map(|&n| (n, group.object(process, n)));
+        Self {
+            holders: copy::holders(objects),
+            members: &group.members,
+            first: group.first,
+            scope,
+            opened: group.purpose.is_opened(),
+            flat: group.purpose == Purpose::Flat,
+            lazy,
+            found: members.map(|m| vec![State::New; import_count(m)]).collect(),
+            ..Self::of(process)
+        }
+    }
+
+    /// One for what is loaded already.
+    fn of(process: &'a Process) -> Self {
+        Self {
+            process,
+            members: &[],
+            first: process.instances.next(),
+            scope: Vec::new(),
+            holders: HashMap::new(),
+            opened: false,
+            flat: false,
+            lazy: false,
+            objects_only: false,
+            found: Vec::new(),
+            missing: Vec::new(),
+            stubs: Vec::new(),
+        }
+    }
+
     pub fn process(&self) -> &'a Process {
         self.process
     }
@@ -115,18 +201,16 @@ impl<'a> Resolver<'a> {
         let mut symbols = own_symbols(object, instance);
         let mut imports = Vec::new();
         let mut called = HashSet::new();
+        let lazy = self.lazy && object.info().abi != LinkingAbi::Core;
+        let now = lazy.then(|| needed_now(object));
         for (i, import) in object.info().imports.iter().enumerate() {
-            let target = match self.lookup(member, i) {
-                Some(target) => match self.legalized(object, import, target) {
-                    Some(adapter) => adapter,
-                    None => {
-                        matching::check(self, object, import, target)?;
-                        target
-                    }
-                },
-                None => self.undefined(object, import),
+            let target = match &now {
+                Some(now) if self.waits(import, now) => Target::Lazy,
+                _ => {
+                    let found = self.lookup(member, i);
+                    self.checked(object, import, found)?
+                }
             };
-            self.report(object, import, target);
             imports.push(target);
             // The import of a function has been checked for its type; that of
             // its address, by the same symbol, has not.
@@ -147,6 +231,34 @@ impl<'a> Resolver<'a> {
             }
         }
         Ok(Bindings { symbols, imports })
+    }
+
+    /// Whether an import is left for later, `now` being what cannot be.
+    fn waits(&self, import: &Import, now: &HashSet<u32>) -> bool {
+        let function = matches!(import.kind, ImportKind::Func(_));
+        let taken_over = self.opened && crate::dl::exit::taken_over(self.process, import).is_some();
+        function && !now.contains(&import.symbol) && !taken_over
+    }
+
+    /// What an import is bound to, given the definition for it.
+    fn checked(
+        &mut self,
+        object: &Object,
+        import: &Import,
+        found: Option<Target>,
+    ) -> Result<Target> {
+        let target = match found {
+            Some(target) => match self.adapted(object, import, target) {
+                Some(adapter) => adapter,
+                None => {
+                    matching::check(self, object, import, target)?;
+                    target
+                }
+            },
+            None => self.undefined(object, import),
+        };
+        self.report(object, import, target);
+        Ok(target)
     }
 
     /// The definition for an import, if there is one.
@@ -191,6 +303,10 @@ impl<'a> Resolver<'a> {
             && let Some(target) = crate::dl::exit::taken_over(self.process, import)
         {
             return Some(target);
+        }
+        if self.flat && flat::is_shared_memory(&import.module, &import.name, &import.kind) {
+            let adopted = self.process.adopted_memory();
+            return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
         let named = self.process.names.get(&import.module).copied();
         let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));
@@ -238,6 +354,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn host(&self, module: &str, name: &str) -> Option<Target> {
+        if self.objects_only && module == name::ENV {
+            return None;
+        }
         self.process.hosts.find(module, name).map(Target::Host)
     }
 
@@ -269,7 +388,7 @@ impl<'a> Resolver<'a> {
             kind: matching::kind_name(&import.kind),
             by: object.path().display().to_string(),
         };
-        if !(replaced && allowed) {
+        if !(replaced && allowed) || self.objects_only {
             self.missing.push(unresolved_import);
             return Target::None;
         }
@@ -288,15 +407,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
-        let detail = format!(
-            "`{}`, imported by {}",
-            name::import(&import.module, &import.name),
-            object.name()
-        );
+        let trap = undefined_call(object, import);
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-            trap.detail = Some(detail.clone());
-            Err(HostError::Trap(Box::new(trap)))
+            Err(HostError::Trap(Box::new(trap.clone())))
         };
         let function = HostFunction::new(&import.module, &import.name, ty, body);
         Target::Stub(self.add_host(function))
@@ -308,22 +421,22 @@ impl<'a> Resolver<'a> {
         self.process.hosts.len() + self.stubs.len() - 1
     }
 
-    /// An adapter, where an import wants a host function in the form that
-    /// modules made for JavaScript do: with 64-bit parameters split.
-    fn legalized(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+    /// An adapter, where an import wants a host function in another form that
+    /// it can be had in: with 64-bit parameters split, as modules made for
+    /// JavaScript do, or with other integers.
+    fn adapted(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
         let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
             return None;
         };
         let wanted = object.info().types.get(ty as usize)?;
-        let host = self.process.hosts.get(number)?;
-        if *wanted == host.ty || *wanted != host.legalized_type() {
-            return None;
-        }
-        let adapter = host.legalized();
+        let adapter = self.process.hosts.get(number)?.adapted(wanted)?;
         Some(Target::Host(self.add_host(adapter)))
     }
 
     fn report(&self, object: &Object, import: &Import, target: Target) {
+        if self.objects_only {
+            return;
+        }
         self.process.config.trace(Category::Bindings, || {
             let to = match target {
                 Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
@@ -335,6 +448,14 @@ impl<'a> Resolver<'a> {
             format!("binding {from} to {to}: `{module}.{name}`")
         });
     }
+}
+
+/// The trap of a call of what nothing defines.
+pub(super) fn undefined_call(object: &Object, import: &Import) -> Trap {
+    let name = name::import(&import.module, &import.name);
+    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+    trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
+    trap
 }
 
 /// What an object's symbols are bound to before its imports are looked up:

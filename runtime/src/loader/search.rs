@@ -129,12 +129,16 @@ pub(crate) enum Purpose {
     Program,
     /// One module by the WebAssembly specification.
     Module,
+    /// One module of a flat program.
+    Flat,
     /// A library that the program opens.
     Opened {
         /// Its own definitions come before the global ones.
         deepbind: bool,
         /// It joins the global scope.
         global: bool,
+        /// Its functions are bound before it runs, whatever the process does.
+        now: bool,
     },
 }
 
@@ -142,6 +146,11 @@ impl Purpose {
     /// Whether a group's own definitions come before the global ones.
     pub const fn is_deepbind(self) -> bool {
         matches!(self, Self::Opened { deepbind: true, .. })
+    }
+
+    /// Whether functions have to be bound before anything runs.
+    pub const fn is_now(self) -> bool {
+        matches!(self, Self::Opened { now: true, .. })
     }
 
     /// Whether the group is opened by a running program.
@@ -160,22 +169,34 @@ pub(crate) struct Group {
     /// loaded ones among them.
     pub local: Vec<usize>,
     pub purpose: Purpose,
+    /// Libraries that are left for later.
+    pub deferred: Vec<Deferred>,
+}
+
+/// A needed library that is not loaded yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deferred {
+    /// The instance that needs it.
+    pub by: usize,
+    /// The name by which it does.
+    pub name: String,
 }
 
 impl Group {
     /// One object that needs nothing but what is there.
-    pub fn alone(process: &Process, object: Arc<Object>) -> Self {
+    pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
         let first = process.instances.next();
         Self {
             members: vec![Member {
-                name: object.name().to_owned(),
+                name,
                 object,
                 needs: Vec::new(),
                 memory: None,
             }],
             first,
             local: vec![first],
-            purpose: Purpose::Module,
+            purpose,
+            deferred: Vec::new(),
         }
     }
 
@@ -198,22 +219,25 @@ impl Group {
         let local = self.local.iter().copied();
         match self.purpose {
             Purpose::Program => global.chain(self.numbers()).collect(),
-            Purpose::Module => global.collect(),
+            Purpose::Module | Purpose::Flat => global.collect(),
             Purpose::Opened { deepbind: true, .. } => local.chain(global).collect(),
             Purpose::Opened { .. } => global.chain(local).collect(),
         }
     }
 }
 
-/// The roots and all that they need, breadth first. What is loaded already is
-/// not loaded again. The first root needs the others.
+/// The roots and all that they need, breadth first, but no more than `limit`
+/// libraries. What is loaded already is not loaded again. The first root needs
+/// the others.
 pub(super) fn closure(
     process: &Process,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
     purpose: Purpose,
+    limit: usize,
 ) -> Result<Group> {
     let mut known = Known::of(process);
+    let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
     for (name, object) in roots {
         let number = known.add(name, object);
@@ -230,7 +254,13 @@ pub(super) fn closure(
         for name in by.needed() {
             let number = match known.names.get(name.as_str()) {
                 Some(&number) => number,
+                None if found == limit => {
+                    let name = name.clone();
+                    deferred.push(Deferred { by: number, name });
+                    continue;
+                }
                 None => {
+                    found += 1;
                     let library = find(&process.config, finder, name, &by)?;
                     let before = known.members.len();
                     let number = known.add(name.clone(), library);
@@ -252,6 +282,7 @@ pub(super) fn closure(
         first: known.first,
         members: known.members,
         purpose,
+        deferred,
     })
 }
 
@@ -311,7 +342,6 @@ struct Known {
     members: Vec<Member>,
     names: HashMap<String, usize>,
     files: HashMap<FileId, usize>,
-    sonames: HashMap<String, usize>,
 }
 
 impl Known {
@@ -322,7 +352,6 @@ impl Known {
             members: Vec::new(),
             names: HashMap::new(),
             files: HashMap::new(),
-            sonames: HashMap::new(),
         };
         for (number, instance) in process.instances.iter() {
             known.enter(number, instance.name.clone(), &instance.object);
@@ -333,7 +362,6 @@ impl Known {
     fn enter(&mut self, number: usize, name: String, object: &Object) {
         self.files.entry(object.id()).or_insert(number);
         if let Some(soname) = object.soname() {
-            self.sonames.entry(soname.to_owned()).or_insert(number);
             self.names.entry(soname.to_owned()).or_insert(number);
         }
         self.names.entry(name).or_insert(number);
@@ -341,9 +369,7 @@ impl Known {
 
     /// Number of an object, entered if it is new.
     fn add(&mut self, name: String, object: Arc<Object>) -> usize {
-        let same_file = self.files.get(&object.id());
-        let same_name = object.soname().and_then(|n| self.sonames.get(n));
-        let number = match same_file.or(same_name) {
+        let number = match self.files.get(&object.id()) {
             Some(&number) => number,
             None => {
                 let number = self.first + self.members.len();

@@ -1,6 +1,7 @@
 //! Small pieces of code that the loader makes, and function records of host
 //! functions. Each is made once; pages are filled while writable and become
-//! executable with [`Stubs::seal`].
+//! executable with [`Stubs::seal`]. What is added to such pages later is
+//! executable at once.
 
 use std::collections::HashMap;
 
@@ -19,6 +20,8 @@ pub(crate) enum Key {
     Host(usize),
     /// Calls a built-in function on the host's stack.
     Builtin(Builtin),
+    /// Binds a slot by its number.
+    Lazy(u32),
     /// Calls code with the pinned register of its domain.
     Thunk { target: u64, base: u64 },
 }
@@ -49,19 +52,24 @@ impl Stubs {
             return Ok(at);
         }
         for _ in 0..2 {
-            if self.open.is_none() {
-                self.open = Some((area.allocate_data(CHUNK)?, 0));
-            }
-            if let Some((image, used)) = &mut self.open {
-                let at = image.start() + *used;
-                let code = make(at);
-                if image.write(*used, &code).is_ok() {
-                    *used = (*used + code.len() as u64).next_multiple_of(ALIGN);
-                    self.known.insert(key, at);
-                    return Ok(at);
+            let (mut image, used) = match self.open.take() {
+                Some(open) => open,
+                None => (area.allocate_data(CHUNK)?, 0),
+            };
+            let at = image.start() + used;
+            let code = make(at);
+            let end = used + code.len() as u64;
+            if end <= image.len() {
+                // What is executable already is so again before others run.
+                match image.is_code() {
+                    true => image.patch(&[(used, &code)])?,
+                    false => _ = image.write(used, &code),
                 }
+                self.open = Some((image, end.next_multiple_of(ALIGN)));
+                self.known.insert(key, at);
+                return Ok(at);
             }
-            self.full.extend(self.open.take().map(|(image, _)| image));
+            self.full.push(image);
         }
         Err(bad("a host function", "has too many parameters"))
     }
@@ -102,11 +110,14 @@ impl Stubs {
     }
 
     /// Makes what was filled executable.
-    pub fn seal(&mut self, area: &CodeArea) -> Result<()> {
-        self.full.extend(self.open.take().map(|(image, _)| image));
-        for image in self.full.drain(..) {
-            area.seal_code(image.range())?;
+    pub fn seal(&mut self) -> Result<()> {
+        let open = self.open.iter_mut().map(|(image, _)| image);
+        for image in self.full.iter_mut().chain(open) {
+            if !image.is_code() {
+                image.make_code()?;
+            }
         }
+        self.full.clear();
         Ok(())
     }
 

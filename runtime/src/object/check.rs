@@ -4,10 +4,12 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
-use wasmaot_abi::info::{Fixup, ImportKind, ModuleInfo, NULL_ELEMENT};
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
+use wasmaot_abi::object::{PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::reloc::Standard;
 
-use super::{Object, Place};
+use super::{Object, Place, Reloc};
+use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
@@ -24,6 +26,41 @@ pub(super) fn object(object: &Object) -> Result<(), String> {
     check.functions()
 }
 
+/// Reads the table of calls, and the code at each of their places: it must be
+/// a call or jump, and lead to the PLT entry of that number.
+pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
+    let slots: Vec<u64> = object.plt_slots().map(|r| r.offset).collect();
+    let bytes = object.bytes().get(object.calls.clone()).unwrap_or_default();
+    let (entries, rest) = bytes.as_chunks::<{ PltCall::SIZE }>();
+    if !rest.is_empty() {
+        return Err("its table of calls is cut short".to_owned());
+    }
+    let mut end = 0;
+    let calls = entries.iter().map(|&entry| {
+        let call = PltCall::decode(entry);
+        let slot = slots.get(call.entry as usize).copied();
+        // Before its displacement there is an opcode of one byte.
+        let start = u64::from(call.place).checked_sub(1).filter(|&at| at >= end);
+        match start.filter(|&at| slot.is_some() && slot_of_call(object, at) == slot) {
+            Some(start) => {
+                end = start + arch::BRANCH_SIZE as u64;
+                Ok(call)
+            }
+            None => Err(format!(
+                "its table of calls is damaged: {:#x} is not in a call of PLT entry {}",
+                call.place, call.entry
+            )),
+        }
+    });
+    calls.collect()
+}
+
+/// The slot by way of which a call or jump in the object goes elsewhere.
+fn slot_of_call(object: &Object, at: u64) -> Option<u64> {
+    let entry = arch::branch_target(object.code(at)?, at)?;
+    arch::plt_slot(object.code(entry)?, entry)
+}
+
 struct Check<'a> {
     object: &'a Object,
     symbols: usize,
@@ -33,7 +70,10 @@ impl Check<'_> {
     /// Slots that the loader writes.
     fn addresses(&self) -> Result<(), String> {
         for r in self.object.relocs() {
-            self.slot(r.offset, r.symbol)?;
+            match r.kind {
+                Standard::Copy => self.copy(r)?,
+                _ => self.slot(r.offset, r.symbol)?,
+            }
         }
         for r in self.object.slots() {
             self.slot(r.offset, r.symbol)?;
@@ -53,6 +93,29 @@ impl Check<'_> {
             return Err(format!("a relocation is outside of data ({offset:#x})"));
         }
         self.symbol(symbol)
+    }
+
+    /// Data of its own that the loader is to fill.
+    fn copy(&self, reloc: &Reloc) -> Result<(), String> {
+        let layout = self.object.layout();
+        let symbol = self.object.symbols().get(reloc.symbol as usize);
+        let own = symbol.filter(|s| s.place == Place::Here && s.record.kind == SymbolKind::Data);
+        let inside = own.is_some_and(|s| {
+            let linear = s.value.wrapping_sub(layout.memory_bias);
+            // Each run begins where the one before ends.
+            let start = layout.memory.first().map_or(0, |r| r.linear);
+            let end = layout.memory.last().map_or(0, |r| r.linear + r.memsz);
+            s.value == reloc.offset && within(&(start..end), linear, s.size)
+        });
+        let info = self.object.info();
+        let fixed = info.placement.is_none() || info.abi == LinkingAbi::Dyninfo;
+        match inside && fixed {
+            true => Ok(()),
+            false => Err(format!(
+                "a copy relocation of no data at a fixed address ({:#x})",
+                reloc.offset
+            )),
+        }
     }
 
     fn symbol(&self, symbol: u32) -> Result<(), String> {
@@ -214,7 +277,6 @@ fn fixups(info: &ModuleInfo) -> Result<(), String> {
         Fixup::Address { at, .. } | Fixup::Symbol { at, .. } => word(at, 4),
         Fixup::Index { at, function } => word(at, 4) && entry(function),
         Fixup::Entry { function, .. } => entry(function),
-        Fixup::Copy { at, size, .. } => word(at, size),
         Fixup::Lazy { function, ty, .. } => {
             function > 0 && entry(function) && (ty as usize) < info.types.len()
         }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use wasmaot_abi::info::ModuleInfo;
-use wasmaot_abi::object::{FunctionRecord, Note, SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{FunctionRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType};
 
@@ -47,6 +47,7 @@ pub struct Object {
     elements: Vec<u32>,
     funcrefs: u64,
     handlers: Range<usize>,
+    calls: Range<usize>,
     native: OnceLock<symbols::NativeSymbols>,
     records: OnceLock<HashMap<u32, u32>>,
 }
@@ -264,6 +265,28 @@ impl Object {
     /// The table of exception handlers.
     pub(crate) fn handlers(&self) -> &[u8] {
         self.map.get(self.handlers.clone()).unwrap_or_default()
+    }
+
+    /// The calls of PLT entries, each checked to be one. Not done when an
+    /// object is opened: there are as many as the code has calls, and only
+    /// direct binding asks.
+    pub(crate) fn calls(&self) -> Result<Vec<PltCall>> {
+        check::calls(self).map_err(|reason| bad(self.path.display().to_string(), reason))
+    }
+
+    /// The relocations of the PLT's slots, in the order of its entries.
+    pub(crate) fn plt_slots(&self) -> impl Iterator<Item = &Reloc> {
+        let plt = |r: &&Reloc| r.kind == Standard::JumpSlot;
+        self.relocs.iter().filter(plt)
+    }
+
+    /// Code as it is in the file.
+    fn code<const N: usize>(&self, vaddr: u64) -> Option<[u8; N]> {
+        let mut segments = self.layout.segments.iter().filter(|s| s.executable);
+        let segment = segments.find(|s| s.range().contains(&vaddr))?;
+        let at = usize::try_from(segment.offset + (vaddr - segment.vaddr)).ok()?;
+        let end = usize::try_from(segment.offset + segment.filesz).ok()?;
+        self.map.get(..end)?.get(at..)?.first_chunk().copied()
     }
 
     /// The dynamic symbols.

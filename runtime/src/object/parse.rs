@@ -64,7 +64,20 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         slots: parts.slots,
         functions: parts.functions,
         elements: parts.elements,
-        handlers: handlers(&map, &layout, &dynamic).map_err(fail)?,
+        handlers: beside_code(
+            &map,
+            &layout,
+            &dynamic,
+            (abi::DT_WASMAOT_HANDLERS, abi::DT_WASMAOT_HANDLERSSZ),
+        )
+        .map_err(fail)?,
+        calls: beside_code(
+            &map,
+            &layout,
+            &dynamic,
+            (abi::DT_WASMAOT_CALLS, abi::DT_WASMAOT_CALLSSZ),
+        )
+        .map_err(fail)?,
         funcrefs: dynamic.get(abi::DT_WASMAOT_FUNCREFS).unwrap_or(0),
         layout,
         map,
@@ -475,11 +488,15 @@ impl Parts {
     }
 }
 
-/// Place in the file of the exception handlers: like code, not in the part
-/// that the note's hash covers.
-fn handlers(file: &[u8], layout: &Layout, dynamic: &Dynamic) -> Result<Range<usize>, String> {
+/// Place in the file of a table that grows with the code: like code, not in
+/// the part that the note's hash covers.
+fn beside_code(
+    file: &[u8],
+    layout: &Layout,
+    dynamic: &Dynamic,
+    (tag, size): (u64, u64),
+) -> Result<Range<usize>, String> {
     let whole = Covered { file, layout };
-    let (tag, size) = (abi::DT_WASMAOT_HANDLERS, abi::DT_WASMAOT_HANDLERSSZ);
     Ok(dynamic.part(&whole, tag, size)?.unwrap_or(0..0))
 }
 

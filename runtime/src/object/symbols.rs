@@ -24,6 +24,8 @@ pub(crate) enum Place {
 pub(crate) struct Symbol {
     name: u32,
     pub value: u64,
+    /// 0 where it is not known.
+    pub size: u64,
     pub place: Place,
     pub record: SymbolRecord,
 }
@@ -98,6 +100,7 @@ impl Symbol {
         Self {
             name: raw.st_name.get(LE),
             value: raw.st_value.get(LE),
+            size: raw.st_size.get(LE),
             place,
             record,
         }

@@ -7,7 +7,7 @@ use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
 
 use crate::ranges::Ranges;
 
-use super::{Access, Image, Reservation, SystemError, page_up};
+use super::{Image, Reservation, SystemError, page_up};
 
 /// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
 #[derive(Debug)]
@@ -58,11 +58,6 @@ impl CodeArea {
         self.pages.discard(range.clone())?;
         self.free.give(range);
         Ok(())
-    }
-
-    /// Makes whole pages inside the area executable.
-    pub fn seal_code(&self, range: Range<u64>) -> Result<(), SystemError> {
-        self.pages.protect(range, Access::ReadExecute)
     }
 }
 

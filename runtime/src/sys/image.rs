@@ -18,6 +18,7 @@ pub(crate) struct Image {
     range: Range<u64>,
     readable: Vec<Range<u64>>,
     writable: Vec<Range<u64>>,
+    executable: Vec<Range<u64>>,
 }
 
 /// An access outside of what is mapped: an object that escaped its checks.
@@ -32,6 +33,7 @@ impl Image {
             range,
             readable: Vec::new(),
             writable: Vec::new(),
+            executable: Vec::new(),
         }
     }
 
@@ -78,6 +80,9 @@ impl Image {
                 .map_file(pages, file, page_down(offset), access)?;
         }
         self.readable.push(at.clone());
+        if access == Access::ReadExecute {
+            self.executable.push(at.clone());
+        }
         if access != Access::ReadWrite {
             return Ok(());
         }
@@ -124,6 +129,41 @@ impl Image {
         }
         self.writable = kept;
         Ok(())
+    }
+
+    /// Makes an image of data code, all of it.
+    pub fn make_code(&mut self) -> Result<(), SystemError> {
+        self.pages.protect(self.range(), Access::ReadExecute)?;
+        self.writable.clear();
+        self.executable.push(0..self.len());
+        Ok(())
+    }
+
+    /// Whether code is in it.
+    pub const fn is_code(&self) -> bool {
+        !self.executable.is_empty()
+    }
+
+    /// Overwrites parts of code, given in ascending order. From the first to
+    /// the last, pages are writable and not executable meanwhile: none of this
+    /// code may be running.
+    pub fn patch(&mut self, edits: &[(u64, impl AsRef<[u8]>)]) -> Result<(), SystemError> {
+        let (Some(first), Some(last)) = (edits.first(), edits.last()) else {
+            return Ok(());
+        };
+        let at = first.0..last.0.saturating_add(last.1.as_ref().len() as u64);
+        let (start, len) = (at.start, at.end.saturating_sub(at.start));
+        if !covered(&self.executable, start, len) {
+            return Err(self.outside());
+        }
+        let pages = self.pages_of(&at)?;
+        self.pages.protect(pages.clone(), Access::ReadWrite)?;
+        self.writable.push(at);
+        let mut edits = edits.iter();
+        let written = edits.try_for_each(|(at, bytes)| self.write(*at, bytes.as_ref()));
+        self.writable.pop();
+        self.pages.protect(pages, Access::ReadExecute)?;
+        written.map_err(|OutOfImage| self.outside())
     }
 
     /// The pages of a part of the image.
@@ -184,6 +224,34 @@ fn covered(ranges: &[Range<u64>], at: u64, len: u64) -> bool {
 mod tests {
     use super::super::{CodeArea, memfd};
     use super::*;
+
+    #[test]
+    fn code_is_patched_where_it_is() {
+        let mut area = CodeArea::new().unwrap();
+        let mut image = area.allocate(3 * 4096).unwrap();
+        let file = memfd("test", &[7; 3 * 4096]).unwrap();
+        image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();
+        image
+            .map(4096..12288, &file, 4096, 8192, Access::ReadExecute)
+            .unwrap();
+        image.patch(&[(4096, [1, 2]), (8191, [3, 4])]).unwrap();
+        assert_eq!(image.read(4096), Ok([1, 2, 7]));
+        assert_eq!(image.read(8190), Ok([7, 3, 4]));
+        assert_eq!(image.write(4096, &[1]), Err(OutOfImage));
+        assert!(image.patch(&[(4095, [1, 2])]).is_err());
+        assert!(image.patch(&[(4096, [1]), (12288, [1])]).is_err());
+        assert!(image.patch(&[(8191, [1]), (4096, [1])]).is_err());
+        let none: [(u64, [u8; 4]); 0] = [];
+        image.patch(&none).unwrap();
+
+        let mut stubs = area.allocate_data(4096).unwrap();
+        stubs.write(0, &[1, 2]).unwrap();
+        assert!(!stubs.is_code() && stubs.patch(&[(0, [1])]).is_err());
+        stubs.make_code().unwrap();
+        assert!(stubs.is_code() && stubs.write(0, &[1]).is_err());
+        stubs.patch(&[(1, [3])]).unwrap();
+        assert_eq!(stubs.read(0), Ok([1, 3, 0]));
+    }
 
     #[test]
     fn only_mapped_and_writable_bytes() {

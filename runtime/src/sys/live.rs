@@ -9,7 +9,7 @@
 
 use std::ptr;
 
-use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc};
+use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset};
 
 use super::reserve::make_writable;
 use super::{page_down, page_up};
@@ -63,6 +63,19 @@ impl MemoryAt {
     /// an exclusive borrow of what the value stands in.
     pub const unsafe fn new(base: u64) -> Self {
         Self(base)
+    }
+
+    /// The base.
+    pub const fn base(&self) -> u64 {
+        self.0
+    }
+
+    /// Makes it larger by so many bytes; the old size in bytes.
+    pub fn grow(&mut self, bytes: u64) -> Option<u64> {
+        let desc = self.0.wrapping_add_signed(offset::MEMORY.into());
+        // SAFETY: the context's descriptor, by `new`'s contract; `self` is
+        // borrowed exclusively, so no slice of the memory is alive.
+        unsafe { memory_grow(desc, bytes) }
     }
 
     fn descriptor(&self) -> MemoryDesc {
@@ -157,6 +170,18 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option
             }
         }
         Some(old)
+    }
+}
+
+/// Index of the first entry of a table of functions that is `entry`.
+///
+/// # Safety
+/// See the module; the table's kind must be `funcref`.
+pub(crate) unsafe fn table_find(desc: u64, entry: FuncRef) -> Option<u64> {
+    // SAFETY: by the module's contract; entries below the length are mapped.
+    unsafe {
+        let table: TableDesc = load(desc);
+        (0..table.len).find(|&i| load::<FuncRef>(entry_at(&table, i)) == entry)
     }
 }
 

@@ -163,7 +163,7 @@ fn is_of(caller: &Caller<'_>, value: Val, ty: ValType) -> bool {
 /// # Safety
 /// A context must stand right below `base`, whose head is that of a process in
 /// a call of [`Process::call_code`], which nobody uses until the call goes on.
-unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
+pub(super) unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
     // SAFETY: by this function's contract.
     unsafe {
         let context: Context = live::load(live::context_of(base));
@@ -172,7 +172,7 @@ unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")

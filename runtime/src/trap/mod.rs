@@ -11,6 +11,7 @@ mod dispatch;
 mod exception;
 mod explain;
 mod interrupt;
+mod lazy;
 mod signal;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub(crate) use call::{RawReason, RawTrap, Space, call};
 pub(crate) use dispatch::dispatch_address;
 pub(crate) use exception::{Exceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
+pub(crate) use lazy::bind_address;
 
 /// Why wasm code stopped.
 #[derive(Clone, Debug)]

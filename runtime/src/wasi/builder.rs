@@ -56,7 +56,7 @@ impl OutputBuffer {
     }
 
     /// Adds bytes.
-    pub(super) fn append(&self, bytes: &[u8]) {
+    pub(crate) fn append(&self, bytes: &[u8]) {
         lock(&self.0).extend_from_slice(bytes);
     }
 }
@@ -71,12 +71,12 @@ impl fmt::Debug for OutputBuffer {
 /// variable, no directory, and empty streams.
 #[derive(Debug, Default)]
 pub struct Wasi {
-    args: Vec<Vec<u8>>,
-    env: Vec<Vec<u8>>,
-    stdin: Input,
-    stdout: Output,
-    stderr: Output,
-    preopens: Vec<(Dir, String)>,
+    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) env: Vec<Vec<u8>>,
+    pub(crate) stdin: Input,
+    pub(crate) stdout: Output,
+    pub(crate) stderr: Output,
+    pub(crate) preopens: Vec<(Dir, String)>,
     sockets: Vec<OwnedFd>,
 }
 
@@ -195,7 +195,7 @@ impl Wasi {
 
 /// A directory as it can be listed: cap-std opens granted ones for resolving
 /// paths alone. One that the host may not list stays as it is.
-fn readable(dir: Dir) -> Dir {
+pub(crate) fn readable(dir: Dir) -> Dir {
     let flags = OFlags::DIRECTORY.bits().cast_signed();
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(flags);

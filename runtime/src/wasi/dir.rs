@@ -1,6 +1,7 @@
 //! Directories: their entries, and the names of preopened ones.
 
 use std::ffi::CStr;
+use std::io;
 
 use cap_std::fs::{Dir, MetadataExt};
 use rustix::fs::{AtFlags, FileType};
@@ -13,10 +14,10 @@ use super::table::{Kind, lock};
 use super::types::{Record, dirent, filetype, prestat, right};
 
 /// An entry of a directory.
-pub(super) struct Entry {
-    ino: u64,
-    filetype: u8,
-    name: Vec<u8>,
+pub(crate) struct Entry {
+    pub(crate) ino: u64,
+    pub(crate) ty: FileType,
+    pub(crate) name: Vec<u8>,
 }
 
 /// `fd_readdir`. A cookie is an index in a listing taken when the directory is
@@ -45,7 +46,7 @@ pub(super) fn fd_readdir(
             .put(dirent::NEXT, (index as u64 + 1).to_le_bytes())
             .put(dirent::INO, entry.ino.to_le_bytes())
             .put(dirent::NAMLEN, namlen.to_le_bytes())
-            .put(dirent::TYPE, [entry.filetype]);
+            .put(dirent::TYPE, [filetype_of(entry.ty)]);
         rest = fill(fill(rest, record.bytes()), &entry.name);
         if rest.is_empty() {
             break;
@@ -65,11 +66,11 @@ fn fill<'a>(buffer: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
 
 /// Lists a directory, `.` and `..` first. The number of `..` is that of the
 /// directory itself: what lies above a granted one is not shown.
-fn list(dir: &Dir) -> Result<Vec<Entry>> {
+pub(crate) fn list(dir: &Dir) -> io::Result<Vec<Entry>> {
     let ino = dir.dir_metadata()?.ino();
     let dots = [&b"."[..], b".."].map(|name| Entry {
         ino,
-        filetype: filetype::DIRECTORY,
+        ty: FileType::Directory,
         name: name.to_vec(),
     });
     let mut listing = Vec::from(dots);
@@ -81,7 +82,7 @@ fn list(dir: &Dir) -> Result<Vec<Entry>> {
         }
         listing.push(Entry {
             ino: entry.ino(),
-            filetype: entry_type(dir, name, entry.file_type()),
+            ty: entry_type(dir, name, entry.file_type()),
             name: name.to_bytes().to_vec(),
         });
     }
@@ -90,13 +91,13 @@ fn list(dir: &Dir) -> Result<Vec<Entry>> {
 
 /// The type of an entry, asked of the entry itself where the file system does
 /// not list it.
-fn entry_type(dir: &Dir, name: &CStr, listed: FileType) -> u8 {
+fn entry_type(dir: &Dir, name: &CStr, listed: FileType) -> FileType {
     if listed != FileType::Unknown {
-        return filetype_of(listed);
+        return listed;
     }
     match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => filetype_of(FileType::from_raw_mode(stat.st_mode)),
-        Err(_) => filetype::UNKNOWN,
+        Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+        Err(_) => FileType::Unknown,
     }
 }
 

@@ -4,21 +4,37 @@ use std::io;
 
 /// An error number as the guest sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Errno(pub(super) u16);
+pub(crate) struct Errno(pub(crate) u16);
 
 /// What most functions answer.
-pub(super) type Result<T = ()> = std::result::Result<T, Errno>;
+pub(crate) type Result<T = ()> = std::result::Result<T, Errno>;
 
 macro_rules! errnos {
     ($($name:ident = $number:literal, $host:ident;)*) => {
         impl Errno {
-            $(pub(super) const $name: Self = Self($number);)*
+            $(pub(crate) const $name: Self = Self($number);)*
 
             /// The counterpart of a number of the host's.
-            pub(super) const fn from_host(number: i32) -> Self {
+            pub(crate) const fn from_host(number: i32) -> Self {
                 match number {
                     $(libc::$host => Self::$name,)*
                     _ => Self::IO,
+                }
+            }
+
+            /// The host's number; what no host has is not permitted.
+            pub(crate) const fn to_host(self) -> i32 {
+                match self {
+                    $(Self::$name => libc::$host,)*
+                    _ => libc::EPERM,
+                }
+            }
+
+            /// The name of a number of the host's.
+            pub(crate) const fn host_name(number: i32) -> Option<&'static str> {
+                match number {
+                    $(libc::$host => Some(stringify!($host)),)*
+                    _ => None,
                 }
             }
         }
@@ -104,9 +120,9 @@ errnos! {
 }
 
 impl Errno {
-    pub(super) const SUCCESS: Self = Self(0);
+    pub(crate) const SUCCESS: Self = Self(0);
     /// A right is missing; no host has such a number.
-    pub(super) const NOTCAPABLE: Self = Self(76);
+    pub(crate) const NOTCAPABLE: Self = Self(76);
 }
 
 impl From<rustix::io::Errno> for Errno {

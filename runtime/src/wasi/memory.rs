@@ -14,13 +14,13 @@ const MAX_TRANSFER: usize = 0x7fff_f000;
 
 /// A pointer and a length, in bytes or, of a list, in entries.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
-    pub(super) ptr: u32,
-    pub(super) len: u32,
+pub(crate) struct Span {
+    pub(crate) ptr: u32,
+    pub(crate) len: u32,
 }
 
 /// The memory of the calling function.
-pub(super) struct Memory<'a>(pub(super) &'a mut [u8]);
+pub(crate) struct Memory<'a>(pub(crate) &'a mut [u8]);
 
 impl Memory<'_> {
     /// The range of `len` bytes from `ptr`, where it lies in memory.
@@ -35,54 +35,54 @@ impl Memory<'_> {
 
     /// Whether `len` bytes from `ptr` lie in memory: to be asked before doing
     /// what cannot be undone.
-    pub(super) fn check(&self, ptr: impl Into<u64>, len: u64) -> Result {
+    pub(crate) fn check(&self, ptr: impl Into<u64>, len: u64) -> Result {
         self.range(ptr.into(), len).map(drop)
     }
 
     /// The bytes of a span.
-    pub(super) fn bytes(&self, span: Span) -> Result<&[u8]> {
+    pub(crate) fn bytes(&self, span: Span) -> Result<&[u8]> {
         let range = self.range(span.ptr.into(), span.len.into())?;
         Ok(&self.0[range])
     }
 
     /// The bytes of a span, to be written.
-    pub(super) fn bytes_mut(&mut self, span: Span) -> Result<&mut [u8]> {
+    pub(crate) fn bytes_mut(&mut self, span: Span) -> Result<&mut [u8]> {
         let range = self.range(span.ptr.into(), span.len.into())?;
         Ok(&mut self.0[range])
     }
 
     /// The text of a span.
-    pub(super) fn text(&self, span: Span) -> Result<&str> {
+    pub(crate) fn text(&self, span: Span) -> Result<&str> {
         str::from_utf8(self.bytes(span)?).map_err(|_| Errno::ILSEQ)
     }
 
     /// Copies out of memory.
-    pub(super) fn read<const N: usize>(&self, ptr: impl Into<u64>) -> Result<[u8; N]> {
+    pub(crate) fn read<const N: usize>(&self, ptr: impl Into<u64>) -> Result<[u8; N]> {
         let range = self.range(ptr.into(), N as u64)?;
         self.0[range].try_into().map_err(|_| Errno::FAULT)
     }
 
     /// Copies into memory.
-    pub(super) fn write(&mut self, ptr: impl Into<u64>, bytes: &[u8]) -> Result {
+    pub(crate) fn write(&mut self, ptr: impl Into<u64>, bytes: &[u8]) -> Result {
         let range = self.range(ptr.into(), bytes.len() as u64)?;
         self.0[range].copy_from_slice(bytes);
         Ok(())
     }
 
     /// Writes a `size`, or another 32-bit number.
-    pub(super) fn write_u32(&mut self, ptr: u32, value: u32) -> Result {
+    pub(crate) fn write_u32(&mut self, ptr: u32, value: u32) -> Result {
         self.write(ptr, &value.to_le_bytes())
     }
 
     /// Writes a 64-bit number.
-    pub(super) fn write_u64(&mut self, ptr: u32, value: u64) -> Result {
+    pub(crate) fn write_u64(&mut self, ptr: u32, value: u64) -> Result {
         self.write(ptr, &value.to_le_bytes())
     }
 
     /// The buffers of a list of iovecs, as many and as long as one call may
     /// transfer: what is left out makes a short read or write, which the guest
     /// has to expect anyway. Empty ones are left out too.
-    pub(super) fn buffers(&self, list: Span) -> Result<Vec<Range<usize>>> {
+    pub(crate) fn buffers(&self, list: Span) -> Result<Vec<Range<usize>>> {
         let size = u64::from(list.len) * iovec::SIZE;
         self.check(list.ptr, size)?;
         let mut buffers = Vec::with_capacity((list.len as usize).min(MAX_BUFFERS));
@@ -105,13 +105,13 @@ impl Memory<'_> {
     }
 
     /// Buffers to write from.
-    pub(super) fn slices(&self, buffers: &[Range<usize>]) -> Vec<IoSlice<'_>> {
+    pub(crate) fn slices(&self, buffers: &[Range<usize>]) -> Vec<IoSlice<'_>> {
         let slice = |range: &Range<usize>| IoSlice::new(&self.0[range.clone()]);
         buffers.iter().map(slice).collect()
     }
 
     /// Buffers to read into. Where some overlap, the first alone: a short read.
-    pub(super) fn slices_mut(&mut self, buffers: &[Range<usize>]) -> Vec<IoSliceMut<'_>> {
+    pub(crate) fn slices_mut(&mut self, buffers: &[Range<usize>]) -> Vec<IoSliceMut<'_>> {
         let mut order: Vec<usize> = (0..buffers.len()).collect();
         order.sort_unstable_by_key(|&i| buffers[i].start);
         let overlap = |pair: &[usize]| buffers[pair[0]].end > buffers[pair[1]].start;

@@ -9,12 +9,12 @@
 mod builder;
 mod call;
 mod clock;
-mod dir;
+pub(crate) mod dir;
 mod environ;
-mod errno;
+pub(crate) mod errno;
 mod fd;
 mod io;
-mod memory;
+pub(crate) mod memory;
 mod path;
 mod poll;
 mod process;
@@ -26,7 +26,9 @@ mod types;
 
 use std::sync::Arc;
 
+pub(crate) use builder::readable;
 pub use builder::{Input, Output, OutputBuffer, Wasi};
+pub(crate) use table::lock;
 
 use crate::host::HostFunction;
 

@@ -39,7 +39,7 @@ impl State {
 
 /// Locks. What a panicking thread left behind is still a valid table, listing
 /// or buffer: none is ever half changed.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use wasmaot_abi::linking::Linking;
+use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
 use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, TypeRef};
 
 use super::Listing;
@@ -115,6 +116,16 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
                 if let Some(found) = read.map_err(|e| anyhow!("{file}: {e}"))? {
                     linking = found;
                 }
+                let described = [(SECTION_COPY, "copies:"), (SECTION_DATA, "sizes of data:")];
+                for (name, heading) in described {
+                    if section.name() == name {
+                        let symbols = read_data_symbols(name, section.data(), offset);
+                        sections.heading(heading);
+                        for symbol in symbols.map_err(|e| anyhow!("{file}: {e}"))? {
+                            sections.row(data_symbol(symbol));
+                        }
+                    }
+                }
             }
             _ => {}
         }
@@ -162,6 +173,15 @@ fn describe(ty: TypeRef, types: &[String]) -> String {
         ),
         TypeRef::Tag(t) => format!("tag {}", t.func_type_idx),
     }
+}
+
+fn data_symbol(symbol: DataSymbol) -> [String; 3] {
+    let at_most = if symbol.bound { "at most " } else { "" };
+    [
+        symbol.name,
+        format!("{at_most}{} bytes", symbol.size),
+        format!("aligned to {}", 1u64 << symbol.align),
+    ]
 }
 
 fn limits(what: &str, min: u64, max: Option<u64>) -> String {

@@ -1,30 +1,16 @@
-//! Programs of our own: `tests/c/NAME/` holds the sources, a file `case` that
-//! says how they are linked, and a file `expected` with the output.
-//!
-//! A line of `case` is one of
-//!
-//! ```text
-//! program SOURCE… [needs LIBRARY…] [runpath DIRECTORY] [flags FLAG…]
-//! library NAME SOURCE… [needs LIBRARY…] [runpath DIRECTORY] [flags FLAG…]
-//! forms [pie] [no-pie] [native]
-//! compile FLAG…
-//! exit CODE
-//! ```
-//!
-//! Every module needs libc as well. `flags` go to wasm-ld, those of `compile`
-//! to clang. What is needed and no library of the case is one of the sysroot's.
-//! Sources are C, or C++ without its library. A library's NAME may
-//! lie in a subdirectory; its file name alone is what others need it by.
-//! Libraries may need each other: the second is then first linked against a
-//! stub of the first, as it is done with ELF.
+//! Programs of our own, each in a directory: its sources, a file `case` that
+//! says how they are linked (see `manifest.rs`), and, for those of `tests/c`,
+//! a file `expected` with the output. What those of `tests/link` print is what
+//! they print on the host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cache::{Key, make, once};
+use crate::manifest::{Bind, Manifest, Options, Unit};
 use crate::native::{self, Artifact};
-use crate::run::{Run, run};
+use crate::run::{Run, Wasmaot, run};
 use crate::wasm::{Code, Kind, Link, library_directory, objects};
 
 /// How a case is built.
@@ -38,20 +24,20 @@ pub enum Form {
     Native,
 }
 
-/// One library or the program.
-#[derive(Clone, Debug, Default)]
-struct Unit {
-    name: String,
-    sources: Vec<PathBuf>,
-    needs: Vec<String>,
-    runpath: Option<String>,
-    flags: Vec<String>,
-}
+impl Form {
+    /// The form of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let all = [Self::Pie, Self::NoPie, Self::Native];
+        all.into_iter().find(|form| form.name() == name)
+    }
 
-impl Unit {
-    fn is_cpp(&self) -> bool {
-        let mut sources = self.sources.iter();
-        sources.any(|path| path.extension().is_some_and(|e| e == "cpp"))
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pie => "pie",
+            Self::NoPie => "no-pie",
+            Self::Native => "native",
+        }
     }
 }
 
@@ -63,23 +49,41 @@ pub struct Case {
     pub forms: Vec<Form>,
     /// Its exit code.
     pub code: i32,
-    /// Its output.
+    /// Its output; empty for those that have it from the host.
     pub expected: String,
     /// Flags of clang, for what is not part of every program.
     pub compile: Vec<String>,
+    /// The ways in which it is run.
+    pub runs: Vec<Options>,
+    /// Links mains at fixed addresses; wasm-ld where there is none.
+    pub linker: Option<Wasmaot>,
     program: Unit,
     libraries: Vec<Unit>,
+    absent: Vec<String>,
 }
 
 /// The directory of the C sources.
 pub fn sources() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("it lies in tests/")
-        .join("c")
+    beside_kit("c")
 }
 
-const PROGRAM: &str = "main.wasm";
+/// The directory of the dynamic linker's cases.
+pub fn link_sources() -> PathBuf {
+    beside_kit("link")
+}
+
+fn beside_kit(name: &str) -> PathBuf {
+    let kit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    kit.with_file_name(name)
+}
+
+/// The headers that wasmaot brings.
+fn own_headers() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+    root.expect("it lies in tests/").join("include")
+}
+
+pub(crate) const PROGRAM: &str = "main.wasm";
 
 impl Case {
     /// Reads `tests/c/NAME/`.
@@ -88,50 +92,42 @@ impl Case {
     /// If something is missing there, or not understood.
     pub fn open(name: &str) -> Self {
         let directory = sources().join(name);
-        let read = |file: &str| {
-            let path = directory.join(file);
-            fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-        };
-        let mut case = Self {
-            name: name.to_owned(),
-            forms: vec![Form::Pie, Form::NoPie, Form::Native],
-            code: 0,
-            expected: read("expected"),
-            compile: Vec::new(),
-            program: Unit::default(),
-            libraries: Vec::new(),
-        };
-        for line in read("case")
-            .lines()
-            .filter(|l| !l.is_empty() && !l.starts_with('#'))
-        {
-            case.line(&directory, line);
-        }
+        let mut case = Self::read(&directory, name);
+        let path = directory.join("expected");
+        case.expected =
+            fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         case
     }
 
-    fn line(&mut self, directory: &Path, line: &str) {
-        let mut words = line.split_whitespace();
-        let keyword = words.next().unwrap_or_default();
-        match keyword {
-            "program" => self.program = unit(directory, PROGRAM, words),
-            "library" => {
-                let name = words.next().unwrap_or_default();
-                self.libraries.push(unit(directory, name, words));
-            }
-            "forms" => {
-                self.forms = words
-                    .map(|word| match word {
-                        "pie" => Form::Pie,
-                        "no-pie" => Form::NoPie,
-                        "native" => Form::Native,
-                        _ => panic!("{}: no form `{word}`", self.name),
-                    })
-                    .collect();
-            }
-            "compile" => self.compile = words.map(str::to_owned).collect(),
-            "exit" => self.code = words.next().and_then(|w| w.parse().ok()).expect("a number"),
-            _ => panic!("{}: what is `{line}`?", self.name),
+    /// Reads `tests/link/NAME/`: a case of the dynamic linker. Its modules see
+    /// wasmaot's headers, and functions that only the loader defines.
+    ///
+    /// # Panics
+    /// If something is missing there, or not understood.
+    pub fn linking(name: &str) -> Self {
+        let mut case = Self::read(&link_sources().join(name), &format!("link/{name}"));
+        let shared = format!("-I{}", link_sources().display());
+        for unit in case.libraries.iter_mut().chain([&mut case.program]) {
+            unit.defines.push(shared.clone());
+        }
+        case.compile.push(format!("-I{}", own_headers().display()));
+        case.program.flags.push("--allow-undefined".to_owned());
+        case
+    }
+
+    fn read(directory: &Path, name: &str) -> Self {
+        let manifest = Manifest::read(directory);
+        Self {
+            name: name.to_owned(),
+            forms: manifest.forms,
+            code: manifest.code,
+            expected: String::new(),
+            compile: manifest.compile,
+            runs: manifest.runs,
+            linker: None,
+            program: manifest.program,
+            libraries: manifest.libraries,
+            absent: manifest.absent,
         }
     }
 
@@ -141,7 +137,8 @@ impl Case {
     /// If a tool refuses.
     pub fn build(&self, form: Form) -> PathBuf {
         let mut files = vec![(PROGRAM, self.link(form, &self.program, &mut Vec::new()))];
-        for library in &self.libraries {
+        let present = |library: &&Unit| !self.absent.contains(&library.name);
+        for library in self.libraries.iter().filter(present) {
             files.push((&library.name, self.link(form, library, &mut Vec::new())));
         }
         let mut key = Key::new("program").text(&self.name);
@@ -158,11 +155,44 @@ impl Case {
         directory.join(PROGRAM)
     }
 
-    /// Runs what [`build`](Self::build) made for the host.
-    pub fn run_native(&self) -> Run {
+    /// Runs what [`build`](Self::build) made for the host, in its directory.
+    pub fn run_native(&self, options: &Options) -> Run {
         let program = self.build(Form::Native);
         let directory = program.parent().expect("it is in a directory");
-        run(Command::new(&program).env("LD_LIBRARY_PATH", directory))
+        let mut command = Command::new(&program);
+        command
+            .env_clear()
+            .env("LD_LIBRARY_PATH", directory)
+            .env("LD_PRELOAD", options.preload.join(":"))
+            .envs(options.env.iter().map(|(name, value)| (name, value)));
+        if matches!(options.bind, Some(Bind::Now | Bind::Direct)) {
+            command.env("LD_BIND_NOW", "1");
+        }
+        run(command.args(&options.args).current_dir(directory))
+    }
+
+    /// Runs what [`build`](Self::build) made for wasm in the same way.
+    pub fn run_wasm(&self, wasmaot: &Wasmaot, form: Form, options: &Options) -> Run {
+        let program = self.build(form);
+        let directory = program.parent().expect("it is in a directory");
+        let mut command = wasmaot.run_command();
+        for library in &options.preload {
+            command.arg("--preload").arg(directory.join(library));
+        }
+        for directory in &options.dirs {
+            command.arg("--dir").arg(directory);
+        }
+        for (name, value) in &options.env {
+            command.arg("--env").arg(format!("{name}={value}"));
+        }
+        match options.bind {
+            Some(Bind::Lazy) => command.args(["--bind", "lazy"]),
+            Some(Bind::Now) => command.args(["--bind", "now"]),
+            Some(Bind::Direct) => command.args(["--bind", "direct"]),
+            None => &mut command,
+        };
+        command.arg(&program).arg("--").args(&options.args);
+        run(command.current_dir(directory))
     }
 
     /// Links one unit after the libraries that it needs. `under_way` are those
@@ -194,42 +224,31 @@ impl Case {
             (true, _) => (Kind::Pie, Code::Pic),
             (false, _) => (Kind::Shared, Code::Pic),
         };
-        let flags: Vec<&str> = self.compile.iter().map(String::as_str).collect();
+        let flags = self.compile.iter().chain(&unit.defines);
+        let flags: Vec<&str> = flags.map(String::as_str).collect();
         let objects = objects(&unit.sources, code, &flags);
         let mut link = Link::new(kind, &unit.name, objects, libraries);
         link.flags.extend(unit.flags.iter().cloned());
         link.flags
             .extend(unit.runpath.iter().map(|path| format!("--rpath={path}")));
-        link.make()
-    }
-}
-
-fn unit<'a>(directory: &Path, name: &str, words: impl Iterator<Item = &'a str>) -> Unit {
-    let mut unit = Unit {
-        name: name.to_owned(),
-        ..Unit::default()
-    };
-    let mut list = "";
-    for word in words {
-        match (word, list) {
-            ("needs" | "runpath" | "flags", _) => list = word,
-            (_, "needs") => unit.needs.push(word.to_owned()),
-            (_, "runpath") => unit.runpath = Some(word.to_owned()),
-            (_, "flags") => unit.flags.push(word.to_owned()),
-            _ => unit.sources.push(directory.join(word)),
+        match &self.linker {
+            Some(wasmaot) if kind == Kind::NoPie => wasmaot.link(&link),
+            _ => link.make(),
         }
     }
-    unit
 }
 
 fn make_native(unit: &Unit, libraries: Vec<PathBuf>) -> PathBuf {
-    let runpath = unit.runpath.iter().map(|path| format!("-Wl,-rpath,{path}"));
-    let cpp = unit.is_cpp().then(|| "-lstdc++".to_owned());
+    let is_cpp = |path: &PathBuf| path.extension().is_some_and(|e| e == "cpp");
+    let cpp = unit.sources.iter().any(is_cpp);
+    let mut flags: Vec<String> = unit.defines.iter().chain(&unit.native).cloned().collect();
+    flags.extend(unit.runpath.iter().map(|path| format!("-Wl,-rpath,{path}")));
+    flags.extend(cpp.then(|| "-lstdc++".to_owned()));
     let artifact = Artifact {
         name: unit.name.clone(),
         sources: unit.sources.clone(),
         libraries,
-        flags: runpath.chain(cpp).collect(),
+        flags,
     };
     if unit.name == PROGRAM {
         native::executable(&artifact)

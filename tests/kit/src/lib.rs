@@ -3,8 +3,8 @@
 //!
 //! Everything is made on demand, once, under `target/wasmaot-inputs`, keyed by
 //! a hash of what it is made from; any number of test processes may ask for
-//! the same thing at once. What needs the network is fetched by `npm` and
-//! `cargo` at first use and never again. A tool that is missing is a failure
+//! the same thing at once. What needs the network is fetched by `npm`, `cargo`
+//! and `apt-get` at first use and never again. A tool that is missing is a failure
 //! that says how to get it: nothing is skipped.
 //!
 //! The kit knows toolchains, not wasmaot: the one thing it runs of it is the
@@ -12,15 +12,20 @@
 
 mod cache;
 mod case;
+mod debian;
 mod fetch;
+mod manifest;
+mod musl;
 mod native;
 mod run;
 mod tools;
 mod wasm;
 
 pub use cache::{Key, Scratch, once, root, scratch};
-pub use case::{Case, Form, sources};
+pub use case::{Case, Form, link_sources, sources};
 pub use fetch::{crate_sources, npm_package, sysroot};
+pub use manifest::{Bind, Options};
+pub use musl::{Musl, musl};
 pub use native::{Artifact, executable, shared_object};
 pub use run::{Run, Wasmaot, run};
 pub use tools::{Tool, tools};

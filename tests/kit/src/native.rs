@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cache::{Key, make, once};
 use crate::run::check;
 use crate::tools::tools;
+use crate::wasm::headers_for;
 
 /// What gcc links.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +50,9 @@ pub fn executable(artifact: &Artifact) -> PathBuf {
 }
 
 fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
-    let mut arguments: Vec<OsString> = ["-O1", "-w", "-fPIC"].map(OsString::from).into();
+    // Lazy binding is how `LD_BIND_NOW` says otherwise; some gcc have it the other way.
+    let common = ["-O1", "-w", "-fPIC", "-Wl,-z,lazy"];
+    let mut arguments: Vec<OsString> = common.map(OsString::from).into();
     arguments.extend(flags.iter().map(OsString::from));
     arguments.extend(artifact.flags.iter().map(OsString::from));
     arguments.extend(
@@ -67,6 +70,9 @@ fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
     }
     for source in &artifact.sources {
         key = key.file(source);
+        for header in headers_for(source, artifact.flags.iter().map(String::as_str)) {
+            key = key.file(&header);
+        }
     }
     let directory = once("native", &key, |directory| {
         let out = directory.join(&artifact.name);

@@ -1,11 +1,12 @@
 //! Running programs and wasmaot.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::cache::{make, root};
-use crate::wasm::library_directory;
+use crate::cache::{Key, make, once, root, scratch};
+use crate::wasm::{Link, library_directory};
 
 /// How a program ended.
 #[derive(Debug)]
@@ -80,7 +81,7 @@ pub(crate) fn check(command: &mut Command) {
 }
 
 /// The `wasmaot` binary under test.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Wasmaot {
     program: PathBuf,
 }
@@ -119,6 +120,23 @@ impl Wasmaot {
     /// Runs a program with no options and no arguments.
     pub fn run(&self, program: &Path) -> Run {
         run(self.run_command().arg(program))
+    }
+
+    /// `wasmaot link` in place of wasm-ld. The same output has the same path.
+    ///
+    /// # Panics
+    /// If that fails.
+    #[track_caller]
+    pub(crate) fn link(&self, link: &Link) -> PathBuf {
+        let directory = scratch("link");
+        let out = directory.join("linked");
+        let mut command = self.command("link");
+        run(command.arg("-o").arg(&out).args(link.arguments())).expect_code(0);
+        let key = Key::new("linked").text(&link.name).file(&out);
+        let directory = once("linked", &key, |directory| {
+            fs::copy(&out, directory.join(&link.name)).expect("a file can be copied");
+        });
+        directory.join(&link.name)
     }
 
     /// Builds one module into an object.

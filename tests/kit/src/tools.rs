@@ -68,7 +68,9 @@ tools! {
     gzip = "gzip" in "gzip";
     /// Fetches published modules and the sysroot.
     npm = "npm" in "nodejs npm";
-    /// Unpacks what npm fetched.
+    /// Makes musl's headers.
+    sed = "sed" in "sed";
+    /// Unpacks what npm and apt fetched.
     tar = "tar" in "tar";
 }
 

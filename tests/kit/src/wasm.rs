@@ -39,7 +39,7 @@ const COMPILE: &[&str] = &[
 ];
 
 /// What clang calls for 128-bit numbers and the like; linked in, hidden.
-const BUILTINS: &str = "lib/wasm32-unknown-wasip1/libclang_rt.builtins.a";
+pub(crate) const BUILTINS: &str = "lib/wasm32-unknown-wasip1/libclang_rt.builtins.a";
 
 /// Compiles one C file.
 ///
@@ -60,7 +60,7 @@ pub fn object(source: &Path, code: Code, flags: &[&str]) -> PathBuf {
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());
     }
-    for header in headers_beside(source) {
+    for header in headers_for(source, flags.iter().copied()) {
         key = key.file(&header);
     }
     let directory = once("wasm-objects", &key, |directory| {
@@ -81,11 +81,21 @@ pub fn objects(sources: &[PathBuf], code: Code, flags: &[&str]) -> Vec<PathBuf> 
         .collect()
 }
 
-fn headers_beside(source: &Path) -> Vec<PathBuf> {
-    let directory = source.parent().expect("a file has a parent");
-    let entries = std::fs::read_dir(directory).expect("its directory can be read");
+/// The headers that a source may include of ours: those beside it, and those
+/// in the directories of `-I` among the flags.
+pub(crate) fn headers_for<'a>(
+    source: &'a Path,
+    flags: impl Iterator<Item = &'a str>,
+) -> Vec<PathBuf> {
+    let beside = source.parent().expect("a file has a parent");
+    let included = flags.filter_map(|flag| flag.strip_prefix("-I"));
+    let directories = included.map(Path::new).chain([beside]);
+    let entries = directories.flat_map(|directory| {
+        std::fs::read_dir(directory)
+            .unwrap_or_else(|e| panic!("cannot read {}: {e}", directory.display()))
+    });
     let mut headers: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("its directory can be read").path())
+        .map(|entry| entry.expect("a directory can be read").path())
         .filter(|path| path.extension().is_some_and(|e| e == "h"))
         .collect();
     headers.sort();
@@ -152,7 +162,8 @@ impl Link {
         self
     }
 
-    fn arguments(&self) -> Vec<OsString> {
+    /// What the linker is given.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
         // 22 refuses a library in a link without `-Bdynamic`.
         let kind: &[&str] = match self.kind {
             Kind::Shared => &[

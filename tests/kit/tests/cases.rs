@@ -62,7 +62,7 @@ fn the_host_agrees() {
         if !case.forms.contains(&Form::Native) {
             continue;
         }
-        let run = case.run_native();
+        let run = case.run_native(&case.runs[0]);
         run.expect_code(case.code);
         if bless {
             std::fs::write(sources().join(&name).join("expected"), &run.stdout).unwrap();

@@ -45,7 +45,7 @@ const VEC: usize = offset_of!(Regs, vec);
 /// Bytes of [`Regs`] and what aligns it below a return address.
 const REGS_FRAME: usize = size_of::<Regs>() + 8;
 /// Bytes below the frame record of a host stub that a host call uses.
-pub(crate) const HOST_CALL_FRAME: u64 = REGS_FRAME as u64 + 8;
+pub(super) const BELOW_RECORD: u64 = REGS_FRAME as u64 + 8;
 
 /// Calls a wasm function. 0: it returned and the results stand in the entry;
 /// else it was abandoned by way of [`leave`].
@@ -223,7 +223,7 @@ pub(crate) unsafe extern "C" fn host_call() {
         "jmp {leave}",
         ".cfi_endproc",
         frame = const REGS_FRAME,
-        below = const HOST_CALL_FRAME,
+        below = const BELOW_RECORD,
         vec = const VEC,
         process = const offset::PROCESS,
         wasm_sp = const WASM_SP,

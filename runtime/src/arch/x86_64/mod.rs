@@ -2,18 +2,28 @@
 //!
 //! Three stacks meet here: the host's, on which Rust runs; the wasm stack of
 //! the process; the signal stack. [`enter`] goes from the host's to the wasm
-//! stack, host calls ([`host_stub`]) go back above what [`enter`] left there,
-//! and a fault or a failed host call abandons the wasm stack through
+//! stack, host calls ([`host_stub`]) and the binding of functions
+//! ([`lazy_stub`]) go back above what [`enter`] left there, and a fault or a failed host call abandons the wasm stack through
 //! [`leave`].
 
+mod branch;
 mod enter;
+mod lazy;
 mod registers;
 mod stubs;
 mod throw;
 
-pub(crate) use enter::{Entry, HOST_CALL_FRAME, Regs, enter};
+pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, plt_slot};
+pub(crate) use enter::{Entry, Regs, enter};
+pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};
+
+/// Bytes below the frame record of a stub that its call of the host uses.
+pub(crate) const HOST_CALL_FRAME: u64 = {
+    let (call, bind) = (enter::BELOW_RECORD, lazy::BELOW_RECORD);
+    if call > bind { call } else { bind }
+};

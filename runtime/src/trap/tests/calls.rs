@@ -87,7 +87,7 @@ fn ten_results_use_a_return_area() {
 }
 
 /// Parameters of every class, in registers and on the stack.
-fn wide_type() -> FuncType {
+pub(super) fn wide_type() -> FuncType {
     let mut types = Vec::new();
     for _ in 0..4 {
         types.extend([I32, F32, V128, I64, F64, FuncRef, ExternRef, V128]);
@@ -95,7 +95,7 @@ fn wide_type() -> FuncType {
     FuncType::new(types.clone(), types)
 }
 
-fn wide_values(ty: &FuncType) -> Vec<Val> {
+pub(super) fn wide_values(ty: &FuncType) -> Vec<Val> {
     let value = |(&ty, i): (&ValType, u128)| {
         let bits = (i + 1) * 0x0101_0305_0709_0b0d_1113_1719_1d1f_2325;
         Val::from_bits(ty, bits)
@@ -103,7 +103,7 @@ fn wide_values(ty: &FuncType) -> Vec<Val> {
     ty.params.iter().zip(0..).map(value).collect()
 }
 
-fn echo(ty: &FuncType) -> HostFunction {
+pub(super) fn echo(ty: &FuncType) -> HostFunction {
     HostFunction::new("host", "echo", ty.clone(), |_, args, results| {
         results.copy_from_slice(args);
         Ok(())
@@ -229,14 +229,14 @@ fn results_of_a_wrong_type_are_refused() {
 
 /// What a host function needs to enter wasm code again.
 #[derive(Clone)]
-struct Nested {
+pub(super) struct Nested {
     head: usize,
-    space: Space,
+    pub space: Space,
     base: u64,
 }
 
 impl Nested {
-    fn of(process: &Process) -> Self {
+    pub fn of(process: &Process) -> Self {
         Self {
             head: process.head as usize,
             space: process.space.clone(),
@@ -244,7 +244,7 @@ impl Nested {
         }
     }
 
-    fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, HostError> {
+    pub fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, HostError> {
         // SAFETY: the process is in a host call on this thread.
         unsafe { call(self.head as *mut _, &self.space, self.base, code, ty, args) }
             .map_err(|_| HostError::Message("inner".into()))

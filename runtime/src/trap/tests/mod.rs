@@ -1,6 +1,7 @@
 //! Tests with hand-written machine code in the place of objects.
 
 mod calls;
+mod lazy;
 mod traps;
 
 use std::ops::Range;

@@ -13,14 +13,14 @@ use crate::host::{HostError, HostFunction};
 use crate::trap::{Frame, Space, Trap, TrapReason, call, explain};
 use crate::value::Val;
 
-fn code_of(trap: &Trap) -> TrapCode {
+pub(super) fn code_of(trap: &Trap) -> TrapCode {
     match &trap.reason {
         TrapReason::Code(code) => *code,
         other => panic!("{other:?}"),
     }
 }
 
-fn names(trap: &Trap) -> Vec<&str> {
+pub(super) fn names(trap: &Trap) -> Vec<&str> {
     trap.frames
         .iter()
         .map(|frame| frame.function.as_str())
@@ -28,7 +28,7 @@ fn names(trap: &Trap) -> Vec<&str> {
 }
 
 /// The body of a function that calls the placeholder and returns.
-fn caller(of: u64) -> Vec<u8> {
+pub(super) fn caller(of: u64) -> Vec<u8> {
     let body = code!(
         "movabs r11, 0x1122334455667788",
         "call r11",
@@ -38,7 +38,7 @@ fn caller(of: u64) -> Vec<u8> {
     patch(body, of)
 }
 
-fn nothing() -> FuncType {
+pub(super) fn nothing() -> FuncType {
     FuncType::default()
 }
 

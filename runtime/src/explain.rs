@@ -1,0 +1,185 @@
+//! Why a symbol is bound as it is: who asks for it, where it was looked for,
+//! whose definition it is.
+
+use std::fmt;
+
+use wasmaot_abi::info::ImportKind;
+use wasmaot_abi::name;
+
+use crate::loader::Target;
+use crate::object::Place;
+use crate::process::Process;
+
+/// What became of a symbol.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Explanation {
+    /// The symbol.
+    pub name: String,
+    /// The objects of the global scope in order, with what each has.
+    pub scope: Vec<Searched>,
+    /// What the host has under the name.
+    pub host: Vec<String>,
+    /// Who asks for it.
+    pub uses: Vec<Use>,
+}
+
+/// An object that was searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// The object.
+    pub object: String,
+    /// Its definition, if it has one.
+    pub definition: Option<String>,
+}
+
+/// A reference to the symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The object that refers to it.
+    pub object: String,
+    /// How: `calls it`, `takes its address`, ….
+    pub how: &'static str,
+    /// What it is bound to.
+    pub bound: String,
+    /// Why.
+    pub why: String,
+}
+
+impl Process {
+    /// Explains how a symbol is bound in the objects that are loaded.
+    pub fn explain(&self, symbol: &str) -> Explanation {
+        let scope: Vec<Searched> = self
+            .scope
+            .iter()
+            .map(|&n| self.searched(n, symbol))
+            .collect();
+        let hosts = [name::ENV, "wasi_snapshot_preview1", "thinthin"];
+        let hosts = hosts.into_iter().filter_map(|module| {
+            let number = self.hosts.find(module, symbol)?;
+            let ty = &self.hosts.get(number)?.ty;
+            Some(format!("{module}.{symbol}: {ty}"))
+        });
+        let mut uses = Vec::new();
+        for (number, instance) in self.instances.iter() {
+            let imports = instance.object.info().imports.iter().enumerate();
+            for (at, import) in imports.filter(|(_, i)| i.name == symbol) {
+                let target = instance.bindings.imports.get(at).copied();
+                let (bound, why) = self.binding(target.unwrap_or(Target::None), number, symbol);
+                uses.push(Use {
+                    object: instance.object.name().to_owned(),
+                    how: how(&import.kind),
+                    bound,
+                    why: if import.weak {
+                        format!("{why}; the reference is weak")
+                    } else {
+                        why
+                    },
+                });
+            }
+        }
+        Explanation {
+            name: symbol.to_owned(),
+            scope,
+            host: hosts.collect(),
+            uses,
+        }
+    }
+
+    fn searched(&self, number: usize, symbol: &str) -> Searched {
+        let object = &self.instances[number].object;
+        let found = object.find(&name::escape(symbol));
+        let definition = found.map(|at| {
+            let found = object.symbols()[at as usize];
+            let place = match found.place {
+                Place::Absolute => " at a fixed address",
+                _ => "",
+            };
+            match object.type_of(found.record.type_id) {
+                Some(ty) => format!("{} {ty}", found.record.kind.name()),
+                None => format!("{}{place}", found.record.kind.name()),
+            }
+        });
+        Searched {
+            object: object.name().to_owned(),
+            definition,
+        }
+    }
+
+    fn binding(&self, target: Target, by: usize, symbol: &str) -> (String, String) {
+        let text = |bound: &str, why: &str| (bound.to_owned(), why.to_owned());
+        match target {
+            Target::Symbol { instance, .. } => {
+                let definer = self.instances[instance].object.name().to_owned();
+                let seen = self.seen_by(by);
+                let defines = |n: &&usize| {
+                    self.instances[**n]
+                        .object
+                        .find(&name::escape(symbol))
+                        .is_some()
+                };
+                let place = seen.iter().position(|&n| n == instance);
+                let others = seen
+                    .iter()
+                    .filter(defines)
+                    .filter(|&&n| n != instance)
+                    .count();
+                let why = match (place, others) {
+                    (Some(at), 0) => {
+                        format!("the only definition, number {} of {}", at + 1, seen.len())
+                    }
+                    (Some(at), n) => format!(
+                        "the first definition, number {} of {}; it interposes {n} more",
+                        at + 1,
+                        seen.len()
+                    ),
+                    (None, _) => "named by the import's module".to_owned(),
+                };
+                (definer, why)
+            }
+            Target::Host(_) => text("the host", "no object of the scope defines it"),
+            Target::Builtin(_) => text("the runtime", "built in"),
+            Target::Stub(_) | Target::Null => {
+                text("nothing", "nobody defines it; a use traps or is null")
+            }
+            Target::Lazy => text("nothing yet", "it is bound at the first call"),
+            _ => text("the loader", "the loader's own"),
+        }
+    }
+}
+
+const fn how(kind: &ImportKind) -> &'static str {
+    match kind {
+        ImportKind::Func(_) => "calls it",
+        ImportKind::GotFunc => "takes the address of the function",
+        ImportKind::GotMem => "takes the address of the data",
+        ImportKind::Global(_) | ImportKind::Context(_) => "uses the global",
+        ImportKind::Memory(_) => "uses the memory",
+        ImportKind::Table { .. } => "uses the table",
+        ImportKind::Tag(_) => "uses the tag",
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.name)?;
+        writeln!(f, "  searched, in order:")?;
+        for (number, place) in (1..).zip(&self.scope) {
+            let definition = place.definition.as_deref().unwrap_or("-");
+            writeln!(f, "    {number}. {}: {definition}", place.object)?;
+        }
+        for host in &self.host {
+            writeln!(f, "    then the host: {host}")?;
+        }
+        if self.uses.is_empty() {
+            writeln!(f, "  nobody refers to it")?;
+        }
+        for u in &self.uses {
+            writeln!(
+                f,
+                "  {} {}: bound to {}, {}",
+                u.object, u.how, u.bound, u.why
+            )?;
+        }
+        Ok(())
+    }
+}

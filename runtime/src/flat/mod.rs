@@ -1,0 +1,161 @@
+//! The `flat` ABI: plain modules that share one name space, `env`, and one
+//! memory, as in the musl experiment of 2016 (`abi/flat.md`).
+//!
+//! Modules are loaded last to first, main at the end. What a module imports
+//! from `env` is what those before it export, the latest first, and then the
+//! host's own C library ([`functions`]).
+
+mod libc;
+
+use std::sync::Arc;
+
+use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::name::ENV;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::ValType;
+
+pub use libc::functions;
+
+use crate::config::Category;
+use crate::error::{CallError, Result};
+use crate::instances::InstanceId;
+use crate::loader;
+use crate::object::Object;
+use crate::process::Process;
+use crate::value::Val;
+
+/// `main` without and with parameters, as clang names it.
+const MAIN: [&str; 2] = ["main", "__main_argc_argv"];
+const START: &str = "_start";
+
+/// Whether a module is a flat program: a plain one that exports `main` and no
+/// `_start`, and imports from `env` alone.
+pub fn is_program(object: &Object) -> bool {
+    let exports = |name| object.find(name).is_some();
+    is_flat(object.info()) && MAIN.into_iter().any(exports) && !exports(START)
+}
+
+/// Whether a module may be part of one.
+fn is_flat(info: &ModuleInfo) -> bool {
+    info.abi == LinkingAbi::Core && info.imports.iter().all(|i| i.module == ENV)
+}
+
+/// Whether a module, which a flat program opens, takes its memory from `env`.
+pub(crate) fn can_be_opened(object: &Object) -> bool {
+    let info = object.info();
+    let own = info.memories.iter().any(|m| m.desc.is_none());
+    is_flat(info) && !own
+}
+
+impl Process {
+    /// Loads a flat program: the libraries last to first, then main.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); what was loaded before stays.
+    pub fn load_flat(
+        &mut self,
+        main: Arc<Object>,
+        libraries: &[Arc<Object>],
+    ) -> Result<InstanceId> {
+        loader::flat_program(self)?;
+        let mut last = None;
+        for object in libraries.iter().rev().chain([&main]) {
+            last = Some(self.load_one_flat(object.name().to_owned(), Arc::clone(object))?);
+        }
+        let main = last.unwrap_or_default();
+        if let Some(program) = &mut self.program {
+            program.main = main;
+        }
+        Ok(self.instances.id(main))
+    }
+
+    /// Loads one module of a flat program; its number.
+    pub(crate) fn load_one_flat(&mut self, name: String, object: Arc<Object>) -> Result<usize> {
+        self.report_overlaps(&object);
+        let is_main = is_program(&object);
+        let group = loader::flat(self, name, object);
+        let ready = loader::load(self, group)?;
+        let number = ready.first();
+        loader::adopt(self, number);
+        self.scope.insert(0, number);
+        // Main's constructors run before `main`, not here.
+        ready.initialise(self, !is_main)
+    }
+
+    /// Calls `main` of a flat program, after its constructors: its value.
+    ///
+    /// # Errors
+    /// [`CallError`]: no such function, or it stops.
+    pub fn start_flat(&mut self, main: InstanceId) -> Result<i32, CallError> {
+        const CONSTRUCTORS: &str = "__wasm_call_ctors";
+        if self.get_func(main, CONSTRUCTORS).is_some() {
+            self.invoke(main, CONSTRUCTORS, &[])?;
+        }
+        let name = MAIN
+            .into_iter()
+            .find(|name| self.get_func(main, name).is_some());
+        let name = name.unwrap_or(MAIN[0]);
+        let params = self.get_func(main, name).map_or(0, |ty| ty.params.len());
+        let zeros = vec![Val::I32(0); params];
+        let results = self.invoke(main, name, &zeros)?;
+        Ok(match results[..] {
+            [Val::I32(value)] => value,
+            _ => 0,
+        })
+    }
+
+    /// Says where a module's data lie over those of others.
+    fn report_overlaps(&self, object: &Object) {
+        for other in self.instances.values() {
+            for &(at, len) in &object.info().data {
+                let mut others = other.object.info().data.iter();
+                let over = |&&(start, bytes): &&(u64, u64)| {
+                    at.max(start) < at.saturating_add(len).min(start.saturating_add(bytes))
+                };
+                if let Some((start, bytes)) = others.find(over) {
+                    self.config.trace(Category::Warning, || {
+                        format!(
+                            "{}: its {len} bytes of data at {at:#x} overlap the {bytes} of {} at \
+                             {start:#x}; link one of them with another --global-base",
+                            object.path().display(),
+                            other.object.name()
+                        )
+                    });
+                }
+            }
+        }
+    }
+
+    /// The index of a function in the table of a module of a flat program,
+    /// which each has for itself.
+    pub(crate) fn flat_index(&mut self, caller: usize, target: loader::Target) -> Result<u64> {
+        let instance = &self.instances[caller];
+        let tables = &instance.object.info().tables;
+        let own = tables.iter().find(|t| t.ty.elem == ValType::FuncRef);
+        let desc = match own {
+            Some(table) => match table.desc {
+                Some(vaddr) => instance.address(vaddr),
+                None => self.domains[instance.domain].table_desc(),
+            },
+            // Without one it cannot call through pointers.
+            None => return Ok(0),
+        };
+        loader::index_in(self, desc, target)
+    }
+
+    /// Whether the program is a flat one.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.program.as_ref().is_some_and(|p| p.flat)
+    }
+
+    /// The latest memory that a module of a flat program exports.
+    pub(crate) fn adopted_memory(&self) -> Option<loader::Target> {
+        let mut scope = self.scope.iter();
+        scope.find_map(|&n| self.export(n, "memory", SymbolKind::Memory))
+    }
+}
+
+/// Whether an import is the memory that the modules share.
+pub(crate) fn is_shared_memory(module: &str, name: &str, kind: &ImportKind) -> bool {
+    module == ENV && name == "memory" && matches!(kind, ImportKind::Memory(_))
+}

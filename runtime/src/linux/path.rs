@@ -1,0 +1,249 @@
+//! What has a name: making, removing, renaming it, and asking for it.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, MetadataExt, OpenOptions};
+
+use super::call::{Call, DONE};
+use super::error::{Error, Result};
+use super::mount::{AT_FDCWD, Place};
+
+const AT_SYMLINK_FOLLOW: u32 = 0x400;
+const AT_REMOVEDIR: u32 = 0x200;
+
+/// `mkdir`
+pub(super) fn mkdir(call: &mut Call<'_, '_>) -> Result {
+    make_directory(&call.place(&call.path(0)?)?, call.uint(1))
+}
+
+/// `mkdirat`
+pub(super) fn mkdirat(call: &mut Call<'_, '_>) -> Result {
+    let place = call.place_at(call.int(0), &call.path(1)?)?;
+    make_directory(&place, call.uint(2))
+}
+
+fn make_directory(place: &Place, mode: u32) -> Result {
+    let mut builder = DirBuilder::new();
+    builder.mode(mode & 0o777);
+    place.dir()?.create_dir_with(place.name(), &builder)?;
+    DONE
+}
+
+/// `rmdir`
+pub(super) fn rmdir(call: &mut Call<'_, '_>) -> Result {
+    remove_directory(&call.place(&call.path(0)?)?)
+}
+
+fn remove_directory(place: &Place) -> Result {
+    place.dir()?.remove_dir(place.name())?;
+    DONE
+}
+
+/// `unlink`
+pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result {
+    remove_file(&call.place(&call.path(0)?)?)
+}
+
+fn remove_file(place: &Place) -> Result {
+    place.dir()?.remove_file(place.path())?;
+    DONE
+}
+
+/// `unlinkat`
+pub(super) fn unlinkat(call: &mut Call<'_, '_>) -> Result {
+    let place = call.place_at(call.int(0), &call.path(1)?)?;
+    match call.uint(2) {
+        0 => remove_file(&place),
+        AT_REMOVEDIR => remove_directory(&place),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+/// `rename`
+pub(super) fn rename(call: &mut Call<'_, '_>) -> Result {
+    let (old, new) = (call.path(0)?, call.path(1)?);
+    move_name(&call.place(&old)?, &call.place(&new)?)
+}
+
+/// `renameat`, and `renameat2` without flags
+pub(super) fn renameat(call: &mut Call<'_, '_>) -> Result {
+    let old = call.place_at(call.int(0), &call.path(1)?)?;
+    let new = call.place_at(call.int(2), &call.path(3)?)?;
+    move_name(&old, &new)
+}
+
+/// `renameat2`
+pub(super) fn renameat2(call: &mut Call<'_, '_>) -> Result {
+    match call.uint(4) {
+        0 => renameat(call),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+fn move_name(old: &Place, new: &Place) -> Result {
+    old.dir()?.rename(old.name(), new.dir()?, new.name())?;
+    DONE
+}
+
+/// `link`
+pub(super) fn link(call: &mut Call<'_, '_>) -> Result {
+    let (old, new) = (call.path(0)?, call.path(1)?);
+    hard_link(&call.place(&old)?, &call.place(&new)?, false)
+}
+
+/// `linkat`
+pub(super) fn linkat(call: &mut Call<'_, '_>) -> Result {
+    let old = call.place_at(call.int(0), &call.path(1)?)?;
+    let new = call.place_at(call.int(2), &call.path(3)?)?;
+    match call.uint(4) {
+        0 => hard_link(&old, &new, false),
+        AT_SYMLINK_FOLLOW => hard_link(&old, &new, true),
+        _ => Err(Error::EINVAL),
+    }
+}
+
+fn hard_link(old: &Place, new: &Place, follow: bool) -> Result {
+    let (from, to) = (old.dir()?, new.dir()?);
+    if follow {
+        let followed = from.canonicalize(old.path())?;
+        from.hard_link(followed, to, new.path())?;
+    } else {
+        from.hard_link(old.path(), to, new.path())?;
+    }
+    DONE
+}
+
+/// `symlink`
+pub(super) fn symlink(call: &mut Call<'_, '_>) -> Result {
+    let target = call.path(0)?;
+    symbolic_link(&target, &call.place(&call.path(1)?)?)
+}
+
+/// `symlinkat`
+pub(super) fn symlinkat(call: &mut Call<'_, '_>) -> Result {
+    let target = call.path(0)?;
+    symbolic_link(&target, &call.place_at(call.int(1), &call.path(2)?)?)
+}
+
+fn symbolic_link(target: &[u8], place: &Place) -> Result {
+    let target = Path::new(OsStr::from_bytes(target));
+    // Both cap-std and cap-fs-ext have one; this one refuses absolute targets.
+    Dir::symlink(place.dir()?, target, place.path())?;
+    DONE
+}
+
+/// `readlink`
+pub(super) fn readlink(call: &mut Call<'_, '_>) -> Result {
+    let place = call.place(&call.path(0)?)?;
+    read_link(call, &place, 1)
+}
+
+/// `readlinkat`
+pub(super) fn readlinkat(call: &mut Call<'_, '_>) -> Result {
+    let place = call.place_at(call.int(0), &call.path(1)?)?;
+    read_link(call, &place, 2)
+}
+
+/// Stores the target as it stands; too long a one is cut.
+fn read_link(call: &mut Call<'_, '_>, place: &Place, buffer: usize) -> Result {
+    let (at, room) = (call.uint(buffer), call.uint(buffer + 1) as usize);
+    if room == 0 {
+        return Err(Error::EINVAL);
+    }
+    let target = place.dir()?.read_link_contents(place.path())?;
+    let target = target.as_os_str().as_bytes();
+    let used = target.len().min(room);
+    call.write(at, &target[..used])?;
+    Ok(used as u64)
+}
+
+/// `access`
+pub(super) fn access(call: &mut Call<'_, '_>) -> Result {
+    let path = call.path(0)?;
+    may_access(call, AT_FDCWD, &path, call.uint(1))
+}
+
+/// `faccessat`, `faccessat2`
+pub(super) fn faccessat(call: &mut Call<'_, '_>) -> Result {
+    let path = call.path(1)?;
+    may_access(call, call.int(0), &path, call.uint(2))
+}
+
+/// Whether a file is there and can be opened. Of what cannot be opened without
+/// a consequence, its mode says it.
+fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
+    const EXECUTE: u32 = 1;
+    const WRITE: u32 = 2;
+    const READ: u32 = 4;
+    let place = call.place_at(fd, path)?;
+    let (dir, path) = (place.dir()?, place.path());
+    let metadata = dir.metadata(path)?;
+    if mode & EXECUTE != 0 && metadata.mode() & 0o111 == 0 {
+        return Err(Error::Number(libc::EACCES));
+    }
+    if metadata.is_file() {
+        let (read, write) = (mode & READ != 0, mode & WRITE != 0);
+        if read || write {
+            dir.open_with(path, OpenOptions::new().read(read).write(write))?;
+        }
+    } else if mode & WRITE != 0 && metadata.mode() & 0o222 == 0 {
+        return Err(Error::Number(libc::EACCES));
+    }
+    DONE
+}
+
+/// `getcwd`: answers the length, with the zero.
+pub(super) fn getcwd(call: &mut Call<'_, '_>) -> Result {
+    let (at, room) = (call.uint(0), call.uint(1) as usize);
+    let mut path = call.state.mounts.current();
+    path.push(0);
+    if path.len() > room {
+        return Err(Error::ERANGE);
+    }
+    call.write(at, &path)?;
+    Ok(path.len() as u64)
+}
+
+/// `chdir`: links on the way are resolved, as the kernel would name the place.
+pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
+    let place = call.place(&call.path(0)?)?;
+    let dir = place.dir()?;
+    if !dir.metadata(place.path())?.is_dir() {
+        return Err(Error::ENOTDIR);
+    }
+    let resolved = dir.canonicalize(place.path())?;
+    let granted = place.seen.len() - inside(&place).len();
+    let mut path = place.seen[..granted].to_vec();
+    while path.last() == Some(&b'/') {
+        path.pop();
+    }
+    for part in resolved.components() {
+        if let std::path::Component::Normal(name) = part {
+            path.push(b'/');
+            path.extend_from_slice(name.as_bytes());
+        }
+    }
+    if path.is_empty() {
+        path.push(b'/');
+    }
+    call.state.mounts.set_current(path);
+    DONE
+}
+
+/// The end of the path as it is seen that lies inside a granted directory.
+fn inside(place: &Place) -> &[u8] {
+    match place.name().as_os_str().as_bytes() {
+        b"." => b"",
+        bytes => bytes,
+    }
+}
+
+/// `fchdir`
+pub(super) fn fchdir(call: &mut Call<'_, '_>) -> Result {
+    let open = call.file(0)?;
+    let path = open.directory()?.path.clone();
+    call.state.mounts.set_current(path);
+    DONE
+}

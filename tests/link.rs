@@ -1,0 +1,154 @@
+//! The dynamic linker's cases: each `tests/link/NAME` is built twice from the
+//! same sources, by gcc for the host and by clang for wasm, and run under the
+//! host's `ld.so` and by `wasmaot run`. What the host gives is what ours has to
+//! give.
+//!
+//! `tests/link/waiting.txt` lists `NAME/FORM REASON` (or `NAME/*`) for what is
+//! known to differ; an unlisted difference fails the test, and so does what is listed
+//! and does not differ. A program of its own (no test harness), so that the
+//! counts are always shown; its arguments are parts of names, to run those
+//! alone.
+
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+
+use rayon::prelude::*;
+use wasmaot_testkit::{Bind, Case, Form, Options, Run, Wasmaot, link_sources};
+
+const WAITING: &str = "waiting.txt";
+
+/// A case in one form: its key, and why it failed if it did.
+type Outcome = (String, Result<(), String>);
+
+fn main() {
+    // A tool that refuses panics; the text belongs to the case.
+    std::panic::set_hook(Box::new(|_| {}));
+    let parts: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let chosen = |name: &String| parts.is_empty() || parts.iter().any(|part| name.contains(part));
+    let names: Vec<String> = cases().into_iter().filter(chosen).collect();
+    let outcomes: Vec<Outcome> = names.par_iter().flat_map(|name| check(name)).collect();
+    let waiting = waiting();
+    let (mut passed, mut waits, mut problems) = (0, 0, Vec::new());
+    for (key, outcome) in &outcomes {
+        let listed = waiting.keys().any(|line| covers(line, key));
+        match (outcome, listed) {
+            (Ok(()), false) => passed += 1,
+            (Err(_), true) => waits += 1,
+            (Ok(()), true) => problems.push(format!("{key} passes: remove it from {WAITING}")),
+            (Err(why), false) => problems.push(format!("{key}: {why}")),
+        }
+    }
+    if parts.is_empty() {
+        let unknown = |line: &&String| !outcomes.iter().any(|(key, _)| covers(line, key));
+        let unknown = waiting.keys().filter(unknown);
+        problems.extend(unknown.map(|key| format!("{key} is listed in {WAITING} and no case")));
+    }
+    println!(
+        "link: {} cases, {passed} builds behave as on the host, {waits} wait, {} do not",
+        names.len(),
+        problems.len()
+    );
+    if !problems.is_empty() {
+        println!("{}", problems.join("\n"));
+        std::process::exit(1);
+    }
+}
+
+fn wasmaot() -> Wasmaot {
+    Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"))
+}
+
+fn cases() -> Vec<String> {
+    let entries = std::fs::read_dir(link_sources()).expect("the cases are there");
+    let paths = entries.map(|entry| entry.expect("the directory can be read").path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.is_dir())
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    names
+}
+
+/// Key and reason.
+fn waiting() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(link_sources().join(WAITING)).expect("the list is there");
+    let lines = text
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    lines
+        .map(|line| {
+            let (key, reason) = line.split_once(' ').expect("each has a reason");
+            (key.to_owned(), reason.to_owned())
+        })
+        .collect()
+}
+
+/// Whether a line of the list speaks of this build of a case.
+fn covers(line: &str, key: &str) -> bool {
+    match line.strip_suffix('*') {
+        Some(name) => key.starts_with(name),
+        None => line == key,
+    }
+}
+
+/// Runs a case on the host, then in each form.
+fn check(name: &str) -> Vec<Outcome> {
+    let on_host = caught(|| {
+        let mut case = Case::linking(name);
+        case.linker = Some(wasmaot());
+        let runs = case.runs.iter().map(|options| case.run_native(options));
+        let runs: Vec<Run> = runs.collect();
+        for run in &runs {
+            run.expect_code(case.code);
+            assert!(!run.stdout.is_empty(), "the case tells nothing: {run:#?}");
+        }
+        (case, runs)
+    });
+    let (case, runs) = match on_host {
+        Ok(both) => both,
+        Err(why) => return vec![(format!("{name}/native"), Err(why))],
+    };
+    let forms = case.forms.iter().filter(|form| **form != Form::Native);
+    forms
+        .map(|form| {
+            let outcome = caught(|| compare(&case, *form, &runs));
+            (format!("{name}/{}", form.name()), outcome)
+        })
+        .collect()
+}
+
+fn compare(case: &Case, form: Form, on_host: &[Run]) {
+    for (options, host) in case.runs.iter().zip(on_host) {
+        for bind in bindings(form, options) {
+            let options = Options {
+                bind,
+                ..options.clone()
+            };
+            let run = case.run_wasm(&wasmaot(), form, &options);
+            run.expect(case.code, &host.stdout);
+        }
+    }
+}
+
+/// A program behaves alike however its calls are bound, unless the case says
+/// that this is what it is about. One form is enough to show that.
+fn bindings(form: Form, options: &Options) -> Vec<Option<Bind>> {
+    match options.bind {
+        None if form == Form::Pie => vec![None, Some(Bind::Lazy), Some(Bind::Direct)],
+        bind => vec![bind],
+    }
+}
+
+/// What `work` gives, or the text of its panic.
+fn caught<T>(work: impl FnOnce() -> T + std::panic::UnwindSafe) -> Result<T, String> {
+    catch_unwind(work).map_err(|payload| match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => match payload.downcast::<&str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(_) => "a panic without a text".to_owned(),
+        },
+    })
+}

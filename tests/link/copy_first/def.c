@@ -1,0 +1,2 @@
+int value = VALUE;
+int GET(void) { return value; }

@@ -1,0 +1,2 @@
+int number = 5;
+int store_number(void) { return number; }

@@ -1,0 +1,2 @@
+int value = 1;
+int plug(int x) { return x + value; }

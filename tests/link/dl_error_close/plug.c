@@ -1,0 +1,2 @@
+int base(int);
+int plug(int x) { return base(x); }

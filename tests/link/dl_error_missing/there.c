@@ -1,0 +1,1 @@
+int there(int x) { return x; }

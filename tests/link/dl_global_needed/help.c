@@ -1,0 +1,1 @@
+int help(int x) { return 70 + x; }

@@ -1,0 +1,2 @@
+int help(int);
+int plug(int x) { return help(x); }

@@ -1,0 +1,2 @@
+int value = N;
+int work(int x) { return 100 * N + x; }

@@ -1,0 +1,2 @@
+int linked_value = 1;
+int linked_room[500];

@@ -1,0 +1,2 @@
+int nowhere(int);
+int never(int x) { return nowhere(x); }

@@ -1,0 +1,8 @@
+#include "dl.h"
+
+int main(void)
+{
+	printf("%d\n", dlopen("libplug.so", RTLD_LAZY) != NULL);
+	printf("%d\n", dlerror() != NULL);
+	return 0;
+}

@@ -1,0 +1,2 @@
+extern int nowhere;
+int broken(int x) { return x ? nowhere : -1; }

@@ -1,0 +1,1 @@
+int nowhere = 12;

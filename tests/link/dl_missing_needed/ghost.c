@@ -1,0 +1,1 @@
+int ghost(int x) { return x; }

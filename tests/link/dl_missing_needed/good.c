@@ -1,0 +1,2 @@
+int present(int);
+int good(int x) { return present(x); }

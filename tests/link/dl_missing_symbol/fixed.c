@@ -1,0 +1,1 @@
+int nowhere(int x) { return 1000 + x; }

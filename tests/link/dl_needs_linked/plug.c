@@ -1,0 +1,3 @@
+extern int count;
+int base(int);
+int plug(int x) { count += 100; return base(x); }

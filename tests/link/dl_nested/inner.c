@@ -1,0 +1,6 @@
+#include <stdio.h>
+
+__attribute__((constructor)) static void start(void) { puts("inner starts"); }
+__attribute__((destructor)) static void finish(void) { puts("inner ends"); }
+
+int inner_function(int x) { return x + 1; }

@@ -1,0 +1,2 @@
+static int count = 10;
+int next(int by) { return count += by; }

@@ -1,0 +1,1 @@
+int linked(int x) { return x; }

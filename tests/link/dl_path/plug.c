@@ -1,0 +1,1 @@
+int which(int x) { return 100 + x; }

@@ -1,0 +1,2 @@
+int late(int);
+int use(int x) { return late(x); }

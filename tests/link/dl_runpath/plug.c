@@ -1,0 +1,2 @@
+int inner(int);
+int plug(int x) { return inner(x) + 1; }

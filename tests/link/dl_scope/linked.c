@@ -1,0 +1,2 @@
+int level = 1;
+int shared(int x) { return 100 + x; }

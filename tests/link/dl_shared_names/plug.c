@@ -1,0 +1,2 @@
+int number = N;
+int get(int x) { return number + x; }

@@ -1,0 +1,1 @@
+int of_plug(int x) { return x; }

@@ -1,0 +1,1 @@
+int of_x(int x) { return 10 + x; }

@@ -1,0 +1,2 @@
+#include <stdio.h>
+__attribute__((constructor)) static void start(void) { puts("base starts"); }

@@ -1,0 +1,1 @@
+int work(int x) { return 100 * N + x; }

@@ -1,0 +1,2 @@
+int work(int);
+int user(int x) { return work(x); }

@@ -1,0 +1,1 @@
+int late(int x, double y) { return (int)(x * y * 100); }

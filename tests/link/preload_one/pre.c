@@ -1,0 +1,6 @@
+int base = 1000;
+
+int work(int x)
+{
+	return x * base;
+}

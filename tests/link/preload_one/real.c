@@ -1,0 +1,6 @@
+int base = 1;
+
+int work(int x)
+{
+	return x + base;
+}

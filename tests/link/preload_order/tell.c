@@ -1,0 +1,2 @@
+const char *who(void) { return WHO; }
+const char *EXTRA(void) { return WHO; }

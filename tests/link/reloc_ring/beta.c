@@ -1,0 +1,2 @@
+#include "ring.h"
+struct node beta = { "beta", &gamma_, &alpha };

@@ -1,0 +1,2 @@
+#include "ring.h"
+struct node gamma_ = { "gamma", &alpha, &beta };

@@ -1,0 +1,6 @@
+const char *who = WHO;
+
+const char *where(void)
+{
+	return WHO;
+}

@@ -1,0 +1,6 @@
+int counter;
+
+int next(void)
+{
+	return ++counter;
+}

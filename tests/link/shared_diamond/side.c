@@ -1,0 +1,8 @@
+extern int counter;
+int next(void);
+
+int NAME(void)
+{
+	counter += 10;
+	return next();
+}

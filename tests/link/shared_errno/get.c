@@ -1,0 +1,11 @@
+#include <errno.h>
+
+int get_errno(void)
+{
+	return errno;
+}
+
+int *errno_address(void)
+{
+	return &errno;
+}

@@ -1,0 +1,7 @@
+#include <stdio.h>
+
+void writer(const char *text)
+{
+	fputs(text, stdout);
+	putchar(' ');
+}

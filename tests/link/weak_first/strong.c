@@ -1,0 +1,6 @@
+int level = 2;
+
+const char *kind(void)
+{
+	return "strong";
+}

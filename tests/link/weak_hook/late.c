@@ -1,0 +1,6 @@
+#include <stdio.h>
+
+void on_step(int n)
+{
+	printf("late sees step %d\n", n);
+}

@@ -1,0 +1,2 @@
+/* What mappings are multiples of; memory grows by more. */
+#define PAGESIZE 4096

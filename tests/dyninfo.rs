@@ -857,3 +857,99 @@ fn any_module_is_shown_in_this_form() {
         .wasmaot(&["inspect", "--dyninfo", "a.wat.elf"])
         .error(1, &["a.wat.elf", "module"]);
 }
+
+#[test]
+fn a_copy_that_its_library_does_not_use_is_an_error() {
+    let lib = module(
+        8,
+        0,
+        r#", "def": [["x", 16388]], "fixup": [[16384, 16388]]"#,
+        "",
+    );
+    let main = module(8, 0, r#", "libs": ["lib"], "copy": [["x", 16384, 4]]"#, "");
+    let error = load(&main, &[("lib", &lib)]).err().unwrap().to_string();
+    assert!(error.contains("`x`") && error.contains("copy"), "{error}");
+}
+
+#[test]
+fn a_main_with_copies_is_shown_with_them() {
+    let sandbox = common::Sandbox::new();
+    sandbox.write(
+        "main.wat",
+        r#"(module (@dylink.0 (needed "liba.so")) (@custom "wasmaot.copy" "\01x\04\02\00")
+        (memory (export "memory") 1)
+        (table (export "__indirect_function_table") 2 funcref)
+        (global (export "x") i32 (i32.const 2048))
+        (global (export "y") i32 (i32.const 1024))
+        (global (export "__stack_pointer") (mut i32) (i32.const 1024))
+        (data (i32.const 1024) "0123")
+        (elem (i32.const 1) $start)
+        (func $start (export "_start")))"#,
+    );
+    let text = sandbox.wasmaot(&["inspect", "--dyninfo", "main.wat"]);
+    let text = text.success();
+    for line in [
+        "\"copy\": [\n  [\"x\",18432,4]]",
+        "\"def\": [\n  [\"y\",17408]]",
+        "\"data_end\": 18436",
+        "\"entry\": 1",
+        "\"plt_end\": 2",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_program_ends_by_a_system_call() {
+    let sandbox = common::Sandbox::new();
+    let main = module(
+        8,
+        1,
+        r#", "entry": 0"#,
+        r#"(import "thinthin" "syscall"
+          (func $syscall (param i64 i64 i64 i64 i64 i64 i64) (result i64)))
+        (data (offset (global.get $got)) "hello\0a")
+        (func (export "f_0             ") (param i32 i32 i32) (result i32)
+          (drop (call $syscall (i64.const 1) (i64.const 1)
+            (i64.extend_i32_u (global.get $got)) (i64.const 6)
+            (i64.const 0) (i64.const 0) (i64.const 0)))
+          (drop (call $syscall (i64.const 60) (i64.const 42) (i64.const 0)
+            (i64.const 0) (i64.const 0) (i64.const 0) (i64.const 0)))
+          (i32.const 1))"#,
+    );
+    sandbox.write("main.wasm", wasm(&main));
+    let outcome = sandbox.wasmaot(&["run", "main.wasm"]);
+    assert_eq!(outcome.code, Some(42), "{outcome:?}");
+    assert_eq!(outcome.stdout, "hello\n");
+}
+
+#[test]
+fn every_binding_links_these_modules() {
+    let sandbox = common::Sandbox::new();
+    sandbox.write("liba.wasm", wasm(&library()));
+    let main = module(
+        8,
+        2,
+        r#", "libs": ["liba.so"], "refun": [["get", 0]], "entry": 1, "ref": [["x", 16384]]"#,
+        &format!(
+            r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (func (export "f_1             ")
+              (call $exit (i32.add {} (i32.load {}))))"#,
+            indirect(0),
+            word(0)
+        ),
+    );
+    sandbox.write("main.wasm", wasm(&main));
+    for options in [
+        &["--bind=now"][..],
+        &["--bind=lazy"],
+        &["--bind=lazy", "--lazy-load"],
+        &["--bind=direct"],
+    ] {
+        let mut line = vec!["run"];
+        line.extend(options);
+        line.push("main.wasm");
+        let outcome = sandbox.wasmaot(&line);
+        assert_eq!(outcome.code, Some(14), "{options:?} {outcome:?}");
+    }
+}

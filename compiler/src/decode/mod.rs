@@ -11,7 +11,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
-use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
 use wasmaot_abi::linking::{LinkingError, own_references};
 use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
@@ -109,6 +109,14 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
         // Validated: it can be read.
         module.own_references = own_references(wasm).unwrap_or_default();
     }
+    let info = module.linking.dyninfo.iter();
+    let fixups = info.flat_map(|info| &info.fixups.list);
+    module
+        .own_references
+        .extend(fixups.filter_map(|fixup| match fixup {
+            Fixup::Address { to, .. } => Some(*to),
+            _ => None,
+        }));
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, anyhow};
+use wasmaot_abi::linking::data::{SECTION_COPY, read_data_symbols};
 use wasmaot_abi::linking::dyninfo::{BIAS, SECTION, Section};
 use wasmaot_abi::linking::{Class, ImportRole, Linking};
 use wasmaot_abi::name::ENV;
@@ -40,6 +41,11 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
             let offset = custom.data_offset() as usize;
             let read = Linking::read(custom.name(), custom.data(), offset);
             module.linking = read.map_err(|e| anyhow!("{file}: {e}"))?.or(module.linking);
+            if custom.name() == SECTION_COPY {
+                let copies = read_data_symbols(SECTION_COPY, custom.data(), offset);
+                let copies = copies.map_err(|e| anyhow!("{file}: {e}"))?.into_iter();
+                module.copies.extend(copies.map(|c| (c.name, c.size)));
+            }
             if custom.name() == SECTION {
                 let section = Section::parse(custom.data());
                 return Ok(section.map_err(|e| anyhow!("{file}: {e}"))?.to_json());
@@ -64,6 +70,8 @@ struct Module {
     /// Exported functions and constants.
     functions: Vec<(String, u32)>,
     exported: Vec<(String, u32)>,
+    /// Sizes of the data that it holds copies of.
+    copies: HashMap<String, u32>,
     /// Numbers of functions that are elements.
     numbers: BTreeMap<u32, u32>,
     elements_end: u32,
@@ -165,7 +173,12 @@ impl Module {
     fn section(mut self) -> Section {
         let linking = self.linking.take().unwrap_or_else(Linking::core);
         let marks = self.exported.iter().filter(|(n, _)| ENDS.contains(&&**n));
-        let fixed = marks.map(|&(_, at)| at).fold(self.data_end, u32::max);
+        let copies = self.exported.iter().filter_map(|(name, at)| {
+            let size = self.copies.get(name)?;
+            Some(at.saturating_add(*size))
+        });
+        let ends = marks.map(|&(_, at)| at).chain(copies);
+        let fixed = ends.fold(self.data_end, u32::max);
         let (memory, table) = match linking.placement {
             Some(placement) => (
                 placement.memory_size.max(self.data_end),
@@ -189,9 +202,17 @@ impl Module {
             .collect();
         let end = refs.last().map_or(BIAS + memory, |(_, at)| at + WORD);
         let start = defun.iter().find(|(name, _)| name == START);
-        let def = self.exported.into_iter();
+        let biased = |at: u32| at.saturating_add(BIAS);
+        let (mut def, mut copy) = (Vec::new(), Vec::new());
+        for (name, at) in self.exported {
+            match self.copies.get(&name) {
+                Some(&size) => copy.push((name, biased(at), size)),
+                None => def.push((name, biased(at))),
+            }
+        }
         Section {
-            def: def.map(|(n, at)| (n, at.saturating_add(BIAS))).collect(),
+            def,
+            copy,
             entry: Some(start.map_or(-1, |&(_, number)| number.into())),
             defun,
             refs,

@@ -16,7 +16,7 @@ use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
 use crate::instances::InstanceId;
-use crate::loader::{Instance, Retired, give_back, heap, release_table};
+use crate::loader::{Instance, Retired, dyninfo, give_back, heap, release_table};
 use crate::process::Process;
 use crate::trap::Trap;
 
@@ -112,6 +112,7 @@ impl Process {
             format!("unloaded {} at {:#x}", instance.object.name(), range.start)
         });
         self.dl.unloaded += 1;
+        dyninfo::forget(self, instance.serial);
         self.scope.retain(|&n| n != number);
         self.names.retain(|_, n| *n != number);
         self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));

@@ -36,6 +36,7 @@ use std::sync::Arc;
 pub use search::{Finder, SearchPath, beside, candidates};
 
 pub(crate) use deferred::load_deferred;
+pub(crate) use init::dependencies_first;
 pub(crate) use instance::{Instance, Retired, Target};
 pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};

@@ -263,25 +263,10 @@ impl Process {
     /// [`CallError`]; [`TrapReason::Exit`](crate::trap::TrapReason::Exit) is how programs that call
     /// `exit` end.
     pub fn start(&mut self, id: InstanceId) -> Result<(), CallError> {
-        match self.entry(id) {
-            Some((index, ty)) => {
-                let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
-                let zeros: Vec<Val> = zeros.collect();
-                let called = self.call_index(index, &ty, &zeros);
-                called.map(|_| ()).map_err(CallError::Trap)
-            }
+        match self.start_entry(id) {
+            Some(started) => started,
             None => self.invoke(id, "_start", &[]).map(|_| ()),
         }
-    }
-
-    /// Table index and type of the function that a program's section `dyninfo`
-    /// says to start with.
-    fn entry(&self, id: InstanceId) -> Option<(u32, FuncType)> {
-        let instance = &self.instances[self.instances.number(id)?];
-        let entry = instance.object.info().fixups.entry?;
-        let index = instance.table_base + u64::from(entry);
-        let held = self.domains[instance.domain].entry(index)?;
-        Some((index as u32, self.types.get(&held.type_id)?.clone()))
     }
 
     /// The type of an exported function.

@@ -472,10 +472,9 @@ pub(crate) fn adopt(process: &mut Process, number: usize) {
     let own = own_memory(info).is_some() && exported;
     let data = info.data.iter().map(|(at, len)| at.saturating_add(*len));
     let end = data.max().unwrap_or(0).min(MEMORY_RESERVE);
-    let marked = match instance.object.info().memories.is_empty() {
-        true => 0,
-        false => info.static_end,
-    };
+    // Without a mark, all that its own memory begins with may be in use.
+    let marks = !info.memories.is_empty() || instance.object.find("__heap_base").is_some();
+    let marked = if marks { info.static_end } else { 0 };
     if let Some(program) = &mut process.program {
         if own {
             program.domain = domain;

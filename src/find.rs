@@ -170,4 +170,17 @@ impl Finder for Library {
         };
         self.open(&file).map(Some).map_err(library)
     }
+
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+        let built = match input::kind(name, bytes) {
+            Ok(Kind::Wasm) => self.build(Path::new(name), name, bytes),
+            Ok(_) => Err(anyhow::anyhow!("{name}: is not a binary wasm module")),
+            Err(error) => Err(error),
+        };
+        built.map_err(|source| Error::Library {
+            name: name.to_owned(),
+            by: "dlload".to_owned(),
+            source: source.into(),
+        })
+    }
 }

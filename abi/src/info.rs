@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::name::{ENV, SYS, TABLE};
 use crate::types::{FuncType, GlobalType, MemoryType, TableType};
 
 /// Linking convention of a module.
@@ -12,6 +13,8 @@ pub enum LinkingAbi {
     Dylink0,
     /// The older section `dylink` of Emscripten up to 2.
     Dylink,
+    /// JSON section `dyninfo` of the GCC/binutils backend of 2016.
+    Dyninfo,
     /// Plain modules linked by (module name, export name).
     Core,
 }
@@ -22,7 +25,26 @@ impl LinkingAbi {
         match self {
             Self::Dylink0 => "dylink.0",
             Self::Dylink => "dylink",
+            Self::Dyninfo => "dyninfo",
             Self::Core => "core",
+        }
+    }
+
+    /// Whether an imported memory is the one that the program's objects share.
+    pub fn is_shared_memory(self, module: &str, name: &str) -> bool {
+        match self {
+            Self::Dylink0 | Self::Dylink => module == ENV,
+            Self::Dyninfo => (module, name) == (SYS, "memory"),
+            Self::Core => false,
+        }
+    }
+
+    /// Whether an imported table is the one that the program's objects share.
+    pub fn is_shared_table(self, module: &str, name: &str) -> bool {
+        match self {
+            Self::Dylink0 | Self::Dylink => (module, name) == (ENV, TABLE),
+            Self::Dyninfo => (module, name) == (SYS, "table"),
+            Self::Core => false,
         }
     }
 }
@@ -66,6 +88,67 @@ pub struct ModuleInfo {
     /// `__heap_base`/`__data_end`, and without `__heap_base` the memory's
     /// first size.
     pub static_end: u64,
+    /// What `dyninfo` asks of the loader; empty for other conventions.
+    pub fixups: Fixups,
+}
+
+/// What the loader does in a module's memory and part of the table, after
+/// relocation. Addresses are relative to the memory base, numbers of functions
+/// to the table base.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixups {
+    /// Number of the function that a program starts with.
+    pub entry: Option<u32>,
+    /// Size of the module's part of the code-address space.
+    pub pc_size: u32,
+    /// In the order in which they are done.
+    pub list: Vec<Fixup>,
+}
+
+/// One of these things. Words are of 32 bits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Fixup {
+    /// The word holds an address of the module's own.
+    Address {
+        /// The word.
+        at: u32,
+        /// The address.
+        to: u32,
+    },
+    /// The word holds the table index of a function of the module's own.
+    Index {
+        /// The word.
+        at: u32,
+        /// The function.
+        function: u32,
+    },
+    /// The word holds the value of a symbol: the address of data, the table
+    /// index of a function. It stays as it is until there is a definition.
+    Symbol {
+        /// The word.
+        at: u32,
+        /// Name of the symbol.
+        symbol: String,
+    },
+    /// The table entry holds the function of a symbol, once there is one.
+    Entry {
+        /// The entry.
+        function: u32,
+        /// Name of the symbol.
+        symbol: String,
+    },
+    /// The entry before this one forwards to it; the first call loads the
+    /// library whose function this one is to hold.
+    Lazy {
+        /// The entry.
+        function: u32,
+        /// Name of the symbol.
+        symbol: String,
+        /// Name of the library.
+        library: String,
+        /// Number of the function's type in [`ModuleInfo::types`].
+        ty: u32,
+    },
 }
 
 /// An import.

@@ -13,6 +13,10 @@ pub const ENV: &str = "env";
 pub const GOT_MEM: &str = "GOT.mem";
 /// Import module of functions' table indices (tool-conventions, DynamicLinking).
 pub const GOT_FUNC: &str = "GOT.func";
+/// Import module of what the loader gives to `dyninfo` modules.
+pub const SYS: &str = "sys";
+/// The name of the shared table in the tool-conventions.
+pub const TABLE: &str = "__indirect_function_table";
 
 /// The ELF symbol name of a wasm name.
 pub fn escape(name: &str) -> Cow<'_, str> {

@@ -97,6 +97,8 @@ kinds! {
     /// Host address of a table's descriptor
     /// ([`TableDesc`](crate::context::TableDesc)).
     TableDesc = 6, "TABLE_DESC", true;
+    /// Where the object's part of the code-address space begins, + A.
+    CodeBase = 7, "CODE_BASE", false;
 }
 
 /// An entry of [`SEC_RELA`](crate::object::SEC_RELA): 24 bytes.

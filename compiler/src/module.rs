@@ -1,5 +1,6 @@
 //! A decoded, validated module: what translation and link edit work from.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -50,7 +51,7 @@ pub(crate) struct Module<'a> {
     pub funcrefs: Vec<u32>,
     /// Names of functions: of the name section, else of an export, else of the
     /// import.
-    pub names: HashMap<u32, &'a str>,
+    pub names: HashMap<u32, Cow<'a, str>>,
     /// Custom sections `.debug_*`: DWARF, whose addresses count from
     /// `code_start`.
     pub debug: HashMap<&'a str, &'a [u8]>,
@@ -178,7 +179,7 @@ pub(crate) enum ConstOp {
 
 #[derive(Debug)]
 pub(crate) struct Export<'a> {
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     pub item: ExportItem,
     pub flags: SymbolFlags,
 }
@@ -298,7 +299,7 @@ impl Module<'_> {
     /// section, else of an export, else of the import, else its number.
     pub fn func_name(&self, func: u32) -> String {
         match self.names.get(&func) {
-            Some(name) => (*name).to_owned(),
+            Some(name) => name.to_string(),
             None => format!("func[{func}]"),
         }
     }

@@ -176,7 +176,7 @@ impl Writer<'_> {
             let mut exports = self.module.exports.iter();
             exports
                 .find(|e| e.item == ExportItem::Item(item))
-                .map(|e| name::escape(e.name).into_owned())
+                .map(|e| name::escape(&e.name).into_owned())
         };
         let numbered = |what: &str, n: u32, suffix: &str| (None, format!("{what}[{n}]{suffix}"));
         let (export, other) = match target {

@@ -226,7 +226,7 @@ fn slots(c: &Checked<'_>) {
             Kind::Func32 => own::SymbolKind::Function,
             Kind::MemoryDesc => own::SymbolKind::Memory,
             Kind::TableDesc => own::SymbolKind::Table,
-            Kind::MemoryBase | Kind::TableBase => own::SymbolKind::None,
+            Kind::MemoryBase | Kind::TableBase | Kind::CodeBase => own::SymbolKind::None,
         };
         assert_eq!(c.kind(rela.symbol), wanted);
     }

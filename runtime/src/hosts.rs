@@ -32,6 +32,13 @@ impl Hosts {
         self.numbers.get(module)?.get(name).copied()
     }
 
+    /// The number of a function of the same names and type.
+    pub fn same(&self, function: &HostFunction) -> Option<usize> {
+        let names = |f: &HostFunction| f.module == function.module && f.name == function.name;
+        let mut all = self.list.iter();
+        all.position(|f| names(f) && f.ty == function.ty)
+    }
+
     /// Adds a function that has no name to be found by.
     pub fn add_stub(&mut self, function: HostFunction) {
         self.list.push(Arc::new(function));

@@ -7,6 +7,7 @@ mod builtin;
 mod config;
 mod dl;
 mod domain;
+mod dyninfo;
 pub mod error;
 mod explain;
 pub mod flat;

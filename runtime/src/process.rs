@@ -61,6 +61,7 @@ pub struct Process {
     pub(crate) interrupter: Interrupter,
     pub(crate) finder: Option<BoxedFinder>,
     pub(crate) dl: Dl,
+    pub(crate) fixups: loader::dyninfo::State,
 }
 
 /// Who finds libraries.
@@ -91,6 +92,8 @@ pub(crate) struct Program {
     pub spare_entries: Ranges,
     /// Linear memory of the loader's own that nobody uses.
     pub spare_memory: Ranges,
+    /// Numbers of the code-address space that nobody uses.
+    pub spare_codes: Ranges,
 }
 
 /// The state of a process before a transaction.
@@ -166,6 +169,7 @@ impl Process {
             retired: Vec::new(),
             finder: None,
             dl: Dl::default(),
+            fixups: loader::dyninfo::State::default(),
             domains: Vec::new(),
             tables: Vec::new(),
             memories: HashMap::new(),
@@ -266,13 +270,32 @@ impl Process {
         Some(self.instances.id(*self.names.get(name)?))
     }
 
-    /// Calls a function of a program's main: `_start`.
+    /// Calls a function of a program's main: `_start`, or the one that its
+    /// section `dyninfo` says, with zeros for parameters.
     ///
     /// # Errors
     /// [`CallError`]; [`TrapReason::Exit`](crate::trap::TrapReason::Exit) is how programs that call
     /// `exit` end.
     pub fn start(&mut self, id: InstanceId) -> Result<(), CallError> {
-        self.invoke(id, "_start", &[]).map(|_| ())
+        match self.entry(id) {
+            Some((index, ty)) => {
+                let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
+                let zeros: Vec<Val> = zeros.collect();
+                let called = self.call_index(index, &ty, &zeros);
+                called.map(|_| ()).map_err(CallError::Trap)
+            }
+            None => self.invoke(id, "_start", &[]).map(|_| ()),
+        }
+    }
+
+    /// Table index and type of the function that a program's section `dyninfo`
+    /// says to start with.
+    fn entry(&self, id: InstanceId) -> Option<(u32, FuncType)> {
+        let instance = &self.instances[self.instances.number(id)?];
+        let entry = instance.object.info().fixups.entry?;
+        let index = instance.table_base + u64::from(entry);
+        let held = self.domains[instance.domain].entry(index)?;
+        Some((index as u32, self.types.get(&held.type_id)?.clone()))
     }
 
     /// The type of an exported function.

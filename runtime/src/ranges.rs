@@ -7,6 +7,13 @@ use std::ops::Range;
 pub(crate) struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
+    /// One free range.
+    pub fn from_range(range: Range<u64>) -> Self {
+        let mut ranges = Self::default();
+        ranges.give(range);
+        ranges
+    }
+
     /// Takes `len` numbers in a row, first fit, the first one a multiple of
     /// `align`.
     pub fn take(&mut self, len: u64, align: u64) -> Option<u64> {

@@ -234,6 +234,9 @@ pub struct Inspect {
     /// Check every byte of an object against its hash
     #[arg(long)]
     pub verify: bool,
+    /// Print how a module is linked as the JSON object of section `dyninfo`
+    #[arg(long, conflicts_with = "verify")]
+    pub dyninfo: bool,
 }
 
 /// Bytes, with a suffix of K, M or G for powers of 1024.

@@ -7,6 +7,7 @@
 pub mod data;
 mod dylink;
 mod dylink0;
+pub mod dyninfo;
 mod own;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use thiserror::Error;
 pub use own::own_references;
 
 use crate::info::{LinkingAbi, Placement};
-use crate::name::{ENV, GOT_FUNC, GOT_MEM};
+use crate::name::{ENV, GOT_FUNC, GOT_MEM, SYS};
 
 /// What a module's custom sections say about linking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct Linking {
     pub imports: HashMap<(String, String), SymbolFlags>,
     /// Flags of exports by name.
     pub exports: HashMap<String, SymbolFlags>,
+    /// What only `dyninfo` says.
+    pub dyninfo: Option<Box<dyninfo::Dyninfo>>,
 }
 
 /// Flags of a symbol (tool-conventions, Linking: `WASM_SYM_*`).
@@ -70,9 +73,9 @@ pub struct LinkingError {
 pub enum ImportRole {
     /// Resolved to a definition of the same kind.
     Plain,
-    /// `env.__memory_base`.
+    /// `env.__memory_base`, `sys.got`.
     MemoryBase,
-    /// `env.__table_base`.
+    /// `env.__table_base`, `sys.plt`.
     TableBase,
     /// `env.__stack_pointer`.
     StackPointer,
@@ -80,6 +83,8 @@ pub enum ImportRole {
     GotMem,
     /// `GOT.func.NAME`.
     GotFunc,
+    /// `sys.gpo`: where the module's part of the code-address space begins.
+    CodeBase,
 }
 
 /// What an import is, to ask for its role.
@@ -109,6 +114,7 @@ impl Linking {
             runpath: Vec::new(),
             imports: HashMap::new(),
             exports: HashMap::new(),
+            dyninfo: None,
         }
     }
 
@@ -121,6 +127,7 @@ impl Linking {
         match name {
             dylink0::SECTION => dylink0::read(data, offset).map(Some),
             dylink::SECTION => dylink::read(data, offset).map(Some),
+            dyninfo::SECTION => dyninfo::read(data, offset).map(Some),
             _ => Ok(None),
         }
     }
@@ -134,6 +141,14 @@ impl Linking {
     pub fn role(&self, module: &str, name: &str, class: Class) -> ImportRole {
         if !self.is_dynamic() || class != Class::GlobalI32 {
             return ImportRole::Plain;
+        }
+        if self.abi == LinkingAbi::Dyninfo {
+            return match (module, name) {
+                (SYS, "got") => ImportRole::MemoryBase,
+                (SYS, "plt") => ImportRole::TableBase,
+                (SYS, "gpo") => ImportRole::CodeBase,
+                _ => ImportRole::Plain,
+            };
         }
         match (module, name) {
             (ENV, "__memory_base") => ImportRole::MemoryBase,
@@ -167,6 +182,6 @@ impl Linking {
     /// Whether an exported global of type `i32` that cannot be set is the
     /// address of data rather than a wasm global.
     pub fn exports_data_addresses(&self) -> bool {
-        self.is_dynamic()
+        matches!(self.abi, LinkingAbi::Dylink0 | LinkingAbi::Dylink)
     }
 }

@@ -3,8 +3,8 @@
 //! functions need a record.
 
 use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::linking::{Class, ImportRole};
-use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{GlobalType, ValType};
 
 use super::constexpr::{Known, evaluate};
@@ -14,7 +14,6 @@ use crate::module::{
 };
 
 const STACK_POINTER: &str = "__stack_pointer";
-const TABLE: &str = "__indirect_function_table";
 
 /// Runs the phases in order: each relies on those before it.
 pub(super) fn classify(module: &mut Module<'_>) {
@@ -33,7 +32,8 @@ pub(super) fn classify(module: &mut Module<'_>) {
 /// section says.
 fn placement(module: &mut Module<'_>) {
     let imports_memory = module.memories.first().is_some_and(|m| m.import.is_some());
-    if !imports_memory {
+    // One that `dyninfo` describes has none of its own, if any.
+    if !imports_memory && module.linking.abi != LinkingAbi::Dyninfo {
         module.linking.placement = None;
     }
 }
@@ -56,7 +56,7 @@ fn imports(module: &mut Module<'_>) {
         }
     }
     for export in &mut module.exports {
-        let flags = module.linking.exports.get(export.name);
+        let flags = module.linking.exports.get(&*export.name);
         export.flags = flags.copied().unwrap_or_default();
     }
 }
@@ -92,7 +92,8 @@ fn imported_place(import: u32, module: &Module<'_>) -> Option<GlobalPlace> {
         ImportRole::MemoryBase
         | ImportRole::TableBase
         | ImportRole::GotMem
-        | ImportRole::GotFunc => Some(GlobalPlace::Loader(import)),
+        | ImportRole::GotFunc
+        | ImportRole::CodeBase => Some(GlobalPlace::Loader(import)),
     }
 }
 
@@ -123,7 +124,8 @@ fn tables(module: &mut Module<'_>) {
     let primary = match table.import {
         Some(import) => {
             let import = &module.imports[import as usize];
-            module.linking.is_dynamic() && import.module == ENV && import.name == TABLE
+            let abi = module.linking.abi;
+            abi.is_shared_table(import.module, import.name)
         }
         None => module.linking.is_dynamic() || own_memory,
     };
@@ -264,12 +266,13 @@ fn funcrefs(module: &Module<'_>) -> Vec<u32> {
 fn name_functions(module: &mut Module<'_>) {
     for export in &module.exports {
         if let ExportItem::Item(Item::Func(func)) = export.item {
-            module.names.entry(func).or_insert(export.name);
+            let name = || export.name.clone();
+            module.names.entry(func).or_insert_with(name);
         }
     }
     for import in &module.imports {
         if let Item::Func(func) = import.item {
-            module.names.entry(func).or_insert(import.name);
+            module.names.entry(func).or_insert(import.name.into());
         }
     }
     let known = module.funcs.len();

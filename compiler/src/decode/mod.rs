@@ -3,6 +3,7 @@
 
 mod classify;
 mod constexpr;
+mod dyninfo;
 mod read;
 
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
 use wasmaot_abi::linking::{LinkingError, own_references};
 use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
@@ -62,6 +64,7 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
                 .to_owned(),
         });
     }
+    dyninfo::apply(&mut module)?;
     classify::classify(&mut module);
     data_symbols(&mut module, wasm)?;
     Ok(module)
@@ -73,17 +76,21 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
         .exports
         .iter()
         .filter_map(|e| match e.item {
-            ExportItem::Data(address) => Some((e.name, address)),
+            ExportItem::Data(address) => Some((&*e.name, address)),
             ExportItem::Item(_) => None,
         })
         .collect();
     let mut known = HashSet::new();
     module.copies.retain(|c| known.insert(c.name.clone()));
+    // Only of `dyninfo` modules is all that refers to a copy known to the loader.
+    let fixed = !module.is_relocatable() || module.linking.abi == LinkingAbi::Dyninfo;
+    let own = module.memories.first().map_or(0, |m| m.ty.min_bytes());
+    let placement = module.linking.placement;
+    let room = placement.map_or(own, |p| p.memory_size.into());
     for copy in &module.copies {
         let address = exported.get(copy.name.as_str()).copied();
-        let room = module.memories.first().map_or(0, |m| m.ty.min_bytes());
         let end = address.map(|a| u64::from(a) + u64::from(copy.size));
-        if module.is_relocatable() || end.is_none_or(|end| end > room) {
+        if !fixed || end.is_none_or(|end| end > room) {
             let reason = format!(
                 "`{}`, of which the module is to hold a copy, is no data that it exports at a fixed address",
                 copy.name
@@ -102,6 +109,14 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
         // Validated: it can be read.
         module.own_references = own_references(wasm).unwrap_or_default();
     }
+    let info = module.linking.dyninfo.iter();
+    let fixups = info.flat_map(|info| &info.fixups.list);
+    module
+        .own_references
+        .extend(fixups.filter_map(|fixup| match fixup {
+            Fixup::Address { to, .. } => Some(*to),
+            _ => None,
+        }));
     Ok(())
 }
 

@@ -283,7 +283,7 @@ impl<'a> Reader<'a> {
             ExternalKind::Tag => Item::Tag(export.index),
         };
         self.module.exports.push(Export {
-            name: export.name,
+            name: export.name.into(),
             item: ExportItem::Item(item),
             flags: SymbolFlags::default(),
         });
@@ -365,7 +365,9 @@ impl<'a> Reader<'a> {
             for subsection in names.into_iter().map_while(Result::ok) {
                 if let Name::Function(names) = subsection {
                     let named = names.into_iter().map_while(Result::ok);
-                    self.module.names.extend(named.map(|n| (n.index, n.name)));
+                    self.module
+                        .names
+                        .extend(named.map(|n| (n.index, n.name.into())));
                 }
             }
         }

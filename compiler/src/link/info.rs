@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use wasmaot_abi::info::{self, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
+use wasmaot_abi::info::{self, Fixup, Fixups, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
 use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, GlobalType, ValType};
@@ -72,6 +72,7 @@ pub(super) fn record(
         types.number(ty)?;
     }
     let (elements, items) = elements(module)?;
+    let fixups = fixups(module, &mut types)?;
     let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
     let info = ModuleInfo {
         abi: module.linking.abi,
@@ -95,8 +96,22 @@ pub(super) fn record(
         }),
         data: fixed_data(module),
         static_end: image.static_end,
+        fixups,
     };
     Ok((info, items))
+}
+
+/// What section `dyninfo` asks of the loader, types by their number in the
+/// record.
+fn fixups(module: &Module<'_>, types: &mut Types<'_>) -> Result<Fixups> {
+    let info = module.linking.dyninfo.as_ref();
+    let mut fixups = info.map(|i| i.fixups.clone()).unwrap_or_default();
+    for fixup in &mut fixups.list {
+        if let Fixup::Lazy { ty, .. } = fixup {
+            *ty = types.number(*ty)?;
+        }
+    }
+    Ok(fixups)
 }
 
 fn import_kind(
@@ -126,7 +141,7 @@ fn import_kind(
 fn reexports(module: &Module<'_>) -> Vec<Reexport> {
     let reexports = module.exports.iter().filter_map(|e| match e.item {
         ExportItem::Item(item) => Some(Reexport {
-            name: e.name.to_owned(),
+            name: e.name.to_string(),
             import: symbols::reexported(module, item)?,
         }),
         ExportItem::Data(_) => None,

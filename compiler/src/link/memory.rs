@@ -166,7 +166,7 @@ fn static_end(module: &Module<'_>, data_end: u64) -> u64 {
     let marks = module
         .exports
         .iter()
-        .filter(|e| matches!(e.name, "__heap_base" | "__data_end"));
+        .filter(|e| matches!(&*e.name, "__heap_base" | "__data_end"));
     let ends = marks.filter_map(|e| match e.item {
         ExportItem::Data(address) => Some(u64::from(address)),
         ExportItem::Item(item) => super::info::constant_address(module, item),

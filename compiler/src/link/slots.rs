@@ -118,6 +118,7 @@ fn loader_value(role: ImportRole) -> Option<Kind> {
         ImportRole::TableBase => Some(Kind::TableBase),
         ImportRole::GotMem => Some(Kind::Mem32),
         ImportRole::GotFunc => Some(Kind::Func32),
+        ImportRole::CodeBase => Some(Kind::CodeBase),
         ImportRole::Plain | ImportRole::StackPointer => None,
     }
 }

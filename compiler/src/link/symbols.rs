@@ -101,7 +101,7 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
         .filter_map(|e| {
             Some(Symbol {
                 weak: e.flags.weak(),
-                ..export(module, e, name::escape(e.name).into_owned())?
+                ..export(module, e, name::escape(&e.name).into_owned())?
             })
         })
         .collect();
@@ -147,7 +147,7 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
 fn export(module: &Module<'_>, export: &Export<'_>, name: String) -> Option<Symbol> {
     let (kind, flags, type_id, definition) = match export.item {
         ExportItem::Data(address) => {
-            let (flags, size) = data(module, export.name, address);
+            let (flags, size) = data(module, &export.name, address);
             let definition = Definition::Data {
                 linear: address,
                 size,
@@ -287,9 +287,13 @@ impl Undefined {
 
     fn import(&mut self, module: &Module<'_>, import: &Import<'_>) -> Place {
         let (kind, flags, type_id) = match (import.role, import.item) {
-            (ImportRole::MemoryBase | ImportRole::TableBase | ImportRole::StackPointer, _) => {
-                return Place::None;
-            }
+            (
+                ImportRole::MemoryBase
+                | ImportRole::TableBase
+                | ImportRole::StackPointer
+                | ImportRole::CodeBase,
+                _,
+            ) => return Place::None,
             (ImportRole::GotMem, _) => (SymbolKind::Data, 0, 0),
             (ImportRole::GotFunc, _) => {
                 let id = self.env_functions.get(import.name).copied();

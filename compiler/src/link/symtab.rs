@@ -31,7 +31,7 @@ impl Symtab {
         let mut exported = HashMap::new();
         for export in &module.exports {
             if let ExportItem::Item(Item::Func(f)) = export.item {
-                exported.entry(f).or_insert(export.name);
+                exported.entry(f).or_insert(&export.name);
             }
         }
         let global: HashSet<(&str, u32)> = plan
@@ -51,7 +51,7 @@ impl Symtab {
                 INIT.to_owned()
             } else {
                 // As `Module::func_name`, without its search.
-                match module.names.get(&f).or_else(|| exported.get(&f)) {
+                match module.names.get(&f).or_else(|| exported.get(&f).copied()) {
                     Some(text) => name::escape(text).into_owned(),
                     None => format!("func[{f}]"),
                 }

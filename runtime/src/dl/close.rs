@@ -17,7 +17,7 @@ use crate::config::Category;
 use crate::error::CallError;
 use crate::instances::InstanceId;
 use crate::loader::{
-    Instance, Retired, breadth_first, dependencies_first, give_back, heap, release_table,
+    Instance, Retired, breadth_first, dependencies_first, dyninfo, give_back, heap, release_table,
 };
 use crate::process::Process;
 use crate::trap::Trap;
@@ -139,6 +139,7 @@ impl Process {
             format!("unloaded {} at {:#x}", instance.object.name(), range.start)
         });
         self.dl.unloaded += 1;
+        dyninfo::forget(self, instance.serial);
         self.scope.retain(|&n| n != number);
         self.names.retain(|_, n| *n != number);
         self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));

@@ -37,7 +37,7 @@ pub(super) const fn handle(serial: u64) -> u32 {
 
 impl Process {
     /// The open library of a handle.
-    fn of_handle(&self, value: u32) -> Result<usize, DlError> {
+    pub(super) fn of_handle(&self, value: u32) -> Result<usize, DlError> {
         let number = self.instances.find(|i| handle(i.serial) == value);
         let open = |&n: &usize| {
             let hold = self.instances[n].hold;
@@ -57,7 +57,10 @@ pub(super) fn string(caller: &Caller<'_>, at: u32) -> Result<String, HostError> 
 }
 
 /// Keeps an error for `dlerror`.
-fn fail<T>(process: &mut Process, result: Result<T, DlError>) -> Result<Option<T>, HostError> {
+pub(super) fn fail<T>(
+    process: &mut Process,
+    result: Result<T, DlError>,
+) -> Result<Option<T>, HostError> {
     match result {
         Ok(value) => Ok(Some(value)),
         // A constructor that stopped has stopped the program.

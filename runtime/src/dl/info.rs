@@ -63,7 +63,7 @@ impl Process {
     }
 
     /// Calls the function at an index of the program's table.
-    pub(super) fn call_index(
+    pub(crate) fn call_index(
         &mut self,
         index: u32,
         ty: &FuncType,

@@ -9,6 +9,7 @@
 //! | `exit` | handlers of `atexit` that go with their library |
 //! | `info` | `dladdr`, `dl_iterate_phdr` |
 //! | `functions` | all of it as host functions with the C ABI |
+//! | `thinthin` | those of `dyninfo` programs |
 
 mod close;
 pub(crate) mod exit;
@@ -16,6 +17,7 @@ mod functions;
 mod info;
 mod open;
 mod symbol;
+pub(crate) mod thinthin;
 
 use std::collections::HashMap;
 
@@ -46,6 +48,8 @@ pub(crate) struct Dl {
     exit: exit::Handlers,
     /// Names in the program's memory, by the serial number of their instance.
     names: HashMap<u64, Vec<(String, Block)>>,
+    /// Modules that the program has given as bytes.
+    given: Vec<thinthin::Given>,
 }
 
 /// Why a library could not be opened, a symbol not be found.
@@ -60,6 +64,9 @@ pub enum DlError {
     /// It is not there and was not to be loaded.
     #[error("{0}: not loaded")]
     NotLoaded(String),
+    /// A module is placed once.
+    #[error("{0:#x}: the module is instantiated already")]
+    Instantiated(u32),
     /// The process has no program to open libraries for.
     #[error("no dynamically linked program is loaded")]
     NoProgram,

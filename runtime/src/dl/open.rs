@@ -77,7 +77,7 @@ impl Process {
     }
 
     /// Opens a library for an instance, whose search path counts; its number.
-    pub(super) fn open_for(
+    pub(crate) fn open_for(
         &mut self,
         by: usize,
         name: &str,
@@ -97,6 +97,7 @@ impl Process {
         if flags.global {
             let all = breadth_first(number, |n| &self.instances[n].needs);
             self.join_global(&all);
+            loader::dyninfo::retry(self)?;
         }
         self.config.trace(Category::Files, || {
             let instance = &self.instances[number];

@@ -11,6 +11,7 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
+use super::heap;
 use super::instance::Instance;
 use super::search::Group;
 use super::stubs::Key;
@@ -22,6 +23,10 @@ use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
 use crate::sys::live;
+
+mod fixups;
+
+pub(super) use fixups::fixups;
 
 /// As many differences are shown.
 const SHOWN: usize = 5;
@@ -172,6 +177,7 @@ impl<'a> Checker<'a> {
             let right = |slot: u64| match r.kind {
                 Kind::MemoryBase => less(slot) == instance.memory_base,
                 Kind::TableBase => less(slot) == instance.table_base,
+                Kind::CodeBase => less(slot) == instance.pc_base,
                 Kind::Mem32 => self.is_linear(id, r.symbol, less(slot)),
                 Kind::Func32 => self.is_index(id, r.symbol, slot),
                 Kind::MemoryDesc | Kind::TableDesc => self.is_address(id, r.symbol, slot),
@@ -233,8 +239,10 @@ impl<'a> Checker<'a> {
         } else {
             scope.iter().copied().chain(named).collect()
         };
-        let found = places
-            .into_iter()
+        let copy = scope.iter().copied();
+        let found = copy
+            .filter(|&place| self.holds_copy(place, &import.name))
+            .chain(places)
             .find_map(|place| self.exported(place, &import.name, (id, number), depth));
         found.unwrap_or_else(|| {
             let module = if got { name::ENV } else { &import.module };
@@ -394,18 +402,23 @@ impl<'a> Checker<'a> {
         if meaning == Meaning::Nothing {
             return slot == 0;
         }
+        slot != 0 && self.is_held(id, &meaning, slot)
+    }
+
+    /// Whether the table holds what is meant at an index.
+    fn is_held(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
         let instance = &self.process.instances[id];
         let table: TableDesc = self.process.domains[instance.domain].context().table;
-        if slot == 0 || slot >= table.len {
+        if slot >= table.len {
             return false;
         }
         // SAFETY: entries below the table's length are mapped.
         let entry: FuncRef = unsafe { live::load(live::entry_at(&table, slot)) };
         let domain = match meaning {
-            Meaning::Definition(definer, _) => self.process.instances[definer].domain,
+            &Meaning::Definition(definer, _) => self.process.instances[definer].domain,
             _ => instance.domain,
         };
-        entry.record != 0 && self.is_code(&meaning, entry.code, domain)
+        entry.record != 0 && self.is_code(meaning, entry.code, domain)
     }
 
     /// The calls of PLT entries that lead neither there nor, where calls are
@@ -485,9 +498,14 @@ impl<'a> Checker<'a> {
         let allocated = |i: &Instance| i.room.as_ref().is_some_and(|room| room.memory.is_some());
         let room = |i: &Instance| {
             let room = i.object.info().placement.unwrap_or_default();
-            let memory = i.memory_base..i.memory_base + u64::from(room.memory_size);
+            // What the program gives may be a part of its own data.
+            let block = i.room.as_ref().and_then(|r| r.memory.as_ref());
+            let given = block.is_some_and(heap::Block::is_of_program);
+            let size = if given { 0 } else { room.memory_size };
+            let memory = i.memory_base..i.memory_base + u64::from(size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
-            [(allocated(i), memory), (false, table)]
+            let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
+            [(allocated(i), memory), (false, table), (false, codes)]
         };
         let instance = &self.process.instances[id];
         let others = self.process.instances.iter();

@@ -9,6 +9,8 @@
 //! which write addresses into the library's bytes, and before any
 //! constructor, which may change main's copy.
 
+use std::collections::HashMap;
+
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
@@ -26,6 +28,32 @@ pub(super) struct Copy {
     /// Number of the instance with the initial bytes, and its symbol.
     from: (usize, u32),
     bytes: u64,
+}
+
+/// Which of some objects holds the copy of each symbol that is copied: that is
+/// what all of them mean by it. A main comes first anyway; of modules of
+/// another convention (`dyninfo`), libraries hold copies, too.
+pub(super) fn holders<'a>(
+    objects: impl Iterator<Item = (usize, &'a Object)>,
+) -> HashMap<&'a str, usize> {
+    let mut holders = HashMap::new();
+    for (number, object) in objects {
+        for reloc in object.relocs().iter().filter(|r| r.kind == Standard::Copy) {
+            let symbol = &object.symbols()[reloc.symbol as usize];
+            let name = object.symbol_name(symbol);
+            holders.entry(name).or_insert(number);
+        }
+    }
+    holders
+}
+
+impl Copy {
+    /// The instance that holds it; where the original is, where it is, and
+    /// how many bytes.
+    pub fn place(&self, process: &Process) -> (usize, u64, u64, u64) {
+        let (from, to) = (address(process, self.from), address(process, self.to));
+        (self.to.0, from, to, self.bytes)
+    }
 }
 
 /// Finds the definition for every copy of a group; changes nothing.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::search::{self, Deferred, Finder, Group, Purpose};
-use super::{copy, load, resolve, with_finder};
+use super::{copy, dyninfo, load, resolve, with_finder};
 use crate::config::Bind;
 use crate::dl::DlError;
 use crate::error::Result;
@@ -53,7 +53,9 @@ pub(super) fn closure(
 /// Whether a group refers to something, other than by calls, that no object
 /// defines.
 fn wants_more(process: &Process, group: &Group) -> Result<bool> {
-    Ok(resolve::wants_more(process, group)? || !copy::is_complete(process, group))
+    Ok(resolve::wants_more(process, group)?
+        || !copy::is_complete(process, group)
+        || !dyninfo::is_complete(process, group))
 }
 
 /// A finder that is asked once for each library.

@@ -19,6 +19,22 @@ pub(crate) struct Block {
     pointer: Option<u32>,
 }
 
+impl Block {
+    /// Memory that the program has given itself, and frees itself.
+    pub const fn of_program(at: u64) -> Self {
+        Self {
+            at,
+            bytes: 0,
+            pointer: None,
+        }
+    }
+
+    /// Whether it is such memory.
+    pub const fn is_of_program(&self) -> bool {
+        self.bytes == 0
+    }
+}
+
 /// Takes zeroed memory; `who` is named in the error.
 pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
     let full = || Error::Limit {

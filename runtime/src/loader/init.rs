@@ -4,14 +4,14 @@
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
 //! they run after all data relocations. Main's copies of data are made between
-//! the two.
+//! the two, after the fixups of `dyninfo` modules: copies are of complete data.
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::FuncType;
 
-use super::check;
 use super::copy::{self, Copy};
 use super::search::{Group, Purpose};
+use super::{check, dyninfo};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
 use crate::process::Process;
@@ -46,10 +46,13 @@ pub(super) fn run(
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
     }
+    dyninfo::apply(process, group)?;
     copy::apply(process, copies)?;
     if process.config.check {
+        check::fixups(process, group)?;
         check::copies(process, first)?;
     }
+    dyninfo::note(process, copies);
     if !constructors {
         return Ok(());
     }

@@ -96,6 +96,8 @@ pub(crate) struct Instance {
     pub domain: usize,
     pub memory_base: u64,
     pub table_base: u64,
+    /// Where its part of the code-address space begins.
+    pub pc_base: u64,
     pub bindings: Bindings,
     /// Whether its function records hold thunks.
     pub thunked: bool,

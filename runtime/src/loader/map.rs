@@ -50,6 +50,7 @@ pub(super) fn map(
             domain: place.domain,
             memory_base: place.memory_base,
             table_base: place.table_base,
+            pc_base: place.pc_base,
             uses: bindings
                 .instances()
                 .chain(member.needs.iter().copied())

@@ -53,6 +53,8 @@ pub(super) fn check(
             let record = definer.symbols()[symbol as usize].record;
             (record, definer.path().display().to_string())
         }
+        // One that is not there yet has been made for this import.
+        Target::Host(number) if number >= process.hosts.len() => return Ok(()),
         Target::Host(number) => (host_record(process, number), "the host".to_owned()),
         Target::Tag(_) => (loader_tag_record(), "the loader".to_owned()),
         _ => return Ok(()),

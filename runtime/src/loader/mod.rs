@@ -8,7 +8,7 @@
 //! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, copies, constructors
+//! init     wasm start functions, data relocations, fixups, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
@@ -19,6 +19,7 @@ mod check;
 mod copy;
 mod deferred;
 mod direct;
+pub(crate) mod dyninfo;
 pub(crate) mod heap;
 mod init;
 mod instance;
@@ -86,6 +87,19 @@ pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
 /// One module of a flat program.
 pub(crate) fn flat(process: &Process, name: String, object: Arc<Object>) -> Group {
     Group::alone(process, name, object, Purpose::Flat)
+}
+
+/// One object that a running program places itself.
+pub(crate) fn placed(process: &Process, object: Arc<Object>, at: u64) -> Group {
+    let name = object.name().to_owned();
+    let purpose = Purpose::Opened {
+        deepbind: false,
+        global: true,
+        now: false,
+    };
+    let mut group = Group::alone(process, name, object, purpose);
+    group.members[0].memory = Some(at);
+    group
 }
 
 /// Runs `f` with the process's finder.

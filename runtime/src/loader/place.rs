@@ -12,7 +12,7 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
-use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
@@ -31,6 +31,7 @@ pub(super) struct Place {
     pub domain: usize,
     pub memory_base: u64,
     pub table_base: u64,
+    pub pc_base: u64,
     /// What is given back with the object.
     pub room: Option<Room>,
 }
@@ -40,6 +41,8 @@ pub(super) struct Place {
 pub(crate) struct Room {
     pub memory: Option<heap::Block>,
     pub table: Range<u64>,
+    /// Of the code-address space.
+    pub codes: Range<u64>,
 }
 
 /// Takes room for the members of a group that a running program opens; runs
@@ -81,29 +84,66 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
         1 << placement.table_align,
     )?;
     let table = table..table + u64::from(placement.table_size);
-    let image = member.object.layout().memory.iter();
-    let image_end = image.map(|run| run.linear + run.memsz).max();
-    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
-    let memory = match bytes {
-        0 => Ok(None),
-        _ => {
-            let align = ALIGN.max(1 << placement.memory_align);
-            heap::allocate(process, bytes, align, &file(member)).map(Some)
-        }
+    let mut room = Room {
+        memory: None,
+        table,
+        codes: 0..0,
     };
-    match memory {
-        Ok(memory) => Ok(Room { memory, table }),
+    match fill(process, member, placement, &mut room) {
+        Ok(()) => Ok(room),
         Err(error) => {
-            release_table(process, table);
+            give_back(process, [room]);
             Err(error)
         }
     }
+}
+
+/// Takes what is left to take for a member's room.
+fn fill(
+    process: &mut Process,
+    member: &Member,
+    placement: Placement,
+    room: &mut Room,
+) -> Result<()> {
+    room.codes = pc_room(process, member)?;
+    let image = member.object.layout().memory.iter();
+    let image_end = image.map(|run| run.linear + run.memsz).max();
+    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
+    room.memory = match (bytes, member.memory) {
+        (_, Some(at)) => Some(heap::Block::of_program(at)),
+        (0, None) => None,
+        _ => {
+            let align = ALIGN.max(1 << placement.memory_align);
+            Some(heap::allocate(process, bytes, align, &file(member))?)
+        }
+    };
+    Ok(())
+}
+
+/// Takes the room that a member wants in the code-address space, where a
+/// module's code has addresses that no function's table index is.
+fn pc_room(process: &mut Process, member: &Member) -> Result<Range<u64>> {
+    let size = u64::from(member.object.info().fixups.pc_size);
+    let program = process.program.as_mut().filter(|_| size > 0);
+    let Some(program) = program else {
+        return Ok(0..0);
+    };
+    let start = program.spare_codes.take(size, HOST_PAGE);
+    let start = start.ok_or_else(|| Error::Limit {
+        file: file(member),
+        what: format!("no {size:#x} code addresses in a row are left of 2^32"),
+        remedy: "close libraries",
+    })?;
+    Ok(start..start + size)
 }
 
 /// Gives rooms back.
 pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = Room>) {
     for room in rooms {
         release_table(process, room.table);
+        if let Some(program) = &mut process.program {
+            program.spare_codes.give(room.codes);
+        }
         if let Some(block) = room.memory {
             heap::release(process, block);
         }
@@ -152,6 +192,7 @@ pub(super) fn place(
             domain: program.domain,
             memory_base: room.memory.as_ref().map_or(0, |block| block.at),
             table_base: room.table.start,
+            pc_base: room.codes.start,
             room: Some(room.clone()),
         };
         return Ok(rooms.iter().map(place).collect());
@@ -372,7 +413,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
             domain,
             memory_base,
             table_base,
-            room: None,
+            ..Place::default()
         };
     }
     process.program = Some(Program {
@@ -384,7 +425,11 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         indices: std::collections::HashMap::new(),
         spare_entries: Ranges::default(),
         spare_memory: Ranges::default(),
+        spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
     });
+    for (place, member) in places.iter_mut().zip(members) {
+        place.pc_base = pc_room(process, member)?.start;
+    }
     Ok(())
 }
 
@@ -411,6 +456,7 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
         indices: std::collections::HashMap::new(),
         spare_entries: Ranges::default(),
         spare_memory: Ranges::default(),
+        spare_codes: Ranges::default(),
     });
     Ok(())
 }

@@ -232,6 +232,7 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
         let value = match slot.kind {
             Kind::MemoryBase => addend(instance.memory_base),
             Kind::TableBase => addend(instance.table_base),
+            Kind::CodeBase => addend(instance.pc_base),
             Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
             Kind::Func32 => table_index(process, target(process, id, slot.symbol))?,
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
@@ -355,7 +356,11 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
 }
 
 /// A table entry for a function: its own record, or one made here.
-fn entry_of(process: &mut Process, target: Target, function: Function) -> Result<FuncRef> {
+pub(super) fn entry_of(
+    process: &mut Process,
+    target: Target,
+    function: Function,
+) -> Result<FuncRef> {
     if let Target::Symbol { instance, symbol } = target {
         let definer = &process.instances[instance];
         let value = definer.object.symbols()[symbol as usize].value;

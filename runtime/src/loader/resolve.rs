@@ -8,7 +8,7 @@
 //! modules name the instance that is to define; `env` means the global scope
 //! where no instance is registered under it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::exception::LOADER_TAGS;
@@ -18,6 +18,7 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
+use super::copy;
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
 use super::search::{Group, Member, Purpose};
@@ -29,9 +30,6 @@ use crate::object::{Object, Place};
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
-
-/// The name of the shared table in the tool-conventions.
-const TABLE: &str = "__indirect_function_table";
 
 /// What a group's symbols are bound to.
 #[derive(Debug)]
@@ -78,8 +76,11 @@ pub(super) fn later(
     symbol: u32,
 ) -> Result<(Target, Vec<HostFunction>)> {
     let object = &process.instances[id].object;
+    let scope = process.seen_by(id);
+    let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
     let mut resolver = Resolver {
-        scope: process.seen_by(id),
+        holders: copy::holders(objects),
+        scope,
         ..Resolver::of(process)
     };
     let mut target = Target::None;
@@ -130,6 +131,8 @@ pub(super) struct Resolver<'a> {
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
+    /// The instance that holds a copy, by symbol.
+    holders: HashMap<&'a str, usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
     /// Whether everything counts as missing that no object defines, weak or not.
@@ -147,10 +150,13 @@ impl<'a> Resolver<'a> {
     fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
         let import_count = |m: &Member| m.object.info().imports.len();
         let members = group.members.iter();
+        let scope = group.scope(process);
+        let objects = scope.iter().map(|&n| (n, group.object(process, n)));
         Self {
+            holders: copy::holders(objects),
             members: &group.members,
             first: group.first,
-            scope: group.scope(process),
+            scope,
             opened: group.purpose.is_opened(),
             flat: group.purpose == Purpose::Flat,
             lazy,
@@ -166,6 +172,7 @@ impl<'a> Resolver<'a> {
             members: &[],
             first: process.instances.next(),
             scope: Vec::new(),
+            holders: HashMap::new(),
             opened: false,
             flat: false,
             lazy: false,
@@ -268,12 +275,17 @@ impl<'a> Resolver<'a> {
     }
 
     fn search(&mut self, object: &Object, import: &Import) -> Option<Target> {
-        let dynamic = object.info().abi != LinkingAbi::Core;
+        let abi = object.info().abi;
+        let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
         match import.kind {
             ImportKind::Context(_) => return Some(Target::None),
-            ImportKind::Memory(_) if dynamic && env => return Some(Target::ProgramMemory),
-            ImportKind::Table { primary: true, .. } if dynamic && env && import.name == TABLE => {
+            ImportKind::Memory(_) if abi.is_shared_memory(&import.module, &import.name) => {
+                return Some(Target::ProgramMemory);
+            }
+            ImportKind::Table { primary: true, .. }
+                if abi.is_shared_table(&import.module, &import.name) =>
+            {
                 return Some(Target::ProgramTable);
             }
             ImportKind::GotMem => {
@@ -311,11 +323,15 @@ impl<'a> Resolver<'a> {
         };
         defined
             .or_else(|| self.host(&import.module, &import.name))
+            .or_else(|| self.typed_host(object, import))
             .or_else(|| tag().map(Target::Tag))
     }
 
     /// The first definition in the global scope.
     fn in_scope(&mut self, name: &str) -> Option<Target> {
+        if let Some(&holder) = self.holders.get(name) {
+            return self.export(holder, name);
+        }
         (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name))
     }
 
@@ -342,6 +358,19 @@ impl<'a> Resolver<'a> {
             return None;
         }
         self.process.hosts.find(module, name).map(Target::Host)
+    }
+
+    /// A host function that takes the types of its import.
+    fn typed_host(&mut self, object: &Object, import: &Import) -> Option<Target> {
+        let ImportKind::Func(ty) = import.kind else {
+            return None;
+        };
+        let ty = object.info().types.get(ty as usize)?;
+        let function = crate::dyninfo::function(&import.module, &import.name, ty)?;
+        if let Some(known) = self.process.hosts.same(&function) {
+            return Some(Target::Host(known));
+        }
+        Some(Target::Host(self.add_host(function)))
     }
 
     /// What stands in for an import without a definition. What nothing can

@@ -21,6 +21,22 @@ pub trait Finder {
     /// # Errors
     /// Whatever keeps a library that is there from being opened.
     fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>>;
+
+    /// Makes an object of a wasm module's bytes, which a running program has
+    /// in its memory. `name` is for messages. Without a compiler there is no
+    /// way; native code is not taken from a program.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`]; what keeps the module from being built.
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
+        Err(Error::Unsupported {
+            file: name.to_owned(),
+            what: format!(
+                "a module of {} bytes from the program's memory, in a runtime without a compiler",
+                bytes.len()
+            ),
+        })
+    }
 }
 
 impl<F: FnMut(&str, &Object) -> Result<Option<Arc<Object>>>> Finder for F {
@@ -45,22 +61,30 @@ pub struct SearchPath {
 /// Paths at which to look for a library, in order: a name with a slash as it
 /// is; else `DT_RUNPATH` of the object that needs it (`$ORIGIN` is its
 /// directory), `-L`, `WASMAOT_LIBRARY_PATH`, the program's directory; in each
-/// directory `NAME.elf` before `NAME`.
+/// directory [`beside`] it.
 pub fn candidates(name: &str, by: &Object, path: &SearchPath) -> Vec<PathBuf> {
     let origin = by.path().parent().unwrap_or(Path::new(""));
     places(name, by.runpath(), origin, path)
 }
 
-/// The built object that may stand beside a module, and the module.
-pub fn beside(file: PathBuf) -> [PathBuf; 2] {
-    let mut built = file.clone().into_os_string();
-    built.push(".elf");
-    [PathBuf::from(built), file]
+/// The files that a library's path stands for, in order: the built object
+/// beside it, `NAME.elf`, then itself; for `NAME.so` the same of `NAME.wasm`.
+/// Pairs of an object and its module.
+pub fn beside(file: PathBuf) -> Vec<PathBuf> {
+    let module = (file.extension() == Some("so".as_ref())).then(|| file.with_extension("wasm"));
+    let files = [file].into_iter().chain(module);
+    files
+        .flat_map(|file| {
+            let mut built = file.clone().into_os_string();
+            built.push(".elf");
+            [PathBuf::from(built), file]
+        })
+        .collect()
 }
 
 fn places(name: &str, runpath: &[String], origin: &Path, path: &SearchPath) -> Vec<PathBuf> {
     if name.contains('/') {
-        return beside(PathBuf::from(name)).into();
+        return beside(PathBuf::from(name));
     }
     let runpath = runpath.iter().map(|dir| {
         let origin = origin.to_string_lossy();
@@ -94,6 +118,8 @@ pub(crate) struct Member {
     pub name: String,
     /// Numbers of the instances it needs, in the order of their names.
     pub needs: Vec<usize>,
+    /// Where the program wants it in its memory.
+    pub memory: Option<u64>,
 }
 
 /// Why objects are loaded.
@@ -165,6 +191,7 @@ impl Group {
                 name,
                 object,
                 needs: Vec::new(),
+                memory: None,
             }],
             first,
             local: vec![first],
@@ -176,6 +203,14 @@ impl Group {
     /// The numbers of the members.
     pub fn numbers(&self) -> std::ops::Range<usize> {
         self.first..self.first + self.members.len()
+    }
+
+    /// The object of a member or a loaded instance.
+    pub fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Object {
+        match number.checked_sub(self.first) {
+            Some(member) => &self.members[member].object,
+            None => &process.instances[number].object,
+        }
     }
 
     /// Where names are looked up, in order.
@@ -343,6 +378,7 @@ impl Known {
                     object,
                     name: name.clone(),
                     needs: Vec::new(),
+                    memory: None,
                 });
                 number
             }
@@ -365,20 +401,21 @@ mod tests {
             verify: false,
         };
         let runpath = ["$ORIGIN/../lib".to_owned()];
-        let found = places("a.so", &runpath, Path::new("/app/bin"), &path);
+        let found = places("a.b", &runpath, Path::new("/app/bin"), &path);
         let want = [
-            "/app/bin/../lib/a.so.elf",
-            "/app/bin/../lib/a.so",
-            "/l/a.so.elf",
-            "/l/a.so",
-            "/e/a.so.elf",
-            "/e/a.so",
-            "/p/a.so.elf",
-            "/p/a.so",
+            "/app/bin/../lib/a.b.elf",
+            "/app/bin/../lib/a.b",
+            "/l/a.b.elf",
+            "/l/a.b",
+            "/e/a.b.elf",
+            "/e/a.b",
+            "/p/a.b.elf",
+            "/p/a.b",
         ];
         assert_eq!(found, want.map(PathBuf::from));
         let direct = places("./x/a.so", &runpath, Path::new(""), &path);
-        assert_eq!(direct, ["./x/a.so.elf", "./x/a.so"].map(PathBuf::from));
+        let want = ["./x/a.so.elf", "./x/a.so", "./x/a.wasm.elf", "./x/a.wasm"];
+        assert_eq!(direct, want.map(PathBuf::from));
         let here = places("a.so", &runpath, Path::new(""), &SearchPath::default());
         assert_eq!(here[1], Path::new("./../lib/a.so"));
     }

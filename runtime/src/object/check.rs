@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
-use wasmaot_abi::info::{ImportKind, NULL_ELEMENT};
+use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
@@ -102,11 +102,14 @@ impl Check<'_> {
         let own = symbol.filter(|s| s.place == Place::Here && s.record.kind == SymbolKind::Data);
         let inside = own.is_some_and(|s| {
             let linear = s.value.wrapping_sub(layout.memory_bias);
-            let mut runs = layout.memory.iter();
-            s.value == reloc.offset
-                && runs.any(|r| within(&(r.linear..r.linear + r.memsz), linear, s.size))
+            // Each run begins where the one before ends.
+            let start = layout.memory.first().map_or(0, |r| r.linear);
+            let end = layout.memory.last().map_or(0, |r| r.linear + r.memsz);
+            s.value == reloc.offset && within(&(start..end), linear, s.size)
         });
-        match inside && self.object.info().placement.is_none() {
+        let info = self.object.info();
+        let fixed = info.placement.is_none() || info.abi == LinkingAbi::Dyninfo;
+        match inside && fixed {
             true => Ok(()),
             false => Err(format!(
                 "a copy relocation of no data at a fixed address ({:#x})",
@@ -186,6 +189,7 @@ impl Check<'_> {
         if room.memory_align > MAX_ALIGN || room.table_align > MAX_ALIGN {
             return Err("an alignment that no module asks for".to_owned());
         }
+        fixups(info)?;
         let reexports = info.reexports.iter();
         if reexports
             .clone()
@@ -260,6 +264,26 @@ impl Check<'_> {
     fn readable(&self, vaddr: u64, len: u64) -> bool {
         let mut all = self.object.layout().segments.iter();
         all.any(|s| within(&s.range(), vaddr, len))
+    }
+}
+
+/// What the loader does in the module's own memory and part of the table.
+fn fixups(info: &ModuleInfo) -> Result<(), String> {
+    let room = info.placement.unwrap_or_default();
+    let word =
+        |at: u32, bytes: u32| u64::from(at) + u64::from(bytes) <= u64::from(room.memory_size);
+    let entry = |number: u32| number < room.table_size;
+    let mut inside = info.fixups.list.iter().map(|fixup| match *fixup {
+        Fixup::Address { at, .. } | Fixup::Symbol { at, .. } => word(at, 4),
+        Fixup::Index { at, function } => word(at, 4) && entry(function),
+        Fixup::Entry { function, .. } => entry(function),
+        Fixup::Lazy { function, ty, .. } => {
+            function > 0 && entry(function) && (ty as usize) < info.types.len()
+        }
+    });
+    match inside.all(|inside| inside) && info.fixups.entry.is_none_or(entry) {
+        true => Ok(()),
+        false => Err("a fixup is outside of the module's room".to_owned()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `wasmaot inspect`: what stands in a module or an object.
 
+mod dyninfo;
 mod elf;
 mod module;
 
@@ -14,15 +15,25 @@ use crate::input::{self, Kind};
 pub(super) fn run(args: &Inspect) -> Result<()> {
     let file = args.file.display().to_string();
     let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {file}"))?;
+    let of_module = if args.dyninfo {
+        dyninfo::list
+    } else {
+        module::list
+    };
     let listing = match input::kind(&file, &bytes)? {
+        Kind::Object if args.dyninfo => {
+            anyhow::bail!(
+                "{file}: is a built object; give --dyninfo the module that it was built from"
+            )
+        }
         Kind::Object => {
             // The loader's own checks come first: what it refuses, we refuse.
             let object = wasmaot_runtime::Object::open(&args.file, args.verify)?;
             elf::list(&object)
         }
-        Kind::Wasm => module::list(&file, &bytes)?,
+        Kind::Wasm => of_module(&file, &bytes)?,
         #[cfg(feature = "compiler")]
-        Kind::Wat => module::list(&file, &input::module(&file, &bytes)?)?,
+        Kind::Wat => of_module(&file, &input::module(&file, &bytes)?)?,
         #[cfg(not(feature = "compiler"))]
         Kind::Wat => {
             anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it")

@@ -1,0 +1,203 @@
+//! Opening libraries by the functions of `dyninfo` programs: `dlopen` and
+//! `dlsym` on the global scope, and the parts of which a program makes a
+//! `dlopen` of its own: modules from bytes in its memory, placed where its own
+//! allocator says.
+
+use std::sync::Arc;
+
+use super::functions::{fail, string};
+use super::open::OpenFlags;
+use super::symbol::Scope;
+use super::{DlError, functions};
+use crate::host::{Caller, HostError};
+use crate::loader;
+use crate::object::Object;
+use crate::process::Process;
+use wasmaot_abi::context::HOST_PAGE;
+
+/// The import module.
+pub(crate) const MODULE: &str = "thinthin";
+
+/// A function of 32-bit words.
+pub(crate) type Function = fn(&mut Caller<'_>, &[u32]) -> Result<u32, HostError>;
+
+/// The function of a name and number of parameters.
+pub(crate) fn find(name: &str, params: usize) -> Option<Function> {
+    Some(match (name, params) {
+        ("dlopen", 1) => dlopen,
+        ("dlsym", 1) => |caller, args| dlsym(caller, None, args[0]),
+        ("dlsym", 2) => |caller, args| dlsym(caller, Some(args[0]), args[1]),
+        ("dlload", 3) => dlload,
+        ("dlreaddep", 3) => dlreaddep,
+        ("dlinstantiate", 2) => dlinstantiate,
+        _ => return None,
+    })
+}
+
+/// A module that the program has given as bytes.
+#[derive(Debug)]
+pub(super) struct Given {
+    object: Arc<Object>,
+    /// Serial number of its instance, once there is one.
+    serial: Option<u64>,
+}
+
+/// The handle of a given module: unlike that of any opened library.
+const fn handle(number: usize) -> u32 {
+    (number as u32) << 4 | 8
+}
+
+fn given(process: &mut Process, module: u32) -> Result<&mut Given, DlError> {
+    let number = (module & 15 == 8).then_some(module as usize >> 4);
+    let found = number.and_then(|n| process.dl.given.get_mut(n));
+    found.ok_or(DlError::Handle(module))
+}
+
+const GLOBAL: OpenFlags = OpenFlags {
+    global: true,
+    no_load: false,
+    no_delete: false,
+    deepbind: false,
+    now: false,
+};
+
+/// Opens a library for all: its handle, or 0.
+fn dlopen(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
+    let name = string(caller, args[0])?;
+    let process = caller.process_mut()?;
+    let main = process.main();
+    let by = process.caller().map_or(main, Ok);
+    let opened = by.and_then(|by| process.open_for(by, &name, GLOBAL));
+    let number = fail(process, opened)?;
+    Ok(number.map_or(0, |n| functions::handle(process.instances[n].serial)))
+}
+
+/// Looks a symbol up, in all that the caller sees or in one module: its value,
+/// or 0.
+fn dlsym(caller: &mut Caller<'_>, module: Option<u32>, symbol: u32) -> Result<u32, HostError> {
+    let symbol = string(caller, symbol)?;
+    let process = caller.process_mut()?;
+    let found = scope(process, module).and_then(|scope| process.symbol_in(scope, &symbol));
+    Ok(fail(process, found)?.unwrap_or(0) as u32)
+}
+
+fn scope(process: &mut Process, module: Option<u32>) -> Result<Scope, DlError> {
+    let Some(module) = module else {
+        let main = process.main();
+        return process.caller().map_or(main, Ok).map(Scope::Default);
+    };
+    let serial = match given(process, module) {
+        Ok(given) => given.serial,
+        Err(_) => return process.of_handle(module).map(Scope::Library),
+    };
+    let number = serial.and_then(|s| process.instances.find(|i| i.serial == s));
+    number.map(Scope::Library).ok_or(DlError::Handle(module))
+}
+
+/// Bytes of the caller's memory.
+fn bytes<'a>(caller: &'a mut Caller<'_>, at: u32, len: u32) -> Result<&'a mut [u8], HostError> {
+    let memory = caller.memory_mut();
+    let end = at as usize + len as usize;
+    memory.get_mut(at as usize..end).ok_or_else(|| {
+        HostError::Message(format!("{len} bytes at {at:#x} are outside of the memory"))
+    })
+}
+
+/// Makes a module of bytes: a handle, or 0; and how much memory it is to be
+/// given, with what it takes to align it.
+fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
+    let wasm = bytes(caller, args[0], args[1])?.to_vec();
+    let process = caller.process_mut()?;
+    let number = process.dl.given.len();
+    let name = format!("dlload-{number}.wasm");
+    let object = loader::with_finder(process, |_, finder| finder.module(&name, &wasm));
+    let Some(object) = fail(process, object.map_err(DlError::Load))? else {
+        return Ok(0);
+    };
+    let needed = needed_memory(&object) as u32;
+    process.dl.given.push(Given {
+        object,
+        serial: None,
+    });
+    if args[2] != 0 {
+        bytes(caller, args[2], 4)?.copy_from_slice(&needed.to_le_bytes());
+    }
+    Ok(handle(number))
+}
+
+fn needed_memory(object: &Object) -> u64 {
+    let image = object.layout().memory.iter();
+    let end = image.map(|run| run.linear + run.memsz).max().unwrap_or(0);
+    let placement = object.info().placement.unwrap_or_default();
+    match end.max(placement.memory_size.into()) {
+        0 => 0,
+        bytes => bytes + HOST_PAGE - 1,
+    }
+}
+
+/// Writes the names of the libraries that a module needs, each with a zero at
+/// its end, as far as there is room; how many bytes they are.
+fn dlreaddep(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
+    let process = caller.process_mut()?;
+    let found = given(process, args[0]).map(|g| Arc::clone(&g.object));
+    let Some(object) = fail(process, found)? else {
+        return Ok(0);
+    };
+    let names = object.needed().iter();
+    let text: Vec<u8> = names.flat_map(|n| n.bytes().chain([0])).collect();
+    let room = text.len().min(args[2] as usize);
+    bytes(caller, args[1], room as u32)?.copy_from_slice(&text[..room]);
+    Ok(text.len() as u32)
+}
+
+/// Loads a module into memory that the program has for it: 1, or 0. What it
+/// needs has to be there, or what refers to it waits.
+fn dlinstantiate(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
+    let [module, memory] = [args[0], args[1]];
+    let process = caller.process_mut()?;
+    let done = instantiate(process, module, memory);
+    Ok(fail(process, done)?.map_or(0, |()| 1))
+}
+
+fn instantiate(process: &mut Process, module: u32, memory: u32) -> Result<(), DlError> {
+    if process.dl.busy {
+        return Err(DlError::Busy);
+    }
+    let given = given(process, module)?;
+    if given.serial.is_some() {
+        return Err(DlError::Instantiated(module));
+    }
+    let object = Arc::clone(&given.object);
+    let at = u64::from(memory).next_multiple_of(HOST_PAGE);
+    process.zero(memory, needed_memory(&object), &object)?;
+    let group = loader::placed(process, object, at);
+    let ready = loader::load(process, group)?;
+    let first = ready.first();
+    let instance = &mut process.instances[first];
+    // Nobody can close it.
+    instance.hold.always = true;
+    let serial = instance.serial;
+    if let Some(given) = process.dl.given.get_mut(module as usize >> 4) {
+        given.serial = Some(serial);
+    }
+    ready.initialise(process, true)?;
+    Ok(())
+}
+
+impl Process {
+    /// Clears memory that a program gives a module: it may have been used.
+    fn zero(&mut self, at: u32, bytes: u64, object: &Object) -> Result<(), DlError> {
+        let domain = self.program.as_ref().ok_or(DlError::NoProgram)?.domain;
+        let memory = self.domains[domain].memory_mut();
+        let range = at as usize..at as usize + bytes as usize;
+        let Some(room) = memory.get_mut(range) else {
+            return Err(DlError::Load(crate::Error::Limit {
+                file: object.path().display().to_string(),
+                what: format!("{bytes} bytes at {at:#x} are outside of the memory"),
+                remedy: "give dlinstantiate as much memory as dlload says",
+            }));
+        };
+        room.fill(0);
+        Ok(())
+    }
+}

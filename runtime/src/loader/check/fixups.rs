@@ -1,0 +1,92 @@
+//! The same for what is done in the memory and table of `dyninfo` modules, and
+//! for who means a copy.
+
+use wasmaot_abi::info::Fixup;
+use wasmaot_abi::name;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::reloc::Standard;
+
+use super::{Checker, DEPTH, Meaning, SHOWN};
+use crate::error::{Error, Result};
+use crate::loader::search::Group;
+use crate::process::Process;
+
+/// Checks the members of a group, before their constructors run.
+pub(in crate::loader) fn fixups(process: &Process, group: &Group) -> Result<()> {
+    let asks = |id: usize| !process.instances[id].object.info().fixups.list.is_empty();
+    if !group.numbers().any(asks) {
+        return Ok(());
+    }
+    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
+    for id in group.numbers() {
+        let object = &process.instances[id].object;
+        let list = object.info().fixups.list.iter();
+        let wrong = list.filter(|fixup| !checker.fixup(id, fixup)).take(SHOWN);
+        let wrong: Vec<_> = wrong.map(|fixup| format!("{fixup:?}")).collect();
+        if !wrong.is_empty() {
+            return Err(Error::Check {
+                file: object.path().display().to_string(),
+                reason: format!("not done: {}", wrong.join("; ")),
+            });
+        }
+    }
+    Ok(())
+}
+
+impl Checker<'_> {
+    /// Whether an object has a copy of a symbol.
+    pub(super) fn holds_copy(&self, id: usize, text: &str) -> bool {
+        let object = &self.process.instances[id].object;
+        let mut relocs = object.relocs().iter();
+        relocs.any(|r| {
+            let symbol = &object.symbols()[r.symbol as usize];
+            r.kind == Standard::Copy && object.symbol_name(symbol) == name::escape(text)
+        })
+    }
+
+    /// What a fixup's symbol means.
+    fn symbol(&self, text: &str) -> Meaning {
+        let places = || self.scope.iter().copied();
+        let copies = places().filter(|&place| self.holds_copy(place, text));
+        let none = (usize::MAX, 0);
+        let mut all = copies.chain(places());
+        let found = all.find_map(|place| self.exported(place, text, none, DEPTH));
+        found.unwrap_or(match self.process.hosts.find(name::ENV, text) {
+            Some(_) => Meaning::Host(name::ENV.to_owned(), text.to_owned()),
+            None => Meaning::Nothing,
+        })
+    }
+
+    /// Whether memory or table is as a fixup says.
+    fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
+        let instance = &self.process.instances[id];
+        let memory = self.process.domains[instance.domain].memory();
+        let word = |at: u32| {
+            let at = (instance.memory_base + u64::from(at)) as usize;
+            u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
+        };
+        let holds = |at: u32, value: u64| word(at) == value as u32;
+        let index = |number: u32| instance.table_base + u64::from(number);
+        match fixup {
+            &Fixup::Address { at, to } => holds(at, instance.memory_base + u64::from(to)),
+            &Fixup::Index { at, function } => holds(at, index(function)),
+            Fixup::Symbol { at, symbol } => match self.symbol(symbol) {
+                Meaning::Nothing => true,
+                Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => {
+                    holds(*at, self.linear(&self.process.instances[definer], symbol))
+                }
+                meaning => self.is_held(id, &meaning, word(*at).into()),
+            },
+            Fixup::Entry { function, symbol } => match self.symbol(symbol) {
+                Meaning::Nothing => true,
+                meaning => self.is_held(id, &meaning, index(*function)),
+            },
+            Fixup::Lazy { .. } => true,
+        }
+    }
+
+    fn is_data(&self, id: usize, symbol: usize) -> bool {
+        let object = &self.process.instances[id].object;
+        object.symbols()[symbol].record.kind == SymbolKind::Data
+    }
+}

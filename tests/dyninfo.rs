@@ -953,3 +953,24 @@ fn every_binding_links_these_modules() {
         assert_eq!(outcome.code, Some(14), "{options:?} {outcome:?}");
     }
 }
+
+#[test]
+fn references_are_explained() {
+    let main = module(
+        8,
+        1,
+        r#", "libs": ["liba"], "ref": [["x", 16384], ["nowhere", 16388]], "refun": [["get", 0]]"#,
+        "",
+    );
+    let program = load(&main, &[("liba", &library())]).unwrap();
+    let uses = |symbol: &str| {
+        let uses = program.process.explain(symbol).uses.into_iter();
+        let of_main = uses.filter(|u| u.object == "main");
+        of_main.map(|u| (u.how, u.bound, u.why)).next().unwrap()
+    };
+    let (how, bound, _) = uses("x");
+    assert_eq!((how, &*bound), ("has its value in a word", "liba"));
+    let (how, bound, _) = uses("get");
+    assert_eq!((how, &*bound), ("calls it through the table", "liba"));
+    assert!(uses("nowhere").2.contains("waits"));
+}

@@ -1,4 +1,4 @@
-//! Host functions of `dyninfo` programs, which modules import by whatever
+//! The start of `dyninfo` programs, and their host functions, which modules import by whatever
 //! types they like: `sys`, and the `thinthin` functions that open libraries.
 //! One is made for each import.
 
@@ -7,8 +7,27 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::config::Category;
 use crate::dl::thinthin;
+use crate::error::CallError;
 use crate::host::{Caller, HostError, HostFunction};
+use crate::instances::InstanceId;
+use crate::process::Process;
 use crate::value::Val;
+
+impl Process {
+    /// Calls the function that the section of an object says to start with;
+    /// `None` if it says none.
+    pub(crate) fn start_entry(&mut self, id: InstanceId) -> Option<Result<(), CallError>> {
+        let instance = &self.instances[self.instances.number(id)?];
+        let entry = instance.object.info().fixups.entry?;
+        let index = instance.table_base + u64::from(entry);
+        let held = self.domains[instance.domain].entry(index)?;
+        let ty = self.types.get(&held.type_id)?.clone();
+        let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
+        let zeros: Vec<Val> = zeros.collect();
+        let called = self.call_index(index as u32, &ty, &zeros);
+        Some(called.map(|_| ()).map_err(CallError::Trap))
+    }
+}
 
 /// The function for an import, if there is one of that name and it can be
 /// called by that type.

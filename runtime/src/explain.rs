@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use wasmaot_abi::info::ImportKind;
+use wasmaot_abi::info::{Fixup, ImportKind};
 use wasmaot_abi::name;
 
-use crate::loader::Target;
+use crate::loader::{self, Target};
 use crate::object::Place;
 use crate::process::Process;
 
@@ -77,12 +77,43 @@ impl Process {
                 });
             }
         }
+        uses.extend(self.fixups_of(symbol));
         Explanation {
             name: symbol.to_owned(),
             scope,
             host: hosts.collect(),
             uses,
         }
+    }
+
+    /// What `dyninfo` modules refer to it by.
+    fn fixups_of(&self, symbol: &str) -> Vec<Use> {
+        let mut uses = Vec::new();
+        for (number, instance) in self.instances.iter() {
+            for fixup in &instance.object.info().fixups.list {
+                let (how, name) = match fixup {
+                    Fixup::Symbol { symbol, .. } => ("has its value in a word", symbol),
+                    Fixup::Entry { symbol, .. } => ("calls it through the table", symbol),
+                    Fixup::Lazy { symbol, .. } => ("calls it, loading its library", symbol),
+                    Fixup::Address { .. } | Fixup::Index { .. } => continue,
+                };
+                if name != symbol {
+                    continue;
+                }
+                let target = loader::dyninfo::definition(self, number, symbol);
+                let (bound, why) = match target {
+                    Some(target) => self.binding(target, number, symbol),
+                    None => ("nothing".to_owned(), "it waits for a definition".to_owned()),
+                };
+                uses.push(Use {
+                    object: instance.object.name().to_owned(),
+                    how,
+                    bound,
+                    why,
+                });
+            }
+        }
+        uses
     }
 
     fn searched(&self, number: usize, symbol: &str) -> Searched {

@@ -156,7 +156,7 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
 
 /// What an instance means by a name: the copy, where there is one, else the
 /// first definition that it sees.
-fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
+pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
     let scope = process.seen_by(number);
     let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
     let holder = copy::holders(objects).get(symbol).copied();

@@ -31,6 +31,7 @@ mod relocate;
 mod resolve;
 mod search;
 mod stubs;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -48,8 +49,9 @@ pub(crate) use stubs::{Key, Stubs};
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
-use crate::process::{Checkpoint, Process};
+use crate::process::Process;
 use search::Member;
+use transaction::Checkpoint;
 
 /// Main, the preloaded libraries, and all that they need.
 pub(crate) fn program(

@@ -113,13 +113,7 @@ impl Process {
         let by = Arc::clone(&self.instances[by].object);
         let object = loader::with_finder(self, |process, finder| {
             loader::find(&process.config, finder, name, &by)
-        });
-        let object = match object {
-            Err(Error::LibraryNotFound { .. }) if flags.no_load => {
-                return Err(DlError::NotLoaded(name.to_owned()));
-            }
-            other => other?,
-        };
+        })?;
         if let Some(number) = self.instances.find(|i| i.object.id() == object.id()) {
             return Ok(number);
         }

@@ -7,6 +7,9 @@ int linked(int);
 int main(void)
 {
 	printf("%d %d\n", dlopen("libplug.so", RTLD_NOW | RTLD_NOLOAD) != NULL, loaded("liblinked.so"));
+	printf("%d", dlerror() != NULL);
+	printf("%d", dlopen("libnowhere.so", RTLD_NOW | RTLD_NOLOAD) != NULL);
+	printf("%d\n", dlerror() != NULL);
 	void *handle = need("libplug.so", RTLD_NOW);
 	void *again = dlopen("libplug.so", RTLD_NOW | RTLD_NOLOAD);
 	printf("%d\n", handle == again);

@@ -143,6 +143,8 @@ fn later_libraries_count() {
     let mut program = load(&main, &libraries, config(Bind::Lazy)).unwrap();
     let text = program.trap("go").to_string();
     assert!(text.contains("`late`"), "{text}");
+    let bound = |process: &Process| process.explain("late").uses[0].bound.clone();
+    assert_eq!(bound(&program.process), "nothing yet");
     let global = OpenFlags {
         global: true,
         ..OpenFlags::default()
@@ -151,6 +153,7 @@ fn later_libraries_count() {
     let late = process.open("late", global).unwrap();
     let main = program.main;
     assert_eq!(process.invoke(main, "go", &[]).unwrap(), [Val::I32(9)]);
+    assert_eq!(bound(process), "late");
     // What main is bound to stays, though nobody has it open.
     process.close(late).unwrap().unwrap();
     assert_eq!(process.invoke(main, "go", &[]).unwrap(), [Val::I32(9)]);

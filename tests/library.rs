@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmaot::runtime::linux::{self, Linux};
 use wasmaot::runtime::trap::TrapReason;
-use wasmaot::runtime::wasi::{self, Wasi};
+use wasmaot::runtime::wasi::{self, Input, Output, OutputBuffer, Wasi};
 use wasmaot::runtime::{
     CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, OutOfBounds,
     Process, Val,
@@ -382,4 +383,77 @@ fn programs_with_separate_heaps_call_each_other() {
         process.copy((words, size - 1), (teller, 0), 2),
         Err(outside)
     );
+}
+
+/// By whole pages and within its limit; and where the heap begins.
+#[test]
+fn a_host_function_makes_the_memory_larger() {
+    let more = |caller: &mut Caller<'_>, bytes: u32| {
+        let old = caller.grow_memory(bytes.into());
+        old.map_or(-1, |old| old.cast_signed())
+    };
+    let heap = |caller: &mut Caller<'_>| caller.heap_base().map_or(-1, u64::cast_signed);
+    let hosts = vec![
+        HostFunction::wrap("host", "more", more),
+        HostFunction::wrap("host", "heap", heap),
+    ];
+    let text = |heap: &str| {
+        format!(
+            r#"(module
+                 (import "host" "more" (func $more (param i32) (result i64)))
+                 (import "host" "heap" (func $heap (result i64)))
+                 (memory 1 3) {heap}
+                 (func (export "more") (param i32) (result i64)
+                   (call $more (local.get 0)))
+                 (func (export "heap") (result i64) (call $heap))
+                 (func (export "last") (result i32)
+                   (i32.load8_u (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1)))))"#
+        )
+    };
+    let (mut process, id) = instance(config(), hosts.clone(), &text(""));
+    assert_eq!(process.call::<_, i64>(id, "more", 1).unwrap(), 65536);
+    assert_eq!(process.memory(id).len(), 2 << 16);
+    assert_eq!(process.call::<_, i64>(id, "more", 0).unwrap(), 2 << 16);
+    assert_eq!(
+        process.call::<_, i64>(id, "more", (1 << 16) + 1).unwrap(),
+        -1
+    );
+    assert_eq!(process.call::<_, i64>(id, "more", u32::MAX).unwrap(), -1);
+    assert_eq!(
+        process.call::<_, i64>(id, "more", 1 << 16).unwrap(),
+        2 << 16
+    );
+    assert_eq!(process.call::<_, i32>(id, "last", ()).unwrap(), 0);
+    assert_eq!(process.call::<_, i64>(id, "heap", ()).unwrap(), -1);
+    let base = r#"(global (export "__heap_base") i32 (i32.const 1234))"#;
+    let (mut process, id) = instance(config(), hosts, &text(base));
+    assert_eq!(process.call::<_, i64>(id, "heap", ()).unwrap(), 1234);
+}
+
+/// System calls with what a library user captures and gives.
+#[test]
+fn system_calls_have_their_surroundings_from_the_host() {
+    let stdout = OutputBuffer::new();
+    let surroundings = Wasi::new()
+        .stdin(Input::Bytes(b"given".to_vec()))
+        .stdout(Output::Buffer(stdout.clone()));
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions(linux::functions(Linux::new(surroundings)));
+    let id = process
+        .instantiate(
+            build(
+                r#"(module
+                     (import "env" "__syscall3"
+                       (func $syscall (param i32 i32 i32 i32) (result i32)))
+                     (memory 1)
+                     (func (export "copy") (result i32)
+                       (call $syscall (i32.const 4) (i32.const 1) (i32.const 8)
+                         (call $syscall (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 99)))))"#,
+            ),
+            None,
+        )
+        .unwrap();
+    assert_eq!(process.call::<(), i32>(id, "copy", ()).unwrap(), 5);
+    assert_eq!(process.call::<(), i32>(id, "copy", ()).unwrap(), 0);
+    assert_eq!(stdout.take(), b"given");
 }

@@ -14,7 +14,8 @@ use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{
-    CallError, Caller, Category, Config, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+    CallError, Caller, Category, Config, HostFunction, InstanceId, Object, OpenFlags, Process,
+    Unresolved, Val,
 };
 
 use common::program::{config, dylink, load, load_with, module, object};
@@ -699,4 +700,79 @@ fn tail_calls_across_objects_need_no_stack() {
         program.call("even", &[depth, 0, 0, 0, 0, 0, 5]),
         2 * depth + 5
     );
+}
+
+/// An allocator of its own at a place of its own, which notes what it gives
+/// and gets back.
+const ALLOCATOR: &str = r#"
+    (global $next (mut i32) (i32.const 0x30000))
+    (global $freed (mut i32) (i32.const 0))
+    (func (export "malloc") (param $bytes i32) (result i32)
+      (if (i32.gt_u (i32.add (global.get $next) (local.get $bytes))
+                    (i32.shl (memory.size) (i32.const 16)))
+        (then (drop (memory.grow (i32.const 4)))))
+      (global.get $next)
+      (global.set $next (i32.add (global.get $next) (i32.const 0x1000))))
+    (func (export "free") (param i32) (global.set $freed (local.get 0)))
+    (func (export "freed") (result i32) (global.get $freed))"#;
+
+#[test]
+fn what_is_opened_lies_where_the_program_s_allocator_says() {
+    let plugin = module(
+        64,
+        1,
+        &[],
+        r#"(data (global.get $memory_base) "plug")
+        (func (export "where") (result i32) (global.get $memory_base))
+        (func (export "first") (result i32) (i32.load (global.get $memory_base)))"#,
+    );
+    let main = module(
+        0,
+        0,
+        &["allocator"],
+        r#"(import "env" "freed" (func $freed (result i32)))
+        (func (export "freed_now") (result i32) (call $freed))"#,
+    );
+    let allocator = module(0, 0, &[], ALLOCATOR);
+    let libraries = [("allocator", &*allocator), ("plugin", &*plugin)];
+    let mut program = load(&main, &libraries, config()).unwrap();
+    let process = &mut program.process;
+    let mut last = 0;
+    for round in 0..3 {
+        let plugin = process.open("plugin", OpenFlags::default()).unwrap();
+        let at: i32 = process.call(plugin, "where", ()).unwrap();
+        assert!(at >= 0x30000 && at > last, "round {round}: {at:#x}");
+        let first: u32 = process.call(plugin, "first", ()).unwrap();
+        assert_eq!(first, u32::from_le_bytes(*b"plug"));
+        process.close(plugin).unwrap().unwrap();
+        let freed: i32 = process.call(program.main, "freed_now", ()).unwrap();
+        assert_eq!(freed, at);
+        assert!(matches!(
+            process.call::<(), i32>(plugin, "where", ()),
+            Err(CallError::Unloaded)
+        ));
+        last = at;
+    }
+}
+
+#[test]
+fn without_an_allocator_the_loader_s_own_memory_is_used_again() {
+    let plugin = module(
+        100,
+        3,
+        &[],
+        r#"(func (export "where") (result i32)
+          (i32.add (global.get $memory_base) (global.get $table_base)))"#,
+    );
+    let main = module(0, 0, &[], "");
+    let mut program = load(&main, &[("plugin", &plugin)], config()).unwrap();
+    let process = &mut program.process;
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        let plugin = process.open("plugin", OpenFlags::default()).unwrap();
+        places.push(process.call::<(), i32>(plugin, "where", ()).unwrap());
+        process.close(plugin).unwrap().unwrap();
+    }
+    assert!(places.iter().all(|&at| at == places[0]), "{places:?}");
+    assert_eq!(process.link_map().count(), 1);
 }

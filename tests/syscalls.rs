@@ -174,3 +174,35 @@ fn the_heap_begins_where_the_module_says() {
     let args = ["run", "--max-memory", "1M", "main.wat"];
     assert_eq!(sandbox.wasmaot(&args).success(), "");
 }
+
+/// A flat program's starts where main says, beyond what its libraries have.
+#[test]
+fn the_heap_of_a_flat_program_begins_where_main_says() {
+    let sandbox = Sandbox::new();
+    let main = |base: u32| {
+        format!(
+            r#"(module
+                 (import "env" "__syscall1" (func $one (param i32 i32) (result i32)))
+                 (import "env" "memory" (memory 1))
+                 (global (export "__heap_base") i32 (i32.const {base}))
+                 (data (i32.const 1000) "main")
+                 (func (export "main") (result i32)
+                   (i32.sub (call $one (i32.const 45) (i32.const 0)) (i32.const 70000))))"#
+        )
+    };
+    let library = r#"(module
+        (import "env" "memory" (memory 2))
+        (data (i32.const 70000) "library")
+        (func (export "f")))"#;
+    sandbox.write("main.wat", main(70_000));
+    sandbox.write("low.wat", main(2000));
+    sandbox.write("library.wat", library);
+    for (args, above) in [
+        (&["run", "main.wat"][..], 0),
+        (&["run", "low.wat", "library.wat"], "library".len()),
+    ] {
+        let outcome = sandbox.wasmaot(args);
+        let said = format!("main() returned {above}\n");
+        assert!(outcome.stderr.ends_with(&said), "{outcome:#?}");
+    }
+}

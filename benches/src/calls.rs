@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use wasmaot_compiler::{Emit, Options};
-use wasmaot_runtime::{Config, Object, Process, Val};
+use wasmaot_runtime::{Bind, Config, Object, Process, Val};
 
 const SAME: &str = include_str!("../calls/same.wat");
 const LIB: &str = include_str!("../calls/lib.wat");
@@ -38,10 +38,14 @@ pub fn measure(rounds: usize, calls: u32) -> Result<Vec<Figure>> {
             "gcc -O2, .so through the PLT",
             native(dir.path(), "so", &["-shared"])?,
         ),
-        ("wasmaot, same module", ours(&[("same", SAME)])?),
+        ("wasmaot, same module", ours(&[("same", SAME)], Bind::Now)?),
         (
             "wasmaot, another module",
-            ours(&[("lib", LIB), ("main", MAIN)])?,
+            ours(&[("lib", LIB), ("main", MAIN)], Bind::Now)?,
+        ),
+        (
+            "wasmaot, bound directly",
+            ours(&[("lib", LIB), ("main", MAIN)], Bind::Direct)?,
         ),
         ("wasmtime, same module", wasmtime(&[("same", SAME)])?),
         (
@@ -151,7 +155,7 @@ fn native(dir: &Path, name: &str, shared: &[&str]) -> Result<Variant> {
 }
 
 /// The modules, main last; the others are libraries that it needs.
-fn ours(modules: &[(&str, &str)]) -> Result<Variant> {
+fn ours(modules: &[(&str, &str)], bind: Bind) -> Result<Variant> {
     let mut objects = Vec::new();
     for (name, text) in modules {
         let wasm = wat::parse_str(text)?;
@@ -159,7 +163,10 @@ fn ours(modules: &[(&str, &str)]) -> Result<Variant> {
         objects.push(Arc::new(Object::from_bytes(name, &bytes, false)?));
     }
     let main = objects.pop().context("no modules")?;
-    let mut process = Process::new(Config::default())?;
+    let mut process = Process::new(Config {
+        bind,
+        ..Config::default()
+    })?;
     process.set_finder(move |name: &str, _: &Object| {
         Ok(objects.iter().find(|o| o.name() == name).cloned())
     });

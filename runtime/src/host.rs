@@ -91,25 +91,28 @@ impl<'a> Caller<'a> {
     }
 
     /// The linear address where the program's allocator may begin: that of the
-    /// dynamically linked program, or what a module of the caller's domain
-    /// exports as `__heap_base`.
+    /// dynamically linked program, or what a module of the caller's domain, of
+    /// a flat program main, exports as `__heap_base`.
     pub fn heap_base(&self) -> Option<u64> {
         let process = self.process.as_deref()?;
         let domain = process
             .domains
             .iter()
             .position(|domain| domain.base() == self.domain())?;
-        if let Some(program) = &process.program
-            && program.domain == domain
-        {
-            return Some(program.heap.start);
-        }
+        let exported = |number| {
+            let value = process.global_get(process.instances.id(number), "__heap_base")?;
+            u64::try_from(value.bits()).ok()
+        };
         let all = process.instances.iter();
         let mut own = all.filter(|(_, instance)| instance.domain == domain);
-        let value = own.find_map(|(number, _)| {
-            process.global_get(process.instances.id(number), "__heap_base")
-        })?;
-        u64::try_from(value.bits()).ok()
+        match &process.program {
+            Some(program) if program.domain != domain => own.find_map(|(n, _)| exported(n)),
+            None => own.find_map(|(n, _)| exported(n)),
+            // The loader knows where the data of all modules ends, main alone
+            // what else it needs.
+            Some(program) if program.flat => exported(program.main).max(Some(program.heap.start)),
+            Some(program) => Some(program.heap.start),
+        }
     }
 
     /// What tells the caller's domain from others: the base of its memory.

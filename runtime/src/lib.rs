@@ -10,6 +10,7 @@ mod domain;
 mod dyninfo;
 pub mod error;
 mod explain;
+mod exports;
 pub mod flat;
 mod host;
 mod hosts;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::types::{FuncType, GlobalType, HeapType, TableType, ValType};
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
 use crate::arch;
 use crate::config::Config;
@@ -20,7 +20,7 @@ use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
 use crate::host::HostFunction;
 use crate::hosts::Hosts;
 use crate::instances::{InstanceId, Instances};
-use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Room, Stubs, Target};
+use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::sys::{CodeArea, Stack, live};
@@ -94,20 +94,6 @@ pub(crate) struct Program {
     pub spare_memory: Ranges,
     /// Numbers of the code-address space that nobody uses.
     pub spare_codes: Ranges,
-}
-
-/// The state of a process before a transaction.
-#[derive(Debug)]
-pub(crate) struct Checkpoint {
-    /// What has been taken for the new ones.
-    pub rooms: Vec<Room>,
-    instances: usize,
-    domains: usize,
-    tables: usize,
-    hosts: usize,
-    program: bool,
-    /// Length of each domain's primary table.
-    lengths: Vec<u64>,
 }
 
 /// A function and how to call it.
@@ -433,28 +419,6 @@ impl Process {
         }
     }
 
-    /// Value of an exported global.
-    pub fn global_get(&self, id: InstanceId, name: &str) -> Option<Val> {
-        let number = self.instances.number(id)?;
-        let target = self.export(number, name, SymbolKind::Global)?;
-        let Target::Symbol { instance, symbol } = target else {
-            return None;
-        };
-        let definer = &self.instances[instance];
-        let symbol = definer.object.symbols()[symbol as usize];
-        let GlobalType { val, .. } = definer.object.global_type(symbol.record.type_id)?;
-        if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
-            let context = self.domains[definer.domain].context();
-            return Some(Val::from_bits(val, context.stack_pointer.into()));
-        }
-        let mut bits = 0;
-        for (i, at) in (symbol.value..).take(val.bytes() as usize).enumerate() {
-            let [byte] = definer.read(at).ok()?;
-            bits |= u128::from(byte) << (8 * i);
-        }
-        Some(Val::from_bits(val, bits))
-    }
-
     pub(crate) fn domain_of(&self, id: InstanceId) -> Option<&Domain> {
         let number = self.instances.number(id)?;
         self.domains.get(self.instances[number].domain)
@@ -463,42 +427,6 @@ impl Process {
     pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> Option<&mut Domain> {
         let number = self.instances.number(id)?;
         self.domains.get_mut(self.instances[number].domain)
-    }
-
-    /// What an instance exports under a name, if it is of a kind.
-    pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
-        let instance = self.instances.get(id)?;
-        let object = &instance.object;
-        if let Some(symbol) = object.find(&wasmaot_abi::name::escape(name)) {
-            let record = object.symbols()[symbol as usize].record;
-            return (record.kind == kind).then_some(Target::Symbol {
-                instance: id,
-                symbol,
-            });
-        }
-        let reexports = &object.info().reexports;
-        let import = reexports.iter().find(|r| r.name == name)?.import;
-        let target = *instance.bindings.imports.get(import as usize)?;
-        let same = match target {
-            Target::Symbol { instance, symbol } => {
-                self.instances[instance].object.symbols()[symbol as usize].defines(kind)
-            }
-            Target::Host(_) | Target::Stub(_) => kind == SymbolKind::Function,
-            _ => false,
-        };
-        same.then_some(target)
-    }
-
-    pub(crate) fn type_of(&self, target: Target) -> Option<&FuncType> {
-        match target {
-            Target::Symbol { instance, symbol } => {
-                let object = &self.instances.get(instance)?.object;
-                self.types
-                    .get(&object.symbols().get(symbol as usize)?.record.type_id)
-            }
-            Target::Host(number) | Target::Stub(number) => Some(&self.hosts.get(number)?.ty),
-            _ => None,
-        }
     }
 
     /// The function of a target, if it is one. Makes the stub of a host
@@ -564,106 +492,11 @@ impl Process {
         Ok(self.domains.len() - 1)
     }
 
-    /// The domain whose memory 0 a memory is.
-    pub(crate) fn memory_domain_number(&self, target: Target) -> Option<usize> {
-        match target {
-            Target::ProgramMemory => Some(self.program.as_ref()?.domain),
-            Target::Symbol { instance, symbol } => {
-                let definer = self.instances.get(instance)?;
-                let symbol = definer.object.symbols().get(symbol as usize)?;
-                if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
-                    return Some(definer.domain);
-                }
-                self.memories.get(&definer.address(symbol.value)).copied()
-            }
-            _ => None,
-        }
-    }
-
-    pub(crate) fn memory_domain(&self, target: Target) -> Option<&Domain> {
-        self.domains.get(self.memory_domain_number(target)?)
-    }
-
-    /// A table's descriptor and declared type.
-    pub(crate) fn table(&self, target: Target) -> Option<(u64, TableType)> {
-        let primary = |domain: &Domain| Some((domain.table_desc(), domain.table?));
-        match target {
-            Target::ProgramTable => primary(&self.domains[self.program.as_ref()?.domain]),
-            Target::Symbol { instance, symbol } => {
-                let definer = self.instances.get(instance)?;
-                let symbol = definer.object.symbols().get(symbol as usize)?;
-                if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
-                    return primary(&self.domains[definer.domain]);
-                }
-                let desc = definer.address(symbol.value);
-                let extra = self.tables.iter().find(|t| t.desc == desc)?;
-                Some((desc, extra.ty))
-            }
-            _ => None,
-        }
-    }
-
-    /// Descriptors of all tables of functions.
-    pub(crate) fn function_tables(&self) -> impl Iterator<Item = u64> {
-        let primary = self.domains.iter().filter(|d| d.table.is_some());
-        let extra = self.tables.iter().filter(|t| t.ty.elem.is_function_ref());
-        primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
-    }
-
     /// Notes the table index of a function, the first of several.
     pub(crate) fn remember_index(&mut self, domain: usize, code: u64, index: u64) {
         if let Some(program) = self.program.as_mut().filter(|p| p.domain == domain) {
             program.indices.entry(code).or_insert(index);
         }
-    }
-
-    /// The state to go back to.
-    pub(crate) fn checkpoint(&self, rooms: Vec<Room>) -> Checkpoint {
-        Checkpoint {
-            rooms,
-            instances: self.instances.next(),
-            domains: self.domains.len(),
-            tables: self.tables.len(),
-            hosts: self.hosts.len(),
-            program: self.program.is_some(),
-            lengths: self.domains.iter().map(|d| d.context().table.len).collect(),
-        }
-    }
-
-    /// Goes back to it. What could not be given back to the system stays
-    /// reserved until the process ends.
-    pub(crate) fn roll_back(&mut self, before: Checkpoint) {
-        while self.instances.next() > before.instances {
-            let last = self.instances.next() - 1;
-            let Some(instance) = self.instances.remove(last) else {
-                break;
-            };
-            let range = instance.image.range();
-            self.stubs.forget(&range);
-            self.lazy.forget(&range);
-            if let Some(program) = &mut self.program {
-                program.indices.retain(|code, _| !range.contains(code));
-            }
-            self.memories.retain(|desc, _| !range.contains(desc));
-            let _ = self.code.release(instance.image);
-        }
-        self.tables.truncate(before.tables);
-        self.domains.truncate(before.domains);
-        for (domain, &len) in self.domains.iter().zip(&before.lengths) {
-            domain.shrink_table(len);
-        }
-        if let Some(program) = &mut self.program
-            && before.program
-        {
-            let len = self.domains[program.domain].context().table.len;
-            program.indices.retain(|_, index| *index < len);
-            program.spare_entries.cut(len);
-        } else {
-            self.program = None;
-        }
-        self.stubs.forget_hosts(before.hosts);
-        self.hosts.list.truncate(before.hosts);
-        loader::give_back(self, before.rooms);
     }
 
     /// Adds instances to the global scope, those that are not there yet.

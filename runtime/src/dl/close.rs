@@ -16,7 +16,9 @@ use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
 use crate::instances::InstanceId;
-use crate::loader::{Instance, Retired, dyninfo, give_back, heap, release_table};
+use crate::loader::{
+    Instance, Retired, breadth_first, dependencies_first, dyninfo, give_back, heap, release_table,
+};
 use crate::process::Process;
 use crate::trap::Trap;
 
@@ -70,8 +72,7 @@ impl Process {
             if loose.is_empty() {
                 return Ok(());
             }
-            // Last initialised, first finalised.
-            loose.sort_by_key(|&n| std::cmp::Reverse(self.instances[n].initialised));
+            self.order_for_the_end(&mut loose);
             let serials: Vec<u64> = loose.iter().map(|&n| self.instances[n].serial).collect();
             for &serial in &serials {
                 self.run_handlers_of(serial)?;
@@ -85,6 +86,32 @@ impl Process {
                 }
             }
         }
+    }
+
+    /// Puts instances into the order in which their finalisers run: those that
+    /// need others before these, as with glibc. What an object is bound to
+    /// without a need counts too, unless that is against the needs of others.
+    fn order_for_the_end(&self, loose: &mut Vec<usize>) {
+        loose.sort_by_key(|&n| self.instances[n].serial);
+        let place = |n: &usize| loose.iter().position(|m| m == n);
+        let needs_of = |&n: &usize| self.instances[n].needs.iter().filter_map(place).collect();
+        let needs: Vec<Vec<usize>> = loose.iter().map(needs_of).collect();
+        let bound_to = |&n: &usize| -> Vec<usize> {
+            let needed = breadth_first(n, |n| &self.instances[n].needs);
+            let uses = self.instances[n].uses.iter();
+            let others = uses.filter(|n| !needed.contains(n));
+            others.filter_map(place).collect()
+        };
+        let bound: Vec<Vec<usize>> = loose.iter().map(bound_to).collect();
+        let last_loaded_first = (0..loose.len()).rev();
+        let order = if bound.iter().all(Vec::is_empty) {
+            dependencies_first(&needs, last_loaded_first)
+        } else {
+            let both = needs.iter().zip(&bound);
+            let both: Vec<Vec<usize>> = both.map(|(n, b)| [&n[..], b].concat()).collect();
+            dependencies_first(&needs, dependencies_first(&both, last_loaded_first))
+        };
+        *loose = order.into_iter().rev().map(|at| loose[at]).collect();
     }
 
     /// The instances that nothing holds.

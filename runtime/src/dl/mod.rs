@@ -43,8 +43,6 @@ pub(crate) struct Dl {
     pub busy: bool,
     /// Something is being closed; closing more is left to that.
     closing: bool,
-    /// How many instances have been initialised.
-    pub initialised: u64,
     /// Instances that were ever taken out.
     unloaded: u64,
     exit: exit::Handlers,

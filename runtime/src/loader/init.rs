@@ -53,10 +53,6 @@ pub(super) fn run(
         check::copies(process, first)?;
     }
     dyninfo::note(process, copies);
-    for &member in &order {
-        process.dl.initialised += 1;
-        process.instances[first + member].initialised = process.dl.initialised;
-    }
     if !constructors {
         return Ok(());
     }
@@ -118,13 +114,23 @@ fn order(group: &Group) -> Vec<usize> {
     let needs: Vec<Vec<usize>> = needs
         .map(|m| m.needs.iter().filter_map(member).collect())
         .collect();
-    dependencies_first(&needs)
+    let last_loaded_first = (0..needs.len()).rev();
+    let mut order = dependencies_first(&needs, last_loaded_first);
+    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
+        order[asked_for..].rotate_left(1);
+    }
+    order
 }
 
-fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
+/// Objects, each after those it needs, as far as cycles allow: depth first,
+/// from each of `roots`.
+pub(crate) fn dependencies_first(
+    needs: &[Vec<usize>],
+    roots: impl IntoIterator<Item = usize>,
+) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; needs.len()];
-    for root in (0..needs.len()).rev() {
+    for root in roots {
         // (member, how many of its needs have been visited); an explicit
         // stack, since chains may be long.
         let mut path = Vec::new();
@@ -148,9 +154,6 @@ fn dependencies_first(needs: &[Vec<usize>]) -> Vec<usize> {
             }
         }
     }
-    if let Some(asked_for) = order.iter().position(|&member| member == 0) {
-        order[asked_for..].rotate_left(1);
-    }
     order
 }
 
@@ -160,12 +163,10 @@ mod tests {
 
     #[test]
     fn dependencies_come_first_and_cycles_end() {
-        assert_eq!(
-            dependencies_first(&[vec![1, 2], vec![3], vec![3], vec![]]),
-            [3, 2, 1, 0]
-        );
-        assert_eq!(dependencies_first(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
-        assert_eq!(dependencies_first(&[vec![0]]), [0]);
-        assert_eq!(dependencies_first(&[vec![1], vec![0]]), [1, 0]);
+        let order = |needs: &[Vec<usize>]| dependencies_first(needs, (0..needs.len()).rev());
+        assert_eq!(order(&[vec![1, 2], vec![3], vec![3], vec![]]), [3, 2, 1, 0]);
+        assert_eq!(order(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
+        assert_eq!(order(&[vec![0]]), [0]);
+        assert_eq!(order(&[vec![1], vec![0]]), [0, 1]);
     }
 }

@@ -117,8 +117,6 @@ pub(crate) struct Instance {
     pub hold: Hold,
     /// Room that is given back with it.
     pub room: Option<Room>,
-    /// When it was initialised, counted from 1; 0 before.
-    pub initialised: u64,
 }
 
 /// What keeps an instance loaded, beside others that need it.

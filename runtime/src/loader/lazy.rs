@@ -11,7 +11,7 @@ use wasmaot_abi::info::Import;
 use wasmaot_abi::name;
 use wasmaot_abi::types::FuncType;
 
-use super::instance::Target;
+use super::instance::{Bindings, Target};
 use super::matching::kind_name;
 use super::relocate::callable;
 use super::stubs::Key;
@@ -185,9 +185,12 @@ fn fill(process: &mut Process, id: usize, slot: Slot, (target, made): Found) -> 
     let code = callable(process, function, Some(domain))?;
     process.stubs.seal()?;
     let instance = &mut process.instances[id];
-    if let Some(bound) = instance.bindings.symbols.get_mut(slot.symbol as usize) {
-        *bound = target;
-    }
+    let Bindings { imports, symbols } = &mut instance.bindings;
+    let of_import = instance.object.info().imports.iter().zip(imports);
+    let of_import = of_import.filter(|(import, _)| import.symbol == slot.symbol);
+    let bound = of_import.map(|(_, bound)| bound);
+    let bound = bound.chain(symbols.get_mut(slot.symbol as usize));
+    bound.for_each(|bound| *bound = target);
     if let Target::Symbol {
         instance: definer, ..
     } = target

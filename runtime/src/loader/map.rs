@@ -66,7 +66,6 @@ pub(super) fn map(
                 always: !group.purpose.is_opened(),
             },
             room: place.room.clone(),
-            initialised: 0,
         });
         for run in &object.layout().memory {
             map_run(process, object, place, run)?;

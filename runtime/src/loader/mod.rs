@@ -31,12 +31,14 @@ mod relocate;
 mod resolve;
 mod search;
 mod stubs;
+mod transaction;
 
 use std::sync::Arc;
 
 pub use search::{Finder, SearchPath, beside, candidates};
 
 pub(crate) use deferred::load_deferred;
+pub(crate) use init::dependencies_first;
 pub(crate) use instance::{Instance, Retired, Target};
 pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
@@ -47,8 +49,9 @@ pub(crate) use stubs::{Key, Stubs};
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
-use crate::process::{Checkpoint, Process};
+use crate::process::Process;
 use search::Member;
+use transaction::Checkpoint;
 
 /// Main, the preloaded libraries, and all that they need.
 pub(crate) fn program(

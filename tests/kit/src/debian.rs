@@ -70,6 +70,7 @@ impl Source {
                 ("Dir::Etc::sourceparts", "-".into()),
                 ("Dir::State::lists", state.join("lists")),
                 ("Dir::Cache", state.join("cache")),
+                ("APT::Update::Error-Mode", "any".into()),
             ] {
                 apt.arg("-o").arg(format!("{name}={}", value.display()));
             }
@@ -102,7 +103,7 @@ impl Source {
             "cannot fetch the source of {}: {}; do it where Debian {} is in the sources with \
              `apt-get source --download-only {}={}` and put {} into {}",
             self.package,
-            why.trim(),
+            why.lines().next().unwrap_or_default(),
             self.release,
             self.package,
             self.version,

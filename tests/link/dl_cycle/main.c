@@ -1,5 +1,4 @@
-/* Two that need each other are loaded together and go together; which of them
-   ends first is nobody's promise. */
+/* Two that need each other are loaded together and go together. */
 
 #include "dl.h"
 

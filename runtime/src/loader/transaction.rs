@@ -1,0 +1,69 @@
+//! What a load has changed, and how it is undone.
+
+use super::{Room, give_back};
+use crate::process::Process;
+
+/// The state of a process before a transaction.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    /// What has been taken for the new ones.
+    pub rooms: Vec<Room>,
+    instances: usize,
+    domains: usize,
+    tables: usize,
+    hosts: usize,
+    program: bool,
+    /// Length of each domain's primary table.
+    lengths: Vec<u64>,
+}
+
+impl Process {
+    /// The state to go back to.
+    pub(crate) fn checkpoint(&self, rooms: Vec<Room>) -> Checkpoint {
+        Checkpoint {
+            rooms,
+            instances: self.instances.next(),
+            domains: self.domains.len(),
+            tables: self.tables.len(),
+            hosts: self.hosts.len(),
+            program: self.program.is_some(),
+            lengths: self.domains.iter().map(|d| d.context().table.len).collect(),
+        }
+    }
+
+    /// Goes back to it. What could not be given back to the system stays
+    /// reserved until the process ends.
+    pub(crate) fn roll_back(&mut self, before: Checkpoint) {
+        while self.instances.next() > before.instances {
+            let last = self.instances.next() - 1;
+            let Some(instance) = self.instances.remove(last) else {
+                break;
+            };
+            let range = instance.image.range();
+            self.stubs.forget(&range);
+            self.lazy.forget(&range);
+            if let Some(program) = &mut self.program {
+                program.indices.retain(|code, _| !range.contains(code));
+            }
+            self.memories.retain(|desc, _| !range.contains(desc));
+            let _ = self.code.release(instance.image);
+        }
+        self.tables.truncate(before.tables);
+        self.domains.truncate(before.domains);
+        for (domain, &len) in self.domains.iter().zip(&before.lengths) {
+            domain.shrink_table(len);
+        }
+        if let Some(program) = &mut self.program
+            && before.program
+        {
+            let len = self.domains[program.domain].context().table.len;
+            program.indices.retain(|_, index| *index < len);
+            program.spare_entries.cut(len);
+        } else {
+            self.program = None;
+        }
+        self.stubs.forget_hosts(before.hosts);
+        self.hosts.list.truncate(before.hosts);
+        give_back(self, before.rooms);
+    }
+}

@@ -1,0 +1,5 @@
+struct Tracked {
+	const char *name;
+	explicit Tracked(const char *name);
+	~Tracked();
+};

@@ -1,0 +1,2 @@
+int value = 1;
+int work(int x) { return 100 + x; }

@@ -1,0 +1,3 @@
+int secret(int);
+int (*pointer)(int) = secret;
+int plug(int x) { return pointer(x); }

@@ -172,8 +172,15 @@ impl Finder for Library {
     }
 
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+        // As if it lay with the program: that is all it may open.
+        let own = self
+            .path
+            .program
+            .as_deref()
+            .unwrap_or(Path::new("/nowhere"));
+        let file = own.join(name);
         let built = match input::kind(name, bytes) {
-            Ok(Kind::Wasm) => self.build(Path::new(name), name, bytes),
+            Ok(Kind::Wasm) => self.build(&file, name, bytes),
             Ok(_) => Err(anyhow::anyhow!("{name}: is not a binary wasm module")),
             Err(error) => Err(error),
         };

@@ -746,18 +746,16 @@ fn a_program_runs_from_the_command_line() {
     assert!(listed.contains("liba.wasm"), "{listed}");
 }
 
-#[test]
-fn a_program_builds_modules_at_run_time() {
-    let sandbox = common::Sandbox::new();
-    let plug = wasm(&library());
+/// A program that makes a module of bytes, and exits with what its `get` says.
+fn builder(plug: &[u8]) -> Vec<u8> {
     let bytes: String = plug.iter().map(|b| format!("\\{b:02x}")).collect();
-    let len = plug.len();
+    let (imports, len) = (PARTS.0, plug.len());
     let main = module(
         32768,
         2,
         r#", "refun": [["get", 1]], "entry": 0"#,
         &format!(
-            r#"{HELLO} {}
+            r#"{imports}
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
             (data (offset (i32.add (global.get $got) (i32.const 64))) "{bytes}")
             (func (export "f_0             ")
@@ -768,21 +766,38 @@ fn a_program_builds_modules_at_run_time() {
               (drop (call $make (local.get $module)
                 (i32.add (global.get $got) (i32.const 8192))))
               (call $exit {}))"#,
-            PARTS.0,
             indirect(1)
         ),
     );
-    // Imports have to come first.
-    let main = main
-        .replace(PARTS.0, "")
-        .replace(HELLO, &format!("{}{HELLO}", PARTS.0));
-    let exit = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
-    let main = main
-        .replace(exit, "")
-        .replacen(HELLO, &format!("{exit}{HELLO}"), 1);
-    sandbox.write("main.wasm", wasm(&main));
+    wasm(&main)
+}
+
+#[test]
+fn a_program_builds_modules_at_run_time() {
+    let sandbox = common::Sandbox::new();
+    sandbox.write("main.wasm", builder(&wasm(&library())));
     let outcome = sandbox.wasmaot(&["run", "main.wasm"]);
     assert_eq!(outcome.code, Some(7), "{outcome:?}");
+}
+
+#[test]
+fn a_module_built_at_run_time_opens_no_more_than_its_program() {
+    let sandbox = common::Sandbox::new();
+    let plug = module(
+        16,
+        1,
+        r#", "defun": [["get", 0]]"#,
+        r#"(import "thinthin" "dlopen" (func $open (param i32) (result i32)))
+        (data (offset (global.get $got)) "./liba.wasm\00")
+        (func (export "f_0             ") (result i32)
+          (i32.ne (call $open (global.get $got)) (i32.const 0)))"#,
+    );
+    std::fs::create_dir(sandbox.path("program")).unwrap();
+    sandbox.write("program/main.wasm", builder(&wasm(&plug)));
+    sandbox.write("liba.wasm", wasm(&library()));
+    let code = |line: &[&str]| sandbox.wasmaot(line).code;
+    assert_eq!(code(&["run", "program/main.wasm"]), Some(0));
+    assert_eq!(code(&["run", "--dir", ".", "program/main.wasm"]), Some(1));
 }
 
 #[test]
@@ -973,4 +988,49 @@ fn references_are_explained() {
     let (how, bound, _) = uses("get");
     assert_eq!((how, &*bound), ("calls it through the table", "liba"));
     assert!(uses("nowhere").2.contains("waits"));
+}
+
+#[test]
+fn a_call_of_data_is_an_error() {
+    let main = module(8, 1, r#", "libs": ["liba"], "refun": [["x", 0]]"#, "");
+    let error = load(&main, &[("liba", &library())]).err().unwrap();
+    let error = error.to_string();
+    assert!(
+        error.contains("`x` as function") && error.contains("liba"),
+        "{error}"
+    );
+}
+
+#[test]
+fn absurd_sizes_are_refused() {
+    let sandbox = common::Sandbox::new();
+    let huge = u32::MAX;
+    for (keys, text) in [
+        (format!(r#""plt_end": {huge}, "data_end": 16384"#), "table"),
+        (format!(r#""plt_end": 0, "data_end": {huge}"#), "memory"),
+    ] {
+        let section = escaped(&format!(r#"{{"data": 16384, {keys}}}"#));
+        let main = format!(
+            r#"(module (@custom "dyninfo" "{section}") (import "sys" "memory" (memory 0)))"#
+        );
+        sandbox.write("main.wat", &main);
+        let shown = sandbox.wasmaot(&["inspect", "--dyninfo", "main.wat"]);
+        shown.success();
+        sandbox
+            .wasmaot(&["run", "main.wat"])
+            .error(1, &["main.wat", text]);
+    }
+    let main = module(8, 1, r#", "pc_end": 4294967295"#, "");
+    let error = load(&main, &[]).err().unwrap().to_string();
+    assert!(error.contains("code addresses"), "{error}");
+    let dylink = format!(
+        r#"(module (@dylink.0 (mem-info (memory {huge} 0) (table {huge} 0)))
+        (import "env" "memory" (memory 0))
+        (import "env" "f" (func))
+        (import "GOT.mem" "x" (global (mut i32))) (import "GOT.mem" "y" (global (mut i32)))
+        (func (export "g")))"#
+    );
+    sandbox.write("lib.wat", dylink);
+    let shown = sandbox.wasmaot(&["inspect", "--dyninfo", "lib.wat"]);
+    assert!(shown.success().contains("\"plt_end\": 4294967295"));
 }

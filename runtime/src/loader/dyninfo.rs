@@ -8,6 +8,7 @@
 //! What refers to a symbol that nothing defines waits; each time the global
 //! scope has grown, it is tried again.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::FuncRef;
@@ -39,6 +40,8 @@ pub(crate) struct State {
     /// What has been copied: what is still written to the original goes to the
     /// copy, too.
     copied: Vec<Copied>,
+    /// Serial number of the instance that holds the copy, by symbol.
+    holders: HashMap<String, u64>,
     /// Host functions that stand for lazy ones.
     lazy: Vec<Forwarder>,
 }
@@ -70,11 +73,45 @@ pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
     })
 }
 
+/// Checks that no member of a group calls what is data; changes nothing.
+pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
+    let scope = group.scope(process);
+    let first = |symbol: &str| {
+        let mut objects = scope.iter().map(|&n| group.object(process, n));
+        objects.find_map(|object| Some((object, object.find(symbol)?)))
+    };
+    for member in &group.members {
+        for fixup in &member.object.info().fixups.list {
+            let Fixup::Entry { symbol, .. } = fixup else {
+                continue;
+            };
+            if let Some((definer, number)) = first(&name::escape(symbol))
+                && definer.symbols()[number as usize].defines(SymbolKind::Data)
+            {
+                return Err(Error::Mismatch {
+                    symbol: symbol.clone(),
+                    importer: member.object.path().display().to_string(),
+                    wanted: "function".to_owned(),
+                    definer: definer.path().display().to_string(),
+                    found: SymbolKind::Data.name().to_owned(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Does everything for the members of a group, and what waited for them.
 pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
     let asks = |m: &Member| !m.object.info().fixups.list.is_empty();
     if process.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
         return Ok(());
+    }
+    let members = group.members.iter().map(|m| &*m.object);
+    for (symbol, number) in copy::holders(group.numbers().zip(members)) {
+        let serial = process.instances[number].serial;
+        let holders = &mut process.fixups.holders;
+        holders.entry(symbol.to_owned()).or_insert(serial);
     }
     for number in group.numbers() {
         for fixup in 0..process.instances[number].object.info().fixups.list.len() {
@@ -98,16 +135,20 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
 /// Tries again what waits, after the global scope has grown.
 pub(crate) fn retry(process: &mut Process) -> Result<()> {
     let waiting = std::mem::take(&mut process.fixups.waiting);
+    let mut result = Ok(());
     for (serial, fixup) in waiting {
         // What is unloaded waits no more.
         let Some(number) = process.instances.find(|i| i.serial == serial) else {
             continue;
         };
-        if !one(process, number, fixup)? {
+        let done = one(process, number, fixup);
+        if !matches!(done, Ok(true)) {
             process.fixups.waiting.push((serial, fixup));
         }
+        result = result.and(done.map(|_| ()));
     }
-    process.stubs.seal()
+    process.stubs.seal()?;
+    result
 }
 
 /// Does one thing; false if it has to wait.
@@ -158,8 +199,9 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
 /// first definition that it sees.
 pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
     let scope = process.seen_by(number);
-    let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
-    let holder = copy::holders(objects).get(symbol).copied();
+    let holder = process.fixups.holders.get(&*name::escape(symbol));
+    let holds = |n: &usize| Some(&process.instances[*n].serial) == holder;
+    let holder = holder.and_then(|_| scope.iter().copied().find(holds));
     let places = holder.into_iter().chain(scope);
     let kinds = [SymbolKind::Data, SymbolKind::Function];
     let mut found = places.filter_map(|place| {
@@ -210,17 +252,15 @@ fn value(process: &mut Process, number: usize, symbol: &str) -> Result<Option<u6
     }
 }
 
-/// The table entry of a function; `None` if no function is defined.
+/// The table entry of a function; `None` if no function is defined, as for data
+/// of that name that came later.
 fn function_entry(process: &mut Process, number: usize, symbol: &str) -> Result<Option<FuncRef>> {
     let Some(target) = bind(process, number, symbol) else {
         return Ok(None);
     };
     match process.function(target)? {
         Some(function) => entry_of(process, target, function).map(Some),
-        None => {
-            let reason = format!("calls `{symbol}`, which is defined as data");
-            Err(bad(path(process, number), reason))
-        }
+        None => Ok(None),
     }
 }
 
@@ -280,6 +320,7 @@ pub(super) fn note(process: &mut Process, copies: &[Copy]) {
 /// Forgets the copies of an instance that is unloaded.
 pub(crate) fn forget(process: &mut Process, serial: u64) {
     process.fixups.copied.retain(|c| c.serial != serial);
+    process.fixups.holders.retain(|_, holder| *holder != serial);
     process.fixups.waiting.retain(|&(owner, _)| owner != serial);
     for forwarder in &mut process.fixups.lazy {
         forwarder.to.take_if(|lazy| lazy.serial == serial);

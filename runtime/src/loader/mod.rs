@@ -171,6 +171,7 @@ impl<'p> Mapped<'p> {
         let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
         let resolved = resolve::resolve(process, &group, lazy)?;
         let copies = copy::plan(process, &group)?;
+        dyninfo::check(process, &group)?;
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }

@@ -163,7 +163,8 @@ impl Module {
         let Some(first) = constant(offset_expr) else {
             return Ok(());
         };
-        for (number, function) in (first..).zip(items.clone()) {
+        for (number, function) in items.clone().into_iter().enumerate() {
+            let number = first.saturating_add(number as u32);
             self.numbers.entry(function?).or_insert(number);
             self.elements_end = self.elements_end.max(number.saturating_add(1));
         }
@@ -194,13 +195,17 @@ impl Module {
         let defun: Vec<_> = functions.map(|(n, f)| (n, numbers.of(f))).collect();
         let called = self.called.into_iter();
         let refun = called.map(|name| (name, numbers.new_one())).collect();
-        let words = BIAS.saturating_add(memory).next_multiple_of(WORD);
+        let data_end = BIAS.saturating_add(memory);
+        let words = data_end.checked_next_multiple_of(WORD).unwrap_or(u32::MAX);
         let refs: Vec<_> = self
             .addresses
             .into_iter()
-            .zip((words..).step_by(WORD as usize))
+            .enumerate()
+            .map(|(i, name)| (name, words.saturating_add(WORD * i as u32)))
             .collect();
-        let end = refs.last().map_or(BIAS + memory, |(_, at)| at + WORD);
+        let end = refs
+            .last()
+            .map_or(data_end, |(_, at)| at.saturating_add(WORD));
         let start = defun.iter().find(|(name, _)| name == START);
         let biased = |at: u32| at.saturating_add(BIAS);
         let (mut def, mut copy) = (Vec::new(), Vec::new());
@@ -245,8 +250,9 @@ impl Numbers {
     }
 
     fn new_one(&mut self) -> u32 {
-        self.next += 1;
-        self.next - 1
+        let number = self.next;
+        self.next = number.saturating_add(1);
+        number
     }
 }
 

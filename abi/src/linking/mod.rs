@@ -7,6 +7,7 @@
 pub mod data;
 mod dylink;
 mod dylink0;
+pub mod forward;
 mod own;
 
 use std::collections::HashMap;

@@ -776,3 +776,23 @@ fn without_an_allocator_the_loader_s_own_memory_is_used_again() {
     assert!(places.iter().all(|&at| at == places[0]), "{places:?}");
     assert_eq!(process.link_map().count(), 1);
 }
+
+#[test]
+fn the_older_section_with_its_initialiser() {
+    // Memory 16, aligned to 4, no table, no libraries.
+    let library = r#"(module (@custom "dylink" (before first) "\10\02\00\00\00")
+        (import "env" "memory" (memory 0))
+        (import "env" "__memory_base" (global $base i32))
+        (global (export "x") i32 (i32.const 8))
+        (func (export "__post_instantiate")
+          (i32.store offset=8 (global.get $base) (i32.const 77))))"#;
+    let main = module(
+        0,
+        0,
+        &["library"],
+        r#"(import "GOT.mem" "x" (global $x (mut i32)))
+        (func (export "get") (result i32) (i32.load (global.get $x)))"#,
+    );
+    let mut program = load(&main, &[("library", library)], config()).unwrap();
+    assert_eq!(program.call("get", &[]), 77);
+}

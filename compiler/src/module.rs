@@ -1,7 +1,7 @@
 //! A decoded, validated module: what translation and link edit work from.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use wasmaot_abi::linking::data::DataSymbol;
@@ -17,6 +17,11 @@ pub(crate) struct Module<'a> {
     pub linking: Linking,
     /// Data of which the module holds a copy (`wasmaot.copy`).
     pub copies: Vec<DataSymbol>,
+    /// Names of imported functions that others may stand for
+    /// (`wasmaot.forward`).
+    pub forwarded: HashSet<&'a str>,
+    /// The imported functions that defined ones only forward to and stand for.
+    pub forwards: HashMap<u32, u32>,
     /// Sizes of data, by the name of the export (`wasmaot.data`).
     pub sizes: HashMap<String, DataSymbol>,
     /// Offsets from the memory base that the module computes by itself.
@@ -283,6 +288,11 @@ impl Module<'_> {
     /// Type of a function.
     pub fn func_type(&self, func: u32) -> &FuncType {
         &self.types[self.funcs[func as usize].ty as usize]
+    }
+
+    /// The function that a call of one means.
+    pub fn callee(&self, func: u32) -> u32 {
+        self.forwards.get(&func).copied().unwrap_or(func)
     }
 
     /// Type of a tag.

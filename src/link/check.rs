@@ -6,15 +6,23 @@ use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, read_data_symbols};
 use wasmparser::{Parser, Payload, TypeRef};
 
 use super::copies::Copies;
+use super::forwards::Forward;
 use super::library::Library;
 
 /// Checks a linked main. `name` is for the message.
 ///
 /// # Errors
-/// If its memory is not its own, a copy has no place in it, or the list of
-/// copies is not there.
-pub fn check(name: &str, bytes: &[u8], copies: &Copies) -> Result<()> {
+/// If its memory is not its own, a copy has no place in it, the list of
+/// copies is not there, or what only forwards would be everybody's.
+pub fn check(name: &str, bytes: &[u8], copies: &Copies, forwards: &[Forward]) -> Result<()> {
     let linked = Library::read(name, bytes)?;
+    for Forward { name: symbol, .. } in forwards {
+        if linked.exports.contains(symbol) {
+            bail!(
+                "{name}: exports `{symbol}`, which a library defines and of which it takes the address; leave out --export={symbol} and --export-all"
+            );
+        }
+    }
     let (listed, imports_memory) = read(name, bytes)?;
     if imports_memory {
         bail!(

@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use wasmaot_abi::linking::data::{DataSymbol, SECTION_DATA, read_data_symbols};
 use wasmaot_abi::linking::{Linking, own_references};
 use wasmparser::{
-    ExternalKind, KnownCustom, Linking as Part, Operator, Parser, Payload, SymbolInfo, TypeRef,
+    CompositeInnerType, ExternalKind, FuncType, KnownCustom, Linking as Part, Operator, Parser,
+    Payload, SymbolInfo, TypeRef,
 };
 
 /// A library.
@@ -18,6 +19,8 @@ pub struct Library {
     pub exports: BTreeSet<String>,
     /// Addresses, relative to its memory base, of the data that it defines.
     pub data: HashMap<String, u32>,
+    /// Types of the functions that it defines.
+    pub functions: HashMap<String, FuncType>,
     /// Names of data that each thread has its own of.
     pub tls: BTreeSet<String>,
     /// Sizes, of what knows them.
@@ -29,6 +32,10 @@ pub struct Library {
 
 #[derive(Default)]
 struct Reader {
+    types: Vec<Option<FuncType>>,
+    /// Numbers of the functions' types, those of the imported first.
+    funcs: Vec<u32>,
+    functions: HashMap<String, FuncType>,
     imported_globals: u32,
     /// Values of the defined globals that are constants.
     globals: Vec<Option<u32>>,
@@ -74,6 +81,7 @@ impl Library {
             name: name.to_owned(),
             data: numbered.collect(),
             exports,
+            functions: HashMap::new(),
             tls: BTreeSet::new(),
             sizes: HashMap::new(),
             memory_size: 1 << 16,
@@ -113,11 +121,28 @@ impl Library {
 impl Reader {
     fn payload(&mut self, payload: Payload<'_>) -> Result<()> {
         match payload {
+            Payload::TypeSection(types) => {
+                for group in types {
+                    let members = group?.into_types();
+                    self.types
+                        .extend(members.map(|ty| match ty.composite_type.inner {
+                            CompositeInnerType::Func(ty) => Some(ty),
+                            _ => None,
+                        }));
+                }
+            }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    if let TypeRef::Global(_) = import?.ty {
-                        self.imported_globals += 1;
+                    match import?.ty {
+                        TypeRef::Global(_) => self.imported_globals += 1,
+                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.funcs.push(ty),
+                        _ => {}
                     }
+                }
+            }
+            Payload::FunctionSection(funcs) => {
+                for ty in funcs {
+                    self.funcs.push(ty?);
                 }
             }
             Payload::GlobalSection(globals) => {
@@ -135,6 +160,11 @@ impl Reader {
             Payload::ExportSection(exports) => {
                 for export in exports {
                     let export = export?;
+                    if export.kind == ExternalKind::Func
+                        && let Some(ty) = self.func_type(export.index)
+                    {
+                        self.functions.insert(export.name.to_owned(), ty);
+                    }
                     let is_global = export.kind == ExternalKind::Global;
                     let own = export.index.checked_sub(self.imported_globals);
                     let value = own
@@ -159,6 +189,11 @@ impl Reader {
             _ => {}
         }
         Ok(())
+    }
+
+    fn func_type(&self, func: u32) -> Option<FuncType> {
+        let ty = *self.funcs.get(func as usize)?;
+        self.types.get(ty as usize)?.clone()
     }
 
     /// What `--emit-relocs` leaves: the sizes of symbols.
@@ -207,6 +242,7 @@ impl Reader {
             name: name.to_owned(),
             exports: self.exports.into_iter().map(|(name, _)| name).collect(),
             data,
+            functions: self.functions,
             tls,
             sizes,
             memory_size: room.memory_size,
@@ -251,6 +287,19 @@ mod tests {
         let said = library(r#"(@custom "wasmaot.data" "\01a\06\01\00")"#);
         assert_eq!(described(&said, "a"), Some((6, 4, false)));
         assert_eq!(described(&said, "b"), Some((40, 3, true)));
+    }
+
+    #[test]
+    fn functions_have_their_types() {
+        let library = library(
+            r#"(import "env" "f" (func $f (param i64)))
+               (func (export "g") (param i32 f32) (result i32) (local.get 0))
+               (export "again" (func $f))"#,
+        );
+        let types: Vec<_> = ["g", "again", "a"]
+            .map(|name| library.functions.get(name).map(|ty| ty.params().len()))
+            .into();
+        assert_eq!(types, [Some(2), Some(1), None]);
     }
 
     #[test]

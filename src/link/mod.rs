@@ -6,19 +6,23 @@
 //! library   shared libraries: exports, places and sizes of data
 //! resolve   who defines what
 //! copies    what main holds a copy of
-//! extra     an object with room for the copies, and their list
+//! forwards  which functions of libraries main takes the address of
+//! extra     objects with room for the copies, with functions that forward
 //!           wasm-ld
 //! check     main's addresses
 //! ```
 //!
 //! A main that was compiled without `-fPIC` refers to a library's data by
 //! address. wasm-ld 22 refuses that, and 19 silently takes 0 for the address.
-//! Here the data get room in main itself, which the loader fills.
+//! Here the data get room in main itself, which the loader fills. So it is with
+//! a library's function by table index: here main has a function of that name
+//! which only forwards, and in whose place the compiler puts the library's.
 
 mod args;
 mod check;
 mod copies;
 mod extra;
+mod forwards;
 mod library;
 mod object;
 mod resolve;
@@ -30,6 +34,7 @@ use std::path::{Path, PathBuf};
 use ::object::read::archive::ArchiveFile;
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA};
+use wasmaot_abi::linking::forward::SECTION_FORWARD;
 
 use self::args::{Arguments, Input};
 use self::library::Library;
@@ -106,13 +111,20 @@ pub fn link(
         first.push(path.clone().into());
         written.with_context(|| format!("cannot write {}", path.display()))
     };
-    let copies = match kind {
-        Kind::NoPie => copies::plan(&symbols, &files, arguments.lenient)?,
-        Kind::Pie | Kind::Shared => copies::Copies::default(),
+    let (copies, forwards) = match kind {
+        Kind::NoPie => (
+            copies::plan(&symbols, &files, arguments.lenient)?,
+            forwards::plan(&symbols, &files)?,
+        ),
+        Kind::Pie | Kind::Shared => Default::default(),
     };
     copies.warnings.iter().for_each(|text| warn(text));
     if !copies.list.is_empty() {
         add("copies.o", SECTION_COPY, &extra::with_copies(&copies))?;
+    }
+    if !forwards.is_empty() {
+        let object = extra::with_forwards(&forwards);
+        add("forwards.o", SECTION_FORWARD, &object)?;
     }
     if kind == Kind::Shared {
         let sizes = extra::with_sizes(&sizes(&symbols));
@@ -122,7 +134,7 @@ pub fn link(
     tool::wasm_ld()?.run(&first, &arguments.rest, &linked)?;
     let bytes = read(&linked)?;
     if kind == Kind::NoPie {
-        check::check(&output.display().to_string(), &bytes, &copies)?;
+        check::check(&output.display().to_string(), &bytes, &copies, &forwards)?;
     }
     output::write(&output, &bytes)
 }

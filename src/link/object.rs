@@ -1,7 +1,7 @@
 //! A relocatable wasm object (tool-conventions, Linking.md): its symbols, and
-//! which undefined data it refers to by address.
+//! which of the undefined ones it refers to by address.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use anyhow::{Context as _, Result, bail};
@@ -42,6 +42,9 @@ pub enum Kind {
     },
     /// Undefined; not data.
     Undefined,
+    /// An undefined function that is referred to by table index, not through
+    /// the GOT.
+    FunctionAddress,
     /// Undefined data. `absolute`: it is referred to by address, not through
     /// the GOT; as many bytes from it on are surely used.
     UndefinedData { absolute: Option<u64> },
@@ -95,7 +98,10 @@ impl Object {
         }
         let extents = reader.extents(bytes);
         let symbols = (0..).zip(&reader.symbols);
-        let symbols = symbols.filter_map(|(i, info)| reader.symbol(info, extents.get(&i).copied()));
+        let pointers = reader.pointers();
+        let symbols = symbols.filter_map(|(i, info)| {
+            reader.symbol(info, extents.get(&i).copied(), pointers.contains(&i))
+        });
         Ok(Self {
             name: name.to_owned(),
             symbols: symbols.collect(),
@@ -166,7 +172,13 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn symbol(&self, info: &SymbolInfo<'a>, absolute: Option<u64>) -> Option<Symbol> {
+    /// A symbol, whose address is taken as far as code and data say.
+    fn symbol(
+        &self,
+        info: &SymbolInfo<'a>,
+        absolute: Option<u64>,
+        pointer: bool,
+    ) -> Option<Symbol> {
         let imported = |names: &[&'a str], index: u32| names.get(index as usize).copied();
         let (flags, name) = match *info {
             SymbolInfo::Data { flags, name, .. } => (flags, Some(name)),
@@ -196,6 +208,7 @@ impl<'a> Reader<'a> {
                 ..
             } => self.data(symbol),
             SymbolInfo::Data { .. } if undefined => Kind::UndefinedData { absolute },
+            SymbolInfo::Func { .. } if undefined && pointer => Kind::FunctionAddress,
             _ if undefined => Kind::Undefined,
             _ => Kind::Defined,
         };
@@ -245,6 +258,16 @@ impl<'a> Reader<'a> {
         extents
     }
 
+    /// The symbols that code and data refer to by table index.
+    fn pointers(&self) -> HashSet<u32> {
+        let relocs = self.relocs.iter();
+        let relocs = relocs.filter(|(section, entry)| {
+            let in_code = self.code.as_ref().is_some_and(|(n, _)| n == section);
+            (in_code || self.data == Some(*section)) && is_table_index(entry.ty)
+        });
+        relocs.map(|(_, entry)| entry.index).collect()
+    }
+
     fn is_undefined_data(&self, symbol: u32) -> bool {
         let info = self.symbols.get(symbol as usize);
         matches!(info, Some(SymbolInfo::Data { symbol: None, .. }))
@@ -292,6 +315,16 @@ const fn is_absolute(ty: RelocationType) -> bool {
             | MemoryAddrLocrelI32
             | MemoryAddrSleb
             | MemoryAddrSleb64
+    )
+}
+
+/// Whether a relocation is a function's table index, as the linker has to know
+/// it.
+const fn is_table_index(ty: RelocationType) -> bool {
+    use RelocationType::{TableIndexI32, TableIndexI64, TableIndexSleb, TableIndexSleb64};
+    matches!(
+        ty,
+        TableIndexI32 | TableIndexI64 | TableIndexSleb | TableIndexSleb64
     )
 }
 

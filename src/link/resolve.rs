@@ -2,7 +2,7 @@
 //! counts, a weak one gives way, members of archives are linked when something
 //! needs them, and a library defines what nothing before it does.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::library::Library;
 use super::object::{Kind, Object};
@@ -139,6 +139,27 @@ impl<'a> Symbols<'a> {
         found
     }
 
+    /// The functions of libraries that linked objects refer to by table index,
+    /// each once, in the order in which they are met: name, first object that
+    /// does so, number of the library.
+    pub fn pointers(&self) -> Vec<(&'a str, &'a str, usize)> {
+        let mut known = HashSet::new();
+        let all = self.objects().flat_map(|(_, object)| {
+            let symbols = object.symbols.iter();
+            symbols.map(|symbol| (object.name.as_str(), symbol))
+        });
+        all.filter_map(|(by, symbol)| {
+            let name = symbol.name.as_str();
+            match self.states.get(name) {
+                Some(&State::Library(number)) if symbol.kind == Kind::FunctionAddress => {
+                    known.insert(name).then_some((name, by, number))
+                }
+                _ => None,
+            }
+        })
+        .collect()
+    }
+
     /// Links an object: its definitions, then what it needs, and so on.
     fn link(&mut self, number: usize) {
         let mut queue = vec![number];
@@ -242,6 +263,28 @@ mod tests {
         assert_eq!(references(&from_archive), []);
         let archive_first = [File::Lazy(member()), library(&["x"]), File::Object(main())];
         assert_eq!(references(&archive_first), []);
+    }
+
+    #[test]
+    fn pointers_are_to_functions_of_libraries() {
+        let by_address = |name| (name, false, Kind::FunctionAddress);
+        let main = object("main.o", &["f", "own", "none"].map(by_address));
+        let own = object(
+            "own.o",
+            &[
+                ("own", true, Kind::Defined),
+                by_address("f"),
+                by_address("g"),
+                ("h", false, Kind::Undefined),
+            ],
+        );
+        let files = [
+            File::Object(main),
+            library(&["own", "f", "g", "h"]),
+            File::Object(own),
+        ];
+        let symbols = Symbols::resolve(&files, &[]);
+        assert_eq!(symbols.pointers(), [("f", "main.o", 1), ("g", "own.o", 1)]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod data;
 mod dylink;
 mod dylink0;
 pub mod dyninfo;
+pub mod forward;
 mod own;
 
 use std::collections::HashMap;

@@ -6,6 +6,7 @@ use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::linking::{Class, ImportRole};
 use wasmaot_abi::types::{GlobalType, ValType};
+use wasmparser::{FunctionBody, Operator};
 
 use super::constexpr::{Known, evaluate};
 use crate::module::{
@@ -22,6 +23,7 @@ pub(super) fn classify(module: &mut Module<'_>) {
     globals(module);
     tables(module);
     exports(module);
+    forwards(module);
     elements(module);
     data(module);
     module.funcrefs = funcrefs(module);
@@ -150,6 +152,52 @@ fn exports(module: &mut Module<'_>) {
             export.item = ExportItem::Data(u32::from_le_bytes([a, b, c, d]));
         }
     }
+}
+
+/// Finds the functions that stand for imported ones, and puts those in their
+/// place in element segments: the table then has the function itself, not one
+/// more pointer to it.
+fn forwards(module: &mut Module<'_>) {
+    if !module.linking.is_dynamic() || module.forwarded.is_empty() {
+        return;
+    }
+    let first = module.imported_funcs();
+    let bodies = (first..).zip(&module.bodies);
+    let found =
+        bodies.filter_map(|(func, body)| Some((func, forwarded(func, &body.body, module)?)));
+    module.forwards = found.collect();
+    for element in &mut module.elements {
+        let Items::Funcs(funcs) = &mut element.items else {
+            continue;
+        };
+        for func in funcs.iter_mut().flatten() {
+            *func = module.forwards.get(func).copied().unwrap_or(*func);
+        }
+    }
+}
+
+/// The imported function that a function stands for: one of those listed, of
+/// the same type, and all that it does is to call it with its parameters.
+fn forwarded(func: u32, body: &FunctionBody<'_>, module: &Module<'_>) -> Option<u32> {
+    if body.get_locals_reader().ok()?.get_count() > 0 {
+        return None;
+    }
+    let mut operators = body.get_operators_reader().ok()?;
+    for param in 0..module.func_type(func).params.len() as u32 {
+        match operators.read().ok()? {
+            Operator::LocalGet { local_index } if local_index == param => {}
+            _ => return None,
+        }
+    }
+    let Operator::Call { function_index: to } = operators.read().ok()? else {
+        return None;
+    };
+    if !matches!(operators.read().ok()?, Operator::End) {
+        return None;
+    }
+    let import = &module.imports[module.funcs[to as usize].import? as usize];
+    let listed = import.module == ENV && module.forwarded.contains(import.name);
+    (listed && module.func_type(to) == module.func_type(func)).then_some(to)
 }
 
 /// Element segments that surely fit, before any that might not.

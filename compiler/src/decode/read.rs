@@ -1,9 +1,10 @@
 //! Sections → the raw [`Module`]: every item in its index space, nothing
 //! decided yet about where it lives.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::linking::data::{self, read_data_symbols};
+use wasmaot_abi::linking::forward::{SECTION_FORWARD, read_forwards};
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
@@ -32,6 +33,8 @@ impl<'a> Reader<'a> {
             source: source.to_owned(),
             linking: Linking::core(),
             copies: Vec::new(),
+            forwarded: HashSet::new(),
+            forwards: HashMap::new(),
             sizes: HashMap::new(),
             own_references: BTreeSet::new(),
             types: Vec::new(),
@@ -350,6 +353,10 @@ impl<'a> Reader<'a> {
                 let symbols = data_symbols(data::SECTION_DATA)?;
                 let named = symbols.into_iter().map(|s| (s.name.clone(), s));
                 self.module.sizes.extend(named);
+            }
+            SECTION_FORWARD => {
+                let names = read_forwards(section.data(), offset).map_err(fail.clone())?;
+                self.module.forwarded.extend(names);
             }
             _ => {}
         }

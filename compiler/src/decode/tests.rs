@@ -179,3 +179,44 @@ fn damaged_names_are_left_out() {
     let wat = r#"(module (@custom "name" "\01\05\02\00\01a\09") (func (export "e")))"#;
     with(wat, |m| assert_eq!(m.func_name(0), "a"));
 }
+
+/// A program at fixed addresses with functions that forward to `f`, in a table,
+/// as far as `listed` says that they stand for it.
+fn forwarding(section: &str, listed: &str, check: impl FnOnce(&Module<'_>)) {
+    let wat = format!(
+        r#"(module
+            {section}
+            (@custom "wasmaot.forward" "{listed}")
+            (type $t (func (param i32 f64) (result i32)))
+            (import "env" "f" (func $f (type $t)))
+            (import "other" "f" (func $other (type $t)))
+            (memory 1) (table 8 funcref)
+            (elem (i32.const 1) func $forward $swapped $more $local $short $other_f)
+            (func $forward (type $t) (call $f (local.get 0) (local.get 1)))
+            (func $swapped (param f64 i32) (result i32) (call $f (local.get 1) (local.get 0)))
+            (func $more (type $t) (i32.eqz (call $f (local.get 0) (local.get 1))))
+            (func $local (type $t) (local i32) (call $f (local.get 0) (local.get 1)))
+            (func $short (param i32 f64 i32) (result i32) (call $f (local.get 0) (local.get 1)))
+            (func $other_f (type $t) (call $other (local.get 0) (local.get 1))))"#
+    );
+    with(&wat, check);
+}
+
+#[test]
+fn what_stands_for_an_import_is_the_import() {
+    let dynamic = r#"(@custom "dylink.0" (before first) "")"#;
+    let items = |m: &Module<'_>| match &m.elements[0].items {
+        Items::Funcs(funcs) => funcs.iter().map(|f| f.unwrap()).collect::<Vec<_>>(),
+        Items::Exprs(_) => Vec::new(),
+    };
+    let own = [2, 3, 4, 5, 6, 7];
+    forwarding(dynamic, r"\01f\01g", |m| {
+        assert_eq!(items(m), [0, 3, 4, 5, 6, 7]);
+        assert_eq!(m.funcrefs, [0, 3, 4, 5, 6, 7]);
+        assert_eq!((m.callee(2), m.callee(3), m.callee(0)), (0, 3, 0));
+    });
+    // Functions of the user's own that only call another have addresses of
+    // their own.
+    forwarding(dynamic, r"\01g", |m| assert_eq!(items(m), own));
+    forwarding("", r"\01f", |m| assert_eq!(items(m), own));
+}

@@ -1,7 +1,7 @@
 //! Link edit of decoded modules with code made by hand, read back with another
 //! ELF reader.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolFlags, elf};
@@ -28,6 +28,8 @@ pub(super) fn module() -> Module<'static> {
         source: "dir/test.wasm".into(),
         linking: Linking::core(),
         copies: Vec::new(),
+        forwarded: HashSet::new(),
+        forwards: HashMap::new(),
         sizes: HashMap::new(),
         own_references: Default::default(),
         types: Vec::new(),

@@ -23,14 +23,14 @@ const DESCRIBED: i32 = -(context::TABLE_ENTRY_SIZE as i32);
 impl Body<'_, '_> {
     /// `call`.
     pub fn call(&mut self, func: u32) {
-        let callee = self.function(func);
+        let callee = self.function(self.env.module.callee(func));
         let args = self.pop_many(self.env.module.func_type(func).params.len());
         self.make_call(Callee::Function(callee), &args);
     }
 
     /// `return_call`.
     pub fn return_call(&mut self, func: u32) {
-        let callee = self.function(func);
+        let callee = self.function(self.env.module.callee(func));
         let args = self.pop_many(self.env.module.func_type(func).params.len());
         self.b.ins().return_call(callee, &args);
         self.reachable = false;

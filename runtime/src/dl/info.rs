@@ -132,7 +132,7 @@ pub(super) fn dladdr(caller: &mut Caller<'_>, address: u32, out: u32) -> Result<
         .display()
         .to_string();
     let file = process.text_of(number, &file)?;
-    let base = process.instances[number].memory_base as u32;
+    let base = process.data_range(number).start as u32;
     let (name, at) = match &*name {
         "" => (0, 0),
         name => (process.text_of(number, name)?, at),

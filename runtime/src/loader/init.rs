@@ -20,6 +20,8 @@ use crate::trap::{Trap, TrapReason};
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 const INITIALIZE: &str = "_initialize";
+/// What Emscripten 1 exports instead.
+const POST_INSTANTIATE: &str = "__post_instantiate";
 const START: &str = "_start";
 
 /// Runs the initialisers of a group.
@@ -64,8 +66,10 @@ pub(super) fn run(
             // `_start` calls the constructors itself.
         } else if exports(INITIALIZE) {
             call(process, first + member, INITIALIZE)?;
-        } else if !core {
+        } else if !core && exports(CONSTRUCTORS) {
             call(process, first + member, CONSTRUCTORS)?;
+        } else if !core {
+            call(process, first + member, POST_INSTANTIATE)?;
         }
     }
     Ok(())

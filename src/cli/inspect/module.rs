@@ -3,6 +3,7 @@
 use anyhow::{Result, anyhow};
 use wasmaot_abi::linking::Linking;
 use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
+use wasmaot_abi::linking::forward::{SECTION_FORWARD, read_forwards};
 use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, TypeRef};
 
 use super::Listing;
@@ -115,6 +116,13 @@ pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
                 let read = Linking::read(section.name(), section.data(), offset);
                 if let Some(found) = read.map_err(|e| anyhow!("{file}: {e}"))? {
                     linking = found;
+                }
+                if section.name() == SECTION_FORWARD {
+                    let names = read_forwards(section.data(), offset);
+                    sections.heading("forwards:");
+                    for name in names.map_err(|e| anyhow!("{file}: {e}"))? {
+                        sections.row([name.to_owned()]);
+                    }
                 }
                 let described = [(SECTION_COPY, "copies:"), (SECTION_DATA, "sizes of data:")];
                 for (name, heading) in described {

@@ -5,6 +5,7 @@
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::linking::{Class, ImportRole};
+use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{GlobalType, ValType};
 use wasmparser::{FunctionBody, Operator};
 

@@ -796,3 +796,57 @@ fn the_older_section_with_its_initialiser() {
     let mut program = load(&main, &[("library", library)], config()).unwrap();
     assert_eq!(program.call("get", &[]), 77);
 }
+
+/// A program that keeps a reference to a plug-in's function where no table has
+/// it: in a local variable, and in a global, while the plug-in is closed.
+#[test]
+fn a_reference_that_is_kept_keeps_the_code() {
+    let plugin = module(
+        0,
+        1,
+        &[],
+        r#"(elem (offset (global.get $table_base)) $seven)
+        (func $seven (result i32) (i32.const 7))
+        (func (export "place") (result i32) (global.get $table_base))"#,
+    );
+    let main = module(
+        0,
+        0,
+        &[],
+        r#"(import "env" "swap" (func $swap))
+        (type $seven (func (result i32)))
+        (global $kept (mut funcref) (ref.null func))
+        (func (export "local") (param i32) (result i32) (local $f funcref)
+          (local.set $f (table.get 0 (local.get 0)))
+          (call $swap)
+          (table.set 0 (i32.const 0) (local.get $f))
+          (call_indirect 0 (type $seven) (i32.const 0)))
+        (func (export "global") (param i32) (result i32)
+          (global.set $kept (table.get 0 (local.get 0)))
+          (call $swap)
+          (table.set 0 (i32.const 0) (global.get $kept))
+          (call_indirect 0 (type $seven) (i32.const 0)))"#,
+    );
+    let other = module(
+        0,
+        1,
+        &[],
+        r#"(func (export "other") (result i64) (i64.const 1))"#,
+    );
+    // What the program asks for: the plug-in closed, another in its place.
+    let swap = HostFunction::wrap("env", "swap", |caller: &mut Caller<'_>| {
+        let all = caller.process()?.link_map();
+        let plugin = all.into_iter().find(|e| e.name == "plugin").map(|e| e.id);
+        caller.close(plugin.unwrap())?;
+        caller.open("other", OpenFlags::default()).map(|_| ())
+    });
+    for function in ["local", "global"] {
+        let libraries = [("plugin", &*plugin), ("other", &*other)];
+        let hosts = vec![swap.clone()];
+        let mut program = load_with(&main, &[], &libraries, config(), hosts).unwrap();
+        let process = &mut program.process;
+        let plugin = process.open("plugin", OpenFlags::default()).unwrap();
+        let place: i32 = process.call(plugin, "place", ()).unwrap();
+        assert_eq!(program.call(function, &[place]), 7);
+    }
+}

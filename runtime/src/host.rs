@@ -7,6 +7,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::access::OutOfBounds;
 use crate::config::Category;
+use crate::dl::{DlError, OpenFlags};
 use crate::error::{CallError, Error};
 use crate::instances::InstanceId;
 use crate::object::Object;
@@ -183,6 +184,22 @@ impl<'a> Caller<'a> {
         Ok(self.process_mut()?.instantiate(object, name)?)
     }
 
+    /// Opens a library, as [`Process::open`].
+    ///
+    /// # Errors
+    /// [`DlError`] as an error of this function.
+    pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<InstanceId, HostError> {
+        Ok(self.process_mut()?.open(name, flags)?)
+    }
+
+    /// Closes a library, as [`Process::close`].
+    ///
+    /// # Errors
+    /// As [`Caller::open`]; a finaliser's trap.
+    pub fn close(&mut self, library: InstanceId) -> Result<(), HostError> {
+        Ok(self.process_mut()?.close(library)??)
+    }
+
     /// Writes bytes into an instance's memory, as [`Process::write`].
     ///
     /// # Errors
@@ -226,6 +243,15 @@ impl From<Error> for HostError {
     fn from(error: Error) -> Self {
         match error {
             Error::Init { trap, .. } => CallError::Trap(*trap).into(),
+            other => Self::Message(other.to_string()),
+        }
+    }
+}
+
+impl From<DlError> for HostError {
+    fn from(error: DlError) -> Self {
+        match error {
+            DlError::Load(error) => error.into(),
             other => Self::Message(other.to_string()),
         }
     }

@@ -401,7 +401,9 @@ impl Process {
     pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
         let head = self.head();
         if head.host_sp != 0 {
-            self.stack.words(head.wasm_sp).for_each(f);
+            // Below the frame record are the registers.
+            let from = head.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
+            self.stack.words(from).for_each(f);
         }
     }
 

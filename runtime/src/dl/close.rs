@@ -156,7 +156,7 @@ impl Process {
 
     /// Clears what names functions of an image: entries of tables, and the
     /// indices that were given to functions outside of the object's own part.
-    fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
+    pub(crate) fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
         let own = own.unwrap_or_default();
         if let Some(program) = &mut self.program {
             let mut given = Vec::new();
@@ -216,7 +216,13 @@ impl Process {
     /// Every word that may name code or a function: of the used part of the
     /// stack, the data of loaded objects, tables and exceptions.
     fn roots(&self, f: &mut dyn FnMut(u64)) {
-        self.stack_words(f);
+        // A table entry names its function by the low half of an address, which
+        // code may keep as it is until it needs the whole.
+        let area = self.code.range().start;
+        self.stack_words(&mut |word| {
+            f(word);
+            f(area + (word & u64::from(u32::MAX)));
+        });
         for instance in self.instances.values() {
             // Its GOT names loaded objects alone.
             instance.image.words(None, f);

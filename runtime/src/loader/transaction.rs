@@ -1,6 +1,6 @@
 //! What a load has changed, and how it is undone.
 
-use super::{Room, give_back};
+use super::{Key, Room, give_back, release_table};
 use crate::process::Process;
 
 /// The state of a process before a transaction.
@@ -42,12 +42,11 @@ impl Process {
             let range = instance.image.range();
             self.stubs.forget(&range);
             self.lazy.forget(&range);
-            if let Some(program) = &mut self.program {
-                program.indices.retain(|code, _| !range.contains(code));
-            }
+            self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
             self.memories.retain(|desc, _| !range.contains(desc));
             let _ = self.code.release(instance.image);
         }
+        self.clear_hosts(before.hosts);
         self.tables.truncate(before.tables);
         self.domains.truncate(before.domains);
         for (domain, &len) in self.domains.iter().zip(&before.lengths) {
@@ -65,5 +64,24 @@ impl Process {
         self.stubs.forget_hosts(before.hosts);
         self.hosts.list.truncate(before.hosts);
         give_back(self, before.rooms);
+    }
+
+    /// Clears the table entries of host functions numbered from `first` on.
+    fn clear_hosts(&mut self, first: usize) {
+        let stubs = self.stubs.by_address();
+        let gone = |code: &u64| matches!(stubs.get(code), Some(Key::Host(n)) if *n >= first);
+        let Some(program) = &mut self.program else {
+            return;
+        };
+        let mut given = Vec::new();
+        program.indices.retain(|code, index| {
+            if gone(code) {
+                given.push(*index);
+            }
+            !gone(code)
+        });
+        for index in given {
+            release_table(self, index..index + 1);
+        }
     }
 }

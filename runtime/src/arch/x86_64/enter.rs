@@ -42,8 +42,11 @@ pub(crate) struct Entry {
 }
 
 const VEC: usize = offset_of!(Regs, vec);
-/// Bytes of [`Regs`] and what aligns it below a return address.
-const REGS_FRAME: usize = size_of::<Regs>() + 8;
+/// Where a host call keeps the registers that the convention preserves, above
+/// [`Regs`]: what they refer to can be found there while the host runs.
+const PRESERVED: usize = size_of::<Regs>();
+/// Bytes of both and what aligns them below a return address.
+const REGS_FRAME: usize = PRESERVED + 4 * 8 + 8;
 /// Bytes below the frame record of a host stub that a host call uses.
 pub(super) const BELOW_RECORD: u64 = REGS_FRAME as u64 + 8;
 
@@ -177,6 +180,10 @@ pub(crate) unsafe extern "C" fn host_call() {
         "movaps [rsp + {vec} + 80], xmm5",
         "movaps [rsp + {vec} + 96], xmm6",
         "movaps [rsp + {vec} + 112], xmm7",
+        "mov [rsp + {preserved}], rbx",
+        "mov [rsp + {preserved} + 8], r12",
+        "mov [rsp + {preserved} + 16], r13",
+        "mov [rsp + {preserved} + 24], r14",
         "mov rax, [r15 + {process}]",
         "mov [rax + {wasm_sp}], rbp",
         "mov rdi, r15",
@@ -225,6 +232,7 @@ pub(crate) unsafe extern "C" fn host_call() {
         frame = const REGS_FRAME,
         below = const BELOW_RECORD,
         vec = const VEC,
+        preserved = const PRESERVED,
         process = const offset::PROCESS,
         wasm_sp = const WASM_SP,
         host_sp = const HOST_SP,

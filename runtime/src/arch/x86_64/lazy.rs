@@ -12,8 +12,9 @@ use wasmaot_abi::context::process_head::{BIND, HOST_SP, WASM_SP};
 
 use super::enter::leave;
 
-/// General registers that are kept: the parameters', rax, and one to align.
-const GENERAL: usize = 8 * 8;
+/// General registers that are kept: the parameters', rax, those that the
+/// convention preserves (for whoever looks what is in use), and one to align.
+const GENERAL: usize = 12 * 8;
 /// All vector registers.
 const VECTOR: usize = 16 * 16;
 /// Bytes of the registers kept, a multiple of 16.
@@ -63,6 +64,10 @@ unsafe extern "C" fn bind() {
         "mov [rsp + 32], r8",
         "mov [rsp + 40], r9",
         "mov [rsp + 48], rax",
+        "mov [rsp + 56], rbx",
+        "mov [rsp + 64], r12",
+        "mov [rsp + 72], r13",
+        "mov [rsp + 80], r14",
         ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "movaps [rsp + {general} + 16*\\n], xmm\\n",
         ".endr",

@@ -229,3 +229,40 @@ fn a_library_is_opened_by_host_functions_alone() {
     std::fs::copy(library, place.join("dlworld.wasm")).unwrap();
     run(&mut wasmaot(&[])).expect(0, "World!\n");
 }
+
+/// The first module to be loaded is nothing but a memory manager: it brings
+/// the memory, and everybody's `malloc` is its own.
+#[test]
+fn a_module_that_is_nothing_but_a_memory_manager() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "manager.wat",
+        r#"(module (memory (export "memory") 2)
+          (global $next (mut i32) (i32.const 1000))
+          (func (export "malloc") (param i32) (result i32)
+            (global.get $next)
+            (global.set $next (i32.add (global.get $next) (local.get 0))))
+          (func (export "free") (param i32)))"#,
+    );
+    sandbox.write(
+        "user.wat",
+        r#"(module (import "env" "memory" (memory 1))
+          (import "env" "malloc" (func $malloc (param i32) (result i32)))
+          (func (export "make") (result i32) (local $at i32)
+            (local.set $at (call $malloc (i32.const 4)))
+            (i32.store (local.get $at) (i32.const 90))
+            (local.get $at)))"#,
+    );
+    sandbox.write(
+        "main.wat",
+        r#"(module (import "env" "memory" (memory 1))
+          (import "env" "malloc" (func $malloc (param i32) (result i32)))
+          (import "env" "make" (func $make (result i32)))
+          (func (export "main") (result i32)
+            (drop (call $malloc (i32.const 20)))
+            (if (i32.ne (call $make) (i32.const 1020)) (then (return (i32.const 1))))
+            (i32.add (i32.load (i32.const 1020)) (memory.size))))"#,
+    );
+    let ended = sandbox.wasmaot(&["run", "main.wat", "user.wat", "manager.wat"]);
+    assert_eq!(ended.code, Some(92), "{ended:?}");
+}

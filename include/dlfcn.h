@@ -33,6 +33,7 @@ typedef struct {
 
 void *dlopen(const char *file, int mode);
 void *dlsym(void *__restrict handle, const char *__restrict name);
+void *dlvsym(void *handle, const char *symbol, const char *version);
 int dlclose(void *handle);
 char *dlerror(void);
 int dladdr(const void *address, Dl_info *info);

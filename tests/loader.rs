@@ -850,3 +850,40 @@ fn a_reference_that_is_kept_keeps_the_code() {
         assert_eq!(program.call(function, &[place]), 7);
     }
 }
+
+#[test]
+fn versions_of_a_symbol() {
+    let library = module(
+        0,
+        0,
+        &[],
+        r#"(func (export "f@V1") (result i32) (i32.const 1))
+        (func (export "f@@V2") (result i32) (i32.const 2))
+        (func (export "plain") (result i32) (i32.const 3))"#,
+    );
+    let main = |name: &str| {
+        let body = format!(
+            r#"(import "env" "{name}" (func $f (result i32)))
+            (func (export "ask") (result i32) (call $f))"#
+        );
+        module(0, 0, &["library"], &body)
+    };
+    let ask = |name: &str| {
+        let loaded = load(&main(name), &[("library", &library)], config());
+        loaded.map(|mut program| program.call("ask", &[]))
+    };
+    assert_eq!(ask("f@V1").unwrap(), 1);
+    assert_eq!(ask("f@V2").unwrap(), 2);
+    assert_eq!(ask("f").unwrap(), 2, "the default");
+    assert_eq!(ask("plain@V7").unwrap(), 3, "unversioned does for any");
+    assert!(matches!(ask("f@V3"), Err(Error::Unresolved(_))));
+
+    let mut program = load(&main("f"), &[("library", &library)], config()).unwrap();
+    let process = &mut program.process;
+    let library = process.open("library", OpenFlags::default()).unwrap();
+    let first = process.symbol(library, "f@V1").unwrap();
+    let second = process.symbol(library, "f@V2").unwrap();
+    assert_ne!(first, second);
+    assert_eq!(process.symbol(library, "f").unwrap(), second);
+    assert!(process.symbol(library, "f@V3").is_err());
+}

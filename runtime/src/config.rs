@@ -45,6 +45,8 @@ pub enum Category {
     Symbols,
     /// Which definition an import is bound to.
     Bindings,
+    /// Which version of a symbol a reference means.
+    Versions,
     /// Relocation.
     Reloc,
     /// Counts.
@@ -62,6 +64,7 @@ impl Category {
         (Self::Files, "files"),
         (Self::Symbols, "symbols"),
         (Self::Bindings, "bindings"),
+        (Self::Versions, "versions"),
         (Self::Reloc, "reloc"),
         (Self::Statistics, "statistics"),
         (Self::Syscalls, "syscalls"),

@@ -118,7 +118,7 @@ impl Process {
 
     fn searched(&self, number: usize, symbol: &str) -> Searched {
         let object = &self.instances[number].object;
-        let found = object.find(&name::escape(symbol));
+        let found = object.definition(&name::escape(symbol));
         let definition = found.map(|at| {
             let found = object.symbols()[at as usize];
             let place = match found.place {
@@ -145,7 +145,7 @@ impl Process {
                 let defines = |n: &&usize| {
                     self.instances[**n]
                         .object
-                        .find(&name::escape(symbol))
+                        .definition(&name::escape(symbol))
                         .is_some()
                 };
                 let place = seen.iter().position(|&n| n == instance);

@@ -36,7 +36,7 @@ impl Process {
     pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
         let instance = self.instances.get(id)?;
         let object = &instance.object;
-        if let Some(symbol) = object.find(&wasmaot_abi::name::escape(name)) {
+        if let Some(symbol) = object.definition(&wasmaot_abi::name::escape(name)) {
             let record = object.symbols()[symbol as usize].record;
             return (record.kind == kind).then_some(Target::Symbol {
                 instance: id,

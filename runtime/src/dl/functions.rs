@@ -19,6 +19,7 @@ pub(crate) fn functions() -> Vec<HostFunction> {
     vec![
         HostFunction::wrap(ENV, "dlopen", dlopen),
         HostFunction::wrap(ENV, "dlsym", dlsym),
+        HostFunction::wrap(ENV, "dlvsym", dlvsym),
         HostFunction::wrap(ENV, "dlclose", dlclose),
         HostFunction::wrap(ENV, "dlerror", dlerror),
         HostFunction::wrap(ENV, "dladdr", super::info::dladdr),
@@ -102,8 +103,22 @@ fn open(process: &mut Process, name: Option<String>, mode: u32) -> Result<usize,
 
 fn dlsym(caller: &mut Caller<'_>, library: u32, name: u32) -> Result<u32, HostError> {
     let name = string(caller, name)?;
+    find_symbol(caller, library, &name)
+}
+
+fn dlvsym(
+    caller: &mut Caller<'_>,
+    library: u32,
+    name: u32,
+    version: u32,
+) -> Result<u32, HostError> {
+    let name = format!("{}@{}", string(caller, name)?, string(caller, version)?);
+    find_symbol(caller, library, &name)
+}
+
+fn find_symbol(caller: &mut Caller<'_>, library: u32, name: &str) -> Result<u32, HostError> {
     let process = caller.process_mut()?;
-    let found = scope(process, library).and_then(|scope| process.symbol_in(scope, &name));
+    let found = scope(process, library).and_then(|scope| process.symbol_in(scope, name));
     Ok(fail(process, found)?.unwrap_or(0) as u32)
 }
 

@@ -126,6 +126,30 @@ fn exports(instance: &Instance) -> HashMap<&str, usize> {
         .collect()
 }
 
+/// The definition of the version that a name asks for, or of the default one.
+fn version(names: &HashMap<&str, usize>, name: &str) -> Option<usize> {
+    let parts = |name: &str| {
+        name.split_once('@')
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+    };
+    let Some((base, wanted)) = parts(name) else {
+        let prefix = format!("{name}@@");
+        let default = names.iter().find(|(n, _)| n.starts_with(&prefix));
+        return default.map(|(_, &symbol)| symbol);
+    };
+    let mut versions = names.iter().filter_map(|(n, &symbol)| {
+        let (other, version) = parts(n)?;
+        (other == base).then_some((version, symbol))
+    });
+    let wanted = wanted.trim_start_matches('@');
+    let mut versions = versions.by_ref().peekable();
+    if versions.peek().is_none() {
+        return names.get(&*base).copied();
+    }
+    let found = versions.find(|(version, _)| version.trim_start_matches('@') == wanted);
+    found.map(|(_, symbol)| symbol)
+}
+
 /// What a name means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Meaning {
@@ -254,7 +278,10 @@ impl<'a> Checker<'a> {
     }
 
     fn exported(&self, id: usize, text: &str, by: (usize, usize), depth: usize) -> Option<Meaning> {
-        if let Some(&symbol) = self.exports.get(&id)?.get(&*name::escape(text)) {
+        let names = self.exports.get(&id)?;
+        let text_of = name::escape(text);
+        let exact = names.get(&*text_of).copied();
+        if let Some(symbol) = exact.or_else(|| version(names, &text_of)) {
             return Some(Meaning::Definition(id, symbol));
         }
         let mut reexports = self.process.instances[id].object.info().reexports.iter();

@@ -341,7 +341,13 @@ impl<'a> Resolver<'a> {
         self.process.config.trace(Category::Symbols, || {
             format!("symbol={name}; lookup in {}", object.name())
         });
-        if let Some(symbol) = object.find(&name::escape(name)) {
+        if let Some(symbol) = object.definition(&name::escape(name)) {
+            let found = object.symbol_name(&object.symbols()[symbol as usize]);
+            if found.contains('@') || name.contains('@') {
+                self.process.config.trace(Category::Versions, || {
+                    format!("symbol={name}; {} has {found}", object.name())
+                });
+            }
             return Some(Target::Symbol { instance, symbol });
         }
         let reexports = &object.info().reexports;

@@ -6,6 +6,7 @@ mod check;
 mod describe;
 mod parse;
 mod symbols;
+mod versions;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,6 +36,7 @@ pub struct Object {
     layout: Layout,
     sections: HashMap<String, Section>,
     symbols: symbols::Symbols,
+    versions: OnceLock<versions::Versions>,
     needed: Vec<String>,
     soname: Option<String>,
     runpath: Vec<String>,
@@ -301,6 +303,17 @@ impl Object {
     /// Number of the symbol that defines an export, found by the hash table.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
         self.symbols.find(&self.map, name)
+    }
+
+    /// Number of the symbol that a reference by a name means: of that name, or
+    /// of the version that it asks for.
+    pub(crate) fn definition(&self, name: &str) -> Option<u32> {
+        self.find(name).or_else(|| {
+            let versions = self
+                .versions
+                .get_or_init(|| self.symbols.versions(&self.map));
+            versions.find(name, |plain| self.find(plain))
+        })
     }
 
     /// Identity of a type of the record.

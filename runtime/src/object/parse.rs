@@ -48,6 +48,7 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         note,
         sections: sections(&map, header),
         symbols: parts.symbols,
+        versions: OnceLock::new(),
         needed: dynamic.strings(&file, elf::DT_NEEDED).map_err(fail)?,
         soname: dynamic.strings(&file, elf::DT_SONAME).map_err(fail)?.pop(),
         runpath: dynamic

@@ -8,6 +8,8 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use std::ops::Range;
 
+use super::versions::Versions;
+
 /// Where a symbol's value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -78,6 +80,17 @@ impl Symbols {
 
     fn text<'a>(&self, file: &'a [u8], at: u32) -> Option<&'a str> {
         text(file.get(self.strings.clone())?, at)
+    }
+
+    /// The versions of what is defined.
+    pub fn versions(&self, file: &[u8]) -> Versions {
+        let strings = file.get(self.strings.clone()).unwrap_or_default();
+        if !strings.contains(&b'@') {
+            return Versions::default();
+        }
+        let all = (0..).zip(&self.all);
+        let defined = all.filter(|(_, s)| s.place != Place::Undefined);
+        Versions::of(defined.map(|(n, s)| (self.name_of(file, s), n)))
     }
 
     /// The defined symbol of a name. Without a hash table nothing is exported.

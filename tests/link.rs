@@ -122,7 +122,7 @@ fn check(name: &str) -> Vec<Outcome> {
 
 fn compare(case: &Case, form: Form, on_host: &[Run]) {
     for (options, host) in case.runs.iter().zip(on_host) {
-        for bind in bindings(form, options) {
+        for bind in bindings(options) {
             let options = Options {
                 bind,
                 ..options.clone()
@@ -134,10 +134,10 @@ fn compare(case: &Case, form: Form, on_host: &[Run]) {
 }
 
 /// A program behaves alike however its calls are bound, unless the case says
-/// that this is what it is about. One form is enough to show that.
-fn bindings(form: Form, options: &Options) -> Vec<Option<Bind>> {
+/// that this is what it is about.
+fn bindings(options: &Options) -> Vec<Option<Bind>> {
     match options.bind {
-        None if form == Form::Pie => vec![None, Some(Bind::Lazy), Some(Bind::Direct)],
+        None => vec![None, Some(Bind::Lazy), Some(Bind::Direct)],
         bind => vec![bind],
     }
 }

@@ -30,6 +30,7 @@ impl Differential {
             case: Case::random(seed, 1),
             builds: vec![
                 build(OptLevel::None, false),
+                build(OptLevel::Less, false),
                 build(OptLevel::Speed, false),
                 build(OptLevel::Speed, true),
             ],

@@ -281,7 +281,9 @@ impl<'a> Checker<'a> {
         let names = self.exports.get(&id)?;
         let text_of = name::escape(text);
         let exact = names.get(&*text_of).copied();
-        if let Some(symbol) = exact.or_else(|| version(names, &text_of)) {
+        let versions = self.process.instances[id].object.has_versions(text);
+        let versioned = || version(names, &text_of).filter(|_| versions);
+        if let Some(symbol) = exact.or_else(versioned) {
             return Some(Meaning::Definition(id, symbol));
         }
         let mut reexports = self.process.instances[id].object.info().reexports.iter();

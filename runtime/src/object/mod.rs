@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use wasmaot_abi::info::ModuleInfo;
+use wasmaot_abi::info::{LinkingAbi, ModuleInfo};
 use wasmaot_abi::object::{FunctionRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType};
@@ -306,14 +306,23 @@ impl Object {
     }
 
     /// Number of the symbol that a reference by a name means: of that name, or
-    /// of the version that it asks for.
+    /// of the version that it asks for. Names of plain modules have no versions.
     pub(crate) fn definition(&self, name: &str) -> Option<u32> {
         self.find(name).or_else(|| {
+            if !self.has_versions(name) {
+                return None;
+            }
             let versions = self
                 .versions
                 .get_or_init(|| self.symbols.versions(&self.map));
             versions.find(name, |plain| self.find(plain))
         })
+    }
+
+    /// Whether a name that no symbol has may be that of a version.
+    pub(crate) fn has_versions(&self, name: &str) -> bool {
+        let mut reexports = self.info.reexports.iter();
+        self.info.abi != LinkingAbi::Core && reexports.all(|r| r.name != name)
     }
 
     /// Identity of a type of the record.

@@ -149,7 +149,9 @@ impl Case {
             for (name, file) in &files {
                 let target = directory.join(name);
                 make(target.parent().expect("it is in the directory"));
-                fs::copy(file, target).expect("a file can be copied");
+                // Not a copy: a child that another thread starts meanwhile would
+                // have it open for writing, and it could not be run.
+                fs::hard_link(file, target).expect("both are on one file system");
             }
         });
         directory.join(PROGRAM)

@@ -21,13 +21,22 @@ pub(crate) struct CompiledFunction {
     /// A power of two.
     pub align: u32,
     pub relocs: Vec<Reloc>,
-    pub unwind: Option<UnwindInfo>,
+    pub frame: Frame,
     /// (offset, trap), ascending.
     pub traps: Vec<(u32, TrapCode)>,
     /// (offset, offset in the wasm module), ascending.
     pub lines: Vec<(u32, u32)>,
     /// The calls that exception handlers stand around, ascending.
     pub try_calls: Vec<TryCall>,
+}
+
+/// What a function has on the stack beside its return address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Frame {
+    /// Nothing.
+    None,
+    /// A frame record, and what is said here.
+    Record(UnwindInfo),
 }
 
 /// A call that exception handlers stand around.

@@ -16,7 +16,7 @@ use cranelift_codegen::{
 };
 use wasmaot_abi::trap::TrapCode;
 
-use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target, TryCall, TryHandler};
+use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target, TryCall, TryHandler};
 use crate::module::Module;
 use crate::translate::{self, Env, Translator, init_needed};
 use crate::{Error, Options, Result};
@@ -183,9 +183,16 @@ impl Worker<'_> {
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
         self.translate(subject)?;
         let compiled = self.generate(subject)?;
-        let unwind = compiled
-            .create_unwind_info(self.isa)
-            .map_err(|error| self.failure(subject, &error))?;
+        let (bytes, frame) = match frame::elide(&self.context.func, &compiled) {
+            Some(bytes) => (bytes, Frame::None),
+            None => {
+                let unwind = compiled.create_unwind_info(self.isa);
+                let unwind = unwind
+                    .map_err(|error| self.failure(subject, &error))?
+                    .ok_or_else(|| self.bug(subject, "no unwind information".to_owned()))?;
+                (compiled.code_buffer().to_vec(), Frame::Record(unwind))
+            }
+        };
         let relocs = compiled.buffer.relocs().iter();
         let relocs = relocs.map(|r| {
             reloc(r, &self.context.func.params).ok_or_else(|| {
@@ -195,9 +202,9 @@ impl Worker<'_> {
         });
         Ok(CompiledFunction {
             relocs: relocs.collect::<Result<_>>()?,
-            bytes: compiled.code_buffer().to_vec(),
+            bytes,
             align: compiled.buffer.alignment,
-            unwind,
+            frame,
             traps: traps(compiled.buffer.traps()),
             lines: lines(&compiled),
             try_calls: try_calls(&compiled).ok_or_else(|| {
@@ -216,7 +223,12 @@ impl Worker<'_> {
     fn assembly(&mut self, subject: Subject) -> Result<String> {
         self.translate(subject)?;
         self.context.set_disasm(true);
-        let text = self.generate(subject)?.vcode.unwrap_or_default();
+        let compiled = self.generate(subject)?;
+        let framed = frame::elide(&self.context.func, &compiled).is_none();
+        let mut text = compiled.vcode.unwrap_or_default();
+        if !framed {
+            text = frame::without(&text);
+        }
         let text = name_targets(&text, &self.context.func.params);
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
@@ -361,6 +373,7 @@ fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
         .collect()
 }
 
+mod frame;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

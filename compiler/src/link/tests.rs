@@ -18,7 +18,7 @@ use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
 
 use super::layout::{Section, Sizes};
-use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
+use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target};
 use crate::module::Module;
 use crate::{Error, Options, decode, target};
 
@@ -81,7 +81,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
         bytes,
         align: 1,
         relocs,
-        unwind: None,
+        frame: Frame::None,
     }
 }
 

@@ -156,6 +156,10 @@ targets! {
     Init = 11,
     /// Identity of an exception tag: an address here, or from the GOT.
     Tag = 12,
+    /// Address of an imported function's code, from the GOT.
+    FuncAddress = 13,
+    /// Index of an imported function in the primary table, from the GOT.
+    FuncIndex = 14,
 }
 
 impl Target {

@@ -29,7 +29,7 @@ const SUMMARIES_AT_ONCE: usize = 512;
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
     let plan = plan(module, options)?;
-    let env = Env::new(module, &plan, isa);
+    let env = Env::new(module, &plan, isa, options.calls);
     let subjects = subjects(module, &plan);
     let compiled = for_each(&env, isa, options, &subjects, |worker, f| worker.compile(f))?;
     let mut functions = Vec::new();
@@ -52,7 +52,7 @@ pub(crate) fn listing(
     asm: bool,
 ) -> Result<String> {
     let plan = plan(module, options)?;
-    let env = Env::new(module, &plan, isa);
+    let env = Env::new(module, &plan, isa, options.calls);
     let subjects = subjects(module, &plan);
     let texts = for_each(&env, isa, options, &subjects, |worker, f| {
         if asm {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use wasmaot_compiler as compiler;
 
-use super::options::{Build, Codegen, Cpu, Emit};
+use super::options::{Build, Codegen, Cpu, Emit, Flag};
 use super::usage;
 use crate::{build, output};
 
@@ -17,6 +17,9 @@ pub(super) fn run(args: &Build) -> Result<()> {
         ));
     }
     let mut options = options(&args.codegen);
+    if args.flags.contains(&Flag::NoPlt) {
+        options.calls = compiler::Calls::Got;
+    }
     if let Some(triple) = &args.target {
         options.target = triple
             .parse()

@@ -74,6 +74,13 @@ pub struct Codegen {
     pub jobs: Option<u16>,
 }
 
+/// A flag of code generation, named as compilers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flag {
+    /// Call functions of other objects by addresses from the GOT
+    NoPlt,
+}
+
 /// `wasmaot build`.
 #[derive(Debug, Args)]
 pub struct Build {
@@ -89,6 +96,14 @@ pub struct Build {
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
+    /// `-fno-plt`: call functions of other objects by addresses from the GOT
+    #[arg(
+        short = 'f',
+        value_name = "FLAG",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub flags: Vec<Flag>,
     #[command(flatten)]
     pub codegen: Codegen,
 }

@@ -29,6 +29,7 @@ use wasmparser::Operator;
 use crate::code::Target;
 use crate::inline::Plan;
 use crate::module::Module;
+use crate::options::Calls;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
@@ -48,14 +49,17 @@ pub(crate) struct Env<'m> {
     plan: &'m Plan,
     /// Number of imported functions.
     imported: u32,
+    /// How they are called.
+    calls: Calls,
 }
 
 impl<'m> Env<'m> {
-    pub fn new(module: &'m Module<'m>, plan: &'m Plan, isa: &dyn TargetIsa) -> Self {
+    pub fn new(module: &'m Module<'m>, plan: &'m Plan, isa: &dyn TargetIsa, calls: Calls) -> Self {
         Self {
             module,
             plan,
             imported: module.imported_funcs(),
+            calls,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),

@@ -20,11 +20,13 @@ fn text(wat: &str, emit: Emit) -> String {
     String::from_utf8(text).unwrap()
 }
 
-/// What stands between prologue and epilogue.
+/// What stands between a frame record's making and its end, if there is one,
+/// and the return.
 fn body(wat: &str) -> Vec<String> {
     let lines = assembly(wat);
     let from = lines.iter().position(|l| l == "block0:").unwrap() + 1;
-    let to = lines.iter().rposition(|l| l == "movq %rbp, %rsp").unwrap();
+    let record = lines.iter().rposition(|l| l == "movq %rbp, %rsp");
+    let to = record.unwrap_or_else(|| lines.iter().rposition(|l| l == "retq").unwrap());
     lines[from..to].to_vec()
 }
 
@@ -44,6 +46,40 @@ fn shape(lines: &[String]) -> Vec<String> {
         out
     };
     lines.iter().map(shape).collect()
+}
+
+/// The machine code of a module's first function.
+fn machine_code(wat: &str) -> Vec<u8> {
+    let wasm = wat::parse_str(wat).unwrap();
+    let module = decode("test.wasm", &wasm).unwrap();
+    let options = Options::default();
+    let isa = target::isa(&options).unwrap();
+    let code = super::compile(&module, &*isa, &options).unwrap();
+    code.functions[0].bytes.clone()
+}
+
+#[test]
+fn a_leaf_has_no_frame() {
+    let leaf = "(module (memory 1) (func (param i32 i32) (result i32)
+        (if (local.get 0) (then (return (local.get 1))))
+        (i32.load (i32.add (local.get 0) (local.get 1)))))";
+    assert!(assembly(leaf).iter().all(|l| !l.contains("%rbp")));
+    let code = machine_code(leaf);
+    assert_eq!(code[..4], [0x0f, 0x1f, 0x40, 0x00]);
+    assert!(!code.contains(&0x5d), "{code:x?}");
+
+    let framed = |wat: &str| machine_code(wat)[..4] == [0x55, 0x48, 0x89, 0xe5];
+    assert!(framed(
+        "(module (import \"env\" \"f\" (func)) (func (call 0)))"
+    ));
+    // A constant of an epilogue's bytes may be one that was overlooked.
+    assert!(framed(
+        "(module (func (result i64) (i64.const 0x1122_c35d_ec89_4800)))"
+    ));
+    // Eight parameters do not fit in registers.
+    assert!(framed(
+        "(module (func (param i64 i64 i64 i64 i64 i64 i64 i64) (result i64) (local.get 7)))"
+    ));
 }
 
 #[test]
@@ -157,7 +193,7 @@ fn the_number_of_threads_does_not_show() {
         assert_eq!(code.functions.len(), 42);
         let functions = code.functions.into_iter();
         functions
-            .map(|f| (f.bytes, f.align, f.relocs, f.unwind, f.traps, f.lines))
+            .map(|f| (f.bytes, f.align, f.relocs, f.frame, f.traps, f.lines))
             .collect::<Vec<_>>()
     };
     let one = compile(1);

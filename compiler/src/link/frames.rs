@@ -13,7 +13,7 @@ use gimli::{DwEhPe, X86_64};
 use super::layout::{Layout, Section};
 use super::recorder::Recorder;
 use super::text::Text;
-use crate::code::Code;
+use crate::code::{Code, Frame};
 use crate::module::Module;
 use crate::{Error, Result};
 
@@ -70,10 +70,14 @@ fn table(code: &Code, cie: CommonInformationEntry, plt_size: u64) -> FrameTable 
     if plt_size > 0 {
         table.add_fde(cie, plt_frame(address(PLT), plt_size));
     }
-    for (i, function) in code.functions.iter().enumerate() {
-        if let Some(UnwindInfo::SystemV(info)) = &function.unwind {
-            table.add_fde(cie, info.to_fde(address(i)));
-        }
+    for (i, function) in code.present() {
+        let fde = match &function.frame {
+            // What holds at a function's entry, all the way.
+            Frame::None => FrameDescriptionEntry::new(address(i), function.bytes.len() as u32),
+            Frame::Record(UnwindInfo::SystemV(info)) => info.to_fde(address(i)),
+            Frame::Record(_) => continue,
+        };
+        table.add_fde(cie, fde);
     }
     table
 }

@@ -29,6 +29,9 @@ pub enum Command {
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
     Inspect(Inspect),
+    /// Measure ways of calling and of reaching data across modules: the ABI laboratory
+    #[cfg(feature = "bench")]
+    Bench(super::bench::Bench),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -26,6 +26,7 @@
 pub mod contest;
 pub mod counts;
 pub mod detail;
+pub mod draw;
 pub mod experiment;
 pub mod html;
 pub mod kernel;

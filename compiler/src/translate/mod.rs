@@ -17,6 +17,7 @@ mod memory;
 mod numeric;
 mod scan;
 mod simd;
+mod small;
 mod table;
 
 use cranelift_codegen::ir::{AbiParam, Function, Signature, SourceLoc, Type, UserFuncName, types};

@@ -3,6 +3,8 @@
 
 use wasmparser::{Operator, OperatorsReader};
 
+use super::small;
+
 /// What was found. What cannot be read counts as the end; translation will say
 /// so.
 #[derive(Default)]
@@ -12,6 +14,8 @@ pub(super) struct Ahead {
     /// What each `try` of the older encoding catches, in order.
     pub tries: Vec<Clauses>,
     frames: Vec<Open>,
+    /// The constant that the last operator was.
+    constant: Option<i64>,
 }
 
 /// What a `try` of the older encoding does with an exception.
@@ -40,6 +44,7 @@ impl Ahead {
         self.tries.clear();
         self.frames.clear();
         self.frames.push(Open::default());
+        self.constant = None;
         for op in operators.into_iter().map_while(Result::ok) {
             self.operator(&op);
         }
@@ -84,7 +89,13 @@ impl Ahead {
             Operator::End => self.close(),
             _ => {}
         }
-        if calls(op)
+        let constant = match op {
+            Operator::I32Const { value } => Some(i64::from(*value)),
+            Operator::I64Const { value } => Some(*value),
+            _ => None,
+        };
+        let len = std::mem::replace(&mut self.constant, constant);
+        if calls(op, len)
             && let Some(inner) = around.looping
         {
             self.calling_loops[inner] = true;
@@ -110,8 +121,12 @@ impl Ahead {
     }
 }
 
-/// Whether an operator becomes a call after which the function goes on.
-fn calls(op: &Operator<'_>) -> bool {
+/// Whether an operator becomes a call after which the function goes on;
+/// `constant`: its last operand, if it is one.
+fn calls(op: &Operator<'_>, constant: Option<i64>) -> bool {
+    if let Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } = op {
+        return !constant.is_some_and(small::is_small);
+    }
     matches!(
         op,
         Operator::Call { .. }
@@ -121,8 +136,6 @@ fn calls(op: &Operator<'_>) -> bool {
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
-            | Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
             | Operator::MemoryAtomicWait32 { .. }
             | Operator::MemoryAtomicWait64 { .. }
@@ -155,6 +168,17 @@ mod tests {
         let ahead =
             look("(module (func $f (loop (loop (block (call $f))) (loop)) (loop (block (loop)))))");
         assert_eq!(ahead.calling_loops, [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_small_copy_is_no_call() {
+        let ahead = look(
+            "(module (memory 1) (func (param i32)
+               (loop (memory.copy (i32.const 0) (i32.const 9) (i32.const 8)))
+               (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
+               (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
+        );
+        assert_eq!(ahead.calling_loops, [false, true, true]);
     }
 
     #[test]

@@ -27,4 +27,4 @@ pub mod types;
 
 /// Version of everything described by this crate; an object built for another
 /// version is refused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

@@ -10,6 +10,7 @@ use cranelift_codegen::binemit::Reloc as MachReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{
     CodegenError, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
     FinalizedRelocTarget, MachTrap,
@@ -172,12 +173,13 @@ impl Worker<'_> {
         self.context.clear();
         let out = &mut self.context.func;
         match subject {
-            Subject::Func(func) => self.translator.function(self.env, func, out),
-            Subject::Init => {
-                self.translator.init(self.env, out);
-                Ok(())
-            }
+            Subject::Func(func) => self.translator.function(self.env, func, out)?,
+            Subject::Init => self.translator.init(self.env, out),
         }
+        if self.isa.flags().opt_level() != OptLevel::None {
+            translate::address::fold(self.env.module, out);
+        }
+        Ok(())
     }
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {

@@ -5,6 +5,7 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
+pub(crate) mod address;
 mod atomic;
 mod body;
 mod bulk;

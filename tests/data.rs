@@ -213,7 +213,7 @@ impl Numbers {
             _ => self.address(depth - 1),
         };
         let second = match operation {
-            "add" if self.next() % 2 == 0 => self.address(depth - 1),
+            "add" if self.next().is_multiple_of(2) => self.address(depth - 1),
             "or" => self.address(depth - 1),
             "shl" | "shr_u" => format!("(i32.const {})", self.next() % 5),
             _ => format!("(i32.const {constant})"),
@@ -265,7 +265,7 @@ fn an_address_that_is_computed_in_parts_is_the_same() {
         let args = [(); 2].map(|()| match numbers.next() % 5 {
             0 => (numbers.next() % 300) as i32,
             // Shifted, it is small.
-            3 => (numbers.next() % 300 + (numbers.next() % 16 << 28)) as i32,
+            3 => (numbers.next() % 300 + ((numbers.next() % 16) << 28)) as i32,
             1 => -((numbers.next() % 300) as i32),
             2 => (numbers.next() % memory.len() as u64) as i32,
             _ => numbers.next() as i32,

@@ -3,6 +3,8 @@
 use crate::decode::decode;
 use crate::{Emit, Options, target};
 
+mod data;
+
 /// The instructions of a module with one function, trimmed, without labels
 /// and unwind directives.
 fn assembly(wat: &str) -> Vec<String> {

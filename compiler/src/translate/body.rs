@@ -29,7 +29,7 @@ pub(super) struct Scratch {
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
-    extended: HashMap<Value, Value>,
+    pub extended: HashMap<Value, Value>,
 }
 
 impl Scratch {

@@ -4,7 +4,7 @@
 //! native address space around a linear memory ([`context`]), where values
 //! travel in calls ([`callconv`]), type identity ([`types`]), traps
 //! ([`trap`]), exceptions ([`exception`]), what an object file carries ([`object`], [`reloc`], [`maps`],
-//! [`info`]) and how the linking conventions of the wasm side are read
+//! [`info`], [`prelink`]) and how the linking conventions of the wasm side are read
 //! ([`linking`]). `abi/ABI.md` states the same in prose and is normative.
 //!
 //! This crate does no I/O and has no `unsafe` code.
@@ -21,10 +21,11 @@ pub mod linking;
 pub mod maps;
 pub mod name;
 pub mod object;
+pub mod prelink;
 pub mod reloc;
 pub mod trap;
 pub mod types;
 
 /// Version of everything described by this crate; an object built for another
 /// version is refused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;

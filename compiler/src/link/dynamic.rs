@@ -31,7 +31,7 @@ pub(super) struct Dynamic {
 
 impl Dynamic {
     /// Decides on the entries.
-    pub fn new(plan: &Plan<'_>, strings: &mut Strings) -> Self {
+    pub fn new(plan: &Plan<'_>, prelinked: bool, strings: &mut Strings) -> Self {
         let linking = &plan.module.linking;
         let mut entries = Vec::new();
         let mut text = |entries: &mut Vec<_>, tag, text: &str| {
@@ -88,6 +88,12 @@ impl Dynamic {
             entries.extend([
                 (object::DT_WASMAOT_CALLS, Value::Addr(Section::Calls)),
                 (object::DT_WASMAOT_CALLSSZ, Value::Size(Section::Calls)),
+            ]);
+        }
+        if prelinked {
+            entries.extend([
+                (object::DT_WASMAOT_PRELINK, Value::Addr(Section::Prelink)),
+                (object::DT_WASMAOT_PRELINKSZ, Value::Size(Section::Prelink)),
             ]);
         }
         entries.push((DT_NULL, Value::Number(0)));

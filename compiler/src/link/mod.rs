@@ -16,6 +16,7 @@ mod layout;
 mod maps;
 mod memory;
 mod parts;
+mod prelink;
 mod recorder;
 mod relocate;
 mod slots;
@@ -57,7 +58,7 @@ pub(crate) fn link(
     let data = data::arrange(module, &text, &symbols);
     let record = info::record(module, options, &symbols, &image)?;
     let plan = Plan::new(module, code, text, symbols, slots, data);
-    let parts = Parts::prepare(&plan, isa, options.cpu, &build_id, record)?;
+    let parts = Parts::prepare(&plan, isa, options, &build_id, record)?;
 
     let mut layout = layout::lay_out(&module.source, parts.sizes(&plan), &image)?;
 

@@ -15,8 +15,9 @@ use super::frames::{self, Frames};
 use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
-use super::{Plan, calls, handlers, maps, relocate, x86_64};
-use crate::Result;
+use super::{Plan, calls, handlers, maps, prelink, relocate, x86_64};
+use crate::prelink::Member;
+use crate::{Options, Result};
 
 /// Owner of the build id's note.
 const GNU: &str = "GNU";
@@ -25,6 +26,7 @@ const GNU: &str = "GNU";
 pub(super) struct Parts {
     build_id: Vec<u8>,
     cpu: u64,
+    member: Option<Member>,
     info: ModuleInfo,
     elements: Vec<u8>,
     dynamic: Dynamic,
@@ -44,7 +46,7 @@ impl Parts {
     pub fn prepare(
         plan: &Plan<'_>,
         isa: &dyn TargetIsa,
-        cpu: u64,
+        options: &Options,
         build_id: &[u8],
         (info, elements): (ModuleInfo, Vec<u32>),
     ) -> Result<Self> {
@@ -55,10 +57,11 @@ impl Parts {
         let plt_size = x86_64::plt_size(plan.slots.plt.len() as u64);
         Ok(Self {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
-            cpu,
+            cpu: options.cpu,
+            member: options.prelink.clone(),
             info,
             elements: elements.into_iter().flat_map(u32::to_le_bytes).collect(),
-            dynamic: Dynamic::new(plan, &mut dynstr),
+            dynamic: Dynamic::new(plan, options.prelink.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
@@ -105,6 +108,7 @@ impl Parts {
             ),
             (Section::Functions, FunctionRecord::SIZE as u64 * funcrefs),
             (Section::Elements, len(&self.elements)),
+            (Section::Prelink, prelink::size(plan, self.member.as_ref())),
             (Section::Rodata, len(&plan.data.rodata)),
             (Section::EhFrameHdr, self.frames.hdr_size()),
             (Section::EhFrame, len(&self.frames.bytes)),
@@ -160,6 +164,10 @@ impl Parts {
             (Section::Rela, wasm_rela),
             (Section::Functions, dynamic::functions(plan, layout)),
             (Section::Elements, self.elements),
+            (
+                Section::Prelink,
+                prelink::bytes(plan, layout, self.member.as_ref()),
+            ),
             (Section::Rodata, plan.data.rodata.clone()),
             (Section::EhFrameHdr, eh_frame_hdr),
             (Section::EhFrame, eh_frame),

@@ -451,10 +451,11 @@ impl<'a> Checker<'a> {
     }
 
     /// The calls of PLT entries that lead neither there nor, where calls are
-    /// bound directly, to what the entry stands for.
+    /// bound directly or may be prelinked, to what the entry stands for.
     fn calls(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
-        let direct = self.process.config.bind == Bind::Direct;
+        let bind = self.process.config.bind;
+        let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
         let plt: Vec<_> = instance.object.plt_slots().collect();
         let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
@@ -471,7 +472,7 @@ impl<'a> Checker<'a> {
                 let far = |to: u64| !near.contains(&to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
-                    _ => direct && self.is_address(id, slot.symbol, target),
+                    _ => (direct || prelinked) && self.is_address(id, slot.symbol, target),
                 }
             });
             (!right).then(|| {

@@ -28,13 +28,35 @@ pub struct Relocation<'a> {
     pub addend: i64,
 }
 
+/// A function whose calls are prelinked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrelinkedCall<'a> {
+    /// Its symbol.
+    pub symbol: &'a str,
+    /// Number of the member of the set that defines it.
+    pub member: u32,
+    /// Its address there.
+    pub address: u32,
+}
+
 impl Object {
+    /// The functions whose calls are prelinked.
+    pub fn prelinked_calls(&self) -> impl Iterator<Item = PrelinkedCall<'_>> {
+        let calls = self.prelink().map_or(&[][..], |record| &record.calls);
+        let calls = calls.iter().zip(self.plt_slots());
+        calls.filter_map(|(call, slot)| {
+            let (to, symbol) = (call.to?, self.symbols().get(slot.symbol as usize)?);
+            Some(PrelinkedCall {
+                symbol: self.symbol_name(symbol),
+                member: to.member,
+                address: to.address,
+            })
+        })
+    }
+
     /// The GNU build id: hash of input, options and compiler version.
     pub fn build_id(&self) -> &[u8] {
-        /// Bytes before the id: three words and the owner's name.
-        const HEADER: usize = 16;
-        let note = self.section(".note.gnu.build-id").unwrap_or_default();
-        note.get(HEADER..).unwrap_or_default()
+        self.map.get(self.build_id.clone()).unwrap_or_default()
     }
 
     /// Text of a type by its identity: of a function or a global.

@@ -1,12 +1,14 @@
 //! Sets of modules → objects that call each other directly.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use wasmaot_compiler::prelink::Set;
-use wasmaot_compiler::{Emit, Options};
-use wasmaot_runtime::{Config, Error, Finder, Object, Process, Unresolved};
+use anyhow::{Context as _, Result, ensure};
+use wasmaot_compiler::Options;
+use wasmaot_compiler::prelink::{Binding, Set};
+use wasmaot_runtime::{Bound, Config, Error, Finder, Object, Process, Unresolved};
 
 use crate::{build, input};
 
@@ -42,33 +44,67 @@ pub fn build_set(
     others: impl Finder + 'static,
     options: &Options,
 ) -> Result<Vec<Vec<u8>>> {
-    let named = modules.iter().map(|(file, module)| (&**file, &**module));
-    let set = Set::new(named, options);
-    let mut objects = Vec::with_capacity(modules.len());
-    for (number, (file, module)) in (0..).zip(modules) {
-        let options = Options {
-            prelink: Some(set.member(number)),
-            ..options.clone()
+    // Asked twice, for the same libraries.
+    let others = Rc::new(RefCell::new(others));
+    build::with_progress(options, |options| {
+        let named = modules.iter().map(|(file, module)| (&**file, &**module));
+        let set = Set::read(named, options)?;
+        let outlines = open(modules, &set.outlines()?)?;
+        let bound = linker(&outlines, &others)?.link_set(&outlines)?.bound();
+        let members = bound.iter().enumerate();
+        let compile = |(number, bound): (usize, &Vec<Bound>)| {
+            let bindings: Vec<Binding> = bound.iter().map(binding).collect();
+            set.compile(number, &bindings)
         };
-        let bytes = build::build(file, module, &options, Emit::So)?;
-        objects.push(Arc::new(Object::from_bytes(file, &bytes, false)?));
-    }
+        let objects = members.map(compile).collect::<Result<Vec<_>, _>>()?;
+        let objects = open(modules, &objects)?;
+        let mut process = linker(&objects, &others)?;
+        let linked = process.link_set(&objects)?;
+        ensure!(
+            linked.bound() == bound,
+            "a library beside the set has changed while it was built; build it again"
+        );
+        Ok(linked.objects()?)
+    })
+}
+
+fn open(modules: &[Module], objects: &[Vec<u8>]) -> Result<Vec<Arc<Object>>> {
+    let objects = modules.iter().zip(objects);
+    objects
+        .map(|((file, _), bytes)| Ok(Arc::new(Object::from_bytes(file, bytes, false)?)))
+        .collect()
+}
+
+/// A process that links objects of a set.
+fn linker<F: Finder + 'static>(
+    objects: &[Arc<Object>],
+    others: &Rc<RefCell<F>>,
+) -> Result<Process> {
     let mut process = Process::new(Config {
         // What is not defined here may be where the program runs.
         unresolved: Unresolved::Ignore,
         ..Config::default()
     })?;
     process.set_finder(Members {
-        objects: objects.clone(),
-        others,
+        objects: objects.to_vec(),
+        others: Rc::clone(others),
     });
-    Ok(process.prelink(&objects)?)
+    Ok(process)
+}
+
+/// What the linker says, for the compiler.
+fn binding(bound: &Bound) -> Binding {
+    Binding {
+        import: bound.import,
+        member: bound.member,
+        symbol: bound.symbol.clone(),
+    }
 }
 
 /// Finds the members of a set, then others.
 struct Members<F> {
     objects: Vec<Arc<Object>>,
-    others: F,
+    others: Rc<RefCell<F>>,
 }
 
 impl<F: Finder> Finder for Members<F> {
@@ -84,7 +120,7 @@ impl<F: Finder> Finder for Members<F> {
         });
         match member {
             Some(member) => Ok(Some(Arc::clone(member))),
-            None => self.others.find(name, by),
+            None => self.others.borrow_mut().find(name, by),
         }
     }
 }

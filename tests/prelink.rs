@@ -8,14 +8,15 @@ mod common;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use wasmaot::prelink::build_set;
-use wasmaot_abi::object::Note;
+use wasmaot_abi::object::{Note, PltCall, SEC_CALLS};
 use wasmaot_abi::prelink::{Place, Prelink};
-use wasmaot_compiler::Options;
+use wasmaot_compiler::{OptLevel, Options};
 use wasmaot_runtime::error::{Error, Result};
-use wasmaot_runtime::{Bind, Config, LinkMapEntry, Object, OpenFlags, Process, Val};
+use wasmaot_runtime::{Bind, CallError, Config, LinkMapEntry, Object, OpenFlags, Process, Val};
 
 use common::Sandbox;
 use common::calls::{calls, pairs};
@@ -66,12 +67,16 @@ fn nothing(_: &str, _: &Object) -> Result<Option<Arc<Object>>> {
 
 /// The bytes of the objects of a set.
 fn built(modules: &[(&str, String)]) -> Vec<Vec<u8>> {
+    built_with(modules, &Options::default())
+}
+
+fn built_with(modules: &[(&str, String)], options: &Options) -> Vec<Vec<u8>> {
     let binary = |(name, text): &(&str, String)| {
         let bytes = wat::parse_str(text).unwrap_or_else(|e| panic!("{name}: {e}"));
         ((*name).to_owned(), bytes)
     };
     let modules: Vec<_> = modules.iter().map(binary).collect();
-    build_set(&modules, nothing, &Options::default()).unwrap_or_else(|e| panic!("{e:#}"))
+    build_set(&modules, nothing, options).unwrap_or_else(|e| panic!("{e:#}"))
 }
 
 /// The objects of a set, each checked whole.
@@ -210,9 +215,8 @@ fn another_binding_that_is_asked_for_is_given() {
     // What is straight already is not changed.
     let mut program = load(&objects, &[], config(Bind::Direct)).unwrap();
     run(&mut program);
-    for name in ["main", "lib"] {
-        assert_eq!(code(&program, name), (true, 0), "{name}");
-    }
+    assert_eq!(lead(&program, "main"), ["lib!add", "lib!add", "lib!ask"]);
+    assert_eq!(code(&program, "main"), (true, 0));
 }
 
 #[test]
@@ -303,13 +307,202 @@ fn an_opened_library_of_a_set_is_bound_anew() {
     assert!(right.iter().any(|right| to == right), "{to:?}");
 }
 
-/// An object with another record, its hashes fitting.
-fn with_record(object: &Object, change: impl Fn(&mut Prelink)) -> Result<Arc<Object>, Error> {
-    let path = object.path().display().to_string();
+/// What a body may contain, and one that stays a call. `get` may trap.
+const SMALL: &str = r#"
+    (func (export "mul") (param i32 i32) (result i32)
+      (if (result i32) (i32.eqz (local.get 0))
+        (then (i32.const 0))
+        (else (i32.mul (local.get 0) (local.get 1)))))
+    (func $get (export "get") (param i32) (result i32)
+      (i32.load offset=4 (local.get 0)))
+    (func (export "top") (result i32) (global.get $stack_pointer))
+    (func (export "div") (param i32) (result i32)
+      (i32.div_s (i32.const 1000) (local.get 0)))
+    (func (export "base") (result i32) (global.get $memory_base))
+    (func (export "calls") (param i32) (result i32) (call $get (local.get 0)))
+"#;
+
+const USER: &str = r#"
+    (import "env" "mul" (func $mul (param i32 i32) (result i32)))
+    (import "env" "get" (func $get (param i32) (result i32)))
+    (import "env" "top" (func $top (result i32)))
+    (import "env" "div" (func $div (param i32) (result i32)))
+    (import "env" "base" (func $base (result i32)))
+    (import "env" "calls" (func $calls (param i32) (result i32)))
+    (func $inner (param i32) (result i32)
+      (call $mul (call $mul (local.get 0) (i32.const 3)) (i32.const 2)))
+    (func (export "power") (param $base i32) (param $n i32) (result i32)
+      (local $result i32)
+      (local.set $result (i32.const 1))
+      (loop $again (result i32)
+        (local.set $result (call $mul (local.get $result) (local.get $base)))
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (br_if $again (local.get $result) (local.get $n))
+        drop
+        (local.get $result)))
+    (func (export "six") (param i32) (result i32) (call $inner (local.get 0)))
+    (func (export "load") (param i32) (result i32) (call $get (local.get 0)))
+    (func (export "same_top") (result i32)
+      (i32.eq (call $top) (global.get $stack_pointer)))
+    (func (export "divided") (param i32) (result i32) (call $div (local.get 0)))
+    (func (export "others") (param i32) (result i32)
+      (i32.add (i32.eqz (call $base)) (call $calls (local.get 0))))
+"#;
+
+fn small() -> Vec<(&'static str, String)> {
+    vec![
+        ("main", module(0, 0, &["lib"], USER)),
+        ("lib", module(0, 0, &[], SMALL)),
+    ]
+}
+
+/// What the program of [`small`] does.
+#[track_caller]
+fn run_small(program: &mut Program, power: i32) {
+    assert_eq!(program.call("power", &[3, 4]), power);
+    assert_eq!(program.call("same_top", &[]), 1);
+    assert_eq!(program.call("divided", &[-10]), -100);
+    let at = (program.process.memory(program.main).len() - 8) as i32;
+    program.process.memory_mut(program.main)[at as usize + 4] = 77;
+    assert_eq!(program.call("load", &[at]), 77);
+    assert_eq!(program.call("others", &[at]), 77);
+}
+
+/// Calls that the first code of an object's functions has, by the function.
+fn first_calls(object: &Object) -> Vec<String> {
+    let record = object.prelink().unwrap();
+    let second = record.bodies.iter().map(|body| body.plain).min();
+    let (table, _) = object.section(SEC_CALLS).unwrap().as_chunks();
+    let places = table.iter().map(|&call| PltCall::decode(call).place);
+    let first = places.filter(|&place| second.is_none_or(|second| place < second));
+    first
+        .map(|place| object.symbol_at(place.into()).unwrap())
+        .collect()
+}
+
+#[test]
+fn small_functions_of_other_modules_are_inlined() {
+    let objects = set(&small());
+    let main = &objects[0];
+    assert_eq!(first_calls(main), ["others", "others"]);
+    let names: Vec<_> = main.prelinked_bodies().collect();
+    let expected = [
+        ("power", vec!["mul"]),
+        ("six", vec!["mul"]),
+        ("load", vec!["get"]),
+        ("same_top", vec!["top"]),
+        ("divided", vec!["div"]),
+    ];
+    let expected = expected.map(|(name, needs)| (name.to_owned(), needs));
+    assert_eq!(names, expected);
+    let mut program = load(&objects, &[], program::config()).unwrap();
+    run_small(&mut program, 81);
+    assert_eq!(program.call("six", &[7]), 42);
+    assert_eq!(code(&program, "main"), (true, 0));
+    // What is inlined is not called: a loop of it is without calls.
+    let text = disassembled(&small(), "power");
+    assert!(text.contains("imul") && !text.contains("call"), "{text}");
+}
+
+/// The instructions of main's first code of a function.
+fn disassembled(modules: &[(&str, String)], function: &str) -> String {
+    let sandbox = Sandbox::new();
+    let file = sandbox.write("main.elf", &built(modules)[0]);
+    let output = Command::new("objdump")
+        .args(["-d", "--no-show-raw-insn"])
+        .arg(file)
+        .output()
+        .unwrap_or_else(|e| panic!("objdump: {e}; run `apt-get install binutils`"));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let head = format!("<{function}>:\n");
+    let (_, code) = text.split_once(&head).unwrap();
+    code.split("\n\n").next().unwrap().to_owned()
+}
+
+#[test]
+fn an_interposer_takes_the_place_of_what_is_inlined() {
+    let text = r#"(func (export "mul") (param i32 i32) (result i32)
+        (i32.add (local.get 0) (local.get 1)))"#;
+    let preload = [object("pre", &module(0, 0, &[], text))];
+    for bind in [Bind::Static, Bind::Now, Bind::Lazy, Bind::Direct] {
+        let mut program = load(&set(&small()), &preload, config(bind)).unwrap();
+        run_small(&mut program, 13);
+        assert_eq!(program.call("six", &[7]), 12, "{bind:?}");
+    }
+    // A library with another body.
+    let mut objects = set(&small());
+    let other = SMALL.replace("i32.mul", "i32.sub");
+    objects[1] = object("lib", &module(0, 0, &[], &other));
+    let mut program = load(&objects, &[], program::config()).unwrap();
+    run_small(&mut program, -11);
+}
+
+#[test]
+fn bindings_that_ignore_records_call_everything() {
+    for bind in [Bind::Now, Bind::Lazy, Bind::Direct] {
+        let mut program = load(&set(&small()), &[], config(bind)).unwrap();
+        run_small(&mut program, 81);
+        let memory = File::open("/proc/self/mem").unwrap();
+        let main = entry(&program, "main");
+        for body in &main.object.prelink().unwrap().bodies {
+            let mut opcode = [0];
+            let at = main.load_address + u64::from(body.code);
+            memory.read_exact_at(&mut opcode, at).unwrap();
+            assert_eq!(opcode, [0xe9], "{bind:?}: a jump to the plain code");
+        }
+    }
+}
+
+#[test]
+fn traps_are_traced_through_what_is_inlined() {
+    let frames = |bind| {
+        let mut program = load(&set(&small()), &[], config(bind)).unwrap();
+        let zero = [Val::I32(0)];
+        let trap = match program.process.invoke(program.main, "divided", &zero) {
+            Err(CallError::Trap(trap)) => trap,
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            trap.to_string().contains("integer divide by zero"),
+            "{trap}"
+        );
+        trap.frames
+    };
+    let inlined = frames(Bind::Static);
+    assert_eq!(inlined.len(), 2, "{inlined:?}");
+    let names = inlined.iter().map(|f| (&*f.object, &*f.function));
+    assert!(
+        names.eq([("lib", "div"), ("main", "divided")]),
+        "{inlined:?}"
+    );
+    assert_eq!(inlined, frames(Bind::Now), "as without");
+    assert_eq!(inlined, frames(Bind::Direct));
+}
+
+#[test]
+fn without_optimisation_nothing_is_inlined() {
+    let options = Options {
+        opt_level: OptLevel::Less,
+        ..Options::default()
+    };
+    let objects = built_with(&small(), &options);
+    let main = Object::from_bytes("main", &objects[0], true).unwrap();
+    assert_eq!(main.prelinked_bodies().count(), 0);
+    assert!(main.prelinked_calls().count() > 0);
+}
+
+/// A member of a set with another record, its hashes fitting.
+fn with_record(
+    modules: &[(&str, String)],
+    number: usize,
+    change: impl Fn(&mut Prelink),
+) -> Result<Arc<Object>, Error> {
+    let mut bytes = built(modules).swap_remove(number);
+    let name = modules[number].0;
+    let object = Object::from_bytes(name, &bytes, true).unwrap();
     let mut record = object.prelink().unwrap().clone();
     let old = record.encode();
     change(&mut record);
-    let mut bytes = set_bytes(object.name());
     let at = bytes.windows(old.len()).position(|w| w == old).unwrap();
     let new = record.encode();
     let len = new.len().min(old.len());
@@ -319,14 +512,7 @@ fn with_record(object: &Object, change: impl Fn(&mut Prelink)) -> Result<Arc<Obj
     let hashes = note + Note::HASHES;
     let hash = Note::hash(&bytes, object.note().loaded_size as usize, hashes);
     bytes[hashes..hashes + 32].copy_from_slice(&hash);
-    Object::from_bytes(&path, &bytes, false).map(Arc::new)
-}
-
-/// The file of a member of the set of [`modules`].
-fn set_bytes(name: &str) -> Vec<u8> {
-    let mut all = modules().into_iter().map(|(name, _)| name);
-    let number = all.position(|n| n == name).unwrap();
-    built(&modules()).swap_remove(number)
+    Object::from_bytes(name, &bytes, false).map(Arc::new)
 }
 
 /// A way to damage a record.
@@ -334,7 +520,6 @@ type Damage = (&'static str, fn(&mut Prelink));
 
 #[test]
 fn damaged_records_are_refused_when_opened() {
-    let main = &set(&modules())[0];
     let cases: &[Damage] = &[
         ("another object", |r| r.number = 3),
         ("another object", |r| r.members[1].offset += 1),
@@ -347,11 +532,19 @@ fn damaged_records_are_refused_when_opened() {
             r.calls[0].to = Some(to);
         }),
         ("cannot be read", |r| r.calls.truncate(1)),
-        ("cannot be read", |r| r.members.truncate(2)),
+        ("cannot be read", |r| r.members.truncate(1)),
         ("cannot be read", |r| r.members[0].name.push('x')),
+        ("cannot be read", |r| r.bodies.truncate(1)),
+        ("another object", |r| r.bodies[0].code = 0),
+        ("another object", |r| r.bodies[0].plain = 0xffff_fffe),
+        ("another object", |r| r.bodies[0].needs[0] = 99),
+        ("another object", |r| r.bodies.swap(0, 1)),
     ];
     for (number, (reason, damage)) in cases.iter().enumerate() {
-        let error = with_record(main, damage).unwrap_err().to_string();
+        let error = with_record(&small(), 0, damage)
+            .map(|_| number)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(reason), "{number}: {error}");
     }
 }
@@ -373,7 +566,7 @@ fn records_that_do_not_fit_the_code_are_refused_or_not_followed() {
     ];
     for (number, (reason, damage)) in damaged.iter().enumerate() {
         let mut objects = objects.clone();
-        objects[0] = with_record(&objects[0], damage).unwrap();
+        objects[0] = with_record(&modules(), 0, damage).unwrap();
         match load(&objects, &[], program::config()) {
             Err(error) => assert!(error.to_string().contains(reason), "{number}: {error}"),
             Ok(mut program) => run(&mut program),
@@ -381,13 +574,13 @@ fn records_that_do_not_fit_the_code_are_refused_or_not_followed() {
     }
     // Entries that are none matter where calls are to be led back to them.
     let mut objects = objects;
-    objects[0] = with_record(&objects[0], |r| r.calls[0].plt += 16).unwrap();
+    objects[0] = with_record(&modules(), 0, |r| r.calls[0].plt += 16).unwrap();
     let mut program = load(&objects, &[], program::config()).unwrap();
     run(&mut program);
     let error = load(&objects, &[], config(Bind::Now)).err().unwrap();
     assert!(error.to_string().contains("entry 0 of the PLT"), "{error}");
     // A library that is said to be another is not the one prelinked with.
-    objects[0] = with_record(&set(&modules())[0], |r| r.members[1].build_id[0] ^= 1).unwrap();
+    objects[0] = with_record(&modules(), 0, |r| r.members[1].build_id[0] ^= 1).unwrap();
     let mut program = load(&objects, &[], program::config()).unwrap();
     run(&mut program);
     assert_eq!(lead(&program, "main"), ["plt"; 3]);

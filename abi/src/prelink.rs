@@ -1,11 +1,13 @@
 //! The record of a prelinked object ([`SEC_PRELINK`](crate::object::SEC_PRELINK)):
-//! the set of objects that it was linked with before, and where its calls of
-//! them lead.
+//! the set of objects that it was linked with before, where its calls of them
+//! lead, and which of its functions contain code of theirs.
 //!
 //! ```text
-//! u32 number, u32 members, u32 calls, u32 bytes of names
+//! u32 number, u32 members, u32 calls, u32 bodies, u32 needs, u32 bytes of names
 //! members × { u8 build_id[20], u32 offset, u32 bytes of the name }
 //! calls   × { u32 plt, u32 member or u32::MAX, u32 address }
+//! bodies  × { u32 code, u32 plain, u32 needs }
+//! needs   × u32
 //! names
 //! ```
 
@@ -24,6 +26,8 @@ pub struct Prelink {
     pub members: Vec<Member>,
     /// By entry of the PLT.
     pub calls: Vec<Call>,
+    /// The functions that contain code of other members.
+    pub bodies: Vec<Body>,
 }
 
 /// An object of a set.
@@ -55,26 +59,45 @@ pub struct Place {
     pub address: u32,
 }
 
+/// A function that contains code of other members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// Address in the object of its code.
+    pub code: u32,
+    /// Address in the object of code that does the same by calls.
+    pub plain: u32,
+    /// Entries of the PLT whose functions it contains.
+    pub needs: Vec<u32>,
+}
+
 /// Member of a call that leads to its entry.
 const NONE: u32 = u32::MAX;
-const HEAD: usize = 16;
+const HEAD: usize = 24;
 const MEMBER: usize = BUILD_ID_SIZE + 8;
 const CALL: usize = 12;
+const BODY: usize = 12;
+const NEED: usize = 4;
 
 impl Prelink {
-    /// Bytes of a record of so many calls; addresses do not change it.
-    pub fn size(members: &[Member], calls: usize) -> usize {
-        let names: usize = members.iter().map(|m| m.name.len()).sum();
-        HEAD + MEMBER * members.len() + CALL * calls + names
+    /// Bytes of the section; addresses do not change it.
+    pub fn size(&self) -> usize {
+        let [members, calls, bodies, needs, names] = self.lengths();
+        HEAD + MEMBER * members + CALL * calls + BODY * bodies + NEED * needs + names
+    }
+
+    fn lengths(&self) -> [usize; 5] {
+        let names = self.members.iter().map(|m| m.name.len()).sum();
+        let needs = self.bodies.iter().map(|b| b.needs.len()).sum();
+        let (members, calls) = (self.members.len(), self.calls.len());
+        [members, calls, self.bodies.len(), needs, names]
     }
 
     /// The section's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(Self::size(&self.members, self.calls.len()));
-        let names: String = self.members.iter().map(|m| &*m.name).collect();
-        let lengths = [self.members.len(), self.calls.len(), names.len()];
+        let mut out = Vec::with_capacity(self.size());
         let put = |out: &mut Vec<u8>, word: u32| out.extend(word.to_le_bytes());
         put(&mut out, self.number);
+        let lengths = self.lengths();
         lengths.iter().for_each(|&n| put(&mut out, n as u32));
         for member in &self.members {
             out.extend(member.build_id);
@@ -87,7 +110,16 @@ impl Prelink {
                 .iter()
                 .for_each(|&n| put(&mut out, n));
         }
-        out.extend(names.as_bytes());
+        for body in &self.bodies {
+            [body.code, body.plain, body.needs.len() as u32]
+                .iter()
+                .for_each(|&n| put(&mut out, n));
+        }
+        let needs = self.bodies.iter().flat_map(|b| &b.needs);
+        needs.for_each(|&need| put(&mut out, need));
+        self.members
+            .iter()
+            .for_each(|m| out.extend(m.name.as_bytes()));
         out
     }
 
@@ -95,26 +127,31 @@ impl Prelink {
     /// numbers and addresses are in bounds is for the reader to check.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes;
-        let [number, members, calls, names] = [(); 4].map(|()| word(&mut rest).unwrap_or(NONE));
-        let sizes = [(members, MEMBER), (calls, CALL), (names, 1)];
-        let sizes = sizes.map(|(n, size)| (n as usize).checked_mul(size));
-        let [members, calls, names] = sizes;
-        let (members, calls, names) = (members?, calls?, names?);
-        if members.checked_add(calls)?.checked_add(names)? != rest.len() {
-            return None;
+        let number = word(&mut rest)?;
+        let mut lengths = [0; 5];
+        for (length, size) in lengths.iter_mut().zip([MEMBER, CALL, BODY, NEED, 1]) {
+            *length = (word(&mut rest)? as usize).checked_mul(size)?;
         }
-        let (members, rest) = rest.split_at(members);
-        let (calls, names) = rest.split_at(calls);
+        let mut parts = [&rest[..0]; 5];
+        for (part, length) in parts.iter_mut().zip(lengths) {
+            (*part, rest) = rest.split_at_checked(length)?;
+        }
+        let [members, calls, bodies, mut needs, names] = parts;
         let mut names = std::str::from_utf8(names).ok()?;
         let members = members.as_chunks::<MEMBER>().0.iter();
         let members = members.map(|entry| member(entry, &mut names));
         let members = members.collect::<Option<_>>()?;
         let calls = calls.as_chunks::<CALL>().0.iter().map(call);
-        names.is_empty().then(|| Self {
+        let bodies = bodies.as_chunks::<BODY>().0.iter();
+        let bodies = bodies.map(|entry| body(entry, &mut needs));
+        let record = Self {
             number,
             members,
             calls: calls.collect(),
-        })
+            bodies: bodies.collect::<Option<_>>()?,
+        };
+        let all_read = names.is_empty() && needs.is_empty() && rest.is_empty();
+        all_read.then_some(record)
     }
 
     /// The address in the object's own space at which a place of the set is,
@@ -143,6 +180,19 @@ fn call(entry: &[u8; CALL]) -> Call {
     let [plt, member, address] = [(); 3].map(|()| word(&mut rest).unwrap_or(NONE));
     let to = (member != NONE).then_some(Place { member, address });
     Call { plt, to }
+}
+
+fn body(entry: &[u8; BODY], needs: &mut &[u8]) -> Option<Body> {
+    let mut rest = &entry[..];
+    let [code, plain, count] = [(); 3].map(|()| word(&mut rest).unwrap_or(NONE));
+    let (own, others) = needs.split_at_checked((count as usize).checked_mul(NEED)?)?;
+    *needs = others;
+    let own = own.as_chunks().0.iter().map(|&n| u32::from_le_bytes(n));
+    Some(Body {
+        code,
+        plain,
+        needs: own.collect(),
+    })
 }
 
 fn word(bytes: &mut &[u8]) -> Option<u32> {
@@ -174,6 +224,18 @@ mod tests {
                     }),
                 },
             ],
+            bodies: vec![
+                Body {
+                    code: 0x100,
+                    plain: 0x200,
+                    needs: vec![1],
+                },
+                Body {
+                    code: 0x110,
+                    plain: 0x220,
+                    needs: vec![1, 0],
+                },
+            ],
         }
     }
 
@@ -181,7 +243,7 @@ mod tests {
     fn round_trip() {
         let record = record();
         let bytes = record.encode();
-        assert_eq!(bytes.len(), Prelink::size(&record.members, 2));
+        assert_eq!(bytes.len(), record.size());
         assert_eq!(Prelink::decode(&bytes), Some(record.clone()));
         let place = record.calls[1].to.unwrap();
         assert_eq!(record.address(place), Some(0x120u64.wrapping_sub(0x3000)));

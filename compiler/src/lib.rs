@@ -14,6 +14,7 @@ mod code;
 mod codegen;
 mod decode;
 mod error;
+mod foreign;
 mod inline;
 mod link;
 mod module;
@@ -72,6 +73,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
                 &*isa,
                 options,
                 build_id(source, wasm, options),
+                None,
             )
         }
     }
@@ -80,9 +82,6 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
 /// Hash of input, options and compiler version: all that the output depends
 /// on. Also the key of a cache of built objects.
 pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
-    if let Some(member) = &options.prelink {
-        return member.build_id();
-    }
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
         "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?}\0{}\0",

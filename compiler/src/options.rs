@@ -5,8 +5,6 @@ use std::sync::atomic::AtomicU32;
 
 use target_lexicon::Triple;
 
-use crate::prelink;
-
 /// How hard to optimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OptLevel {
@@ -34,8 +32,6 @@ pub struct Options {
     pub verify: bool,
     /// Where to count the functions compiled, for another thread to watch.
     pub progress: Option<Arc<Progress>>,
-    /// The place in a set of modules whose objects are to be prelinked.
-    pub prelink: Option<prelink::Member>,
 }
 
 /// How far a compilation has come.
@@ -57,7 +53,6 @@ impl Default for Options {
             threads: None,
             verify: cfg!(debug_assertions),
             progress: None,
-            prelink: None,
         }
     }
 }

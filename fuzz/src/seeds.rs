@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::info::LinkingAbi;
-use wasmaot_compiler::prelink::Set;
+use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::{Bind, Config, Object, Process, Unresolved};
 
@@ -47,21 +47,28 @@ fn set() -> &'static [(&'static str, Vec<u8>)] {
     static PRELINKED: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
     PRELINKED.get_or_init(|| {
         let modules = [("main", &modules()[2]), ("library", &modules()[1])];
-        let options = options(OptLevel::Speed);
-        let set = Set::new(modules.map(|(name, wasm)| (name, &wasm[..])), &options);
-        let compiled = (0..).zip(modules).map(|(number, (name, wasm))| {
-            let options = Options {
-                prelink: Some(set.member(number)),
-                ..options.clone()
-            };
-            let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So);
-            (name, bytes.expect("seeds compile"))
+        let named = modules.map(|(name, wasm)| (name, &wasm[..]));
+        let set = Set::read(named, &options(OptLevel::Speed)).expect("seeds are right");
+        let link = |objects: Vec<Vec<u8>>| {
+            let names = modules.iter().map(|(name, _)| *name);
+            let files: Vec<_> = names.zip(objects).collect();
+            let objects = opened(&files);
+            let process = process(Bind::Static, objects.clone());
+            let mut process = process.expect("there is room for a process");
+            let linked = process.link_set(&objects).expect("seeds link");
+            (linked.bound(), linked.objects().expect("seeds link"))
+        };
+        let (bound, _) = link(set.outlines().expect("seeds compile"));
+        let compiled = bound.iter().enumerate().map(|(number, bound)| {
+            let bindings = bound.iter().map(|b| Binding {
+                import: b.import,
+                member: b.member,
+                symbol: b.symbol.clone(),
+            });
+            let bindings: Vec<_> = bindings.collect();
+            set.compile(number, &bindings).expect("seeds compile")
         });
-        let compiled: Vec<_> = compiled.collect();
-        let objects = opened(&compiled);
-        let process = process(Bind::Static, objects.clone());
-        let mut process = process.expect("there is room for a process");
-        let prelinked = process.prelink(&objects).expect("seeds link");
+        let (_, prelinked) = link(compiled.collect());
         let names = modules.into_iter().map(|(name, _)| name);
         names.zip(prelinked).collect()
     })

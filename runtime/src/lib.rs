@@ -38,6 +38,7 @@ pub use instances::InstanceId;
 pub use link_map::LinkMapEntry;
 pub use loader::{Finder, SearchPath, beside, candidates};
 pub use object::{ImageRun, Object, PrelinkedCall, Relocation, host_cpu};
+pub use prelink::{Bound, LinkedSet};
 pub use process::Process;
 pub use typed::{Answer, Native, Natives, Wrap};
 pub use value::Val;

@@ -1,9 +1,10 @@
-//! The prelinker: links a program as it would be at its start, and writes into
-//! the objects of a set where their calls of each other lead then.
+//! The prelinker: links a program as it would be at its start, says what its
+//! functions are bound to, and writes that into the objects of a set.
 
 use std::sync::Arc;
 
 use wasmaot_abi::context::CODE_RESERVE;
+use wasmaot_abi::info::ImportKind;
 use wasmaot_abi::prelink::{Member, Place, Prelink};
 
 use crate::arch;
@@ -13,19 +14,27 @@ use crate::object::{Object, bad};
 use crate::process::Process;
 use crate::sys::page_up;
 
+/// The function that an imported one of a set's member is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Number of the import among all of its object.
+    pub import: usize,
+    /// Number of the member that defines it.
+    pub member: usize,
+    /// The symbol there.
+    pub symbol: String,
+}
+
 impl Process {
-    /// Links a program, main and libraries that all were compiled as one set,
-    /// in its order; runs nothing. What main does not need is loaded as if it
-    /// did, and what it needs beside the set comes from the finder. Answers the
-    /// content of the prelinked objects.
+    /// Links a program of which some objects, main first, are compiled as one
+    /// set; runs nothing. What main does not need of them is loaded as if it
+    /// did, and what is needed beside them comes from the finder.
     ///
     /// # Errors
-    /// [`Error`](crate::Error): of linking, or [`Error::Object`] for an object that was
-    /// not compiled as one of this set.
-    pub fn prelink(&mut self, set: &[Arc<Object>]) -> Result<Vec<Vec<u8>>> {
-        let Some(main) = set.first() else {
-            return Ok(Vec::new());
-        };
+    /// Of linking; or [`Error::Object`] for an object that is not of the set.
+    pub fn link_set(&mut self, set: &[Arc<Object>]) -> Result<LinkedSet<'_>> {
+        let members = members(set)?;
+        let main = set.first().ok_or_else(|| bad("the set", "is empty"))?;
         let needed = loader::program(self, Arc::clone(main), &[])?;
         let is_needed = |object: &Arc<Object>| {
             let mut members = needed.members.iter();
@@ -34,52 +43,90 @@ impl Process {
         let others = set.iter().filter(|object| !is_needed(object)).cloned();
         let others: Vec<_> = others.collect();
         self.link_program(Arc::clone(main), &others)?;
-        let members = members(set)?;
-        let numbers: Vec<_> = set.iter().map(|object| self.instance_of(object)).collect();
-        (0..set.len())
-            .map(|number| self.prelinked_bytes(number, &members, &numbers))
-            .collect()
+        let instance = |object: &Arc<Object>| {
+            let mut instances = self.instances.iter();
+            let found = instances.find(|(_, i)| Arc::ptr_eq(&i.object, object));
+            found.map(|(number, _)| number).ok_or_else(|| {
+                let reason = "is loaded twice, or not with the program";
+                bad(object.path().display().to_string(), reason)
+            })
+        };
+        let instances = set.iter().map(instance).collect::<Result<_>>()?;
+        Ok(LinkedSet {
+            process: self,
+            members,
+            instances,
+        })
+    }
+}
+
+/// A set whose symbols are bound.
+#[derive(Debug)]
+pub struct LinkedSet<'p> {
+    process: &'p Process,
+    members: Vec<Member>,
+    /// By member.
+    instances: Vec<usize>,
+}
+
+impl LinkedSet<'_> {
+    /// What imported functions are bound to in the set, by member.
+    pub fn bound(&self) -> Vec<Vec<Bound>> {
+        let all = self.instances.iter().map(|&id| {
+            let instance = &self.process.instances[id];
+            let imports = instance.object.info().imports.iter();
+            let imports = imports.zip(&instance.bindings.imports).enumerate();
+            let functions = imports.filter(|(_, (i, _))| matches!(i.kind, ImportKind::Func(_)));
+            let bound = functions.filter_map(|(import, (_, &target))| {
+                let (member, symbol) = self.definition(target)?;
+                let object = &self.process.instances[self.instances[member]].object;
+                let symbol = object.symbol_name(&object.symbols()[symbol as usize]);
+                Some(Bound {
+                    import,
+                    member,
+                    symbol: symbol.to_owned(),
+                })
+            });
+            bound.collect()
+        });
+        all.collect()
     }
 
-    fn instance_of(&self, object: &Arc<Object>) -> Option<usize> {
-        let mut instances = self.instances.iter();
-        let (number, _) = instances.find(|(_, i)| Arc::ptr_eq(&i.object, object))?;
-        Some(number)
+    /// The member and the number of the symbol that define a target.
+    fn definition(&self, target: Target) -> Option<(usize, u32)> {
+        let Target::Symbol { instance, symbol } = target else {
+            return None;
+        };
+        let member = self.instances.iter().position(|&id| id == instance)?;
+        Some((member, symbol))
     }
 
-    /// The content of an object of the set. `instances` are by member.
-    fn prelinked_bytes(
-        &self,
-        number: usize,
-        members: &[Member],
-        instances: &[Option<usize>],
-    ) -> Result<Vec<u8>> {
-        let instance = instances[number].map(|id| &self.instances[id]);
-        let instance = instance.ok_or_else(|| {
-            let why = "is not loaded with the program";
-            bad(members[number].name.clone(), why)
-        })?;
+    /// The content of the prelinked objects.
+    ///
+    /// # Errors
+    /// [`Error::Object`](crate::Error::Object) for one that was not compiled for it.
+    pub fn objects(&self) -> Result<Vec<Vec<u8>>> {
+        self.instances.iter().map(|&id| self.object(id)).collect()
+    }
+
+    fn object(&self, id: usize) -> Result<Vec<u8>> {
+        let instance = &self.process.instances[id];
         let object = &instance.object;
         let mut record = Prelink {
-            members: members.to_vec(),
+            members: self.members.clone(),
             ..object.prelink().cloned().unwrap_or_default()
         };
         for (call, slot) in record.calls.iter_mut().zip(object.plt_slots()) {
-            let symbols = &instance.bindings.symbols;
-            let Some(&Target::Symbol {
-                instance: definer,
-                symbol,
-            }) = symbols.get(slot.symbol as usize)
-            else {
+            let target = instance.bindings.symbols.get(slot.symbol as usize);
+            let Some((member, symbol)) = target.and_then(|&t| self.definition(t)) else {
                 continue;
             };
-            let member = instances.iter().position(|&id| id == Some(definer));
-            let definer = &self.instances[definer];
+            let definer = &self.process.instances[self.instances[member]];
             let value = definer.object.symbols()[symbol as usize].value;
             let bound = u64::from_le_bytes(instance.read(slot.offset)?);
             // Not if a thunk stands between.
             let straight = bound == definer.address(value);
-            call.to = member.filter(|_| straight).map(|member| Place {
+            call.to = straight.then_some(Place {
                 member: member as u32,
                 address: value as u32,
             });

@@ -105,7 +105,7 @@ impl Dynamic {
     }
 
     pub fn bytes(&self, plan: &Plan<'_>, layout: &Layout) -> Vec<u8> {
-        let init = plan.text.offsets.last().copied().unwrap_or_default();
+        let init = plan.init_offset().unwrap_or_default();
         let value = |value| match value {
             Value::Number(n) => n,
             Value::Addr(section) => layout.addr(section),

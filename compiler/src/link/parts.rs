@@ -16,17 +16,17 @@ use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
 use super::{Plan, calls, handlers, maps, prelink, relocate, x86_64};
-use crate::prelink::Member;
+use crate::prelink::Place;
 use crate::{Options, Result};
 
 /// Owner of the build id's note.
 const GNU: &str = "GNU";
 
 /// What has a size, but no address yet.
-pub(super) struct Parts {
+pub(super) struct Parts<'a> {
     build_id: Vec<u8>,
     cpu: u64,
-    member: Option<Member>,
+    place: Option<Place<'a>>,
     info: ModuleInfo,
     elements: Vec<u8>,
     dynamic: Dynamic,
@@ -41,13 +41,14 @@ pub(super) struct Parts {
     strtab: Vec<u8>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// Makes all that does not depend on addresses.
     pub fn prepare(
         plan: &Plan<'_>,
         isa: &dyn TargetIsa,
         options: &Options,
         build_id: &[u8],
+        place: Option<Place<'a>>,
         (info, elements): (ModuleInfo, Vec<u32>),
     ) -> Result<Self> {
         let mut dynstr = Strings::new();
@@ -58,10 +59,10 @@ impl Parts {
         Ok(Self {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
             cpu: options.cpu,
-            member: options.prelink.clone(),
+            place,
             info,
             elements: elements.into_iter().flat_map(u32::to_le_bytes).collect(),
-            dynamic: Dynamic::new(plan, options.prelink.is_some(), &mut dynstr),
+            dynamic: Dynamic::new(plan, place.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
@@ -108,7 +109,7 @@ impl Parts {
             ),
             (Section::Functions, FunctionRecord::SIZE as u64 * funcrefs),
             (Section::Elements, len(&self.elements)),
-            (Section::Prelink, prelink::size(plan, self.member.as_ref())),
+            (Section::Prelink, prelink::size(plan, self.place)),
             (Section::Rodata, len(&plan.data.rodata)),
             (Section::EhFrameHdr, self.frames.hdr_size()),
             (Section::EhFrame, len(&self.frames.bytes)),
@@ -164,10 +165,7 @@ impl Parts {
             (Section::Rela, wasm_rela),
             (Section::Functions, dynamic::functions(plan, layout)),
             (Section::Elements, self.elements),
-            (
-                Section::Prelink,
-                prelink::bytes(plan, layout, self.member.as_ref()),
-            ),
+            (Section::Prelink, prelink::bytes(plan, layout, self.place)),
             (Section::Rodata, plan.data.rodata.clone()),
             (Section::EhFrameHdr, eh_frame_hdr),
             (Section::EhFrame, eh_frame),

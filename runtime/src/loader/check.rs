@@ -25,6 +25,7 @@ use crate::process::Process;
 use crate::sys::live;
 
 mod fixups;
+mod prelink;
 
 pub(super) use fixups::fixups;
 
@@ -40,6 +41,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
         wrong.extend(checker.calls(id));
+        wrong.extend(checker.bodies(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -458,10 +460,17 @@ impl<'a> Checker<'a> {
         let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
         let plt: Vec<_> = instance.object.plt_slots().collect();
+        let jumps = self.redirected(instance);
         let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
             let PltCall { place, entry } = PltCall::decode(bytes);
             let slot = plt.get(entry as usize)?;
             let at = u64::from(place).checked_sub(1)?;
+            if jumps
+                .iter()
+                .any(|jump| jump.abs_diff(at) < arch::BRANCH_SIZE as u64)
+            {
+                return None;
+            }
             let code = instance.image.read(at).ok();
             let target = arch::branch_target(code?, instance.address(at));
             let right = target.is_some_and(|target| {

@@ -5,7 +5,8 @@
 //! would have taken them: to a function, a thunk or a host function's stub. All
 //! of these lie in one area of 2 GiB; a built-in function of the runtime does
 //! not, and is still called through the PLT. Prelinked calls that are not right
-//! here are changed to lead to their entries.
+//! here are changed to lead to their entries, and functions that contain code
+//! of others that is not right to go on in their plain code.
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
     let direct = process.config.bind == Bind::Direct;
     let states = prelink::outcome(process, id)?;
     prelink::report(process, id, &states);
-    if !direct && !states.contains(&Calls::Wrong) {
+    let plain = prelink::plain(process, id, &states);
+    if !direct && plain.is_empty() && !states.contains(&Calls::Wrong) {
         return Ok(());
     }
     let instance = &process.instances[id];
@@ -55,7 +57,10 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
             Some((place, bytes.flatten().next()?))
         })
         .collect();
-    process.instances[id].image.patch(&edits)?;
+    let image = &mut process.instances[id].image;
+    image.patch(&edits)?;
+    // Such a function may begin with a call.
+    image.patch(&plain)?;
     process.config.trace(Category::Statistics, || {
         let how = if direct { "bound directly" } else { "changed" };
         let (patched, all) = (edits.len(), calls.len());

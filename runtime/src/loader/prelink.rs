@@ -5,12 +5,14 @@
 //! bound to is decided as always; a call is right as it stands in the file if
 //! its slot has come to hold the very function that the record names. Where it
 //! has not (an interposer, another build of a library, another binding), the
-//! calls of that entry of the PLT are led back to it.
+//! calls of that entry of the PLT are led back to it, and functions that contain
+//! the code of what it was bound to go on in code that does not.
 
-use wasmaot_abi::prelink::Prelink;
+use wasmaot_abi::prelink::{Body, Prelink};
 
 use super::instance::Instance;
 use super::search::{Group, Purpose};
+use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
 use crate::process::Process;
@@ -83,6 +85,25 @@ pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
         all.push(if right { Calls::Right } else { Calls::Wrong });
     }
     Ok(all)
+}
+
+/// The functions of an instance that go on in their plain code: the address of
+/// each, and the jump that its code is to begin with.
+pub(super) fn plain(
+    process: &Process,
+    id: usize,
+    calls: &[Calls],
+) -> Vec<(u64, [u8; arch::BRANCH_SIZE])> {
+    let object = &process.instances[id].object;
+    let bodies = object.prelink().map_or(&[][..], |record| &record.bodies);
+    let right = |need: &u32| calls.get(*need as usize) == Some(&Calls::Right);
+    let stays = |body: &Body| process.config.bind == Bind::Static && body.needs.iter().all(right);
+    let wrong = bodies.iter().filter(|body| !stays(body));
+    let jumps = wrong.filter_map(|body| {
+        let (code, plain) = (body.code.into(), body.plain.into());
+        Some((code, arch::jump(code, plain)?))
+    });
+    jumps.collect()
 }
 
 /// Which members of an instance's set are loaded, at the distances recorded.

@@ -59,6 +59,23 @@ impl Object {
         self.map.get(self.build_id.clone()).unwrap_or_default()
     }
 
+    /// The functions that contain code of other objects, and the symbols of the
+    /// functions whose code that is.
+    pub fn prelinked_bodies(&self) -> impl Iterator<Item = (String, Vec<&str>)> {
+        let bodies = self.prelink().map_or(&[][..], |record| &record.bodies);
+        let slots: Vec<_> = self.plt_slots().collect();
+        bodies.iter().map(move |body| {
+            let symbols = body.needs.iter().filter_map(|&need| {
+                let slot = slots.get(need as usize)?;
+                let symbol = self.symbols().get(slot.symbol as usize)?;
+                Some(self.symbol_name(symbol))
+            });
+            let name = self.symbol_at(body.code.into());
+            let name = name.unwrap_or_else(|| format!("{:#x}", body.code));
+            (name, symbols.collect())
+        })
+    }
+
     /// Text of a type by its identity: of a function or a global.
     pub fn type_text(&self, id: u32) -> Option<String> {
         let function = self.type_of(id).map(ToString::to_string);

@@ -520,7 +520,7 @@ fn prelinked(
 ) -> Result<Option<Prelink>, String> {
     let part = dynamic.part(file, abi::DT_WASMAOT_PRELINK, abi::DT_WASMAOT_PRELINKSZ)?;
     let entries = relocs.iter().filter(|r| r.kind == Standard::JumpSlot);
-    part.map(|at| prelink::read(&file.file[at], entries.count()))
+    part.map(|at| prelink::read(&file.file[at], entries.count(), file.layout))
         .transpose()
 }
 

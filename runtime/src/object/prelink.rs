@@ -5,26 +5,36 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
 use wasmaot_abi::object::{Note, SEC_PRELINK};
-use wasmaot_abi::prelink::{BuildId, Prelink};
+use wasmaot_abi::prelink::{Body, BuildId, Call, Prelink};
 
-use super::{Object, bad, parse};
+use super::{Layout, Object, bad, parse};
+use crate::arch;
 use crate::error::Result;
 
 /// Reads the record of an object with so many entries of the PLT.
-pub(super) fn read(bytes: &[u8], entries: usize) -> Result<Prelink, String> {
+pub(super) fn read(bytes: &[u8], entries: usize, layout: &Layout) -> Result<Prelink, String> {
     let record = Prelink::decode(bytes).ok_or("its prelink record cannot be read")?;
     let members = record.members.len();
     let member = |number: u32| (number as usize) < members;
     let inside = |offset: u32| {
         u64::from(offset).is_multiple_of(HOST_PAGE) && u64::from(offset) < CODE_RESERVE
     };
+    let code = |at: u32| {
+        let mut segments = layout.segments.iter().filter(|s| s.executable);
+        let end = u64::from(at) + arch::BRANCH_SIZE as u64;
+        segments.any(|s| s.range().contains(&at.into()) && end <= s.range().end)
+    };
+    let call = |call: &Call| call.to.is_none_or(|to| member(to.member));
+    let body = |body: &Body| {
+        let needs = body.needs.iter().all(|&n| (n as usize) < entries);
+        needs && code(body.code) && code(body.plain)
+    };
     let right = member(record.number)
         && record.members.iter().all(|m| inside(m.offset))
         && record.calls.len() == entries
-        && record
-            .calls
-            .iter()
-            .all(|c| c.to.is_none_or(|to| member(to.member)));
+        && record.calls.iter().all(call)
+        && record.bodies.iter().all(body)
+        && record.bodies.is_sorted_by_key(|body| body.code);
     right
         .then_some(record)
         .ok_or_else(|| "its prelink record is of another object".to_owned())

@@ -107,6 +107,10 @@ fn prelinked(object: &Object, out: &mut Listing) {
             format!("{:#x}", call.address),
         ]);
     }
+    out.heading("functions inlined from other objects:");
+    for (name, inlined) in object.prelinked_bodies() {
+        out.row([name, inlined.join(" ")]);
+    }
 }
 
 fn symbols(object: &Object, out: &mut Listing) {

@@ -189,6 +189,12 @@ targets! {
     Init = 11,
     /// Identity of an exception tag: an address here, or from the GOT.
     Tag = 12,
+    /// Host address of the module's memory base (index 0): the content of a
+    /// GOT slot.
+    HostBase = 13,
+    /// Host address of the data that an imported global of `GOT.mem` names, by
+    /// global index: the content of a GOT slot.
+    HostData = 14,
 }
 
 impl Target {

@@ -10,6 +10,7 @@ use cranelift_codegen::binemit::Reloc as MachReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::settings;
 use cranelift_codegen::{
     CodegenError, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
     FinalizedRelocTarget, MachTrap,
@@ -284,12 +285,14 @@ impl Worker<'_> {
         self.context.clear();
         let out = &mut self.context.func;
         match subject {
-            Subject::Func(func) => self.translator.function(self.env, func, out),
-            Subject::Init => {
-                self.translator.init(self.env, out);
-                Ok(())
-            }
+            Subject::Func(func) => self.translator.function(self.env, func, out)?,
+            Subject::Init => self.translator.init(self.env, out),
         }
+        if self.isa.flags().opt_level() != settings::OptLevel::None {
+            let extended = self.translator.extended();
+            translate::address::fold(self.env.module, extended, out);
+        }
+        Ok(())
     }
 
     /// Compiles a function; once more without what is of other modules.

@@ -130,7 +130,7 @@ impl Summary {
             Operator::Call { function_index } => self.calls.push(*function_index),
             Operator::ReturnCall { function_index } => self.tail_calls.push(*function_index),
             Operator::CallIndirect { .. } | Operator::CallRef { .. } => self.other_calls = true,
-            _ => self.other_calls |= translate::calls(op, |_| true),
+            _ => self.other_calls |= translate::calls(op, None, |_| true),
         }
         self.weight = self.weight.saturating_add(weight(op));
     }
@@ -155,7 +155,7 @@ fn weight(op: &Operator<'_>) -> u32 {
         Operator::Call { .. } | Operator::ReturnCall { .. } => CALL,
         Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => 2 * CALL,
         Operator::BrTable { targets } => 4 + targets.len(),
-        _ if translate::calls(op, |_| true) => 2 * CALL,
+        _ if translate::calls(op, None, |_| true) => 2 * CALL,
         _ => 1,
     }
 }

@@ -5,6 +5,7 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
+pub(crate) mod address;
 mod atomic;
 mod body;
 mod bulk;
@@ -18,9 +19,12 @@ mod memory;
 mod numeric;
 mod scan;
 mod simd;
+mod small;
 mod table;
 
-use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, Value, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
@@ -139,6 +143,12 @@ impl Translator {
         body.run(func, &args)?;
         body.finish();
         Ok(())
+    }
+
+    /// The zero-extensions that values of 32 bits of the last function were
+    /// made of.
+    pub fn extended(&self) -> &HashMap<Value, Value> {
+        &self.scratch.extended
     }
 
     /// Makes the init function in `out`, which must be cleared.

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
+use wasmaot_abi::context::{
+    Context, FuncRef, HEADROOM, MEMORY_RESERVE, TABLE_ENTRY_SIZE, TableDesc,
+};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
@@ -200,12 +202,17 @@ impl<'a> Checker<'a> {
         });
         let wasm = instance.object.slots().iter().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
+            let memory = self.process.domains[instance.domain].base();
+            let linear = |slot: u64| less(slot.wrapping_sub(memory));
+            let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_RESERVE - HEADROOM;
             let right = |slot: u64| match r.kind {
                 Kind::MemoryBase => less(slot) == instance.memory_base,
                 Kind::TableBase => less(slot) == instance.table_base,
                 Kind::CodeBase => less(slot) == instance.pc_base,
                 Kind::Mem32 => self.is_linear(id, r.symbol, less(slot)),
                 Kind::Func32 => self.is_index(id, r.symbol, slot),
+                Kind::HostBase => in_memory(slot) && linear(slot) == instance.memory_base,
+                Kind::HostData => in_memory(slot) && self.is_linear(id, r.symbol, linear(slot)),
                 Kind::MemoryDesc | Kind::TableDesc => self.is_address(id, r.symbol, slot),
             };
             (r.offset, r.symbol, self.holds(instance, r.offset, right))

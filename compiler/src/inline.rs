@@ -118,6 +118,13 @@ impl Summary {
         summary
     }
 
+    /// Whether it is small enough to stand in the place of any call, and makes
+    /// none.
+    pub fn is_small_leaf(&self) -> bool {
+        let calls = self.calls.len() + self.tail_calls.len();
+        self.weight <= SMALL && calls == 0 && !self.other_calls
+    }
+
     fn operator(&mut self, op: &Operator<'_>) {
         match op {
             Operator::Call { function_index } => self.calls.push(*function_index),

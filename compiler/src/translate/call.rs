@@ -26,9 +26,9 @@ impl Body<'_, '_> {
     /// `call`.
     pub fn call(&mut self, func: u32) {
         let callee = self.env.module.callee(func);
-        if self.env.plan.inlines(callee) {
+        if let Some(body) = self.env.inlined(callee) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
-            self.inlined = Some((callee, args));
+            self.inlined = Some((body, args));
             return;
         }
         let (callee, args) = self.named_callee(callee);

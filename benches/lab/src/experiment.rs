@@ -255,11 +255,12 @@ pub fn program(
 }
 
 /// The bindings of a user's program, the one that is usual first.
-const BOUND: [Binding; 6] = [
+const BOUND: [Binding; 7] = [
     Binding::Now,
     Binding::Lazy,
     Binding::Got,
     Binding::Direct,
+    Binding::Static,
     Binding::Table,
     Binding::Host,
 ];
@@ -292,7 +293,7 @@ fn begun(settings: &Settings) -> Report {
     report.note(
         "measured",
         format!(
-            "{} rounds of all in turn, {} × the usual work",
+            "rounds, of all in turn: {}; work: {} × the usual",
             settings.rounds, settings.scale
         ),
     );
@@ -431,7 +432,8 @@ fn of_kernel(
             });
         }
     }
-    Program::new(modules, "run", options)
+    let program = Program::new(modules, "run", options)?;
+    Ok(program.prelinked_by(workshop.prelink))
 }
 
 /// The hot loop of a variant of a kernel, and what is counted; it is run a

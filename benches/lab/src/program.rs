@@ -51,6 +51,7 @@ pub struct Program {
     work: Work,
     options: Options,
     surroundings: Surroundings,
+    prelink: Option<Prelink>,
     built: RefCell<HashMap<Form, Rc<Vec<Built>>>>,
 }
 
@@ -59,6 +60,7 @@ pub struct Program {
 struct Form {
     calls: Calls,
     host: bool,
+    prelinked: bool,
 }
 
 /// A module's object.
@@ -69,6 +71,17 @@ pub(crate) struct Built {
     object: Arc<Object>,
 }
 
+impl Built {
+    fn new(module: &Module, file: Vec<u8>) -> Result<Self> {
+        Ok(Self {
+            name: module.name.clone(),
+            object: Arc::new(Object::from_bytes(&module.name, &file, false)?),
+            beside: module.beside,
+            file,
+        })
+    }
+}
+
 /// A program in a process.
 pub struct Live {
     pub(crate) process: Process,
@@ -76,6 +89,9 @@ pub struct Live {
     pub(crate) built: Rc<Vec<Built>>,
     output: OutputBuffer,
 }
+
+/// Builds modules as one set, main first; the objects' bytes.
+pub type Prelink = fn(&[Module], &Options) -> Result<Vec<Vec<u8>>>;
 
 /// The function that starts a program.
 pub const START: &str = "_start";
@@ -101,6 +117,7 @@ impl Program {
             work,
             options: options.clone(),
             surroundings: Rc::new(|| Ok(Wasi::new())),
+            prelink: None,
             built: RefCell::default(),
         })
     }
@@ -109,6 +126,13 @@ impl Program {
     #[must_use]
     pub fn within(mut self, surroundings: impl Fn() -> Result<Wasi> + 'static) -> Self {
         self.surroundings = Rc::new(surroundings);
+        self
+    }
+
+    /// The same with somebody who can prelink it.
+    #[must_use]
+    pub const fn prelinked_by(mut self, prelink: Option<Prelink>) -> Self {
+        self.prelink = prelink;
         self
     }
 
@@ -127,18 +151,27 @@ impl Program {
         let form = Form {
             calls: binding.calls(),
             host: binding == Binding::Host,
+            prelinked: binding == Binding::Static,
         };
         if let Some(built) = self.built.borrow().get(&form) {
             return Ok(Rc::clone(built));
         }
-        let built = self.modules.iter().enumerate();
-        let built = built.map(|(number, module)| self.object(number, module, form));
+        let modules = || self.modules.iter().enumerate();
+        let files = match (form.prelinked, self.prelink) {
+            (true, Some(prelink)) => prelink(&self.modules, &self.options)?,
+            (true, None) => bail!("nobody here can prelink"),
+            (false, _) => modules()
+                .map(|(number, module)| self.compile(number, module, form))
+                .collect::<Result<_>>()?,
+        };
+        let built = self.modules.iter().zip(files);
+        let built = built.map(|(module, file)| Built::new(module, file));
         let built = Rc::new(built.collect::<Result<Vec<_>>>()?);
         self.built.borrow_mut().insert(form, Rc::clone(&built));
         Ok(built)
     }
 
-    fn object(&self, number: usize, module: &Module, form: Form) -> Result<Built> {
+    fn compile(&self, number: usize, module: &Module, form: Form) -> Result<Vec<u8>> {
         let mut wasm = module.wasm.clone();
         if form.host {
             let owners = self.owners(number);
@@ -151,15 +184,7 @@ impl Program {
             calls: form.calls,
             ..self.options.clone()
         };
-        let file = compile(&module.name, &wasm, &options, Emit::So)?;
-        let object = Arc::new(Object::from_bytes(&module.name, &file, false)?);
-        let name = module.name.clone();
-        Ok(Built {
-            name,
-            file,
-            beside: module.beside,
-            object,
-        })
+        Ok(compile(&module.name, &wasm, &options, Emit::So)?)
     }
 
     /// The functions that a module imports and another defines, with the

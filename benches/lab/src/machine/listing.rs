@@ -57,15 +57,11 @@ impl Listing {
             };
             let _ = writeln!(out, "{what}{}{place}:", part.function);
             for line in part.lines.iter().take(Self::SHOWN) {
-                let indent = if line.ends_with(':') {
-                    "  "
-                } else {
-                    "        "
-                };
+                let indent = if line.ends_with(':') { "  " } else { "    " };
                 let _ = writeln!(out, "{indent}{line}");
             }
             if let Some(more) = part.lines.len().checked_sub(Self::SHOWN + 1) {
-                let _ = writeln!(out, "        … {} lines more", more + 1);
+                let _ = writeln!(out, "    … {} lines more", more + 1);
             }
         }
         out
@@ -377,6 +373,10 @@ impl<'c> Lister<'c> {
                     None => "the runtime".to_owned(),
                 };
                 names.insert(target, name);
+            }
+            if instruction.op_count() == 2 && instruction.op1_kind() == OpKind::Immediate64 {
+                // Where this process has something: another one, elsewhere.
+                names.insert(instruction.immediate64(), "address".to_owned());
             }
             if instruction.is_ip_rel_memory_operand() {
                 let at = instruction.ip_rel_memory_address();

@@ -83,7 +83,8 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
 /// Whether an object's calls are in so few pages that changing them costs less
 /// than the slots would, in a program that runs at all.
 fn is_cheap(object: &Object) -> Result<bool> {
-    if object.call_count() > FEW_CALLS {
+    // Who prelinks wants the code as it is in the file.
+    if object.prelink().is_some() || object.call_count() > FEW_CALLS {
         return Ok(false);
     }
     let calls = object.calls()?;

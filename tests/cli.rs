@@ -167,7 +167,7 @@ fn inspect_shows_modules_and_objects() {
         "lib.wat",
         "(i32, i32) -> (i32)",
         "R_X86_64_JUMP_SLOT",
-        "MEM32",
+        "HOST_DATA",
         "answer",
         "build id",
     ] {

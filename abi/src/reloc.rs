@@ -6,7 +6,8 @@
 //! [`SEC_RELA`](crate::object::SEC_RELA) with the kinds of [`Kind`].
 //!
 //! In the formulas, S is the symbol's value, A the addend, B the object's load
-//! address, M the object's memory base, T its table base.
+//! address, M the object's memory base, T its table base, H the host address of
+//! byte 0 of its domain's memory.
 
 macro_rules! standard {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
@@ -53,7 +54,7 @@ standard! {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $symbol:literal;)*) => {
         /// A relocation that ELF has no word for. Every one fills a 64-bit
-        /// slot with a zero-extended value.
+        /// slot, with a zero-extended value or a host address.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u32)]
         pub enum Kind { $($(#[$doc])* $name = $code,)* }
@@ -99,6 +100,13 @@ kinds! {
     TableDesc = 6, "TABLE_DESC", true;
     /// Where the object's part of the code-address space begins, + A.
     CodeBase = 7, "CODE_BASE", false;
+    /// Host address of the object's memory base: H + M. The loader sees to it
+    /// that [`HEADROOM`](crate::context::HEADROOM) bytes follow the object's
+    /// memory below 2^32, so that no address up to there wraps.
+    HostBase = 8, "HOST_BASE", false;
+    /// Host address of a data symbol: H + what [`Kind::Mem32`] is. The loader
+    /// sees to it that as many bytes follow it below 2^32.
+    HostData = 9, "HOST_DATA", true;
 }
 
 /// An entry of [`SEC_RELA`](crate::object::SEC_RELA): 24 bytes.

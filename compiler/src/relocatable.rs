@@ -117,6 +117,11 @@ impl Writer<'_> {
             Target::Table(t) => self.module.tables.get(t as usize)?.import?,
             Target::Memory(m) => self.module.memories.get(m as usize)?.import?,
             Target::Tag(t) => self.module.tags.get(t as usize)?.import?,
+            Target::HostBase(_) => return Some("__memory_base.host".to_owned()),
+            Target::HostData(g) => {
+                let value = self.import_name(Target::LoaderValue(g))?;
+                return Some(format!("{value}.host"));
+            }
             Target::Global(g) | Target::LoaderValue(g) => {
                 match self.module.globals.get(g as usize)?.place {
                     GlobalPlace::Import(import) | GlobalPlace::Loader(import) => import,
@@ -191,6 +196,8 @@ impl Writer<'_> {
             Target::Builtin(n) => numbered("builtin", n, ""),
             Target::Funcref(f) => numbered("func", f, ".ref"),
             Target::LoaderValue(n) => numbered("value", n, ""),
+            Target::HostBase(n) => numbered("base", n, ".host"),
+            Target::HostData(n) => numbered("value", n, ".host"),
             Target::Memory(n) => numbered("memory", n, ""),
             Target::Table(n) => numbered("table", n, ""),
             Target::Tag(t) => (exported(Item::Tag(t)), format!("tag[{t}]")),

@@ -222,11 +222,13 @@ fn slots(c: &Checked<'_>) {
         let rela = Rela::decode(*entry).expect("a known kind");
         assert!(got.contains(&rela.offset) && filled.insert(rela.offset));
         let wanted = match rela.kind {
-            Kind::Mem32 => own::SymbolKind::Data,
+            Kind::Mem32 | Kind::HostData => own::SymbolKind::Data,
             Kind::Func32 => own::SymbolKind::Function,
             Kind::MemoryDesc => own::SymbolKind::Memory,
             Kind::TableDesc => own::SymbolKind::Table,
-            Kind::MemoryBase | Kind::TableBase | Kind::CodeBase => own::SymbolKind::None,
+            Kind::MemoryBase | Kind::TableBase | Kind::CodeBase | Kind::HostBase => {
+                own::SymbolKind::None
+            }
         };
         assert_eq!(c.kind(rela.symbol), wanted);
     }

@@ -80,9 +80,16 @@ pub struct Build {
     /// Modules, `.wasm` or `.wat`
     #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::FilePath)]
     pub inputs: Vec<PathBuf>,
-    /// Output file, `-` for standard output [default: INPUT with `.elf` added]
+    /// Output file, `-` for standard output [default: INPUT with `.elf` added]; with --prelink, a
+    /// directory
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Take the inputs for a program and its libraries, and have them call each other directly
+    #[arg(long)]
+    pub prelink: bool,
+    /// With --prelink, look for the program's other libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
+    pub library_path: Vec<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t)]
     pub emit: Emit,
@@ -108,8 +115,10 @@ pub enum Unresolved {
 /// How calls across objects are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
-    /// By slots filled at the start, read-only then
+    /// Straight, as objects were prelinked, where that holds; else as now
     #[default]
+    Static,
+    /// By slots filled at the start, read-only then
     Now,
     /// Each function at its first call
     Lazy,

@@ -145,6 +145,7 @@ fn config(args: &Run) -> Result<Config> {
             options::Unresolved::Ignore => Unresolved::Ignore,
         },
         bind: match args.bind {
+            options::Bind::Static => Bind::Static,
             options::Bind::Now => Bind::Now,
             options::Bind::Lazy => Bind::Lazy,
             options::Bind::Direct => Bind::Direct,

@@ -100,6 +100,14 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
             }
             _ => None,
         },
+        Target::HostBase(_) => Some(Slot::Wasm(Kind::HostBase, 0)),
+        Target::HostData(g) => match module.globals.get(g as usize)?.place {
+            GlobalPlace::Loader(import) => {
+                let symbol = symbols.of_import(import);
+                Some(Slot::Wasm(Kind::HostData, symbol))
+            }
+            _ => None,
+        },
         Target::Memory(m) => {
             let import = module.memories.get(m as usize)?.import?;
             Some(Slot::Wasm(Kind::MemoryDesc, symbols.of_import(import)))

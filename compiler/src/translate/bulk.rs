@@ -63,8 +63,24 @@ impl Body<'_, '_> {
         self.b.ins().iadd(base, start)
     }
 
+    /// As [`Body::memory_range`], of a small constant length. Where guards do
+    /// what a check would, there is none.
+    fn small_range(&mut self, memory: u32, start: Value, len: u64) -> Value {
+        let start = self.widen(start);
+        if len > 0 && self.env.module.is_guarded(memory) {
+            let base = self.base();
+            return self.b.ins().iadd(base, start);
+        }
+        let len = self.i64(len as i64);
+        self.memory_range(memory, start, len)
+    }
+
     fn memory_fill(&mut self, memory: u32) {
         let (start, byte, len) = self.pop3();
+        if let Some(small) = self.small_len(len) {
+            let start = self.small_range(memory, start, small);
+            return self.small_fill(start, byte, small);
+        }
         let (start, len) = (self.widen(start), self.widen(len));
         let start = self.memory_range(memory, start, len);
         self.builtin(Builtin::Memset, &[start, byte, len]);
@@ -72,6 +88,11 @@ impl Body<'_, '_> {
 
     fn memory_copy(&mut self, dst_memory: u32, src_memory: u32) {
         let (dst, src, len) = self.pop3();
+        if let Some(small) = self.small_len(len) {
+            let dst = self.small_range(dst_memory, dst, small);
+            let src = self.small_range(src_memory, src, small);
+            return self.small_copy(dst, src, small);
+        }
         let (dst, src, len) = (self.widen(dst), self.widen(src), self.widen(len));
         let dst = self.memory_range(dst_memory, dst, len);
         let src = self.memory_range(src_memory, src, len);

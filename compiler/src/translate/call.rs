@@ -25,8 +25,8 @@ impl Body<'_, '_> {
     pub fn call(&mut self, func: u32) {
         let callee = self.env.module.callee(func);
         let args = self.pop_many(self.env.module.func_type(func).params.len());
-        if self.env.plan.inlines(callee) {
-            self.inlined = Some((callee, args));
+        if let Some(body) = self.env.inlined(callee) {
+            self.inlined = Some((body, args));
             return;
         }
         let callee = self.function(callee);

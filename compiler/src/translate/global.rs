@@ -19,7 +19,14 @@ impl Body<'_, '_> {
             Operator::LocalGet { local_index } => {
                 let value = match self.local(local_index) {
                     Local::Value(value) => value,
-                    Local::Variable(variable, _) => self.b.use_var(variable),
+                    Local::Variable(variable, ty) => {
+                        let kept = self.b.use_var(variable);
+                        if ty == types::I32 {
+                            self.low_half(kept)
+                        } else {
+                            kept
+                        }
+                    }
                 };
                 self.push(value);
             }
@@ -44,6 +51,7 @@ impl Body<'_, '_> {
 
     fn set_local(&mut self, local: u32, value: Value) {
         if let Local::Variable(variable, _) = self.local(local) {
+            let value = self.kept_of(value);
             self.b.def_var(variable, value);
         }
     }
@@ -51,14 +59,13 @@ impl Body<'_, '_> {
     /// The value of a global.
     pub fn global_get(&mut self, global: u32) -> Value {
         let env = self.env;
+        if self.is_in_foreign() {
+            return self.stack_pointer(types::I32);
+        }
         let found = &env.module.globals[global as usize];
         let ty = clif_type(found.ty.val);
         match &found.place {
-            GlobalPlace::StackPointer { .. } => {
-                let base = self.base();
-                let flags = self.flags.stack_pointer;
-                self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
-            }
+            GlobalPlace::StackPointer { .. } => self.stack_pointer(ty),
             GlobalPlace::Loader(_) => {
                 let value = self.symbol(Target::LoaderValue(global));
                 self.b.ins().ireduce(ty, value)
@@ -85,18 +92,36 @@ impl Body<'_, '_> {
     /// False where the loader owns the global.
     fn global_set(&mut self, global: u32) -> bool {
         let value = self.pop();
+        if self.is_in_foreign() {
+            self.set_stack_pointer(value);
+            return true;
+        }
         match self.env.module.globals[global as usize].place {
-            GlobalPlace::StackPointer { .. } => {
-                let base = self.base();
-                let flags = self.flags.stack_pointer;
-                self.b
-                    .ins()
-                    .store(flags, value, base, offset::STACK_POINTER);
-            }
+            GlobalPlace::StackPointer { .. } => self.set_stack_pointer(value),
             GlobalPlace::Loader(_) => return false,
             GlobalPlace::Own(_) | GlobalPlace::Import(_) => self.global_store(global, value),
         }
         true
+    }
+
+    /// Whether the innermost function is of another module: of globals it has
+    /// the stack pointer alone.
+    fn is_in_foreign(&self) -> bool {
+        self.open.last().is_some_and(|open| open.foreign)
+    }
+
+    fn stack_pointer(&mut self, ty: Type) -> Value {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
+    }
+
+    fn set_stack_pointer(&mut self, value: Value) {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b
+            .ins()
+            .store(flags, value, base, offset::STACK_POINTER);
     }
 
     /// Stores into a global's storage.

@@ -5,6 +5,7 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
+pub(crate) mod address;
 mod atomic;
 mod body;
 mod bulk;
@@ -18,15 +19,19 @@ mod memory;
 mod numeric;
 mod scan;
 mod simd;
+mod small;
 mod table;
 
-use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
+use std::collections::HashMap;
+
+use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, Value, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmparser::Operator;
 
 use crate::code::Target;
+use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
 use crate::module::Module;
 use crate::{Error, Result};
@@ -46,20 +51,47 @@ pub(crate) struct Env<'m> {
     type_ids: Vec<u32>,
     config: TargetFrontendConfig,
     plan: &'m Plan,
+    /// What stands for imported functions where they are called.
+    foreign: &'m Foreigners<'m>,
     /// Number of imported functions.
     imported: u32,
 }
 
 impl<'m> Env<'m> {
-    pub fn new(module: &'m Module<'m>, plan: &'m Plan, isa: &dyn TargetIsa) -> Self {
+    pub fn new(
+        module: &'m Module<'m>,
+        plan: &'m Plan,
+        foreign: &'m Foreigners<'m>,
+        isa: &dyn TargetIsa,
+    ) -> Self {
         Self {
             module,
             plan,
+            foreign,
             imported: module.imported_funcs(),
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),
         }
+    }
+
+    /// The function whose body stands in the place of calls of one, itself or
+    /// another.
+    fn inlined(&self, callee: u32) -> Option<u32> {
+        match callee < self.imported {
+            true => self.foreign.number_of(callee),
+            false => self.plan.inlines(callee).then_some(callee),
+        }
+    }
+
+    /// A function of another module by its number.
+    pub fn foreign(&self, number: u32) -> Option<&Foreign<'m>> {
+        self.foreign.get(number)
+    }
+
+    /// Whether a call of a function is one, or leaves one where it is inlined.
+    fn leaves_calls(&self, callee: u32) -> bool {
+        self.foreign.number_of(callee).is_none() && self.plan.leaves_calls(callee)
     }
 }
 
@@ -111,6 +143,12 @@ impl Translator {
         body.run(func, &args)?;
         body.finish();
         Ok(())
+    }
+
+    /// The zero-extensions that values of 32 bits of the last function were
+    /// made of.
+    pub fn extended(&self) -> &HashMap<Value, Value> {
+        &self.scratch.extended
     }
 
     /// Makes the init function in `out`, which must be cleared.

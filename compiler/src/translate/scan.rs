@@ -4,6 +4,8 @@
 
 use wasmparser::{Operator, OperatorsReader};
 
+use super::small;
+
 /// What was found. What cannot be read counts as the end; translation will say
 /// so.
 #[derive(Default)]
@@ -17,6 +19,8 @@ pub(super) struct Ahead {
     frames: Vec<Open>,
     /// Loops and tries that translation has come past.
     past: (usize, usize),
+    /// The constant that the last operator was.
+    constant: Option<i64>,
 }
 
 /// What a `try` of the older encoding does with an exception.
@@ -49,6 +53,7 @@ impl Ahead {
         self.past = (0, 0);
         self.frames.clear();
         self.frames.push(Open::default());
+        self.constant = None;
         for op in operators.into_iter().map_while(Result::ok) {
             self.operator(&op, &makes_call);
         }
@@ -118,9 +123,15 @@ impl Ahead {
             Operator::End => self.close(),
             _ => {}
         }
+        let constant = match op {
+            Operator::I32Const { value } => Some(i64::from(*value)),
+            Operator::I64Const { value } => Some(*value),
+            _ => None,
+        };
+        let operand = std::mem::replace(&mut self.constant, constant);
         if let Some(inner) = around.looping
             && !self.calling_loops[inner]
-            && calls(op, makes_call)
+            && calls(op, operand, makes_call)
         {
             self.calling_loops[inner] = true;
         }
@@ -145,10 +156,18 @@ impl Ahead {
     }
 }
 
-/// Whether an operator becomes a call after which the function goes on.
-pub(crate) fn calls(op: &Operator<'_>, makes_call: impl Fn(u32) -> bool) -> bool {
+/// Whether an operator becomes a call after which the function goes on;
+/// `constant`: its last operand, if it is one.
+pub(crate) fn calls(
+    op: &Operator<'_>,
+    constant: Option<i64>,
+    makes_call: impl Fn(u32) -> bool,
+) -> bool {
     if let Operator::Call { function_index } = op {
         return makes_call(*function_index);
+    }
+    if let Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } = op {
+        return !constant.is_some_and(small::is_small);
     }
     matches!(
         op,
@@ -158,8 +177,6 @@ pub(crate) fn calls(op: &Operator<'_>, makes_call: impl Fn(u32) -> bool) -> bool
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
-            | Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
             | Operator::MemoryAtomicWait32 { .. }
             | Operator::MemoryAtomicWait64 { .. }
@@ -212,6 +229,17 @@ mod tests {
         );
         let written: Vec<bool> = (0..5).map(|local| ahead.writes(local)).collect();
         assert_eq!(written, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_small_copy_is_no_call() {
+        let ahead = look(
+            "(module (memory 1) (func (param i32)
+               (loop (memory.copy (i32.const 0) (i32.const 9) (i32.const 8)))
+               (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
+               (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
+        );
+        assert_eq!(ahead.calling_loops, [false, true, true]);
     }
 
     #[test]

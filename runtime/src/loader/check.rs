@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use wasmaot_abi::context::{Context, FuncRef, TABLE_ENTRY_SIZE, TableDesc};
+use wasmaot_abi::context::{
+    Context, FuncRef, HEADROOM, MEMORY_RESERVE, TABLE_ENTRY_SIZE, TableDesc,
+};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
@@ -25,6 +27,7 @@ use crate::process::Process;
 use crate::sys::live;
 
 mod fixups;
+mod prelink;
 
 pub(super) use fixups::fixups;
 
@@ -40,6 +43,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
         wrong.extend(checker.calls(id));
+        wrong.extend(checker.bodies(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -198,12 +202,17 @@ impl<'a> Checker<'a> {
         });
         let wasm = instance.object.slots().iter().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
+            let memory = self.process.domains[instance.domain].base();
+            let linear = |slot: u64| less(slot.wrapping_sub(memory));
+            let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_RESERVE - HEADROOM;
             let right = |slot: u64| match r.kind {
                 Kind::MemoryBase => less(slot) == instance.memory_base,
                 Kind::TableBase => less(slot) == instance.table_base,
                 Kind::CodeBase => less(slot) == instance.pc_base,
                 Kind::Mem32 => self.is_linear(id, r.symbol, less(slot)),
                 Kind::Func32 => self.is_index(id, r.symbol, slot),
+                Kind::HostBase => in_memory(slot) && linear(slot) == instance.memory_base,
+                Kind::HostData => in_memory(slot) && self.is_linear(id, r.symbol, linear(slot)),
                 Kind::MemoryDesc | Kind::TableDesc => self.is_address(id, r.symbol, slot),
             };
             (r.offset, r.symbol, self.holds(instance, r.offset, right))
@@ -451,16 +460,24 @@ impl<'a> Checker<'a> {
     }
 
     /// The calls of PLT entries that lead neither there nor, where calls are
-    /// bound directly, to what the entry stands for.
+    /// bound directly or may be prelinked, to what the entry stands for.
     fn calls(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
-        let direct = self.process.config.bind == Bind::Direct;
+        let bind = self.process.config.bind;
+        let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
         let plt: Vec<_> = instance.object.plt_slots().collect();
+        let jumps = self.redirected(instance);
         let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
             let PltCall { place, entry } = PltCall::decode(bytes);
             let slot = plt.get(entry as usize)?;
             let at = u64::from(place).checked_sub(1)?;
+            if jumps
+                .iter()
+                .any(|jump| jump.abs_diff(at) < arch::BRANCH_SIZE as u64)
+            {
+                return None;
+            }
             let code = instance.image.read(at).ok();
             let target = arch::branch_target(code?, instance.address(at));
             let right = target.is_some_and(|target| {
@@ -471,7 +488,7 @@ impl<'a> Checker<'a> {
                 let far = |to: u64| !near.contains(&to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
-                    _ => direct && self.is_address(id, slot.symbol, target),
+                    _ => (direct || prelinked) && self.is_address(id, slot.symbol, target),
                 }
             });
             (!right).then(|| {

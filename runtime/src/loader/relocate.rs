@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use wasmaot_abi::context::{FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset};
+use wasmaot_abi::context::{
+    FuncRef, HEADROOM, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+};
 use wasmaot_abi::info::NULL_ELEMENT;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
@@ -235,11 +237,46 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
             Kind::CodeBase => addend(instance.pc_base),
             Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
             Kind::Func32 => table_index(process, target(process, id, slot.symbol))?,
+            Kind::HostBase => {
+                let room = instance.object.info().placement.unwrap_or_default();
+                let end = instance.memory_base + u64::from(room.memory_size);
+                with_headroom(process, id, end, || "its memory".to_owned())?;
+                process.domains[instance.domain].base() + addend(instance.memory_base)
+            }
+            Kind::HostData => {
+                let data = addend(data_address(process, target(process, id, slot.symbol))?);
+                with_headroom(process, id, data, || {
+                    let symbol = instance.object.symbols().get(slot.symbol as usize);
+                    let name = symbol.map_or("", |s| instance.object.symbol_name(s));
+                    format!("`{name}`")
+                })?;
+                process.domains[instance.domain].base() + data
+            }
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
         };
         process.instances[id].write(slot.offset, value)?;
     }
     Ok(())
+}
+
+/// Checks that no sum of an address and a small number wraps.
+fn with_headroom(
+    process: &Process,
+    id: usize,
+    end: u64,
+    what: impl FnOnce() -> String,
+) -> Result<()> {
+    if end <= MEMORY_RESERVE - HEADROOM {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        file: path(&process.instances[id].object),
+        what: format!(
+            "{} comes to {end:#x}, too near to the end of all addresses",
+            what()
+        ),
+        remedy: "give the program less memory to begin with",
+    })
 }
 
 /// What a symbol of an instance is bound to.

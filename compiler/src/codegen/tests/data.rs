@@ -1,0 +1,134 @@
+//! Accesses to memory, in instructions.
+
+use super::{body, shape};
+
+/// The body of a function of two addresses.
+fn of_addresses(text: &str) -> Vec<String> {
+    shape(&body(&format!(
+        "(module (memory 1) (func (param i32 i32) {text}))"
+    )))
+}
+
+/// The accesses to memory among instructions.
+fn accesses(lines: &[String]) -> Vec<&String> {
+    let mut found: Vec<_> = lines.iter().filter(|l| l.contains('(')).collect();
+    found.retain(|line| !line.contains("(%r15)"));
+    found
+}
+
+#[test]
+fn a_small_copy_is_its_loads_and_stores() {
+    let copy = |len: u32| {
+        let text = format!("(memory.copy (local.get 0) (local.get 1) (i32.const {len}))");
+        of_addresses(&text)
+    };
+    let lines = copy(32);
+    assert_eq!(
+        accesses(&lines),
+        [
+            "movdqu (R, R), R",
+            "movdqu 0x10(R, R), R",
+            "movdqu R, 0x10(R, R)",
+            "movdqu R, (R, R)",
+        ]
+    );
+    assert!(lines.len() <= 8, "{lines:#?}");
+    for (len, expected) in [(1, 2), (7, 4), (8, 2), (15, 4), (20, 4), (31, 4), (128, 16)] {
+        let lines = copy(len);
+        assert_eq!(accesses(&lines).len(), expected, "{len}: {lines:#?}");
+    }
+    assert!(copy(129).iter().any(|line| line.starts_with("call")));
+    assert!(!copy(0).iter().any(|line| line.starts_with("call")));
+}
+
+#[test]
+fn a_small_fill_is_its_stores() {
+    let fill = |value: &str, len: u32| {
+        let text = format!("(memory.fill (local.get 0) {value} (i32.const {len}))");
+        of_addresses(&text)
+    };
+    let lines = fill("(i32.const 0)", 48);
+    let stores = ["0x20(R, R)", "0x10(R, R)", "(R, R)"].map(|at| format!("movdqu R, {at}"));
+    assert_eq!(accesses(&lines), stores.iter().collect::<Vec<_>>());
+    assert!(lines.len() <= 7, "{lines:#?}");
+    let lines = fill("(local.get 1)", 33);
+    assert_eq!(accesses(&lines).len(), 3, "{lines:#?}");
+}
+
+/// The body of a function of a relocatable module of 4096 bytes.
+fn relocatable(function: &str) -> Vec<String> {
+    body(&format!(
+        r#"(module (import "env" "memory" (memory 0))
+             (@custom "dylink.0" (before first) "\01\05\80\20\00\00\00")
+             (import "env" "__memory_base" (global $base i32))
+             (import "GOT.mem" "x" (global $x (mut i32)))
+             (func {function}))"#
+    ))
+}
+
+#[test]
+fn a_constant_and_a_factor_are_part_of_the_access() {
+    let byte = "(i32.and (local.get 0) (i32.const 255))";
+    let lines = of_addresses(&format!(
+        "(i32.store (i32.add (i32.shl {byte} (i32.const 2)) (i32.const 1024)) (local.get 1))"
+    ));
+    assert_eq!(lines.last().unwrap(), "movl R, 0x400(R, R, 4)");
+    assert_eq!(lines.iter().filter(|l| l.starts_with("lea")).count(), 0);
+    // These may wrap.
+    for address in [
+        "(i32.add (local.get 0) (i32.const 1024))",
+        "(i32.shl (local.get 0) (i32.const 2))",
+        "(i32.add (i32.shr_u (local.get 0) (i32.const 1)) (i32.const -9))",
+    ] {
+        let lines = of_addresses(&format!("(i32.store {address} (local.get 1))"));
+        assert_eq!(lines.last().unwrap(), "movl R, (R, R)", "{address}");
+    }
+}
+
+#[test]
+fn own_data_is_relative_to_one_address() {
+    let lines = relocatable(
+        "(result i32) (i32.store offset=8
+           (i32.add (global.get $base) (i32.const 1000)) (i32.const 1))
+         (i32.load (i32.add (i32.const 2000) (global.get $base)))",
+    );
+    assert_eq!(
+        shape(&lines),
+        [
+            "load_ext_name HostBase(0)+0, R",
+            "movl $0x1, 0x3f0(R)",
+            "movl 0x7d0(R), R"
+        ]
+    );
+    let lines = relocatable(
+        "(param i32) (result i32) (i32.load
+           (i32.add (i32.shl (i32.load8_u (local.get 0)) (i32.const 2))
+             (i32.add (global.get $base) (i32.const 1000))))",
+    );
+    assert_eq!(shape(&lines).last().unwrap(), "movl 0x3e8(R, R, 4), R");
+}
+
+#[test]
+fn data_of_others_is_where_the_slot_says() {
+    let update = "(i32.store (global.get $x) (i32.add (i32.load (global.get $x)) (i32.const 1)))";
+    let lines = shape(&relocatable(update));
+    assert_eq!(lines, ["load_ext_name HostData(1)+0, R", "addl $0x1, (R)"],);
+    // What may be anywhere is computed as wasm does.
+    let lines =
+        relocatable("(param i32) (result i32) (i32.load (i32.add (global.get $x) (local.get 0)))");
+    assert_eq!(shape(&lines).last().unwrap(), "movl (R, R), R");
+}
+
+#[test]
+fn slots_are_read_before_loops() {
+    let lines = relocatable(
+        "(param i32) (loop
+           (i32.store (global.get $x) (i32.add (i32.load (global.get $x)) (local.get 0)))
+           (i32.store (i32.add (global.get $base) (i32.const 16)) (local.get 0))
+           (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))",
+    );
+    let head = lines.iter().position(|l| l == "block1:").unwrap();
+    let slot = |line: &&String| line.starts_with("load_ext_name");
+    assert_eq!(lines[..head].iter().filter(slot).count(), 2, "{lines:#?}");
+    assert_eq!(lines[head..].iter().filter(slot).count(), 0, "{lines:#?}");
+}

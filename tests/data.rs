@@ -1,0 +1,321 @@
+//! What code does to memory, against a plain model of it: small copies and
+//! fills, and addresses that are computed in parts.
+
+#![cfg(feature = "compiler")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_runtime::trap::TrapReason;
+use wasmaot_runtime::{CallError, Caller, Error, HostFunction, InstanceId, Process, Val};
+
+use common::program::{self, config, load, module, object};
+
+const PAGE: usize = 65536;
+
+/// A module whose memory 0 can be set and looked at.
+struct Watched {
+    process: Process,
+    id: InstanceId,
+    memory: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Watched {
+    fn new(text: &str) -> Self {
+        let memory = Arc::new(Mutex::new(Vec::new()));
+        let (to, from) = (Arc::clone(&memory), Arc::clone(&memory));
+        let set = move |caller: &mut Caller<'_>| {
+            caller.memory_mut().copy_from_slice(&from.lock().unwrap());
+        };
+        let get = move |caller: &mut Caller<'_>| *to.lock().unwrap() = caller.memory().to_vec();
+        let mut process = Process::new(config()).unwrap();
+        process.add_host_functions([
+            HostFunction::wrap("host", "set", set),
+            HostFunction::wrap("host", "get", get),
+        ]);
+        let text = format!(
+            r#"(module (import "host" "set" (func $set)) (import "host" "get" (func $get))
+                 (export "set" (func $set)) (export "get" (func $get)) {text})"#
+        );
+        let id = process.instantiate(object("module", &text), None).unwrap();
+        Self {
+            process,
+            id,
+            memory,
+        }
+    }
+
+    /// Memory after a call made with these contents; `None`: the call trapped,
+    /// out of bounds, and nothing was written.
+    fn after(&mut self, before: &[u8], name: &str, args: &[Val]) -> Option<Vec<u8>> {
+        before.clone_into(&mut self.memory.lock().unwrap());
+        self.process.invoke(self.id, "set", &[]).unwrap();
+        let result = self.process.invoke(self.id, name, args);
+        self.process.invoke(self.id, "get", &[]).unwrap();
+        let after = self.memory.lock().unwrap().clone();
+        match result {
+            Ok(_) => Some(after),
+            Err(CallError::Trap(trap)) => {
+                let outside = TrapReason::Code(TrapCode::MemoryOutOfBounds);
+                let (reason, outside) = (format!("{:?}", trap.reason), format!("{outside:?}"));
+                assert_eq!(reason, outside, "{name} {args:?}");
+                assert!(after == before, "{name} {args:?} wrote before it trapped");
+                None
+            }
+            Err(other) => panic!("{name} {args:?}: {other}"),
+        }
+    }
+}
+
+/// Contents in which neighbours differ.
+fn contents() -> Vec<u8> {
+    (0..PAGE).map(|i| (i * 7 + i / 251) as u8).collect()
+}
+
+/// Where a range of a length may stand: within, and about the end.
+fn places(len: usize) -> Vec<usize> {
+    let end = PAGE - len;
+    vec![100, 4090, end - 1, end, end + 1, PAGE, PAGE + 1]
+}
+
+/// Every length that is made without a call, and some that are not.
+fn lengths() -> impl Iterator<Item = usize> {
+    0..=130
+}
+
+fn copies(index: &str, value: fn(usize) -> Val) {
+    let functions: String = lengths()
+        .map(|n| {
+            format!(
+                r#"(func (export "copy{n}") (param {index} {index})
+                     (memory.copy (local.get 0) (local.get 1) ({index}.const {n})))"#
+            )
+        })
+        .collect();
+    let kind = if index == "i64" { "i64" } else { "" };
+    let mut module = Watched::new(&format!("(memory {kind} 1) {functions}"));
+    let before = contents();
+    for len in lengths() {
+        let near = [1, 3, 8, 15, 16, 17, len].map(|by| 100 + by);
+        let pairs = places(len).into_iter().map(|at| (at, 100));
+        let pairs = pairs.chain(places(len).into_iter().map(|at| (100, at)));
+        let pairs = pairs.chain(near.into_iter().flat_map(|at| [(100, at), (at, 100)]));
+        for (to, from) in pairs {
+            let name = format!("copy{len}");
+            let after = module.after(&before, &name, &[value(to), value(from)]);
+            let inside = to.max(from) + len <= PAGE;
+            let expected = inside.then(|| {
+                let mut expected = before.clone();
+                expected.copy_within(from..from + len, to);
+                expected
+            });
+            assert!(after == expected, "{name} {to} {from}");
+        }
+    }
+}
+
+#[test]
+fn a_small_copy_is_whole_or_not_made() {
+    copies("i32", |at| Val::I32(at as i32));
+}
+
+#[test]
+fn a_small_copy_in_a_checked_memory_is_whole_or_not_made() {
+    copies("i64", |at| Val::I64(at as i64));
+}
+
+#[test]
+fn a_small_fill_is_whole_or_not_made() {
+    let functions: String = lengths()
+        .map(|n| {
+            format!(
+                r#"(func (export "fill{n}") (param i32 i32)
+                     (memory.fill (local.get 0) (local.get 1) (i32.const {n})))
+                   (func (export "fix{n}") (param i32 i32)
+                     (memory.fill (local.get 0) (i32.const -91) (i32.const {n})))"#
+            )
+        })
+        .collect();
+    let mut module = Watched::new(&format!("(memory 1) {functions}"));
+    let before = contents();
+    for len in lengths() {
+        for at in places(len) {
+            for (name, byte) in [("fill", 0xfffff1c3_u32 as i32), ("fix", -91)] {
+                let args = [Val::I32(at as i32), Val::I32(byte)];
+                let after = module.after(&before, &format!("{name}{len}"), &args);
+                let expected = (at + len <= PAGE).then(|| {
+                    let mut expected = before.clone();
+                    expected[at..at + len].fill(byte as u8);
+                    expected
+                });
+                assert!(after == expected, "{name}{len} {at}");
+            }
+        }
+    }
+}
+
+/// A sequence of numbers that is the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.next() as usize % from.len()]
+    }
+
+    /// The text of an address: sums, multiples and parts of what is known of
+    /// its size and of what is not.
+    fn address(&mut self, depth: u32) -> String {
+        const CONSTANTS: &[&str] = &[
+            "0",
+            "1",
+            "4",
+            "255",
+            "256",
+            "1020",
+            "4096",
+            "65535",
+            "65536",
+            "73744",
+            "0x7fffffff",
+            "-1",
+            "-4",
+            "-65536",
+        ];
+        const ANCHORS: &[&str] = &["(global.get $memory_base)", "(global.get $x)"];
+        const LEAVES: &[&str] = &[
+            "(local.get 0)",
+            "(local.get 1)",
+            "(local.get 1)",
+            "(global.get $memory_base)",
+            "(i32.load8_u (i32.and (local.get 1) (i32.const 0xffff)))",
+            "(i32.lt_u (local.get 0) (local.get 1))",
+            "(i32.wrap_i64 (i64.shr_u (i64.extend_i32_u (local.get 0)) (i64.const 24)))",
+        ];
+        let constant = self.pick(CONSTANTS);
+        if depth == 0 {
+            return match self.next() % 4 {
+                0 => format!("(i32.const {constant})"),
+                _ => self.pick(LEAVES).to_owned(),
+            };
+        }
+        let operation = self.pick(&["add", "add", "add", "add", "or", "and", "shl", "shr_u"]);
+        let first = match self.next() % 4 {
+            0 => self.pick(ANCHORS).to_owned(),
+            _ => self.address(depth - 1),
+        };
+        let second = match operation {
+            "add" if self.next().is_multiple_of(2) => self.address(depth - 1),
+            "or" => self.address(depth - 1),
+            "shl" | "shr_u" => format!("(i32.const {})", self.next() % 5),
+            _ => format!("(i32.const {constant})"),
+        };
+        format!("(i32.{operation} {first} {second})")
+    }
+}
+
+#[test]
+fn an_address_that_is_computed_in_parts_is_the_same() {
+    const OFFSETS: &[u32] = &[0, 0, 3, 4096, 0x7fff_ffff, 0xffff_fff0];
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let count = 300;
+    let mut offsets = Vec::new();
+    let mut body = String::from(
+        r#"(import "GOT.mem" "x" (global $x (mut i32)))
+           (func (export "fill") (result i32) (local $i i32)
+             (loop $again
+               (i32.store8 (local.get $i)
+                 (i32.add (local.get $i) (i32.shr_u (local.get $i) (i32.const 9))))
+               (br_if $again (i32.lt_u
+                 (local.tee $i (i32.add (local.get $i) (i32.const 1)))
+                 (i32.shl (memory.size) (i32.const 16)))))
+             (i32.const 0))"#,
+    );
+    for n in 0..count {
+        let depth = 1 + (numbers.next() % 4) as u32;
+        let address = numbers.address(depth);
+        let offset = OFFSETS[numbers.next() as usize % OFFSETS.len()];
+        offsets.push(offset);
+        body.push_str(&format!(
+            r#"(func (export "at{n}") (param i32 i32) (result i32) {address})
+               (func (export "load{n}") (param i32 i32) (result i32)
+                 (i32.load8_u offset={offset} {address}))"#
+        ));
+    }
+    let library = module(
+        4096,
+        0,
+        &[],
+        r#"(global (export "x") i32 (i32.const 1040))"#,
+    );
+    let main = module(73744, 0, &["lib"], &body);
+    let mut program = load(&main, &[("lib", &library)], config()).unwrap();
+    program.call("fill", &[]);
+    let memory = program.process.memory(program.main).to_vec();
+    let mut inside = 0;
+    for _ in 0..30 {
+        let args = [(); 2].map(|()| match numbers.next() % 5 {
+            0 => (numbers.next() % 300) as i32,
+            // Shifted, it is small.
+            3 => (numbers.next() % 300 + ((numbers.next() % 16) << 28)) as i32,
+            1 => -((numbers.next() % 300) as i32),
+            2 => (numbers.next() % memory.len() as u64) as i32,
+            _ => numbers.next() as i32,
+        });
+        for (n, &offset) in offsets.iter().enumerate() {
+            let at = u64::from(program.call(&format!("at{n}"), &args) as u32);
+            let expected = memory.get((at + u64::from(offset)) as usize);
+            let args = args.map(Val::I32);
+            let found = program
+                .process
+                .invoke(program.main, &format!("load{n}"), &args);
+            match (found, expected) {
+                (Ok(found), Some(&expected)) => {
+                    let [Val::I32(found)] = found[..] else {
+                        panic!("{found:?}");
+                    };
+                    assert_eq!(found, i32::from(expected), "{n} {args:?} {at:#x}");
+                    inside += 1;
+                }
+                (Err(CallError::Trap(_)), None) => {}
+                (found, expected) => panic!("{n} {args:?} {at:#x}: {found:?}, {expected:?}"),
+            }
+        }
+    }
+    assert!(inside > 1000, "only {inside} addresses were in memory");
+}
+
+#[test]
+fn data_at_the_end_of_all_addresses_is_refused_where_sums_would_wrap() {
+    let user = |access: &str| {
+        let body = format!(
+            r#"(import "GOT.mem" "x" (global $x (mut i32)))
+               (func (export "f") (result i32) {access})"#
+        );
+        module(0, 0, &[], &body)
+    };
+    let fixed = |offset: i32| {
+        format!(
+            r#"(module {} (memory (export "memory") 2)
+                 (global (export "x") i32 (i32.const {offset})))"#,
+            program::dylink(0, 0, &["user"])
+        )
+    };
+    let load = |offset: i32, access: &str| {
+        load(&fixed(offset), &[("user", &user(access))], config()).map(|_| ())
+    };
+    load(64, "(i32.load (global.get $x))").unwrap();
+    load(-16, "(global.get $x)").unwrap();
+    match load(-16, "(i32.load offset=8 (global.get $x))") {
+        Err(Error::Limit { what, .. }) => assert!(what.contains("`x`"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+}

@@ -54,11 +54,17 @@ const CONTESTANTS: &[(&str, Make)] = &[
     ("wasmaot-two-direct", |w, k| {
         ours(w, k, Cut::Pie, Bind::Direct)
     }),
+    ("wasmaot-two-static", |w, k| {
+        ours(w, k, Cut::Pie, Bind::Static)
+    }),
     ("wasmaot-fixed-now", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Now)
     }),
     ("wasmaot-fixed-direct", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Direct)
+    }),
+    ("wasmaot-fixed-static", |w, k| {
+        ours(w, k, Cut::Fixed, Bind::Static)
     }),
     #[cfg(feature = "wasmtime")]
     ("wasmtime-one", |w, k| {

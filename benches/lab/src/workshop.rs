@@ -87,8 +87,13 @@ impl Native {
 
 /// What both compilers are given.
 pub const FLAGS: &[&str] = &["-O2", "-fno-math-errno", "-ffp-contract=off"];
-/// What clang is given besides.
-pub const WASM_FLAGS: &[&str] = &["--target=wasm32-wasip1", "-fvisibility=default"];
+/// What clang is given besides. A compiler for x86-64 uses SSE2 unasked; for
+/// wasm it has to be told that there are vectors.
+pub const WASM_FLAGS: &[&str] = &[
+    "--target=wasm32-wasip1",
+    "-fvisibility=default",
+    "-msimd128",
+];
 
 /// Makes kernels.
 #[derive(Debug)]

@@ -24,6 +24,7 @@
 #![forbid(unsafe_code)]
 
 pub mod contest;
+pub mod draw;
 pub mod kernel;
 pub mod native;
 pub mod report;

@@ -1,6 +1,6 @@
 //! What was measured, for a terminal and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,56 @@ impl Task {
     pub fn ratio(&self, contestant: &str) -> Option<Spread> {
         let base = self.series.first()?;
         Spread::of(&ratios(&self.series(contestant)?.samples, &base.samples))
+    }
+
+    fn table(&self, out: &mut String) {
+        let wide = self
+            .series
+            .iter()
+            .map(|s| s.contestant.chars().count())
+            .max();
+        let wide = wide.unwrap_or(0).max(self.name.chars().count()) + 2;
+        let extras: BTreeSet<&String> = self.series.iter().flat_map(|s| s.extra.keys()).collect();
+        let _ = write!(
+            out,
+            "\n{:wide$} {:>9} {:>7} {:>6}",
+            self.name, "time", "ratio", "noise"
+        );
+        for extra in &extras {
+            let _ = write!(out, " {extra:>18}");
+        }
+        out.push('\n');
+        for series in &self.series {
+            let Some(spread) = Spread::of(&series.samples) else {
+                continue;
+            };
+            let unit = time(spread.median / f64::from(self.n));
+            let (ratio, noise) = match self.ratio(&series.contestant) {
+                Some(ratio) => (ratio.median, 100.0 * ratio.noise()),
+                None => (f64::NAN, f64::NAN),
+            };
+            let _ = write!(
+                out,
+                "{:wide$} {unit:>9} {ratio:>7.2} {noise:>5.1}%",
+                series.contestant
+            );
+            for &extra in &extras {
+                let _ = write!(out, " {:>18}", self.cell(series, extra));
+            }
+            out.push('\n');
+        }
+    }
+
+    /// A median and its ratio to the first contestant's.
+    fn cell(&self, series: &Series, extra: &str) -> String {
+        let of = |series: &Series| Spread::of(series.extra.get(extra)?).map(|s| s.median);
+        let Some(own) = of(series) else {
+            return "–".to_owned();
+        };
+        match self.series.first().and_then(of) {
+            Some(base) if base > 0.0 => format!("{own:.2} ({:.2})", own / base),
+            _ => format!("{own:.2}"),
+        }
     }
 }
 
@@ -104,20 +154,42 @@ impl Report {
     /// The tables: a row for each contestant, a column for each task; medians
     /// of ratios, and the first contestant's times for one unit of work.
     pub fn table(&self) -> String {
-        let mut out = String::new();
-        for (name, text) in &self.setting {
-            let _ = writeln!(out, "{name}: {text}");
-        }
+        let mut out = self.settings();
         for group in self.groups() {
             self.group_table(group, &mut out);
         }
+        self.ends(&mut out);
+        out
+    }
+
+    /// The tables the other way round: one for each task, a row for each
+    /// contestant, with everything that was measured. In brackets are ratios to
+    /// the first contestant.
+    pub fn details(&self) -> String {
+        let mut out = self.settings();
+        for task in &self.tasks {
+            task.table(&mut out);
+        }
+        self.ends(&mut out);
+        out
+    }
+
+    fn settings(&self) -> String {
+        let lines = self
+            .setting
+            .iter()
+            .map(|(name, text)| format!("{name}: {text}\n"));
+        lines.collect()
+    }
+
+    /// What did not take part, and what failed.
+    fn ends(&self, out: &mut String) {
         for (name, why) in &self.absent {
             let _ = writeln!(out, "absent: {name}: {why}");
         }
         for (error, who) in self.failures() {
             let _ = writeln!(out, "failed: {}: {error}", who.join(", "));
         }
-        out
     }
 
     fn group_table(&self, group: &str, out: &mut String) {

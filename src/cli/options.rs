@@ -133,7 +133,8 @@ pub enum Unresolved {
 /// How calls across objects are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
-    /// Straight, as objects were prelinked, where that holds; else as now
+    /// Straight, as objects were prelinked, where that holds; else as direct
+    /// where that changes few pages of code; else as now
     #[default]
     Static,
     /// By slots filled at the start, read-only then

@@ -204,3 +204,60 @@ fn run(contestant: &mut Contestant, n: u32, checksum: &mut Option<i32>) -> Resul
     );
     Ok(sample)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn constant(name: &str, checksum: i32) -> Contestant {
+        let runner: Runner = Box::new(move |n| {
+            Ok(Sample {
+                checksum,
+                nanoseconds: f64::from(n),
+                extra: vec![("count", 2.0)],
+            })
+        });
+        Contestant::new(name, Ok(runner))
+    }
+
+    #[test]
+    fn everyone_runs_once_a_round() {
+        let mut contestants = [constant("a", 7), constant("b", 7)];
+        let mut order = String::new();
+        let series = compete(&mut contestants, 50, 3, &mut |name| order += name);
+        assert_eq!(order, "abbaab");
+        for series in series {
+            assert_eq!(series.samples, [50.0; 3]);
+            assert_eq!(series.extra["count"], [2.0; 3]);
+            assert_eq!(series.error, None);
+        }
+    }
+
+    #[test]
+    fn who_computes_something_else_is_out() {
+        let absent = Contestant::new("absent", Err(anyhow::anyhow!("no compiler")));
+        let mut contestants = [constant("a", 7), constant("b", 8), absent];
+        let series = compete(&mut contestants, 1, 3, &mut |_| {});
+        assert_eq!(series[0].samples.len(), 3);
+        assert!(series[1].samples.is_empty());
+        let error = series[1].error.as_deref();
+        assert_eq!(error, Some("its check-sum is 8, not 7"));
+        assert_eq!(series[2].error.as_deref(), Some("no compiler"));
+    }
+
+    #[test]
+    fn the_warm_up_is_not_measured() {
+        let runs = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&runs);
+        let mut runner = timed(move |n| {
+            seen.borrow_mut().push(n);
+            Ok(3)
+        });
+        assert_eq!(runner(320).unwrap().checksum, 3);
+        assert_eq!(*runs.borrow(), [20, 320]);
+        assert_eq!(warm_up(1), 1);
+    }
+}

@@ -2,7 +2,7 @@
 //! linker: where each lies, and what every import is. All is known before
 //! anything is instantiated, so an engine needs few lines for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use wasmaot_lab::workshop::{LIB, MAIN};
 use wasmparser::{
-    Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload, TypeRef, ValType,
+    Dylink0SectionReader, Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload,
+    TypeRef, ValType,
 };
 
 const STACK: u32 = 1 << 20;
@@ -145,7 +146,7 @@ impl Plan {
         });
         let modules = [&lib, &main];
         let calls = calls
-            .filter(|&(step, name)| modules[step - LIB_STEP].functions.contains_key(name))
+            .filter(|&(step, name)| modules[step - LIB_STEP].functions.contains(name))
             .collect();
         let end = main_memory + main.memory_size;
         Ok(Self {
@@ -210,7 +211,7 @@ impl Linker<'_> {
     fn definer(&self, name: &str) -> Result<usize> {
         [MAIN_STEP, LIB_STEP]
             .into_iter()
-            .find(|step| self.modules[step - LIB_STEP].0.functions.contains_key(name))
+            .find(|step| self.modules[step - LIB_STEP].0.functions.contains(name))
             .with_context(|| format!("no module defines the function {name}"))
     }
 
@@ -271,7 +272,7 @@ struct Module {
     /// Of the imported memory.
     pages: u32,
     imports: Vec<(String, String, Kind)>,
-    functions: HashMap<String, u32>,
+    functions: HashSet<String>,
     /// Exported variables: their places relative to the module's memory.
     data: HashMap<String, u32>,
 }
@@ -295,12 +296,7 @@ impl Module {
             match payload? {
                 Payload::CustomSection(section) => {
                     if let KnownCustom::Dylink0(reader) = section.as_known() {
-                        for subsection in reader {
-                            if let Dylink0Subsection::MemInfo(info) = subsection? {
-                                self.memory_size = info.memory_size;
-                                self.table_size = info.table_size;
-                            }
-                        }
+                        self.dylink(reader)?;
                     }
                 }
                 Payload::TypeSection(section) => {
@@ -311,22 +307,7 @@ impl Module {
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        let import = import?;
-                        let kind = match import.ty {
-                            TypeRef::Func(ty) => Kind::Function(types[ty as usize].clone()),
-                            TypeRef::Memory(ty) => {
-                                self.pages = u32::try_from(ty.initial)?;
-                                Kind::Memory
-                            }
-                            TypeRef::Table(_) => Kind::Table,
-                            TypeRef::Global(_) => {
-                                globals.push(0);
-                                Kind::Global
-                            }
-                            other => bail!("an import of {other:?}"),
-                        };
-                        let names = (import.module.to_owned(), import.name.to_owned());
-                        self.imports.push((names.0, names.1, kind));
+                        self.import(&import?, &types, &mut globals)?;
                     }
                 }
                 Payload::GlobalSection(section) => {
@@ -340,21 +321,64 @@ impl Module {
                 }
                 Payload::ExportSection(section) => {
                     for export in section {
-                        let export = export?;
-                        let name = export.name.to_owned();
-                        match export.kind {
-                            ExternalKind::Func => self.functions.insert(name, export.index),
-                            ExternalKind::Global => {
-                                let global = globals.get(export.index as usize);
-                                let value = *global.context("an export of no global")?;
-                                self.data.insert(name, value)
-                            }
-                            _ => None,
-                        };
+                        self.export(&export?, &globals)?;
                     }
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    fn dylink(&mut self, section: Dylink0SectionReader<'_>) -> Result<()> {
+        for subsection in section {
+            if let Dylink0Subsection::MemInfo(info) = subsection? {
+                self.memory_size = info.memory_size;
+                self.table_size = info.table_size;
+            }
+        }
+        Ok(())
+    }
+
+    fn import(
+        &mut self,
+        import: &wasmparser::Import<'_>,
+        types: &[Signature],
+        globals: &mut Vec<u32>,
+    ) -> Result<()> {
+        let kind = match import.ty {
+            TypeRef::Func(ty) => {
+                let ty = types.get(ty as usize).context("a function of no type")?;
+                Kind::Function(ty.clone())
+            }
+            TypeRef::Memory(ty) => {
+                self.pages = u32::try_from(ty.initial)?;
+                Kind::Memory
+            }
+            TypeRef::Table(_) => Kind::Table,
+            TypeRef::Global(_) => {
+                globals.push(0);
+                Kind::Global
+            }
+            other => bail!("an import of {other:?}"),
+        };
+        let names = (import.module.to_owned(), import.name.to_owned());
+        self.imports.push((names.0, names.1, kind));
+        Ok(())
+    }
+
+    fn export(&mut self, export: &wasmparser::Export<'_>, globals: &[u32]) -> Result<()> {
+        let name = export.name.to_owned();
+        match export.kind {
+            ExternalKind::Func => {
+                self.functions.insert(name);
+            }
+            ExternalKind::Global => {
+                let global = globals.get(export.index as usize);
+                let value = *global.context("an export of no global")?;
+                self.data.insert(name, value);
+            }
+            _ => {}
         }
         Ok(())
     }

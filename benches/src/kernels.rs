@@ -98,11 +98,17 @@ const CONTESTANTS: &[Entry] = &[
     entry("wasmaot-two-direct", |w, k| {
         ours(w, k, Cut::Pie, Bind::Direct)
     }),
+    entry("wasmaot-two-static", |w, k| {
+        ours(w, k, Cut::Pie, Bind::Static)
+    }),
     entry("wasmaot-fixed-now", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Now)
     }),
     entry("wasmaot-fixed-direct", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Direct)
+    }),
+    entry("wasmaot-fixed-static", |w, k| {
+        ours(w, k, Cut::Fixed, Bind::Static)
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-one", |w, k| {

@@ -9,6 +9,8 @@ use anyhow::{Result, ensure};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Listing;
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -28,6 +30,8 @@ pub struct Contestant {
     /// Its name.
     pub name: String,
     runner: Result<Runner>,
+    /// Of how many parts of the work it does one, since it is so slow.
+    part: u32,
 }
 
 impl Contestant {
@@ -36,6 +40,35 @@ impl Contestant {
         Self {
             name: name.into(),
             runner,
+            part: 1,
+        }
+    }
+}
+
+/// How many times the time of the fastest a contestant may take.
+const PATIENCE: f64 = 8.0;
+
+/// Runs all of them once, for a small part of the work: who fails or computes
+/// something else says so now. Those that are much slower than the fastest are
+/// given a part of the work from then on.
+pub fn rehearse(contestants: &mut [Contestant], n: u32) {
+    let mut checksum = None;
+    let mut times = Vec::new();
+    for contestant in &mut *contestants {
+        match run(contestant, warm_up(n), &mut checksum) {
+            Ok(sample) => times.push(sample.nanoseconds),
+            Err(error) => {
+                contestant.runner = Err(error);
+                times.push(f64::NAN);
+            }
+        }
+    }
+    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
+    for (contestant, time) in contestants.iter_mut().zip(times) {
+        let slower = time / fastest.max(1.0);
+        if slower > PATIENCE && contestant.runner.is_ok() {
+            let part = (slower / PATIENCE).log2().ceil().exp2() as u32;
+            contestant.part = part.clamp(1, n.max(1));
         }
     }
 }
@@ -75,6 +108,15 @@ pub fn warm_up(n: u32) -> u32 {
     (n / 16).max(1)
 }
 
+const fn whole() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's convention")]
+const fn is_whole(part: &u32) -> bool {
+    *part == 1
+}
+
 /// What a contestant's runs gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -85,6 +127,15 @@ pub struct Series {
     /// What else was measured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Vec<f64>>,
+    /// Its times are of one of so many parts of the work, and multiplied.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub part: u32,
+    /// What was counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, f64>,
+    /// Its hot loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
     /// Why it did not run, or not to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -103,6 +154,7 @@ pub fn compete(
         .iter()
         .map(|contestant| Series {
             contestant: contestant.name.clone(),
+            part: contestant.part,
             ..Series::default()
         })
         .collect();
@@ -134,10 +186,16 @@ pub fn compete(
 }
 
 fn run(contestant: &mut Contestant, n: u32, checksum: &mut Option<i32>) -> Result<Sample> {
-    let sample = match &mut contestant.runner {
-        Ok(runner) => runner(n)?,
+    let units = n / contestant.part;
+    let mut sample = match &mut contestant.runner {
+        Ok(runner) => runner(units)?,
         Err(error) => anyhow::bail!("{error:#}"),
     };
+    if units != n {
+        // What part of the work comes to was compared in the rehearsal.
+        sample.nanoseconds *= f64::from(n) / f64::from(units.max(1));
+        return Ok(sample);
+    }
     let want = *checksum.get_or_insert(sample.checksum);
     ensure!(
         sample.checksum == want,

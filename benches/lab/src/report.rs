@@ -17,8 +17,22 @@ pub struct Report {
     pub setting: BTreeMap<String, String>,
     /// Contestants that could not take part, and why.
     pub absent: BTreeMap<String, String>,
+    /// What the contestants are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<About>,
     /// The work, each with all contestants' results.
     pub tasks: Vec<Task>,
+}
+
+/// What a contestant is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// What kind of its family it is; those of one kind look alike in plots.
+    pub kind: String,
+    /// What it is.
+    pub text: String,
 }
 
 /// One piece of work.
@@ -262,7 +276,7 @@ mod tests {
             contestant: contestant.to_owned(),
             samples: samples.to_vec(),
             extra: [("pages".to_owned(), vec![4.0 * samples[0]])].into(),
-            error: None,
+            ..Series::default()
         };
         Task {
             name: name.to_owned(),

@@ -34,6 +34,7 @@ use crate::code::Target;
 use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
 use crate::module::Module;
+use crate::options::Calls;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
@@ -55,6 +56,8 @@ pub(crate) struct Env<'m> {
     foreign: &'m Foreigners<'m>,
     /// Number of imported functions.
     imported: u32,
+    /// How they are called.
+    calls: Calls,
 }
 
 impl<'m> Env<'m> {
@@ -63,12 +66,14 @@ impl<'m> Env<'m> {
         plan: &'m Plan,
         foreign: &'m Foreigners<'m>,
         isa: &dyn TargetIsa,
+        calls: Calls,
     ) -> Self {
         Self {
             module,
             plan,
             foreign,
             imported: module.imported_funcs(),
+            calls,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -92,74 +93,60 @@ const MAIN_STEP: usize = 2;
 
 impl Plan {
     /// Plans the modules in a directory of a workshop: main alone, or with a
-    /// library. What the library imports
-    /// from main, which is not there yet, is a shim that calls through the table.
+    /// library. What the library imports from main, which is not there yet, is
+    /// a shim that calls through the table.
     ///
     /// # Errors
     /// They are not what wasm-ld makes, or import what neither defines.
     pub fn new(directory: &Path) -> Result<Self> {
-        if !directory.join(LIB).exists() {
-            let step = Step {
-                path: directory.join(MAIN),
-                imports: Vec::new(),
-            };
-            return Ok(Self {
-                steps: vec![step],
-                ..Self::default()
-            });
+        let paths = [directory.join(LIB), directory.join(MAIN)];
+        if paths[0].exists() {
+            return Self::two(paths, directory.join("shim.wasm"));
         }
-        let (lib, main) = (
-            Module::read(&directory.join(LIB))?,
-            Module::read(&directory.join(MAIN))?,
-        );
-        let lib_memory = STACK;
-        let main_memory = (lib_memory + lib.memory_size).next_multiple_of(PAGE);
-        let lib_table = 1;
-        let main_table = lib_table + lib.table_size;
+        let [_, path] = paths;
+        let imports = Vec::new();
+        Ok(Self {
+            steps: vec![Step { path, imports }],
+            ..Self::default()
+        })
+    }
+
+    fn two(paths: [PathBuf; 2], shim: PathBuf) -> Result<Self> {
+        let (lib, main) = (Module::read(&paths[0])?, Module::read(&paths[1])?);
+        let main_memory = (STACK + lib.memory_size).next_multiple_of(PAGE);
+        let end = main_memory + main.memory_size;
+        let main_table = 1 + lib.table_size;
         let mut linker = Linker {
-            modules: [
-                (&lib, lib_memory, lib_table),
-                (&main, main_memory, main_table),
-            ],
+            modules: [(&lib, STACK, 1), (&main, main_memory, main_table)],
             next_slot: main_table + main.table_size,
             elements: Vec::new(),
             shim: String::new(),
         };
-        let lib_imports = linker.imports(LIB_STEP)?;
-        let main_imports = linker.imports(MAIN_STEP)?;
-        let shim = directory.join("shim.wasm");
-        let table = linker.next_slot;
-        let text = format!(
-            "(module (import \"env\" \"table\" (table {table} funcref)) {})",
-            linker.shim
-        );
-        fs::write(&shim, wat::parse_str(text)?)?;
-        let table_import = Import {
+        let imports = [linker.imports(LIB_STEP)?, linker.imports(MAIN_STEP)?];
+        fs::write(&shim, linker.shim()?)?;
+        let table = Import {
             module: "env".to_owned(),
             name: "table".to_owned(),
             give: Give::Table,
         };
-        let step = |path: PathBuf, imports| Step { path, imports };
-        let elements = linker.elements;
-        let calls = [LIB_STEP, MAIN_STEP].into_iter().flat_map(|step| {
-            ["__wasm_apply_data_relocs", "__wasm_call_ctors"].map(|name| (step, name))
+        let steps = iter::once((shim, vec![table])).chain(paths.into_iter().zip(imports));
+        let calls = [(LIB_STEP, &lib), (MAIN_STEP, &main)];
+        let calls = calls.into_iter().flat_map(|(step, module)| {
+            let names = ["__wasm_apply_data_relocs", "__wasm_call_ctors"];
+            let names = names
+                .into_iter()
+                .filter(|&name| module.functions.contains(name));
+            names.map(move |name| (step, name))
         });
-        let modules = [&lib, &main];
-        let calls = calls
-            .filter(|&(step, name)| modules[step - LIB_STEP].functions.contains(name))
-            .collect();
-        let end = main_memory + main.memory_size;
         Ok(Self {
             pages: lib.pages.max(main.pages).max(end.div_ceil(PAGE)),
-            table,
+            table: linker.next_slot,
             stack: STACK,
-            steps: vec![
-                step(shim, vec![table_import]),
-                step(directory.join(LIB), lib_imports),
-                step(directory.join(MAIN), main_imports),
-            ],
-            elements,
-            calls,
+            steps: steps
+                .map(|(path, imports)| Step { path, imports })
+                .collect(),
+            calls: calls.collect(),
+            elements: linker.elements,
         })
     }
 }
@@ -174,6 +161,12 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
+    fn shim(&self) -> Result<Vec<u8>> {
+        let (table, functions) = (self.next_slot, &self.shim);
+        let import = format!("(import \"env\" \"table\" (table {table} funcref))");
+        Ok(wat::parse_str(format!("(module {import} {functions})"))?)
+    }
+
     fn imports(&mut self, step: usize) -> Result<Vec<Import>> {
         let (module, memory_base, table_base) = self.modules[step - LIB_STEP];
         let mut imports = Vec::new();

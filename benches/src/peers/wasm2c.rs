@@ -20,7 +20,7 @@ use super::plan::{Give, Import, Plan, Step};
 /// The program.
 pub const WASM2C: Wanted = Wanted {
     programs: &["wasm2c"],
-    hint: "apt-get install wabt",
+    hint: "apt-get install wabt libsimde-dev",
 };
 
 /// The symbols below are those of this version.

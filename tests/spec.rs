@@ -62,6 +62,7 @@ const OWN: &[(&str, &str)] = &[
         "more-exceptions.wast",
         include_str!("spec/own/more-exceptions.wast"),
     ),
+    ("inlining.wast", include_str!("spec/own/inlining.wast")),
     ("memory64.wast", include_str!("spec/own/memory64.wast")),
     ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
     ("references.wast", include_str!("spec/own/references.wast")),

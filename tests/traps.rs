@@ -146,6 +146,40 @@ fn backtrace_crosses_modules_and_names_offsets() {
 }
 
 #[test]
+fn inlined_functions_are_frames_too() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "main.wat",
+        r#"
+        (module
+          (memory 1)
+          (func $divide (param i32) (result i32) (i32.div_u (i32.const 1) (local.get 0)))
+          (func $twice (param i32) (result i32)
+            (i32.add (call $divide (i32.const 2)) (call $divide (local.get 0))))
+          (func $used (export "used") (result i32) (call $twice (i32.const 0)))
+          (func $start (export "_start") (drop (call $used))))"#,
+    );
+    let frames = |level| {
+        let outcome = sandbox.wasmaot(&["run", level, "main.wat"]);
+        let names = ["divide", "twice", "used", "start"].map(|name| format!("main.wat!{name} at"));
+        let names = names.each_ref().map(String::as_str);
+        outcome.trap("integer divide by zero", &names);
+        let lines = outcome.stderr.lines();
+        let frames: Vec<_> = lines
+            .filter(|line| line.contains('!'))
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(frames.len(), 4, "{outcome:#?}");
+        frames
+    };
+    let unoptimised = frames("-O0");
+    assert_eq!(frames("-O1"), unoptimised);
+    assert_eq!(frames("-O2"), unoptimised);
+    let names = sandbox.wasmaot(&["build", "-O2", "--emit", "asm", "-o", "-", "main.wat"]);
+    assert!(!names.stdout.contains("; function divide"), "{names:#?}");
+}
+
+#[test]
 fn a_large_frame_hits_the_guard_too() {
     // 1,000 live v128 locals: the frame is larger than the guard's page.
     let sandbox = Sandbox::new();

@@ -7,15 +7,16 @@ use wasmaot_abi::trap::TrapCode;
 
 /// All code of a module.
 pub(crate) struct Code {
-    /// The defined wasm functions in order, then the init function if
-    /// `has_init`.
+    /// The defined wasm functions in order, those that have no code included,
+    /// then the init function if `has_init`.
     pub functions: Vec<CompiledFunction>,
     /// Whether the module needs an init function: what no loader can do
     /// without running code (computed globals, checked segments, `start`).
     pub has_init: bool,
 }
 
-/// One function's code.
+/// One function's code; of one that needs none, nothing.
+#[derive(Default)]
 pub(crate) struct CompiledFunction {
     pub bytes: Vec<u8>,
     /// A power of two.
@@ -24,16 +25,32 @@ pub(crate) struct CompiledFunction {
     pub frame: Frame,
     /// (offset, trap), ascending.
     pub traps: Vec<(u32, TrapCode)>,
-    /// (offset, offset in the wasm module), ascending.
-    pub lines: Vec<(u32, u32)>,
+    /// Where its code comes from, as a stream of the address map.
+    pub lines: Vec<u8>,
     /// The calls that exception handlers stand around, ascending.
     pub try_calls: Vec<TryCall>,
 }
 
+impl Code {
+    /// The functions that have code, with their numbers.
+    pub fn present(&self) -> impl Iterator<Item = (usize, &CompiledFunction)> {
+        let functions = self.functions.iter().enumerate();
+        functions.filter(|(_, function)| !function.is_left_out())
+    }
+}
+
+impl CompiledFunction {
+    /// Whether it has no code, as all calls of it are inlined.
+    pub fn is_left_out(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
 /// What a function has on the stack beside its return address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// Nothing.
+    #[default]
     None,
     /// A frame record, and what is said here.
     Record(UnwindInfo),

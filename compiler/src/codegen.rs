@@ -10,22 +10,37 @@ use cranelift_codegen::binemit::Reloc as MachReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::settings::OptLevel;
+use cranelift_codegen::settings;
 use cranelift_codegen::{
     CodegenError, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
     FinalizedRelocTarget, MachTrap,
 };
+use wasmaot_abi::maps::lines::{Line, encode_stream};
 use wasmaot_abi::trap::TrapCode;
 
 use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target, TryCall, TryHandler};
+use crate::inline::{Plan, Summary};
 use crate::module::Module;
-use crate::translate::{self, Env, Translator, init_needed};
-use crate::{Error, Options, Result};
+use crate::translate::{self, Env, Origins, Translator, init_needed};
+use crate::{Error, OptLevel, Options, Result};
+
+/// Bodies that a thread summarises before it takes more.
+const SUMMARIES_AT_ONCE: usize = 512;
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
+    let plan = plan(module, options)?;
+    let env = Env::new(module, &plan, isa);
+    let subjects = subjects(module, &plan);
+    let compiled = for_each(&env, isa, options, &subjects, |worker, f| worker.compile(f))?;
+    let mut functions = Vec::new();
+    let count = module.bodies.len() + usize::from(init_needed(module));
+    functions.resize_with(count, CompiledFunction::default);
+    for (subject, function) in subjects.iter().zip(compiled) {
+        functions[subject.number(module)] = function;
+    }
     Ok(Code {
-        functions: for_each(module, isa, options, |worker, f| worker.compile(f))?,
+        functions,
         has_init: init_needed(module),
     })
 }
@@ -37,7 +52,10 @@ pub(crate) fn listing(
     options: &Options,
     asm: bool,
 ) -> Result<String> {
-    let texts = for_each(module, isa, options, |worker, f| {
+    let plan = plan(module, options)?;
+    let env = Env::new(module, &plan, isa);
+    let subjects = subjects(module, &plan);
+    let texts = for_each(&env, isa, options, &subjects, |worker, f| {
         if asm {
             worker.assembly(f)
         } else {
@@ -47,12 +65,47 @@ pub(crate) fn listing(
     Ok(texts.join("\n"))
 }
 
+/// Decides what is inlined.
+fn plan(module: &Module<'_>, options: &Options) -> Result<Plan> {
+    if options.opt_level != OptLevel::Speed {
+        return Ok(Plan::nothing(module));
+    }
+    let bodies = &module.bodies;
+    let threads = threads(options, bodies.len() / SUMMARIES_AT_ONCE);
+    let next = AtomicUsize::new(0);
+    let parts = on_threads(threads, || {
+        let mut done = Vec::new();
+        loop {
+            let chunk = next.fetch_add(1, Ordering::Relaxed);
+            let Some(part) = bodies.chunks(SUMMARIES_AT_ONCE).nth(chunk) else {
+                return done;
+            };
+            let summaries: Vec<_> = part.iter().map(|b| Summary::of(&b.body)).collect();
+            done.push((chunk, summaries));
+        }
+    })?;
+    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.sort_unstable_by_key(|&(chunk, _)| chunk);
+    let summaries: Vec<_> = parts.into_iter().flat_map(|(_, part)| part).collect();
+    Ok(Plan::of(module, &summaries))
+}
+
 /// A function to compile.
 #[derive(Clone, Copy)]
 enum Subject {
     /// A defined one, by number.
     Func(u32),
     Init,
+}
+
+impl Subject {
+    /// Its number in [`Code::functions`].
+    fn number(self, module: &Module<'_>) -> usize {
+        match self {
+            Self::Func(func) => (func - module.imported_funcs()) as usize,
+            Self::Init => module.bodies.len(),
+        }
+    }
 }
 
 /// What a thread has done: numbered results, or the turn at which it failed.
@@ -68,14 +121,13 @@ struct Worker<'w> {
 
 /// Applies `work` to every function; the results in order.
 fn for_each<T: Send>(
-    module: &Module<'_>,
+    env: &Env<'_>,
     isa: &dyn TargetIsa,
     options: &Options,
+    subjects: &[Subject],
     work: impl Fn(&mut Worker<'_>, Subject) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    let subjects = subjects(module);
-    let order = largest_first(module, &subjects);
-    let env = Env::new(module, isa);
+    let order = largest_first(env.module, subjects);
     let next = AtomicUsize::new(0);
     let progress = options.progress.as_deref();
     if let Some(progress) = progress {
@@ -85,7 +137,7 @@ fn for_each<T: Send>(
     }
     let take_all = || {
         let mut worker = Worker {
-            env: &env,
+            env,
             isa,
             translator: Translator::default(),
             context: Context::new(),
@@ -133,18 +185,23 @@ fn in_order<T>(parts: Vec<Part<T>>) -> Result<Vec<T>> {
     Ok(all.into_iter().map(|(_, result)| result).collect())
 }
 
-fn subjects(module: &Module<'_>) -> Vec<Subject> {
-    let first = module.imported_funcs();
-    let defined = (0..module.bodies.len() as u32).map(|i| Subject::Func(first + i));
+/// What needs code.
+fn subjects(module: &Module<'_>, plan: &Plan) -> Vec<Subject> {
+    let defined = module.imported_funcs()..module.funcs.len() as u32;
+    let coded = defined.filter(|&func| plan.is_coded(func));
     let init = init_needed(module).then_some(Subject::Init);
-    defined.chain(init).collect()
+    coded.map(Subject::Func).chain(init).collect()
 }
 
 /// Indices of subjects such that no large function is left for the end.
 fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..subjects.len()).collect();
-    let size = |&index: &usize| module.bodies.get(index).map_or(0, |b| b.range.len());
-    order.sort_by_key(|index| std::cmp::Reverse(size(index)));
+    let imported = module.imported_funcs();
+    let size = |subject: Subject| match subject {
+        Subject::Func(func) => module.bodies[(func - imported) as usize].range.len(),
+        Subject::Init => 0,
+    };
+    order.sort_by_cached_key(|&index| std::cmp::Reverse(size(subjects[index])));
     order
 }
 
@@ -176,7 +233,7 @@ impl Worker<'_> {
             Subject::Func(func) => self.translator.function(self.env, func, out)?,
             Subject::Init => self.translator.init(self.env, out),
         }
-        if self.isa.flags().opt_level() != OptLevel::None {
+        if self.isa.flags().opt_level() != settings::OptLevel::None {
             translate::address::fold(self.env.module, out);
         }
         Ok(())
@@ -208,7 +265,7 @@ impl Worker<'_> {
             align: compiled.buffer.alignment,
             frame,
             traps: traps(compiled.buffer.traps()),
-            lines: lines(&compiled),
+            lines: lines(&compiled, &self.translator.origins),
             try_calls: try_calls(&compiled).ok_or_else(|| {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
@@ -338,15 +395,21 @@ fn trap(code: ir::TrapCode) -> Option<TrapCode> {
 }
 
 /// Where each stretch of code comes from; neighbours of one origin are one.
-fn lines(compiled: &CompiledCode) -> Vec<(u32, u32)> {
-    let mut lines: Vec<(u32, u32)> = Vec::new();
+fn lines(compiled: &CompiledCode, origins: &Origins) -> Vec<u8> {
+    let mut lines: Vec<Line> = Vec::new();
     for stretch in compiled.buffer.get_srclocs_sorted() {
-        let origin = stretch.loc.bits();
-        if !stretch.loc.is_default() && lines.last().is_none_or(|&(_, last)| last != origin) {
-            lines.push((stretch.start, origin));
+        if stretch.loc.is_default() {
+            continue;
+        }
+        let (code, (wasm, site)) = (stretch.start, origins.of(stretch.loc));
+        if lines
+            .last()
+            .is_none_or(|l| (l.wasm, l.site) != (wasm, site))
+        {
+            lines.push(Line { code, wasm, site });
         }
     }
-    lines
+    encode_stream(&lines, &origins.sites)
 }
 
 /// The calls with handlers; `None` for what the code generator should never
@@ -376,6 +439,8 @@ fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
 }
 
 mod frame;
+#[cfg(test)]
+mod inlining;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

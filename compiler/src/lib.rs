@@ -14,6 +14,7 @@ mod code;
 mod codegen;
 mod decode;
 mod error;
+mod inline;
 mod link;
 mod module;
 mod options;

@@ -12,7 +12,7 @@ pub enum OptLevel {
     None,
     /// Optimise each function for itself.
     Less,
-    /// Optimise for speed.
+    /// Optimise for speed: small functions are inlined.
     #[default]
     Speed,
 }

@@ -71,7 +71,9 @@ impl Writer<'_> {
             .flat_map(|f| f.relocs.iter().map(|r| r.target))
             .collect();
         let imported = self.module.imported_funcs();
-        targets.extend((imported..self.module.funcs.len() as u32).map(Target::Func));
+        let count = self.module.bodies.len();
+        let defined = self.code.present().filter(|&(number, _)| number < count);
+        targets.extend(defined.map(|(number, _)| Target::Func(imported + number as u32)));
         targets.extend(self.module.exports.iter().filter_map(|e| match e.item {
             ExportItem::Item(Item::Global(g)) if self.defines(g) => Some(Target::Global(g)),
             _ => None,
@@ -85,7 +87,7 @@ impl Writer<'_> {
         for target in imports.into_iter().chain(own) {
             self.symbol(target)?;
         }
-        for (number, function) in self.code.functions.iter().enumerate() {
+        for (number, function) in self.code.present() {
             let func = imported + number as u32;
             let target = if (func as usize) < self.module.funcs.len() {
                 Target::Func(func)

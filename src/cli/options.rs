@@ -63,7 +63,7 @@ pub enum Cpu {
 /// How to compile; shared by `build` and by what builds on the way.
 #[derive(Clone, Debug, Args)]
 pub struct Codegen {
-    /// Optimise: 0 compiles fast, 1 and 2 make fast code
+    /// Optimise: 0 not at all, compiling fast; 1 each function; 2 across functions, by inlining
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub opt_level: u8,
     /// CPU to compile for

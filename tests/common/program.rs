@@ -118,3 +118,8 @@ pub fn module(memory: u32, table: u32, needed: &[&str], body: &str) -> String {
     // Imports of the body have to come before everything else in it.
     format!("(module {} {COMMON} {body})", dylink(memory, table, needed))
 }
+
+/// A plain module, registered under a name.
+pub fn instantiate(process: &mut Process, name: &str, text: &str) -> Result<InstanceId, Error> {
+    process.instantiate(object(name, text), Some(name))
+}

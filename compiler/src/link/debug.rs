@@ -20,10 +20,13 @@ use gimli::{
     EndianSlice, Format, LineEncoding, LittleEndian, SectionId,
 };
 
+use wasmaot_abi::maps::lines::{Line, decode_stream};
+
 use super::Plan;
 use super::layout::Section;
 use super::recorder::Recorder;
 use crate::PRODUCER;
+use crate::code::CompiledFunction;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -83,6 +86,12 @@ pub(super) fn build(plan: &Plan<'_>) -> Debug {
     translate(plan).unwrap_or_default()
 }
 
+/// Where a function's code comes from.
+fn lines(function: &CompiledFunction) -> impl Iterator<Item = Line> {
+    let stream = decode_stream(&function.lines);
+    stream.into_iter().flat_map(|(_, lines)| lines)
+}
+
 fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     let load = |id: SectionId| -> read::Result<Slice<'_>> {
         let bytes = plan
@@ -104,11 +113,9 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     // Functions by unit, in order of their code.
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (number, function) in plan.code.functions.iter().enumerate() {
-        let first = function
-            .lines
-            .iter()
-            .find_map(|&(_, wasm)| rows.at(plan, wasm));
-        if let Some(row) = first {
+        // Of its own lines: what is inlined may be of another unit.
+        let mut own = lines(function).filter(|line| line.site == 0);
+        if let Some(row) = own.find_map(|line| rows.at(plan, line.wasm)) {
             by_unit.entry(row.unit).or_default().push(number);
         }
     }
@@ -282,12 +289,12 @@ impl UnitWriter<'_> {
     fn sequence(&self, program: &mut LineProgram, function: usize) -> read::Result<()> {
         program.begin_sequence(Some(self.address(function)));
         let mut last = None;
-        for &(code, wasm) in &self.plan.code.functions[function].lines {
-            // Code inlined by the compiler from another unit keeps the line
-            // before it: a unit knows its own files alone.
+        for line in lines(&self.plan.code.functions[function]) {
+            // Code inlined from another unit, by either compiler, keeps the
+            // line before it: a unit knows its own files alone.
             let Some(row) = self
                 .rows
-                .at(self.plan, wasm)
+                .at(self.plan, line.wasm)
                 .filter(|row| row.unit == self.number)
             else {
                 continue;
@@ -301,7 +308,7 @@ impl UnitWriter<'_> {
             let out = program.row();
             // The prologue belongs to the first line: debuggers ask for the
             // line of a function's own address.
-            out.address_offset = if first { 0 } else { u64::from(code) };
+            out.address_offset = if first { 0 } else { u64::from(line.code) };
             out.file = file;
             out.line = row.line;
             out.column = row.column;

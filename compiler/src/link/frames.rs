@@ -70,7 +70,7 @@ fn table(code: &Code, cie: CommonInformationEntry, plt_size: u64) -> FrameTable 
     if plt_size > 0 {
         table.add_fde(cie, plt_frame(address(PLT), plt_size));
     }
-    for (i, function) in code.functions.iter().enumerate() {
+    for (i, function) in code.present() {
         let fde = match &function.frame {
             // What holds at a function's entry, all the way.
             Frame::None => FrameDescriptionEntry::new(address(i), function.bytes.len() as u32),

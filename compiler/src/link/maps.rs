@@ -1,12 +1,10 @@
 //! Phase 8: the trap map and the address map.
 
-use wasmaot_abi::maps::{self, FunctionLines};
+use wasmaot_abi::maps;
+use wasmaot_abi::maps::lines::{FunctionLines, NO_FUNCTION, encode_lines};
 use wasmaot_abi::trap::TrapCode;
 
 use super::Plan;
-
-/// Function number of code that no wasm function stands for.
-const NO_FUNCTION: u32 = u32::MAX;
 
 /// The trap map.
 pub(super) fn traps(plan: &Plan<'_>) -> Vec<u8> {
@@ -19,17 +17,22 @@ pub(super) fn traps(plan: &Plan<'_>) -> Vec<u8> {
 
 /// The address map.
 pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
-    let imported = plan.module.imported_funcs();
-    let count = plan.module.funcs.len() as u32;
-    let functions = plan.text.offsets.iter().zip(&plan.code.functions);
-    let functions: Vec<FunctionLines> = (imported..)
-        .zip(functions)
-        .map(|(number, (&text_offset, function))| FunctionLines {
+    let module = plan.module;
+    let count = module.funcs.len() as u32;
+    let code = plan.text.offsets.iter().zip(&plan.code.functions);
+    let (mut functions, mut names) = (Vec::new(), Vec::new());
+    for (number, (&text_offset, function)) in (plan.imported_funcs..).zip(code) {
+        if function.is_left_out() {
+            let name = module.names.get(&number).map(|name| (number, &**name));
+            names.extend(name);
+            continue;
+        }
+        functions.push(FunctionLines {
             text_offset,
             size: function.bytes.len() as u32,
             function: if number < count { number } else { NO_FUNCTION },
-            lines: function.lines.clone(),
-        })
-        .collect();
-    maps::encode_lines(&functions)
+            stream: &function.lines,
+        });
+    }
+    encode_lines(&functions, &names)
 }

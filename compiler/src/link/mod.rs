@@ -110,9 +110,12 @@ impl<'a> Plan<'a> {
             .then(|| (func - self.imported_funcs) as usize)
     }
 
-    /// Offset of a defined function in `.text`.
+    /// Offset of a defined function in `.text`, if it has code.
     fn code_offset(&self, func: u32) -> Option<u32> {
-        self.text.offsets.get(self.number(func)?).copied()
+        let number = self.number(func)?;
+        let function = self.code.functions.get(number)?;
+        let offset = self.text.offsets.get(number).copied();
+        offset.filter(|_| !function.is_left_out())
     }
 
     /// Bytes of a defined function's code.

@@ -45,7 +45,7 @@ impl Symtab {
             .collect();
         let file = strings.add(&name::escape(module.soname()));
         let mut locals = Vec::new();
-        for number in 0..plan.code.functions.len() {
+        for (number, _) in plan.code.present() {
             let f = imported + number as u32;
             let text = if f as usize >= module.funcs.len() {
                 INIT.to_owned()

@@ -8,6 +8,7 @@ use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, Sym
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::info::{ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::linking::Linking;
+use wasmaot_abi::maps::lines::{AddressMap, Line, Place, encode_stream};
 use wasmaot_abi::object::{
     DT_WASMAOT_INFO, DT_WASMAOT_INFOSZ, FunctionRecord, NOTE_NAME, Note, PT_WASMAOT_MEMORY,
     PltCall, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_INFO, SEC_LINES, SEC_RELA,
@@ -76,7 +77,10 @@ fn function(targets: &[Target]) -> CompiledFunction {
     bytes.push(0xc3);
     CompiledFunction {
         traps: vec![(bytes.len() as u32 - 1, TrapCode::Unreachable)],
-        lines: vec![(0, 77)],
+        lines: {
+            let (code, wasm, site) = (0, 77, 0);
+            encode_stream(&[Line { code, wasm, site }], &[])
+        },
         try_calls: Vec::new(),
         bytes,
         align: 1,
@@ -313,9 +317,13 @@ fn maps_count_from_the_text_section() {
     let elf = parse(&file);
     let traps = section(&elf, SEC_TRAPS);
     assert_eq!(maps::find_trap(traps, 42), Some(TrapCode::Unreachable));
-    let at = maps::find_position(section(&elf, SEC_LINES), 50).unwrap();
-    assert_eq!((at.function, at.function_start), (3, 48));
-    assert_eq!(at.wasm_offset, Some(77));
+    let map = AddressMap::new(section(&elf, SEC_LINES)).unwrap();
+    let at = map.position(50).unwrap();
+    let place = Place {
+        function: 3,
+        wasm_offset: Some(77),
+    };
+    assert_eq!((at.function_start, &at.places[..]), (48, &[place][..]));
 }
 
 #[test]

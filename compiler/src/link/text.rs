@@ -31,6 +31,10 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
         targets: BTreeSet::new(),
     };
     for function in &code.functions {
+        if function.is_left_out() {
+            text.offsets.push(text.size as u32);
+            continue;
+        }
         let align = u64::from(function.align).max(ALIGN);
         let at = text.size.next_multiple_of(align);
         text.size = at + function.bytes.len() as u64;

@@ -5,16 +5,17 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::{
     self, AbiParam, AliasRegionData, Endianness, ExtFuncData, ExternalName, Function, GlobalValue,
-    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, Value, types,
+    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::trap::TrapCode;
-use wasmparser::{LocalsReader, Operator};
+use wasmparser::Operator;
 
 use super::control::Frame;
-use super::scan::Clauses;
+use super::inline::{Local, Open, Origins, Spare};
+use super::scan::Ahead;
 use super::{Env, clif_type};
 use crate::code::Target;
 
@@ -22,7 +23,9 @@ use crate::code::Target;
 #[derive(Default)]
 pub(super) struct Scratch {
     stack: Vec<Value>,
-    locals: Vec<Variable>,
+    locals: Vec<Local>,
+    spare: Spare,
+    aheads: Vec<Ahead>,
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
@@ -32,6 +35,7 @@ impl Scratch {
     fn clear(&mut self) {
         self.stack.clear();
         self.locals.clear();
+        self.spare.clear();
         self.functions.clear();
         self.symbols.clear();
         self.signatures.clear();
@@ -119,14 +123,18 @@ pub(super) struct Body<'f, 'm> {
     pub reachable: bool,
     /// Frames entered since it cannot: they are not translated.
     pub skipped: usize,
-    pub locals: &'f mut Vec<Variable>,
+    /// Functions being translated, the innermost last.
+    pub open: Vec<Open<'m>>,
+    /// Locals of all of them.
+    pub locals: &'f mut Vec<Local>,
+    pub spare: &'f mut Spare,
+    pub aheads: &'f mut Vec<Ahead>,
+    pub origins: &'f mut Origins,
+    /// A call just met that is inlined: function and arguments.
+    pub inlined: Option<(u32, Vec<Value>)>,
     functions: &'f mut HashMap<Target, ir::FuncRef>,
     symbols: &'f mut HashMap<Target, GlobalValue>,
     signatures: &'f mut HashMap<u32, SigRef>,
-    /// Whether each loop still to come makes a call.
-    pub calling_loops: std::slice::Iter<'f, bool>,
-    /// The clauses of each `try` of the older encoding still to come.
-    pub tries: std::slice::Iter<'f, Clauses>,
     /// Number of frames that may catch what is thrown here.
     pub guards: usize,
     /// The pinned register's value, where it is at hand.
@@ -136,14 +144,16 @@ pub(super) struct Body<'f, 'm> {
 }
 
 impl<'f, 'm> Body<'f, 'm> {
-    /// Starts a function whose signature is set.
+    /// Starts a function whose signature is set; `origins` of what is inlined.
     pub fn new(
         env: &'f Env<'m>,
         func: &'f mut Function,
         context: &'f mut FunctionBuilderContext,
         scratch: &'f mut Scratch,
+        origins: &'f mut Origins,
     ) -> Self {
         scratch.clear();
+        origins.clear();
         let flags = Flags::new(func);
         let mut b = FunctionBuilder::new(func, context);
         let entry = b.create_block();
@@ -158,43 +168,29 @@ impl<'f, 'm> Body<'f, 'm> {
             frames: Vec::new(),
             reachable: true,
             skipped: 0,
+            open: Vec::new(),
             locals: &mut scratch.locals,
+            spare: &mut scratch.spare,
+            aheads: &mut scratch.aheads,
+            origins,
+            inlined: None,
             functions: &mut scratch.functions,
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
-            calling_loops: [].iter(),
-            tries: [].iter(),
             guards: 0,
             base: None,
             calls: 0,
         }
     }
 
-    /// Declares parameters and locals, and opens the outermost frame.
-    pub fn begin(&mut self, ty: u32, locals: LocalsReader<'_>) -> Result<(), wasmparser::Error> {
-        let ty = &self.env.module.types[ty as usize];
+    /// The parameters of the function.
+    pub fn params(&self) -> Vec<Value> {
         let entry = self.b.current_block().expect("the entry block");
-        for (i, &param) in ty.params.iter().enumerate() {
-            let variable = self.b.declare_var(clif_type(param));
-            let value = self.b.block_params(entry)[i];
-            self.b.def_var(variable, value);
-            self.locals.push(variable);
-        }
-        for group in locals {
-            let (count, ty) = group?;
-            let zero = self.zero(ty);
-            let ty = self.b.func.dfg.value_type(zero);
-            for _ in 0..count {
-                let variable = self.b.declare_var(ty);
-                self.b.def_var(variable, zero);
-                self.locals.push(variable);
-            }
-        }
-        self.frames.push(Frame::function(&ty.results));
-        Ok(())
+        self.b.block_params(entry).to_vec()
     }
 
-    fn zero(&mut self, ty: wasmparser::ValType) -> Value {
+    /// The value that a local of a type starts with.
+    pub fn zero(&mut self, ty: wasmparser::ValType) -> Value {
         match ty {
             wasmparser::ValType::I32 => self.b.ins().iconst(types::I32, 0),
             wasmparser::ValType::F32 => self.b.ins().f32const(0.0),
@@ -208,11 +204,6 @@ impl<'f, 'm> Body<'f, 'm> {
     /// Ends the function.
     pub fn finish(self) {
         self.b.finalize(self.env.config);
-    }
-
-    /// Says where in the module the operators that follow stand.
-    pub fn locate(&mut self, location: SourceLoc) {
-        self.b.set_srcloc(location);
     }
 
     /// Translates an operator; false if it is not one of ours.

@@ -23,8 +23,13 @@ const DESCRIBED: i32 = -(context::TABLE_ENTRY_SIZE as i32);
 impl Body<'_, '_> {
     /// `call`.
     pub fn call(&mut self, func: u32) {
-        let callee = self.function(self.env.module.callee(func));
+        let callee = self.env.module.callee(func);
         let args = self.pop_many(self.env.module.func_type(func).params.len());
+        if self.env.plan.inlines(callee) {
+            self.inlined = Some((callee, args));
+            return;
+        }
+        let callee = self.function(callee);
         self.make_call(Callee::Function(callee), &args);
     }
 
@@ -32,8 +37,7 @@ impl Body<'_, '_> {
     pub fn return_call(&mut self, func: u32) {
         let callee = self.function(self.env.module.callee(func));
         let args = self.pop_many(self.env.module.func_type(func).params.len());
-        self.b.ins().return_call(callee, &args);
-        self.reachable = false;
+        self.tail_call(Callee::Function(callee), &args);
     }
 
     /// `call_indirect`.
@@ -45,8 +49,7 @@ impl Body<'_, '_> {
     /// `return_call_indirect`.
     pub fn return_call_indirect(&mut self, ty: u32, table: u32) {
         let (signature, code, args) = self.indirect_callee(ty, table);
-        self.b.ins().return_call_indirect(signature, code, &args);
-        self.reachable = false;
+        self.tail_call(Callee::Code(signature, code), &args);
     }
 
     /// `call_ref`.
@@ -58,7 +61,21 @@ impl Body<'_, '_> {
     /// `return_call_ref`.
     pub fn return_call_ref(&mut self, ty: u32) {
         let (signature, code, args) = self.referenced_callee(ty);
-        self.b.ins().return_call_indirect(signature, code, &args);
+        self.tail_call(Callee::Code(signature, code), &args);
+    }
+
+    /// Calls in tail position. What is inlined has no frame to give up.
+    fn tail_call(&mut self, callee: Callee, args: &[Value]) {
+        if self.innermost().frame > 0 {
+            self.call_and_return(callee, args);
+            return;
+        }
+        match callee {
+            Callee::Function(func) => self.b.ins().return_call(func, args),
+            Callee::Code(signature, code) => {
+                self.b.ins().return_call_indirect(signature, code, args)
+            }
+        };
         self.reachable = false;
     }
 

@@ -42,11 +42,6 @@ struct Alternative {
 }
 
 impl<'f> Frame<'f> {
-    /// The frame that is the function itself.
-    pub fn function(results: &'f [ValType]) -> Self {
-        Self::new(Kind::Block, 0, (&[], results))
-    }
-
     fn new(kind: Kind, height: usize, (params, results): (&'f [ValType], &'f [ValType])) -> Self {
         Self {
             kind,
@@ -122,11 +117,11 @@ impl<'f> Body<'f, '_> {
     pub fn unreachable_operator(&mut self, op: &Operator<'_>) -> bool {
         match op {
             Operator::Loop { .. } => {
-                self.calling_loops.next();
+                self.innermost_mut().ahead.next_loop();
                 self.skipped += 1;
             }
             Operator::Try { .. } => {
-                self.tries.next();
+                self.innermost_mut().ahead.next_try();
                 self.skipped += 1;
             }
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
@@ -179,6 +174,11 @@ impl<'f> Body<'f, '_> {
         });
     }
 
+    /// Enters the outermost frame of a function.
+    pub fn function_frame(&mut self, results: &'f [ValType]) {
+        self.push_frame(Kind::Block, (&[], results));
+    }
+
     pub fn block(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         self.push_frame(Kind::Block, types);
@@ -187,12 +187,11 @@ impl<'f> Body<'f, '_> {
     fn loop_(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         let head = self.block_with_params(types.0);
-        match self.calling_loops.next() {
+        if self.innermost_mut().ahead.next_loop() {
+            self.base = None;
+        } else {
             // At hand all through the loop; what nothing uses costs nothing.
-            Some(false) => {
-                self.base();
-            }
-            _ => self.base = None,
+            self.base();
         }
         self.push_frame(Kind::Loop { head }, types);
         let height = self.stack.len() - types.0.len();
@@ -386,7 +385,14 @@ impl<'f> Body<'f, '_> {
         }
     }
 
-    fn return_(&mut self) {
+    /// Returns from the innermost function: where that is inlined, to the end
+    /// of its outermost frame.
+    pub fn return_(&mut self) {
+        let frame = self.innermost().frame;
+        if frame > 0 {
+            self.br((self.frames.len() - 1 - frame) as u32);
+            return;
+        }
         let count = self.frames[0].results.len();
         let results = self.pop_many(count);
         self.b.ins().return_(&results);

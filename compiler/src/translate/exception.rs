@@ -108,7 +108,7 @@ impl Body<'_, '_> {
     }
 
     fn try_(&mut self, ty: BlockType) {
-        let found = self.tries.next().cloned().unwrap_or_default();
+        let found = self.innermost_mut().ahead.next_try();
         let clause = |(tag, keeps)| Clause {
             tag,
             keeps,
@@ -134,14 +134,14 @@ impl Body<'_, '_> {
     }
 
     /// The innermost frame's guard.
-    fn innermost(&mut self) -> Option<&mut Guard> {
+    fn innermost_guard(&mut self) -> Option<&mut Guard> {
         self.frames.last_mut()?.guard.as_mut()
     }
 
     /// Leaves the guarded part of the innermost frame.
     fn lift(&mut self) {
         let active = |guard: &mut Guard| std::mem::take(&mut guard.active);
-        if self.innermost().is_some_and(active) {
+        if self.innermost_guard().is_some_and(active) {
             self.guards -= 1;
         }
     }
@@ -150,7 +150,7 @@ impl Body<'_, '_> {
     /// landings to where its clauses say.
     pub fn end_guard(&mut self) {
         self.lift();
-        let Some(guard) = self.innermost() else {
+        let Some(guard) = self.innermost_guard() else {
             return;
         };
         let legacy = guard.next > 0;
@@ -195,7 +195,7 @@ impl Body<'_, '_> {
             let exception = self.land(landing);
             let values = self.payload(tag, exception);
             self.stack.extend(values);
-            if let Some(guard) = self.innermost() {
+            if let Some(guard) = self.innermost_guard() {
                 guard.caught = Some(exception);
             }
             self.reachable = true;
@@ -256,7 +256,19 @@ impl Body<'_, '_> {
 
     /// Calls, inside a `try` or not, and pushes the results.
     pub fn make_call(&mut self, callee: Callee, args: &[Value]) {
-        let handlers = self.handlers();
+        self.call_within(self.frames.len(), callee, args);
+    }
+
+    /// Calls in the place of the innermost function, which is inlined: none of
+    /// its own frames catches what the callee throws. Then returns.
+    pub fn call_and_return(&mut self, callee: Callee, args: &[Value]) {
+        self.call_within(self.innermost().frame, callee, args);
+        self.return_();
+    }
+
+    /// Calls with the handlers of the outermost `frames`.
+    fn call_within(&mut self, frames: usize, callee: Callee, args: &[Value]) {
+        let handlers = self.handlers(frames);
         if handlers.is_empty() {
             let call = match callee {
                 Callee::Function(func) => self.b.ins().call(func, args),
@@ -294,15 +306,12 @@ impl Body<'_, '_> {
         self.stack.extend_from_slice(self.b.block_params(next));
     }
 
-    /// The landings for what is thrown here, the innermost first.
-    fn handlers(&mut self) -> Vec<(ExceptionTag, Block)> {
+    /// The landings for what is thrown within the outermost `frames`, the
+    /// innermost first.
+    fn handlers(&mut self, frames: usize) -> Vec<(ExceptionTag, Block)> {
         let mut found = Vec::new();
         let mut taken = Vec::new();
-        let mut at = if self.guards == 0 {
-            0
-        } else {
-            self.frames.len()
-        };
+        let mut at = if self.guards == 0 { 0 } else { frames };
         while at > 0 {
             at -= 1;
             let Some(guard) = self.frames[at].guard.as_mut().filter(|g| g.active) else {

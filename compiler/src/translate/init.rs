@@ -5,6 +5,7 @@ use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::body::Body;
+use super::exception::Callee;
 use crate::code::Target;
 use crate::module::{
     ConstOp, DataMode, Element, ElementMode, GlobalInit, GlobalPlace, Items, Module,
@@ -72,7 +73,8 @@ impl Body<'_, '_> {
             }
         }
         if let Some(start) = module.start {
-            self.call(start);
+            let start = self.function(module.callee(start));
+            self.make_call(Callee::Function(start), &[]);
         }
         self.b.ins().return_(&[]);
     }

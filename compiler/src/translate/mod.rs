@@ -14,6 +14,7 @@ mod control;
 mod exception;
 mod global;
 mod init;
+mod inline;
 mod memory;
 mod numeric;
 mod scan;
@@ -21,19 +22,22 @@ mod simd;
 mod small;
 mod table;
 
-use cranelift_codegen::ir::{AbiParam, Function, Signature, SourceLoc, Type, UserFuncName, types};
+use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmparser::Operator;
 
 use crate::code::Target;
+use crate::inline::Plan;
 use crate::module::Module;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
 pub(crate) use exception::handler_of;
 pub(crate) use init::needed as init_needed;
+pub(crate) use inline::Origins;
+pub(crate) use scan::calls;
 
 /// What all functions of a module share.
 pub(crate) struct Env<'m> {
@@ -43,12 +47,17 @@ pub(crate) struct Env<'m> {
     /// Identity of each type, as compared by `call_indirect`.
     type_ids: Vec<u32>,
     config: TargetFrontendConfig,
+    plan: &'m Plan,
+    /// Number of imported functions.
+    imported: u32,
 }
 
 impl<'m> Env<'m> {
-    pub fn new(module: &'m Module<'m>, isa: &dyn TargetIsa) -> Self {
+    pub fn new(module: &'m Module<'m>, plan: &'m Plan, isa: &dyn TargetIsa) -> Self {
         Self {
             module,
+            plan,
+            imported: module.imported_funcs(),
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),
@@ -81,7 +90,8 @@ fn signature(ty: &FuncType) -> Signature {
 pub(crate) struct Translator {
     context: FunctionBuilderContext,
     scratch: Scratch,
-    ahead: scan::Ahead,
+    /// Where the last function's instructions come from.
+    pub origins: Origins,
 }
 
 impl Translator {
@@ -92,23 +102,15 @@ impl Translator {
         out.name = name(Target::Func(func));
         out.signature = env.signatures[ty as usize].clone();
 
-        let source = &module.bodies[(func - module.imported_funcs()) as usize].body;
-        let invalid = |e| invalid(module, &e);
-        let operators = source.get_operators_reader().map_err(invalid)?;
-        self.ahead.look(operators.clone());
-        let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
-        body.calling_loops = self.ahead.calling_loops.iter();
-        body.tries = self.ahead.tries.iter();
-        let locals = source.get_locals_reader().map_err(invalid)?;
-        body.begin(ty, locals).map_err(invalid)?;
-        let mut operators = operators;
-        while !operators.eof() {
-            let (operator, offset) = operators.read_with_offset().map_err(invalid)?;
-            body.locate(SourceLoc::new(offset as u32));
-            if !body.operator(&operator) {
-                return Err(unsupported(module, &operator, offset));
-            }
-        }
+        let mut body = Body::new(
+            env,
+            out,
+            &mut self.context,
+            &mut self.scratch,
+            &mut self.origins,
+        );
+        let args = body.params();
+        body.run(func, &args)?;
         body.finish();
         Ok(())
     }
@@ -117,7 +119,13 @@ impl Translator {
     pub fn init(&mut self, env: &Env<'_>, out: &mut Function) {
         out.name = name(Target::Init(0));
         out.signature = signature(&FuncType::default());
-        let mut body = Body::new(env, out, &mut self.context, &mut self.scratch);
+        let mut body = Body::new(
+            env,
+            out,
+            &mut self.context,
+            &mut self.scratch,
+            &mut self.origins,
+        );
         body.init();
         body.finish();
     }

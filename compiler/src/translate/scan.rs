@@ -1,5 +1,6 @@
-//! A look ahead through a function: which loops make calls, and what each
-//! `try` of the older encoding catches, which stands after its body.
+//! A look ahead through a function: which locals it writes, which loops make
+//! calls, and what each `try` of the older encoding catches, which stands after
+//! its body.
 
 use wasmparser::{Operator, OperatorsReader};
 
@@ -10,12 +11,16 @@ use super::small;
 #[derive(Default)]
 pub(super) struct Ahead {
     /// Whether each loop makes a call, in the order of the loops.
-    pub calling_loops: Vec<bool>,
+    calling_loops: Vec<bool>,
     /// What each `try` of the older encoding catches, in order.
-    pub tries: Vec<Clauses>,
+    tries: Vec<Clauses>,
+    /// Whether each local is written; those past the end are not.
+    written: Vec<bool>,
     frames: Vec<Open>,
     /// The constant that the last operator was.
     constant: Option<i64>,
+    /// Loops and tries that translation has come past.
+    past: (usize, usize),
 }
 
 /// What a `try` of the older encoding does with an exception.
@@ -38,19 +43,41 @@ struct Open {
 }
 
 impl Ahead {
-    /// Looks through a function; forgets the one before.
-    pub fn look(&mut self, operators: OperatorsReader<'_>) {
+    /// Looks through a function; forgets the one before. `makes_call` says of
+    /// a function whether a call of it is one, or leaves one where its body is
+    /// inlined.
+    pub fn look(&mut self, operators: OperatorsReader<'_>, makes_call: impl Fn(u32) -> bool) {
         self.calling_loops.clear();
         self.tries.clear();
+        self.written.clear();
+        self.past = (0, 0);
         self.frames.clear();
         self.frames.push(Open::default());
         self.constant = None;
         for op in operators.into_iter().map_while(Result::ok) {
-            self.operator(&op);
+            self.operator(&op, &makes_call);
         }
     }
 
-    fn operator(&mut self, op: &Operator<'_>) {
+    /// Whether a local is written.
+    pub fn writes(&self, local: usize) -> bool {
+        self.written.get(local).is_some_and(|&written| written)
+    }
+
+    /// Whether the next loop makes a call.
+    pub fn next_loop(&mut self) -> bool {
+        self.past.0 += 1;
+        self.calling_loops.get(self.past.0 - 1) != Some(&false)
+    }
+
+    /// What the next `try` catches.
+    pub fn next_try(&mut self) -> Clauses {
+        self.past.1 += 1;
+        let found = self.tries.get_mut(self.past.1 - 1);
+        found.map(std::mem::take).unwrap_or_default()
+    }
+
+    fn operator(&mut self, op: &Operator<'_>, makes_call: &impl Fn(u32) -> bool) {
         let around = self.frames.last().copied().unwrap_or_default();
         let attempt = around.attempt.and_then(|n| self.tries.get_mut(n));
         match op {
@@ -86,6 +113,13 @@ impl Ahead {
                 self.close();
             }
             Operator::Rethrow { relative_depth } => self.rethrow(*relative_depth),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                let local = *local_index as usize;
+                if self.written.len() <= local {
+                    self.written.resize(local + 1, false);
+                }
+                self.written[local] = true;
+            }
             Operator::End => self.close(),
             _ => {}
         }
@@ -95,8 +129,10 @@ impl Ahead {
             _ => None,
         };
         let len = std::mem::replace(&mut self.constant, constant);
-        if calls(op, len)
-            && let Some(inner) = around.looping
+        if let Some(inner) = around.looping
+            && !self.calling_loops[inner]
+            && calls(op, makes_call)
+            && !is_small(op, len)
         {
             self.calling_loops[inner] = true;
         }
@@ -121,21 +157,31 @@ impl Ahead {
     }
 }
 
-/// Whether an operator becomes a call after which the function goes on;
-/// `constant`: its last operand, if it is one.
-fn calls(op: &Operator<'_>, constant: Option<i64>) -> bool {
-    if let Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } = op {
-        return !constant.is_some_and(small::is_small);
+/// Whether an operator is a copy or fill that needs no call; `len`: its last
+/// operand, if that is a constant.
+fn is_small(op: &Operator<'_>, len: Option<i64>) -> bool {
+    let copies = matches!(
+        op,
+        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. }
+    );
+    copies && len.is_some_and(small::is_small)
+}
+
+/// Whether an operator becomes a call after which the function goes on.
+pub(crate) fn calls(op: &Operator<'_>, makes_call: impl Fn(u32) -> bool) -> bool {
+    if let Operator::Call { function_index } = op {
+        return makes_call(*function_index);
     }
     matches!(
         op,
-        Operator::Call { .. }
-            | Operator::Throw { .. }
+        Operator::Throw { .. }
             | Operator::ThrowRef
             | Operator::Rethrow { .. }
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
+            | Operator::MemoryFill { .. }
+            | Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
             | Operator::MemoryAtomicWait32 { .. }
             | Operator::MemoryAtomicWait64 { .. }
@@ -150,6 +196,9 @@ fn calls(op: &Operator<'_>, constant: Option<i64>) -> bool {
 mod tests {
     use super::*;
 
+    /// A function whose calls leave none.
+    const INLINED: u32 = 1;
+
     fn look(text: &str) -> Ahead {
         let wasm = wat::parse_str(text).unwrap();
         let body = wasmparser::Parser::new(0)
@@ -159,7 +208,8 @@ mod tests {
                 _ => None,
             });
         let mut ahead = Ahead::default();
-        ahead.look(body.unwrap().get_operators_reader().unwrap());
+        let operators = body.unwrap().get_operators_reader().unwrap();
+        ahead.look(operators, |func| func != INLINED);
         ahead
     }
 
@@ -179,6 +229,22 @@ mod tests {
                (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
         );
         assert_eq!(ahead.calling_loops, [false, true, true]);
+    }
+
+    #[test]
+    fn a_call_that_is_inlined_counts_by_what_it_leaves() {
+        let ahead = look("(module (func $f (loop (call $g)) (loop (call $f))) (func $g))");
+        assert_eq!(ahead.calling_loops, [false, true]);
+    }
+
+    #[test]
+    fn writes_are_known_before_the_body() {
+        let ahead = look(
+            "(module (func (param i32 i32) (local i32 i32)
+               (local.set 1 (local.get 0)) (drop (local.tee 2 (local.get 3)))))",
+        );
+        let written: Vec<bool> = (0..5).map(|local| ahead.writes(local)).collect();
+        assert_eq!(written, [false, true, true, false, false]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Names a stop of wasm code and its frames, by the objects' maps.
 
 use wasmaot_abi::context::{HOST_PAGE, MEMORY_GUARD, MEMORY_RESERVE};
-use wasmaot_abi::maps::{find_position, find_trap};
+use wasmaot_abi::maps::find_trap;
+use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION, Place};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
 use wasmaot_abi::trap::TrapCode;
 
@@ -56,7 +57,7 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         && !matches!(trap.reason, TrapReason::Exit(_))
     {
         let Backtrace { addresses, omitted } = walk(site, map);
-        let frames = addresses.iter().filter_map(|&pc| frame(pc, map)).collect();
+        let frames = addresses.iter().flat_map(|&pc| frames(pc, map)).collect();
         trap.append(frames, omitted);
     }
     trap
@@ -113,21 +114,46 @@ fn text_offset(image: &dyn CodeImage, vaddr: u64) -> Option<u32> {
     u32::try_from(vaddr.checked_sub(start)?).ok()
 }
 
-/// Names a frame by an address in it.
-fn frame(pc: u64, map: &dyn CodeMap) -> Option<Frame> {
-    let (image, bias) = map.object_at(pc)?;
+/// Names the frames at an address: those of inlined functions, the innermost
+/// first, and that of the function whose code it is in.
+fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
+    let Some((image, bias)) = map.object_at(pc) else {
+        return Vec::new();
+    };
     let vaddr = pc - bias;
-    let position = image
-        .section(SEC_LINES)
-        .zip(text_offset(image, vaddr))
-        .and_then(|(lines, offset)| find_position(lines, offset));
-    let function = image.symbol_at(vaddr).unwrap_or_else(|| match position {
-        Some(position) if position.function != u32::MAX => format!("func[{}]", position.function),
-        _ => format!("{vaddr:#x}"),
-    });
-    Some(Frame {
+    let lines = image.section(SEC_LINES).and_then(AddressMap::new);
+    let position = lines.zip(text_offset(image, vaddr));
+    let position = position.and_then(|(lines, offset)| lines.position(offset));
+    let mut places = position.map_or_else(Vec::new, |position| position.places);
+    let own = places.pop();
+    let inlined = places.iter().zip(lines.iter().cycle());
+    let inlined = inlined.map(|(place, lines)| (inlined_name(place.function, image, lines), place));
+    let frame = |function, place: Option<&Place>| Frame {
         object: image.name().to_string(),
         function,
-        wasm_offset: position.and_then(|position| position.wasm_offset),
-    })
+        wasm_offset: place.and_then(|place| place.wasm_offset),
+    };
+    let mut frames: Vec<Frame> = inlined
+        .map(|(name, place)| frame(name, Some(place)))
+        .collect();
+    let name = image.symbol_at(vaddr).unwrap_or_else(|| match own {
+        Some(place) if place.function != NO_FUNCTION => numbered(place.function),
+        _ => format!("{vaddr:#x}"),
+    });
+    frames.push(frame(name, own.as_ref()));
+    frames
+}
+
+/// Name of a function that is inlined: it may have code elsewhere too.
+fn inlined_name(function: u32, image: &dyn CodeImage, lines: &AddressMap<'_>) -> String {
+    let symbol = || {
+        let code = image.section_address(".text")? + u64::from(lines.start(function)?);
+        image.symbol_at(code)
+    };
+    let name = lines.name(function).map(str::to_owned);
+    name.or_else(symbol).unwrap_or_else(|| numbered(function))
+}
+
+fn numbered(function: u32) -> String {
+    format!("func[{function}]")
 }

@@ -14,7 +14,8 @@ use gimli::write::{
 use gimli::{Encoding, Format, LittleEndian, X86_64};
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ProcessHead};
-use wasmaot_abi::maps::{FunctionLines, encode_lines, encode_traps};
+use wasmaot_abi::maps::encode_traps;
+use wasmaot_abi::maps::lines::{FunctionLines, Line, encode_lines, encode_stream};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
@@ -241,17 +242,30 @@ impl TestObject {
     }
 
     fn finish(&mut self) {
-        let lines = |((_, text_offset, size), function): (&(_, u32, u32), u32)| FunctionLines {
-            text_offset: *text_offset,
-            size: *size,
-            function,
-            lines: (0..*size).map(|i| (i, 1000 * (function + 1) + i)).collect(),
+        let line = |code, function| Line {
+            code,
+            wasm: 1000 * (function + 1) + code,
+            site: 0,
         };
-        let lines: Vec<_> = self.functions.iter().zip(0..).map(lines).collect();
+        let stream = |((_, _, size), function): (&(_, _, u32), u32)| {
+            let lines: Vec<_> = (0..*size).map(|code| line(code, function)).collect();
+            encode_stream(&lines, &[])
+        };
+        let streams: Vec<_> = self.functions.iter().zip(0..).map(stream).collect();
+        let lines = self.functions.iter().zip(&streams).zip(0..);
+        let lines = lines.map(
+            |(((_, text_offset, size), stream), function)| FunctionLines {
+                text_offset: *text_offset,
+                size: *size,
+                function,
+                stream,
+            },
+        );
+        let lines: Vec<_> = lines.collect();
         self.sections = [
             eh_frame(&self.functions),
             encode_traps(&self.traps),
-            encode_lines(&lines),
+            encode_lines(&lines, &[]),
         ];
     }
 }

@@ -1,0 +1,204 @@
+//! Bodies within a body: the functions that are open while one is translated.
+//!
+//! A call that the [`plan`](crate::inline) inlines is not made: the operators of
+//! the callee follow in its place, as those of a block do, with locals and an
+//! outermost frame of their own. So everything known at the call stays known,
+//! and each instruction keeps the place that it comes from. The bodies are kept
+//! on a stack of their own: however deep they nest, translation does not.
+
+use cranelift_codegen::ir::{SourceLoc, Type, Value, types};
+use cranelift_frontend::Variable;
+use wasmaot_abi::maps::lines::Inlined;
+use wasmparser::OperatorsReader;
+
+use super::body::Body;
+use super::scan::Ahead;
+use super::{invalid, unsupported};
+use crate::Result;
+
+/// A function in translation.
+pub(super) struct Open<'m> {
+    operators: OperatorsReader<'m>,
+    pub ahead: Ahead,
+    /// Number of its outermost frame.
+    pub frame: usize,
+    /// Number of its first local in [`Body::locals`].
+    locals: usize,
+    /// Where it is inlined: a number in [`Origins::sites`] and one more; 0 for
+    /// the outermost.
+    site: u32,
+}
+
+/// A local of an open function.
+#[derive(Clone, Copy)]
+pub(super) enum Local {
+    /// Never written.
+    Value(Value),
+    Variable(Variable, Type),
+}
+
+/// Variables that no open function has any more, by their types.
+#[derive(Default)]
+pub(super) struct Spare([Vec<Variable>; TYPES.len()]);
+
+/// The types of variables.
+const TYPES: [Type; 5] = [types::I32, types::I64, types::F32, types::F64, types::I8X16];
+
+impl Spare {
+    pub fn clear(&mut self) {
+        self.0.iter_mut().for_each(Vec::clear);
+    }
+
+    fn of(&mut self, ty: Type) -> Option<&mut Vec<Variable>> {
+        let at = TYPES.iter().position(|&t| t == ty)?;
+        Some(&mut self.0[at])
+    }
+}
+
+/// Where the instructions of a function come from. Cranelift carries a number
+/// of 32 bits with each: an offset in the module, or in inlined bodies, with
+/// the highest bit set, a place in a list.
+#[derive(Default)]
+pub(crate) struct Origins {
+    /// Offset in the module, and number of the call that was inlined.
+    inlined: Vec<(u32, u32)>,
+    pub sites: Vec<Inlined>,
+}
+
+/// Marks a place in [`Origins::inlined`].
+const LISTED: u32 = 1 << 31;
+
+impl Origins {
+    pub fn clear(&mut self) {
+        self.inlined.clear();
+        self.sites.clear();
+    }
+
+    fn enter(&mut self, offset: u32, site: u32) -> SourceLoc {
+        if site == 0 {
+            return SourceLoc::new(offset);
+        }
+        self.inlined.push((offset, site));
+        SourceLoc::new(LISTED | (self.inlined.len() as u32 - 1))
+    }
+
+    /// The offset in the module, and the inlined call (one more than its
+    /// number in [`Self::sites`], 0 for none), that an instruction comes from.
+    pub fn of(&self, location: SourceLoc) -> (u32, u32) {
+        let bits = location.bits();
+        let listed = (bits & LISTED != 0).then(|| self.inlined.get((bits & !LISTED) as usize));
+        listed.flatten().copied().unwrap_or((bits, 0))
+    }
+}
+
+impl<'m> Body<'_, 'm> {
+    /// Translates the bodies of a function and of all that is inlined into it.
+    pub fn run(&mut self, func: u32, args: &[Value]) -> Result<()> {
+        self.enter(func, args)?;
+        while let Some(open) = self.open.last_mut() {
+            if open.operators.eof() {
+                self.leave();
+                continue;
+            }
+            let read = open.operators.read_with_offset();
+            let (operator, offset) = read.map_err(|e| invalid(self.env.module, &e))?;
+            let location = self.origins.enter(offset as u32, open.site);
+            self.b.set_srcloc(location);
+            if !self.operator(&operator) {
+                return Err(unsupported(self.env.module, &operator, offset));
+            }
+            if let Some((callee, args)) = self.inlined.take() {
+                self.site(callee, offset as u32);
+                self.enter(callee, &args)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the innermost function's call is inlined.
+    fn site(&mut self, function: u32, offset: u32) {
+        let caller = self.open.last().map_or(0, |open| open.site);
+        self.origins.sites.push(Inlined {
+            function,
+            caller,
+            offset,
+        });
+    }
+
+    /// Opens a function: binds its locals, and enters its outermost frame.
+    fn enter(&mut self, func: u32, args: &[Value]) -> Result<()> {
+        let env = self.env;
+        let module = env.module;
+        let invalid = |e| invalid(module, &e);
+        let source = &module.bodies[(func - env.imported) as usize].body;
+        let operators = source.get_operators_reader().map_err(invalid)?;
+        let mut ahead = self.aheads.pop().unwrap_or_default();
+        ahead.look(operators.clone(), |callee| {
+            env.plan.leaves_calls(module.callee(callee))
+        });
+        let first = self.locals.len();
+        for &value in args {
+            self.declare(value, first, &ahead);
+        }
+        for group in source.get_locals_reader().map_err(invalid)? {
+            let (count, ty) = group.map_err(invalid)?;
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                self.declare(zero, first, &ahead);
+            }
+        }
+        self.open.push(Open {
+            operators,
+            ahead,
+            frame: self.frames.len(),
+            locals: first,
+            site: self.origins.sites.len() as u32,
+        });
+        self.function_frame(&module.func_type(func).results);
+        Ok(())
+    }
+
+    /// Declares the next local of the function whose first is `first`.
+    fn declare(&mut self, value: Value, first: usize, ahead: &Ahead) {
+        let written = ahead.writes(self.locals.len() - first);
+        let local = if written {
+            let ty = self.b.func.dfg.value_type(value);
+            let spare = self.spare.of(ty).and_then(Vec::pop);
+            let variable = spare.unwrap_or_else(|| self.b.declare_var(ty));
+            self.b.def_var(variable, value);
+            Local::Variable(variable, ty)
+        } else {
+            Local::Value(value)
+        };
+        self.locals.push(local);
+    }
+
+    /// The innermost function.
+    pub fn innermost(&self) -> &Open<'m> {
+        self.open.last().expect("an open function")
+    }
+
+    pub fn innermost_mut(&mut self) -> &mut Open<'m> {
+        self.open.last_mut().expect("an open function")
+    }
+
+    /// A local of the innermost function.
+    pub fn local(&self, index: u32) -> Local {
+        self.locals[self.innermost().locals + index as usize]
+    }
+
+    /// Closes the innermost function, after its last operator.
+    fn leave(&mut self) {
+        let Some(open) = self.open.pop() else {
+            return;
+        };
+        for local in self.locals.drain(open.locals..) {
+            if let Local::Variable(variable, ty) = local
+                && let Some(spare) = self.spare.of(ty)
+            {
+                spare.push(variable);
+            }
+        }
+        self.aheads.push(open.ahead);
+    }
+}

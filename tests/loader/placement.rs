@@ -1,0 +1,139 @@
+//! Where things lie in linear memory.
+
+use wasmaot_runtime::{CallError, OpenFlags};
+
+use crate::common::program::{config, dylink, load, module};
+
+#[test]
+fn marks_of_the_heap_are_the_loaders() {
+    let main = r#"
+      (import "env" "lib_heap" (func $heap (result i32)))
+      (import "env" "lib_end" (func $end (result i32)))
+      (memory (export "memory") 1)
+      (table (export "__indirect_function_table") 3 funcref)
+      (global (export "__stack_pointer") (mut i32) (i32.const 2048))
+      (global (export "__heap_base") i32 (i32.const 3000))
+      (data (i32.const 2048) "abc")
+      (elem (i32.const 1) $one)
+      (func $one (result i32) (i32.const 1))
+      (func (export "heap") (result i32) (call $heap))
+      (func (export "end") (result i32) (call $end))
+      (func (export "size") (result i32) (memory.size))
+      (func (export "sp") (result i32) (global.get 0))
+    "#;
+    let main = format!("(module {} {main})", dylink(0, 0, &["lib"]));
+    let lib = module(
+        5000,
+        2,
+        &[],
+        r#"
+        (import "GOT.mem" "__heap_base" (global $base (mut i32)))
+        (import "GOT.mem" "__heap_end" (global $end (mut i32)))
+        (func (export "lib_heap") (result i32) (global.get $base))
+        (func (export "lib_end") (result i32) (global.get $end))
+        "#,
+    );
+    let mut program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let map: Vec<_> = program
+        .process
+        .link_map()
+        .map(|e| (e.memory_base, e.table_base))
+        .collect();
+    assert_eq!(map, [(0, 0), (4096, 3)]);
+    assert_eq!(program.call("heap", &[]), 9104);
+    let size = program.call("size", &[]);
+    assert_eq!(program.call("end", &[]), size * 65536);
+    assert!(size >= 2, "some heap");
+    assert_eq!(program.call("sp", &[]), 2048);
+    assert_eq!(&program.process.memory(program.main)[2048..2051], b"abc");
+}
+
+#[test]
+fn libraries_keep_off_the_memory_of_a_main_that_marks_no_heap() {
+    let main = format!(
+        r#"(module {}
+          (memory (export "memory") 2)
+          (global (export "__stack_pointer") (mut i32) (i32.const 70000))
+          (data (i32.const 1024) "some data"))"#,
+        dylink(0, 0, &["lib"])
+    );
+    let lib = module(16, 0, &[], "");
+    let program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let bases: Vec<u64> = program.process.link_map().map(|e| e.memory_base).collect();
+    assert!(bases[1] >= 2 * 65536, "{bases:?}");
+}
+
+/// An allocator of its own at a place of its own, which notes what it gives
+/// and gets back.
+const ALLOCATOR: &str = r#"
+    (global $next (mut i32) (i32.const 0x30000))
+    (global $freed (mut i32) (i32.const 0))
+    (func (export "malloc") (param $bytes i32) (result i32)
+      (if (i32.gt_u (i32.add (global.get $next) (local.get $bytes))
+                    (i32.shl (memory.size) (i32.const 16)))
+        (then (drop (memory.grow (i32.const 4)))))
+      (global.get $next)
+      (global.set $next (i32.add (global.get $next) (i32.const 0x1000))))
+    (func (export "free") (param i32) (global.set $freed (local.get 0)))
+    (func (export "freed") (result i32) (global.get $freed))"#;
+
+#[test]
+fn what_is_opened_lies_where_the_program_s_allocator_says() {
+    let plugin = module(
+        64,
+        1,
+        &[],
+        r#"(data (global.get $memory_base) "plug")
+        (func (export "where") (result i32) (global.get $memory_base))
+        (func (export "first") (result i32) (i32.load (global.get $memory_base)))"#,
+    );
+    let main = module(
+        0,
+        0,
+        &["allocator"],
+        r#"(import "env" "freed" (func $freed (result i32)))
+        (func (export "freed_now") (result i32) (call $freed))"#,
+    );
+    let allocator = module(0, 0, &[], ALLOCATOR);
+    let libraries = [("allocator", &*allocator), ("plugin", &*plugin)];
+    let mut program = load(&main, &libraries, config()).unwrap();
+    let process = &mut program.process;
+    let mut last = 0;
+    for round in 0..3 {
+        let plugin = process.open("plugin", OpenFlags::default()).unwrap();
+        let at: i32 = process.call(plugin, "where", ()).unwrap();
+        assert!(at >= 0x30000 && at > last, "round {round}: {at:#x}");
+        let first: u32 = process.call(plugin, "first", ()).unwrap();
+        assert_eq!(first, u32::from_le_bytes(*b"plug"));
+        process.close(plugin).unwrap().unwrap();
+        let freed: i32 = process.call(program.main, "freed_now", ()).unwrap();
+        assert_eq!(freed, at);
+        assert!(matches!(
+            process.call::<(), i32>(plugin, "where", ()),
+            Err(CallError::Unloaded)
+        ));
+        last = at;
+    }
+}
+
+#[test]
+fn without_an_allocator_the_loader_s_own_memory_is_used_again() {
+    let plugin = module(
+        100,
+        3,
+        &[],
+        r#"(func (export "where") (result i32)
+          (i32.add (global.get $memory_base) (global.get $table_base)))"#,
+    );
+    let main = module(0, 0, &[], "");
+    let mut program = load(&main, &[("plugin", &plugin)], config()).unwrap();
+    let process = &mut program.process;
+    let mut places = Vec::new();
+    for _ in 0..3 {
+        let plugin = process.open("plugin", OpenFlags::default()).unwrap();
+        places.push(process.call::<(), i32>(plugin, "where", ()).unwrap());
+        process.close(plugin).unwrap().unwrap();
+    }
+    assert!(places.iter().all(|&at| at == places[0]), "{places:?}");
+    assert_eq!(process.link_map().count(), 1);
+}

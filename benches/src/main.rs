@@ -1,13 +1,14 @@
-//! Measures; `cargo run --release -p wasmaot-benches -- calls`.
+//! Measures wasmaot against native code and other engines:
+//! `cargo run --release -p wasmaot-benches -- kernels`.
 
-mod calls;
-
-use std::path::PathBuf;
+mod kernels;
+mod peers;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
+#[command(name = "wasmaot-benches", max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     what: What,
@@ -15,33 +16,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum What {
-    /// Nanoseconds per call of a small function
-    Calls {
-        /// Rounds; every variant runs once in each
-        #[arg(long, default_value_t = 9)]
-        rounds: usize,
-        /// Calls in a run
-        #[arg(long, default_value_t = 100_000_000)]
-        calls: u32,
-        /// Write the figures here too, as JSON
-        #[arg(long)]
-        json: Option<PathBuf>,
-    },
+    /// Kernels: C of one module and of two, by everyone, as ratios to gcc in one program
+    Kernels(kernels::Args),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().what {
-        What::Calls {
-            rounds,
-            calls,
-            json,
-        } => {
-            let figures = calls::measure(rounds, calls)?;
-            print!("{}", calls::table(&figures));
-            if let Some(path) = json {
-                std::fs::write(path, serde_json::to_string_pretty(&calls::json(&figures))?)?;
-            }
-            Ok(())
-        }
+        What::Kernels(args) => kernels::run(&args),
     }
 }

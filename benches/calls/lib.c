@@ -1,1 +1,0 @@
-__attribute__((noipa)) int add(int a, int b) { return (int)((unsigned)a + (unsigned)b); }

@@ -1,0 +1,33 @@
+//! The laboratory: what is measured, in which builds, by whom, and how.
+//!
+//! - [`kernel`]: programs of two C files, of which a main calls a library;
+//! - [`tools`] and [`workshop`]: the compilers, and what they make of a kernel:
+//!   one wasm module, two, a native program, a native `.so`;
+//! - [`contest`]: contestants run once a round, in turn, from one warm state,
+//!   and have to agree in their check-sums;
+//! - [`native`], [`wasm`]: contestants that are programs, and our own;
+//! - [`stats`], [`report`]: medians, spreads and ratios; a table, JSON.
+//!
+//! It knows no other engine: `wasmaot-benches` adds those.
+//!
+//! ```
+//! use wasmaot_lab::contest::{Contestant, compete, timed};
+//!
+//! let mut contestants = [
+//!     Contestant::new("shift", Ok(timed(|n| Ok(2i32.wrapping_mul(n as i32))))),
+//!     Contestant::new("add", Ok(timed(|n| Ok((n + n) as i32)))),
+//! ];
+//! let series = compete(&mut contestants, 1000, 3, &mut |_| {});
+//! assert_eq!(series[1].samples.len(), 3);
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod contest;
+pub mod kernel;
+pub mod native;
+pub mod report;
+pub mod stats;
+pub mod tools;
+pub mod wasm;
+pub mod workshop;

@@ -1,0 +1,232 @@
+//! What the compilers make of a kernel, each thing once, in a directory:
+//!
+//! ```text
+//! kernel.h text.h harness.c      shared by all
+//! NAME/lib.c main.c *.h          the sources
+//! NAME/one/main.wasm             one module
+//! NAME/pie/{main.wasm,lib.so}    two, both position-independent
+//! NAME/fixed/{main.wasm,lib.so}  two, main at fixed addresses
+//! NAME/VARIANT/{main,libkernel.so}  native
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::kernel::{HARNESS, Kernel, SHARED};
+use crate::tools::{CLANG, GCC, Tool, WASM_LD};
+
+/// Name of the program's module.
+pub const MAIN: &str = "main.wasm";
+/// Name of the library's module, by which main needs it.
+pub const LIB: &str = "lib.so";
+
+/// How the wasm modules of a kernel are cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// All in one module, with a memory of its own.
+    One,
+    /// A library, and a main that is position-independent too.
+    Pie,
+    /// A library, and a main at fixed addresses.
+    Fixed,
+}
+
+/// How a native program is linked. Each is called after what it is of `gcc`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Native {
+    /// One program at fixed addresses, without a dynamic linker: the baseline.
+    Static,
+    /// A library, bound at first calls, through the PLT.
+    Plt,
+    /// A library, bound at the start, through the PLT.
+    Now,
+    /// A library, called through the GOT (`-fno-plt`).
+    NoPlt,
+    /// A library whose own symbols are its own (`-Bsymbolic`). Main cannot
+    /// have copies of its variables then, and is `-fPIC`.
+    Symbolic,
+}
+
+impl Native {
+    /// All.
+    pub const ALL: [Self; 5] = [
+        Self::Static,
+        Self::Plt,
+        Self::Now,
+        Self::NoPlt,
+        Self::Symbolic,
+    ];
+
+    /// Its name in reports, and of its directory.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "native",
+            Self::Plt => "so",
+            Self::Now => "so-now",
+            Self::NoPlt => "so-noplt",
+            Self::Symbolic => "so-symbolic",
+        }
+    }
+
+    /// Flags of compiling and of linking main; flags of linking the library.
+    const fn flags(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Static => (&["-static", "-fno-pie", "-no-pie"], &[]),
+            Self::Plt => (&["-Wl,-z,lazy"], &["-Wl,-z,lazy"]),
+            Self::Now => (&["-Wl,-z,now"], &["-Wl,-z,now"]),
+            Self::NoPlt => (&["-fno-plt", "-Wl,-z,now"], &["-fno-plt", "-Wl,-z,now"]),
+            Self::Symbolic => (
+                &["-fPIC", "-Wl,-z,lazy"],
+                &["-Wl,-z,lazy", "-Wl,-Bsymbolic"],
+            ),
+        }
+    }
+}
+
+/// What both compilers are given.
+pub const FLAGS: &[&str] = &["-O2", "-fno-math-errno", "-ffp-contract=off"];
+/// What clang is given besides.
+pub const WASM_FLAGS: &[&str] = &["--target=wasm32-wasip1", "-fvisibility=default"];
+
+/// Makes kernels.
+#[derive(Debug)]
+pub struct Workshop {
+    directory: PathBuf,
+    /// Further flags of clang, such as `-msimd128`.
+    pub wasm_flags: Vec<String>,
+    /// Further flags of gcc, such as `-march=native`.
+    pub native_flags: Vec<String>,
+}
+
+impl Workshop {
+    /// A workshop in a directory, which has to exist. What a workshop with the
+    /// same flags made there before is used again.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn new(directory: &Path) -> Result<Self> {
+        let headers = SHARED.iter().copied();
+        write(directory, headers.chain([("harness.c", HARNESS)]))?;
+        let directory = directory.canonicalize()?;
+        Ok(Self {
+            directory,
+            wasm_flags: Vec::new(),
+            native_flags: Vec::new(),
+        })
+    }
+
+    /// The directory of a kernel, with its sources.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn sources(&self, kernel: &Kernel) -> Result<PathBuf> {
+        let directory = self.directory.join(kernel.name);
+        fs::create_dir_all(&directory)?;
+        let own = [("lib.c", kernel.lib), ("main.c", kernel.main)];
+        write(&directory, kernel.headers.iter().copied().chain(own))?;
+        Ok(directory)
+    }
+
+    /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps [`LIB`].
+    ///
+    /// # Errors
+    /// A tool is missing or refuses; a main at fixed addresses for a kernel
+    /// whose main refers to the library's variables.
+    pub fn wasm(&self, kernel: &Kernel, cut: Cut) -> Result<PathBuf> {
+        let sources = self.sources(kernel)?;
+        let (name, main_code): (_, &[&str]) = match cut {
+            Cut::One => ("one", &[]),
+            Cut::Pie => ("pie", &["-fPIC"]),
+            Cut::Fixed => ("fixed", &[]),
+        };
+        ensure!(
+            cut != Cut::Fixed || !kernel.shares_data,
+            "wasm-ld cannot link a main at fixed addresses that refers to data of a library"
+        );
+        once(&sources.join(name), |out| {
+            let (clang, wasm_ld) = (Tool::find(CLANG)?, Tool::find(WASM_LD)?);
+            let compile = |unit: &str, code: &[&str]| {
+                let (from, to) = (sources.join(format!("{unit}.c")), format!("{unit}.o"));
+                let mut args: Vec<&str> = [WASM_FLAGS, FLAGS, code].concat();
+                args.extend(self.wasm_flags.iter().map(String::as_str));
+                args.extend(["-I../..", "-c", text(&from)?, "-o", &to]);
+                clang.run(out, args)
+            };
+            compile("main", main_code)?;
+            compile("lib", if cut == Cut::One { &[] } else { &["-fPIC"] })?;
+            if cut == Cut::One {
+                let one = ["--no-entry", "--export=run", "main.o", "lib.o", "-o", MAIN];
+                return wasm_ld.run(out, one);
+            }
+            let lib = [
+                "-shared",
+                "--experimental-pic",
+                "-Bdynamic",
+                "--unresolved-symbols=import-dynamic",
+            ];
+            wasm_ld.run(out, lib.iter().chain(&["lib.o", "-o", LIB]))?;
+            let main: &[&str] = match cut {
+                Cut::Fixed => &[
+                    "--export=__stack_pointer",
+                    "--export=__heap_base",
+                    "--export-table",
+                    "--growable-table",
+                ],
+                _ => &["-pie", "--import-memory", "--experimental-pic"],
+            };
+            let common = ["-E", "--no-entry", "-Bdynamic", "main.o", LIB, "-o", MAIN];
+            wasm_ld.run(out, main.iter().chain(&common))
+        })
+    }
+
+    /// Builds a native program; answers its path. It takes two numbers, prints
+    /// the check-sum for the second and its nanoseconds.
+    ///
+    /// # Errors
+    /// gcc is missing or refuses.
+    pub fn native(&self, kernel: &Kernel, native: Native) -> Result<PathBuf> {
+        let sources = self.sources(kernel)?;
+        let out = once(&sources.join(native.name()), |out| {
+            let gcc = Tool::find(GCC)?;
+            let own: Vec<&str> = self.native_flags.iter().map(String::as_str).collect();
+            let (main, lib) = native.flags();
+            let program = ["../main.c", "../../harness.c", "-I../..", "-o", "main"];
+            if native == Native::Static {
+                let args = [FLAGS, &own, main, &program, &["../lib.c"]].concat();
+                return gcc.run(out, args);
+            }
+            let library = ["-shared", "-fPIC", "-I../..", "../lib.c"];
+            let name = ["-Wl,-soname,libkernel.so", "-o", "libkernel.so"];
+            gcc.run(out, [FLAGS, &own, lib, &library, &name].concat())?;
+            let linked = ["-rdynamic", "-Wl,-rpath,$ORIGIN", "-L.", "-lkernel"];
+            gcc.run(out, [FLAGS, &own, main, &program, &linked].concat())
+        })?;
+        Ok(out.join("main"))
+    }
+}
+
+/// Fills a directory, unless it was filled before.
+fn once(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let done = directory.join("done");
+    if !done.exists() {
+        fs::create_dir_all(directory)?;
+        fill(directory)?;
+        fs::write(done, "")?;
+    }
+    Ok(directory.to_owned())
+}
+
+fn write<'a>(directory: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+    for (name, text) in files {
+        let path = directory.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn text(path: &Path) -> Result<&str> {
+    let text = path.to_str();
+    text.with_context(|| format!("{} is not a path in UTF-8", path.display()))
+}

@@ -1,0 +1,4 @@
+//! Other engines.
+
+#[cfg(feature = "wasmtime")]
+pub mod wasmtime;

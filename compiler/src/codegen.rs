@@ -234,7 +234,7 @@ impl Worker<'_> {
             Subject::Init => self.translator.init(self.env, out),
         }
         if self.isa.flags().opt_level() != settings::OptLevel::None {
-            translate::address::fold(self.env.module, out);
+            translate::improve(self.env.module, &mut self.context);
         }
         Ok(())
     }

@@ -5,11 +5,12 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
-pub(crate) mod address;
+mod address;
 mod atomic;
 mod body;
 mod bulk;
 mod call;
+mod carried;
 mod control;
 mod exception;
 mod global;
@@ -22,6 +23,7 @@ mod simd;
 mod small;
 mod table;
 
+use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilderContext;
@@ -129,6 +131,13 @@ impl Translator {
         body.init();
         body.finish();
     }
+}
+
+/// Rewrites a translated function into what the code generator makes better
+/// code of.
+pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
+    address::fold(module, context);
+    carried::improve(context);
 }
 
 fn name(target: Target) -> UserFuncName {

@@ -324,7 +324,10 @@ fn builds_of_one_program_are_compared() {
     // A build that computes something else is no build of the same program.
     sandbox.write("other.wat", own(8, "lib.wat"));
     let text = sandbox.wasmaot(&args).success();
-    assert!(text.contains("failed: main/other-now, ") && text.contains(": its check-sum is "), "{text}");
+    assert!(
+        text.contains("failed: main/other-now, ") && text.contains(": its check-sum is "),
+        "{text}"
+    );
     let report = json(&sandbox, "j");
     assert_eq!(
         report["tasks"][0]["series"][1]["samples"],

@@ -160,15 +160,19 @@ pub fn kernels(
         let mut task = bench.run(kernel.name, n, settings.rounds, &mut meter);
         task.group = kernel.group.name().to_owned();
         if kernel.group == Group::Work {
-            // Which loop of many is the hot one, only running it would tell.
-            for series in &mut task.series {
-                series.listing = None;
-                series.counts.remove("instructions");
-            }
+            without_loops(&mut task);
         }
         report.tasks.push(task);
     }
     Ok(report)
+}
+
+/// Leaves out the hot loop, where only running it would tell which of many it is.
+fn without_loops(task: &mut Task) {
+    for series in &mut task.series {
+        series.listing = None;
+        series.counts.remove("instructions");
+    }
 }
 
 /// A program of the user's: main with all that it needs, and a name to tell it
@@ -195,6 +199,7 @@ pub fn program(
     let mut report = begun(settings);
     report.title = name.to_owned();
     let several = builds.len() > 1;
+    let whole = builds.iter().any(|build| build.program.is_whole());
     let mut all: Vec<(String, Rc<Program>, Binding)> = Vec::new();
     for build in builds {
         let bindings: &[Binding] = match build.program.size() {
@@ -245,6 +250,9 @@ pub fn program(
     let n = ((f64::from(units.unwrap_or(1)) * settings.scale) as u32).max(1);
     let mut task = bench.run(name, n, settings.rounds, &mut meter);
     task.group = "program".to_owned();
+    if whole {
+        without_loops(&mut task);
+    }
     if let Some(error) = &task.series[0].error
         && task.series.iter().all(|s| s.error.is_some())
     {

@@ -141,6 +141,11 @@ impl Program {
         matches!(self.work, Work::Units(_))
     }
 
+    /// Whether it is a whole program, and not one of its functions.
+    pub fn is_whole(&self) -> bool {
+        self.work == Work::Start
+    }
+
     /// Number of modules.
     pub fn size(&self) -> usize {
         self.modules.len()

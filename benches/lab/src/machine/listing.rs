@@ -18,6 +18,8 @@ use super::flow::{Flow, Loop};
 
 /// Calls that are followed into one another.
 const DEEPEST: usize = 8;
+/// Functions that are looked into, at most.
+const MOST: usize = 400;
 
 /// The hot loop and what it calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +217,9 @@ impl<'c> Body<'c> {
 impl<'c> Lister<'c> {
     fn body(&mut self, entry: u64) -> Option<Rc<Body<'c>>> {
         let code = self.code;
+        if self.bodies.len() >= MOST && !self.bodies.contains_key(&entry) {
+            return None;
+        }
         let body = self.bodies.entry(entry);
         body.or_insert_with(|| Body::new(code, entry).map(Rc::new))
             .clone()

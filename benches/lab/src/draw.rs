@@ -192,7 +192,13 @@ impl Sheet<'_> {
             let x = self.scale.x(tick);
             let class = if tick == 1.0 { "one" } else { "grid" };
             line(out, (x, HEAD - 4.0), (x, bottom), class);
-            text(out, (x, bottom + 13.0), "quiet", "middle", &tick.to_string());
+            text(
+                out,
+                (x, bottom + 13.0),
+                "quiet",
+                "middle",
+                &tick.to_string(),
+            );
         }
         for (lane, bar) in panel.bars.iter().enumerate() {
             self.bar(out, bar, HEAD + LANE * lane as f64);

@@ -160,11 +160,10 @@ pub fn compete(
         .collect();
     for round in 0..rounds {
         for at in 0..contestants.len() {
-            // Nobody runs after the same one each time, but the first sets the check-sum.
-            let at = if round == 0 {
-                at
-            } else {
-                (at + round) % contestants.len()
+            // Forwards and backwards, so that nobody runs after the same one each time.
+            let at = match round % 2 {
+                0 => at,
+                _ => contestants.len() - 1 - at,
             };
             let (contestant, series) = (&mut contestants[at], &mut series[at]);
             if series.error.is_some() {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wasmaot_lab::detail::detail;
+use wasmaot_lab::detail::tables;
 use wasmaot_lab::experiment::{self, Build, Settings, Step};
 use wasmaot_lab::html;
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
@@ -20,6 +20,7 @@ use wasmaot_runtime::{Object, SearchPath, candidates};
 use super::options::Codegen;
 use super::{complain, print, run, usage};
 use crate::link::link_in;
+use crate::prelink::build_alone;
 use crate::{input, output};
 
 /// `wasmaot bench`.
@@ -111,6 +112,7 @@ pub(super) fn run(args: &Bench) -> Result<()> {
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let mut workshop = Workshop::new(directory)?;
     workshop.link = Some(link_in);
+    workshop.prelink = Some(build_alone);
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
         let kernels = match args.kernels.is_empty() {
@@ -199,6 +201,7 @@ fn of_user(args: &Bench) -> Result<()> {
         let given: Vec<String> = given.collect();
         // A directory that cannot be granted is told of now.
         run::granting(Wasi::new(), &dirs)?;
+        let program = program.prelinked_by(Some(build_alone));
         let program =
             program.within(move || run::granting(Wasi::new().args(given.iter().cloned()), &dirs));
         let name = main.file_stem().unwrap_or(main.as_os_str());
@@ -345,18 +348,9 @@ fn earlier(path: &Path) -> Result<Report> {
     serde_json::from_str(&text).with_context(|| format!("{file}: is not what bench --json writes"))
 }
 
-/// Kernels of which everything is printed; of more, ratios alone.
-const IN_DETAIL: usize = 4;
-
 /// Prints the tables, writes the files.
 fn show(args: &Bench, report: &Report) -> Result<()> {
-    let mut text = report.table();
-    if report.tasks.len() <= IN_DETAIL {
-        for task in &report.tasks {
-            text += &format!("\n{}", detail(task));
-        }
-    }
-    print(text)?;
+    print(tables(report))?;
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(report)?;
         output::write(path, text.as_bytes())?;

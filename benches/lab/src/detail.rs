@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::contest::Series;
 use crate::counts::COUNTS;
-use crate::report::{Task, time};
+use crate::report::{Report, Task, time};
 use crate::stats::Spread;
 
 /// The counts that some contestant of a task has: names and titles.
@@ -14,9 +14,30 @@ pub(crate) fn counted(task: &Task) -> Vec<(&'static str, &'static str)> {
     known.filter(|(name, _)| has(name)).collect()
 }
 
+/// Tasks of which everything is printed; of more, ratios alone.
+const IN_DETAIL: usize = 4;
+
+/// The tables of a report: ratios of all tasks, then each task by itself, if
+/// they are few.
+pub fn tables(report: &Report) -> String {
+    let mut out = match report.tasks.len() {
+        1 => report.settings(),
+        _ => report.table(),
+    };
+    if report.tasks.len() <= IN_DETAIL {
+        for task in &report.tasks {
+            let _ = write!(out, "\n{}", detail(task));
+        }
+    }
+    if report.tasks.len() == 1 {
+        report.ends(&mut out);
+    }
+    out
+}
+
 /// A row for each contestant: the median of its ratios to the first, their
 /// spread, the time of a unit, the counts.
-pub fn detail(task: &Task) -> String {
+fn detail(task: &Task) -> String {
     let counted = counted(task);
     let base = task.series.first().map_or("", |s| s.contestant.as_str());
     let mut rows = vec![vec![
@@ -29,12 +50,7 @@ pub fn detail(task: &Task) -> String {
     for series in &task.series {
         rows.push(row(task, series, &counted));
     }
-    let mut out = aligned(&rows);
-    for series in task.series.iter().filter(|s| s.error.is_some()) {
-        let error = series.error.as_deref().unwrap_or_default();
-        let _ = writeln!(out, "{}: {error}", series.contestant);
-    }
-    out
+    aligned(&rows)
 }
 
 fn row(task: &Task, series: &Series, counted: &[(&str, &str)]) -> Vec<String> {

@@ -4,18 +4,18 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use wasmaot_compiler::Options;
 
 use crate::contest::{Contestant, Runner, compete, rehearse};
 use crate::counts::{self, Facts};
 use crate::kernel::{Group, Kernel};
 use crate::native;
-use crate::program::{Loaded, Module, Program};
+use crate::program::{Loaded, Program};
 use crate::report::{About, Report, Task};
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 use crate::variant::{Binding, Link, Variant, variants};
-use crate::workshop::{FLAGS, LIB, MAIN, Native, WASM_FLAGS, Workshop};
+use crate::workshop::{FLAGS, Native, WASM_FLAGS, Workshop};
 
 /// How to measure.
 #[derive(Clone, Debug)]
@@ -160,15 +160,19 @@ pub fn kernels(
         let mut task = bench.run(kernel.name, n, settings.rounds, &mut meter);
         task.group = kernel.group.name().to_owned();
         if kernel.group == Group::Work {
-            // Which loop of many is the hot one, only running it would tell.
-            for series in &mut task.series {
-                series.listing = None;
-                series.counts.remove("instructions");
-            }
+            without_loops(&mut task);
         }
         report.tasks.push(task);
     }
     Ok(report)
+}
+
+/// Leaves out the hot loop, where only running it would tell which of many it is.
+fn without_loops(task: &mut Task) {
+    for series in &mut task.series {
+        series.listing = None;
+        series.counts.remove("instructions");
+    }
 }
 
 /// A program of the user's: main with all that it needs, and a name to tell it
@@ -195,6 +199,7 @@ pub fn program(
     let mut report = begun(settings);
     report.title = name.to_owned();
     let several = builds.len() > 1;
+    let whole = builds.iter().any(|build| build.program.is_whole());
     let mut all: Vec<(String, Rc<Program>, Binding)> = Vec::new();
     for build in builds {
         let bindings: &[Binding] = match build.program.size() {
@@ -245,6 +250,9 @@ pub fn program(
     let n = ((f64::from(units.unwrap_or(1)) * settings.scale) as u32).max(1);
     let mut task = bench.run(name, n, settings.rounds, &mut meter);
     task.group = "program".to_owned();
+    if whole {
+        without_loops(&mut task);
+    }
     if let Some(error) = &task.series[0].error
         && task.series.iter().all(|s| s.error.is_some())
     {
@@ -255,11 +263,12 @@ pub fn program(
 }
 
 /// The bindings of a user's program, the one that is usual first.
-const BOUND: [Binding; 6] = [
+const BOUND: [Binding; 7] = [
     Binding::Now,
     Binding::Lazy,
     Binding::Got,
     Binding::Direct,
+    Binding::Static,
     Binding::Table,
     Binding::Host,
 ];
@@ -292,7 +301,7 @@ fn begun(settings: &Settings) -> Report {
     report.note(
         "measured",
         format!(
-            "{} rounds of all in turn, {} × the usual work",
+            "rounds, of all in turn: {}; work: {} × the usual",
             settings.rounds, settings.scale
         ),
     );
@@ -372,7 +381,12 @@ impl Bench {
         if let Some((_, program)) = self.programs.iter().find(|(l, _)| *l == link) {
             return Ok(Rc::clone(program));
         }
-        let program = Rc::new(of_kernel(workshop, kernel, link, &settings.options)?);
+        let program = Rc::new(Program::of_kernel(
+            workshop,
+            kernel,
+            link,
+            &settings.options,
+        )?);
         self.programs.push((link, Rc::clone(&program)));
         Ok(program)
     }
@@ -410,30 +424,6 @@ fn natively(program: &std::path::Path) -> Result<Facts> {
     counts::of_native(program, library.exists().then_some(&*library))
 }
 
-/// A kernel's modules as a program.
-fn of_kernel(
-    workshop: &Workshop,
-    kernel: &Kernel,
-    link: Link,
-    options: &Options,
-) -> Result<Program> {
-    let directory = workshop.wasm(kernel, link.cut())?;
-    let mut modules = Vec::new();
-    for name in [MAIN, LIB] {
-        let path = directory.join(name);
-        if name == MAIN || path.exists() {
-            let wasm = std::fs::read(&path);
-            let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
-            modules.push(Module {
-                name: name.to_owned(),
-                wasm,
-                beside: false,
-            });
-        }
-    }
-    Program::new(modules, "run", options)
-}
-
 /// The hot loop of a variant of a kernel, and what is counted; it is run a
 /// little first.
 ///
@@ -456,7 +446,7 @@ pub fn explain(
         }
         Some(Candidate::Native(native)) => natively(&workshop.native(kernel, *native)?),
         Some(Candidate::Ours(variant)) => {
-            let program = Rc::new(of_kernel(workshop, kernel, variant.link, options)?);
+            let program = Rc::new(Program::of_kernel(workshop, kernel, variant.link, options)?);
             explain_program(&program, variant.binding)
         }
     }

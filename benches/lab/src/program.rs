@@ -14,8 +14,10 @@ use wasmaot_runtime::wasi::{self, OutputBuffer, Wasi};
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
 use crate::contest::{Runner, Sample, cpu_time, warm_up};
+use crate::kernel::Kernel;
 use crate::rewrite::{self, Facts};
-use crate::variant::Binding;
+use crate::variant::{Binding, Link};
+use crate::workshop::{LIB, MAIN, Workshop};
 
 /// A module of a program.
 #[derive(Clone, Debug)]
@@ -51,6 +53,7 @@ pub struct Program {
     work: Work,
     options: Options,
     surroundings: Surroundings,
+    prelink: Option<Prelink>,
     built: RefCell<HashMap<Form, Rc<Vec<Built>>>>,
 }
 
@@ -59,6 +62,7 @@ pub struct Program {
 struct Form {
     calls: Calls,
     host: bool,
+    prelinked: bool,
 }
 
 /// A module's object.
@@ -69,6 +73,17 @@ pub(crate) struct Built {
     object: Arc<Object>,
 }
 
+impl Built {
+    fn new(module: &Module, file: Vec<u8>) -> Result<Self> {
+        Ok(Self {
+            name: module.name.clone(),
+            object: Arc::new(Object::from_bytes(&module.name, &file, false)?),
+            beside: module.beside,
+            file,
+        })
+    }
+}
+
 /// A program in a process.
 pub struct Live {
     pub(crate) process: Process,
@@ -76,6 +91,10 @@ pub struct Live {
     pub(crate) built: Rc<Vec<Built>>,
     output: OutputBuffer,
 }
+
+/// Builds modules, each a name and its bytes, as one set, main first; the
+/// objects' bytes.
+pub type Prelink = fn(&[(String, Vec<u8>)], &Options) -> Result<Vec<Vec<u8>>>;
 
 /// The function that starts a program.
 pub const START: &str = "_start";
@@ -101,8 +120,37 @@ impl Program {
             work,
             options: options.clone(),
             surroundings: Rc::new(|| Ok(Wasi::new())),
+            prelink: None,
             built: RefCell::default(),
         })
+    }
+
+    /// A kernel that a workshop makes.
+    ///
+    /// # Errors
+    /// The workshop cannot make it.
+    pub fn of_kernel(
+        workshop: &Workshop,
+        kernel: &Kernel,
+        link: Link,
+        options: &Options,
+    ) -> Result<Self> {
+        let directory = workshop.wasm(kernel, link.cut())?;
+        let mut modules = Vec::new();
+        for name in [MAIN, LIB] {
+            let path = directory.join(name);
+            if name == MAIN || path.exists() {
+                let wasm = std::fs::read(&path);
+                let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
+                modules.push(Module {
+                    name: name.to_owned(),
+                    wasm,
+                    beside: false,
+                });
+            }
+        }
+        let program = Self::new(modules, "run", options)?;
+        Ok(program.prelinked_by(workshop.prelink))
     }
 
     /// The same with arguments, directories and the like.
@@ -112,9 +160,21 @@ impl Program {
         self
     }
 
+    /// The same with somebody who can prelink it.
+    #[must_use]
+    pub const fn prelinked_by(mut self, prelink: Option<Prelink>) -> Self {
+        self.prelink = prelink;
+        self
+    }
+
     /// Whether it can be asked for so much work.
     pub fn has_units(&self) -> bool {
         matches!(self.work, Work::Units(_))
+    }
+
+    /// Whether it is a whole program, and not one of its functions.
+    pub fn is_whole(&self) -> bool {
+        self.work == Work::Start
     }
 
     /// Number of modules.
@@ -127,18 +187,30 @@ impl Program {
         let form = Form {
             calls: binding.calls(),
             host: binding == Binding::Host,
+            prelinked: binding == Binding::Static,
         };
         if let Some(built) = self.built.borrow().get(&form) {
             return Ok(Rc::clone(built));
         }
-        let built = self.modules.iter().enumerate();
-        let built = built.map(|(number, module)| self.object(number, module, form));
+        let modules = || self.modules.iter().enumerate();
+        let files = match (form.prelinked, self.prelink) {
+            (true, Some(prelink)) => {
+                let modules = modules().map(|(_, m)| (m.name.clone(), m.wasm.clone()));
+                prelink(&modules.collect::<Vec<_>>(), &self.options)?
+            }
+            (true, None) => bail!("nobody here can prelink"),
+            (false, _) => modules()
+                .map(|(number, module)| self.compile(number, module, form))
+                .collect::<Result<_>>()?,
+        };
+        let built = self.modules.iter().zip(files);
+        let built = built.map(|(module, file)| Built::new(module, file));
         let built = Rc::new(built.collect::<Result<Vec<_>>>()?);
         self.built.borrow_mut().insert(form, Rc::clone(&built));
         Ok(built)
     }
 
-    fn object(&self, number: usize, module: &Module, form: Form) -> Result<Built> {
+    fn compile(&self, number: usize, module: &Module, form: Form) -> Result<Vec<u8>> {
         let mut wasm = module.wasm.clone();
         if form.host {
             let owners = self.owners(number);
@@ -151,15 +223,7 @@ impl Program {
             calls: form.calls,
             ..self.options.clone()
         };
-        let file = compile(&module.name, &wasm, &options, Emit::So)?;
-        let object = Arc::new(Object::from_bytes(&module.name, &file, false)?);
-        let name = module.name.clone();
-        Ok(Built {
-            name,
-            file,
-            beside: module.beside,
-            object,
-        })
+        Ok(compile(&module.name, &wasm, &options, Emit::So)?)
     }
 
     /// The functions that a module imports and another defines, with the
@@ -214,6 +278,7 @@ impl Program {
         let built = self.objects(binding)?;
         let mut process = Process::new(Config {
             bind: binding.bind(),
+            check: cfg!(debug_assertions),
             ..Config::default()
         })?;
         let output = OutputBuffer::new();

@@ -188,7 +188,7 @@ impl Report {
         out
     }
 
-    fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         let lines = self
             .setting
             .iter()
@@ -197,7 +197,7 @@ impl Report {
     }
 
     /// What did not take part, and what failed.
-    fn ends(&self, out: &mut String) {
+    pub(crate) fn ends(&self, out: &mut String) {
         for (name, why) in &self.absent {
             let _ = writeln!(out, "absent: {name}: {why}");
         }

@@ -165,3 +165,46 @@ fn imports(
     }
     Ok(out.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODULE: &str = r#"(module
+        (import "env" "memory" (memory 1))
+        (import "env" "f" (func (param i32) (result i64)))
+        (import "env" "g" (func))
+        (import "wasi" "f" (func))
+        (global $x (mut i32) (i32.const 7))
+        (func (export "run") (param i32) (result i64) (call 0 (local.get 0)))
+        (func (export "of") (param funcref))
+        (@custom "note" "text"))"#;
+
+    #[test]
+    fn says_what_a_module_imports_and_exports() {
+        let facts = facts(&wat::parse_str(MODULE).unwrap()).unwrap();
+        assert_eq!(facts.imports, ["f", "g"]);
+        let run = FuncType::new([ValType::I32], [ValType::I64]);
+        // A reference cannot go through a host.
+        assert_eq!(facts.exports, HashMap::from([("run".to_owned(), run)]));
+        assert!(!facts.has_table);
+    }
+
+    #[test]
+    fn moves_imports_and_nothing_else() {
+        let wasm = wat::parse_str(MODULE).unwrap();
+        let moved = through_host(&wasm, |name| name == "f").unwrap();
+        let text = MODULE.replace(r#""env" "f""#, r#""through-host" "f""#);
+        assert_eq!(moved, wat::parse_str(text).unwrap());
+        assert!(through_host(b"\0asm\x01\0\0\0\x02\x05", |_| true).is_err());
+    }
+
+    #[test]
+    fn adds_a_table_once() {
+        let wasm = wat::parse_str(MODULE).unwrap();
+        let with = with_table(&wasm).unwrap();
+        assert!(facts(&with).unwrap().has_table);
+        wasmparser::validate(&with).unwrap();
+        assert_eq!(with_table(&with).unwrap(), with);
+    }
+}

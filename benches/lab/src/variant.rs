@@ -19,6 +19,8 @@ pub enum Binding {
     Got,
     /// The call itself patched to go straight to the function.
     Direct,
+    /// The modules built as one set: straight, and inlined where it pays.
+    Static,
     /// `call_indirect` of the function's index in the table.
     Table,
     /// To a host function, which calls back into the process.
@@ -27,11 +29,12 @@ pub enum Binding {
 
 impl Binding {
     /// All that there is between modules, the ones of a native linker first.
-    pub const BETWEEN: [Self; 6] = [
+    pub const BETWEEN: [Self; 7] = [
         Self::Lazy,
         Self::Now,
         Self::Got,
         Self::Direct,
+        Self::Static,
         Self::Table,
         Self::Host,
     ];
@@ -44,6 +47,7 @@ impl Binding {
             Self::Now => "now",
             Self::Got => "noplt",
             Self::Direct => "direct",
+            Self::Static => "static",
             Self::Table => "table",
             Self::Host => "host",
         }
@@ -57,6 +61,7 @@ impl Binding {
             Self::Now => "PLT, bound at the start",
             Self::Got => "address from the GOT (-fno-plt)",
             Self::Direct => "calls patched to go straight there",
+            Self::Static => "prelinked: straight, and inlined",
             Self::Table => "call_indirect of the table index",
             Self::Host => "host function that calls back",
         }
@@ -76,6 +81,7 @@ impl Binding {
         match self {
             Self::Lazy => Bind::Lazy,
             Self::Direct => Bind::Direct,
+            Self::Static => Bind::Static,
             _ => Bind::Now,
         }
     }

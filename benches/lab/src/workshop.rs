@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::kernel::{HARNESS, Kernel, SHARED};
+use crate::program::Prelink;
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 
 /// Name of the program's module.
@@ -168,6 +169,8 @@ pub struct Workshop {
     pub native_flags: Vec<String>,
     /// Who can link mains with copies of a library's data, which wasm-ld cannot.
     pub link: Option<Link>,
+    /// Who can build modules as one set.
+    pub prelink: Option<Prelink>,
 }
 
 impl Workshop {
@@ -185,6 +188,7 @@ impl Workshop {
             wasm_flags: Vec::new(),
             native_flags: Vec::new(),
             link: None,
+            prelink: None,
         })
     }
 

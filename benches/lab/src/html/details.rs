@@ -143,11 +143,10 @@ fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
     for (text, instructions, names) in alike {
         write!(out, "<figure><figcaption>")?;
         for name in names {
-            let kind = class(kind(report, name));
+            let (kind, name) = (class(kind(report, name)), escape(name));
             write!(
                 out,
-                "<span class=\"chip k-{kind}\"></span>{} ",
-                escape(name)
+                "<span><span class=\"chip k-{kind}\"></span>{name}</span>"
             )?;
         }
         writeln!(

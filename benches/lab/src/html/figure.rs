@@ -12,7 +12,7 @@ const WIDTH: f64 = 1180.0;
 /// Width of the names.
 const NAMES: f64 = 118.0;
 /// Columns side by side, at most.
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 5;
 /// Width of a column, at most.
 const WIDEST: f64 = 560.0;
 /// Room of a column for its numbers, and between columns.
@@ -39,8 +39,13 @@ pub(super) fn figures(report: &Report, group: &str, out: &mut String) -> fmt::Re
         columns.insert(0, Column::Mean(&tasks));
     }
     let axis = Axis::of(&tasks);
-    for part in columns.chunks(COLUMNS) {
-        figure(report, &rows, &axis, part, out)?;
+    // Side by side as many as fit, and in every figure about as many.
+    let side_by_side = columns
+        .len()
+        .div_ceil(columns.len().div_ceil(COLUMNS).max(1));
+    let wide = ((WIDTH - NAMES) / side_by_side.max(1) as f64).min(WIDEST);
+    for part in columns.chunks(side_by_side.max(1)) {
+        figure(report, &rows, &axis, part, wide, out)?;
     }
     Ok(())
 }
@@ -56,7 +61,11 @@ impl<'r> Rows<'r> {
         let mut names = Vec::new();
         let mut y = HEAD;
         let mut last = None;
-        for name in report.contestants(group) {
+        let mut contestants = report.contestants(group);
+        // Not every contestant takes part in the first piece of work.
+        let place = |name: &&str| report.variants.iter().position(|v| v.name == *name);
+        contestants.sort_by_key(place);
+        for name in contestants {
             let of = family(report, name);
             if last.is_some_and(|last| last != of) {
                 y += FAMILY;
@@ -188,16 +197,10 @@ fn figure(
     rows: &Rows<'_>,
     axis: &Axis,
     columns: &[Column<'_>],
+    wide: f64,
     out: &mut String,
 ) -> fmt::Result {
-    let count = columns.len().max(1) as f64;
-    let wide = ((WIDTH - NAMES) / count).min(WIDEST);
-    // Figures of one group have columns of one width.
-    let wide = match columns.len() {
-        n if n >= COLUMNS - 1 => (WIDTH - NAMES) / COLUMNS as f64,
-        _ => wide,
-    };
-    let width = NAMES + wide * count;
+    let width = NAMES + wide * columns.len() as f64;
     let height = rows.height + AXIS;
     writeln!(
         out,
@@ -211,11 +214,17 @@ fn figure(
         writeln!(out, "<g transform=\"translate({x:.1} 0)\">")?;
         let plot = wide - NUMBERS - GAP;
         frame(column, rows, axis, plot, out)?;
+        let medians = rows
+            .names
+            .iter()
+            .filter_map(|(name, _)| column.spread(name));
+        let best = medians.map(|s| s.median).fold(f64::INFINITY, f64::min);
         for &(name, y) in &rows.names {
             match column.spread(name) {
                 Some(spread) => {
                     let mark = Mark {
                         spread,
+                        is_best: spread.median <= best,
                         axis,
                         plot,
                         y: y + ROW / 2.0,
@@ -287,6 +296,7 @@ fn frame(
 /// A dot with its spread.
 struct Mark<'a> {
     spread: Spread,
+    is_best: bool,
     axis: &'a Axis,
     plot: f64,
     y: f64,
@@ -336,7 +346,8 @@ impl Mark<'_> {
         }
         writeln!(
             out,
-            "<text class=\"value\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
+            "<text class=\"value{}\" x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
+            if self.is_best { " best" } else { "" },
             self.plot + NUMBERS - 4.0,
             y + 4.0,
             ratio(s.median)
@@ -345,7 +356,7 @@ impl Mark<'_> {
 }
 
 /// The shape of a family: how main is linked shows without its colour.
-fn dot(family: &str, x: f64, y: f64) -> String {
+pub(super) fn dot(family: &str, x: f64, y: f64) -> String {
     let path = |points: &[(f64, f64)]| {
         let mut d = String::new();
         for (i, (dx, dy)) in points.iter().enumerate() {

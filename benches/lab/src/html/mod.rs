@@ -31,6 +31,7 @@ fn write_page(report: &Report, out: &mut String) -> fmt::Result {
         include_str!("style.css")
     )?;
     lead(report, out)?;
+    legend(report, out)?;
     for group in report.groups() {
         let heading = match group {
             "micro" => "One thing at a time",
@@ -40,7 +41,11 @@ fn write_page(report: &Report, out: &mut String) -> fmt::Result {
         writeln!(out, "<h2>{heading}</h2>")?;
         figure::figures(report, group, out)?;
     }
-    writeln!(out, "<h2>Kernel by kernel</h2>")?;
+    let heading = match report.tasks.len() {
+        1 => "Times and counts",
+        _ => "Times and counts, one by one",
+    };
+    writeln!(out, "<h2>{heading}</h2>")?;
     for task in &report.tasks {
         details::details(report, task, report.tasks.len() <= 3, out)?;
     }
@@ -59,8 +64,8 @@ fn lead(report: &Report, out: &mut String) -> fmt::Result {
         out,
         "<p class=\"lead\">Each row is one way to link the same program, each column one piece of \
          work. A dot is the median of {rounds} rounds of the time as a ratio to <b>{}</b>, the bar \
-         around it half of the rounds, the thin line all of them; further left is faster. In each \
-         round everyone runs once, in turn, and all compute the same.</p>",
+         around it half of the rounds, the thin line all of them, an arrow beyond the axis; further \
+         left is faster. In each round everyone runs once, in turn, and all compute the same.</p>",
         escape(base)
     )?;
     for (name, why) in &report.absent {
@@ -72,6 +77,49 @@ fn lead(report: &Report, out: &mut String) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// Colours are ways of calling, shapes ways of linking main.
+const COLOURS: &[(&str, &str)] = &[
+    ("native", "gcc"),
+    ("inside", "within one module"),
+    ("lazy", "PLT, lazy"),
+    ("now", "PLT, now"),
+    ("noplt", "GOT (-fno-plt)"),
+    ("direct", "patched"),
+    ("static", "prelinked, inlined"),
+    ("table", "through the table"),
+    ("host", "through the host"),
+];
+const SHAPES: &[(&str, &str)] = &[
+    ("one", "one module, or position-independent main"),
+    ("fixed", "main at fixed addresses, copied data"),
+    ("symbolic", "other data access"),
+];
+
+fn legend(report: &Report, out: &mut String) -> fmt::Result {
+    writeln!(out, "<p class=\"legend\">")?;
+    for (kind, text) in COLOURS {
+        if report.variants.iter().any(|about| about.kind == *kind) {
+            writeln!(
+                out,
+                "<span><span class=\"chip k-{kind}\"></span>{text}</span>"
+            )?;
+        }
+    }
+    let families: Vec<&str> = report
+        .variants
+        .iter()
+        .map(|about| family(report, &about.name))
+        .collect();
+    for (shape, text) in SHAPES.iter().filter(|(shape, _)| families.contains(shape)) {
+        writeln!(
+            out,
+            "<span><svg class=\"shape\" viewBox=\"0 0 12 12\">{}</svg>{text}</span>",
+            figure::dot(shape, 6.0, 6.0)
+        )?;
+    }
+    writeln!(out, "</p>")
 }
 
 /// What the names stand for.

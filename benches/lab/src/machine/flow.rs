@@ -276,6 +276,7 @@ impl Flow {
     fn back_edges(&self, entry: u64) -> Vec<(u64, u64)> {
         let mut edges = Vec::new();
         let mut seen = BTreeSet::from([entry]);
+        let mut on_way = BTreeSet::from([entry]);
         // The way, with the number of successors already visited.
         let mut way: Vec<(u64, usize)> = vec![(entry, 0)];
         while let Some((at, visited)) = way.last_mut() {
@@ -285,9 +286,13 @@ impl Flow {
             match next {
                 None => {
                     way.pop();
+                    on_way.remove(&at);
                 }
-                Some(&next) if seen.insert(next) => way.push((next, 0)),
-                Some(&next) if way.iter().any(|&(on, _)| on == next) => edges.push((at, next)),
+                Some(&next) if seen.insert(next) => {
+                    way.push((next, 0));
+                    on_way.insert(next);
+                }
+                Some(next) if on_way.contains(next) => edges.push((at, *next)),
                 Some(_) => {}
             }
         }

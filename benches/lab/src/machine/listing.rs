@@ -18,6 +18,8 @@ use super::flow::{Flow, Loop};
 
 /// Calls that are followed into one another.
 const DEEPEST: usize = 8;
+/// Functions that are looked into, at most.
+const MOST: usize = 400;
 
 /// The hot loop and what it calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,15 +59,11 @@ impl Listing {
             };
             let _ = writeln!(out, "{what}{}{place}:", part.function);
             for line in part.lines.iter().take(Self::SHOWN) {
-                let indent = if line.ends_with(':') {
-                    "  "
-                } else {
-                    "        "
-                };
+                let indent = if line.ends_with(':') { "  " } else { "    " };
                 let _ = writeln!(out, "{indent}{line}");
             }
             if let Some(more) = part.lines.len().checked_sub(Self::SHOWN + 1) {
-                let _ = writeln!(out, "        … {} lines more", more + 1);
+                let _ = writeln!(out, "    … {} lines more", more + 1);
             }
         }
         out
@@ -219,6 +217,9 @@ impl<'c> Body<'c> {
 impl<'c> Lister<'c> {
     fn body(&mut self, entry: u64) -> Option<Rc<Body<'c>>> {
         let code = self.code;
+        if self.bodies.len() >= MOST && !self.bodies.contains_key(&entry) {
+            return None;
+        }
         let body = self.bodies.entry(entry);
         body.or_insert_with(|| Body::new(code, entry).map(Rc::new))
             .clone()
@@ -377,6 +378,10 @@ impl<'c> Lister<'c> {
                     None => "the runtime".to_owned(),
                 };
                 names.insert(target, name);
+            }
+            if instruction.op_count() == 2 && instruction.op1_kind() == OpKind::Immediate64 {
+                // Where this process has something: another one, elsewhere.
+                names.insert(instruction.immediate64(), "address".to_owned());
             }
             if instruction.is_ip_rel_memory_operand() {
                 let at = instruction.ip_rel_memory_address();

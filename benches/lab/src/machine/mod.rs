@@ -15,3 +15,6 @@ mod listing;
 
 pub use code::{Code, Function, Live, Native};
 pub use listing::{Listing, Part, listing};
+
+#[cfg(test)]
+mod tests;

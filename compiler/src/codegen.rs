@@ -289,8 +289,7 @@ impl Worker<'_> {
             Subject::Init => self.translator.init(self.env, out),
         }
         if self.isa.flags().opt_level() != settings::OptLevel::None {
-            let extended = self.translator.extended();
-            translate::address::fold(self.env.module, extended, out);
+            translate::improve(self.env.module, &mut self.context);
         }
         Ok(())
     }

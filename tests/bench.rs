@@ -321,6 +321,18 @@ fn builds_of_one_program_are_compared() {
     assert_measured(task, 1);
     assert_eq!(names(task)[..3], ["main-now", "other-now", "other-lazy"]);
 
+    // Files of one name are told apart by where they are.
+    std::fs::copy(sandbox.path("main.wat"), sandbox.path("there/main.wat")).unwrap();
+    let mut args2 = args;
+    args2[4] = "there/main.wat";
+    args2[12] = "main-now,there/main-direct";
+    sandbox.wasmaot(&args2).success();
+    let report = json(&sandbox, "j");
+    assert_eq!(
+        names(&report["tasks"][0]),
+        ["main-now", "there/main-direct"]
+    );
+
     // A build that computes something else is no build of the same program.
     sandbox.write("other.wat", own(8, "lib.wat"));
     let text = sandbox.wasmaot(&args).success();

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result, bail, ensure};
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Calls, Emit, Options, compile};
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::wasi::{self, OutputBuffer, Wasi};
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
@@ -251,9 +252,12 @@ impl Program {
             ..Config::default()
         })?;
         let output = OutputBuffer::new();
-        let surroundings = (self.surroundings)()?;
-        let surroundings = surroundings.stdout(wasi::Output::Buffer(output.clone()));
-        process.add_host_functions(wasi::functions(surroundings));
+        let surroundings = || {
+            let given = (self.surroundings)()?;
+            anyhow::Ok(given.stdout(wasi::Output::Buffer(output.clone())))
+        };
+        process.add_host_functions(wasi::functions(surroundings()?));
+        process.add_host_functions(linux::functions(Linux::new(surroundings()?)));
         if binding == Binding::Host {
             process.add_host_functions(self.trampolines());
         }

@@ -11,9 +11,11 @@ mod body;
 mod bulk;
 mod call;
 mod carried;
+mod cheaper;
 mod control;
 mod exception;
 mod global;
+mod hold;
 mod init;
 mod inline;
 mod memory;
@@ -21,6 +23,7 @@ mod numeric;
 mod scan;
 mod simd;
 mod small;
+mod swapped;
 mod table;
 
 use cranelift_codegen::Context;
@@ -136,8 +139,11 @@ impl Translator {
 /// Rewrites a translated function into what the code generator makes better
 /// code of.
 pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
+    swapped::improve(&mut context.func);
+    cheaper::improve(&mut context.func);
     address::fold(module, context);
     carried::improve(context);
+    hold::improve(context);
 }
 
 fn name(target: Target) -> UserFuncName {

@@ -28,6 +28,16 @@ pub fn build_file(path: &Path, options: &Options, emit: Emit) -> Result<Vec<u8>>
 /// # Errors
 /// One line that names the file.
 pub fn build(file: &str, module: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
+    with_progress(options, |options| {
+        Ok(wasmaot_compiler::compile(file, module, options, emit)?)
+    })
+}
+
+/// Runs a compilation with options that have it show how far it has come.
+pub(crate) fn with_progress<T>(
+    options: &Options,
+    compile: impl FnOnce(&Options) -> Result<T>,
+) -> Result<T> {
     let progress = Arc::new(Progress::default());
     let options = Options {
         progress: Some(progress.clone()),
@@ -51,12 +61,12 @@ pub fn build(file: &str, module: &[u8], options: &Options, emit: Emit) -> Result
             bar.finish_and_clear();
         }
     });
-    let result = wasmaot_compiler::compile(file, module, &options, emit);
+    let result = compile(&options);
     drop(done);
     display.thread().unpark();
     // A display that panicked is no reason to lose the result.
     let _ = display.join();
-    Ok(result?)
+    result
 }
 
 fn new_bar() -> ProgressBar {

@@ -91,6 +91,8 @@ pub mod find;
 pub mod input;
 pub mod link;
 pub mod output;
+#[cfg(feature = "compiler")]
+pub mod prelink;
 
 #[cfg(feature = "compiler")]
 pub use wasmaot_compiler as compiler;

@@ -1,7 +1,7 @@
 //! The dynamic linker's cases: each `tests/link/NAME` is built twice from the
 //! same sources, by gcc for the host and by clang for wasm, and run under the
 //! host's `ld.so` and by `wasmaot run`. What the host gives is what ours has to
-//! give.
+//! give, prelinked or not.
 //!
 //! `tests/link/waiting.txt` lists `NAME/FORM REASON` (or `NAME/*`) for what is
 //! known to differ; an unlisted difference fails the test, and so does what is listed
@@ -121,6 +121,7 @@ fn check(name: &str) -> Vec<Outcome> {
 }
 
 fn compare(case: &Case, form: Form, on_host: &[Run]) {
+    let prelinked = case.prelink(&wasmaot(), form);
     for (options, host) in case.runs.iter().zip(on_host) {
         for bind in bindings(options) {
             let options = Options {
@@ -128,6 +129,8 @@ fn compare(case: &Case, form: Form, on_host: &[Run]) {
                 ..options.clone()
             };
             let run = case.run_wasm(&wasmaot(), form, &options);
+            run.expect(case.code, &host.stdout);
+            let run = prelinked.run(&wasmaot(), &options);
             run.expect(case.code, &host.stdout);
         }
     }

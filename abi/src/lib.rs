@@ -4,7 +4,7 @@
 //! native address space around a linear memory ([`context`]), where values
 //! travel in calls ([`callconv`]), type identity ([`types`]), traps
 //! ([`trap`]), exceptions ([`exception`]), what an object file carries ([`object`], [`reloc`], [`maps`],
-//! [`info`]) and how the linking conventions of the wasm side are read
+//! [`info`], [`prelink`]) and how the linking conventions of the wasm side are read
 //! ([`linking`]). `abi/ABI.md` states the same in prose and is normative.
 //!
 //! This crate does no I/O and has no `unsafe` code.
@@ -21,6 +21,7 @@ pub mod linking;
 pub mod maps;
 pub mod name;
 pub mod object;
+pub mod prelink;
 pub mod reloc;
 pub mod trap;
 pub mod types;

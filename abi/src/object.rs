@@ -26,6 +26,8 @@ pub const SEC_MEMORY_BSS: &str = ".wasmaot.memory.bss";
 pub const SEC_HANDLERS: &str = ".wasmaot.handlers";
 /// Section of the [`PltCall`]s.
 pub const SEC_CALLS: &str = ".wasmaot.calls";
+/// Section of the [`Prelink`](crate::prelink::Prelink) record.
+pub const SEC_PRELINK: &str = ".wasmaot.prelink";
 /// Section (not loaded) of the trap map ([`crate::maps`]).
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
@@ -67,6 +69,10 @@ pub const DT_WASMAOT_HANDLERSSZ: u64 = 0x6100_574d;
 pub const DT_WASMAOT_CALLS: u64 = 0x6100_574e;
 /// Dynamic tag: bytes of [`SEC_CALLS`].
 pub const DT_WASMAOT_CALLSSZ: u64 = 0x6100_574f;
+/// Dynamic tag: address of [`SEC_PRELINK`], where the object is prelinked.
+pub const DT_WASMAOT_PRELINK: u64 = 0x6100_5760;
+/// Dynamic tag: bytes of [`SEC_PRELINK`].
+pub const DT_WASMAOT_PRELINKSZ: u64 = 0x6100_5761;
 
 /// Owner name of our note, without the terminating NUL.
 pub const NOTE_NAME: &str = "wasmaot";

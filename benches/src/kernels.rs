@@ -1,7 +1,6 @@
 //! The kernels, by all contestants.
 
-use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler::Options;
@@ -9,13 +8,15 @@ use wasmaot_lab::contest::{Contestant, Runner, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
 use wasmaot_lab::native;
 use wasmaot_lab::report::{Report, Task};
-use wasmaot_lab::tools::{CLANG, GCC, Tool};
+use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
 use wasmaot_lab::wasm;
 use wasmaot_lab::workshop::{Cut, FLAGS, Native, WASM_FLAGS, Workshop};
 use wasmaot_runtime::{Bind, Config};
 
-#[cfg(feature = "wasmtime")]
 use crate::peers;
+use crate::peers::node::NODE;
+use crate::peers::program::{WASMER, WASMER_RUN};
+use crate::peers::wasm2c::WASM2C;
 
 /// `kernels`.
 #[derive(clap::Args)]
@@ -31,6 +32,15 @@ pub struct Args {
     /// Contestants whose names begin so, beside `native`, which is always there
     #[arg(long, num_args = 1..)]
     only: Vec<String>,
+    /// A further flag of clang, such as -msimd128
+    #[arg(long, allow_hyphen_values = true)]
+    wasm_flag: Vec<String>,
+    /// A further flag of gcc, such as -march=native
+    #[arg(long, allow_hyphen_values = true)]
+    native_flag: Vec<String>,
+    /// A further engine: NAME=COMMAND; the command, with {wasm} and {n} in it, prints run(n)
+    #[arg(long = "engine", value_name = "NAME=COMMAND", value_parser = engine)]
+    engines: Vec<(String, String)>,
     /// Write the figures here too
     #[arg(long)]
     json: Option<PathBuf>,
@@ -42,29 +52,97 @@ pub struct Args {
 /// How a contestant is made of a kernel.
 type Make = fn(&Workshop, &Kernel) -> Result<Runner>;
 
-const CONTESTANTS: &[(&str, Make)] = &[
-    ("native", |w, k| natively(w, k, Native::Static)),
-    ("so", |w, k| natively(w, k, Native::Plt)),
-    ("so-now", |w, k| natively(w, k, Native::Now)),
-    ("so-noplt", |w, k| natively(w, k, Native::NoPlt)),
-    ("so-symbolic", |w, k| natively(w, k, Native::Symbolic)),
-    ("wasmaot-one", |w, k| ours(w, k, Cut::One, Bind::Now)),
-    ("wasmaot-two-lazy", |w, k| ours(w, k, Cut::Pie, Bind::Lazy)),
-    ("wasmaot-two-now", |w, k| ours(w, k, Cut::Pie, Bind::Now)),
-    ("wasmaot-two-direct", |w, k| {
+/// A contestant.
+struct Entry {
+    name: &'static str,
+    /// The program that it cannot do without.
+    needs: Option<Wanted>,
+    /// It takes modules without vectors only.
+    scalar: bool,
+    make: Make,
+}
+
+const fn entry(name: &'static str, make: Make) -> Entry {
+    Entry {
+        name,
+        needs: None,
+        scalar: false,
+        make,
+    }
+}
+
+const fn external(name: &'static str, needs: Wanted, make: Make) -> Entry {
+    Entry {
+        needs: Some(needs),
+        ..entry(name, make)
+    }
+}
+
+/// Debian's wasm2c aborts where there are vectors.
+const fn wasm2c(name: &'static str, make: Make) -> Entry {
+    Entry {
+        scalar: true,
+        ..external(name, WASM2C, make)
+    }
+}
+
+const CONTESTANTS: &[Entry] = &[
+    entry(BASELINE, |w, k| natively(w, k, Native::Static)),
+    entry("so", |w, k| natively(w, k, Native::Plt)),
+    entry("so-now", |w, k| natively(w, k, Native::Now)),
+    entry("so-noplt", |w, k| natively(w, k, Native::NoPlt)),
+    entry("so-symbolic", |w, k| natively(w, k, Native::Symbolic)),
+    entry("wasmaot-one", |w, k| ours(w, k, Cut::One, Bind::Now)),
+    entry("wasmaot-two-lazy", |w, k| ours(w, k, Cut::Pie, Bind::Lazy)),
+    entry("wasmaot-two-now", |w, k| ours(w, k, Cut::Pie, Bind::Now)),
+    entry("wasmaot-two-direct", |w, k| {
         ours(w, k, Cut::Pie, Bind::Direct)
     }),
-    ("wasmaot-fixed-now", |w, k| {
+    entry("wasmaot-two-static", |w, k| {
+        ours(w, k, Cut::Pie, Bind::Static)
+    }),
+    entry("wasmaot-fixed-now", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Now)
     }),
-    ("wasmaot-fixed-direct", |w, k| {
+    entry("wasmaot-fixed-direct", |w, k| {
         ours(w, k, Cut::Fixed, Bind::Direct)
     }),
+    entry("wasmaot-fixed-static", |w, k| {
+        ours(w, k, Cut::Fixed, Bind::Static)
+    }),
     #[cfg(feature = "wasmtime")]
-    ("wasmtime-one", |w, k| {
-        peers::wasmtime::one(&w.wasm(k, Cut::One)?)
+    entry("wasmtime-one", |w, k| {
+        peers::wasmtime::runner(&w.wasm(k, Cut::One)?, false)
+    }),
+    #[cfg(feature = "wasmtime")]
+    entry("wasmtime-one-inlining", |w, k| {
+        peers::wasmtime::runner(&w.wasm(k, Cut::One)?, true)
+    }),
+    #[cfg(feature = "wasmtime")]
+    entry("wasmtime-two", |w, k| {
+        peers::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
+    }),
+    wasm2c("wasm2c-one", |w, k| {
+        peers::wasm2c::runner(&w.wasm(k, Cut::One)?)
+    }),
+    wasm2c("wasm2c-two", |w, k| {
+        peers::wasm2c::runner(&w.wasm(k, Cut::Pie)?)
+    }),
+    external("node-one", NODE, |w, k| {
+        peers::node::runner(&w.wasm(k, Cut::One)?)
+    }),
+    external("node-two", NODE, |w, k| {
+        peers::node::runner(&w.wasm(k, Cut::Pie)?)
+    }),
+    external("wasmer-one", WASMER, |w, k| {
+        peers::program::runner(&w.wasm(k, Cut::One)?, WASMER_RUN)
     }),
 ];
+
+const NO_VECTORS: &str = "-mno-simd128";
+
+/// Whose times the others' are ratios to.
+const BASELINE: &str = "native";
 
 fn natively(workshop: &Workshop, kernel: &Kernel, native: Native) -> Result<Runner> {
     Ok(native::program(&workshop.native(kernel, native)?))
@@ -84,17 +162,29 @@ pub fn run(args: &Args) -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)?;
-    let workshop = Workshop::new(directory)?;
-    let mut report = setting(args)?;
+    let workshop = workshop(directory, args)?;
+    let scalar = directory.join("scalar");
+    std::fs::create_dir_all(&scalar)?;
+    let mut scalar = self::workshop(&scalar, args)?;
+    scalar.wasm_flags.push(NO_VECTORS.to_owned());
+    let mut report = setting(args, &workshop)?;
+    let entries = present(&args.only, &mut report)?;
     for kernel in kernels {
-        let mut contestants: Vec<Contestant> = CONTESTANTS
+        let mut contestants: Vec<Contestant> = entries
             .iter()
-            .filter(|(name, _)| wanted(&args.only, name))
-            .map(|(name, make)| Contestant::new(*name, make(&workshop, kernel)))
+            .map(|entry| {
+                let workshop = if entry.scalar { &scalar } else { &workshop };
+                Contestant::new(entry.name, (entry.make)(workshop, kernel))
+            })
             .collect();
+        for (name, command) in &args.engines {
+            let modules = workshop.wasm(kernel, Cut::One);
+            let runner = modules.and_then(|modules| peers::program::runner(&modules, command));
+            contestants.push(Contestant::new(name, runner));
+        }
         let n = ((f64::from(kernel.n) * args.scale) as u32).max(1);
         let series = compete(&mut contestants, n, args.rounds, &mut |name| {
-            progress(&format!("{}: {name}", kernel.name));
+            crate::progress(&format!("{}: {name}", kernel.name));
         });
         report.tasks.push(Task {
             name: kernel.name.to_owned(),
@@ -103,13 +193,17 @@ pub fn run(args: &Args) -> Result<()> {
             series,
         });
     }
-    progress("");
+    crate::progress("");
     print!("{}", report.table());
-    if let Some(path) = &args.json {
-        let text = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    crate::keep(&report, args.json.as_deref())
+}
+
+fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
+    let mut workshop = Workshop::new(directory)?;
+    workshop.wasm_flags.clone_from(&args.wasm_flag);
+    workshop.native_flags.clone_from(&args.native_flag);
+    workshop.link = Some(wasmaot::link::link_in);
+    Ok(workshop)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
@@ -123,27 +217,66 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
     names.iter().map(find).collect()
 }
 
-fn wanted(only: &[String], name: &str) -> bool {
-    name == "native" || only.is_empty() || only.iter().any(|o| name.starts_with(o.as_str()))
-}
-
-fn setting(args: &Args) -> Result<Report> {
-    for only in &args.only {
-        if !CONTESTANTS
-            .iter()
-            .any(|(name, _)| name.starts_with(only.as_str()))
-        {
-            let all: Vec<&str> = CONTESTANTS.iter().map(|(name, _)| *name).collect();
+/// The contestants that are asked for. Those whose program is not installed
+/// are noted as absent.
+fn present(only: &[String], report: &mut Report) -> Result<Vec<&'static Entry>> {
+    let begins = |entry: &Entry, only: &String| entry.name.starts_with(only.as_str());
+    for only in only {
+        if !CONTESTANTS.iter().any(|entry| begins(entry, only)) {
+            let all: Vec<&str> = CONTESTANTS.iter().map(|entry| entry.name).collect();
             bail!("no contestant {only}; there are: {}", all.join(" "));
         }
     }
+    let mut entries = Vec::new();
+    for entry in CONTESTANTS {
+        let wanted = only.is_empty() || only.iter().any(|only| begins(entry, only));
+        if !wanted && entry.name != BASELINE {
+            continue;
+        }
+        match entry.needs.map(Tool::find) {
+            Some(Err(error)) => {
+                report
+                    .absent
+                    .insert(entry.name.to_owned(), error.to_string());
+            }
+            Some(Ok(tool)) => {
+                let mut text = tool.version().to_owned();
+                if entry.scalar {
+                    text += &format!(", of modules compiled with {NO_VECTORS}");
+                }
+                report.note(entry.needs.map_or("", |w| w.programs[0]), text);
+                entries.push(entry);
+            }
+            None => entries.push(entry),
+        }
+    }
+    Ok(entries)
+}
+
+fn engine(text: &str) -> Result<(String, String), String> {
+    let (name, command) = text.split_once('=').ok_or("not NAME=COMMAND")?;
+    for part in ["{wasm}", "{n}"] {
+        if !command.contains(part) {
+            return Err(format!("the command has no {part}"));
+        }
+    }
+    Ok((name.to_owned(), command.to_owned()))
+}
+
+fn setting(args: &Args, workshop: &Workshop) -> Result<Report> {
     let mut report = Report {
         title: "kernels".to_owned(),
         ..Report::default()
     };
     report.note_machine();
     report.note("flags of both compilers", FLAGS.join(" "));
-    report.note("flags of clang", WASM_FLAGS.join(" "));
+    let further = |known: &[&str], more: &[String]| {
+        [known, &more.iter().map(String::as_str).collect::<Vec<_>>()]
+            .concat()
+            .join(" ")
+    };
+    report.note("flags of clang", further(WASM_FLAGS, &workshop.wasm_flags));
+    report.note("flags of gcc", further(&[], &workshop.native_flags));
     report.note("clang", Tool::find(CLANG)?.version());
     report.note("gcc", Tool::find(GCC)?.version());
     if cfg!(not(feature = "wasmtime")) {
@@ -154,13 +287,4 @@ fn setting(args: &Args) -> Result<Report> {
     report.note("measured", measure);
     report.note("rounds", args.rounds.to_string());
     Ok(report)
-}
-
-/// One line on a terminal, in place of the last.
-fn progress(text: &str) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let _ = write!(err, "\r\x1b[K{text}");
-        let _ = err.flush();
-    }
 }

@@ -8,11 +8,25 @@ use wasmaot_abi::trap::TrapCode;
 /// All code of a module.
 pub(crate) struct Code {
     /// The defined wasm functions in order, those that have no code included,
-    /// then the init function if `has_init`.
+    /// then the init function if `has_init`, then those of `plain`.
     pub functions: Vec<CompiledFunction>,
     /// Whether the module needs an init function: what no loader can do
     /// without running code (computed globals, checked segments, `start`).
     pub has_init: bool,
+    /// Functions that have second code, into which no function of another module
+    /// is inlined.
+    pub plain: Vec<Plain>,
+    /// Functions of other modules that may be inlined, with their numbers.
+    pub foreign: Vec<(u32, String)>,
+}
+
+/// What second code is for.
+pub(crate) struct Plain {
+    /// Number of the function in [`Code::functions`].
+    pub function: usize,
+    /// The imported functions, ascending, that others stand for in its first
+    /// code.
+    pub imports: Vec<u32>,
 }
 
 /// One function's code; of one that needs none, nothing.
@@ -36,6 +50,25 @@ impl Code {
     pub fn present(&self) -> impl Iterator<Item = (usize, &CompiledFunction)> {
         let functions = self.functions.iter().enumerate();
         functions.filter(|(_, function)| !function.is_left_out())
+    }
+
+    /// Number of the init function's code.
+    pub fn init(&self) -> Option<usize> {
+        let last = self.functions.len() - self.plain.len();
+        last.checked_sub(1).filter(|_| self.has_init)
+    }
+
+    /// Number of the function that code is of.
+    pub fn function_of(&self, number: usize) -> usize {
+        let first = self.functions.len() - self.plain.len();
+        let plain = number.checked_sub(first).and_then(|at| self.plain.get(at));
+        plain.map_or(number, |plain| plain.function)
+    }
+
+    /// The functions that have second code: what it is for, and its number.
+    pub fn seconds(&self) -> impl Iterator<Item = (&Plain, usize)> {
+        let first = self.functions.len() - self.plain.len();
+        self.plain.iter().zip(first..)
     }
 }
 
@@ -162,6 +195,10 @@ targets! {
     /// Host address of the data that an imported global of `GOT.mem` names, by
     /// global index: the content of a GOT slot.
     HostData = 14,
+    /// Address of an imported function's code, from the GOT.
+    FuncAddress = 15,
+    /// Index of an imported function in the primary table, from the GOT.
+    FuncIndex = 16,
 }
 
 impl Target {

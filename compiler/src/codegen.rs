@@ -18,7 +18,10 @@ use cranelift_codegen::{
 use wasmaot_abi::maps::lines::{Line, encode_stream};
 use wasmaot_abi::trap::TrapCode;
 
-use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target, TryCall, TryHandler};
+use crate::code::{
+    Code, CompiledFunction, Frame, Plain, Reloc, RelocKind, Target, TryCall, TryHandler,
+};
+use crate::foreign::Foreigners;
 use crate::inline::{Plan, Summary};
 use crate::module::Module;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
@@ -29,21 +32,71 @@ const SUMMARIES_AT_ONCE: usize = 512;
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
+    compile_with(module, &Foreigners::default(), isa, options)
+}
+
+/// Compiles all functions of a module, into them those of other modules, where
+/// they stand for imports.
+pub(crate) fn compile_with(
+    module: &Module<'_>,
+    foreign: &Foreigners<'_>,
+    isa: &dyn TargetIsa,
+    options: &Options,
+) -> Result<Code> {
     let plan = plan(module, options)?;
-    let env = Env::new(module, &plan, isa);
+    let none = Foreigners::default();
+    let foreign = match options.opt_level {
+        OptLevel::Speed => foreign,
+        _ => &none,
+    };
+    let env = Env::new(module, &plan, foreign, isa, options.calls);
+    let plain = Env::new(module, &plan, &none, isa, options.calls);
     let subjects = subjects(module, &plan);
-    let compiled = for_each(&env, isa, options, &subjects, |worker, f| worker.compile(f))?;
+    let compiled = for_each(&env, isa, options, &subjects, |worker, f| {
+        worker.compile_all(f, &plain)
+    })?;
     let mut functions = Vec::new();
     let count = module.bodies.len() + usize::from(init_needed(module));
     functions.resize_with(count, CompiledFunction::default);
-    for (subject, function) in subjects.iter().zip(compiled) {
-        functions[subject.number(module)] = function;
+    let mut seconds = Vec::new();
+    for (subject, (first, second)) in subjects.iter().zip(compiled) {
+        let function = subject.number(module);
+        functions[function] = first;
+        if let Some((second, imports)) = second {
+            seconds.push(Plain { function, imports });
+            functions.push(second);
+        }
     }
+    let names = foreign.names().map(|(n, name)| (n, name.to_owned()));
     Ok(Code {
         functions,
         has_init: init_needed(module),
+        plain: seconds,
+        foreign: names.collect(),
     })
 }
+
+/// The code of no function: what a linker sees of a module.
+pub(crate) fn outline(module: &Module<'_>) -> Code {
+    let has_init = init_needed(module);
+    let count = module.bodies.len() + usize::from(has_init);
+    let functions = (0..count).map(|_| CompiledFunction {
+        // `int3`
+        bytes: vec![0xcc],
+        align: 1,
+        ..CompiledFunction::default()
+    });
+    Code {
+        functions: functions.collect(),
+        has_init,
+        plain: Vec::new(),
+        foreign: Vec::new(),
+    }
+}
+
+/// A function's code; and, if functions of other modules are inlined into it,
+/// its code without, and the imports that they stand for.
+type Both = (CompiledFunction, Option<(CompiledFunction, Vec<u32>)>);
 
 /// The text of every function's CLIF, or of its machine code.
 pub(crate) fn listing(
@@ -53,7 +106,8 @@ pub(crate) fn listing(
     asm: bool,
 ) -> Result<String> {
     let plan = plan(module, options)?;
-    let env = Env::new(module, &plan, isa);
+    let foreign = Foreigners::default();
+    let env = Env::new(module, &plan, &foreign, isa, options.calls);
     let subjects = subjects(module, &plan);
     let texts = for_each(&env, isa, options, &subjects, |worker, f| {
         if asm {
@@ -131,6 +185,7 @@ fn for_each<T: Send>(
     let next = AtomicUsize::new(0);
     let progress = options.progress.as_deref();
     if let Some(progress) = progress {
+        progress.done.store(0, Ordering::Relaxed);
         progress
             .total
             .store(subjects.len() as u32, Ordering::Relaxed);
@@ -237,6 +292,26 @@ impl Worker<'_> {
             translate::improve(self.env.module, &mut self.context);
         }
         Ok(())
+    }
+
+    /// Compiles a function; once more without what is of other modules.
+    fn compile_all(&mut self, subject: Subject, plain: &Env<'_>) -> Result<Both> {
+        let first = self.compile(subject)?;
+        let sites = self.translator.origins.sites.iter();
+        let imports = sites.filter_map(|site| Some(self.env.foreign(site.function)?.import));
+        let mut imports: Vec<u32> = imports.collect();
+        if imports.is_empty() {
+            return Ok((first, None));
+        }
+        imports.sort_unstable();
+        imports.dedup();
+        let mut worker = Worker {
+            env: plain,
+            isa: self.isa,
+            translator: Translator::default(),
+            context: Context::new(),
+        };
+        Ok((first, Some((worker.compile(subject)?, imports))))
     }
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {

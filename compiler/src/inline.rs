@@ -118,12 +118,19 @@ impl Summary {
         summary
     }
 
+    /// Whether it is small enough to stand in the place of any call, and makes
+    /// none.
+    pub fn is_small_leaf(&self) -> bool {
+        let calls = self.calls.len() + self.tail_calls.len();
+        self.weight <= SMALL && calls == 0 && !self.other_calls
+    }
+
     fn operator(&mut self, op: &Operator<'_>) {
         match op {
             Operator::Call { function_index } => self.calls.push(*function_index),
             Operator::ReturnCall { function_index } => self.tail_calls.push(*function_index),
             Operator::CallIndirect { .. } | Operator::CallRef { .. } => self.other_calls = true,
-            _ => self.other_calls |= translate::calls(op, |_| true),
+            _ => self.other_calls |= translate::calls(op, None, |_| true),
         }
         self.weight = self.weight.saturating_add(weight(op));
     }
@@ -148,7 +155,7 @@ fn weight(op: &Operator<'_>) -> u32 {
         Operator::Call { .. } | Operator::ReturnCall { .. } => CALL,
         Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => 2 * CALL,
         Operator::BrTable { targets } => 4 + targets.len(),
-        _ if translate::calls(op, |_| true) => 2 * CALL,
+        _ if translate::calls(op, None, |_| true) => 2 * CALL,
         _ => 1,
     }
 }

@@ -14,16 +14,20 @@ mod code;
 mod codegen;
 mod decode;
 mod error;
+mod foreign;
 mod inline;
 mod link;
 mod module;
 mod options;
+pub mod prelink;
 mod relocatable;
 mod target;
 mod translate;
 
 pub use error::{Error, Result};
-pub use options::{OptLevel, Options, Progress};
+pub use options::{Calls, OptLevel, Options, Progress};
+
+use wasmaot_abi::prelink::BuildId;
 
 /// Name and version of the compiler, as it enters build ids and records.
 pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
@@ -69,6 +73,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
                 &*isa,
                 options,
                 build_id(source, wasm, options),
+                None,
             )
         }
     }
@@ -76,14 +81,15 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
 
 /// Hash of input, options and compiler version: all that the output depends
 /// on. Also the key of a cache of built objects.
-pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> [u8; 20] {
+pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
-        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?}\0{}\0",
+        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
         wasmaot_abi::ABI_VERSION,
         options.target,
         options.cpu,
         options.opt_level,
+        options.calls,
         soname(source),
     );
     hasher.update(settings.as_bytes());

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::info::LinkingAbi;
+use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::{Bind, Config, Object, Process, Unresolved};
 
@@ -26,7 +27,7 @@ pub fn modules() -> &'static [Vec<u8>] {
     })
 }
 
-/// The objects, in the order of the modules.
+/// The objects, in the order of the modules; then those of a prelinked set.
 pub fn objects() -> &'static [Vec<u8>] {
     static OBJECTS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     OBJECTS.get_or_init(|| {
@@ -36,7 +37,40 @@ pub fn objects() -> &'static [Vec<u8>] {
                 wasmaot_compiler::compile("seed", wasm, &options(OptLevel::Speed), Emit::So)
                     .expect("seeds compile")
             })
+            .chain(set().iter().map(|(_, bytes)| bytes.clone()))
             .collect()
+    })
+}
+
+/// Main and the library prelinked, with their names.
+fn set() -> &'static [(&'static str, Vec<u8>)] {
+    static PRELINKED: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
+    PRELINKED.get_or_init(|| {
+        let modules = [("main", &modules()[2]), ("library", &modules()[1])];
+        let named = modules.map(|(name, wasm)| (name, &wasm[..]));
+        let set = Set::read(named, &options(OptLevel::Speed)).expect("seeds are right");
+        let link = |objects: Vec<Vec<u8>>| {
+            let names = modules.iter().map(|(name, _)| *name);
+            let files: Vec<_> = names.zip(objects).collect();
+            let objects = opened(&files);
+            let process = process(Bind::Static, objects.clone());
+            let mut process = process.expect("there is room for a process");
+            let linked = process.link_set(&objects).expect("seeds link");
+            (linked.bound(), linked.objects().expect("seeds link"))
+        };
+        let (bound, _) = link(set.outlines().expect("seeds compile"));
+        let compiled = bound.iter().enumerate().map(|(number, bound)| {
+            let bindings = bound.iter().map(|b| Binding {
+                import: b.import,
+                member: b.member,
+                symbol: b.symbol.clone(),
+            });
+            let bindings: Vec<_> = bindings.collect();
+            set.compile(number, &bindings).expect("seeds compile")
+        });
+        let (_, prelinked) = link(compiled.collect());
+        let names = modules.into_iter().map(|(name, _)| name);
+        names.zip(prelinked).collect()
     })
 }
 
@@ -55,13 +89,8 @@ pub fn load(object: Object) -> Option<bool> {
     if object.has_init() {
         return None;
     }
-    let config = Config {
-        unresolved: Unresolved::Ignore,
-        // It reads the code too.
-        bind: Bind::Direct,
-        ..Config::default()
-    };
-    let mut process = Process::new(config).ok()?;
+    // It reads the code too.
+    let mut process = process(Bind::Direct, opened(set()))?;
     let core = object.info().abi == LinkingAbi::Core;
     let object = Arc::new(object);
     let loaded = if core {
@@ -70,4 +99,39 @@ pub fn load(object: Object) -> Option<bool> {
         process.load_program(object, &[])
     };
     Some(loaded.is_ok())
+}
+
+/// A process in which every library is there; an unknown one is the first.
+fn process(bind: Bind, libraries: Vec<Arc<Object>>) -> Option<Process> {
+    let config = Config {
+        unresolved: Unresolved::Ignore,
+        bind,
+        ..Config::default()
+    };
+    let mut process = Process::new(config).ok()?;
+    process.set_finder(move |name: &str, _: &Object| {
+        let found = libraries.iter().find(|o| o.name() == name);
+        Ok(found.or(libraries.first()).cloned())
+    });
+    Some(process)
+}
+
+fn opened(files: &[(&str, Vec<u8>)]) -> Vec<Arc<Object>> {
+    let open = |(name, bytes): &(&str, Vec<u8>)| Object::from_bytes(name, bytes, false);
+    let objects = files.iter().map(open);
+    objects
+        .map(|object| Arc::new(object.expect("seeds are right")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_has_calls_across_it() {
+        let main = &opened(set())[0];
+        let calls: Vec<_> = main.prelinked_calls().map(|c| c.symbol).collect();
+        assert_eq!(calls, ["own"]);
+    }
 }

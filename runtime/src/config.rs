@@ -22,8 +22,12 @@ pub enum Unresolved {
 /// How calls of other objects' functions are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bind {
-    /// By a slot that is filled before anything runs and read-only then.
+    /// Straight, where objects are prelinked and the records hold: their code
+    /// is as in the file, and shared. An object with calls in few pages of its
+    /// code as by [`Bind::Direct`], all else as by [`Bind::Now`].
     #[default]
+    Static,
+    /// By a slot that is filled before anything runs and read-only then.
     Now,
     /// By a slot that is filled at the first call: what is never called need
     /// not be defined. Plain modules are bound as by [`Bind::Now`].

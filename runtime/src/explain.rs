@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use wasmaot_abi::info::{Fixup, ImportKind};
+use wasmaot_abi::info::{Fixup, Import, ImportKind};
 use wasmaot_abi::name;
 
-use crate::loader::{self, Target};
+use crate::loader::{self, Calls, Target};
 use crate::object::Place;
 use crate::process::Process;
 
@@ -65,15 +65,16 @@ impl Process {
             for (at, import) in imports.filter(|(_, i)| i.name == symbol) {
                 let target = instance.bindings.imports.get(at).copied();
                 let (bound, why) = self.binding(target.unwrap_or(Target::None), number, symbol);
+                let weak = import.weak.then_some("the reference is weak");
                 uses.push(Use {
                     object: instance.object.name().to_owned(),
                     how: how(&import.kind),
                     bound,
-                    why: if import.weak {
-                        format!("{why}; the reference is weak")
-                    } else {
-                        why
-                    },
+                    why: [Some(&*why), weak, self.prelinked(number, import)]
+                        .into_iter()
+                        .flatten()
+                        .collect::<Vec<_>>()
+                        .join("; "),
                 });
             }
         }
@@ -84,6 +85,21 @@ impl Process {
             host: hosts.collect(),
             uses,
         }
+    }
+
+    /// Whether an import's calls are prelinked, where its object is.
+    fn prelinked(&self, number: usize, import: &Import) -> Option<&'static str> {
+        let object = &self.instances[number].object;
+        let called = matches!(import.kind, ImportKind::Func(_));
+        object.prelink().filter(|_| called)?;
+        let mut slots = object.plt_slots();
+        let entry = slots.position(|slot| slot.symbol == import.symbol)?;
+        let calls = loader::outcome(self, number).ok()?;
+        Some(match calls.get(entry)? {
+            Calls::Entry => "the calls go through the PLT",
+            Calls::Right => "the calls are prelinked",
+            Calls::Wrong => "the calls go through the PLT, not as prelinked",
+        })
     }
 
     /// What `dyninfo` modules refer to it by.

@@ -2,26 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler as compiler;
 
-use super::options::{Build, Codegen, Cpu, Emit};
-use super::usage;
-use crate::{build, output};
+use super::options::{Build, Codegen, Cpu, Emit, Flag, Search};
+use super::{run, usage};
+use crate::{build, output, prelink};
 
 /// Builds each input.
 pub(super) fn run(args: &Build) -> Result<()> {
+    if args.prelink {
+        return prelinked(args);
+    }
     if args.output.is_some() && args.inputs.len() > 1 {
         return Err(usage(
             "-o names one output, but there are several inputs; leave it out or build one at a time",
         ));
     }
-    let mut options = options(&args.codegen);
-    if let Some(triple) = &args.target {
-        options.target = triple
-            .parse()
-            .map_err(|e| usage(format!("--target {triple}: {e}")))?;
-    }
+    let options = all_options(args)?;
     let (emit, extension) = match args.emit {
         Emit::So => (compiler::Emit::So, "elf"),
         Emit::Obj => (compiler::Emit::Obj, "o"),
@@ -47,6 +45,48 @@ pub(super) fn run(args: &Build) -> Result<()> {
         output::write(&path, &bytes)?;
     }
     Ok(())
+}
+
+/// Builds the inputs as one set.
+fn prelinked(args: &Build) -> Result<()> {
+    if args.emit != Emit::So {
+        return Err(usage("--prelink makes shared objects; leave out --emit"));
+    }
+    let options = all_options(args)?;
+    let search = Search {
+        library_path: args.library_path.clone(),
+        preload: Vec::new(),
+        verify: false,
+    };
+    let library = run::library(&search, &args.inputs[0], &args.codegen);
+    let objects = prelink::build_files(&args.inputs, library, &options)?;
+    if let Some(directory) = &args.output {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make the directory {}", directory.display()))?;
+    }
+    for (input, bytes) in args.inputs.iter().zip(objects) {
+        let path = default_output(input, "elf");
+        let path = match (&args.output, path.file_name()) {
+            (Some(directory), Some(name)) => directory.join(name),
+            _ => path,
+        };
+        output::write(&path, &bytes)?;
+    }
+    Ok(())
+}
+
+/// The compiler's options for all flags of `build`.
+fn all_options(args: &Build) -> Result<compiler::Options> {
+    let mut options = options(&args.codegen);
+    if args.flags.contains(&Flag::NoPlt) {
+        options.calls = compiler::Calls::Got;
+    }
+    if let Some(triple) = &args.target {
+        options.target = triple
+            .parse()
+            .map_err(|e| usage(format!("--target {triple}: {e}")))?;
+    }
+    Ok(options)
 }
 
 /// The compiler's options for the flags.

@@ -44,8 +44,10 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
                 missing = true;
                 continue;
             };
-            print(format!("\t{name} => {}\n", file.display()))?;
-            queue.push(library.open(&file)?);
+            let found = library.open(&file)?;
+            let note = prelinked(&main, &found);
+            print(format!("\t{name} => {}{note}\n", file.display()))?;
+            queue.push(found);
         }
     }
     if missing {
@@ -64,4 +66,19 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
         ))?;
     }
     Ok(if unresolved.is_empty() { 0 } else { FAILURE })
+}
+
+/// Whether a library is the one that main was prelinked with.
+fn prelinked(main: &Object, library: &Object) -> &'static str {
+    let Some(set) = main.prelink() else {
+        return "";
+    };
+    let is_named = |name: &str| library.soname() == Some(name);
+    match library.number_in(set) {
+        Some(_) => " (prelinked)",
+        None if set.members.iter().any(|m| is_named(&m.name)) => {
+            " (not as prelinked: another build)"
+        }
+        None => "",
+    }
 }

@@ -29,6 +29,9 @@ pub enum Command {
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
     Inspect(Inspect),
+    /// Measure ways of calling and of reaching data across modules: the ABI laboratory
+    #[cfg(feature = "bench")]
+    Bench(super::bench::Bench),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -74,21 +77,43 @@ pub struct Codegen {
     pub jobs: Option<u16>,
 }
 
+/// A flag of code generation, named as compilers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flag {
+    /// Call functions of other objects by addresses from the GOT
+    NoPlt,
+}
+
 /// `wasmaot build`.
 #[derive(Debug, Args)]
 pub struct Build {
     /// Modules, `.wasm` or `.wat`
     #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::FilePath)]
     pub inputs: Vec<PathBuf>,
-    /// Output file, `-` for standard output [default: INPUT with `.elf` added]
+    /// Output file, `-` for standard output [default: INPUT with `.elf` added]; with --prelink, a
+    /// directory
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
+    /// Take the inputs for a program and its libraries, and have them call each other directly
+    #[arg(long)]
+    pub prelink: bool,
+    /// With --prelink, look for the program's other libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
+    pub library_path: Vec<PathBuf>,
     /// What to write
     #[arg(long, value_enum, default_value_t)]
     pub emit: Emit,
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
+    /// `-fno-plt`: call functions of other objects by addresses from the GOT
+    #[arg(
+        short = 'f',
+        value_name = "FLAG",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub flags: Vec<Flag>,
     #[command(flatten)]
     pub codegen: Codegen,
 }
@@ -108,8 +133,11 @@ pub enum Unresolved {
 /// How calls across objects are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
-    /// By slots filled at the start, read-only then
+    /// Straight, as objects were prelinked, where that holds; else as direct
+    /// where that changes few pages of code; else as now
     #[default]
+    Static,
+    /// By slots filled at the start, read-only then
     Now,
     /// Each function at its first call
     Lazy,

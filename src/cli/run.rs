@@ -145,6 +145,7 @@ fn config(args: &Run) -> Result<Config> {
             options::Unresolved::Ignore => Unresolved::Ignore,
         },
         bind: match args.bind {
+            options::Bind::Static => Bind::Static,
             options::Bind::Now => Bind::Now,
             options::Bind::Lazy => Bind::Lazy,
             options::Bind::Direct => Bind::Direct,
@@ -201,7 +202,12 @@ fn host(args: &Run) -> Result<Wasi> {
             },
         };
     }
-    for dir in &args.dirs {
+    granting(wasi, &args.dirs)
+}
+
+/// Grants directories.
+pub(super) fn granting(mut wasi: Wasi, dirs: &[String]) -> Result<Wasi> {
+    for dir in dirs {
         let (host, guest) = granted(dir);
         wasi = wasi
             .preopen(host, guest)

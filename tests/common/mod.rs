@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 #[cfg(feature = "compiler")]
+pub mod calls;
+#[cfg(feature = "compiler")]
 pub mod program;
 
 use std::path::PathBuf;

@@ -6,7 +6,9 @@
 //! wasm function number and where its stream is; then per name the number of
 //! the function, and where its text begins and ends; then what the last words
 //! of both count from: the streams and the texts. Names are those of functions
-//! that are inlined wherever they are called, and so have no code.
+//! that are inlined wherever they are called, and so have no code. The name of a
+//! function of another module, of a prelinked set, is its object's soname, NUL,
+//! and its own; wasm offsets in it are in that module.
 //!
 //! A stream is the number of inlined calls; per inlined call the callee, the
 //! inlined call around it (its number and one more; 0: the function itself) and

@@ -1,6 +1,6 @@
 //! What was measured, for a terminal and as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,22 @@ pub struct Report {
     pub setting: BTreeMap<String, String>,
     /// Contestants that could not take part, and why.
     pub absent: BTreeMap<String, String>,
+    /// What the contestants are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<About>,
     /// The work, each with all contestants' results.
     pub tasks: Vec<Task>,
+}
+
+/// What a contestant is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// What kind of its family it is; those of one kind look alike in plots.
+    pub kind: String,
+    /// What it is.
+    pub text: String,
 }
 
 /// One piece of work.
@@ -44,6 +58,56 @@ impl Task {
     pub fn ratio(&self, contestant: &str) -> Option<Spread> {
         let base = self.series.first()?;
         Spread::of(&ratios(&self.series(contestant)?.samples, &base.samples))
+    }
+
+    fn table(&self, out: &mut String) {
+        let wide = self
+            .series
+            .iter()
+            .map(|s| s.contestant.chars().count())
+            .max();
+        let wide = wide.unwrap_or(0).max(self.name.chars().count()) + 2;
+        let extras: BTreeSet<&String> = self.series.iter().flat_map(|s| s.extra.keys()).collect();
+        let _ = write!(
+            out,
+            "\n{:wide$} {:>9} {:>7} {:>6}",
+            self.name, "time", "ratio", "noise"
+        );
+        for extra in &extras {
+            let _ = write!(out, " {extra:>18}");
+        }
+        out.push('\n');
+        for series in &self.series {
+            let Some(spread) = Spread::of(&series.samples) else {
+                continue;
+            };
+            let unit = time(spread.median / f64::from(self.n));
+            let (ratio, noise) = match self.ratio(&series.contestant) {
+                Some(ratio) => (ratio.median, 100.0 * ratio.noise()),
+                None => (f64::NAN, f64::NAN),
+            };
+            let _ = write!(
+                out,
+                "{:wide$} {unit:>9} {ratio:>7.2} {noise:>5.1}%",
+                series.contestant
+            );
+            for &extra in &extras {
+                let _ = write!(out, " {:>18}", self.cell(series, extra));
+            }
+            out.push('\n');
+        }
+    }
+
+    /// A median and its ratio to the first contestant's.
+    fn cell(&self, series: &Series, extra: &str) -> String {
+        let of = |series: &Series| Spread::of(series.extra.get(extra)?).map(|s| s.median);
+        let Some(own) = of(series) else {
+            return "–".to_owned();
+        };
+        match self.series.first().and_then(of) {
+            Some(base) if base > 0.0 => format!("{own:.2} ({:.2})", own / base),
+            _ => format!("{own:.2}"),
+        }
     }
 }
 
@@ -104,20 +168,42 @@ impl Report {
     /// The tables: a row for each contestant, a column for each task; medians
     /// of ratios, and the first contestant's times for one unit of work.
     pub fn table(&self) -> String {
-        let mut out = String::new();
-        for (name, text) in &self.setting {
-            let _ = writeln!(out, "{name}: {text}");
-        }
+        let mut out = self.settings();
         for group in self.groups() {
             self.group_table(group, &mut out);
         }
+        self.ends(&mut out);
+        out
+    }
+
+    /// The tables the other way round: one for each task, a row for each
+    /// contestant, with everything that was measured. In brackets are ratios to
+    /// the first contestant.
+    pub fn details(&self) -> String {
+        let mut out = self.settings();
+        for task in &self.tasks {
+            task.table(&mut out);
+        }
+        self.ends(&mut out);
+        out
+    }
+
+    pub(crate) fn settings(&self) -> String {
+        let lines = self
+            .setting
+            .iter()
+            .map(|(name, text)| format!("{name}: {text}\n"));
+        lines.collect()
+    }
+
+    /// What did not take part, and what failed.
+    pub(crate) fn ends(&self, out: &mut String) {
         for (name, why) in &self.absent {
             let _ = writeln!(out, "absent: {name}: {why}");
         }
         for (error, who) in self.failures() {
             let _ = writeln!(out, "failed: {}: {error}", who.join(", "));
         }
-        out
     }
 
     fn group_table(&self, group: &str, out: &mut String) {
@@ -179,4 +265,83 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(name: &str, fast: &[f64], slow: &[f64]) -> Task {
+        let series = |contestant: &str, samples: &[f64]| Series {
+            contestant: contestant.to_owned(),
+            samples: samples.to_vec(),
+            extra: [("pages".to_owned(), vec![4.0 * samples[0]])].into(),
+            ..Series::default()
+        };
+        Task {
+            name: name.to_owned(),
+            group: "work".to_owned(),
+            n: 10,
+            series: vec![series("native", fast), series("slow", slow)],
+        }
+    }
+
+    fn report() -> Report {
+        let mut report = Report {
+            title: "test".to_owned(),
+            tasks: vec![
+                // A round that is slow for both.
+                task("a", &[100.0, 900.0, 100.0], &[200.0, 1800.0, 200.0]),
+                task("b", &[1e6], &[8e6]),
+            ],
+            ..Report::default()
+        };
+        report
+            .absent
+            .insert("other".to_owned(), "not installed".to_owned());
+        report
+    }
+
+    #[test]
+    fn ratios_are_of_rounds() {
+        let report = report();
+        let ratio = report.tasks[0].ratio("slow").unwrap();
+        assert_eq!((ratio.low, ratio.median, ratio.high), (2.0, 2.0, 2.0));
+        assert_eq!(report.mean("work", "slow"), Some(4.0));
+        assert_eq!(report.mean("work", "nobody"), None);
+    }
+
+    #[test]
+    fn tables_name_everyone() {
+        let mut report = report();
+        report.tasks[1].series[1].error = Some("broken".to_owned());
+        report.tasks[1].series[1].samples.clear();
+        let table = report.table();
+        for part in [
+            "one unit  10.0 ns   100 µs",
+            "slow       2.00        –        –   0.0%",
+            "absent: other: not installed",
+            "failed: b/slow: broken",
+        ] {
+            assert!(table.contains(part), "no `{part}` in:\n{table}");
+        }
+        let details = report.details();
+        assert!(details.contains("800.00 (2.00)"), "{details}");
+    }
+
+    #[test]
+    fn json_comes_back() {
+        let report = report();
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+
+    #[test]
+    fn times() {
+        let want = [
+            "0.37 ns", "1.40 ns", "14.0 ns", "140 ns", "1.00 µs", "2.50 s",
+        ];
+        let times = [0.37, 1.4, 14.0, 140.0, 1000.0, 2.5e9];
+        assert_eq!(times.map(time), want);
+    }
 }

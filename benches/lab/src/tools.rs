@@ -13,31 +13,46 @@ pub struct Tool {
     version: String,
 }
 
-/// Clang for wasm: positions that do not depend need 20 or later.
-pub const CLANG: (&[&str], &str) = (
-    &["clang-22", "clang-23", "clang-21", "clang-20", "clang"],
-    "apt-get install clang-22",
-);
+/// A program that is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// Its names; the first that runs is taken.
+    pub programs: &'static [&'static str],
+    /// How to get it.
+    pub hint: &'static str,
+}
+
+/// Clang for wasm; what it makes for libraries is of use from 20 on.
+pub const CLANG: Wanted = Wanted {
+    programs: &["clang-22", "clang-23", "clang-21", "clang-20", "clang"],
+    hint: "apt-get install clang-22",
+};
+
 /// The linker of wasm objects.
-pub const WASM_LD: (&[&str], &str) = (
-    &[
+pub const WASM_LD: Wanted = Wanted {
+    programs: &[
         "wasm-ld-22",
         "wasm-ld-23",
         "wasm-ld-21",
         "wasm-ld-20",
         "wasm-ld",
     ],
-    "apt-get install lld-22",
-);
+    hint: "apt-get install lld-22",
+};
+
 /// The native compiler.
-pub const GCC: (&[&str], &str) = (&["gcc", "cc"], "apt-get install gcc libc6-dev");
+pub const GCC: Wanted = Wanted {
+    programs: &["gcc", "cc"],
+    hint: "apt-get install gcc libc6-dev",
+};
 
 impl Tool {
     /// The first of some programs that runs.
     ///
     /// # Errors
     /// None does; the message says how to get one.
-    pub fn find((programs, hint): (&[&str], &str)) -> Result<Self> {
+    pub fn find(wanted: Wanted) -> Result<Self> {
+        let Wanted { programs, hint } = wanted;
         for &program in programs {
             let mut command = Command::new(program);
             let output = command.arg("--version").stderr(Stdio::null()).output();
@@ -54,17 +69,14 @@ impl Tool {
         bail!("{} is not installed; install it with: {hint}", programs[0])
     }
 
-    /// A tool at a known path.
-    pub fn at(program: impl Into<String>, version: impl Into<String>) -> Self {
-        Self {
-            program: program.into(),
-            version: version.into(),
-        }
-    }
-
     /// First line of what it says about itself.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// A command that runs it.
+    pub fn command(&self) -> Command {
+        Command::new(&self.program)
     }
 
     /// Runs it in a directory.
@@ -76,17 +88,15 @@ impl Tool {
         directory: &Path,
         args: impl IntoIterator<Item = impl AsRef<OsStr>>,
     ) -> Result<()> {
-        let output = Command::new(&self.program)
-            .args(args)
-            .current_dir(directory)
-            .output();
+        let output = self.command().args(args).current_dir(directory).output();
         let output = output.with_context(|| format!("cannot run {}", self.program))?;
         let text = String::from_utf8_lossy(&output.stderr);
         let first: Vec<&str> = text.lines().take(3).collect();
         ensure!(
             output.status.success(),
-            "{} failed in {}: {}",
+            "{} ends with {} in {}: {}",
             self.program,
+            output.status,
             directory.display(),
             first.join("; ")
         );

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, Options, compile};
-use wasmaot_runtime::{Config, InstanceId, Object, Process};
+use wasmaot_runtime::{Bind, Config, InstanceId, Object, Process};
 
 use crate::contest::{Runner, timed};
 use crate::workshop::{LIB, MAIN};
@@ -22,18 +23,67 @@ pub fn object(path: &Path, options: &Options) -> Result<Arc<Object>> {
     Ok(Arc::new(Object::from_bytes(&name, &bytes, false)?))
 }
 
+/// Compiles the modules of a directory, main first, as one prelinked set.
+///
+/// # Errors
+/// One of them is refused.
+pub fn prelinked(directory: &Path, options: &Options) -> Result<Vec<Arc<Object>>> {
+    let names = [MAIN, LIB];
+    let wasm = names.map(|name| fs::read(directory.join(name)));
+    let [main, lib] = wasm;
+    let wasm = [main?, lib?];
+    let named = names.iter().zip(&wasm).map(|(name, wasm)| (*name, &**wasm));
+    let set = Set::read(named, options)?;
+    let open = |objects: Vec<Vec<u8>>| {
+        let objects = names.into_iter().zip(objects);
+        let objects = objects.map(|(name, bytes)| Object::from_bytes(name, &bytes, false));
+        objects.map(|object| Ok(Arc::new(object?))).collect()
+    };
+    let outlines: Vec<Arc<Object>> = open(set.outlines()?)?;
+    let bound = process(&outlines, Config::default())?
+        .link_set(&outlines)?
+        .bound();
+    let mut objects = Vec::new();
+    for (number, bound) in bound.into_iter().enumerate() {
+        let bindings = bound.into_iter().map(|bound| Binding {
+            import: bound.import,
+            member: bound.member,
+            symbol: bound.symbol,
+        });
+        objects.push(set.compile(number, &bindings.collect::<Vec<_>>())?);
+    }
+    let objects: Vec<Arc<Object>> = open(objects)?;
+    open(
+        process(&objects, Config::default())?
+            .link_set(&objects)?
+            .objects()?,
+    )
+}
+
+/// A process that finds a library among objects.
+fn process(objects: &[Arc<Object>], config: Config) -> Result<Process> {
+    let lib = objects.get(1).cloned();
+    let mut process = Process::new(config)?;
+    process.set_finder(move |name: &str, _: &Object| Ok(lib.clone().filter(|_| name == LIB)));
+    Ok(process)
+}
+
 /// Loads the modules in a directory that a [`Workshop`](crate::workshop::Workshop)
-/// made.
+/// made; prelinked, if they are to be bound statically.
 ///
 /// # Errors
 /// One of them is refused.
 pub fn load(directory: &Path, options: &Options, config: Config) -> Result<(Process, InstanceId)> {
-    let main = object(&directory.join(MAIN), options)?;
     let path = directory.join(LIB);
-    let lib = path.exists().then(|| object(&path, options)).transpose()?;
-    let mut process = Process::new(config)?;
-    process.set_finder(move |name: &str, _: &Object| Ok(lib.clone().filter(|_| name == LIB)));
-    let id = process.load_program(main, &[])?;
+    let objects = if config.bind == Bind::Static && path.exists() {
+        prelinked(directory, options)?
+    } else {
+        let main = object(&directory.join(MAIN), options);
+        let lib = path.exists().then(|| object(&path, options));
+        [main].into_iter().chain(lib).collect::<Result<_>>()?
+    };
+    let mut process = process(&objects, config)?;
+    let id = process.load_program(Arc::clone(&objects[0]), &[])?;
     Ok((process, id))
 }
 

@@ -2,20 +2,90 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use wasmaot_lab::contest::{Runner, timed};
-use wasmaot_lab::workshop::MAIN;
-use wasmtime::{Engine, Instance, Module, Store};
+use wasmtime::{
+    Config, Engine, Extern, Global, GlobalType, Inlining, Instance, Memory, MemoryType, Module,
+    Mutability, OptLevel, Ref, RefType, RegallocAlgorithm, Store, Table, TableType, Val, ValType,
+};
 
-/// `run` of a single module.
-pub fn one(directory: &Path) -> Result<Runner> {
-    let engine = Engine::default();
-    let module = Module::from_file(&engine, directory.join(MAIN)).map_err(foreign)?;
+use super::plan::{Give, Plan};
+
+/// An engine with its inliner, which is off by default, or as it is.
+fn engine(inlining: bool) -> Result<Engine> {
+    let mut config = Config::new();
+    if inlining {
+        config.compiler_inlining(Inlining::Yes);
+    }
+    Engine::new(&config).map_err(foreign)
+}
+
+/// `run` of modules of a workshop, one or two: a dynamic linker as an embedder
+/// would write it.
+pub fn runner(directory: &Path, inlining: bool) -> Result<Runner> {
+    let plan = Plan::new(directory)?;
+    let engine = engine(inlining)?;
     let mut store = Store::new(&engine, ());
-    let instance = Instance::new(&mut store, &module, &[]).map_err(foreign)?;
-    let run = instance.get_typed_func::<u32, i32>(&mut store, "run");
+    let memory = MemoryType::new(plan.pages, None);
+    let memory = Memory::new(&mut store, memory).map_err(foreign)?;
+    let table = TableType::new(RefType::FUNCREF, plan.table, None);
+    let table = Table::new(&mut store, table, Ref::Func(None)).map_err(foreign)?;
+    let stack = global(&mut store, plan.stack, true)?;
+    let mut instances: Vec<Instance> = Vec::new();
+    for step in &plan.steps {
+        let module = Module::from_file(&engine, &step.path).map_err(foreign)?;
+        let mut imports: Vec<Extern> = Vec::new();
+        for import in &step.imports {
+            imports.push(match import.give {
+                Give::Memory => memory.into(),
+                Give::Table => table.into(),
+                Give::Stack => stack.into(),
+                Give::Global { value, mutable } => global(&mut store, value, mutable)?.into(),
+                Give::Function(step) => {
+                    let function = instances[step].get_func(&mut store, &import.name);
+                    function.context("an export that is there")?.into()
+                }
+            });
+        }
+        instances.push(Instance::new(&mut store, &module, &imports).map_err(foreign)?);
+    }
+    for element in &plan.elements {
+        let function = instances[element.step].get_func(&mut store, &element.name);
+        let slot = table.set(&mut store, element.slot.into(), Ref::Func(function));
+        slot.map_err(foreign)?;
+    }
+    for &(step, name) in &plan.calls {
+        let function = instances[step].get_typed_func::<(), ()>(&mut store, name);
+        let function = function.map_err(foreign)?;
+        function.call(&mut store, ()).map_err(foreign)?;
+    }
+    let main = instances.pop().context("a plan has steps")?;
+    let run = main.get_typed_func::<u32, i32>(&mut store, "run");
     let run = run.map_err(foreign)?;
     Ok(timed(move |n| run.call(&mut store, n).map_err(foreign)))
+}
+
+/// A module built to a file in memory, as `wasmtime compile` does it. Level 0
+/// is with single-pass register allocation, as ours is.
+pub fn build(wasm: &[u8], level: u8, threads: usize) -> Result<Vec<u8>> {
+    let mut config = Config::new();
+    if level == 0 {
+        config.cranelift_opt_level(OptLevel::None);
+        config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
+    }
+    config.parallel_compilation(threads > 1);
+    let engine = Engine::new(&config).map_err(foreign)?;
+    engine.precompile_module(wasm).map_err(foreign)
+}
+
+fn global(store: &mut Store<()>, value: u32, mutable: bool) -> Result<Global> {
+    let mutability = if mutable {
+        Mutability::Var
+    } else {
+        Mutability::Const
+    };
+    let ty = GlobalType::new(ValType::I32, mutability);
+    Global::new(store, ty, Val::I32(value.cast_signed())).map_err(foreign)
 }
 
 /// Its errors are of a type of its own.

@@ -99,6 +99,24 @@ fn a_memory_access_is_one_instruction() {
     assert_eq!(shape(&store).last().unwrap(), "movq R, 8(R, R)");
 }
 
+/// A pointer that a loop moves is in a register of which the upper half is
+/// zero: no access has to clear it.
+#[test]
+fn pointers_in_locals_are_not_extended_again() {
+    let code = assembly(
+        "(module (memory 1) (func (param i32 i32) (result i32) (local i32)
+          (loop
+            (local.set 2 (i32.xor (local.get 2) (i32.load8_u (local.get 0))))
+            (i32.store16 offset=9 (local.get 0) (local.get 2))
+            (local.set 0 (i32.add (local.get 0) (i32.const 4)))
+            (br_if 0 (i32.lt_u (local.get 0) (local.get 1))))
+          (local.get 2)))",
+    );
+    let from = code.iter().position(|l| l == "block1:").unwrap();
+    let moves = code[from..].iter().filter(|l| l.starts_with("movl %"));
+    assert_eq!(moves.count(), 0, "{code:#?}");
+}
+
 #[test]
 fn an_offset_beyond_31_bits_is_added() {
     let clif = text(

@@ -26,7 +26,6 @@ use super::Plan;
 use super::layout::Section;
 use super::recorder::Recorder;
 use crate::PRODUCER;
-use crate::code::CompiledFunction;
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -86,10 +85,17 @@ pub(super) fn build(plan: &Plan<'_>) -> Debug {
     translate(plan).unwrap_or_default()
 }
 
-/// Where a function's code comes from.
-fn lines(function: &CompiledFunction) -> impl Iterator<Item = Line> {
-    let stream = decode_stream(&function.lines);
-    stream.into_iter().flat_map(|(_, lines)| lines)
+/// Where a function's code comes from, as far as that is in this module.
+fn lines(plan: &Plan<'_>, number: usize) -> impl Iterator<Item = Line> {
+    let stream = decode_stream(&plan.code.functions[number].lines);
+    let foreign = plan.code.foreign.first().map(|&(first, _)| first);
+    stream.into_iter().flat_map(move |(inlined, lines)| {
+        lines.filter(move |line| {
+            let site = (line.site as usize).checked_sub(1);
+            let callee = site.and_then(|at| inlined.get(at)).map(|c| c.function);
+            foreign.is_none() || callee < foreign
+        })
+    })
 }
 
 fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
@@ -112,9 +118,9 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
 
     // Functions by unit, in order of their code.
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (number, function) in plan.code.functions.iter().enumerate() {
+    for number in 0..plan.code.functions.len() {
         // Of its own lines: what is inlined may be of another unit.
-        let mut own = lines(function).filter(|line| line.site == 0);
+        let mut own = lines(plan, number).filter(|line| line.site == 0);
         if let Some(row) = own.find_map(|line| rows.at(plan, line.wasm)) {
             by_unit.entry(row.unit).or_default().push(number);
         }
@@ -266,7 +272,8 @@ impl UnitWriter<'_> {
         }
         let imported = self.plan.module.imported_funcs();
         for &function in functions {
-            let name = self.plan.module.func_name(imported + function as u32);
+            let number = self.plan.code.function_of(function);
+            let name = self.plan.module.func_name(imported + number as u32);
             let name = strings.add(name.replace('\0', "?"));
             let child = unit.add(root, DW_TAG_subprogram);
             let entry = unit.get_mut(child);
@@ -289,7 +296,7 @@ impl UnitWriter<'_> {
     fn sequence(&self, program: &mut LineProgram, function: usize) -> read::Result<()> {
         program.begin_sequence(Some(self.address(function)));
         let mut last = None;
-        for line in lines(&self.plan.code.functions[function]) {
+        for line in lines(self.plan, function) {
             // Code inlined from another unit, by either compiler, keeps the
             // line before it: a unit knows its own files alone.
             let Some(row) = self

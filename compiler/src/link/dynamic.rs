@@ -31,7 +31,7 @@ pub(super) struct Dynamic {
 
 impl Dynamic {
     /// Decides on the entries.
-    pub fn new(plan: &Plan<'_>, strings: &mut Strings) -> Self {
+    pub fn new(plan: &Plan<'_>, prelinked: bool, strings: &mut Strings) -> Self {
         let linking = &plan.module.linking;
         let mut entries = Vec::new();
         let mut text = |entries: &mut Vec<_>, tag, text: &str| {
@@ -90,6 +90,12 @@ impl Dynamic {
                 (object::DT_WASMAOT_CALLSSZ, Value::Size(Section::Calls)),
             ]);
         }
+        if prelinked {
+            entries.extend([
+                (object::DT_WASMAOT_PRELINK, Value::Addr(Section::Prelink)),
+                (object::DT_WASMAOT_PRELINKSZ, Value::Size(Section::Prelink)),
+            ]);
+        }
         entries.push((DT_NULL, Value::Number(0)));
         Self { entries }
     }
@@ -99,7 +105,7 @@ impl Dynamic {
     }
 
     pub fn bytes(&self, plan: &Plan<'_>, layout: &Layout) -> Vec<u8> {
-        let init = plan.text.offsets.last().copied().unwrap_or_default();
+        let init = plan.init_offset().unwrap_or_default();
         let value = |value| match value {
             Value::Number(n) => n,
             Value::Addr(section) => layout.addr(section),

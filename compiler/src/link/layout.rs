@@ -15,7 +15,8 @@
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
-    SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_RELA, SEC_SYMBOLS, SEC_TRAPS,
+    SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA, SEC_SYMBOLS,
+    SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -97,6 +98,7 @@ sections! {
     Rela = Loaded SEC_RELA, SHT_PROGBITS, A, 8, 24, None;
     Functions = Loaded SEC_FUNCTIONS, SHT_PROGBITS, A, 8, 8, None;
     Elements = Loaded SEC_ELEMENTS, SHT_PROGBITS, A, 4, 4, None;
+    Prelink = Loaded SEC_PRELINK, SHT_PROGBITS, A, 4, 0, None;
     Rodata = Constant ".rodata", SHT_PROGBITS, A, 16, 0, None;
     EhFrameHdr = Constant ".eh_frame_hdr", SHT_PROGBITS, A, 4, 0, None;
     EhFrame = Constant ".eh_frame", SHT_PROGBITS, A, 8, 0, None;

@@ -17,14 +17,16 @@ pub(super) fn traps(plan: &Plan<'_>) -> Vec<u8> {
 
 /// The address map.
 pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
-    let module = plan.module;
+    let (module, imported) = (plan.module, plan.imported_funcs);
     let count = module.funcs.len() as u32;
     let code = plan.text.offsets.iter().zip(&plan.code.functions);
     let (mut functions, mut names) = (Vec::new(), Vec::new());
-    for (number, (&text_offset, function)) in (plan.imported_funcs..).zip(code) {
+    for (at, (&text_offset, function)) in code.enumerate() {
+        let number = imported + plan.code.function_of(at) as u32;
         if function.is_left_out() {
-            let name = module.names.get(&number).map(|name| (number, &**name));
-            names.extend(name);
+            // NUL parts an object's name from a function's.
+            let name = module.names.get(&number);
+            names.extend(name.map(|name| (number, name.replace('\0', "?"))));
             continue;
         }
         functions.push(FunctionLines {
@@ -34,5 +36,7 @@ pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
             stream: &function.lines,
         });
     }
+    names.extend(plan.code.foreign.iter().cloned());
+    let names: Vec<_> = names.iter().map(|(n, name)| (*n, &**name)).collect();
     encode_lines(&functions, &names)
 }

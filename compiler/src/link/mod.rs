@@ -16,6 +16,7 @@ mod layout;
 mod maps;
 mod memory;
 mod parts;
+mod prelink;
 mod recorder;
 mod relocate;
 mod slots;
@@ -31,6 +32,7 @@ use std::collections::HashMap;
 
 use cranelift_codegen::isa::TargetIsa;
 use wasmaot_abi::context::TABLE_ENTRY_SIZE;
+use wasmaot_abi::prelink::BuildId;
 
 use self::data::Data;
 use self::layout::Layout;
@@ -40,15 +42,17 @@ use self::symbols::Symbols;
 use self::text::Text;
 use crate::code::{Code, Target};
 use crate::module::Module;
+use crate::prelink::Place;
 use crate::{Options, Result};
 
-/// Lays out and writes the object.
+/// Lays out and writes the object; `place`: of one that is to be prelinked.
 pub(crate) fn link(
     module: &Module<'_>,
     code: &Code,
     isa: &dyn TargetIsa,
     options: &Options,
-    build_id: [u8; 20],
+    build_id: BuildId,
+    place: Option<Place<'_>>,
 ) -> Result<Vec<u8>> {
     let text = text::arrange(module, code)?;
     let symbols = symbols::collect(module, &text);
@@ -57,7 +61,7 @@ pub(crate) fn link(
     let data = data::arrange(module, &text, &symbols);
     let record = info::record(module, options, &symbols, &image)?;
     let plan = Plan::new(module, code, text, symbols, slots, data);
-    let parts = Parts::prepare(&plan, isa, options.cpu, &build_id, record)?;
+    let parts = Parts::prepare(&plan, isa, options, &build_id, place, record)?;
 
     let mut layout = layout::lay_out(&module.source, parts.sizes(&plan), &image)?;
 
@@ -116,6 +120,11 @@ impl<'a> Plan<'a> {
         let function = self.code.functions.get(number)?;
         let offset = self.text.offsets.get(number).copied();
         offset.filter(|_| !function.is_left_out())
+    }
+
+    /// Offset of the init function in `.text`.
+    fn init_offset(&self) -> Option<u32> {
+        self.text.offsets.get(self.code.init()?).copied()
     }
 
     /// Bytes of a defined function's code.

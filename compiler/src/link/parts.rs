@@ -15,16 +15,18 @@ use super::frames::{self, Frames};
 use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
-use super::{Plan, calls, handlers, maps, relocate, x86_64};
-use crate::Result;
+use super::{Plan, calls, handlers, maps, prelink, relocate, x86_64};
+use crate::prelink::Place;
+use crate::{Options, Result};
 
 /// Owner of the build id's note.
 const GNU: &str = "GNU";
 
 /// What has a size, but no address yet.
-pub(super) struct Parts {
+pub(super) struct Parts<'a> {
     build_id: Vec<u8>,
     cpu: u64,
+    place: Option<Place<'a>>,
     info: ModuleInfo,
     elements: Vec<u8>,
     dynamic: Dynamic,
@@ -39,13 +41,14 @@ pub(super) struct Parts {
     strtab: Vec<u8>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// Makes all that does not depend on addresses.
     pub fn prepare(
         plan: &Plan<'_>,
         isa: &dyn TargetIsa,
-        cpu: u64,
+        options: &Options,
         build_id: &[u8],
+        place: Option<Place<'a>>,
         (info, elements): (ModuleInfo, Vec<u32>),
     ) -> Result<Self> {
         let mut dynstr = Strings::new();
@@ -55,10 +58,11 @@ impl Parts {
         let plt_size = x86_64::plt_size(plan.slots.plt.len() as u64);
         Ok(Self {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
-            cpu,
+            cpu: options.cpu,
+            place,
             info,
             elements: elements.into_iter().flat_map(u32::to_le_bytes).collect(),
-            dynamic: Dynamic::new(plan, &mut dynstr),
+            dynamic: Dynamic::new(plan, place.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
@@ -105,6 +109,7 @@ impl Parts {
             ),
             (Section::Functions, FunctionRecord::SIZE as u64 * funcrefs),
             (Section::Elements, len(&self.elements)),
+            (Section::Prelink, prelink::size(plan, self.place)),
             (Section::Rodata, len(&plan.data.rodata)),
             (Section::EhFrameHdr, self.frames.hdr_size()),
             (Section::EhFrame, len(&self.frames.bytes)),
@@ -160,6 +165,7 @@ impl Parts {
             (Section::Rela, wasm_rela),
             (Section::Functions, dynamic::functions(plan, layout)),
             (Section::Elements, self.elements),
+            (Section::Prelink, prelink::bytes(plan, layout, self.place)),
             (Section::Rodata, plan.data.rodata.clone()),
             (Section::EhFrameHdr, eh_frame_hdr),
             (Section::EhFrame, eh_frame),

@@ -36,7 +36,7 @@ pub(super) fn text(plan: &Plan<'_>, layout: &Layout) -> Result<Vec<u8>> {
 }
 
 fn function_name(plan: &Plan<'_>, number: usize) -> String {
-    let func = plan.module.imported_funcs() as usize + number;
+    let func = plan.module.imported_funcs() as usize + plan.code.function_of(number);
     if func < plan.module.funcs.len() {
         plan.module.func_name(func as u32)
     } else {
@@ -58,7 +58,7 @@ fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> 
     }
     match target {
         Target::Func(f) => plan.code_offset(f),
-        Target::Init(0) if plan.code.has_init => plan.text.offsets.last().copied(),
+        Target::Init(0) => plan.init_offset(),
         Target::Funcref(f) => {
             return plan
                 .record(f)

@@ -46,7 +46,7 @@ impl Symtab {
         let file = strings.add(&name::escape(module.soname()));
         let mut locals = Vec::new();
         for (number, _) in plan.code.present() {
-            let f = imported + number as u32;
+            let f = imported + plan.code.function_of(number) as u32;
             let text = if f as usize >= module.funcs.len() {
                 INIT.to_owned()
             } else {
@@ -56,7 +56,8 @@ impl Symtab {
                     None => format!("func[{f}]"),
                 }
             };
-            if !global.contains(&(text.as_str(), f)) {
+            let is_second = number != plan.code.function_of(number);
+            if is_second || !global.contains(&(text.as_str(), f)) {
                 locals.push((strings.add(&text), number));
             }
         }

@@ -92,7 +92,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
 fn link_module(module: &Module<'_>, code: &Code) -> crate::Result<Vec<u8>> {
     let options = Options::default();
     let isa = target::isa(&options).unwrap();
-    super::link(module, code, &*isa, &options, [7; 20])
+    super::link(module, code, &*isa, &options, [7; 20], None)
 }
 
 /// The object of a `.wat` whose defined functions refer to these targets; the
@@ -112,6 +112,8 @@ pub(crate) fn with<T>(
     let code = Code {
         functions: functions.iter().map(|targets| function(targets)).collect(),
         has_init: functions.len() > module.bodies.len(),
+        plain: Vec::new(),
+        foreign: Vec::new(),
     };
     then(&module, code)
 }
@@ -512,6 +514,8 @@ fn impossible_requests_are_errors() {
         let code = Code {
             functions: vec![function(&[target])],
             has_init: false,
+            plain: Vec::new(),
+            foreign: Vec::new(),
         };
         let error = link_module(&module, &code).unwrap_err();
         assert!(

@@ -53,5 +53,8 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
         text.targets
             .extend(handlers.filter_map(|h| h.tag).map(Target::Tag));
     }
+    // By their entries of the PLT the loader sees what they are bound to.
+    let imports = code.plain.iter().flat_map(|plain| &plain.imports);
+    text.targets.extend(imports.map(|&f| Target::Func(f)));
     Ok(text)
 }

@@ -51,14 +51,13 @@ impl Body<'_, '_> {
     /// The value of a global.
     pub fn global_get(&mut self, global: u32) -> Value {
         let env = self.env;
+        if self.is_in_foreign() {
+            return self.stack_pointer(types::I32);
+        }
         let found = &env.module.globals[global as usize];
         let ty = clif_type(found.ty.val);
         match &found.place {
-            GlobalPlace::StackPointer { .. } => {
-                let base = self.base();
-                let flags = self.flags.stack_pointer;
-                self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
-            }
+            GlobalPlace::StackPointer { .. } => self.stack_pointer(ty),
             GlobalPlace::Loader(_) => {
                 let value = self.symbol(Target::LoaderValue(global));
                 self.b.ins().ireduce(ty, value)
@@ -85,18 +84,36 @@ impl Body<'_, '_> {
     /// False where the loader owns the global.
     fn global_set(&mut self, global: u32) -> bool {
         let value = self.pop();
+        if self.is_in_foreign() {
+            self.set_stack_pointer(value);
+            return true;
+        }
         match self.env.module.globals[global as usize].place {
-            GlobalPlace::StackPointer { .. } => {
-                let base = self.base();
-                let flags = self.flags.stack_pointer;
-                self.b
-                    .ins()
-                    .store(flags, value, base, offset::STACK_POINTER);
-            }
+            GlobalPlace::StackPointer { .. } => self.set_stack_pointer(value),
             GlobalPlace::Loader(_) => return false,
             GlobalPlace::Own(_) | GlobalPlace::Import(_) => self.global_store(global, value),
         }
         true
+    }
+
+    /// Whether the innermost function is of another module: of globals it has
+    /// the stack pointer alone.
+    fn is_in_foreign(&self) -> bool {
+        self.open.last().is_some_and(|open| open.foreign)
+    }
+
+    fn stack_pointer(&mut self, ty: Type) -> Value {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
+    }
+
+    fn set_stack_pointer(&mut self, value: Value) {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b
+            .ins()
+            .store(flags, value, base, offset::STACK_POINTER);
     }
 
     /// Stores into a global's storage.

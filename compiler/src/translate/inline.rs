@@ -27,6 +27,8 @@ pub(super) struct Open<'m> {
     /// Where it is inlined: a number in [`Origins::sites`] and one more; 0 for
     /// the outermost.
     site: u32,
+    /// Whether it is of another module.
+    pub foreign: bool,
 }
 
 /// A local of an open function.
@@ -130,11 +132,15 @@ impl<'m> Body<'_, 'm> {
         let env = self.env;
         let module = env.module;
         let invalid = |e| invalid(module, &e);
-        let source = &module.bodies[(func - env.imported) as usize].body;
+        let foreign = env.foreign.get(func);
+        let source = match foreign {
+            Some(foreign) => foreign.body,
+            None => &module.bodies[(func - env.imported) as usize].body,
+        };
         let operators = source.get_operators_reader().map_err(invalid)?;
         let mut ahead = self.aheads.pop().unwrap_or_default();
         ahead.look(operators.clone(), |callee| {
-            env.plan.leaves_calls(module.callee(callee))
+            env.leaves_calls(module.callee(callee))
         });
         let first = self.locals.len();
         for &value in args {
@@ -153,7 +159,10 @@ impl<'m> Body<'_, 'm> {
             frame: self.frames.len(),
             locals: first,
             site: self.origins.sites.len() as u32,
+            foreign: foreign.is_some(),
         });
+        // A function of another module is of the type of the import.
+        let func = foreign.map_or(func, |foreign| foreign.import);
         self.function_frame(&module.func_type(func).results);
         Ok(())
     }

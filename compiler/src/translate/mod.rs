@@ -34,8 +34,10 @@ use wasmaot_abi::types::{FuncType, ValType};
 use wasmparser::Operator;
 
 use crate::code::Target;
+use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
 use crate::module::Module;
+use crate::options::Calls;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
@@ -53,20 +55,51 @@ pub(crate) struct Env<'m> {
     type_ids: Vec<u32>,
     config: TargetFrontendConfig,
     plan: &'m Plan,
+    /// What stands for imported functions where they are called.
+    foreign: &'m Foreigners<'m>,
     /// Number of imported functions.
     imported: u32,
+    /// How they are called.
+    calls: Calls,
 }
 
 impl<'m> Env<'m> {
-    pub fn new(module: &'m Module<'m>, plan: &'m Plan, isa: &dyn TargetIsa) -> Self {
+    pub fn new(
+        module: &'m Module<'m>,
+        plan: &'m Plan,
+        foreign: &'m Foreigners<'m>,
+        isa: &dyn TargetIsa,
+        calls: Calls,
+    ) -> Self {
         Self {
             module,
             plan,
+            foreign,
             imported: module.imported_funcs(),
+            calls,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),
         }
+    }
+
+    /// The function whose body stands in the place of calls of one, itself or
+    /// another.
+    fn inlined(&self, callee: u32) -> Option<u32> {
+        match callee < self.imported {
+            true => self.foreign.number_of(callee),
+            false => self.plan.inlines(callee).then_some(callee),
+        }
+    }
+
+    /// A function of another module by its number.
+    pub fn foreign(&self, number: u32) -> Option<&Foreign<'m>> {
+        self.foreign.get(number)
+    }
+
+    /// Whether a call of a function is one, or leaves one where it is inlined.
+    fn leaves_calls(&self, callee: u32) -> bool {
+        self.foreign.number_of(callee).is_none() && self.plan.leaves_calls(callee)
     }
 }
 

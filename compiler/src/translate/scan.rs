@@ -17,10 +17,10 @@ pub(super) struct Ahead {
     /// Whether each local is written; those past the end are not.
     written: Vec<bool>,
     frames: Vec<Open>,
-    /// The constant that the last operator was.
-    constant: Option<i64>,
     /// Loops and tries that translation has come past.
     past: (usize, usize),
+    /// The constant that the last operator was.
+    constant: Option<i64>,
 }
 
 /// What a `try` of the older encoding does with an exception.
@@ -128,11 +128,10 @@ impl Ahead {
             Operator::I64Const { value } => Some(*value),
             _ => None,
         };
-        let len = std::mem::replace(&mut self.constant, constant);
+        let operand = std::mem::replace(&mut self.constant, constant);
         if let Some(inner) = around.looping
             && !self.calling_loops[inner]
-            && calls(op, makes_call)
-            && !is_small(op, len)
+            && calls(op, operand, makes_call)
         {
             self.calling_loops[inner] = true;
         }
@@ -157,20 +156,18 @@ impl Ahead {
     }
 }
 
-/// Whether an operator is a copy or fill that needs no call; `len`: its last
-/// operand, if that is a constant.
-fn is_small(op: &Operator<'_>, len: Option<i64>) -> bool {
-    let copies = matches!(
-        op,
-        Operator::MemoryFill { .. } | Operator::MemoryCopy { .. }
-    );
-    copies && len.is_some_and(small::is_small)
-}
-
-/// Whether an operator becomes a call after which the function goes on.
-pub(crate) fn calls(op: &Operator<'_>, makes_call: impl Fn(u32) -> bool) -> bool {
+/// Whether an operator becomes a call after which the function goes on;
+/// `constant`: its last operand, if it is one.
+pub(crate) fn calls(
+    op: &Operator<'_>,
+    constant: Option<i64>,
+    makes_call: impl Fn(u32) -> bool,
+) -> bool {
     if let Operator::Call { function_index } = op {
         return makes_call(*function_index);
+    }
+    if let Operator::MemoryFill { .. } | Operator::MemoryCopy { .. } = op {
+        return !constant.is_some_and(small::is_small);
     }
     matches!(
         op,
@@ -180,8 +177,6 @@ pub(crate) fn calls(op: &Operator<'_>, makes_call: impl Fn(u32) -> bool) -> bool
             | Operator::CallIndirect { .. }
             | Operator::CallRef { .. }
             | Operator::MemoryGrow { .. }
-            | Operator::MemoryFill { .. }
-            | Operator::MemoryCopy { .. }
             | Operator::MemoryInit { .. }
             | Operator::MemoryAtomicWait32 { .. }
             | Operator::MemoryAtomicWait64 { .. }
@@ -221,17 +216,6 @@ mod tests {
     }
 
     #[test]
-    fn a_small_copy_is_no_call() {
-        let ahead = look(
-            "(module (memory 1) (func (param i32)
-               (loop (memory.copy (i32.const 0) (i32.const 9) (i32.const 8)))
-               (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
-               (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
-        );
-        assert_eq!(ahead.calling_loops, [false, true, true]);
-    }
-
-    #[test]
     fn a_call_that_is_inlined_counts_by_what_it_leaves() {
         let ahead = look("(module (func $f (loop (call $g)) (loop (call $f))) (func $g))");
         assert_eq!(ahead.calling_loops, [false, true]);
@@ -245,6 +229,17 @@ mod tests {
         );
         let written: Vec<bool> = (0..5).map(|local| ahead.writes(local)).collect();
         assert_eq!(written, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_small_copy_is_no_call() {
+        let ahead = look(
+            "(module (memory 1) (func (param i32)
+               (loop (memory.copy (i32.const 0) (i32.const 9) (i32.const 8)))
+               (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
+               (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
+        );
+        assert_eq!(ahead.calling_loops, [false, true, true]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ use crate::process::Process;
 use crate::sys::live;
 
 mod fixups;
+mod prelink;
 
 pub(super) use fixups::fixups;
 
@@ -40,6 +41,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
         wrong.extend(checker.calls(id));
+        wrong.extend(checker.bodies(id));
         wrong.extend(checker.overlaps(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
@@ -456,16 +458,24 @@ impl<'a> Checker<'a> {
     }
 
     /// The calls of PLT entries that lead neither there nor, where calls are
-    /// bound directly, to what the entry stands for.
+    /// bound directly or may be prelinked, to what the entry stands for.
     fn calls(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
-        let direct = self.process.config.bind == Bind::Direct;
+        let bind = self.process.config.bind;
+        let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
         let plt: Vec<_> = instance.object.plt_slots().collect();
+        let jumps = self.redirected(instance);
         let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
             let PltCall { place, entry } = PltCall::decode(bytes);
             let slot = plt.get(entry as usize)?;
             let at = u64::from(place).checked_sub(1)?;
+            if jumps
+                .iter()
+                .any(|jump| jump.abs_diff(at) < arch::BRANCH_SIZE as u64)
+            {
+                return None;
+            }
             let code = instance.image.read(at).ok();
             let target = arch::branch_target(code?, instance.address(at));
             let right = target.is_some_and(|target| {
@@ -476,7 +486,7 @@ impl<'a> Checker<'a> {
                 let far = |to: u64| !near.contains(&to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
-                    _ => direct && self.is_address(id, slot.symbol, target),
+                    _ => (direct || prelinked) && self.is_address(id, slot.symbol, target),
                 }
             });
             (!right).then(|| {

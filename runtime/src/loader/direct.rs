@@ -1,46 +1,111 @@
-//! Phase 5, its end: direct binding. Calls of PLT entries are changed to go
-//! where the slots, which are filled by now, would have taken them: to a
-//! function, a thunk or a host function's stub. All of these lie in one area
-//! of 2 GiB; a built-in function of the runtime does not, and is still called
-//! through the PLT.
+//! Phase 5, its end: where calls of PLT entries lead. In the file they lead to
+//! the entries, or, of a prelinked object, to functions of other objects.
+//!
+//! Direct binding changes them to go where the slots, which are filled by now,
+//! would have taken them: to a function, a thunk or a host function's stub. All
+//! of these lie in one area of 2 GiB; a built-in function of the runtime does
+//! not, and is still called through the PLT. Prelinked calls that are not right
+//! here are changed to lead to their entries, and functions that contain code
+//! of others that is not right to go on in their plain code.
 
 use std::sync::Arc;
 
+use wasmaot_abi::context::HOST_PAGE;
+
+use super::prelink::{self, Calls};
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
+use crate::object::{Object, Reloc, bad};
 use crate::process::Process;
 
-/// Binds the calls of new instances, if the process is to. None of their code
-/// has run.
+/// So many pages of code may become the process's own.
+const FEW_PAGES: usize = 8;
+/// With more calls, the pages are not even counted.
+const FEW_CALLS: usize = 1024;
+
+/// Binds the calls of new instances. None of their code has run.
 pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) -> Result<()> {
-    match process.config.bind {
-        Bind::Now | Bind::Lazy => Ok(()),
-        Bind::Direct => new.into_iter().try_for_each(|id| calls(process, id)),
-    }
+    new.into_iter().try_for_each(|id| calls(process, id))
 }
 
 fn calls(process: &mut Process, id: usize) -> Result<()> {
+    let direct = match process.config.bind {
+        Bind::Direct => true,
+        Bind::Static => is_cheap(&process.instances[id].object)?,
+        Bind::Now | Bind::Lazy => false,
+    };
+    let states = prelink::outcome(process, id)?;
+    prelink::report(process, id, &states);
+    let plain = prelink::plain(process, id, &states);
+    if !direct && plain.is_empty() && !states.contains(&Calls::Wrong) {
+        return Ok(());
+    }
     let instance = &process.instances[id];
     let object = Arc::clone(&instance.object);
-    let targets = object
-        .plt_slots()
-        .map(|slot| Ok(u64::from_le_bytes(instance.read(slot.offset)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let mut targets = Vec::with_capacity(states.len());
+    for ((entry, slot), state) in object.plt_slots().enumerate().zip(states) {
+        let straight = match state {
+            Calls::Entry | Calls::Wrong if direct => {
+                Some(u64::from_le_bytes(instance.read(slot.offset)?))
+            }
+            _ => None,
+        };
+        let plt = match state {
+            Calls::Wrong => Some(instance.address(plt_entry(&object, entry, slot)?)),
+            _ => None,
+        };
+        targets.push([straight, plt]);
+    }
     let calls = object.calls()?;
     let edits: Vec<_> = calls
         .iter()
         .filter_map(|call| {
             let place = u64::from(call.place);
-            let target = *targets.get(call.entry as usize)?;
-            let bytes = arch::branch_displacement(instance.address(place), target)?;
-            Some((place, bytes))
+            let at = instance.address(place);
+            let targets = targets.get(call.entry as usize)?.iter().flatten();
+            let bytes = targets.map(|&to| arch::branch_displacement(at, to));
+            Some((place, bytes.flatten().next()?))
         })
         .collect();
-    process.instances[id].image.patch(&edits)?;
+    let image = &mut process.instances[id].image;
+    image.patch(&edits)?;
+    // Such a function may begin with a call.
+    image.patch(&plain)?;
     process.config.trace(Category::Statistics, || {
+        let how = if direct { "bound directly" } else { "changed" };
         let (patched, all) = (edits.len(), calls.len());
-        format!("{}: {patched} of {all} calls bound directly", object.name())
+        format!("{}: {patched} of {all} calls {how}", object.name())
     });
     Ok(())
+}
+
+/// Whether an object's calls are in so few pages that changing them costs less
+/// than the slots would, in a program that runs at all.
+fn is_cheap(object: &Object) -> Result<bool> {
+    // Who prelinks wants the code as it is in the file.
+    if object.prelink().is_some() || object.call_count() > FEW_CALLS {
+        return Ok(false);
+    }
+    let calls = object.calls()?;
+    let pages = calls.chunk_by(|a, b| page(a.place) == page(b.place));
+    Ok(pages.count() <= FEW_PAGES)
+}
+
+fn page(place: u32) -> u64 {
+    u64::from(place) / HOST_PAGE
+}
+
+/// Address in a prelinked object of an entry of its PLT.
+fn plt_entry(object: &Object, entry: usize, slot: &Reloc) -> Result<u64> {
+    let call = object.prelink().and_then(|record| record.calls.get(entry));
+    let plt = call.map(|call| u64::from(call.plt));
+    let is_it = |&at: &u64| {
+        let code = object.code(at);
+        code.and_then(|code| arch::plt_slot(code, at)) == Some(slot.offset)
+    };
+    plt.filter(is_it).ok_or_else(|| {
+        let reason = format!("its prelink record is damaged: entry {entry} of the PLT");
+        bad(object.path().display().to_string(), reason)
+    })
 }

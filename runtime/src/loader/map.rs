@@ -7,6 +7,7 @@ use wasmaot_abi::context::HOST_PAGE;
 
 use super::instance::{Bindings, Hold, Instance};
 use super::place::Place;
+use super::prelink;
 use super::search::Group;
 use crate::config::Category;
 use crate::error::Result;
@@ -22,9 +23,10 @@ pub(super) fn map(
     places: &[Place],
 ) -> Result<()> {
     let local: Arc<[usize]> = group.local.as_slice().into();
-    for ((member, bindings), place) in group.members.iter().zip(bindings).zip(places) {
+    let images = prelink::images(process, group)?;
+    let members = group.members.iter().zip(images).zip(bindings);
+    for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
-        let mut image = process.code.allocate(object.layout().end)?;
         for segment in &object.layout().segments {
             let access = match (segment.writable, segment.executable) {
                 (true, _) => Access::ReadWrite,

@@ -27,7 +27,8 @@ pub(super) fn object(object: &Object) -> Result<(), String> {
 }
 
 /// Reads the table of calls, and the code at each of their places: it must be
-/// a call or jump, and lead to the PLT entry of that number.
+/// a call or jump, and lead to the PLT entry of that number, or to where the
+/// prelink record has it lead instead.
 pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
     let slots: Vec<u64> = object.plt_slots().map(|r| r.offset).collect();
     let bytes = object.bytes().get(object.calls.clone()).unwrap_or_default();
@@ -41,7 +42,11 @@ pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
         let slot = slots.get(call.entry as usize).copied();
         // Before its displacement there is an opcode of one byte.
         let start = u64::from(call.place).checked_sub(1).filter(|&at| at >= end);
-        match start.filter(|&at| slot.is_some() && slot_of_call(object, at) == slot) {
+        let right = |at: u64| match object.prelinked_target(call.entry) {
+            Some(target) => target_of_call(object, at) == Some(target),
+            None => slot.is_some() && slot_of_call(object, at) == slot,
+        };
+        match start.filter(|&at| right(at)) {
             Some(start) => {
                 end = start + arch::BRANCH_SIZE as u64;
                 Ok(call)
@@ -55,9 +60,14 @@ pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
     calls.collect()
 }
 
+/// Where a call or jump in the object leads.
+fn target_of_call(object: &Object, at: u64) -> Option<u64> {
+    arch::branch_target(object.code(at)?, at)
+}
+
 /// The slot by way of which a call or jump in the object goes elsewhere.
 fn slot_of_call(object: &Object, at: u64) -> Option<u64> {
-    let entry = arch::branch_target(object.code(at)?, at)?;
+    let entry = target_of_call(object, at)?;
     arch::plt_slot(object.code(entry)?, entry)
 }
 

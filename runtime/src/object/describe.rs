@@ -28,13 +28,52 @@ pub struct Relocation<'a> {
     pub addend: i64,
 }
 
+/// A function whose calls are prelinked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PrelinkedCall<'a> {
+    /// Its symbol.
+    pub symbol: &'a str,
+    /// Number of the member of the set that defines it.
+    pub member: u32,
+    /// Its address there.
+    pub address: u32,
+}
+
 impl Object {
+    /// The functions whose calls are prelinked.
+    pub fn prelinked_calls(&self) -> impl Iterator<Item = PrelinkedCall<'_>> {
+        let calls = self.prelink().map_or(&[][..], |record| &record.calls);
+        let calls = calls.iter().zip(self.plt_slots());
+        calls.filter_map(|(call, slot)| {
+            let (to, symbol) = (call.to?, self.symbols().get(slot.symbol as usize)?);
+            Some(PrelinkedCall {
+                symbol: self.symbol_name(symbol),
+                member: to.member,
+                address: to.address,
+            })
+        })
+    }
+
     /// The GNU build id: hash of input, options and compiler version.
     pub fn build_id(&self) -> &[u8] {
-        /// Bytes before the id: three words and the owner's name.
-        const HEADER: usize = 16;
-        let note = self.section(".note.gnu.build-id").unwrap_or_default();
-        note.get(HEADER..).unwrap_or_default()
+        self.map.get(self.build_id.clone()).unwrap_or_default()
+    }
+
+    /// The functions that contain code of other objects, and the symbols of the
+    /// functions whose code that is.
+    pub fn prelinked_bodies(&self) -> impl Iterator<Item = (String, Vec<&str>)> {
+        let bodies = self.prelink().map_or(&[][..], |record| &record.bodies);
+        let slots: Vec<_> = self.plt_slots().collect();
+        bodies.iter().map(move |body| {
+            let symbols = body.needs.iter().filter_map(|&need| {
+                let slot = slots.get(need as usize)?;
+                let symbol = self.symbols().get(slot.symbol as usize)?;
+                Some(self.symbol_name(symbol))
+            });
+            let name = self.symbol_at(body.code.into());
+            let name = name.unwrap_or_else(|| format!("{:#x}", body.code));
+            (name, symbols.collect())
+        })
     }
 
     /// Text of a type by its identity: of a function or a global.

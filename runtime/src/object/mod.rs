@@ -5,6 +5,7 @@
 mod check;
 mod describe;
 mod parse;
+mod prelink;
 mod symbols;
 mod versions;
 
@@ -16,10 +17,11 @@ use std::sync::OnceLock;
 
 use wasmaot_abi::info::{LinkingAbi, ModuleInfo};
 use wasmaot_abi::object::{FunctionRecord, Note, PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType};
 
-pub use describe::{ImageRun, Relocation};
+pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub use parse::host_cpu;
 pub(crate) use symbols::{Place, Symbol};
 
@@ -50,6 +52,8 @@ pub struct Object {
     funcrefs: u64,
     handlers: Range<usize>,
     calls: Range<usize>,
+    build_id: Range<usize>,
+    prelink: Option<Prelink>,
     native: OnceLock<symbols::NativeSymbols>,
     records: OnceLock<HashMap<u32, u32>>,
 }
@@ -276,6 +280,11 @@ impl Object {
         check::calls(self).map_err(|reason| bad(self.path.display().to_string(), reason))
     }
 
+    /// Number of the calls of PLT entries.
+    pub(crate) fn call_count(&self) -> usize {
+        self.calls.len() / PltCall::SIZE
+    }
+
     /// The relocations of the PLT's slots, in the order of its entries.
     pub(crate) fn plt_slots(&self) -> impl Iterator<Item = &Reloc> {
         let plt = |r: &&Reloc| r.kind == Standard::JumpSlot;
@@ -283,12 +292,18 @@ impl Object {
     }
 
     /// Code as it is in the file.
-    fn code<const N: usize>(&self, vaddr: u64) -> Option<[u8; N]> {
+    pub(crate) fn code<const N: usize>(&self, vaddr: u64) -> Option<[u8; N]> {
+        let at = self.place_of_code(vaddr, N)?;
+        self.map.get(at)?.first_chunk().copied()
+    }
+
+    /// Where code is in the file.
+    fn place_of_code(&self, vaddr: u64, len: usize) -> Option<Range<usize>> {
         let mut segments = self.layout.segments.iter().filter(|s| s.executable);
         let segment = segments.find(|s| s.range().contains(&vaddr))?;
         let at = usize::try_from(segment.offset + (vaddr - segment.vaddr)).ok()?;
         let end = usize::try_from(segment.offset + segment.filesz).ok()?;
-        self.map.get(..end)?.get(at..)?.first_chunk().copied()
+        Some(at..at.checked_add(len).filter(|&e| e <= end)?)
     }
 
     /// The dynamic symbols.

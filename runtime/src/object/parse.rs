@@ -13,15 +13,18 @@ use object::pod::{self, Pod};
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{self as abi, FunctionRecord, Note};
+use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::FuncType;
 use wasmaot_abi::{ABI_VERSION, cpu};
 
 use super::symbols::{Symbols, text};
-use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check};
+use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink};
 use crate::error::{Error, Result};
 use crate::sys::{FileMap, page_down, page_up};
 
+/// Owner of the build id's note.
+const GNU: &str = "GNU";
 /// Largest object image: half of what a process has for code.
 const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
 
@@ -39,6 +42,7 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
     };
     let dynamic = Dynamic::read(&file, programs).map_err(fail)?;
     let parts = Parts::read(&file, &dynamic, map.len()).map_err(fail)?;
+    let prelink = prelinked(&file, &dynamic, &parts.relocs).map_err(fail)?;
     let name = path
         .file_name()
         .map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
@@ -80,6 +84,8 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         )
         .map_err(fail)?,
         funcrefs: dynamic.get(abi::DT_WASMAOT_FUNCREFS).unwrap_or(0),
+        build_id: find_note(file.file, programs, GNU, elf::NT_GNU_BUILD_ID).unwrap_or(0..0),
+        prelink,
         layout,
         map,
         native: OnceLock::new(),
@@ -134,29 +140,46 @@ fn programs<'a>(
 
 /// Our note, and the offset of its hashes in the file.
 fn note(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<(Note, usize), String> {
-    let none = || "no wasmaot note: not an object of wasmaot".to_owned();
+    let desc = find_note(file, programs, abi::NOTE_NAME, abi::NT_WASMAOT)
+        .ok_or("no wasmaot note: not an object of wasmaot")?;
+    let note = Note::decode(&file[desc.clone()])
+        .ok_or_else(|| "its wasmaot note is of another version".to_owned())?;
+    Ok((note, desc.start + Note::HASHES))
+}
+
+/// Place in the file of the descriptor of a note.
+fn find_note(
+    file: &[u8],
+    programs: &[ProgramHeader64<LE>],
+    owner: &str,
+    wanted: u32,
+) -> Option<Range<usize>> {
     let notes = programs.iter().filter(|p| p.p_type.get(LE) == elf::PT_NOTE);
     for program in notes {
-        let range = range(program.p_offset.get(LE), program.p_filesz.get(LE)).ok_or_else(none)?;
+        let range = range(program.p_offset.get(LE), program.p_filesz.get(LE))?;
         let mut at = range.start;
         while at + 12 <= range.end.min(file.len()) {
             let word = |n: usize| -> [u8; 4] { std::array::from_fn(|i| file[at + 4 * n + i]) };
             let [names, descs, kind] = [0, 1, 2].map(|n| u32::from_le_bytes(word(n)));
             let name = at + 12;
             let desc = name + (names as usize).next_multiple_of(4);
-            let matches = kind == abi::NT_WASMAOT
+            let matches = kind == wanted
                 && file.get(name..name + names as usize)
-                    == Some([abi::NOTE_NAME.as_bytes(), b"\0"].concat().as_slice());
+                    == Some([owner.as_bytes(), b"\0"].concat().as_slice());
             if matches {
-                let bytes = file.get(desc..desc + descs as usize).ok_or_else(none)?;
-                let note = Note::decode(bytes)
-                    .ok_or_else(|| "its wasmaot note is of another version".to_owned())?;
-                return Ok((note, desc + Note::HASHES));
+                let desc = desc..desc + descs as usize;
+                return (desc.end <= file.len()).then_some(desc);
             }
             at = desc + (descs as usize).next_multiple_of(4);
         }
     }
-    Err(none())
+    None
+}
+
+/// Where the hashes of an object's note are.
+pub(super) fn hashes_at(file: &[u8]) -> Option<usize> {
+    let programs = programs(file, header(file).ok()?).ok()?;
+    note(file, programs).ok().map(|(_, hashes_at)| hashes_at)
 }
 
 fn check_note(shown: &str, file: &[u8], note: &Note, hashes_at: usize, verify: bool) -> Result<()> {
@@ -487,6 +510,18 @@ impl Parts {
             elements: elements.iter().map(|&b| u32::from_le_bytes(b)).collect(),
         })
     }
+}
+
+/// The prelink record, where there is one.
+fn prelinked(
+    file: &Covered<'_>,
+    dynamic: &Dynamic,
+    relocs: &[Reloc],
+) -> Result<Option<Prelink>, String> {
+    let part = dynamic.part(file, abi::DT_WASMAOT_PRELINK, abi::DT_WASMAOT_PRELINKSZ)?;
+    let entries = relocs.iter().filter(|r| r.kind == Standard::JumpSlot);
+    part.map(|at| prelink::read(&file.file[at], entries.count(), file.layout))
+        .transpose()
 }
 
 /// Place in the file of a table that grows with the code: like code, not in

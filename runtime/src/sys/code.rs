@@ -45,6 +45,31 @@ impl CodeArea {
         Ok(Image::new(Arc::clone(&self.pages), start..start + len))
     }
 
+    /// Takes room for some images, each an offset in whole pages from a common
+    /// start, and bytes. None if that cannot be.
+    pub fn allocate_block(&mut self, places: &[(u64, u64)]) -> Vec<Image> {
+        let pages = |&(at, len): &(u64, u64)| Some(at..at.checked_add(page_up(len.max(1))?)?);
+        let Some(places) = places.iter().map(pages).collect::<Option<Vec<_>>>() else {
+            return Vec::new();
+        };
+        let mut sorted = places.clone();
+        sorted.sort_unstable_by_key(|place| place.start);
+        let apart = sorted.windows(2).all(|two| two[0].end <= two[1].start);
+        let end = sorted.last().filter(|_| apart).map_or(0, |last| last.end);
+        let Some(start) = self.free.take(end, HOST_PAGE).filter(|_| end > 0) else {
+            return Vec::new();
+        };
+        let mut gap = 0;
+        for place in sorted {
+            self.free.give(start + gap..start + place.start);
+            gap = place.end;
+        }
+        let place = |place: Range<u64>| start + place.start..start + place.end;
+        let images = places.into_iter().map(place);
+        let images = images.map(|range| Image::new(Arc::clone(&self.pages), range));
+        images.collect()
+    }
+
     /// Makes pages readable and writable, zero at first.
     pub fn allocate_data(&mut self, len: u64) -> Result<Image, SystemError> {
         let mut image = self.allocate(len)?;
@@ -64,6 +89,36 @@ impl CodeArea {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_block_keeps_distances_and_gives_back_its_gaps() {
+        let mut area = CodeArea::new().unwrap();
+        let whole = area.free.clone();
+        let images = area.allocate_block(&[(0x5000, 1), (0, 4097), (0x8000, 4096)]);
+        let start = images[1].start();
+        let ranges: Vec<_> = images
+            .iter()
+            .map(|i| i.range().start - start..i.range().end - start)
+            .collect();
+        assert_eq!(ranges, [0x5000..0x6000, 0..0x2000, 0x8000..0x9000]);
+        let gap = area.allocate(0x3000).unwrap();
+        assert_eq!(gap.start(), start + 0x2000);
+        for image in images.into_iter().chain([gap]) {
+            area.release(image).unwrap();
+        }
+        assert_eq!(area.free, whole);
+        for wrong in [
+            &[(0, 8192), (4096, 1)][..],
+            &[(0, 1), (0, 1)],
+            &[(0, CODE_RESERVE)],
+            &[(u64::MAX - 4095, 8192)],
+            &[(0, u64::MAX), (4096, 1)],
+            &[],
+        ] {
+            assert!(area.allocate_block(wrong).is_empty(), "{wrong:?}");
+        }
+        assert_eq!(area.free, whole);
+    }
 
     #[test]
     fn room_is_reused_and_merged() {

@@ -133,9 +133,15 @@ fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
         function,
         wasm_offset: place.and_then(|place| place.wasm_offset),
     };
-    let mut frames: Vec<Frame> = inlined
-        .map(|(name, place)| frame(name, Some(place)))
-        .collect();
+    let inlined = inlined.map(|(name, place)| match name.split_once('\0') {
+        // Of another object: its name, the function's.
+        Some((object, name)) => Frame {
+            object: object.to_owned(),
+            ..frame(name.to_owned(), Some(place))
+        },
+        None => frame(name, Some(place)),
+    });
+    let mut frames: Vec<Frame> = inlined.collect();
     let name = image.symbol_at(vaddr).unwrap_or_else(|| match own {
         Some(place) if place.function != NO_FUNCTION => numbered(place.function),
         _ => format!("{vaddr:#x}"),

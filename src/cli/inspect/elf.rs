@@ -13,6 +13,7 @@ pub(super) fn list(object: &Object) -> String {
     let mut out = Listing::default();
     header(object, &mut out);
     symbols(object, &mut out);
+    prelinked(object, &mut out);
     out.heading("memory image:");
     for run in object.image_runs() {
         out.row([
@@ -48,14 +49,7 @@ fn header(object: &Object, out: &mut Listing) {
     let mut field = |name: &str, value: String| out.row([name.to_owned(), value]);
     field("soname", object.soname().unwrap_or_default().to_owned());
     field("producer", info.producer.clone());
-    let id = object
-        .build_id()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-    field("build id", id);
+    field("build id", hex(object.build_id()));
     field("CPU", cpu::names(object.note().cpu).join(" "));
     if let Some(p) = info.placement {
         field(
@@ -80,6 +74,42 @@ fn header(object: &Object, out: &mut Listing) {
     }
     for path in object.runpath() {
         field("runpath", path.clone());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The set that the object is prelinked with, and where its calls lead.
+fn prelinked(object: &Object, out: &mut Listing) {
+    let Some(record) = object.prelink() else {
+        return;
+    };
+    out.heading("prelinked with:");
+    for (number, member) in (0..).zip(&record.members) {
+        out.row([
+            member.name.clone(),
+            hex(&member.build_id),
+            format!("{:#010x}", member.offset),
+            if number == record.number { "this" } else { "" }.to_owned(),
+        ]);
+    }
+    out.heading("prelinked calls:");
+    for call in object.prelinked_calls() {
+        let member = record.members.get(call.member as usize);
+        out.row([
+            call.symbol.to_owned(),
+            member.map_or_else(String::new, |m| m.name.clone()),
+            format!("{:#x}", call.address),
+        ]);
+    }
+    out.heading("functions inlined from other objects:");
+    for (name, inlined) in object.prelinked_bodies() {
+        out.row([name, inlined.join(" ")]);
     }
 }
 

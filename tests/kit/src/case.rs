@@ -175,7 +175,11 @@ impl Case {
 
     /// Runs what [`build`](Self::build) made for wasm in the same way.
     pub fn run_wasm(&self, wasmaot: &Wasmaot, form: Form, options: &Options) -> Run {
-        let program = self.build(form);
+        Self::run_program(wasmaot, &self.build(form), options)
+    }
+
+    /// Runs a program in its directory, where the libraries are.
+    pub(crate) fn run_program(wasmaot: &Wasmaot, program: &Path, options: &Options) -> Run {
         let directory = program.parent().expect("it is in a directory");
         let mut command = wasmaot.run_command();
         for library in &options.preload {
@@ -193,7 +197,7 @@ impl Case {
             Some(Bind::Direct) => command.args(["--bind", "direct"]),
             None => &mut command,
         };
-        command.arg(&program).arg("--").args(&options.args);
+        command.arg(program).arg("--").args(&options.args);
         run(command.current_dir(directory))
     }
 

@@ -36,6 +36,12 @@ pub(crate) fn branch_displacement(place: u64, target: u64) -> Option<[u8; 4]> {
     i32::try_from(distance).ok().map(i32::to_le_bytes)
 }
 
+/// A jump at `at` to a target; `None` if that is out of reach.
+pub(crate) fn jump(at: u64, target: u64) -> Option<[u8; BRANCH_SIZE]> {
+    let [a, b, c, d] = branch_displacement(at.wrapping_add(1), target)?;
+    Some([0xe9, a, b, c, d])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +55,8 @@ mod tests {
                 assert_eq!(branch_target([opcode, a, b, c, d], at), Some(target));
             }
             assert_eq!(branch_target([0xeb, a, b, c, d], at), None);
+            let jump = super::jump(at, target).unwrap();
+            assert_eq!(branch_target(jump, at), Some(target));
             let jump = [0xff, 0x25, a, b, c, d];
             assert_eq!(plt_slot(jump, at), Some(target + 1));
             assert_eq!(plt_slot([0xff, 0x15, a, b, c, d], at), None);

@@ -13,7 +13,7 @@ mod registers;
 mod stubs;
 mod throw;
 
-pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, plt_slot};
+pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, jump, plt_slot};
 pub(crate) use enter::{Entry, Regs, enter};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{

@@ -1,0 +1,190 @@
+//! Sets of modules whose objects are prelinked: a program, and libraries that
+//! it is going to be linked with.
+//!
+//! What each object says of the others has to be known before any of them is
+//! made, so their build ids follow from the modules alone. What imports are
+//! bound to is for the linker to say: it is shown the objects' outlines first,
+//! which have all but code.
+
+use wasmaot_abi::name;
+use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId, Prelink};
+
+use crate::decode::decode;
+use crate::foreign::Foreigners;
+use crate::link::link;
+use crate::module::{ExportItem, Item, Module};
+use crate::{Options, Result, build_id, codegen, soname, target};
+
+/// A set of modules, main first.
+#[derive(Debug)]
+pub struct Set<'a> {
+    modules: Vec<Module<'a>>,
+    members: Vec<abi::Member>,
+    options: Options,
+}
+
+/// The function that an imported one of a member is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Number of the import among all of its module.
+    pub import: usize,
+    /// Number of the member that defines it.
+    pub member: usize,
+    /// The symbol there.
+    pub symbol: String,
+}
+
+impl<'a> Set<'a> {
+    /// Reads modules, each with its path or name, whose last component becomes
+    /// its object's soname.
+    ///
+    /// # Errors
+    /// As [`compile`](crate::compile).
+    pub fn read(
+        modules: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        options: &Options,
+    ) -> Result<Self> {
+        let modules: Vec<_> = modules.into_iter().collect();
+        let decoded = modules.iter().map(|(source, wasm)| decode(source, wasm));
+        Ok(Self {
+            modules: decoded.collect::<Result<_>>()?,
+            members: members(&modules, options),
+            options: options.clone(),
+        })
+    }
+
+    /// Objects of all members that can be linked and not run.
+    ///
+    /// # Errors
+    /// As [`compile`](crate::compile).
+    pub fn outlines(&self) -> Result<Vec<Vec<u8>>> {
+        let isa = target::isa(&self.options)?;
+        let objects = (0..).zip(&self.modules).map(|(number, module)| {
+            let code = codegen::outline(module);
+            let place = Place::new(&self.members, number);
+            link(
+                module,
+                &code,
+                &*isa,
+                &self.options,
+                place.build_id(),
+                Some(place),
+            )
+        });
+        objects.collect()
+    }
+
+    /// Compiles a member, whose imports are going to be bound as said.
+    ///
+    /// # Errors
+    /// As [`compile`](crate::compile).
+    pub fn compile(&self, number: usize, bindings: &[Binding]) -> Result<Vec<u8>> {
+        let isa = target::isa(&self.options)?;
+        let module = &self.modules[number];
+        let bound = bindings.iter().filter_map(|binding| {
+            let import = module.imports.get(binding.import)?;
+            let other = self.modules.get(binding.member)?;
+            match import.item {
+                Item::Func(func) => Some((func, other, exported(other, &binding.symbol)?)),
+                _ => None,
+            }
+        });
+        let foreign = Foreigners::of(module, bound);
+        let code = codegen::compile_with(module, &foreign, &*isa, &self.options)?;
+        let place = Place::new(&self.members, number as u32);
+        link(
+            module,
+            &code,
+            &*isa,
+            &self.options,
+            place.build_id(),
+            Some(place),
+        )
+    }
+}
+
+/// The function that a module exports as a symbol.
+fn exported(module: &Module<'_>, symbol: &str) -> Option<u32> {
+    let mut exports = module.exports.iter();
+    exports.find_map(|export| match export.item {
+        ExportItem::Item(Item::Func(func)) if name::escape(&export.name) == symbol => Some(func),
+        _ => None,
+    })
+}
+
+fn members(modules: &[(&str, &[u8])], options: &Options) -> Vec<abi::Member> {
+    let ids = modules
+        .iter()
+        .map(|(source, wasm)| build_id(source, wasm, options));
+    let all: Vec<u8> = ids.flatten().collect();
+    let members = (0..).zip(modules).map(|(number, (source, _))| abi::Member {
+        name: soname(source).to_owned(),
+        build_id: of_member(&all, number),
+        // Known when all objects are laid out.
+        offset: 0,
+    });
+    members.collect()
+}
+
+/// A member's id, from the ids that all would have each by itself.
+fn of_member(all: &[u8], number: u32) -> BuildId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"prelink");
+    hasher.update(&number.to_le_bytes());
+    hasher.update(all);
+    let mut id = [0; BUILD_ID_SIZE];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..BUILD_ID_SIZE]);
+    id
+}
+
+/// An object's place in its set.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    members: &'a [abi::Member],
+    number: u32,
+}
+
+impl<'a> Place<'a> {
+    fn new(members: &'a [abi::Member], number: u32) -> Self {
+        Self { members, number }
+    }
+
+    fn build_id(self) -> BuildId {
+        self.members[self.number as usize].build_id
+    }
+
+    /// The record of an object with these calls and bodies, before it is known
+    /// where members are and calls lead.
+    pub fn record(self, calls: Vec<abi::Call>, bodies: Vec<abi::Body>) -> Prelink {
+        Prelink {
+            number: self.number,
+            members: self.members.to_vec(),
+            calls,
+            bodies,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_depend_on_the_whole_set() {
+        let options = Options::default();
+        let ids = |modules: &[(&str, &[u8])]| {
+            let members = members(modules, &options).into_iter();
+            members.map(|m| m.build_id).collect::<Vec<_>>()
+        };
+        let (a, b): ((_, &[u8]), (_, &[u8])) = (("a", b"1"), ("b", b"2"));
+        let both = ids(&[a, b]);
+        assert_eq!(both, ids(&[a, b]));
+        assert_ne!(both[0], both[1]);
+        for other in [ids(&[a]), ids(&[a, ("b", b"3")]), ids(&[a, ("c", b"2")])] {
+            assert!(!both.contains(&other[0]));
+        }
+        let twice = ids(&[a, a]);
+        assert_ne!(twice[0], twice[1]);
+        assert_ne!(twice[0], build_id("a", b"1", &options));
+    }
+}

@@ -1,0 +1,156 @@
+//! Prelinked objects: their calls of each other already lead to where they
+//! end, if the objects are as far from each other as the prelinker had them.
+//!
+//! So the objects of main's set are placed as its record says. What symbols are
+//! bound to is decided as always; a call is right as it stands in the file if
+//! its slot has come to hold the very function that the record names. Where it
+//! has not (an interposer, another build of a library, another binding), the
+//! calls of that entry of the PLT are led back to it, and functions that contain
+//! the code of what it was bound to go on in code that does not.
+
+use wasmaot_abi::prelink::{Body, Prelink};
+
+use super::instance::Instance;
+use super::search::{Group, Purpose};
+use crate::arch;
+use crate::config::{Bind, Category};
+use crate::error::Result;
+use crate::process::Process;
+use crate::sys::Image;
+
+/// Takes room for the images of a group's members, each where its set has it.
+pub(super) fn images(process: &mut Process, group: &Group) -> Result<Vec<Image>> {
+    let offsets = offsets(group);
+    let mut places: Vec<(u64, u64)> = Vec::new();
+    for (member, offset) in group.members.iter().zip(&offsets) {
+        places.extend(offset.map(|at| (at, member.object.layout().end)));
+    }
+    let mut block = process.code.allocate_block(&places).into_iter();
+    let mut images = Vec::with_capacity(group.members.len());
+    for (member, offset) in group.members.iter().zip(offsets) {
+        let image = match offset.and_then(|_| block.next()) {
+            Some(image) => image,
+            None => process.code.allocate(member.object.layout().end)?,
+        };
+        images.push(image);
+    }
+    Ok(images)
+}
+
+/// By member of a group, its offset in main's set.
+fn offsets(group: &Group) -> Vec<Option<u64>> {
+    let main = group.members.first().map(|m| &m.object);
+    let set = main.and_then(|main| main.prelink());
+    let mut taken = vec![false; set.map_or(0, |set| set.members.len())];
+    let members = group.members.iter();
+    let offset = members.map(|member| {
+        let set = set.filter(|_| group.purpose == Purpose::Program)?;
+        let number = member.object.number_in(set)?;
+        let again = std::mem::replace(&mut taken[number], true);
+        (!again).then(|| u64::from(set.members[number].offset))
+    });
+    offset.collect()
+}
+
+/// Where the calls of an entry of the PLT lead in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// To the entry.
+    Entry,
+    /// To what the entry is bound to.
+    Right,
+    /// Elsewhere.
+    Wrong,
+}
+
+/// By entry of an instance's PLT, whose slots are filled.
+pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
+    let instance = &process.instances[id];
+    let Some(record) = instance.object.prelink() else {
+        let slots = instance.object.plt_slots();
+        return Ok(slots.map(|_| Calls::Entry).collect());
+    };
+    let ignored = !matches!(process.config.bind, Bind::Static | Bind::Direct);
+    let there = are_there(process, instance, record);
+    let mut all = Vec::with_capacity(record.calls.len());
+    for (call, slot) in record.calls.iter().zip(instance.object.plt_slots()) {
+        let Some(to) = call.to else {
+            all.push(Calls::Entry);
+            continue;
+        };
+        let target = record.address(to);
+        let target = target.map(|at| instance.image.start().wrapping_add(at));
+        let bound = u64::from_le_bytes(instance.read(slot.offset)?);
+        let right = there[to.member as usize] && target == Some(bound) && !ignored;
+        all.push(if right { Calls::Right } else { Calls::Wrong });
+    }
+    Ok(all)
+}
+
+/// The functions of an instance that go on in their plain code: the address of
+/// each, and the jump that its code is to begin with.
+pub(super) fn plain(
+    process: &Process,
+    id: usize,
+    calls: &[Calls],
+) -> Vec<(u64, [u8; arch::BRANCH_SIZE])> {
+    let object = &process.instances[id].object;
+    let bodies = object.prelink().map_or(&[][..], |record| &record.bodies);
+    let right = |need: &u32| calls.get(*need as usize) == Some(&Calls::Right);
+    let stays = |body: &Body| process.config.bind == Bind::Static && body.needs.iter().all(right);
+    let wrong = bodies.iter().filter(|body| !stays(body));
+    let jumps = wrong.filter_map(|body| {
+        let (code, plain) = (body.code.into(), body.plain.into());
+        Some((code, arch::jump(code, plain)?))
+    });
+    jumps.collect()
+}
+
+/// Which members of an instance's set are loaded, at the distances recorded.
+fn are_there(process: &Process, instance: &Instance, record: &Prelink) -> Vec<bool> {
+    let own = record.members[record.number as usize].offset;
+    let set = instance.image.start().wrapping_sub(own.into());
+    let members = record.members.iter();
+    let there = members.map(|member| {
+        let at = set.wrapping_add(member.offset.into());
+        let is_it = |i: &Instance| {
+            i.image.start() == at && i.object.build_id() == member.build_id.as_slice()
+        };
+        process.instances.values().any(is_it)
+    });
+    there.collect()
+}
+
+/// Tells what became of an object's records.
+pub(super) fn report(process: &Process, id: usize, calls: &[Calls]) {
+    let instance = &process.instances[id];
+    let (object, config) = (&instance.object, &process.config);
+    let Some(record) = object.prelink().filter(|_| config.trace.is_some()) else {
+        return;
+    };
+    let there = are_there(process, instance, record);
+    let missing = record.members.iter().zip(there).filter(|(_, is)| !is);
+    for (member, _) in missing {
+        config.trace(Category::Libs, || {
+            let (by, name) = (object.name(), &member.name);
+            let named = |i: &Instance| i.object.soname() == Some(name);
+            let why = match process.instances.values().any(named) {
+                true => "which is another build now, or elsewhere",
+                false => "which is not in the program",
+            };
+            format!("{by} was prelinked with {name}, {why}: its calls of it go through the PLT")
+        });
+    }
+    for (calls, slot) in calls.iter().zip(object.plt_slots()) {
+        let how = match calls {
+            Calls::Entry => continue,
+            Calls::Right => "prelinked",
+            Calls::Wrong => "not as prelinked",
+        };
+        config.trace(Category::Bindings, || {
+            let symbol = object.symbols().get(slot.symbol as usize);
+            let symbol = symbol.map_or("", |s| object.symbol_name(s));
+            format!("calls of `{symbol}` in {}: {how}", object.name())
+        });
+    }
+}

@@ -338,6 +338,7 @@ impl Worker<'_> {
             relocs: relocs.collect::<Result<_>>()?,
             bytes,
             align: compiled.buffer.alignment,
+            starts: place::starts(&compiled),
             frame,
             traps: traps(compiled.buffer.traps()),
             lines: lines(&compiled, &self.translator.origins),
@@ -516,6 +517,7 @@ fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
 mod frame;
 #[cfg(test)]
 mod inlining;
+mod place;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! at hand, it saves a register. In a loop it is done again in each round. So
 //! what such a loop uses and does not change is made into something that the
 //! code generator cannot look through, before the loop; that costs nothing: it
-//! is one half of a pair.
+//! is one half of a pair. A loop that calls keeps nothing in registers.
 
 use std::collections::{HashMap, HashSet};
 
@@ -42,7 +42,11 @@ pub(super) fn improve(context: &mut Context) {
     }
     context.func.dfg.resolve_all_aliases();
     let func = &mut context.func;
-    let view = View { func, loops };
+    let view = View {
+        func,
+        loops,
+        calling: calling(func, loops),
+    };
     let uses = view.uses();
     let mut at_hand = view.at_hand(uses.iter().map(|u| u.inner));
     let mut held: HashMap<(Value, Loop), Value> = HashMap::new();
@@ -73,6 +77,23 @@ pub(super) fn improve(context: &mut Context) {
 struct View<'a> {
     func: &'a Function,
     loops: &'a LoopAnalysis,
+    /// Loops with calls.
+    calling: HashSet<Loop>,
+}
+
+/// The loops in which something is called.
+fn calling(func: &Function, loops: &LoopAnalysis) -> HashSet<Loop> {
+    let mut found = HashSet::new();
+    for block in func.layout.blocks() {
+        let mut insts = func.layout.block_insts(block);
+        if insts.any(|inst| func.dfg.insts[inst].opcode().is_call()) {
+            let mut next = loops.innermost_loop(block);
+            while let Some(of) = next.filter(|&of| found.insert(of)) {
+                next = loops.loop_parent(of);
+            }
+        }
+    }
+    found
 }
 
 impl View<'_> {
@@ -153,7 +174,8 @@ impl View<'_> {
         };
         let mut found = None;
         let mut next = Some(inner);
-        while let Some(of) = next.filter(|&of| !self.loops.is_in_loop(block, of)) {
+        let stays = |of: &Loop| !self.calling.contains(of) && !self.loops.is_in_loop(block, *of);
+        while let Some(of) = next.filter(stays) {
             found = Some(of);
             next = self.loops.loop_parent(of);
         }

@@ -11,7 +11,7 @@ mod body;
 mod bulk;
 mod call;
 mod carried;
-mod cheaper;
+mod choice;
 mod control;
 mod exception;
 mod global;
@@ -23,7 +23,6 @@ mod numeric;
 mod scan;
 mod simd;
 mod small;
-mod swapped;
 mod table;
 
 use cranelift_codegen::Context;
@@ -172,8 +171,7 @@ impl Translator {
 /// Rewrites a translated function into what the code generator makes better
 /// code of.
 pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
-    swapped::improve(&mut context.func);
-    cheaper::improve(&mut context.func);
+    choice::improve(&mut context.func);
     address::fold(module, context);
     carried::improve(context);
     hold::improve(context);

@@ -8,10 +8,11 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use wasmaot_abi::trap::TrapCode;
+use wasmaot_compiler::{Emit, OptLevel, Options, compile};
 use wasmaot_runtime::trap::TrapReason;
-use wasmaot_runtime::{CallError, Caller, Error, HostFunction, InstanceId, Process, Val};
+use wasmaot_runtime::{CallError, Caller, Error, HostFunction, InstanceId, Object, Process, Val};
 
-use common::program::{self, config, load, module, object};
+use common::program::{self, config, load, module};
 
 const PAGE: usize = 65536;
 
@@ -24,6 +25,10 @@ struct Watched {
 
 impl Watched {
     fn new(text: &str) -> Self {
+        Self::at(OptLevel::Speed, text)
+    }
+
+    fn at(opt_level: OptLevel, text: &str) -> Self {
         let memory = Arc::new(Mutex::new(Vec::new()));
         let (to, from) = (Arc::clone(&memory), Arc::clone(&memory));
         let set = move |caller: &mut Caller<'_>| {
@@ -39,7 +44,14 @@ impl Watched {
             r#"(module (import "host" "set" (func $set)) (import "host" "get" (func $get))
                  (export "set" (func $set)) (export "get" (func $get)) {text})"#
         );
-        let id = process.instantiate(object("module", &text), None).unwrap();
+        let options = Options {
+            opt_level,
+            ..Options::default()
+        };
+        let wasm = wat::parse_str(text).unwrap();
+        let bytes = compile("module", &wasm, &options, Emit::So).unwrap();
+        let object = Object::from_bytes("module", &bytes, true).unwrap();
+        let id = process.instantiate(Arc::new(object), None).unwrap();
         Self {
             process,
             id,
@@ -47,25 +59,38 @@ impl Watched {
         }
     }
 
-    /// Memory after a call made with these contents; `None`: the call trapped,
-    /// out of bounds, and nothing was written.
-    fn after(&mut self, before: &[u8], name: &str, args: &[Val]) -> Option<Vec<u8>> {
+    /// What a call comes to with these contents: its result, if it does not
+    /// trap out of bounds, and memory after it.
+    fn outcome(&mut self, before: &[u8], name: &str, args: &[Val]) -> (Option<i32>, Vec<u8>) {
         before.clone_into(&mut self.memory.lock().unwrap());
         self.process.invoke(self.id, "set", &[]).unwrap();
         let result = self.process.invoke(self.id, name, args);
         self.process.invoke(self.id, "get", &[]).unwrap();
         let after = self.memory.lock().unwrap().clone();
-        match result {
-            Ok(_) => Some(after),
+        let result = match result {
+            Ok(results) => match results[..] {
+                [Val::I32(value)] => Some(value),
+                _ => Some(0),
+            },
             Err(CallError::Trap(trap)) => {
                 let outside = TrapReason::Code(TrapCode::MemoryOutOfBounds);
                 let (reason, outside) = (format!("{:?}", trap.reason), format!("{outside:?}"));
                 assert_eq!(reason, outside, "{name} {args:?}");
-                assert!(after == before, "{name} {args:?} wrote before it trapped");
                 None
             }
             Err(other) => panic!("{name} {args:?}: {other}"),
+        };
+        (result, after)
+    }
+
+    /// Memory after a call made with these contents; `None`: the call trapped,
+    /// out of bounds, and nothing was written.
+    fn after(&mut self, before: &[u8], name: &str, args: &[Val]) -> Option<Vec<u8>> {
+        let (result, after) = self.outcome(before, name, args);
+        if result.is_none() {
+            assert!(after == before, "{name} {args:?} wrote before it trapped");
         }
+        result.map(|_| after)
     }
 }
 
@@ -318,4 +343,86 @@ fn data_at_the_end_of_all_addresses_is_refused_where_sums_would_wrap() {
         Err(Error::Limit { what, .. }) => assert!(what.contains("`x`"), "{what}"),
         other => panic!("{other:?}"),
     }
+}
+
+impl Numbers {
+    /// The text of accesses near each other, and of what may stand between.
+    fn accesses(&mut self, depth: u32) -> String {
+        const NEAR: &[&str] = &[
+            "0", "1", "4", "8", "-1", "-4", "-8", "12", "65535", "65536", "-65536",
+        ];
+        let mut text = String::new();
+        for _ in 0..=self.next() % 4 {
+            let pointer = self.pick(&["(local.get 0)", "(local.get 0)", "(local.get 1)"]);
+            let constant = self.pick(NEAR);
+            let address = format!("(i32.add {pointer} (i32.const {constant}))");
+            let offset = self.pick(&["0", "0", "2", "65533"]);
+            let inner = depth.checked_sub(1);
+            text += &match (self.next() % 12, inner) {
+                (0, _) => format!("(i32.store offset={offset} {address} (local.get 2))"),
+                (1, _) => format!("(local.set 0 {address})"),
+                (2, _) => "(call $note (i32.const 1))".to_owned(),
+                (3, Some(inner)) => format!(
+                    "(if (i32.and (local.get 2) (i32.const 1)) (then {}) (else {}))",
+                    self.accesses(inner),
+                    self.accesses(inner)
+                ),
+                (4, Some(inner)) => format!(
+                    "(loop {} (local.set 3 (i32.add (local.get 3) (i32.const 1)))
+                       (br_if 0 (i32.lt_u (local.get 3) (i32.const 9))))",
+                    self.accesses(inner)
+                ),
+                _ => format!(
+                    "(local.set 2 (i32.xor (i32.rotl (local.get 2) (i32.const 5))
+                       (i32.load offset={offset} {address})))"
+                ),
+            };
+        }
+        text
+    }
+}
+
+#[test]
+fn accesses_near_each_other_are_as_each_alone() {
+    let mut numbers = Numbers(0x2545_f491_4f6c_dd1d);
+    let count = 300;
+    let functions: String = (0..count)
+        .map(|n| {
+            let body = numbers.accesses(2) + &numbers.accesses(2);
+            format!(
+                r#"(func (export "f{n}") (param i32 i32 i32) (result i32) (local i32)
+                     {body} (local.get 2))"#
+            )
+        })
+        .collect();
+    // It calls itself, so that calls of it are not inlined.
+    let note = r#"(func $note (param i32)
+        (i32.store (i32.const 96) (i32.add (i32.load (i32.const 96)) (i32.const 1)))
+        (if (local.get 0) (then (call $note (i32.const 0)))))"#;
+    let text = format!("{note} (memory 2) {functions}");
+    let mut plain = Watched::at(OptLevel::None, &text);
+    let mut fast = Watched::at(OptLevel::Speed, &text);
+    let before: Vec<u8> = (0..2 * PAGE).map(|i| (i * 7 + i / 251) as u8).collect();
+    let (mut done, mut trapped) = (0, 0);
+    for n in 0..count {
+        for _ in 0..20 {
+            let args = [(); 3].map(|()| {
+                Val::I32(match numbers.next() % 4 {
+                    0 => -((numbers.next() % 10) as i32),
+                    1 => (numbers.next() % 10) as i32 + 65536 * (numbers.next() % 2) as i32,
+                    _ => (numbers.next() % (2 * PAGE) as u64) as i32,
+                })
+            });
+            let name = format!("f{n}");
+            let expected = plain.outcome(&before, &name, &args);
+            let found = fast.outcome(&before, &name, &args);
+            assert_eq!(found.0, expected.0, "{name} {args:?}");
+            assert!(found.1 == expected.1, "{name} {args:?}: memory");
+            match found.0 {
+                Some(_) => done += 1,
+                None => trapped += 1,
+            }
+        }
+    }
+    assert!(done > 500 && trapped > 500, "{done} {trapped}");
 }

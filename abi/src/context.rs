@@ -20,9 +20,11 @@ pub const HOST_PAGE: u64 = 4096;
 pub const MEMORY_RESERVE: u64 = 1 << 32;
 /// Bytes of guard after it: every 32-bit offset, and the widest access.
 pub const MEMORY_GUARD: u64 = (1 << 32) + HOST_PAGE;
-/// Bytes that code may add to the address of what the loader places, its end
-/// or a data symbol, without coming to the end of all addresses.
+/// Bytes at the end of all 32-bit addresses where no memory is: what is added
+/// to the address of something in memory, and is no more, does not wrap.
 pub const HEADROOM: u64 = 65536;
+/// Bytes of the largest memory with guards.
+pub const MEMORY_LIMIT: u64 = MEMORY_RESERVE - HEADROOM;
 /// Bytes reserved for the primary table: every 32-bit index.
 pub const TABLE_RESERVE: u64 = TABLE_ENTRY_SIZE << 32;
 /// Bytes of one table entry, a [`FuncRef`] or an `externref` word.

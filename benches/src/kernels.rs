@@ -1,6 +1,6 @@
 //! The kernels, by all contestants.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler::Options;
@@ -52,10 +52,13 @@ pub struct Args {
 /// How a contestant is made of a kernel.
 type Make = fn(&Workshop, &Kernel) -> Result<Runner>;
 
-/// A contestant, and the program that it cannot do without.
+/// A contestant.
 struct Entry {
     name: &'static str,
+    /// The program that it cannot do without.
     needs: Option<Wanted>,
+    /// It takes modules without vectors only.
+    scalar: bool,
     make: Make,
 }
 
@@ -63,15 +66,23 @@ const fn entry(name: &'static str, make: Make) -> Entry {
     Entry {
         name,
         needs: None,
+        scalar: false,
         make,
     }
 }
 
 const fn external(name: &'static str, needs: Wanted, make: Make) -> Entry {
     Entry {
-        name,
         needs: Some(needs),
-        make,
+        ..entry(name, make)
+    }
+}
+
+/// Debian's wasm2c aborts where there are vectors.
+const fn wasm2c(name: &'static str, make: Make) -> Entry {
+    Entry {
+        scalar: true,
+        ..external(name, WASM2C, make)
     }
 }
 
@@ -111,10 +122,10 @@ const CONTESTANTS: &[Entry] = &[
     entry("wasmtime-two", |w, k| {
         peers::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
     }),
-    external("wasm2c-one", WASM2C, |w, k| {
+    wasm2c("wasm2c-one", |w, k| {
         peers::wasm2c::runner(&w.wasm(k, Cut::One)?)
     }),
-    external("wasm2c-two", WASM2C, |w, k| {
+    wasm2c("wasm2c-two", |w, k| {
         peers::wasm2c::runner(&w.wasm(k, Cut::Pie)?)
     }),
     external("node-one", NODE, |w, k| {
@@ -127,6 +138,8 @@ const CONTESTANTS: &[Entry] = &[
         peers::program::runner(&w.wasm(k, Cut::One)?, WASMER_RUN)
     }),
 ];
+
+const NO_VECTORS: &str = "-mno-simd128";
 
 /// Whose times the others' are ratios to.
 const BASELINE: &str = "native";
@@ -149,15 +162,20 @@ pub fn run(args: &Args) -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)?;
-    let mut workshop = Workshop::new(directory)?;
-    workshop.wasm_flags.clone_from(&args.wasm_flag);
-    workshop.native_flags.clone_from(&args.native_flag);
+    let workshop = workshop(directory, args)?;
+    let scalar = directory.join("scalar");
+    std::fs::create_dir_all(&scalar)?;
+    let mut scalar = self::workshop(&scalar, args)?;
+    scalar.wasm_flags.push(NO_VECTORS.to_owned());
     let mut report = setting(args, &workshop)?;
     let entries = present(&args.only, &mut report)?;
     for kernel in kernels {
         let mut contestants: Vec<Contestant> = entries
             .iter()
-            .map(|entry| Contestant::new(entry.name, (entry.make)(&workshop, kernel)))
+            .map(|entry| {
+                let workshop = if entry.scalar { &scalar } else { &workshop };
+                Contestant::new(entry.name, (entry.make)(workshop, kernel))
+            })
             .collect();
         for (name, command) in &args.engines {
             let modules = workshop.wasm(kernel, Cut::One);
@@ -178,6 +196,13 @@ pub fn run(args: &Args) -> Result<()> {
     crate::progress("");
     print!("{}", report.table());
     crate::keep(&report, args.json.as_deref())
+}
+
+fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
+    let mut workshop = Workshop::new(directory)?;
+    workshop.wasm_flags.clone_from(&args.wasm_flag);
+    workshop.native_flags.clone_from(&args.native_flag);
+    Ok(workshop)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
@@ -214,7 +239,11 @@ fn present(only: &[String], report: &mut Report) -> Result<Vec<&'static Entry>> 
                     .insert(entry.name.to_owned(), error.to_string());
             }
             Some(Ok(tool)) => {
-                report.note(entry.needs.map_or("", |w| w.programs[0]), tool.version());
+                let mut text = tool.version().to_owned();
+                if entry.scalar {
+                    text += &format!(", of modules compiled with {NO_VECTORS}");
+                }
+                report.note(entry.needs.map_or("", |w| w.programs[0]), text);
                 entries.push(entry);
             }
             None => entries.push(entry),

@@ -128,7 +128,10 @@ pub fn run(args: &Args) -> Result<()> {
     };
     report.note_machine();
     report.note("gcc", Tool::find(GCC)?.version());
-    report.note("measured", "whole processes, from spawning one to its end");
+    report.note(
+        "measured",
+        "whole processes: CPU time, user and system; beside it from spawning one to its end",
+    );
     let known = programs();
     for name in &args.programs {
         let all: Vec<&str> = known.iter().map(|p| p.name).collect();
@@ -288,11 +291,11 @@ fn native(directory: &Path, program: &Program, bind: &str) -> Result<PathBuf> {
 fn process(mut make: impl FnMut() -> Command + 'static) -> Runner {
     Box::new(move |n| {
         let mut sample = Sample::default();
-        let (mut cpu, mut faults) = (0.0, 0.0);
+        let (mut wall, mut faults) = (0.0, 0.0);
         for _ in 0..n {
             let ended = child::run(&mut make())?;
-            sample.nanoseconds += ended.wall.as_nanos() as f64;
-            cpu += ended.cpu.as_nanos() as f64;
+            sample.nanoseconds += ended.cpu.as_nanos() as f64;
+            wall += ended.wall.as_nanos() as f64;
             faults += ended.faults as f64;
             // The check-sum is of what it prints.
             sample.checksum = ended.stdout.bytes().fold(0, |sum: i32, byte| {
@@ -300,7 +303,7 @@ fn process(mut make: impl FnMut() -> Command + 'static) -> Runner {
             });
         }
         sample.extra = vec![
-            ("CPU ms", cpu / 1e6 / f64::from(n)),
+            ("wall ms", wall / 1e6 / f64::from(n)),
             ("page faults", faults / f64::from(n)),
         ];
         Ok(sample)

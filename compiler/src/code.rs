@@ -195,6 +195,10 @@ targets! {
     /// Host address of the data that an imported global of `GOT.mem` names, by
     /// global index: the content of a GOT slot.
     HostData = 14,
+    /// Address of an imported function's code, from the GOT.
+    FuncAddress = 15,
+    /// Index of an imported function in the primary table, from the GOT.
+    FuncIndex = 16,
 }
 
 impl Target {

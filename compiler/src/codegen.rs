@@ -49,8 +49,8 @@ pub(crate) fn compile_with(
         OptLevel::Speed => foreign,
         _ => &none,
     };
-    let env = Env::new(module, &plan, foreign, isa);
-    let plain = Env::new(module, &plan, &none, isa);
+    let env = Env::new(module, &plan, foreign, isa, options.calls);
+    let plain = Env::new(module, &plan, &none, isa, options.calls);
     let subjects = subjects(module, &plan);
     let compiled = for_each(&env, isa, options, &subjects, |worker, f| {
         worker.compile_all(f, &plain)
@@ -107,7 +107,7 @@ pub(crate) fn listing(
 ) -> Result<String> {
     let plan = plan(module, options)?;
     let foreign = Foreigners::default();
-    let env = Env::new(module, &plan, &foreign, isa);
+    let env = Env::new(module, &plan, &foreign, isa, options.calls);
     let subjects = subjects(module, &plan);
     let texts = for_each(&env, isa, options, &subjects, |worker, f| {
         if asm {
@@ -289,8 +289,7 @@ impl Worker<'_> {
             Subject::Init => self.translator.init(self.env, out),
         }
         if self.isa.flags().opt_level() != settings::OptLevel::None {
-            let extended = self.translator.extended();
-            translate::address::fold(self.env.module, extended, out);
+            translate::improve(self.env.module, &mut self.context);
         }
         Ok(())
     }

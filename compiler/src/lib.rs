@@ -25,7 +25,7 @@ mod target;
 mod translate;
 
 pub use error::{Error, Result};
-pub use options::{OptLevel, Options, Progress};
+pub use options::{Calls, OptLevel, Options, Progress};
 
 use wasmaot_abi::prelink::BuildId;
 
@@ -84,11 +84,12 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
 pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
-        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?}\0{}\0",
+        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
         wasmaot_abi::ABI_VERSION,
         options.target,
         options.cpu,
         options.opt_level,
+        options.calls,
         soname(source),
     );
     hasher.update(settings.as_bytes());

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
+use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::linking::data::DataSymbol;
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
@@ -275,6 +276,12 @@ impl Module<'_> {
     /// is behind the pinned register, with a guard after it.
     pub fn is_guarded(&self, memory: u32) -> bool {
         Memory::is_primary(memory) && self.memories[memory as usize].ty.is_guarded()
+    }
+
+    /// Whether table 0 is the primary one of a dynamically linked program, in
+    /// which every function can have an index.
+    pub fn shares_table(&self) -> bool {
+        self.linking.abi != LinkingAbi::Core && self.tables.first().is_some_and(|t| t.primary)
     }
 
     /// Number of imported functions.

@@ -17,6 +17,20 @@ pub enum OptLevel {
     Speed,
 }
 
+/// How code calls functions of other objects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Calls {
+    /// `call rel32` to a PLT entry. A loader can make the call a direct one.
+    #[default]
+    Plt,
+    /// Through an address that is read from the GOT, as `-fno-plt` of C compilers.
+    Got,
+    /// As `call_indirect` of the function's index in the table of a dynamically
+    /// linked program, where the module has it. Slower than the others: what
+    /// they are compared with.
+    Table,
+}
+
 /// Options of a compilation. Those that change the output enter the build id.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,6 +40,8 @@ pub struct Options {
     pub cpu: u64,
     /// Optimisation level.
     pub opt_level: OptLevel,
+    /// How functions of other objects are called.
+    pub calls: Calls,
     /// Threads to compile with; `None`: one for each core. Does not change the output.
     pub threads: Option<usize>,
     /// Check the compiler's own intermediate code; for tests.
@@ -50,6 +66,7 @@ impl Default for Options {
             target: Triple::host(),
             cpu: wasmaot_abi::cpu::X86_64_BASELINE,
             opt_level: OptLevel::default(),
+            calls: Calls::default(),
             threads: None,
             verify: cfg!(debug_assertions),
             progress: None,

@@ -113,7 +113,12 @@ impl Writer<'_> {
                 let builtin = Builtin::ALL.get(b as usize)?;
                 return Some(name::import(builtin::MODULE, builtin.name()));
             }
-            Target::Func(f) => self.module.funcs.get(f as usize)?.import?,
+            Target::Func(f) | Target::FuncAddress(f) => self.module.funcs.get(f as usize)?.import?,
+            Target::FuncIndex(f) => {
+                let import = self.module.funcs.get(f as usize)?.import?;
+                let name = self.module.imports[import as usize].name;
+                return Some(name::escape(&format!("GOT.func.{name}")).into_owned());
+            }
             Target::Table(t) => self.module.tables.get(t as usize)?.import?,
             Target::Memory(m) => self.module.memories.get(m as usize)?.import?,
             Target::Tag(t) => self.module.tags.get(t as usize)?.import?,
@@ -147,7 +152,7 @@ impl Writer<'_> {
         }
         let is_func = matches!(
             target,
-            Target::Func(_) | Target::Builtin(_) | Target::Init(_)
+            Target::Func(_) | Target::FuncAddress(_) | Target::Builtin(_) | Target::Init(_)
         );
         let (text, linkage) = match self.import_name(target) {
             // A module may import one name as several things; a linker knows one.
@@ -201,6 +206,8 @@ impl Writer<'_> {
             Target::Memory(n) => numbered("memory", n, ""),
             Target::Table(n) => numbered("table", n, ""),
             Target::Tag(t) => (exported(Item::Tag(t)), format!("tag[{t}]")),
+            Target::FuncAddress(n) => numbered("func", n, ".address"),
+            Target::FuncIndex(n) => numbered("func", n, ".index"),
             Target::Data(n) => numbered("data", n, ""),
             Target::DataLen(n) => numbered("data", n, ".len"),
             Target::Elem(n) => numbered("elem", n, ""),

@@ -23,7 +23,8 @@ pub enum Unresolved {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Bind {
     /// Straight, where objects are prelinked and the records hold: their code
-    /// is as in the file, and shared. All else as by [`Bind::Now`].
+    /// is as in the file, and shared. An object with calls in few pages of its
+    /// code as by [`Bind::Direct`], all else as by [`Bind::Now`].
     #[default]
     Static,
     /// By a slot that is filled before anything runs and read-only then.

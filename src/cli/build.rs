@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler as compiler;
 
-use super::options::{Build, Codegen, Cpu, Emit, Search};
+use super::options::{Build, Codegen, Cpu, Emit, Flag, Search};
 use super::{run, usage};
 use crate::{build, output, prelink};
 
@@ -78,6 +78,9 @@ fn prelinked(args: &Build) -> Result<()> {
 /// The compiler's options for all flags of `build`.
 fn all_options(args: &Build) -> Result<compiler::Options> {
     let mut options = options(&args.codegen);
+    if args.flags.contains(&Flag::NoPlt) {
+        options.calls = compiler::Calls::Got;
+    }
     if let Some(triple) = &args.target {
         options.target = triple
             .parse()

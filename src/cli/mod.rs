@@ -1,5 +1,7 @@
 //! The command line: flags in, exit code out.
 
+#[cfg(feature = "bench")]
+mod bench;
 #[cfg(feature = "compiler")]
 mod build;
 mod debug;
@@ -33,6 +35,8 @@ pub fn main() -> ExitCode {
         Command::Ldd(args) => ldd::run(&args),
         Command::Link(args) => link::run(&args).map(|()| 0),
         Command::Inspect(args) => inspect::run(&args).map(|()| 0),
+        #[cfg(feature = "bench")]
+        Command::Bench(args) => bench::run(&args).map(|()| 0),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "wasmaot", &mut text);

@@ -29,6 +29,9 @@ pub enum Command {
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
     Inspect(Inspect),
+    /// Measure ways of calling and of reaching data across modules: the ABI laboratory
+    #[cfg(feature = "bench")]
+    Bench(super::bench::Bench),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -74,6 +77,13 @@ pub struct Codegen {
     pub jobs: Option<u16>,
 }
 
+/// A flag of code generation, named as compilers do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Flag {
+    /// Call functions of other objects by addresses from the GOT
+    NoPlt,
+}
+
 /// `wasmaot build`.
 #[derive(Debug, Args)]
 pub struct Build {
@@ -96,6 +106,14 @@ pub struct Build {
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
+    /// `-fno-plt`: call functions of other objects by addresses from the GOT
+    #[arg(
+        short = 'f',
+        value_name = "FLAG",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub flags: Vec<Flag>,
     #[command(flatten)]
     pub codegen: Codegen,
 }
@@ -115,7 +133,8 @@ pub enum Unresolved {
 /// How calls across objects are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
-    /// Straight, as objects were prelinked, where that holds; else as now
+    /// Straight, as objects were prelinked, where that holds; else as direct
+    /// where that changes few pages of code; else as now
     #[default]
     Static,
     /// By slots filled at the start, read-only then

@@ -202,7 +202,12 @@ fn host(args: &Run) -> Result<Wasi> {
             },
         };
     }
-    for dir in &args.dirs {
+    granting(wasi, &args.dirs)
+}
+
+/// Grants directories.
+pub(super) fn granting(mut wasi: Wasi, dirs: &[String]) -> Result<Wasi> {
+    for dir in dirs {
         let (host, guest) = granted(dir);
         wasi = wasi
             .preopen(host, guest)

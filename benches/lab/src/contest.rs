@@ -9,6 +9,8 @@ use anyhow::{Result, ensure};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::machine::Listing;
+
 /// One run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
@@ -28,6 +30,8 @@ pub struct Contestant {
     /// Its name.
     pub name: String,
     runner: Result<Runner>,
+    /// Of how many parts of the work it does one, since it is so slow.
+    part: u32,
 }
 
 impl Contestant {
@@ -36,6 +40,35 @@ impl Contestant {
         Self {
             name: name.into(),
             runner,
+            part: 1,
+        }
+    }
+}
+
+/// How many times the time of the fastest a contestant may take.
+const PATIENCE: f64 = 8.0;
+
+/// Runs all of them once, for a small part of the work: who fails or computes
+/// something else says so now. Those that are much slower than the fastest are
+/// given a part of the work from then on.
+pub fn rehearse(contestants: &mut [Contestant], n: u32) {
+    let mut checksum = None;
+    let mut times = Vec::new();
+    for contestant in &mut *contestants {
+        match run(contestant, warm_up(n), &mut checksum) {
+            Ok(sample) => times.push(sample.nanoseconds),
+            Err(error) => {
+                contestant.runner = Err(error);
+                times.push(f64::NAN);
+            }
+        }
+    }
+    let fastest = times.iter().copied().fold(f64::INFINITY, f64::min);
+    for (contestant, time) in contestants.iter_mut().zip(times) {
+        let slower = time / fastest.max(1.0);
+        if slower > PATIENCE && contestant.runner.is_ok() {
+            let part = (slower / PATIENCE).log2().ceil().exp2() as u32;
+            contestant.part = part.clamp(1, n.max(1));
         }
     }
 }
@@ -75,6 +108,15 @@ pub fn warm_up(n: u32) -> u32 {
     (n / 16).max(1)
 }
 
+const fn whole() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's convention")]
+const fn is_whole(part: &u32) -> bool {
+    *part == 1
+}
+
 /// What a contestant's runs gave.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -85,6 +127,15 @@ pub struct Series {
     /// What else was measured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Vec<f64>>,
+    /// Its times are of one of so many parts of the work, and multiplied.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub part: u32,
+    /// What was counted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: BTreeMap<String, f64>,
+    /// Its hot loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listing: Option<Listing>,
     /// Why it did not run, or not to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -103,6 +154,7 @@ pub fn compete(
         .iter()
         .map(|contestant| Series {
             contestant: contestant.name.clone(),
+            part: contestant.part,
             ..Series::default()
         })
         .collect();
@@ -134,10 +186,16 @@ pub fn compete(
 }
 
 fn run(contestant: &mut Contestant, n: u32, checksum: &mut Option<i32>) -> Result<Sample> {
-    let sample = match &mut contestant.runner {
-        Ok(runner) => runner(n)?,
+    let units = n / contestant.part;
+    let mut sample = match &mut contestant.runner {
+        Ok(runner) => runner(units)?,
         Err(error) => anyhow::bail!("{error:#}"),
     };
+    if units != n {
+        // What part of the work comes to was compared in the rehearsal.
+        sample.nanoseconds *= f64::from(n) / f64::from(units.max(1));
+        return Ok(sample);
+    }
     let want = *checksum.get_or_insert(sample.checksum);
     ensure!(
         sample.checksum == want,
@@ -145,4 +203,61 @@ fn run(contestant: &mut Contestant, n: u32, checksum: &mut Option<i32>) -> Resul
         sample.checksum
     );
     Ok(sample)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    fn constant(name: &str, checksum: i32) -> Contestant {
+        let runner: Runner = Box::new(move |n| {
+            Ok(Sample {
+                checksum,
+                nanoseconds: f64::from(n),
+                extra: vec![("count", 2.0)],
+            })
+        });
+        Contestant::new(name, Ok(runner))
+    }
+
+    #[test]
+    fn everyone_runs_once_a_round() {
+        let mut contestants = [constant("a", 7), constant("b", 7)];
+        let mut order = String::new();
+        let series = compete(&mut contestants, 50, 3, &mut |name| order += name);
+        assert_eq!(order, "abbaab");
+        for series in series {
+            assert_eq!(series.samples, [50.0; 3]);
+            assert_eq!(series.extra["count"], [2.0; 3]);
+            assert_eq!(series.error, None);
+        }
+    }
+
+    #[test]
+    fn who_computes_something_else_is_out() {
+        let absent = Contestant::new("absent", Err(anyhow::anyhow!("no compiler")));
+        let mut contestants = [constant("a", 7), constant("b", 8), absent];
+        let series = compete(&mut contestants, 1, 3, &mut |_| {});
+        assert_eq!(series[0].samples.len(), 3);
+        assert!(series[1].samples.is_empty());
+        let error = series[1].error.as_deref();
+        assert_eq!(error, Some("its check-sum is 8, not 7"));
+        assert_eq!(series[2].error.as_deref(), Some("no compiler"));
+    }
+
+    #[test]
+    fn the_warm_up_is_not_measured() {
+        let runs = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::clone(&runs);
+        let mut runner = timed(move |n| {
+            seen.borrow_mut().push(n);
+            Ok(3)
+        });
+        assert_eq!(runner(320).unwrap().checksum, 3);
+        assert_eq!(*runs.borrow(), [20, 320]);
+        assert_eq!(warm_up(1), 1);
+    }
 }

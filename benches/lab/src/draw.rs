@@ -52,46 +52,46 @@ struct Panel<'a> {
 
 /// Draws a report.
 pub fn svg(report: &Report) -> String {
-    let mut panels = Vec::new();
-    for group in report.groups() {
-        panels.extend(mean(report, group));
-        panels.extend(report.group(group).map(panel));
-    }
-    let scale = Scale::of(&panels);
-    let families = families(&panels);
-    let lanes = panels.iter().map(|p| p.bars.len()).max().unwrap_or(0);
-    let height = HEAD + LANE * lanes as f64 + FOOT;
-    let rows = panels.len().div_ceil(COLUMNS);
-    let head = 64.0;
-    let settings = report.setting.len() as f64 * 15.0 + 20.0;
-    let whole = (
-        GAP + COLUMNS as f64 * (WIDTH + GAP),
-        head + rows as f64 * (height + GAP) + settings,
-    );
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0} {:.0}\">\n<style>\n{STYLE}\n</style>\n",
-        whole.0, whole.1
-    );
-    text(&mut out, (GAP, 30.0), "head", "start", &report.title);
+    let groups: Vec<Vec<Panel<'_>>> = report
+        .groups()
+        .into_iter()
+        .map(|group| {
+            let mean = mean(report, group).into_iter();
+            mean.chain(report.group(group).map(panel)).collect()
+        })
+        .collect();
+    let panels = || groups.iter().flatten();
+    let lanes = panels().map(|panel| panel.bars.len()).max().unwrap_or(0);
+    let sheet = Sheet {
+        scale: Scale::of(panels()),
+        families: families(panels()),
+        height: HEAD + LANE * lanes as f64 + FOOT,
+    };
+    let mut body = String::new();
+    text(&mut body, (GAP, 30.0), "head", "start", &report.title);
     let legend = "time as a ratio to the first contestant; median of rounds, line: middle half";
-    text(&mut out, (GAP, 49.0), "quiet", "start", legend);
-    for (at, panel) in panels.iter().enumerate() {
-        let x = GAP + (at % COLUMNS) as f64 * (WIDTH + GAP);
-        let y = head + (at / COLUMNS) as f64 * (height + GAP);
-        draw(&mut out, panel, (x, y), height, &scale, &families);
+    text(&mut body, (GAP, 49.0), "quiet", "start", legend);
+    let mut top = 64.0;
+    for group in &groups {
+        // A group begins a row.
+        for row in group.chunks(COLUMNS) {
+            for (column, panel) in row.iter().enumerate() {
+                let left = GAP + column as f64 * (WIDTH + GAP);
+                sheet.draw(&mut body, panel, (left, top));
+            }
+            top += sheet.height + GAP;
+        }
     }
-    let mut y = whole.1 - settings + 10.0;
     for (name, setting) in &report.setting {
-        text(
-            &mut out,
-            (GAP, y),
-            "quiet",
-            "start",
-            &format!("{name}: {setting}"),
-        );
-        y += 15.0;
+        let setting = format!("{name}: {setting}");
+        text(&mut body, (GAP, top), "quiet", "start", &setting);
+        top += 15.0;
     }
-    out + "</svg>\n"
+    let width = GAP + COLUMNS as f64 * (WIDTH + GAP);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{top:.0}\" \
+         viewBox=\"0 0 {width:.0} {top:.0}\">\n<style>\n{STYLE}\n</style>\n{body}</svg>\n"
+    )
 }
 
 fn mean<'a>(report: &'a Report, group: &'a str) -> Option<Panel<'a>> {
@@ -144,11 +144,11 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(panels: &[Panel<'_>]) -> Self {
-        let ratios = || panels.iter().flat_map(|p| p.bars.iter().map(|b| b.ratio));
+    fn of<'a>(panels: impl Iterator<Item = &'a Panel<'a>>) -> Self {
+        let ratios: Vec<f64> = panels.flat_map(|p| &p.bars).map(|b| b.ratio).collect();
         Self {
-            low: ratios().fold(0.8, f64::min) / 1.05,
-            high: ratios().fold(1.5, f64::max) * 1.05,
+            low: ratios.iter().copied().fold(0.8, f64::min) / 1.05,
+            high: ratios.iter().copied().fold(1.5, f64::max) * 1.05,
         }
     }
 
@@ -169,39 +169,48 @@ impl Scale {
     }
 }
 
-fn draw(
-    out: &mut String,
-    panel: &Panel<'_>,
-    (left, top): (f64, f64),
+/// What all panels have in common.
+struct Sheet<'a> {
+    scale: Scale,
+    families: Vec<&'a str>,
     height: f64,
-    scale: &Scale,
-    families: &[&str],
-) {
-    let _ = writeln!(out, "<g transform=\"translate({left:.1} {top:.1})\">");
-    let _ = writeln!(
-        out,
-        "<rect class=\"panel\" x=\"-8\" y=\"0\" width=\"{:.0}\" height=\"{height:.0}\" rx=\"6\"/>",
-        WIDTH + 16.0
-    );
-    text(out, (0.0, 19.0), "title", "start", &panel.title);
-    text(out, (WIDTH, 19.0), "quiet", "end", &panel.note);
-    let bottom = HEAD + LANE * panel.bars.len() as f64;
-    for tick in scale.ticks() {
-        let (x, class) = (scale.x(tick), if tick == 1.0 { "one" } else { "grid" });
-        line(out, (x, HEAD - 4.0), (x, bottom), class);
-        text(
+}
+
+impl Sheet<'_> {
+    fn draw(&self, out: &mut String, panel: &Panel<'_>, (left, top): (f64, f64)) {
+        let _ = writeln!(out, "<g transform=\"translate({left:.1} {top:.1})\">");
+        let _ = writeln!(
             out,
-            (x, bottom + 13.0),
-            "quiet",
-            "middle",
-            &tick.to_string(),
+            "<rect class=\"panel\" x=\"-8\" y=\"0\" width=\"{:.0}\" height=\"{:.0}\" rx=\"6\"/>",
+            WIDTH + 16.0,
+            self.height
         );
+        text(out, (0.0, 19.0), "title", "start", &panel.title);
+        text(out, (WIDTH, 19.0), "quiet", "end", &panel.note);
+        let bottom = HEAD + LANE * panel.bars.len() as f64;
+        for tick in self.scale.ticks() {
+            let x = self.scale.x(tick);
+            let class = if tick == 1.0 { "one" } else { "grid" };
+            line(out, (x, HEAD - 4.0), (x, bottom), class);
+            text(
+                out,
+                (x, bottom + 13.0),
+                "quiet",
+                "middle",
+                &tick.to_string(),
+            );
+        }
+        for (lane, bar) in panel.bars.iter().enumerate() {
+            self.bar(out, bar, HEAD + LANE * lane as f64);
+        }
+        out.push_str("</g>\n");
     }
-    let one = scale.x(1.0);
-    for (lane, bar) in panel.bars.iter().enumerate() {
-        let y = HEAD + LANE * lane as f64;
-        let (middle, x) = (y + LANE / 2.0, scale.x(bar.ratio));
-        let color = families.iter().position(|f| *f == family(bar.contestant));
+
+    fn bar(&self, out: &mut String, bar: &Bar<'_>, y: f64) {
+        let (one, x) = (self.scale.x(1.0), self.scale.x(bar.ratio));
+        let middle = y + LANE / 2.0;
+        let family = family(bar.contestant);
+        let color = self.families.iter().position(|f| *f == family);
         let color = PALETTE[color.unwrap_or(0) % PALETTE.len()];
         text(out, (LABEL - 8.0, middle + 3.5), "", "end", bar.contestant);
         let _ = writeln!(
@@ -212,18 +221,15 @@ fn draw(
             (x - one).abs().max(1.0),
             LANE - 5.0
         );
+        let mut end = x.max(one);
         if let Some((low, high)) = bar.quarters {
-            line(
-                out,
-                (scale.x(low), middle),
-                (scale.x(high), middle),
-                "range",
-            );
+            let (low, high) = (self.scale.x(low), self.scale.x(high));
+            line(out, (low, middle), (high, middle), "range");
+            end = end.max(high);
         }
         let value = format!("{:.2}", bar.ratio);
-        text(out, (x.max(one) + 5.0, middle + 3.5), "", "start", &value);
+        text(out, (end + 5.0, middle + 3.5), "", "start", &value);
     }
-    out.push_str("</g>\n");
 }
 
 fn line(out: &mut String, from: (f64, f64), to: (f64, f64), class: &str) {
@@ -246,9 +252,9 @@ fn family(contestant: &str) -> &str {
     contestant.split(['-', ' ']).next().unwrap_or(contestant)
 }
 
-fn families<'a>(panels: &[Panel<'a>]) -> Vec<&'a str> {
+fn families<'a>(panels: impl Iterator<Item = &'a Panel<'a>>) -> Vec<&'a str> {
     let mut found = Vec::new();
-    for bar in panels.iter().flat_map(|panel| &panel.bars) {
+    for bar in panels.flat_map(|panel| &panel.bars) {
         if !found.contains(&family(bar.contestant)) {
             found.push(family(bar.contestant));
         }

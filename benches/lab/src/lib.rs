@@ -24,11 +24,19 @@
 #![forbid(unsafe_code)]
 
 pub mod contest;
+pub mod counts;
+pub mod detail;
 pub mod draw;
+pub mod experiment;
+pub mod html;
 pub mod kernel;
+pub mod machine;
 pub mod native;
+pub mod program;
 pub mod report;
+pub mod rewrite;
 pub mod stats;
 pub mod tools;
+pub mod variant;
 pub mod wasm;
 pub mod workshop;

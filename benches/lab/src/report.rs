@@ -17,8 +17,22 @@ pub struct Report {
     pub setting: BTreeMap<String, String>,
     /// Contestants that could not take part, and why.
     pub absent: BTreeMap<String, String>,
+    /// What the contestants are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<About>,
     /// The work, each with all contestants' results.
     pub tasks: Vec<Task>,
+}
+
+/// What a contestant is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// What kind of its family it is; those of one kind look alike in plots.
+    pub kind: String,
+    /// What it is.
+    pub text: String,
 }
 
 /// One piece of work.
@@ -174,7 +188,7 @@ impl Report {
         out
     }
 
-    fn settings(&self) -> String {
+    pub(crate) fn settings(&self) -> String {
         let lines = self
             .setting
             .iter()
@@ -183,7 +197,7 @@ impl Report {
     }
 
     /// What did not take part, and what failed.
-    fn ends(&self, out: &mut String) {
+    pub(crate) fn ends(&self, out: &mut String) {
         for (name, why) in &self.absent {
             let _ = writeln!(out, "absent: {name}: {why}");
         }
@@ -251,4 +265,83 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(name: &str, fast: &[f64], slow: &[f64]) -> Task {
+        let series = |contestant: &str, samples: &[f64]| Series {
+            contestant: contestant.to_owned(),
+            samples: samples.to_vec(),
+            extra: [("pages".to_owned(), vec![4.0 * samples[0]])].into(),
+            ..Series::default()
+        };
+        Task {
+            name: name.to_owned(),
+            group: "work".to_owned(),
+            n: 10,
+            series: vec![series("native", fast), series("slow", slow)],
+        }
+    }
+
+    fn report() -> Report {
+        let mut report = Report {
+            title: "test".to_owned(),
+            tasks: vec![
+                // A round that is slow for both.
+                task("a", &[100.0, 900.0, 100.0], &[200.0, 1800.0, 200.0]),
+                task("b", &[1e6], &[8e6]),
+            ],
+            ..Report::default()
+        };
+        report
+            .absent
+            .insert("other".to_owned(), "not installed".to_owned());
+        report
+    }
+
+    #[test]
+    fn ratios_are_of_rounds() {
+        let report = report();
+        let ratio = report.tasks[0].ratio("slow").unwrap();
+        assert_eq!((ratio.low, ratio.median, ratio.high), (2.0, 2.0, 2.0));
+        assert_eq!(report.mean("work", "slow"), Some(4.0));
+        assert_eq!(report.mean("work", "nobody"), None);
+    }
+
+    #[test]
+    fn tables_name_everyone() {
+        let mut report = report();
+        report.tasks[1].series[1].error = Some("broken".to_owned());
+        report.tasks[1].series[1].samples.clear();
+        let table = report.table();
+        for part in [
+            "one unit  10.0 ns   100 µs",
+            "slow       2.00        –        –   0.0%",
+            "absent: other: not installed",
+            "failed: b/slow: broken",
+        ] {
+            assert!(table.contains(part), "no `{part}` in:\n{table}");
+        }
+        let details = report.details();
+        assert!(details.contains("800.00 (2.00)"), "{details}");
+    }
+
+    #[test]
+    fn json_comes_back() {
+        let report = report();
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+
+    #[test]
+    fn times() {
+        let want = [
+            "0.37 ns", "1.40 ns", "14.0 ns", "140 ns", "1.00 µs", "2.50 s",
+        ];
+        let times = [0.37, 1.4, 14.0, 140.0, 1000.0, 2.5e9];
+        assert_eq!(times.map(time), want);
+    }
 }

@@ -94,8 +94,9 @@ impl Tool {
         let first: Vec<&str> = text.lines().take(3).collect();
         ensure!(
             output.status.success(),
-            "{} failed in {}: {}",
+            "{} ends with {} in {}: {}",
             self.program,
+            output.status,
             directory.display(),
             first.join("; ")
         );

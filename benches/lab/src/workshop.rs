@@ -5,7 +5,7 @@
 //! NAME/lib.c main.c *.h          the sources
 //! NAME/one/main.wasm             one module
 //! NAME/pie/{main.wasm,lib.so}    two, both position-independent
-//! NAME/fixed/{main.wasm,lib.so}  two, main at fixed addresses
+//! NAME/fixed/{main.wasm,lib.so}  two, main at fixed addresses; and fixedgot, symbolic
 //! NAME/VARIANT/{main,libkernel.so}  native
 //! ```
 
@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, ensure};
 
 use crate::kernel::{HARNESS, Kernel, SHARED};
+use crate::program::Prelink;
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 
 /// Name of the program's module.
@@ -29,9 +30,61 @@ pub enum Cut {
     One,
     /// A library, and a main that is position-independent too.
     Pie,
-    /// A library, and a main at fixed addresses.
+    /// A library, and a main at fixed addresses, with copies of the library's
+    /// data where it refers to them.
     Fixed,
+    /// A library, and a main at fixed addresses that refers to data by the GOT.
+    FixedGot,
+    /// As [`Cut::Pie`], and the library's own symbols are its own (`-Bsymbolic`).
+    Symbolic,
 }
+
+impl Cut {
+    /// Name of its directory.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Pie => "pie",
+            Self::Fixed => "fixed",
+            Self::FixedGot => "fixedgot",
+            Self::Symbolic => "symbolic",
+        }
+    }
+
+    /// Flags of compiling main and the library.
+    const fn code(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::One => (&[], &[]),
+            Self::Fixed => (&[], &["-fPIC"]),
+            Self::Pie | Self::FixedGot | Self::Symbolic => (&["-fPIC"], &["-fPIC"]),
+        }
+    }
+
+    /// Flags of linking main beside a library.
+    const fn main(self) -> &'static [&'static str] {
+        match self {
+            Self::Fixed | Self::FixedGot => &[
+                "--export=__stack_pointer",
+                "--export=__heap_base",
+                "--export-table",
+                "--growable-table",
+            ],
+            _ => &["-pie", "--import-memory", "--experimental-pic"],
+        }
+    }
+}
+
+/// Flags of linking a library.
+const SHARED_LIBRARY: &[&str] = &[
+    "-shared",
+    "--experimental-pic",
+    "-Bdynamic",
+    "--unresolved-symbols=import-dynamic",
+];
+
+/// Links a main at fixed addresses with copies of a library's data, in a
+/// directory, given files and flags of wasm-ld.
+pub type Link = fn(&Path, &[&str]) -> Result<()>;
 
 /// How a native program is linked. Each is called after what it is of `gcc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +123,17 @@ impl Native {
         }
     }
 
+    /// What it is, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Static => "gcc, one static program at fixed addresses",
+            Self::Plt => "gcc, a library called through the PLT, bound at the first call",
+            Self::Now => "gcc, a library called through the PLT, bound at the start",
+            Self::NoPlt => "gcc -fno-plt, a library called through the GOT",
+            Self::Symbolic => "gcc, a library linked with -Bsymbolic",
+        }
+    }
+
     /// Flags of compiling and of linking main; flags of linking the library.
     const fn flags(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
@@ -103,6 +167,10 @@ pub struct Workshop {
     pub wasm_flags: Vec<String>,
     /// Further flags of gcc, such as `-march=native`.
     pub native_flags: Vec<String>,
+    /// Who can link mains with copies of a library's data, which wasm-ld cannot.
+    pub link: Option<Link>,
+    /// Who can build modules as one set.
+    pub prelink: Option<Prelink>,
 }
 
 impl Workshop {
@@ -119,6 +187,8 @@ impl Workshop {
             directory,
             wasm_flags: Vec::new(),
             native_flags: Vec::new(),
+            link: None,
+            prelink: None,
         })
     }
 
@@ -137,20 +207,16 @@ impl Workshop {
     /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps [`LIB`].
     ///
     /// # Errors
-    /// A tool is missing or refuses; a main at fixed addresses for a kernel
-    /// whose main refers to the library's variables.
+    /// A tool is missing or refuses; without [`Workshop::link`], a main with
+    /// copies of the library's data.
     pub fn wasm(&self, kernel: &Kernel, cut: Cut) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;
-        let (name, main_code): (_, &[&str]) = match cut {
-            Cut::One => ("one", &[]),
-            Cut::Pie => ("pie", &["-fPIC"]),
-            Cut::Fixed => ("fixed", &[]),
-        };
+        let copies = cut == Cut::Fixed && kernel.shares_data;
         ensure!(
-            cut != Cut::Fixed || !kernel.shares_data,
+            !copies || self.link.is_some(),
             "wasm-ld cannot link a main at fixed addresses that refers to data of a library"
         );
-        once(&sources.join(name), |out| {
+        once(&sources.join(cut.name()), |out| {
             let (clang, wasm_ld) = (Tool::find(CLANG)?, Tool::find(WASM_LD)?);
             let compile = |unit: &str, code: &[&str]| {
                 let (from, to) = (sources.join(format!("{unit}.c")), format!("{unit}.o"));
@@ -159,30 +225,24 @@ impl Workshop {
                 args.extend(["-I../..", "-c", text(&from)?, "-o", &to]);
                 clang.run(out, args)
             };
+            let (main_code, lib_code) = cut.code();
             compile("main", main_code)?;
-            compile("lib", if cut == Cut::One { &[] } else { &["-fPIC"] })?;
+            compile("lib", lib_code)?;
             if cut == Cut::One {
                 let one = ["--no-entry", "--export=run", "main.o", "lib.o", "-o", MAIN];
                 return wasm_ld.run(out, one);
             }
-            let lib = [
-                "-shared",
-                "--experimental-pic",
-                "-Bdynamic",
-                "--unresolved-symbols=import-dynamic",
-            ];
-            wasm_ld.run(out, lib.iter().chain(&["lib.o", "-o", LIB]))?;
-            let main: &[&str] = match cut {
-                Cut::Fixed => &[
-                    "--export=__stack_pointer",
-                    "--export=__heap_base",
-                    "--export-table",
-                    "--growable-table",
-                ],
-                _ => &["-pie", "--import-memory", "--experimental-pic"],
+            let symbolic: &[&str] = match cut {
+                Cut::Symbolic => &["-Bsymbolic"],
+                _ => &[],
             };
+            let lib = [SHARED_LIBRARY, symbolic, &["lib.o", "-o", LIB]].concat();
+            wasm_ld.run(out, lib)?;
+            if copies && let Some(link) = self.link {
+                return link(out, &["--no-entry", "main.o", LIB, "-o", MAIN]);
+            }
             let common = ["-E", "--no-entry", "-Bdynamic", "main.o", LIB, "-o", MAIN];
-            wasm_ld.run(out, main.iter().chain(&common))
+            wasm_ld.run(out, [cut.main(), &common].concat())
         })
     }
 

@@ -2,15 +2,17 @@
 //! linker: where each lies, and what every import is. All is known before
 //! anything is instantiated, so an engine needs few lines for it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use wasmaot_lab::workshop::{LIB, MAIN};
 use wasmparser::{
-    Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload, TypeRef, ValType,
+    Dylink0SectionReader, Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload,
+    TypeRef, ValType,
 };
 
 const STACK: u32 = 1 << 20;
@@ -91,74 +93,60 @@ const MAIN_STEP: usize = 2;
 
 impl Plan {
     /// Plans the modules in a directory of a workshop: main alone, or with a
-    /// library. What the library imports
-    /// from main, which is not there yet, is a shim that calls through the table.
+    /// library. What the library imports from main, which is not there yet, is
+    /// a shim that calls through the table.
     ///
     /// # Errors
     /// They are not what wasm-ld makes, or import what neither defines.
     pub fn new(directory: &Path) -> Result<Self> {
-        if !directory.join(LIB).exists() {
-            let step = Step {
-                path: directory.join(MAIN),
-                imports: Vec::new(),
-            };
-            return Ok(Self {
-                steps: vec![step],
-                ..Self::default()
-            });
+        let paths = [directory.join(LIB), directory.join(MAIN)];
+        if paths[0].exists() {
+            return Self::two(paths, directory.join("shim.wasm"));
         }
-        let (lib, main) = (
-            Module::read(&directory.join(LIB))?,
-            Module::read(&directory.join(MAIN))?,
-        );
-        let lib_memory = STACK;
-        let main_memory = (lib_memory + lib.memory_size).next_multiple_of(PAGE);
-        let lib_table = 1;
-        let main_table = lib_table + lib.table_size;
+        let [_, path] = paths;
+        let imports = Vec::new();
+        Ok(Self {
+            steps: vec![Step { path, imports }],
+            ..Self::default()
+        })
+    }
+
+    fn two(paths: [PathBuf; 2], shim: PathBuf) -> Result<Self> {
+        let (lib, main) = (Module::read(&paths[0])?, Module::read(&paths[1])?);
+        let main_memory = (STACK + lib.memory_size).next_multiple_of(PAGE);
+        let end = main_memory + main.memory_size;
+        let main_table = 1 + lib.table_size;
         let mut linker = Linker {
-            modules: [
-                (&lib, lib_memory, lib_table),
-                (&main, main_memory, main_table),
-            ],
+            modules: [(&lib, STACK, 1), (&main, main_memory, main_table)],
             next_slot: main_table + main.table_size,
             elements: Vec::new(),
             shim: String::new(),
         };
-        let lib_imports = linker.imports(LIB_STEP)?;
-        let main_imports = linker.imports(MAIN_STEP)?;
-        let shim = directory.join("shim.wasm");
-        let table = linker.next_slot;
-        let text = format!(
-            "(module (import \"env\" \"table\" (table {table} funcref)) {})",
-            linker.shim
-        );
-        fs::write(&shim, wat::parse_str(text)?)?;
-        let table_import = Import {
+        let imports = [linker.imports(LIB_STEP)?, linker.imports(MAIN_STEP)?];
+        fs::write(&shim, linker.shim()?)?;
+        let table = Import {
             module: "env".to_owned(),
             name: "table".to_owned(),
             give: Give::Table,
         };
-        let step = |path: PathBuf, imports| Step { path, imports };
-        let elements = linker.elements;
-        let calls = [LIB_STEP, MAIN_STEP].into_iter().flat_map(|step| {
-            ["__wasm_apply_data_relocs", "__wasm_call_ctors"].map(|name| (step, name))
+        let steps = iter::once((shim, vec![table])).chain(paths.into_iter().zip(imports));
+        let calls = [(LIB_STEP, &lib), (MAIN_STEP, &main)];
+        let calls = calls.into_iter().flat_map(|(step, module)| {
+            let names = ["__wasm_apply_data_relocs", "__wasm_call_ctors"];
+            let names = names
+                .into_iter()
+                .filter(|&name| module.functions.contains(name));
+            names.map(move |name| (step, name))
         });
-        let modules = [&lib, &main];
-        let calls = calls
-            .filter(|&(step, name)| modules[step - LIB_STEP].functions.contains_key(name))
-            .collect();
-        let end = main_memory + main.memory_size;
         Ok(Self {
             pages: lib.pages.max(main.pages).max(end.div_ceil(PAGE)),
-            table,
+            table: linker.next_slot,
             stack: STACK,
-            steps: vec![
-                step(shim, vec![table_import]),
-                step(directory.join(LIB), lib_imports),
-                step(directory.join(MAIN), main_imports),
-            ],
-            elements,
-            calls,
+            steps: steps
+                .map(|(path, imports)| Step { path, imports })
+                .collect(),
+            calls: calls.collect(),
+            elements: linker.elements,
         })
     }
 }
@@ -173,6 +161,12 @@ struct Linker<'a> {
 }
 
 impl Linker<'_> {
+    fn shim(&self) -> Result<Vec<u8>> {
+        let (table, functions) = (self.next_slot, &self.shim);
+        let import = format!("(import \"env\" \"table\" (table {table} funcref))");
+        Ok(wat::parse_str(format!("(module {import} {functions})"))?)
+    }
+
     fn imports(&mut self, step: usize) -> Result<Vec<Import>> {
         let (module, memory_base, table_base) = self.modules[step - LIB_STEP];
         let mut imports = Vec::new();
@@ -210,7 +204,7 @@ impl Linker<'_> {
     fn definer(&self, name: &str) -> Result<usize> {
         [MAIN_STEP, LIB_STEP]
             .into_iter()
-            .find(|step| self.modules[step - LIB_STEP].0.functions.contains_key(name))
+            .find(|step| self.modules[step - LIB_STEP].0.functions.contains(name))
             .with_context(|| format!("no module defines the function {name}"))
     }
 
@@ -271,7 +265,7 @@ struct Module {
     /// Of the imported memory.
     pages: u32,
     imports: Vec<(String, String, Kind)>,
-    functions: HashMap<String, u32>,
+    functions: HashSet<String>,
     /// Exported variables: their places relative to the module's memory.
     data: HashMap<String, u32>,
 }
@@ -295,12 +289,7 @@ impl Module {
             match payload? {
                 Payload::CustomSection(section) => {
                     if let KnownCustom::Dylink0(reader) = section.as_known() {
-                        for subsection in reader {
-                            if let Dylink0Subsection::MemInfo(info) = subsection? {
-                                self.memory_size = info.memory_size;
-                                self.table_size = info.table_size;
-                            }
-                        }
+                        self.dylink(reader)?;
                     }
                 }
                 Payload::TypeSection(section) => {
@@ -311,22 +300,7 @@ impl Module {
                 }
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        let import = import?;
-                        let kind = match import.ty {
-                            TypeRef::Func(ty) => Kind::Function(types[ty as usize].clone()),
-                            TypeRef::Memory(ty) => {
-                                self.pages = u32::try_from(ty.initial)?;
-                                Kind::Memory
-                            }
-                            TypeRef::Table(_) => Kind::Table,
-                            TypeRef::Global(_) => {
-                                globals.push(0);
-                                Kind::Global
-                            }
-                            other => bail!("an import of {other:?}"),
-                        };
-                        let names = (import.module.to_owned(), import.name.to_owned());
-                        self.imports.push((names.0, names.1, kind));
+                        self.import(&import?, &types, &mut globals)?;
                     }
                 }
                 Payload::GlobalSection(section) => {
@@ -340,21 +314,64 @@ impl Module {
                 }
                 Payload::ExportSection(section) => {
                     for export in section {
-                        let export = export?;
-                        let name = export.name.to_owned();
-                        match export.kind {
-                            ExternalKind::Func => self.functions.insert(name, export.index),
-                            ExternalKind::Global => {
-                                let global = globals.get(export.index as usize);
-                                let value = *global.context("an export of no global")?;
-                                self.data.insert(name, value)
-                            }
-                            _ => None,
-                        };
+                        self.export(&export?, &globals)?;
                     }
                 }
                 _ => {}
             }
+        }
+        Ok(())
+    }
+
+    fn dylink(&mut self, section: Dylink0SectionReader<'_>) -> Result<()> {
+        for subsection in section {
+            if let Dylink0Subsection::MemInfo(info) = subsection? {
+                self.memory_size = info.memory_size;
+                self.table_size = info.table_size;
+            }
+        }
+        Ok(())
+    }
+
+    fn import(
+        &mut self,
+        import: &wasmparser::Import<'_>,
+        types: &[Signature],
+        globals: &mut Vec<u32>,
+    ) -> Result<()> {
+        let kind = match import.ty {
+            TypeRef::Func(ty) => {
+                let ty = types.get(ty as usize).context("a function of no type")?;
+                Kind::Function(ty.clone())
+            }
+            TypeRef::Memory(ty) => {
+                self.pages = u32::try_from(ty.initial)?;
+                Kind::Memory
+            }
+            TypeRef::Table(_) => Kind::Table,
+            TypeRef::Global(_) => {
+                globals.push(0);
+                Kind::Global
+            }
+            other => bail!("an import of {other:?}"),
+        };
+        let names = (import.module.to_owned(), import.name.to_owned());
+        self.imports.push((names.0, names.1, kind));
+        Ok(())
+    }
+
+    fn export(&mut self, export: &wasmparser::Export<'_>, globals: &[u32]) -> Result<()> {
+        let name = export.name.to_owned();
+        match export.kind {
+            ExternalKind::Func => {
+                self.functions.insert(name);
+            }
+            ExternalKind::Global => {
+                let global = globals.get(export.index as usize);
+                let value = *global.context("an export of no global")?;
+                self.data.insert(name, value);
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -8,19 +8,19 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use wasmaot_lab::contest::Runner;
 use wasmaot_lab::kernel::HARNESS;
 use wasmaot_lab::native;
 use wasmaot_lab::tools::{GCC, Tool, Wanted};
 use wasmaot_lab::workshop::{FLAGS, LIB, MAIN};
 
-use super::plan::{Give, Plan, Step};
+use super::plan::{Give, Import, Plan, Step};
 
 /// The program.
 pub const WASM2C: Wanted = Wanted {
     programs: &["wasm2c"],
-    hint: "apt-get install wabt",
+    hint: "apt-get install wabt libsimde-dev",
 };
 
 /// The symbols below are those of this version.
@@ -38,12 +38,16 @@ pub fn runner(directory: &Path) -> Result<Runner> {
     fs::create_dir_all(&out)?;
     fs::write(out.join("harness.c"), HARNESS)?;
     wasm2c.run(&out, ["-n", "main", &format!("../{MAIN}"), "-o", "main.c"])?;
-    let two = directory.join(LIB).exists();
-    let (glue, renamed) = if two {
-        wasm2c.run(&out, ["-n", "lib", &format!("../{LIB}"), "-o", "lib.c"])?;
-        glue(&Plan::new(directory)?)?
-    } else {
-        (format!("{ONE}{RUN}"), Renamed::default())
+    let plan = Plan::new(directory)?;
+    let (glue, imports) = match &plan.steps[..] {
+        [_, lib, main] => {
+            wasm2c.run(&out, ["-n", "lib", &format!("../{LIB}"), "-o", "lib.c"])?;
+            let imports = Imports::of([lib, main])?;
+            let begin = begin(&plan, [lib, main]);
+            let glue = [DECLARATIONS, &imports.getters(), &begin, RUN].concat();
+            (glue, Some(imports))
+        }
+        _ => ([ONE, RUN].concat(), None),
     };
     fs::write(out.join("glue.c"), glue)?;
     let compile = |args: &[&str], names: &[String]| {
@@ -57,12 +61,13 @@ pub fn runner(directory: &Path) -> Result<Runner> {
                 .chain(names),
         )
     };
-    compile(&["-c", "main.c"], &renamed.main)?;
+    let names = imports.as_ref().map_or(&[][..], |i| &i.main_names);
+    compile(&["-c", "main.c"], names)?;
     let mut program = vec!["main.o", "glue.c", "harness.c", "-rdynamic"];
-    if two {
+    if let Some(imports) = &imports {
         compile(
             &["-shared", "-fPIC", "lib.c", "-o", "liblib.so"],
-            &renamed.lib,
+            &imports.lib_names,
         )?;
         program.extend(["-L.", "-llib", "-Wl,-rpath,$ORIGIN"]);
     }
@@ -107,91 +112,103 @@ int run(int n) {
 }
 ";
 
-/// Flags that give exports of a module the names by which the other imports them.
+/// What two modules import, as C is told it.
 #[derive(Default)]
-struct Renamed {
-    lib: Vec<String>,
-    main: Vec<String>,
+struct Imports {
+    /// Flags that give exports of the library the names by which main imports
+    /// them, and the other way round.
+    lib_names: Vec<String>,
+    main_names: Vec<String>,
+    /// What both share: type, symbol, variable.
+    shared: BTreeSet<(&'static str, String, &'static str)>,
+    /// By import space and symbol, the library's number and main's.
+    numbers: BTreeMap<(String, String), [u32; 2]>,
 }
 
-/// C that has the memory, the table and the numbers that both modules import.
-/// Each module is given the other one where it asks for where imports are from.
-fn glue(plan: &Plan) -> Result<(String, Renamed)> {
-    let [_, lib, main] = &plan.steps[..] else {
-        bail!("not a plan of two modules");
-    };
-    let mut renamed = Renamed::default();
-    let mut shared = BTreeSet::new();
-    let mut numbers: BTreeMap<(String, String), [u32; 2]> = BTreeMap::new();
-    for (at, import) in lib
-        .imports
-        .iter()
-        .map(|i| (0, i))
-        .chain(main.imports.iter().map(|i| (1, i)))
-    {
+impl Imports {
+    fn of(steps: [&Step; 2]) -> Result<Self> {
+        let mut imports = Self::default();
+        for (at, step) in steps.into_iter().enumerate() {
+            for import in &step.imports {
+                imports.add(at, import)?;
+            }
+        }
+        Ok(imports)
+    }
+
+    fn add(&mut self, at: usize, import: &Import) -> Result<()> {
         let space = format!("Z_{}", import.module.replace('.', "Z2E"));
         let symbol = format!("{space}Z_{}", import.name);
-        match import.give {
-            Give::Memory => shared.insert(("wasm_rt_memory_t", symbol, "memory")),
-            Give::Table => shared.insert(("wasm_rt_funcref_table_t", symbol, "table")),
-            Give::Stack => shared.insert(("u32", symbol, "stack")),
+        let shared = match import.give {
+            Give::Memory => ("wasm_rt_memory_t", symbol, "memory"),
+            Give::Table => ("wasm_rt_funcref_table_t", symbol, "table"),
+            Give::Stack => ("u32", symbol, "stack"),
             Give::Global { value, .. } => {
                 ensure!(
                     import.module != "GOT.func",
                     "an address of a function, which this loader does not know"
                 );
-                numbers.entry((space, symbol)).or_default()[at] = value;
-                false
+                self.numbers.entry((space, symbol)).or_default()[at] = value;
+                return Ok(());
             }
             Give::Function(_) => {
                 let (names, by) = match at {
-                    0 => (&mut renamed.main, "main"),
-                    _ => (&mut renamed.lib, "lib"),
+                    0 => (&mut self.main_names, "main"),
+                    _ => (&mut self.lib_names, "lib"),
                 };
                 names.push(format!("-DZ_{by}Z_{}={symbol}", import.name));
-                false
+                return Ok(());
             }
         };
+        self.shared.insert(shared);
+        Ok(())
     }
-    let mut out = DECLARATIONS.to_owned();
-    for (ty, symbol, what) in shared {
-        let _ = writeln!(
-            out,
-            "{ty} *{symbol}(struct Z_env_instance_t *from) {{ return &{what}; }}"
-        );
+
+    /// The functions by which modules ask for memory, table and numbers. Each
+    /// says what it was told it imports from: the other module.
+    fn getters(&self) -> String {
+        let mut out = String::new();
+        for (ty, symbol, what) in &self.shared {
+            let _ = writeln!(
+                out,
+                "{ty} *{symbol}(struct Z_env_instance_t *from) {{ return &{what}; }}"
+            );
+        }
+        for ((space, symbol), [lib, main]) in &self.numbers {
+            let _ = writeln!(
+                out,
+                "u32 *{symbol}(struct {space}_instance_t *from) {{\n    \
+                 static u32 lib = {lib}, main = {main};\n    \
+                 return (void *)from == (void *)&main_instance ? &lib : &main;\n}}"
+            );
+        }
+        out
     }
-    for ((space, symbol), [lib, main]) in numbers {
-        let _ = writeln!(
-            out,
-            "u32 *{symbol}(struct {space}_instance_t *from) {{\n    static u32 lib = {lib}, main = {main};\n    \
-             return (void *)from == (void *)&main_instance ? &lib : &main;\n}}"
-        );
-    }
+}
+
+/// The function that makes a program of both modules.
+fn begin(plan: &Plan, steps: [&Step; 2]) -> String {
     let given = |step: &Step, other: &str| {
         let spaces: BTreeSet<&str> = step.imports.iter().map(|i| i.module.as_str()).collect();
         format!(", (void *)&{other}_instance").repeat(spaces.len())
     };
-    let _ = writeln!(out, "static void begin(void) {{\n    wasm_rt_init();");
-    let (pages, table) = (plan.pages, plan.table);
-    let _ = writeln!(
-        out,
-        "    wasm_rt_allocate_memory(&memory, {pages}, {pages});"
+    let (pages, table, stack) = (plan.pages, plan.table, plan.stack);
+    let mut out = format!(
+        "static void begin(void) {{\n    wasm_rt_init();\n    \
+         wasm_rt_allocate_memory(&memory, {pages}, {pages});\n    \
+         wasm_rt_allocate_funcref_table(&table, {table}, {table});\n    \
+         stack = {stack};\n"
     );
-    let _ = writeln!(
-        out,
-        "    wasm_rt_allocate_funcref_table(&table, {table}, {table});"
-    );
-    let _ = writeln!(out, "    stack = {};", plan.stack);
-    for (name, step, other) in [("lib", lib, "main"), ("main", main, "lib")] {
+    for (step, [name, other]) in steps.into_iter().zip([["lib", "main"], ["main", "lib"]]) {
         let given = given(step, other);
-        let _ = writeln!(out, "    Z_{name}_init_module();");
-        let _ = writeln!(out, "    Z_{name}_instantiate(&{name}_instance{given});");
+        let _ = writeln!(
+            out,
+            "    Z_{name}_init_module();\n    Z_{name}_instantiate(&{name}_instance{given});"
+        );
     }
     for &(step, name) in &plan.calls {
-        let module = if step == 1 { "lib" } else { "main" };
+        let module = ["shim", "lib", "main"][step];
         let _ = writeln!(out, "    Z_{module}Z_{name}(&{module}_instance);");
     }
-    out += "}\n";
-    out += RUN;
-    Ok((out, renamed))
+    out + "}\n"
 }

@@ -88,6 +88,14 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
             GlobalPlace::Import(import) => Some(Slot::Address(symbols.of_import(import))),
             _ => None,
         },
+        Target::FuncAddress(f) => {
+            let import = module.funcs.get(f as usize)?.import?;
+            Some(Slot::Address(symbols.of_import(import)))
+        }
+        Target::FuncIndex(f) => {
+            let import = module.funcs.get(f as usize)?.import?;
+            Some(Slot::Wasm(Kind::Func32, symbols.of_import(import)))
+        }
         Target::Tag(t) => {
             let import = module.tags.get(t as usize)?.import?;
             Some(Slot::Address(symbols.of_import(import)))

@@ -29,7 +29,6 @@ pub(super) struct Scratch {
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
-    pub extended: HashMap<Value, Value>,
 }
 
 impl Scratch {
@@ -40,7 +39,6 @@ impl Scratch {
         self.functions.clear();
         self.symbols.clear();
         self.signatures.clear();
-        self.extended.clear();
     }
 }
 
@@ -137,8 +135,6 @@ pub(super) struct Body<'f, 'm> {
     functions: &'f mut HashMap<Target, ir::FuncRef>,
     symbols: &'f mut HashMap<Target, GlobalValue>,
     signatures: &'f mut HashMap<u32, SigRef>,
-    /// Zero-extensions of values of type `i32` that were made of them.
-    extended: &'f mut HashMap<Value, Value>,
     /// Number of frames that may catch what is thrown here.
     pub guards: usize,
     /// The pinned register's value, where it is at hand.
@@ -181,7 +177,6 @@ impl<'f, 'm> Body<'f, 'm> {
             functions: &mut scratch.functions,
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
-            extended: &mut scratch.extended,
             guards: 0,
             base: None,
             calls: 0,
@@ -267,27 +262,7 @@ impl<'f, 'm> Body<'f, 'm> {
         if self.b.func.dfg.value_type(value) == types::I64 {
             return value;
         }
-        match self.extended.get(&value) {
-            Some(&wide) => wide,
-            None => self.b.ins().uextend(types::I64, value),
-        }
-    }
-
-    /// What a local keeps of a value: of an `i32` its zero-extension, since on
-    /// most machines that costs nothing where the value is made, but an
-    /// instruction where it is used as an address and only comes from a local.
-    pub fn kept_of(&mut self, value: Value) -> Value {
-        match self.b.func.dfg.value_type(value) {
-            types::I32 => self.widen(value),
-            _ => value,
-        }
-    }
-
-    /// The `i32` of which this is the zero-extension: it is known from now on.
-    pub fn low_half(&mut self, wide: Value) -> Value {
-        let value = self.b.ins().ireduce(types::I32, wide);
-        self.extended.insert(value, wide);
-        value
+        self.b.ins().uextend(types::I64, value)
     }
 
     /// The address of byte 0 of memory 0.

@@ -6,6 +6,8 @@ use wasmaot_abi::trap::TrapCode;
 
 use super::body::{Body, clif_trap};
 use super::exception::Callee;
+use crate::code::Target;
+use crate::options::Calls;
 
 /// Where a table's entry is: `address + displacement`.
 #[derive(Clone, Copy)]
@@ -25,22 +27,42 @@ impl Body<'_, '_> {
     pub fn call(&mut self, func: u32) {
         let func = self.in_module(func);
         let callee = self.env.module.callee(func);
-        let args = self.pop_many(self.env.module.func_type(func).params.len());
         // One in another might lead back to where it began.
         let foreign = self.open.iter().all(|open| open.foreign.is_none());
         if let Some(body) = self.env.inlined(callee, foreign) {
+            let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;
         }
-        let callee = self.function(callee);
-        self.make_call(Callee::Function(callee), &args);
+        let (callee, args) = self.named_callee(callee);
+        self.make_call(callee, &args);
     }
 
     /// `return_call`.
     pub fn return_call(&mut self, func: u32) {
-        let callee = self.function(self.env.module.callee(func));
-        let args = self.pop_many(self.env.module.func_type(func).params.len());
-        self.tail_call(Callee::Function(callee), &args);
+        let (callee, args) = self.named_callee(self.env.module.callee(func));
+        self.tail_call(callee, &args);
+    }
+
+    /// A function, by the way to call it, and its arguments, popped.
+    fn named_callee(&mut self, func: u32) -> (Callee, Vec<Value>) {
+        let env = self.env;
+        let ty = env.module.funcs[func as usize].ty;
+        let count = env.module.func_type(func).params.len();
+        match env.calls {
+            Calls::Got if func < env.imported => {
+                let code = self.symbol(Target::FuncAddress(func));
+                (Callee::Code(self.signature(ty), code), self.pop_many(count))
+            }
+            Calls::Table if func < env.imported && env.module.shares_table() => {
+                let index = self.symbol(Target::FuncIndex(func));
+                let index = self.b.ins().ireduce(types::I32, index);
+                self.push(index);
+                let (signature, code, args) = self.indirect_callee(ty, 0);
+                (Callee::Code(signature, code), args)
+            }
+            _ => (Callee::Function(self.function(func)), self.pop_many(count)),
+        }
     }
 
     /// `call_indirect`.

@@ -20,14 +20,7 @@ impl Body<'_, '_> {
             Operator::LocalGet { local_index } => {
                 let value = match self.local(local_index) {
                     Local::Value(value) => value,
-                    Local::Variable(variable, ty) => {
-                        let kept = self.b.use_var(variable);
-                        if ty == types::I32 {
-                            self.low_half(kept)
-                        } else {
-                            kept
-                        }
-                    }
+                    Local::Variable(variable, _) => self.b.use_var(variable),
                 };
                 self.push(value);
             }
@@ -52,7 +45,6 @@ impl Body<'_, '_> {
 
     fn set_local(&mut self, local: u32, value: Value) {
         if let Local::Variable(variable, _) = self.local(local) {
-            let value = self.kept_of(value);
             self.b.def_var(variable, value);
         }
     }

@@ -175,9 +175,7 @@ impl<'f, 'm> Body<'f, 'm> {
         let local = if written {
             let ty = self.b.func.dfg.value_type(value);
             let spare = self.spare.of(ty).and_then(Vec::pop);
-            let value = self.kept_of(value);
-            let kept = self.b.func.dfg.value_type(value);
-            let variable = spare.unwrap_or_else(|| self.b.declare_var(kept));
+            let variable = spare.unwrap_or_else(|| self.b.declare_var(ty));
             self.b.def_var(variable, value);
             Local::Variable(variable, ty)
         } else {

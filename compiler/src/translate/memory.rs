@@ -176,15 +176,10 @@ impl Body<'_, '_> {
         let (p, at) = self.place(arg, narrow.bytes());
         let flags = self.flags.memory;
         let ins = self.b.ins();
-        // All 64 bits cost no more.
         let value = match narrow {
-            types::I8 => ins.uload8(types::I64, flags, p, at),
-            types::I16 => ins.uload16(types::I64, flags, p, at),
+            types::I8 => ins.uload8(wide, flags, p, at),
+            types::I16 => ins.uload16(wide, flags, p, at),
             _ => ins.uload32(flags, p, at),
-        };
-        let value = match wide {
-            types::I32 => self.low_half(value),
-            _ => value,
         };
         self.push(value);
     }

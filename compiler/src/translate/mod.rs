@@ -5,11 +5,12 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
-pub(crate) mod address;
+mod address;
 mod atomic;
 mod body;
 mod bulk;
 mod call;
+mod carried;
 mod control;
 mod exception;
 mod global;
@@ -22,9 +23,8 @@ mod simd;
 mod small;
 mod table;
 
-use std::collections::HashMap;
-
-use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, Value, types};
+use cranelift_codegen::Context;
+use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
@@ -34,6 +34,7 @@ use crate::code::Target;
 use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
 use crate::module::Module;
+use crate::options::Calls;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
@@ -55,6 +56,8 @@ pub(crate) struct Env<'m> {
     foreign: &'m Foreigners<'m>,
     /// Number of imported functions.
     imported: u32,
+    /// How they are called.
+    calls: Calls,
 }
 
 impl<'m> Env<'m> {
@@ -63,12 +66,14 @@ impl<'m> Env<'m> {
         plan: &'m Plan,
         foreign: &'m Foreigners<'m>,
         isa: &dyn TargetIsa,
+        calls: Calls,
     ) -> Self {
         Self {
             module,
             plan,
             foreign,
             imported: module.imported_funcs(),
+            calls,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),
@@ -154,12 +159,6 @@ impl Translator {
         Ok(())
     }
 
-    /// The zero-extensions that values of 32 bits of the last function were
-    /// made of.
-    pub fn extended(&self) -> &HashMap<Value, Value> {
-        &self.scratch.extended
-    }
-
     /// Makes the init function in `out`, which must be cleared.
     pub fn init(&mut self, env: &Env<'_>, out: &mut Function) {
         out.name = name(Target::Init(0));
@@ -174,6 +173,13 @@ impl Translator {
         body.init();
         body.finish();
     }
+}
+
+/// Rewrites a translated function into what the code generator makes better
+/// code of.
+pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
+    address::fold(module, context);
+    carried::improve(context);
 }
 
 fn name(target: Target) -> UserFuncName {

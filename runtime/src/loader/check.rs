@@ -4,9 +4,7 @@
 
 use std::collections::HashMap;
 
-use wasmaot_abi::context::{
-    Context, FuncRef, HEADROOM, MEMORY_RESERVE, TABLE_ENTRY_SIZE, TableDesc,
-};
+use wasmaot_abi::context::{Context, FuncRef, MEMORY_LIMIT, TABLE_ENTRY_SIZE, TableDesc};
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
@@ -204,7 +202,7 @@ impl<'a> Checker<'a> {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
             let memory = self.process.domains[instance.domain].base();
             let linear = |slot: u64| less(slot.wrapping_sub(memory));
-            let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_RESERVE - HEADROOM;
+            let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_LIMIT;
             let right = |slot: u64| match r.kind {
                 Kind::MemoryBase => less(slot) == instance.memory_base,
                 Kind::TableBase => less(slot) == instance.table_base,

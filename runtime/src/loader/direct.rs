@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use wasmaot_abi::context::HOST_PAGE;
+
 use super::prelink::{self, Calls};
 use crate::arch;
 use crate::config::{Bind, Category};
@@ -17,13 +19,22 @@ use crate::error::Result;
 use crate::object::{Object, Reloc, bad};
 use crate::process::Process;
 
+/// So many pages of code may become the process's own.
+const FEW_PAGES: usize = 8;
+/// With more calls, the pages are not even counted.
+const FEW_CALLS: usize = 1024;
+
 /// Binds the calls of new instances. None of their code has run.
 pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) -> Result<()> {
     new.into_iter().try_for_each(|id| calls(process, id))
 }
 
 fn calls(process: &mut Process, id: usize) -> Result<()> {
-    let direct = process.config.bind == Bind::Direct;
+    let direct = match process.config.bind {
+        Bind::Direct => true,
+        Bind::Static => is_cheap(&process.instances[id].object)?,
+        Bind::Now | Bind::Lazy => false,
+    };
     let states = prelink::outcome(process, id)?;
     prelink::report(process, id, &states);
     let plain = prelink::plain(process, id, &states);
@@ -67,6 +78,22 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
         format!("{}: {patched} of {all} calls {how}", object.name())
     });
     Ok(())
+}
+
+/// Whether an object's calls are in so few pages that changing them costs less
+/// than the slots would, in a program that runs at all.
+fn is_cheap(object: &Object) -> Result<bool> {
+    // Who prelinks wants the code as it is in the file.
+    if object.prelink().is_some() || object.call_count() > FEW_CALLS {
+        return Ok(false);
+    }
+    let calls = object.calls()?;
+    let pages = calls.chunk_by(|a, b| page(a.place) == page(b.place));
+    Ok(pages.count() <= FEW_PAGES)
+}
+
+fn page(place: u32) -> u64 {
+    u64::from(place) / HOST_PAGE
 }
 
 /// Address in a prelinked object of an entry of its PLT.

@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_RESERVE, WASM_PAGE};
+use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_LIMIT, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
@@ -290,7 +290,7 @@ fn process_limit(process: &Process, ty: MemoryType) -> u64 {
     if ty.index.is_wide() {
         limit
     } else {
-        limit.min(MEMORY_RESERVE)
+        limit.min(MEMORY_LIMIT)
     }
 }
 
@@ -360,7 +360,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     }
     let domain = process.new_domain(Shape {
         table: true,
-        memory: Some(MEMORY_RESERVE),
+        memory: Some(MEMORY_LIMIT),
     })?;
     let shared = |m: &&Member| m.object.info().abi != LinkingAbi::Core;
     let layout = Layout::new(members, process.config.shadow_stack)?;
@@ -440,7 +440,7 @@ const FLAT_PAGES: u64 = (16 << 20) / WASM_PAGE;
 pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
     let domain = process.new_domain(Shape {
         table: true,
-        memory: Some(MEMORY_RESERVE),
+        memory: Some(MEMORY_LIMIT),
     })?;
     let ty = MemoryType {
         min: FLAT_PAGES,
@@ -471,7 +471,7 @@ pub(crate) fn adopt(process: &mut Process, number: usize) {
         .is_some();
     let own = own_memory(info).is_some() && exported;
     let data = info.data.iter().map(|(at, len)| at.saturating_add(*len));
-    let end = data.max().unwrap_or(0).min(MEMORY_RESERVE);
+    let end = data.max().unwrap_or(0).min(MEMORY_LIMIT);
     // Without a mark, all that its own memory begins with may be in use.
     let marks = !info.memories.is_empty() || instance.object.find("__heap_base").is_some();
     let marked = if marks { info.static_end } else { 0 };

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use wasmaot_abi::context::{
-    FuncRef, HEADROOM, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+    FuncRef, MEMORY_LIMIT, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
 };
 use wasmaot_abi::info::NULL_ELEMENT;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
@@ -280,7 +280,7 @@ fn with_headroom(
     end: u64,
     what: impl FnOnce() -> String,
 ) -> Result<()> {
-    if end <= MEMORY_RESERVE - HEADROOM {
+    if end <= MEMORY_LIMIT {
         return Ok(());
     }
     Err(Error::Limit {

@@ -15,6 +15,7 @@ use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::reloc::Standard;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
@@ -114,7 +115,13 @@ fn needed_now(object: &Object) -> HashSet<u32> {
     let reexports = info.reexports.iter();
     let reexports = reexports.filter_map(|r| info.imports.get(r.import as usize));
     let imports = addresses.chain(reexports).map(|i| i.symbol);
-    records.map(|r| r.value).chain(imports).collect()
+    // Code that calls by addresses or by indices has them in slots.
+    let relocs = object.relocs().iter();
+    let relocs = relocs.filter(|r| r.kind != Standard::JumpSlot);
+    let slots = object.slots().iter().map(|s| s.symbol);
+    let slots = relocs.map(|r| r.symbol).chain(slots);
+    let records = records.map(|r| r.value);
+    records.chain(imports).chain(slots).collect()
 }
 
 #[derive(Clone, Copy)]

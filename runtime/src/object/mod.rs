@@ -280,6 +280,11 @@ impl Object {
         check::calls(self).map_err(|reason| bad(self.path.display().to_string(), reason))
     }
 
+    /// Number of the calls of PLT entries.
+    pub(crate) fn call_count(&self) -> usize {
+        self.calls.len() / PltCall::SIZE
+    }
+
     /// The relocations of the PLT's slots, in the order of its entries.
     pub(crate) fn plt_slots(&self) -> impl Iterator<Item = &Reloc> {
         let plt = |r: &&Reloc| r.kind == Standard::JumpSlot;

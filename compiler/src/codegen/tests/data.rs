@@ -132,3 +132,88 @@ fn slots_are_read_before_loops() {
     assert_eq!(lines[..head].iter().filter(slot).count(), 2, "{lines:#?}");
     assert_eq!(lines[head..].iter().filter(slot).count(), 0, "{lines:#?}");
 }
+
+#[test]
+fn accesses_near_each_other_share_an_address() {
+    let at = |constant: i32| format!("(i32.add (local.get 0) (i32.const {constant}))");
+    let load = |constant: i32| format!("(i32.load {})", at(constant));
+    let sum = format!(
+        "(drop (i32.add (i32.add {} {}) (i32.add {} {})))",
+        load(4),
+        load(8),
+        load(-4),
+        load(0)
+    );
+    let lines = of_addresses(&sum);
+    let mut found = accesses(&lines);
+    assert!(found.remove(0).starts_with("leal -4("), "{lines:#?}");
+    let displacements: Vec<&str> = found.iter().filter_map(|l| l.split('(').next()).collect();
+    assert_eq!(displacements.len(), 4, "{lines:#?}");
+    for displacement in ["8", "0xc", " ", "4"] {
+        let ends = |line: &&str| line.ends_with(displacement);
+        assert!(displacements.iter().any(ends), "{lines:#?}");
+    }
+
+    // What was stored cannot be taken back: the lowest has to come first.
+    let store = |constant: i32| format!("(i32.store {} (local.get 1))", at(constant));
+    let up = of_addresses(&[store(0), store(4), store(8)].concat());
+    let expected = ["movl R, (R, R)", "movl R, 4(R, R)", "movl R, 8(R, R)"];
+    assert_eq!(accesses(&up), expected);
+    let down = of_addresses(&[store(8), store(4), store(0)].concat());
+    assert_eq!(
+        accesses(&down)
+            .iter()
+            .filter(|l| l.starts_with("lea"))
+            .count(),
+        2
+    );
+}
+
+/// The instructions of the loop of a function, from its head to the jump back.
+fn in_loop(text: &str) -> Vec<String> {
+    let lines = of_addresses(text);
+    let back = lines.iter().rposition(|l| l == "jmp label1").unwrap();
+    let head = lines.iter().position(|l| l == "block1:").unwrap();
+    let edge = |line: &String| line.starts_with("block") || line.starts_with("jmp");
+    lines[head..back]
+        .iter()
+        .filter(|l| !edge(l))
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn what_a_loop_carries_needs_no_copy() {
+    // A pointer is extended where it is computed.
+    let lines = in_loop(
+        "(loop (i32.store (local.get 0) (i32.const 7))
+           (br_if 0 (i32.ne (local.get 1)
+             (local.tee 0 (i32.add (local.get 0) (i32.const 4))))))",
+    );
+    assert_eq!(
+        lines,
+        [
+            "movl $0x7, (R, R)",
+            "leal 4(R), R",
+            "cmpl R, R",
+            "jnz label2; j label3",
+        ]
+    );
+    // The next value of a counter is the one that is compared.
+    let lines = in_loop(
+        "(local i32) (loop
+           (i32.store (i32.add (local.get 0) (local.get 2)) (i32.const 7))
+           (br_if 0 (i32.ne (i32.const 1004)
+             (local.tee 2 (i32.add (local.get 2) (i32.const 4))))))",
+    );
+    assert_eq!(
+        lines,
+        [
+            "leal (R, R), R",
+            "movl $0x7, (R, R)",
+            "leal 4(R), R",
+            "cmpq $0x3ec, R",
+            "jnz label2; j label3",
+        ]
+    );
+}

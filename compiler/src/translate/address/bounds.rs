@@ -132,7 +132,7 @@ impl Bounds {
 }
 
 /// The value of a constant.
-pub(super) fn constant(func: &Function, value: Value) -> Option<u64> {
+pub(in crate::translate) fn constant(func: &Function, value: Value) -> Option<u64> {
     let value = func.dfg.resolve_aliases(value);
     let inst = func.dfg.value_def(value).inst()?;
     match func.dfg.insts[inst] {

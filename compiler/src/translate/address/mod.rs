@@ -5,6 +5,7 @@
 //! the sum is known not to wrap, its parts are as good:
 //!
 //! - a constant becomes the displacement, a multiple the scaled index;
+//! - near an address that is accessed for sure, only the displacement differs;
 //! - for the memory base and the data that `GOT.mem` names, slots of the GOT
 //!   hold host addresses, too: the loader sees to it that what is added here
 //!   stays below 2^32.
@@ -12,48 +13,66 @@
 //! The pass comes after translation, when all definitions are known.
 
 mod bounds;
+mod near;
 mod sum;
 
 use std::collections::HashMap;
 
+use cranelift_codegen::Context;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
     ExternalName, Function, GlobalValue, GlobalValueData, Inst, InstBuilder, InstructionData,
     Opcode, Value, types,
 };
 
+pub(super) use self::bounds::constant;
+
 use self::bounds::Bounds;
+use self::near::Near;
 use self::sum::{Sum, Sums};
 use crate::code::Target;
 use crate::module::Module;
 
-/// Rewrites the addresses of a function's accesses to guarded memory;
-/// `extended`: zero-extensions of values of 32 bits.
-pub(crate) fn fold(module: &Module<'_>, extended: &HashMap<Value, Value>, func: &mut Function) {
-    let addresses = addresses(func);
-    if addresses.is_empty() {
+/// New addresses with their displacements, by the old ones.
+type Moved = HashMap<Value, (Value, u64)>;
+
+/// Rewrites the addresses of a function's accesses to guarded memory.
+pub(super) fn fold(module: &Module<'_>, context: &mut Context) {
+    let addresses = addresses(&context.func);
+    if addresses.is_empty() || !module.is_guarded(0) {
         return;
     }
+    let moved = parts(module, &mut context.func, &addresses);
+    use_all(&mut context.func, &moved);
+    context.compute_cfg();
+    context.compute_domtree();
+    let by_value = addresses.iter().map(|address| {
+        let value = context.func.dfg.first_result(address.inst);
+        (value, *address)
+    });
+    let by_value = by_value.collect();
+    Near::new(&by_value).run(&mut context.func, &context.domtree);
+}
+
+/// Makes addresses of the parts of exact sums.
+fn parts(module: &Module<'_>, func: &mut Function, addresses: &[Address]) -> Moved {
     let mut bounds = Bounds::default();
     let mut sums = Sums {
         module,
         bounds: &mut bounds,
     };
-    let mut folder = Folder {
-        extended,
-        symbols: HashMap::new(),
-        moved: HashMap::new(),
-    };
+    let mut folder = Folder::default();
     for address in addresses {
         let sum = sums.of(func, address.index);
         if sum.is_better() {
-            folder.make(func, &address, &sum);
+            folder.make(func, address, &sum);
         }
     }
-    folder.use_all(func);
+    folder.moved
 }
 
 /// The sum of memory's address and an index.
+#[derive(Clone, Copy)]
 struct Address {
     inst: Inst,
     base: Value,
@@ -99,15 +118,14 @@ fn address(func: &Function, inst: Inst) -> Option<Address> {
     narrow.then_some(Address { inst, base, index })
 }
 
-/// A pass over one function.
-struct Folder<'e> {
-    extended: &'e HashMap<Value, Value>,
+/// What makes addresses of sums.
+#[derive(Default)]
+struct Folder {
     symbols: HashMap<Target, GlobalValue>,
-    /// New addresses with their displacements, by the old ones.
-    moved: HashMap<Value, (Value, u64)>,
+    moved: Moved,
 }
 
-impl Folder<'_> {
+impl Folder {
     /// Computes an address in the better way, beside the old one.
     fn make(&mut self, func: &mut Function, address: &Address, sum: &Sum) {
         let location = func.srcloc(address.inst);
@@ -123,11 +141,7 @@ impl Folder<'_> {
         // The last addition is the one that becomes part of the access.
         terms.sort_by_key(|term| term.map_or(u32::MAX, |term| term.shift));
         for term in terms.into_iter().flatten() {
-            let term_value = cursor.func.dfg.resolve_aliases(term.value);
-            let mut wide = match self.extended.get(&term_value) {
-                Some(&wide) => wide,
-                None => cursor.ins().uextend(types::I64, term_value),
-            };
+            let mut wide = cursor.ins().uextend(types::I64, term.value);
             if term.shift > 0 {
                 wide = cursor.ins().ishl_imm_u(wide, i64::from(term.shift));
             }
@@ -148,39 +162,46 @@ impl Folder<'_> {
             })
         })
     }
+}
 
-    /// Puts the new addresses in the place of the old ones.
-    fn use_all(&self, func: &mut Function) {
-        let mut next_block = func.layout.entry_block();
-        while let Some(block) = next_block {
-            let mut next = func.layout.first_inst(block);
-            while let Some(inst) = next {
-                self.use_in(func, inst);
-                next = func.layout.next_inst(inst);
+/// Puts the new addresses in the place of the old ones.
+fn use_all(func: &mut Function, moved: &Moved) {
+    let mut next_block = func.layout.entry_block();
+    while let Some(block) = next_block {
+        let mut next = func.layout.first_inst(block);
+        while let Some(inst) = next {
+            next = func.layout.next_inst(inst);
+            let old = match func.dfg.insts[inst] {
+                InstructionData::Load { arg, .. } => arg,
+                InstructionData::Store { args, .. } => args[1],
+                _ => continue,
+            };
+            if let Some(&(place, constant)) = moved.get(&func.dfg.resolve_aliases(old)) {
+                redirect(func, inst, place, constant);
             }
-            next_block = func.layout.next_block(block);
         }
+        next_block = func.layout.next_block(block);
     }
+}
 
-    fn use_in(&self, func: &mut Function, inst: Inst) {
-        let (old, displacement) = match func.dfg.insts[inst] {
-            InstructionData::Load { arg, offset, .. } => (arg, offset),
-            InstructionData::Store { args, offset, .. } => (args[1], offset),
-            _ => return,
-        };
-        let Some(&(place, constant)) = self.moved.get(&func.dfg.resolve_aliases(old)) else {
-            return;
-        };
-        let sum = i64::from(i32::from(displacement)).checked_add_unsigned(constant);
-        let Some(sum) = sum.and_then(|sum| i32::try_from(sum).ok()) else {
-            return;
-        };
-        match &mut func.dfg.insts[inst] {
-            InstructionData::Load { arg, offset, .. } => (*arg, *offset) = (place, sum.into()),
-            InstructionData::Store { args, offset, .. } => {
-                (args[1], *offset) = (place, sum.into());
-            }
-            _ => {}
-        }
+/// Gives a load or store another address, with a displacement beside its own;
+/// leaves it alone where the two are too much.
+fn redirect(func: &mut Function, inst: Inst, place: Value, displacement: u64) {
+    let (InstructionData::Load {
+        arg: address,
+        offset,
+        ..
+    }
+    | InstructionData::Store {
+        args: [_, address],
+        offset,
+        ..
+    }) = &mut func.dfg.insts[inst]
+    else {
+        return;
+    };
+    let sum = i64::from(i32::from(*offset)).checked_add_unsigned(displacement);
+    if let Some(sum) = sum.and_then(|sum| i32::try_from(sum).ok()) {
+        (*address, *offset) = (place, sum.into());
     }
 }

@@ -1,0 +1,159 @@
+//! One piece of work: times with the counts beside them, and the hot loops.
+
+use std::fmt::{self, Write as _};
+
+use super::{class, escape, family, kind, ratio};
+use crate::contest::Series;
+use crate::counts::COUNTS;
+use crate::detail::counted;
+use crate::report::{Report, Task, time};
+use crate::stats::Spread;
+
+pub(super) fn details(report: &Report, task: &Task, open: bool, out: &mut String) -> fmt::Result {
+    let open = if open { " open=\"open\"" } else { "" };
+    writeln!(
+        out,
+        "<details class=\"task\"{open}><summary><b>{}</b> <span>{}</span></summary>",
+        escape(&task.name),
+        escape(&summary(task))
+    )?;
+    table(report, task, out)?;
+    loops(report, task, out)?;
+    writeln!(out, "</details>")
+}
+
+/// The fastest and what is usual, in a line.
+fn summary(task: &Task) -> String {
+    let timed = task
+        .series
+        .iter()
+        .filter_map(|s| Some((s.contestant.as_str(), task.ratio(&s.contestant)?.median)));
+    let fastest = timed.min_by(|a, b| a.1.total_cmp(&b.1));
+    fastest.map_or_else(
+        || "nobody could be measured".to_owned(),
+        |(name, r)| format!("fastest: {name}, {}", ratio(r)),
+    )
+}
+
+fn table(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
+    let counted = counted(task);
+    let base = task.series.first().map_or("", |s| s.contestant.as_str());
+    writeln!(
+        out,
+        "<div class=\"scroll\"><table class=\"counts\"><thead><tr><th scope=\"col\">variant</th>\
+         <th scope=\"col\">× {}</th><th scope=\"col\" title=\"half of the distance between the \
+         quartiles\">±</th><th scope=\"col\">one unit</th>",
+        escape(base)
+    )?;
+    for (name, title) in &counted {
+        let about = COUNTS.iter().find(|(n, ..)| n == name);
+        writeln!(
+            out,
+            "<th scope=\"col\" title=\"{}\">{}</th>",
+            escape(about.map_or("", |(.., text)| text)),
+            escape(title)
+        )?;
+    }
+    writeln!(out, "</tr></thead><tbody>")?;
+    let mut last = None;
+    for series in &task.series {
+        let of = family(report, &series.contestant);
+        let first = last.is_some_and(|last| last != of);
+        last = Some(of);
+        row(report, task, series, &counted, first, out)?;
+    }
+    writeln!(out, "</tbody></table></div>")?;
+    let most = task.series.iter().map(|s| s.part).max().unwrap_or(1);
+    if most > 1 {
+        writeln!(
+            out,
+            "<p class=\"note\">* so slow that it did a part of the work; its time is multiplied.</p>"
+        )?;
+    }
+    Ok(())
+}
+
+fn row(
+    report: &Report,
+    task: &Task,
+    series: &Series,
+    counted: &[(&str, &str)],
+    first: bool,
+    out: &mut String,
+) -> fmt::Result {
+    let name = &series.contestant;
+    let row = if first {
+        "<tr class=\"family\">"
+    } else {
+        "<tr>"
+    };
+    let star = if series.part > 1 { " *" } else { "" };
+    writeln!(
+        out,
+        "{row}<th scope=\"row\"><span class=\"chip k-{}\"></span>{}{star}</th>",
+        class(kind(report, name)),
+        escape(name)
+    )?;
+    if let Some(error) = &series.error {
+        let columns = 3 + counted.len();
+        return writeln!(
+            out,
+            "<td class=\"error\" colspan=\"{columns}\">{}</td></tr>",
+            escape(error)
+        );
+    }
+    let spread = task.ratio(name);
+    let unit = Spread::of(&series.samples).map(|s| time(s.median / f64::from(task.n)));
+    let none = || "–".to_owned();
+    write!(
+        out,
+        "<td class=\"ratio\">{}</td><td class=\"spread\">{}</td><td>{}</td>",
+        spread.map_or_else(none, |s| ratio(s.median)),
+        spread.map_or_else(none, |s| format!("{:.1} %", 100.0 * s.noise())),
+        unit.unwrap_or_else(none)
+    )?;
+    for (name, _) in counted {
+        let count = series.counts.get(*name);
+        let count = count.map_or_else(none, |count| format!("{count}"));
+        write!(out, "<td>{count}</td>")?;
+    }
+    writeln!(out, "</tr>")
+}
+
+/// The hot loops, those alike together.
+fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
+    let mut alike: Vec<(String, usize, Vec<&str>)> = Vec::new();
+    for series in &task.series {
+        let Some(listing) = &series.listing else {
+            continue;
+        };
+        let text = listing.text();
+        match alike.iter_mut().find(|(known, ..)| *known == text) {
+            Some((.., names)) => names.push(&series.contestant),
+            None => alike.push((text, listing.instructions, vec![&series.contestant])),
+        }
+    }
+    if alike.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "<details class=\"loops\"><summary>the hot loops, with what they call</summary><div>"
+    )?;
+    for (text, instructions, names) in alike {
+        write!(out, "<figure><figcaption>")?;
+        for name in names {
+            let (kind, name) = (class(kind(report, name)), escape(name));
+            write!(
+                out,
+                "<span><span class=\"chip k-{kind}\"></span>{name}</span>"
+            )?;
+        }
+        writeln!(
+            out,
+            "<em>{instructions} instructions</em></figcaption><pre>{}</pre></figure>",
+            escape(text.trim_end())
+        )?;
+    }
+    writeln!(out, "</div></details>")
+}

@@ -1,0 +1,207 @@
+//! The variants: how main is linked and reaches the library's data, and how
+//! calls of the library are bound. Every one is a point of this space.
+
+use wasmaot_compiler::Calls;
+use wasmaot_runtime::Bind;
+
+use crate::workshop::Cut;
+
+/// How calls of another module's functions are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Binding {
+    /// There are none.
+    Inside,
+    /// `call rel32` to a PLT entry, whose slot is filled at the first call.
+    Lazy,
+    /// The same, its slot filled before anything runs.
+    Now,
+    /// Through an address from the GOT, as `-fno-plt` of C compilers.
+    Got,
+    /// The call itself patched to go straight to the function.
+    Direct,
+    /// The modules built as one set: straight, and inlined where it pays.
+    Static,
+    /// `call_indirect` of the function's index in the table.
+    Table,
+    /// To a host function, which calls back into the process.
+    Host,
+}
+
+impl Binding {
+    /// All that there is between modules, the ones of a native linker first.
+    pub const BETWEEN: [Self; 7] = [
+        Self::Lazy,
+        Self::Now,
+        Self::Got,
+        Self::Direct,
+        Self::Static,
+        Self::Table,
+        Self::Host,
+    ];
+
+    /// Its name in those of variants.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inside => "inside",
+            Self::Lazy => "lazy",
+            Self::Now => "now",
+            Self::Got => "noplt",
+            Self::Direct => "direct",
+            Self::Static => "static",
+            Self::Table => "table",
+            Self::Host => "host",
+        }
+    }
+
+    /// What it is, for people.
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Inside => "no call leaves the module",
+            Self::Lazy => "PLT, bound at the first call",
+            Self::Now => "PLT, bound at the start",
+            Self::Got => "address from the GOT (-fno-plt)",
+            Self::Direct => "calls patched to go straight there",
+            Self::Static => "prelinked: straight, and inlined",
+            Self::Table => "call_indirect of the table index",
+            Self::Host => "host function that calls back",
+        }
+    }
+
+    /// How code is to make such calls.
+    pub const fn calls(self) -> Calls {
+        match self {
+            Self::Got => Calls::Got,
+            Self::Table => Calls::Table,
+            _ => Calls::Plt,
+        }
+    }
+
+    /// How the loader is to bind them.
+    pub const fn bind(self) -> Bind {
+        match self {
+            Self::Lazy => Bind::Lazy,
+            Self::Direct => Bind::Direct,
+            Self::Static => Bind::Static,
+            _ => Bind::Now,
+        }
+    }
+}
+
+/// How main is linked, and by what it reaches the library's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// One module: everything at constant addresses.
+    One,
+    /// Position-independent; data by addresses from the GOT.
+    Pie,
+    /// At fixed addresses, with copies of the library's data.
+    Fixed,
+    /// At fixed addresses, but data by addresses from the GOT.
+    FixedGot,
+    /// Position-independent, and the library's own data are its own
+    /// (`-Bsymbolic`): at constant distances from its memory base.
+    Symbolic,
+}
+
+impl Link {
+    /// Its name in those of variants.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::One => "one",
+            Self::Pie => "pie",
+            Self::Fixed => "fixed",
+            Self::FixedGot => "fixedgot",
+            Self::Symbolic => "symbolic",
+        }
+    }
+
+    /// How main is linked, for people.
+    pub const fn main(self) -> &'static str {
+        match self {
+            Self::One => "one module, linked statically",
+            Self::Pie | Self::Symbolic => "position-independent main",
+            Self::Fixed | Self::FixedGot => "main at fixed addresses",
+        }
+    }
+
+    /// How it reaches data that both modules use, for people.
+    pub const fn data(self) -> &'static str {
+        match self {
+            Self::One => "constant addresses",
+            Self::Pie | Self::FixedGot => "addresses from the GOT",
+            Self::Fixed => "copies in main",
+            Self::Symbolic => "GOT; the library's own from its base",
+        }
+    }
+
+    /// How the workshop makes it.
+    pub const fn cut(self) -> Cut {
+        match self {
+            Self::One => Cut::One,
+            Self::Pie => Cut::Pie,
+            Self::Fixed => Cut::Fixed,
+            Self::FixedGot => Cut::FixedGot,
+            Self::Symbolic => Cut::Symbolic,
+        }
+    }
+}
+
+/// A variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// How main is linked.
+    pub link: Link,
+    /// How calls are bound.
+    pub binding: Binding,
+}
+
+impl Variant {
+    /// Its name: that of the link, and of the binding where there is one.
+    pub fn name(self) -> String {
+        match self.binding {
+            Binding::Inside => self.link.name().to_owned(),
+            binding => format!("{}-{}", self.link.name(), binding.name()),
+        }
+    }
+
+    /// What it is, for people.
+    pub fn about(self) -> String {
+        let (main, data) = (self.link.main(), self.link.data());
+        format!("{main}; data: {data}; calls: {}", self.binding.about())
+    }
+}
+
+/// All variants, in the order of reports. Where the data are matters in few
+/// kernels, and not to how calls are bound: one binding shows it.
+pub fn variants() -> Vec<Variant> {
+    let one = Variant {
+        link: Link::One,
+        binding: Binding::Inside,
+    };
+    let between = |link| Binding::BETWEEN.map(|binding| Variant { link, binding });
+    let now = |link| Variant {
+        link,
+        binding: Binding::Now,
+    };
+    let mut all = vec![one];
+    all.extend(between(Link::Pie));
+    all.extend(between(Link::Fixed));
+    all.extend([now(Link::FixedGot), now(Link::Symbolic)]);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_distinct() {
+        let names: HashSet<String> = variants().into_iter().map(Variant::name).collect();
+        assert_eq!(names.len(), variants().len());
+        for name in ["one", "pie-now", "fixed-host", "fixedgot-now"] {
+            assert!(names.contains(name), "{name}");
+        }
+    }
+}

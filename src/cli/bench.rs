@@ -1,0 +1,386 @@
+//! `wasmaot bench`.
+
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, ValueHint};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wasmaot_lab::detail::tables;
+use wasmaot_lab::experiment::{self, Build, Settings, Step};
+use wasmaot_lab::html;
+use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
+use wasmaot_lab::program::{Module, Program, START};
+use wasmaot_lab::report::Report;
+use wasmaot_lab::variant::{Binding, variants};
+use wasmaot_lab::workshop::{Native, Workshop};
+use wasmaot_runtime::wasi::Wasi;
+use wasmaot_runtime::{Object, SearchPath, candidates};
+
+use super::options::Codegen;
+use super::{complain, print, run, usage};
+use crate::link::Kind;
+use crate::{input, output};
+
+/// `wasmaot bench`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
+    after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's. \
+                  Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
+)]
+pub struct Bench {
+    /// Built-in kernels [default: all]; --list names them
+    #[arg(value_name = "KERNEL")]
+    kernels: Vec<String>,
+    /// Say which kernels and variants there are
+    #[arg(long, exclusive = true)]
+    list: bool,
+    /// Measure this program instead; given again, another build of the same program
+    #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "kernels")]
+    main: Vec<PathBuf>,
+    /// A library that it needs
+    #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath, requires = "main")]
+    lib: Vec<PathBuf>,
+    /// Look for needed libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "main")]
+    library_path: Vec<PathBuf>,
+    /// The function to measure, which may take one integer: how much to do [default: run, else _start]
+    #[arg(long, value_name = "NAME", requires = "main")]
+    invoke: Option<String>,
+    /// How much to do [default: what takes some 100 ms]
+    #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
+    n: Option<u32>,
+    /// Grant the program a directory, by another name if `::GUEST` is given
+    #[arg(long = "dir", value_name = "HOST[::GUEST]", value_hint = ValueHint::DirPath, requires = "main")]
+    dirs: Vec<String>,
+    /// Arguments of the program
+    #[arg(last = true, requires = "main")]
+    args: Vec<String>,
+    /// Variants whose names begin so, beside the baseline
+    #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Rounds; every variant runs once in each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Do so many times the usual work, which takes some 100 ms
+    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = scale)]
+    scale: f64,
+    /// Print the instructions of a variant's hot loop, and measure nothing
+    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "html"])]
+    explain: Option<String>,
+    /// Write what was measured here
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    json: Option<PathBuf>,
+    /// Draw what was measured, as one file for a browser
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+    /// Show what an earlier run wrote with --json, and measure nothing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
+    from: Option<PathBuf>,
+    /// Build the kernels in this directory, and leave them there
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "main")]
+    keep: Option<PathBuf>,
+    #[command(flatten)]
+    codegen: Codegen,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|n: &f64| n.is_finite() && *n > 0.0);
+    number.ok_or_else(|| "not a number above 0 such as 0.1".to_owned())
+}
+
+/// Measures, or explains, or shows.
+pub(super) fn run(args: &Bench) -> Result<()> {
+    if args.list {
+        return list();
+    }
+    if let Some(path) = &args.from {
+        return show(args, &earlier(path)?);
+    }
+    if !args.main.is_empty() {
+        return of_user(args);
+    }
+    let kernels = chosen(&args.kernels)?;
+    let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = args.keep.as_deref().unwrap_or(temporary.path());
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    let mut workshop = Workshop::new(directory)?;
+    workshop.link = Some(link);
+    workshop.prelink = Some(prelink);
+    if let Some(variant) = &args.explain {
+        // One kernel is enough to see how calls are made.
+        let kernels = match args.kernels.is_empty() {
+            true => &kernels[..1],
+            false => &kernels[..],
+        };
+        for kernel in kernels {
+            let options = super::build::options(&args.codegen);
+            let facts = experiment::explain(&workshop, kernel, variant, &options)?;
+            explained(kernel.name, variant, &facts)?;
+        }
+        return Ok(());
+    }
+    let report = watched(|watch| experiment::kernels(&workshop, &kernels, &settings(args), watch))?;
+    show(args, &report)
+}
+
+fn settings(args: &Bench) -> Settings {
+    Settings {
+        rounds: args.rounds.into(),
+        scale: args.scale,
+        only: args.only.clone(),
+        options: super::build::options(&args.codegen),
+    }
+}
+
+fn list() -> Result<()> {
+    let mut out = String::from("kernels:\n");
+    for kernel in KERNELS {
+        out += &format!("  {:14} {}\n", kernel.name, kernel.group.name());
+    }
+    out += "native variants, where there is gcc:\n";
+    for native in Native::ALL {
+        out += &format!("  {:14} {}\n", native.name(), native.about());
+    }
+    out += "variants:\n";
+    for variant in variants() {
+        out += &format!("  {:14} {}\n", variant.name(), variant.about());
+    }
+    print(out)
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
+    if names.is_empty() {
+        return Ok(KERNELS.iter().collect());
+    }
+    let find = |name: &String| {
+        let all: Vec<&str> = KERNELS.iter().map(|k| k.name).collect();
+        kernel(name).ok_or_else(|| {
+            usage(format!(
+                "no kernel `{name}`; there are: {}; modules of your own are given with --main",
+                all.join(" ")
+            ))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Links a main with copies of a library's data.
+fn link(directory: &Path, args: &[&str]) -> Result<()> {
+    let place = |arg: &&str| match arg.starts_with('-') {
+        true => arg.into(),
+        false => directory.join(arg).into_os_string(),
+    };
+    let args: Vec<_> = args.iter().map(place).collect();
+    crate::link::link(Some(Kind::NoPie), None, &args, |_| {})
+}
+
+/// Builds modules as one set.
+fn prelink(modules: &[Module], options: &wasmaot_compiler::Options) -> Result<Vec<Vec<u8>>> {
+    let modules = modules.iter().map(|m| (m.name.clone(), m.wasm.clone()));
+    let modules: Vec<_> = modules.collect();
+    let nothing_else = |_: &str, _: &Object| Ok(None);
+    crate::prelink::build_set(&modules, nothing_else, options)
+}
+
+/// Runs with a progress bar, if there is a terminal.
+fn watched(run: impl FnOnce(experiment::Watcher<'_>) -> Result<Report>) -> Result<Report> {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("measuring [{bar:40}] {msg} ({eta} left)");
+    bar.set_style(style.expect("a constant template"));
+    let result = run(&mut |step: Step<'_>| {
+        bar.set_length(step.all as u64);
+        bar.set_position(step.done as u64);
+        bar.set_message(format!("{}: {}", step.task, step.contestant));
+    });
+    bar.finish_and_clear();
+    result
+}
+
+/// The user's own program, in all its builds.
+fn of_user(args: &Bench) -> Result<()> {
+    let options = super::build::options(&args.codegen);
+    let mut builds = Vec::new();
+    for main in &args.main {
+        let modules = modules(main, args)?;
+        let entry = match &args.invoke {
+            Some(name) => name.clone(),
+            None => entry(&modules[0])?,
+        };
+        let program = Program::new(modules, &entry, &options)?;
+        let (name, dirs) = (main.display().to_string(), args.dirs.clone());
+        let given = std::iter::once(name).chain(args.args.iter().cloned());
+        let given: Vec<String> = given.collect();
+        // A directory that cannot be granted is told of now.
+        run::granting(Wasi::new(), &dirs)?;
+        let program = program.prelinked_by(Some(prelink));
+        let program =
+            program.within(move || run::granting(Wasi::new().args(given.iter().cloned()), &dirs));
+        let name = main.file_stem().unwrap_or(main.as_os_str());
+        let name = name.to_string_lossy().into_owned();
+        builds.push(Build { name, program });
+    }
+    if let Some(variant) = &args.explain {
+        let binding = Binding::BETWEEN.into_iter().find(|b| b.name() == variant);
+        let all = Binding::BETWEEN.map(Binding::name).join(" ");
+        for build in builds {
+            let (program, name) = (Rc::new(build.program), build.name);
+            let binding = match (program.size(), binding) {
+                (1, _) => Binding::Inside,
+                (_, Some(binding)) => binding,
+                (_, None) => {
+                    return Err(usage(format!("no variant `{variant}`; there are: {all}")));
+                }
+            };
+            let facts = experiment::explain_program(&program, binding)?;
+            explained(&name, binding.name(), &facts)?;
+        }
+        return Ok(());
+    }
+    let name = builds[0].name.clone();
+    let report =
+        watched(|watch| experiment::program(&name, builds, args.n, &settings(args), watch))?;
+    show(args, &report)
+}
+
+/// What is measured of a main where nobody says it.
+fn entry(main: &Module) -> Result<String> {
+    let facts = wasmaot_lab::rewrite::facts(&main.wasm)?;
+    let usual = ["run", START];
+    let found = usual
+        .into_iter()
+        .find(|name| facts.exports.contains_key(*name));
+    let found = found.with_context(|| {
+        format!(
+            "{}: exports neither `run` nor `_start`; name the function to measure with --invoke",
+            main.name
+        )
+    })?;
+    Ok(found.to_owned())
+}
+
+/// Main and all libraries that it needs, in the order in which they are loaded.
+fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
+    let options = super::build::options(&args.codegen);
+    let search = SearchPath {
+        dirs: args.library_path.clone(),
+        program: main.parent().map(Path::to_owned),
+        ..SearchPath::default()
+    };
+    let mut found: Vec<Module> = vec![module(main, None)?];
+    let mut paths = vec![main.to_owned()];
+    let mut next = 0;
+    loop {
+        if next == found.len() {
+            // What nothing needs by its name is loaded as if main did.
+            let Some(lib) = args.lib.iter().find(|lib| !paths.contains(lib)) else {
+                return Ok(found);
+            };
+            found.push(Module {
+                beside: true,
+                ..module(lib, None)?
+            });
+            paths.push(lib.clone());
+        }
+        let by = of(&found[next], &paths[next], &options)?;
+        for name in by.needed() {
+            if found.iter().any(|module| module.name == *name) {
+                continue;
+            }
+            let given = args.lib.iter().find(|lib| is_called(lib, name)).cloned();
+            let there = || {
+                candidates(name, &by, &search)
+                    .into_iter()
+                    .find(|p| is_wasm(p))
+            };
+            let path = given.or_else(there).with_context(|| {
+                format!(
+                    "{} needs {name}, which is nowhere; give it with --lib or its directory with -L",
+                    by.name()
+                )
+            })?;
+            found.push(module(&path, Some(name))?);
+            paths.push(path);
+        }
+        next += 1;
+    }
+}
+
+/// The object of a module, to see what it needs.
+fn of(module: &Module, path: &Path, options: &wasmaot_compiler::Options) -> Result<Object> {
+    let name = path.display().to_string();
+    let emit = wasmaot_compiler::Emit::So;
+    let bytes = wasmaot_compiler::compile(&name, &module.wasm, options, emit)?;
+    Ok(Object::from_bytes(&name, &bytes, false)?)
+}
+
+fn is_called(path: &Path, name: &str) -> bool {
+    path.file_name() == Path::new(name).file_name()
+}
+
+fn is_wasm(path: &Path) -> bool {
+    let bytes = std::fs::read(path);
+    bytes.is_ok_and(|bytes| !Object::is_object(&bytes))
+}
+
+fn module(path: &Path, needed: Option<&str>) -> Result<Module> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+    if Object::is_object(&bytes) {
+        bail!("{file}: is a built object; every variant is built anew, so give the module");
+    }
+    let own = || {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    Ok(Module {
+        name: needed.map_or_else(own, str::to_owned),
+        wasm: input::module(&file, &bytes)?.into_owned(),
+        beside: false,
+    })
+}
+
+fn explained(task: &str, variant: &str, facts: &wasmaot_lab::counts::Facts) -> Result<()> {
+    let Some(listing) = &facts.listing else {
+        bail!("{task}: the function to measure has no code of its own");
+    };
+    print(format!(
+        "{task}, {variant}: {} instructions in the innermost loop with what it calls\n\n{}\n",
+        listing.instructions,
+        listing.text()
+    ))
+}
+
+/// What `--json` wrote.
+fn earlier(path: &Path) -> Result<Report> {
+    let file = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{file}: is not what bench --json writes"))
+}
+
+/// Prints the tables, writes the files.
+fn show(args: &Bench, report: &Report) -> Result<()> {
+    print(tables(report))?;
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(report)?;
+        output::write(path, text.as_bytes())?;
+    }
+    if let Some(path) = &args.html {
+        output::write(path, html::page(report).as_bytes())?;
+    }
+    if report
+        .tasks
+        .iter()
+        .all(|t| t.series.iter().all(|s| s.samples.is_empty()))
+    {
+        complain("warning", "nothing could be measured");
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Every kernel of the laboratory computes the same natively, as one module, and
+//! as two in each way that they are bound.
+
+#![cfg(feature = "compiler")]
+
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use wasmaot_compiler::Options;
+use wasmaot_lab::contest::{Contestant, compete};
+use wasmaot_lab::kernel::{KERNELS, Kernel};
+use wasmaot_lab::native;
+use wasmaot_lab::wasm;
+use wasmaot_lab::workshop::{Cut, Native, Workshop};
+use wasmaot_runtime::{Bind, Config};
+
+/// Some units of work: enough for every path, no more.
+fn little(kernel: &Kernel) -> u32 {
+    (kernel.n / 500).clamp(2, 2000)
+}
+
+fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
+    // The others are linked as the second.
+    let mut contestants: Vec<Contestant> = [Native::Static, Native::Plt, Native::Symbolic]
+        .into_iter()
+        .map(|native| {
+            let path = workshop.native(kernel, native);
+            Contestant::new(native.name(), path.map(|path| native::program(&path)))
+        })
+        .collect();
+    for cut in [Cut::One, Cut::Pie, Cut::Fixed] {
+        if cut == Cut::Fixed && kernel.shares_data {
+            assert!(workshop.wasm(kernel, cut).is_err());
+            continue;
+        }
+        for bind in [Bind::Lazy, Bind::Now, Bind::Direct] {
+            let config = Config {
+                bind,
+                check: true,
+                ..Config::default()
+            };
+            let directory = workshop.wasm(kernel, cut);
+            let runner = directory.and_then(|d| wasm::runner(&d, &Options::default(), config));
+            contestants.push(Contestant::new(format!("{cut:?} {bind:?}"), runner));
+        }
+    }
+    contestants
+}
+
+#[test]
+fn everyone_computes_the_same() {
+    let directory = wasmaot_testkit::scratch("kernels");
+    let workshop = Workshop::new(&directory).unwrap();
+    let wrong: Vec<String> = KERNELS
+        .par_iter()
+        .flat_map_iter(|kernel| {
+            let mut contestants = contestants(&workshop, kernel);
+            let series = compete(&mut contestants, little(kernel), 1, &mut |_| {});
+            let failed = series.into_iter().filter_map(|series| {
+                assert_eq!(series.samples.len(), usize::from(series.error.is_none()));
+                let error = series.error?;
+                Some(format!("{}, {}: {error}", kernel.name, series.contestant))
+            });
+            failed.collect::<Vec<_>>()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -25,7 +25,7 @@ pub(crate) struct Plain {
     /// Number of the function in [`Code::functions`].
     pub function: usize,
     /// The imported functions, ascending, that others stand for in its first
-    /// code.
+    /// code, and that these call.
     pub imports: Vec<u32>,
 }
 

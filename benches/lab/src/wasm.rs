@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, Options, compile};
-use wasmaot_runtime::{Bind, Config, InstanceId, Object, Process};
+use wasmaot_runtime::{Bind, Bound, Config, InstanceId, Object, Process};
 
 use crate::contest::{Runner, timed};
 use crate::workshop::{LIB, MAIN};
@@ -43,16 +43,17 @@ pub fn prelinked(directory: &Path, options: &Options) -> Result<Vec<Arc<Object>>
     let bound = process(&outlines, Config::default())?
         .link_set(&outlines)?
         .bound();
-    let mut objects = Vec::new();
-    for (number, bound) in bound.into_iter().enumerate() {
-        let bindings = bound.into_iter().map(|bound| Binding {
-            import: bound.import,
-            member: bound.member,
-            symbol: bound.symbol,
-        });
-        objects.push(set.compile(number, &bindings.collect::<Vec<_>>())?);
-    }
-    let objects: Vec<Arc<Object>> = open(objects)?;
+    let binding = |bound: Bound| Binding {
+        import: bound.import,
+        member: bound.member,
+        symbol: bound.symbol,
+    };
+    let bindings = bound
+        .into_iter()
+        .map(|b| b.into_iter().map(binding).collect());
+    let bindings: Vec<_> = bindings.collect();
+    let objects = (0..names.len()).map(|number| set.compile(number, &bindings));
+    let objects: Vec<Arc<Object>> = open(objects.collect::<Result<_, _>>()?)?;
     open(
         process(&objects, Config::default())?
             .link_set(&objects)?

@@ -82,13 +82,18 @@ impl<'m> Env<'m> {
         }
     }
 
-    /// The function whose body stands in the place of calls of one, itself or
-    /// another.
-    fn inlined(&self, callee: u32) -> Option<u32> {
+    /// The function whose body stands in the place of calls of one: itself or,
+    /// if `foreign`, one of another module.
+    fn inlined(&self, callee: u32, foreign: bool) -> Option<u32> {
         match callee < self.imported {
-            true => self.foreign.number_of(callee),
+            true => self.foreign.number_of(callee).filter(|_| foreign),
             false => self.plan.inlines(callee).then_some(callee),
         }
+    }
+
+    /// Whether a function of the module is an imported one.
+    pub fn is_imported(&self, func: u32) -> bool {
+        func < self.imported
     }
 
     /// A function of another module by its number.
@@ -98,7 +103,11 @@ impl<'m> Env<'m> {
 
     /// Whether a call of a function is one, or leaves one where it is inlined.
     fn leaves_calls(&self, callee: u32) -> bool {
-        self.foreign.number_of(callee).is_none() && self.plan.leaves_calls(callee)
+        let foreign = self.foreign.number_of(callee);
+        match foreign.and_then(|number| self.foreign.get(number)) {
+            Some(foreign) => foreign.calls(),
+            None => self.plan.leaves_calls(callee),
+        }
     }
 }
 

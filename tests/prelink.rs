@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use wasmaot::prelink::build_set;
 use wasmaot_abi::object::{Note, PltCall, SEC_CALLS};
 use wasmaot_abi::prelink::{Place, Prelink};
-use wasmaot_compiler::{OptLevel, Options};
+use wasmaot_compiler::{Calls, OptLevel, Options};
 use wasmaot_runtime::error::{Error, Result};
 use wasmaot_runtime::{Bind, CallError, Config, LinkMapEntry, Object, OpenFlags, Process, Val};
 
@@ -456,10 +456,17 @@ fn an_interposer_takes_the_place_of_what_is_inlined() {
     let text = r#"(func (export "mul") (param i32 i32) (result i32)
         (i32.add (local.get 0) (local.get 1)))"#;
     let preload = [object("pre", &module(0, 0, &[], text))];
-    for bind in [Bind::Static, Bind::Now, Bind::Lazy, Bind::Direct] {
-        let mut program = load(&set(&small()), &preload, config(bind)).unwrap();
-        run_small(&mut program, 13);
-        assert_eq!(program.call("six", &[7]), 12, "{bind:?}");
+    for calls in [Calls::Plt, Calls::Got, Calls::Table] {
+        let options = Options {
+            calls,
+            ..Options::default()
+        };
+        let objects = opened(&small(), built_with(&small(), &options));
+        for bind in [Bind::Static, Bind::Now, Bind::Lazy, Bind::Direct] {
+            let mut program = load(&objects, &preload, config(bind)).unwrap();
+            run_small(&mut program, 13);
+            assert_eq!(program.call("six", &[7]), 12, "{calls:?} {bind:?}");
+        }
     }
     // A library with another body.
     let mut objects = set(&small());
@@ -598,6 +605,22 @@ fn what_inlined_functions_refer_to_is_theirs() {
     let mut objects = objects;
     objects[1] = object("lib", &module(16, 0, &["third"], &text));
     assert_eq!(answers(&objects, &[], Bind::Static), expected);
+}
+
+#[test]
+fn what_is_inlined_does_not_hurry_lazy_binding() {
+    let mut objects = set(&stateful());
+    // Nobody defines `next` any more.
+    let text = STATEFUL.replace(r#"(export "next")"#, "");
+    objects[1] = object("lib", &module(16, 0, &["third"], &text));
+    let mut program = load(&objects, &[], config(Bind::Lazy)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(program.call("bumps", &[10]), 20);
+    let missing = program.process.invoke(program.main, "nexts", &[]);
+    assert!(matches!(missing, Err(CallError::Trap(_))), "{missing:?}");
+    match load(&objects, &[], config(Bind::Static)) {
+        Err(Error::Unresolved(missing)) => assert_eq!(missing[0].name, "next"),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
 }
 
 #[test]

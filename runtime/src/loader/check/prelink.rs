@@ -76,7 +76,7 @@ impl Checker<'_> {
         };
         let found = &self.process.instances[definer];
         self.is_member(id, definer, place.member as usize)
-            && found.object.symbols()[symbol].value == u64::from(place.address)
+            && found.object.symbol(symbol as u32).value == u64::from(place.address)
             && found.domain == instance.domain
     }
 

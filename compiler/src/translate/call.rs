@@ -92,6 +92,7 @@ impl Body<'_, '_> {
     /// Calls in tail position. What is inlined has no frame to give up.
     fn tail_call(&mut self, callee: Callee, args: &[Value]) {
         if self.innermost().frame > 0 {
+            self.set_caller_location();
             self.call_and_return(callee, args);
             return;
         }

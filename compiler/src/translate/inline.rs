@@ -128,6 +128,17 @@ impl<'f, 'm> Body<'f, 'm> {
         });
     }
 
+    /// Has what follows come from where the innermost function is inlined, as
+    /// if that had returned.
+    pub fn set_caller_location(&mut self) {
+        let site = self.innermost().site.checked_sub(1);
+        let site = site.and_then(|site| self.origins.sites.get(site as usize));
+        if let Some(&Inlined { caller, offset, .. }) = site {
+            let location = self.origins.enter(offset, caller);
+            self.b.set_srcloc(location);
+        }
+    }
+
     /// Opens a function: binds its locals, and enters its outermost frame.
     fn enter(&mut self, func: u32, args: &[Value]) -> Result<()> {
         let env = self.env;

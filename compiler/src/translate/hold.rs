@@ -48,6 +48,9 @@ pub(super) fn improve(context: &mut Context) {
         calling: calling(func, loops),
     };
     let uses = view.uses();
+    if uses.is_empty() {
+        return;
+    }
     let mut at_hand = view.at_hand(uses.iter().map(|u| u.inner));
     let mut held: HashMap<(Value, Loop), Value> = HashMap::new();
     for u in uses {
@@ -107,8 +110,8 @@ impl View<'_> {
             for inst in self.func.layout.block_insts(block) {
                 let mut known = HashSet::new();
                 for value in self.func.dfg.inst_values(inst) {
-                    if known.insert(value)
-                        && self.is_recomputed(value)
+                    if self.is_recomputed(value)
+                        && known.insert(value)
                         && !self.moves(inst, inner)
                         && let Some(outer) = self.outermost(value, inner)
                     {

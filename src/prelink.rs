@@ -59,12 +59,12 @@ pub fn build_set(
         let set = Set::read(named, options)?;
         let outlines = open(modules, &set.outlines()?)?;
         let bound = linker(&outlines, &others)?.link_set(&outlines)?.bound();
-        let members = bound.iter().enumerate();
-        let compile = |(number, bound): (usize, &Vec<Bound>)| {
-            let bindings: Vec<Binding> = bound.iter().map(binding).collect();
-            set.compile(number, &bindings)
-        };
-        let objects = members.map(compile).collect::<Result<Vec<_>, _>>()?;
+        let bindings = bound
+            .iter()
+            .map(|bound| bound.iter().map(binding).collect());
+        let bindings: Vec<_> = bindings.collect();
+        let objects = (0..modules.len()).map(|number| set.compile(number, &bindings));
+        let objects = objects.collect::<Result<Vec<_>, _>>()?;
         let objects = open(modules, &objects)?;
         let mut process = linker(&objects, &others)?;
         let linked = process.link_set(&objects)?;

@@ -210,6 +210,8 @@ impl Numbers {
             "65535",
             "65536",
             "73744",
+            "16777215",
+            "16777216",
             "0x7fffffff",
             "-1",
             "-4",
@@ -349,7 +351,8 @@ impl Numbers {
     /// The text of accesses near each other, and of what may stand between.
     fn accesses(&mut self, depth: u32) -> String {
         const NEAR: &[&str] = &[
-            "0", "1", "4", "8", "-1", "-4", "-8", "12", "65535", "65536", "-65536",
+            "0", "1", "4", "8", "-1", "-4", "-8", "12", "0", "1", "4", "8", "2", "16", "65535",
+            "65536", "-65536", "16777215", "16777216",
         ];
         let mut text = String::new();
         for _ in 0..=self.next() % 4 {
@@ -425,4 +428,70 @@ fn accesses_near_each_other_are_as_each_alone() {
         }
     }
     assert!(done > 500 && trapped > 500, "{done} {trapped}");
+}
+
+/// A loop that counts, by whatever comparison, in at most 40 rounds, and reads
+/// what the counter says.
+fn counting(numbers: &mut Numbers) -> String {
+    let condition = numbers.pick(&[
+        "ne", "lt_u", "lt_s", "le_u", "le_s", "gt_u", "ge_s", "gt_s", "eq",
+    ]);
+    let first = numbers.pick(&["0", "0", "1", "16", "60", "0x3fffffff", "-8", "0x7ffffff0"]);
+    let step = numbers.pick(&["1", "1", "3", "4", "-1", "0x3fffffff", "0x40000000"]);
+    let bound = numbers.pick(&["0", "16", "63", "64", "-4", "0x3fffffff", "0x40000000"]);
+    let index = numbers.pick(&[
+        "(local.get 3)",
+        "(i32.shl (local.get 3) (i32.const 2))",
+        "(i32.add (i32.shl (local.get 3) (i32.const 3)) (i32.const 1024))",
+        "(i32.add (local.get 3) (local.get 3))",
+    ]);
+    let again = format!(
+        "(i32.{condition} (local.tee 3 (i32.add (local.get 3) (i32.const {step})))
+           (i32.const {bound}))"
+    );
+    // The same said from the other way out.
+    let back = match numbers.next() % 2 {
+        0 => format!("(br_if $again {again})"),
+        _ => format!("(br_if $end (i32.eqz {again})) (br $again)"),
+    };
+    format!(
+        "(local.set 3 (i32.const {first})) (local.set 4 (i32.const 0))
+         (block $end (loop $again
+           (local.set 2 (i32.xor (i32.rotl (local.get 2) (i32.const 5)) (i32.load {index})))
+           (br_if $end (i32.gt_u
+             (local.tee 4 (i32.add (local.get 4) (i32.const 1))) (i32.const 40)))
+           {back}))"
+    )
+}
+
+#[test]
+fn counters_index_what_they_say() {
+    let mut numbers = Numbers(0x6a09_e667_f3bc_c908);
+    let count = 600;
+    let functions: String = (0..count)
+        .map(|n| {
+            format!(
+                r#"(func (export "f{n}") (param i32 i32 i32) (result i32) (local i32 i32)
+                     {} (local.get 2))"#,
+                counting(&mut numbers)
+            )
+        })
+        .collect();
+    let text = format!("(memory 1) {functions}");
+    let mut plain = Watched::at(OptLevel::None, &text);
+    let mut fast = Watched::at(OptLevel::Speed, &text);
+    let before = contents();
+    let (mut done, mut trapped) = (0, 0);
+    for n in 0..count {
+        let name = format!("f{n}");
+        let args = [Val::I32(0), Val::I32(0), Val::I32(n)];
+        let expected = plain.outcome(&before, &name, &args);
+        let found = fast.outcome(&before, &name, &args);
+        assert!(found == expected, "{name}: {:?}, {:?}", found.0, expected.0);
+        match found.0 {
+            Some(_) => done += 1,
+            None => trapped += 1,
+        }
+    }
+    assert!(done > 100 && trapped > 100, "{done} {trapped}");
 }

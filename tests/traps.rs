@@ -180,6 +180,37 @@ fn inlined_functions_are_frames_too() {
 }
 
 #[test]
+fn inlined_functions_that_end_in_a_call_are_no_frames() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "main.wat",
+        r#"
+        (module
+          (memory 1)
+          (func $divide (param i32) (result i32)
+            (if (local.get 0) (then (drop (call $divide (i32.const 0)))))
+            (i32.div_u (i32.const 1) (local.get 0)))
+          (func $tail (param i32) (result i32)
+            (return_call $divide (local.get 0)))
+          (func $used (export "used") (result i32)
+            (i32.add (i32.const 1) (call $tail (i32.const 1))))
+          (func $start (export "_start") (drop (call $used))))"#,
+    );
+    let frames = |level| {
+        let outcome = sandbox.wasmaot(&["run", level, "main.wat"]);
+        let names = ["divide", "divide", "used", "start"].map(|name| format!("main.wat!{name} at"));
+        let names = names.each_ref().map(String::as_str);
+        outcome.trap("integer divide by zero", &names);
+        let lines = outcome.stderr.lines().filter(|line| line.contains('!'));
+        let frames: Vec<_> = lines.map(str::to_owned).collect();
+        assert_eq!(frames.len(), 4, "{outcome:#?}");
+        frames
+    };
+    let unoptimised = frames("-O0");
+    assert_eq!(frames("-O2"), unoptimised);
+}
+
+#[test]
 fn a_large_frame_hits_the_guard_too() {
     // 1,000 live v128 locals: the frame is larger than the guard's page.
     let sandbox = Sandbox::new();

@@ -22,7 +22,7 @@ pub const MEMORY_RESERVE: u64 = 1 << 32;
 pub const MEMORY_GUARD: u64 = (1 << 32) + HOST_PAGE;
 /// Bytes at the end of all 32-bit addresses where no memory is: what is added
 /// to the address of something in memory, and is no more, does not wrap.
-pub const HEADROOM: u64 = 65536;
+pub const HEADROOM: u64 = 16 << 20;
 /// Bytes of the largest memory with guards.
 pub const MEMORY_LIMIT: u64 = MEMORY_RESERVE - HEADROOM;
 /// Bytes reserved for the primary table: every 32-bit index.

@@ -107,6 +107,12 @@ kinds! {
     /// Host address of a data symbol: H + what [`Kind::Mem32`] is. The loader
     /// sees to it that as many bytes follow it below 2^32.
     HostData = 9, "HOST_DATA", true;
+    /// Memory base of the object that defines a symbol.
+    BaseOf = 10, "BASE_OF", true;
+    /// Host address of the memory base of the object that defines a symbol: H +
+    /// what [`Kind::BaseOf`] is. The loader sees to it that
+    /// [`HEADROOM`](crate::context::HEADROOM) bytes follow it below 2^32.
+    HostBaseOf = 11, "HOST_BASE_OF", true;
 }
 
 /// An entry of [`SEC_RELA`](crate::object::SEC_RELA): 24 bytes.

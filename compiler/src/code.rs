@@ -25,7 +25,7 @@ pub(crate) struct Plain {
     /// Number of the function in [`Code::functions`].
     pub function: usize,
     /// The imported functions, ascending, that others stand for in its first
-    /// code.
+    /// code, and that these call.
     pub imports: Vec<u32>,
 }
 
@@ -35,6 +35,8 @@ pub(crate) struct CompiledFunction {
     pub bytes: Vec<u8>,
     /// A power of two.
     pub align: u32,
+    /// What it costs to begin at each of these places in a line.
+    pub starts: Starts,
     pub relocs: Vec<Reloc>,
     pub frame: Frame,
     /// (offset, trap), ascending.
@@ -44,6 +46,13 @@ pub(crate) struct CompiledFunction {
     /// The calls that exception handlers stand around, ascending.
     pub try_calls: Vec<TryCall>,
 }
+
+/// Bytes that a processor fetches at once.
+pub(crate) const LINE: u32 = 64;
+/// Places in a line where a function may begin, equally far apart.
+pub(crate) const STARTS: usize = 4;
+/// Costs of places to begin at.
+pub(crate) type Starts = [u32; STARTS];
 
 impl Code {
     /// The functions that have code, with their numbers.

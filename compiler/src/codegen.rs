@@ -21,7 +21,7 @@ use wasmaot_abi::trap::TrapCode;
 use crate::code::{
     Code, CompiledFunction, Frame, Plain, Reloc, RelocKind, Target, TryCall, TryHandler,
 };
-use crate::foreign::Foreigners;
+use crate::foreign::{Foreign, Foreigners};
 use crate::inline::{Plan, Summary};
 use crate::module::Module;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
@@ -298,8 +298,9 @@ impl Worker<'_> {
     fn compile_all(&mut self, subject: Subject, plain: &Env<'_>) -> Result<Both> {
         let first = self.compile(subject)?;
         let sites = self.translator.origins.sites.iter();
-        let imports = sites.filter_map(|site| Some(self.env.foreign(site.function)?.import));
-        let mut imports: Vec<u32> = imports.collect();
+        let foreign = sites.filter_map(|site| self.env.foreign(site.function));
+        let needs = foreign.flat_map(Foreign::needs);
+        let mut imports: Vec<u32> = needs.filter(|&f| self.env.is_imported(f)).collect();
         if imports.is_empty() {
             return Ok((first, None));
         }
@@ -338,6 +339,7 @@ impl Worker<'_> {
             relocs: relocs.collect::<Result<_>>()?,
             bytes,
             align: compiled.buffer.alignment,
+            starts: place::starts(&compiled),
             frame,
             traps: traps(compiled.buffer.traps()),
             lines: lines(&compiled, &self.translator.origins),
@@ -516,6 +518,7 @@ fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
 mod frame;
 #[cfg(test)]
 mod inlining;
+mod place;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

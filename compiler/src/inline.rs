@@ -118,11 +118,9 @@ impl Summary {
         summary
     }
 
-    /// Whether it is small enough to stand in the place of any call, and makes
-    /// none.
-    pub fn is_small_leaf(&self) -> bool {
-        let calls = self.calls.len() + self.tail_calls.len();
-        self.weight <= SMALL && calls == 0 && !self.other_calls
+    /// Whether it is small, calls included, all of which name what they call.
+    pub fn is_small(&self) -> bool {
+        self.weight <= SMALL && self.tail_calls.is_empty() && !self.other_calls
     }
 
     fn operator(&mut self, op: &Operator<'_>) {

@@ -10,7 +10,7 @@ use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
 /// A decoded module. Index spaces are wasm's own: imports first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Module<'a> {
     /// Name of the input, for messages and records.
     pub source: String,
@@ -66,14 +66,14 @@ pub(crate) struct Module<'a> {
 }
 
 /// A function's code, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Body<'a> {
     pub body: wasmparser::FunctionBody<'a>,
     /// Offsets in the module.
     pub range: Range<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Import<'a> {
     pub module: &'a str,
     pub name: &'a str,
@@ -92,7 +92,7 @@ pub(crate) enum Item {
     Tag(u32),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Func {
     /// In the type index space.
     pub ty: u32,
@@ -101,14 +101,14 @@ pub(crate) struct Func {
 }
 
 /// An exception tag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tag {
     /// In the type index space; its parameters are an exception's values.
     pub ty: u32,
     pub import: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub ty: TableType,
     pub import: Option<u32>,
@@ -118,7 +118,7 @@ pub(crate) struct Table {
     pub init: Option<ConstExpr>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Memory {
     pub ty: MemoryType,
     pub import: Option<u32>,
@@ -131,14 +131,14 @@ impl Memory {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Global {
     pub ty: GlobalType,
     pub place: GlobalPlace,
 }
 
 /// Where a global lives.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum GlobalPlace {
     /// In the object's data, with this initial value.
     Own(GlobalInit),
@@ -150,9 +150,12 @@ pub(crate) enum GlobalPlace {
     /// A constant that the loader writes into a GOT slot; number in `imports`,
     /// whose role says which.
     Loader(u32),
+    /// Another: the memory base of the object that defines an imported
+    /// function.
+    BaseOf(u32),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum GlobalInit {
     /// Little-endian bytes, of which the type's size counts.
     Const([u8; 16]),
@@ -183,7 +186,7 @@ pub(crate) enum ConstOp {
     I64Mul,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Export<'a> {
     pub name: Cow<'a, str>,
     pub item: ExportItem,
@@ -199,13 +202,13 @@ pub(crate) enum ExportItem {
     Data(u32),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub items: Items,
     pub mode: ElementMode,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Items {
     /// Functions; `None` for null.
     Funcs(Vec<Option<u32>>),
@@ -213,7 +216,7 @@ pub(crate) enum Items {
     Exprs(Vec<ConstExpr>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ElementMode {
     /// Known to fit into the primary table: applied by the loader. The offset
     /// is relative to the table base of a relocatable module.
@@ -243,13 +246,13 @@ impl Element {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Data<'a> {
     pub bytes: &'a [u8],
     pub mode: DataMode,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum DataMode {
     /// Part of the memory image: known to fit into memory 0, which this
     /// module defines or has its own room in. The offset is relative to the

@@ -6,11 +6,13 @@
 //! bound to is for the linker to say: it is shown the objects' outlines first,
 //! which have all but code.
 
+use std::collections::{BTreeMap, HashMap};
+
 use wasmaot_abi::name;
 use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId, Prelink};
 
 use crate::decode::decode;
-use crate::foreign::Foreigners;
+use crate::foreign::{Bound, Foreigners};
 use crate::link::link;
 use crate::module::{ExportItem, Item, Module};
 use crate::{Options, Result, build_id, codegen, soname, target};
@@ -74,32 +76,76 @@ impl<'a> Set<'a> {
         objects.collect()
     }
 
-    /// Compiles a member, whose imports are going to be bound as said.
+    /// Compiles a member; `bindings` say what all members' imports are going to
+    /// be bound to.
     ///
     /// # Errors
     /// As [`compile`](crate::compile).
-    pub fn compile(&self, number: usize, bindings: &[Binding]) -> Result<Vec<u8>> {
+    pub fn compile(&self, number: usize, bindings: &[Vec<Binding>]) -> Result<Vec<u8>> {
         let isa = target::isa(&self.options)?;
-        let module = &self.modules[number];
-        let bound = bindings.iter().filter_map(|binding| {
-            let import = module.imports.get(binding.import)?;
-            let other = self.modules.get(binding.member)?;
-            match import.item {
-                Item::Func(func) => Some((func, other, exported(other, &binding.symbol)?)),
-                _ => None,
-            }
+        let common: Vec<_> = (0..self.modules.len())
+            .map(|other| self.common(number, other, bindings))
+            .collect();
+        let bound = self.bound(number, bindings);
+        let bound = bound.map(|(import, (member, func))| Bound {
+            import,
+            module: &self.modules[member],
+            func,
+            common: &common[member],
         });
-        let foreign = Foreigners::of(module, bound);
-        let code = codegen::compile_with(module, &foreign, &*isa, &self.options)?;
+        let bound: Vec<_> = bound.collect();
+        let mut module = self.modules[number].clone();
+        let foreign = Foreigners::of(&mut module, bound);
+        let code = codegen::compile_with(&module, &foreign, &*isa, &self.options)?;
         let place = Place::new(&self.members, number as u32);
         link(
-            module,
+            &module,
             &code,
             &*isa,
             &self.options,
             place.build_id(),
             Some(place),
         )
+    }
+
+    /// The imported functions of a member that are bound to functions of the
+    /// set: number; member, and number there.
+    fn bound(
+        &self,
+        member: usize,
+        bindings: &[Vec<Binding>],
+    ) -> impl Iterator<Item = (u32, (usize, u32))> {
+        let imports = self.modules.get(member).map_or(&[][..], |m| &m.imports);
+        let bindings = bindings.get(member).into_iter().flatten();
+        bindings.filter_map(|binding| {
+            let other = self.modules.get(binding.member)?;
+            let func = exported(other, &binding.symbol)?;
+            match imports.get(binding.import)?.item {
+                Item::Func(import) => Some((import, (binding.member, func))),
+                _ => None,
+            }
+        })
+    }
+
+    /// The imported functions of another member that are functions of one, too:
+    /// imported by the same name and bound to the same. Or defined, by main,
+    /// which comes first wherever symbols are looked up.
+    fn common(&self, member: usize, other: usize, bindings: &[Vec<Binding>]) -> BTreeMap<u32, u32> {
+        let name = |member: usize, func: u32| {
+            let module = &self.modules[member];
+            let import = &module.imports[module.funcs[func as usize].import? as usize];
+            Some((import.module, import.name))
+        };
+        let own = self.bound(member, bindings);
+        let own: HashMap<_, _> = own
+            .map(|(func, to)| ((name(member, func), to), func))
+            .collect();
+        let theirs = self.bound(other, bindings);
+        let common = theirs.filter_map(|(func, to)| match to {
+            (0, defined) if member == 0 => Some((func, defined)),
+            _ => Some((func, *own.get(&(name(other, func), to))?)),
+        });
+        common.collect()
     }
 }
 

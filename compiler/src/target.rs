@@ -35,6 +35,8 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
         ("preserve_frame_pointers", "true"),
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_alias_analysis", "true"),
+        // Where loops are, for functions to be put by.
+        ("machine_code_cfg_info", "true"),
         (
             "enable_verifier",
             if options.verify { "true" } else { "false" },

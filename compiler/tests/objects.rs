@@ -227,7 +227,7 @@ fn slots(c: &Checked<'_>) {
         assert!(got.contains(&rela.offset) && filled.insert(rela.offset));
         let wanted = match rela.kind {
             Kind::Mem32 | Kind::HostData => own::SymbolKind::Data,
-            Kind::Func32 => own::SymbolKind::Function,
+            Kind::Func32 | Kind::BaseOf | Kind::HostBaseOf => own::SymbolKind::Function,
             Kind::MemoryDesc => own::SymbolKind::Memory,
             Kind::TableDesc => own::SymbolKind::Table,
             Kind::MemoryBase | Kind::TableBase | Kind::CodeBase | Kind::HostBase => {

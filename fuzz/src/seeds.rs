@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, OptLevel, Options};
-use wasmaot_runtime::{Bind, Config, Object, Process, Unresolved};
+use wasmaot_runtime::{Bind, Bound, Config, Object, Process, Unresolved};
 
 const TEXTS: &[&str] = &[
     include_str!("../seeds/core.wat"),
@@ -59,15 +59,17 @@ fn set() -> &'static [(&'static str, Vec<u8>)] {
             (linked.bound(), linked.objects().expect("seeds link"))
         };
         let (bound, _) = link(set.outlines().expect("seeds compile"));
-        let compiled = bound.iter().enumerate().map(|(number, bound)| {
-            let bindings = bound.iter().map(|b| Binding {
-                import: b.import,
-                member: b.member,
-                symbol: b.symbol.clone(),
-            });
-            let bindings: Vec<_> = bindings.collect();
-            set.compile(number, &bindings).expect("seeds compile")
-        });
+        let binding = |b: Bound| Binding {
+            import: b.import,
+            member: b.member,
+            symbol: b.symbol,
+        };
+        let bindings = bound
+            .into_iter()
+            .map(|b| b.into_iter().map(binding).collect());
+        let bindings: Vec<_> = bindings.collect();
+        let numbers = 0..modules.len();
+        let compiled = numbers.map(|n| set.compile(n, &bindings).expect("seeds compile"));
         let (_, prelinked) = link(compiled.collect());
         let names = modules.into_iter().map(|(name, _)| name);
         names.zip(prelinked).collect()

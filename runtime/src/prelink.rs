@@ -98,6 +98,8 @@ impl LinkedSet<'_> {
         let Target::Symbol { instance, symbol } = target else {
             return None;
         };
+        // Records are of a program's objects.
+        self.process.program.as_ref()?;
         let member = self.instances.iter().position(|&id| id == instance)?;
         Some((member, symbol))
     }

@@ -44,9 +44,12 @@ pub struct Linking {
 pub struct SymbolFlags(pub u32);
 
 impl SymbolFlags {
+    /// Those of a symbol that may be nowhere: `WASM_SYM_BINDING_WEAK`.
+    pub const WEAK: Self = Self(1);
+
     /// `WASM_SYM_BINDING_WEAK`.
     pub const fn weak(self) -> bool {
-        self.0 & 1 != 0
+        self.0 & Self::WEAK.0 != 0
     }
 
     /// `WASM_SYM_TLS`.

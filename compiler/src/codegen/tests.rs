@@ -4,6 +4,7 @@ use crate::decode::decode;
 use crate::{Emit, Options, target};
 
 mod data;
+mod place;
 
 /// The instructions of a module with one function, trimmed, without labels
 /// and unwind directives.

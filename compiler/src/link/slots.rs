@@ -106,6 +106,7 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
                 let symbol = symbols.of_import(import);
                 Some(Slot::Wasm(kind, symbol))
             }
+            GlobalPlace::BaseOf(func) => base_of(Kind::BaseOf, module, symbols, func),
             _ => None,
         },
         Target::HostBase(_) => Some(Slot::Wasm(Kind::HostBase, 0)),
@@ -114,6 +115,7 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
                 let symbol = symbols.of_import(import);
                 Some(Slot::Wasm(Kind::HostData, symbol))
             }
+            GlobalPlace::BaseOf(func) => base_of(Kind::HostBaseOf, module, symbols, func),
             _ => None,
         },
         Target::Memory(m) => {
@@ -126,6 +128,12 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
         }
         _ => None,
     }
+}
+
+/// A slot for where the data are of the object that defines a function.
+fn base_of(kind: Kind, module: &Module<'_>, symbols: &Symbols, func: u32) -> Option<Slot> {
+    let import = module.funcs.get(func as usize)?.import?;
+    Some(Slot::Wasm(kind, symbols.of_import(import)))
 }
 
 fn loader_value(role: ImportRole) -> Option<Kind> {

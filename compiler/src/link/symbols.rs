@@ -229,7 +229,7 @@ pub(super) fn reexported(module: &Module<'_>, item: Item) -> Option<u32> {
         Item::Tag(t) => module.tags[t as usize].import,
         Item::Global(g) => match module.globals[g as usize].place {
             GlobalPlace::Import(import) | GlobalPlace::Loader(import) => Some(import),
-            GlobalPlace::Own(_) | GlobalPlace::StackPointer { .. } => None,
+            GlobalPlace::Own(_) | GlobalPlace::StackPointer { .. } | GlobalPlace::BaseOf(_) => None,
         },
     }
 }

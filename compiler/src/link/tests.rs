@@ -84,6 +84,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
         try_calls: Vec::new(),
         bytes,
         align: 1,
+        starts: [0; 4],
         relocs,
         frame: Frame::None,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::code::{Code, Target};
+use crate::code::{Code, CompiledFunction, LINE, STARTS, Target};
 use crate::module::Module;
 use crate::{Error, Result};
 
@@ -22,6 +22,26 @@ pub(super) struct Text {
     pub targets: BTreeSet<Target>,
 }
 
+/// Alignment of the section that a function needs.
+fn alignment(function: &CompiledFunction) -> u64 {
+    let prefers = function
+        .starts
+        .iter()
+        .any(|&cost| cost != function.starts[0]);
+    let line = if prefers { LINE.into() } else { ALIGN };
+    u64::from(function.align).max(line)
+}
+
+/// The first of the best places for a function.
+fn place(function: &CompiledFunction, from: u64) -> u64 {
+    let align = u64::from(function.align).max(ALIGN);
+    let first = from.next_multiple_of(align);
+    let step = u64::from(LINE) / STARTS as u64;
+    let places = (first..first + u64::from(LINE)).step_by(align as usize);
+    let cost = |at: &u64| function.starts[(at / step) as usize % STARTS];
+    places.min_by_key(cost).unwrap_or(first)
+}
+
 /// Puts the functions one after another.
 pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
     let mut text = Text {
@@ -35,8 +55,7 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
             text.offsets.push(text.size as u32);
             continue;
         }
-        let align = u64::from(function.align).max(ALIGN);
-        let at = text.size.next_multiple_of(align);
+        let at = place(function, text.size);
         text.size = at + function.bytes.len() as u64;
         if text.size >= MAX_SPAN {
             return Err(Error::TooLarge {
@@ -45,7 +64,7 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
                 limit: "2 GiB".into(),
             });
         }
-        text.align = text.align.max(align);
+        text.align = text.align.max(alignment(function));
         text.offsets.push(at as u32);
         text.targets
             .extend(function.relocs.iter().map(|r| r.target));

@@ -25,8 +25,11 @@ const DESCRIBED: i32 = -(context::TABLE_ENTRY_SIZE as i32);
 impl Body<'_, '_> {
     /// `call`.
     pub fn call(&mut self, func: u32) {
+        let func = self.in_module(func);
         let callee = self.env.module.callee(func);
-        if let Some(body) = self.env.inlined(callee) {
+        // One in another might lead back to where it began.
+        let foreign = self.open.iter().all(|open| open.foreign.is_none());
+        if let Some(body) = self.env.inlined(callee, foreign) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;
@@ -89,6 +92,7 @@ impl Body<'_, '_> {
     /// Calls in tail position. What is inlined has no frame to give up.
     fn tail_call(&mut self, callee: Callee, args: &[Value]) {
         if self.innermost().frame > 0 {
+            self.set_caller_location();
             self.call_and_return(callee, args);
             return;
         }

@@ -10,6 +10,7 @@ use super::body::Body;
 use super::clif_type;
 use super::inline::Local;
 use crate::code::Target;
+use crate::foreign::Meaning;
 use crate::module::{GlobalInit, GlobalPlace};
 
 impl Body<'_, '_> {
@@ -50,15 +51,23 @@ impl Body<'_, '_> {
 
     /// The value of a global.
     pub fn global_get(&mut self, global: u32) -> Value {
-        let env = self.env;
-        if self.is_in_foreign() {
-            return self.stack_pointer(types::I32);
+        let foreign = self.in_foreign().and_then(|f| f.global(global));
+        match foreign {
+            Some(Meaning::StackPointer) => self.stack_pointer(types::I32),
+            Some(Meaning::Constant(ty, bytes)) => self.constant_of(ty, bytes),
+            Some(Meaning::Own(global)) => self.own_global(global),
+            None => self.own_global(global),
         }
+    }
+
+    /// The value of a global of the module.
+    fn own_global(&mut self, global: u32) -> Value {
+        let env = self.env;
         let found = &env.module.globals[global as usize];
         let ty = clif_type(found.ty.val);
         match &found.place {
             GlobalPlace::StackPointer { .. } => self.stack_pointer(ty),
-            GlobalPlace::Loader(_) => {
+            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => {
                 let value = self.symbol(Target::LoaderValue(global));
                 self.b.ins().ireduce(ty, value)
             }
@@ -84,22 +93,17 @@ impl Body<'_, '_> {
     /// False where the loader owns the global.
     fn global_set(&mut self, global: u32) -> bool {
         let value = self.pop();
-        if self.is_in_foreign() {
+        if self.in_foreign().is_some() {
+            // No other is ever written there.
             self.set_stack_pointer(value);
             return true;
         }
         match self.env.module.globals[global as usize].place {
             GlobalPlace::StackPointer { .. } => self.set_stack_pointer(value),
-            GlobalPlace::Loader(_) => return false,
+            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => return false,
             GlobalPlace::Own(_) | GlobalPlace::Import(_) => self.global_store(global, value),
         }
         true
-    }
-
-    /// Whether the innermost function is of another module: of globals it has
-    /// the stack pointer alone.
-    fn is_in_foreign(&self) -> bool {
-        self.open.last().is_some_and(|open| open.foreign)
     }
 
     fn stack_pointer(&mut self, ty: Type) -> Value {

@@ -15,6 +15,7 @@ use super::body::Body;
 use super::scan::Ahead;
 use super::{invalid, unsupported};
 use crate::Result;
+use crate::foreign::Foreign;
 
 /// A function in translation.
 pub(super) struct Open<'m> {
@@ -27,8 +28,8 @@ pub(super) struct Open<'m> {
     /// Where it is inlined: a number in [`Origins::sites`] and one more; 0 for
     /// the outermost.
     site: u32,
-    /// Whether it is of another module.
-    pub foreign: bool,
+    /// Its number, if it is of another module.
+    pub foreign: Option<u32>,
 }
 
 /// A local of an open function.
@@ -93,7 +94,7 @@ impl Origins {
     }
 }
 
-impl<'m> Body<'_, 'm> {
+impl<'f, 'm> Body<'f, 'm> {
     /// Translates the bodies of a function and of all that is inlined into it.
     pub fn run(&mut self, func: u32, args: &[Value]) -> Result<()> {
         self.enter(func, args)?;
@@ -127,6 +128,17 @@ impl<'m> Body<'_, 'm> {
         });
     }
 
+    /// Has what follows come from where the innermost function is inlined, as
+    /// if that had returned.
+    pub fn set_caller_location(&mut self) {
+        let site = self.innermost().site.checked_sub(1);
+        let site = site.and_then(|site| self.origins.sites.get(site as usize));
+        if let Some(&Inlined { caller, offset, .. }) = site {
+            let location = self.origins.enter(offset, caller);
+            self.b.set_srcloc(location);
+        }
+    }
+
     /// Opens a function: binds its locals, and enters its outermost frame.
     fn enter(&mut self, func: u32, args: &[Value]) -> Result<()> {
         let env = self.env;
@@ -140,7 +152,8 @@ impl<'m> Body<'_, 'm> {
         let operators = source.get_operators_reader().map_err(invalid)?;
         let mut ahead = self.aheads.pop().unwrap_or_default();
         ahead.look(operators.clone(), |callee| {
-            env.leaves_calls(module.callee(callee))
+            // The numbers in a function of another module are not ours.
+            foreign.is_some() || env.leaves_calls(module.callee(callee))
         });
         let first = self.locals.len();
         for &value in args {
@@ -159,7 +172,7 @@ impl<'m> Body<'_, 'm> {
             frame: self.frames.len(),
             locals: first,
             site: self.origins.sites.len() as u32,
-            foreign: foreign.is_some(),
+            foreign: foreign.map(|_| func),
         });
         // A function of another module is of the type of the import.
         let func = foreign.map_or(func, |foreign| foreign.import);
@@ -189,6 +202,18 @@ impl<'m> Body<'_, 'm> {
 
     pub fn innermost_mut(&mut self) -> &mut Open<'m> {
         self.open.last_mut().expect("an open function")
+    }
+
+    /// What is open, if it is a function of another module.
+    pub fn in_foreign(&self) -> Option<&'f Foreign<'m>> {
+        let number = self.open.last()?.foreign?;
+        self.env.foreign(number)
+    }
+
+    /// The number in the module of a function that the innermost one calls.
+    pub fn in_module(&self, func: u32) -> u32 {
+        let foreign = self.in_foreign();
+        foreign.and_then(|f| f.function(func)).unwrap_or(func)
     }
 
     /// A local of the innermost function.

@@ -11,9 +11,11 @@ mod body;
 mod bulk;
 mod call;
 mod carried;
+mod choice;
 mod control;
 mod exception;
 mod global;
+mod hold;
 mod init;
 mod inline;
 mod memory;
@@ -80,13 +82,18 @@ impl<'m> Env<'m> {
         }
     }
 
-    /// The function whose body stands in the place of calls of one, itself or
-    /// another.
-    fn inlined(&self, callee: u32) -> Option<u32> {
+    /// The function whose body stands in the place of calls of one: itself or,
+    /// if `foreign`, one of another module.
+    fn inlined(&self, callee: u32, foreign: bool) -> Option<u32> {
         match callee < self.imported {
-            true => self.foreign.number_of(callee),
+            true => self.foreign.number_of(callee).filter(|_| foreign),
             false => self.plan.inlines(callee).then_some(callee),
         }
+    }
+
+    /// Whether a function of the module is an imported one.
+    pub fn is_imported(&self, func: u32) -> bool {
+        func < self.imported
     }
 
     /// A function of another module by its number.
@@ -96,7 +103,11 @@ impl<'m> Env<'m> {
 
     /// Whether a call of a function is one, or leaves one where it is inlined.
     fn leaves_calls(&self, callee: u32) -> bool {
-        self.foreign.number_of(callee).is_none() && self.plan.leaves_calls(callee)
+        let foreign = self.foreign.number_of(callee);
+        match foreign.and_then(|number| self.foreign.get(number)) {
+            Some(foreign) => foreign.calls(),
+            None => self.plan.leaves_calls(callee),
+        }
     }
 }
 
@@ -169,8 +180,10 @@ impl Translator {
 /// Rewrites a translated function into what the code generator makes better
 /// code of.
 pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
+    choice::improve(&mut context.func);
     address::fold(module, context);
     carried::improve(context);
+    hold::improve(context);
 }
 
 fn name(target: Target) -> UserFuncName {

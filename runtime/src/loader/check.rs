@@ -213,6 +213,8 @@ impl<'a> Checker<'a> {
                 Kind::Func32 => self.is_index(id, r.symbol, slot),
                 Kind::HostBase => in_memory(slot) && linear(slot) == instance.memory_base,
                 Kind::HostData => in_memory(slot) && self.is_linear(id, r.symbol, linear(slot)),
+                Kind::BaseOf => self.is_base(id, r.symbol, slot),
+                Kind::HostBaseOf => in_memory(slot) && self.is_base(id, r.symbol, slot - memory),
                 Kind::MemoryDesc | Kind::TableDesc => self.is_address(id, r.symbol, slot),
             };
             (r.offset, r.symbol, self.holds(instance, r.offset, right))

@@ -70,8 +70,13 @@ pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
         let slots = instance.object.plt_slots();
         return Ok(slots.map(|_| Calls::Entry).collect());
     };
-    let ignored = !matches!(process.config.bind, Bind::Static | Bind::Direct);
     let there = are_there(process, instance, record);
+    // What is said of the set holds for a program of its main, which is searched
+    // first, and what is loaded with it: others search other places, too.
+    let main = process.program.as_ref().map(|program| program.main);
+    let main = main.and_then(|main| process.instances[main].object.number_in(record));
+    let of_program = main == Some(0) && there.first() == Some(&true) && instance.hold.always;
+    let ignored = !of_program || !matches!(process.config.bind, Bind::Static | Bind::Direct);
     let mut all = Vec::with_capacity(record.calls.len());
     for (call, slot) in record.calls.iter().zip(instance.object.plt_slots()) {
         let Some(to) = call.to else {

@@ -330,11 +330,25 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 })?;
                 process.domains[instance.domain].base() + data
             }
+            Kind::BaseOf => base_of(process, target(process, id, slot.symbol)),
+            Kind::HostBaseOf => {
+                let base = base_of(process, target(process, id, slot.symbol));
+                with_headroom(process, id, base, || "a library's memory".to_owned())?;
+                process.domains[instance.domain].base() + base
+            }
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
         };
         process.instances[id].write(slot.offset, value)?;
     }
     Ok(())
+}
+
+/// The memory base of the object that defines a symbol; 0 if none does.
+fn base_of(process: &Process, target: Target) -> u64 {
+    match target {
+        Target::Symbol { instance, .. } => process.instances[instance].memory_base,
+        _ => 0,
+    }
 }
 
 /// Checks that no sum of an address and a small number wraps.

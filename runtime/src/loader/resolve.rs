@@ -15,7 +15,7 @@ use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::reloc::Standard;
+use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
@@ -117,8 +117,11 @@ fn needed_now(object: &Object) -> HashSet<u32> {
     // Code that calls by addresses or by indices has them in slots.
     let relocs = object.relocs();
     let relocs = relocs.filter(|r| r.kind != Standard::JumpSlot);
-    let slots = object.slots().map(|s| s.symbol);
-    let slots = relocs.map(|r| r.symbol).chain(slots);
+    // Where the data of a function's object are is asked by code that stands in
+    // the place of calls of it, and does not where these may wait.
+    let slots = object.slots();
+    let slots = slots.filter(|s| !matches!(s.kind, Kind::BaseOf | Kind::HostBaseOf));
+    let slots = relocs.map(|r| r.symbol).chain(slots.map(|s| s.symbol));
     let records = records.map(|r| r.value);
     records.chain(imports).chain(slots).collect()
 }

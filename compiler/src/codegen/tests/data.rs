@@ -217,3 +217,83 @@ fn what_a_loop_carries_needs_no_copy() {
         ]
     );
 }
+
+/// A jump through a table of so many other targets, each with a store.
+fn table_of(others: usize) -> Vec<String> {
+    let labels: String = (0..others).map(|n| format!("$at{n} ")).collect();
+    let opened: String = (0..others)
+        .rev()
+        .map(|n| format!("(block $at{n} "))
+        .collect();
+    let cases: String = (0..others)
+        .map(|n| {
+            format!(
+                ") (i32.store offset={} (local.get 1) (local.get 0)) (br $end)",
+                4 * n
+            )
+        })
+        .collect();
+    of_addresses(&format!(
+        "(block $end (block $default {opened} (br_table {labels} $default (local.get 0)) {cases}))"
+    ))
+}
+
+#[test]
+fn a_table_of_few_targets_is_asked_for_one_by_one() {
+    let jumps = |lines: &[String]| lines.iter().filter(|l| l.starts_with("br_table")).count();
+    let compares = |lines: &[String]| {
+        let compare = |l: &&String| l.starts_with("cmp") || l.starts_with("test");
+        lines.iter().filter(compare).count()
+    };
+    for others in 1..=4 {
+        let lines = table_of(others);
+        assert_eq!(jumps(&lines), 0, "{lines:#?}");
+        assert_eq!(compares(&lines), others, "{lines:#?}");
+    }
+    let lines = table_of(5);
+    assert_eq!(jumps(&lines), 1, "{lines:#?}");
+}
+
+#[test]
+fn a_counter_between_constants_is_part_of_the_access() {
+    let count = |condition: &str| {
+        in_loop(&format!(
+            "(local i32) (loop
+               (i32.store offset=1024 (i32.shl (local.get 2) (i32.const 2)) (local.get 1))
+               (br_if 0 (i32.{condition}
+                 (local.tee 2 (i32.add (local.get 2) (i32.const 1))) (i32.const 64))))"
+        ))
+    };
+    for condition in ["ne", "lt_u", "lt_s", "le_u", "le_s"] {
+        let lines = count(condition);
+        assert_eq!(
+            lines[0], "movl R, 0x400(R, R, 4)",
+            "{condition}: {lines:#?}"
+        );
+        assert_eq!(lines.len(), 4, "{condition}: {lines:#?}");
+    }
+    // These end nowhere, or elsewhere.
+    for condition in ["gt_u", "ge_s", "eq"] {
+        let lines = count(condition);
+        assert!(!lines[0].ends_with(", 4)"), "{condition}: {lines:#?}");
+    }
+}
+
+#[test]
+fn what_a_loop_would_compute_again_is_held() {
+    let around = |inner: &str| {
+        let lines = of_addresses(&format!(
+            "(local i32) (local.set 2 (i32.add (local.get 1) (i32.const 99)))
+             (loop {inner}
+               (i32.store (local.get 0) (i32.add (i32.load (local.get 0)) (local.get 2)))
+               (br_if 0 (i32.ne (local.get 1)
+                 (local.tee 0 (i32.add (local.get 0) (i32.const 4))))))"
+        ));
+        let again = |l: &&String| l.contains("0x63(") || l.contains("$0x63");
+        let head = lines.iter().position(|l| l == "block1:").unwrap();
+        lines[head..].iter().filter(again).count()
+    };
+    assert_eq!(around(""), 0);
+    // A call keeps no registers: the sum is made again from what is there.
+    assert_eq!(around("(call 0 (local.get 0) (local.get 1))"), 1);
+}

@@ -1,6 +1,8 @@
 //! What is known of integers: how large they may be, and which of their bits
 //! may be set.
 
+use std::collections::HashMap;
+
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Type, Value, ValueDef};
 
@@ -50,12 +52,20 @@ fn mask(ty: Type) -> u64 {
 }
 
 /// What is known of the values of a function.
-#[derive(Default)]
 pub(super) struct Bounds {
     known: SecondaryMap<Value, Option<Known>>,
+    /// The largest values of loops' counters.
+    counters: HashMap<Value, u64>,
 }
 
 impl Bounds {
+    pub fn new(counters: HashMap<Value, u64>) -> Self {
+        Self {
+            known: SecondaryMap::new(),
+            counters,
+        }
+    }
+
     /// What is known of a value.
     pub fn of(&mut self, func: &Function, value: Value) -> Known {
         self.follow(func, value, DEPTH)
@@ -73,7 +83,7 @@ impl Bounds {
                 let found = self.result(func, &data, all, depth - 1);
                 found.unwrap_or(Known::at_most(all))
             }
-            _ => return Known::at_most(all),
+            _ => return Known::at_most(self.counters.get(&value).copied().unwrap_or(all)),
         };
         let known = Known::new(known.max.min(all), known.bits & all);
         self.known[value] = Some(known);

@@ -13,6 +13,7 @@
 //! The pass comes after translation, when all definitions are known.
 
 mod bounds;
+mod counters;
 mod near;
 mod sum;
 
@@ -42,10 +43,11 @@ pub(super) fn fold(module: &Module<'_>, context: &mut Context) {
     if addresses.is_empty() || !module.is_guarded(0) {
         return;
     }
-    let moved = parts(module, &mut context.func, &addresses);
-    use_all(&mut context.func, &moved);
     context.compute_cfg();
     context.compute_domtree();
+    let counters = counters::counters(&context.func, &context.cfg);
+    let moved = parts(module, &mut context.func, &addresses, counters);
+    use_all(&mut context.func, &moved);
     let by_value = addresses.iter().map(|address| {
         let value = context.func.dfg.first_result(address.inst);
         (value, *address)
@@ -55,8 +57,13 @@ pub(super) fn fold(module: &Module<'_>, context: &mut Context) {
 }
 
 /// Makes addresses of the parts of exact sums.
-fn parts(module: &Module<'_>, func: &mut Function, addresses: &[Address]) -> Moved {
-    let mut bounds = Bounds::default();
+fn parts(
+    module: &Module<'_>,
+    func: &mut Function,
+    addresses: &[Address],
+    counters: HashMap<Value, u64>,
+) -> Moved {
+    let mut bounds = Bounds::new(counters);
     let mut sums = Sums {
         module,
         bounds: &mut bounds,

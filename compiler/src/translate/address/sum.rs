@@ -20,7 +20,8 @@ const MAX_TERMS: usize = 2;
 pub(super) enum Anchor {
     /// The module's memory base.
     MemoryBase,
-    /// The data that a `GOT.mem` import names: the number of the global.
+    /// The data that a `GOT.mem` import names, or another object's: the number
+    /// of the global.
     Data(u32),
 }
 
@@ -188,8 +189,10 @@ fn anchor(func: &Function, value: Value, module: &Module<'_>) -> Option<Anchor> 
     let Target::LoaderValue(global) = Target::of(name, &func.params)? else {
         return None;
     };
-    let GlobalPlace::Loader(import) = module.globals.get(global as usize)?.place else {
-        return None;
+    let import = match module.globals.get(global as usize)?.place {
+        GlobalPlace::Loader(import) => import,
+        GlobalPlace::BaseOf(_) => return Some(Anchor::Data(global)),
+        _ => return None,
     };
     match module.imports[import as usize].role {
         ImportRole::MemoryBase => Some(Anchor::MemoryBase),

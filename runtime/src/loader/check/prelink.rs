@@ -9,6 +9,18 @@ use crate::config::Bind;
 use crate::loader::instance::Instance;
 
 impl Checker<'_> {
+    /// Whether data of the object that defines a symbol are at an address. Who
+    /// defines a function that waits for its first call is not asked.
+    pub(super) fn is_base(&self, id: usize, symbol: u32, at: u64) -> bool {
+        let lazy = self.process.config.bind == Bind::Lazy;
+        match self.meaning(id, symbol) {
+            Meaning::Definition(definer, _) => {
+                at == self.process.instances[definer].memory_base || (lazy && at == 0)
+            }
+            _ => at == 0,
+        }
+    }
+
     /// Addresses of the functions that begin with a jump to their plain code.
     pub(super) fn redirected(&self, instance: &Instance) -> Vec<u64> {
         let record = instance.object.prelink();
@@ -36,9 +48,15 @@ impl Checker<'_> {
             .collect()
     }
 
-    /// Whether a function contains the code of what its imports mean.
+    /// Whether a function contains the code of what its imports mean, in a
+    /// program whose main is the set's.
     fn holds_all(&self, id: usize, body: &Body) -> bool {
         let instance = &self.process.instances[id];
+        let first = self.process.scope.first().or(self.scope.first());
+        let main = first.is_some_and(|&first| self.is_member(id, first, 0));
+        if !main || self.opened {
+            return false;
+        }
         let plt: Vec<_> = instance.object.plt_slots().collect();
         body.needs.iter().all(|&need| {
             let record = instance.object.prelink();
@@ -56,20 +74,24 @@ impl Checker<'_> {
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
-        let definer = &self.process.instances[definer];
+        let found = &self.process.instances[definer];
+        self.is_member(id, definer, place.member as usize)
+            && found.object.symbol(symbol as u32).value == u64::from(place.address)
+            && found.domain == instance.domain
+    }
+
+    /// Whether an instance is a member of another's set, where that has it.
+    fn is_member(&self, id: usize, other: usize, number: usize) -> bool {
+        let (instance, other) = (&self.process.instances[id], &self.process.instances[other]);
         let Some(record) = instance.object.prelink() else {
             return false;
         };
-        let members = &record.members;
-        let (own, other) = (
-            &members[record.number as usize],
-            &members[place.member as usize],
+        let (own, member) = (
+            &record.members[record.number as usize],
+            &record.members[number],
         );
-        let distance = i64::from(other.offset) - i64::from(own.offset);
-        let apart = definer.image.start().wrapping_sub(instance.image.start());
-        definer.object.build_id() == other.build_id.as_slice()
-            && apart as i64 == distance
-            && definer.object.symbol(symbol as u32).value == u64::from(place.address)
-            && definer.domain == instance.domain
+        let distance = i64::from(member.offset) - i64::from(own.offset);
+        let apart = other.image.start().wrapping_sub(instance.image.start());
+        other.object.build_id() == member.build_id.as_slice() && apart as i64 == distance
     }
 }

@@ -23,12 +23,10 @@ use crate::code::{
 };
 use crate::foreign::Foreigners;
 use crate::inline::{Plan, Summary};
-use crate::module::Module;
+use crate::module::{Body, Module};
+use crate::parallel;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
 use crate::{Error, OptLevel, Options, Result};
-
-/// Bodies that a thread summarises before it takes more.
-const SUMMARIES_AT_ONCE: usize = 512;
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
@@ -124,23 +122,8 @@ fn plan(module: &Module<'_>, options: &Options) -> Result<Plan> {
     if options.opt_level != OptLevel::Speed {
         return Ok(Plan::nothing(module));
     }
-    let bodies = &module.bodies;
-    let threads = threads(options, bodies.len() / SUMMARIES_AT_ONCE);
-    let next = AtomicUsize::new(0);
-    let parts = on_threads(threads, || {
-        let mut done = Vec::new();
-        loop {
-            let chunk = next.fetch_add(1, Ordering::Relaxed);
-            let Some(part) = bodies.chunks(SUMMARIES_AT_ONCE).nth(chunk) else {
-                return done;
-            };
-            let summaries: Vec<_> = part.iter().map(|b| Summary::of(&b.body)).collect();
-            done.push((chunk, summaries));
-        }
-    })?;
-    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
-    parts.sort_unstable_by_key(|&(chunk, _)| chunk);
-    let summaries: Vec<_> = parts.into_iter().flat_map(|(_, part)| part).collect();
+    let summary = |(): &mut (), body: &Body<'_>| Summary::of(&body.body);
+    let summaries = parallel::map(options, &module.bodies, summary)?;
     Ok(Plan::of(module, &summaries))
 }
 
@@ -218,7 +201,8 @@ fn for_each<T: Send>(
             }
         }
     };
-    in_order(on_threads(threads(options, subjects.len()), take_all)?)
+    let threads = parallel::threads(options, subjects.len());
+    in_order(parallel::on_threads(threads, take_all)?)
 }
 
 /// Puts the results of all threads in order. Of several errors, that of the
@@ -258,26 +242,6 @@ fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
     };
     order.sort_by_cached_key(|&index| std::cmp::Reverse(size(subjects[index])));
     order
-}
-
-fn threads(options: &Options, work: usize) -> usize {
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    options
-        .threads
-        .unwrap_or_else(available)
-        .clamp(1, work.max(1))
-}
-
-/// Runs `task` once on each of so many threads.
-fn on_threads<T: Send>(threads: usize, task: impl Fn() -> T + Sync) -> Result<Vec<T>> {
-    if threads == 1 {
-        return Ok(vec![task()]);
-    }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::Options(format!("cannot start {threads} threads: {e}; give -j 1")))?;
-    Ok(pool.broadcast(|_| task()))
 }
 
 impl Worker<'_> {

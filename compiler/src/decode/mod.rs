@@ -14,10 +14,13 @@ use std::collections::{HashMap, HashSet};
 use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
 use wasmaot_abi::linking::{LinkingError, own_references};
-use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
+use wasmparser::{
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
+};
 
 use crate::module::{ExportItem, Module};
-use crate::{Error, Result};
+use crate::{Error, Options, Result, parallel};
 
 /// What the compiler can translate.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -42,7 +45,7 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::GC_TYPES);
 
 /// Validates and decodes a module.
-pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
+pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
     if Parser::is_component(wasm) {
         return Err(Error::Unsupported {
             file: source.to_owned(),
@@ -50,11 +53,17 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
         });
     }
     let mut reader = read::Reader::new(source);
-    match read_valid(wasm, FEATURES, |payload| reader.payload(payload)) {
-        Ok(()) => {}
-        Err(Failure::Wasm(error)) => return Err(explain(source, wasm, &error)),
+    let explain = |error| explain(source, wasm, &error);
+    let bodies = match read_valid(wasm, FEATURES, |payload| reader.payload(payload)) {
+        Ok(bodies) => bodies,
+        Err(Failure::Wasm(error)) => return Err(explain(error)),
         Err(Failure::Other(error)) => return Err(error),
-    }
+    };
+    let valid = parallel::map(options, &bodies, validate)?;
+    valid
+        .into_iter()
+        .collect::<Result<(), _>>()
+        .map_err(explain)?;
     let mut module = reader.finish();
     if module.linking.is_dynamic() && module.memories.first().is_some_and(|m| !m.ty.is_guarded()) {
         return Err(Error::Unsupported {
@@ -134,24 +143,40 @@ impl From<wasmparser::Error> for Failure {
     }
 }
 
-/// Validates a whole module and hands each section to `take` once it is known
-/// to be valid.
+/// The body of a function, and what it takes to validate it.
+type Unchecked<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+/// Validates all of a module but the bodies, which are returned, and hands each
+/// section to `take` once it is known to be valid.
 fn read_valid<'a>(
     wasm: &'a [u8],
     features: WasmFeatures,
     mut take: impl FnMut(wasmparser::Payload<'a>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<Vec<Unchecked<'a>>, Failure> {
     let mut validator = Validator::new_with_features(features);
-    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    let mut bodies = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let mut function = function.into_validator(allocations);
-            function.validate(&body)?;
-            allocations = function.into_allocations();
+            bodies.push((function, body));
         }
         take(payload)?;
     }
+    Ok(bodies)
+}
+
+/// Validates a body.
+fn validate(
+    allocations: &mut FuncValidatorAllocations,
+    (function, body): &Unchecked<'_>,
+) -> Result<(), wasmparser::Error> {
+    let function = FuncToValidate {
+        resources: function.resources.clone(),
+        ..*function
+    };
+    let mut function = function.into_validator(std::mem::take(allocations));
+    function.validate(body)?;
+    *allocations = function.into_allocations();
     Ok(())
 }
 
@@ -178,7 +203,11 @@ fn one_line(text: &str) -> String {
 
 /// The name of the proposal that would make a module valid, if one would.
 fn missing_proposal(wasm: &[u8]) -> Option<String> {
-    let valid = |features| read_valid(wasm, features, |_| Ok(())).is_ok();
+    let valid = |features| {
+        let bodies = read_valid(wasm, features, |_| Ok(()));
+        let mut kept = FuncValidatorAllocations::default();
+        bodies.is_ok_and(|all| all.iter().all(|body| validate(&mut kept, body).is_ok()))
+    };
     if !valid(WasmFeatures::all()) {
         return None;
     }

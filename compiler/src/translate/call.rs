@@ -26,7 +26,7 @@ impl Body<'_, '_> {
     /// `call`.
     pub fn call(&mut self, func: u32) {
         let callee = self.env.module.callee(func);
-        if let Some(body) = self.env.inlined(callee) {
+        if let Some(body) = self.env.inlined(callee, self.is_looping()) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;

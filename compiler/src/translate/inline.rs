@@ -18,6 +18,8 @@ use crate::Result;
 
 /// A function in translation.
 pub(super) struct Open<'m> {
+    /// Its number.
+    pub number: u32,
     operators: OperatorsReader<'m>,
     pub ahead: Ahead,
     /// Number of its outermost frame.
@@ -154,6 +156,7 @@ impl<'m> Body<'_, 'm> {
             }
         }
         self.open.push(Open {
+            number: func,
             operators,
             ahead,
             frame: self.frames.len(),

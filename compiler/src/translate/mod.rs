@@ -80,12 +80,12 @@ impl<'m> Env<'m> {
         }
     }
 
-    /// The function whose body stands in the place of calls of one, itself or
-    /// another.
-    fn inlined(&self, callee: u32) -> Option<u32> {
+    /// The function whose body stands in the place of a call of one, in a loop
+    /// or not: itself or another.
+    fn inlined(&self, callee: u32, looping: bool) -> Option<u32> {
         match callee < self.imported {
             true => self.foreign.number_of(callee),
-            false => self.plan.inlines(callee).then_some(callee),
+            false => self.plan.inlines(callee, looping).then_some(callee),
         }
     }
 

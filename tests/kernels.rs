@@ -27,11 +27,7 @@ fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
         })
         .collect();
     for cut in [Cut::One, Cut::Pie, Cut::Fixed] {
-        if cut == Cut::Fixed && kernel.shares_data {
-            assert!(workshop.wasm(kernel, cut).is_err());
-            continue;
-        }
-        for bind in [Bind::Lazy, Bind::Now, Bind::Direct] {
+        for bind in [Bind::Lazy, Bind::Now, Bind::Direct, Bind::Static] {
             let config = Config {
                 bind,
                 check: true,
@@ -48,7 +44,8 @@ fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
 #[test]
 fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
-    let workshop = Workshop::new(&directory).unwrap();
+    let mut workshop = Workshop::new(&directory).unwrap();
+    workshop.link = Some(wasmaot::link::link_in);
     let wrong: Vec<String> = KERNELS
         .par_iter()
         .flat_map_iter(|kernel| {

@@ -202,6 +202,7 @@ fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
     let mut workshop = Workshop::new(directory)?;
     workshop.wasm_flags.clone_from(&args.wasm_flag);
     workshop.native_flags.clone_from(&args.native_flag);
+    workshop.link = Some(wasmaot::link::link_in);
     Ok(workshop)
 }
 

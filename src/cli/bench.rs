@@ -19,7 +19,7 @@ use wasmaot_runtime::{Object, SearchPath, candidates};
 
 use super::options::Codegen;
 use super::{complain, print, run, usage};
-use crate::link::Kind;
+use crate::link::link_in;
 use crate::{input, output};
 
 /// `wasmaot bench`.
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Bench) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let mut workshop = Workshop::new(directory)?;
-    workshop.link = Some(link);
+    workshop.link = Some(link_in);
     workshop.prelink = Some(prelink);
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
@@ -168,16 +168,6 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
         })
     };
     names.iter().map(find).collect()
-}
-
-/// Links a main with copies of a library's data.
-fn link(directory: &Path, args: &[&str]) -> Result<()> {
-    let place = |arg: &&str| match arg.starts_with('-') {
-        true => arg.into(),
-        false => directory.join(arg).into_os_string(),
-    };
-    let args: Vec<_> = args.iter().map(place).collect();
-    crate::link::link(Some(Kind::NoPie), None, &args, |_| {})
 }
 
 /// Builds modules as one set.

@@ -83,6 +83,20 @@ impl Kind {
     }
 }
 
+/// Links a main at fixed addresses in a directory, where all arguments are that
+/// are no flags.
+///
+/// # Errors
+/// As of [`link`].
+pub fn link_in(directory: &Path, arguments: &[&str]) -> Result<()> {
+    let place = |argument: &&str| match argument.starts_with('-') {
+        true => argument.into(),
+        false => directory.join(argument).into_os_string(),
+    };
+    let arguments: Vec<OsString> = arguments.iter().map(place).collect();
+    link(Some(Kind::NoPie), None, &arguments, |_| {})
+}
+
 /// Links. `kind` and `output` are what the arguments do not say themselves;
 /// `warn` takes what the user should know.
 ///

@@ -174,8 +174,8 @@ pub struct Workshop {
 }
 
 impl Workshop {
-    /// A workshop in a directory, which has to exist. What a workshop with the
-    /// same flags made there before is used again.
+    /// A workshop in a directory, which has to exist. What was made there before
+    /// of the same sources with the same flags is used again.
     ///
     /// # Errors
     /// The directory cannot be written.
@@ -216,7 +216,8 @@ impl Workshop {
             !copies || self.link.is_some(),
             "wasm-ld cannot link a main at fixed addresses that refers to data of a library"
         );
-        once(&sources.join(cut.name()), |out| {
+        let made_of = self.made_of(kernel, &[WASM_FLAGS, &[cut.name()]].concat());
+        once(&sources.join(cut.name()), &made_of, |out| {
             let (clang, wasm_ld) = (Tool::find(CLANG)?, Tool::find(WASM_LD)?);
             let compile = |unit: &str, code: &[&str]| {
                 let (from, to) = (sources.join(format!("{unit}.c")), format!("{unit}.o"));
@@ -246,6 +247,17 @@ impl Workshop {
         })
     }
 
+    /// All that something is made of, as a text.
+    fn made_of(&self, kernel: &Kernel, flags: &[&str]) -> String {
+        let own = self.wasm_flags.iter().chain(&self.native_flags);
+        let flags = FLAGS.iter().chain(flags).copied();
+        let flags: Vec<&str> = flags.chain(own.map(String::as_str)).collect();
+        let headers = SHARED.iter().chain(kernel.headers).map(|(_, text)| *text);
+        let texts = [kernel.lib, kernel.main, HARNESS].into_iter();
+        let flags = flags.join(" ");
+        texts.chain(headers).chain([flags.as_str()]).collect()
+    }
+
     /// Builds a native program; answers its path. It takes two numbers, prints
     /// the check-sum for the second and its nanoseconds.
     ///
@@ -253,10 +265,11 @@ impl Workshop {
     /// gcc is missing or refuses.
     pub fn native(&self, kernel: &Kernel, native: Native) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;
-        let out = once(&sources.join(native.name()), |out| {
+        let (main, lib) = native.flags();
+        let made_of = self.made_of(kernel, &[main, lib].concat());
+        let out = once(&sources.join(native.name()), &made_of, |out| {
             let gcc = Tool::find(GCC)?;
             let own: Vec<&str> = self.native_flags.iter().map(String::as_str).collect();
-            let (main, lib) = native.flags();
             let program = ["../main.c", "../../harness.c", "-I../..", "-o", "main"];
             if native == Native::Static {
                 let args = [FLAGS, &own, main, &program, &["../lib.c"]].concat();
@@ -272,14 +285,22 @@ impl Workshop {
     }
 }
 
-/// Fills a directory, unless it was filled before.
-fn once(directory: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+/// Fills a directory, unless it was filled before of the same.
+fn once(
+    directory: &Path,
+    made_of: &str,
+    fill: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     let done = directory.join("done");
-    if !done.exists() {
-        fs::create_dir_all(directory)?;
-        fill(directory)?;
-        fs::write(done, "")?;
+    if fs::read_to_string(&done).is_ok_and(|text| text == made_of) {
+        return Ok(directory.to_owned());
     }
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
+    }
+    fs::create_dir_all(directory)?;
+    fill(directory)?;
+    fs::write(done, made_of)?;
     Ok(directory.to_owned())
 }
 
@@ -294,4 +315,28 @@ fn write<'a>(directory: &Path, files: impl Iterator<Item = (&'a str, &'a str)>) 
 fn text(path: &Path) -> Result<&str> {
     let text = path.to_str();
     text.with_context(|| format!("{} is not a path in UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_of_something_else_is_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("place");
+        let mut made = 0;
+        let mut make = |made_of: &str| {
+            once(&place, made_of, |place| {
+                made += 1;
+                Ok(fs::write(place.join(made_of), "")?)
+            })
+        };
+        for made_of in ["one", "one", "other", "other"] {
+            make(made_of).unwrap();
+            assert!(place.join(made_of).exists());
+        }
+        assert!(!place.join("one").exists());
+        assert_eq!(made, 2);
+    }
 }

@@ -35,6 +35,14 @@ pub fn build_files(
     build_set(&modules, others, options)
 }
 
+/// Builds modules as one set that needs no library beside it.
+///
+/// # Errors
+/// As of [`build_set`].
+pub fn build_alone(modules: &[Module], options: &Options) -> Result<Vec<Vec<u8>>> {
+    build_set(modules, |_: &str, _: &Object| Ok(None), options)
+}
+
 /// Builds modules as one set, main first: the objects' bytes.
 ///
 /// # Errors

@@ -127,6 +127,10 @@ fn kernels_are_measured_counted_and_drawn() {
     assert_eq!(of("native", "relocations"), 0);
     assert!(of("pie-now", "text_bytes") > 0 && of("pie-now", "data_pages") > 0);
 
+    // How it was compiled is said as one would ask for it.
+    let compiled = report["setting"]["compiled"].as_str().unwrap();
+    assert!(compiled.starts_with("-O2, CPU features: "), "{compiled}");
+
     let html = read(&sandbox, "h");
     assert_well_formed(&html);
     assert_alone(&html);
@@ -320,6 +324,18 @@ fn builds_of_one_program_are_compared() {
     let task = &report["tasks"][0];
     assert_measured(task, 1);
     assert_eq!(names(task)[..3], ["main-now", "other-now", "other-lazy"]);
+
+    // Files of one name are told apart by where they are.
+    std::fs::copy(sandbox.path("main.wat"), sandbox.path("there/main.wat")).unwrap();
+    let mut args2 = args;
+    args2[4] = "there/main.wat";
+    args2[12] = "main-now,there/main-direct";
+    sandbox.wasmaot(&args2).success();
+    let report = json(&sandbox, "j");
+    assert_eq!(
+        names(&report["tasks"][0]),
+        ["main-now", "there/main-direct"]
+    );
 
     // A build that computes something else is no build of the same program.
     sandbox.write("other.wat", own(8, "lib.wat"));

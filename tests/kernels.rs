@@ -3,14 +3,16 @@
 
 #![cfg(feature = "compiler")]
 
+use std::rc::Rc;
+
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use wasmaot_compiler::Options;
 use wasmaot_lab::contest::{Contestant, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel};
 use wasmaot_lab::native;
-use wasmaot_lab::wasm;
-use wasmaot_lab::workshop::{Cut, Native, Workshop};
-use wasmaot_runtime::{Bind, Config};
+use wasmaot_lab::program::{Loaded, Program};
+use wasmaot_lab::variant::{Binding, Link, Variant};
+use wasmaot_lab::workshop::{Native, Workshop};
 
 /// Some units of work: enough for every path, no more.
 fn little(kernel: &Kernel) -> u32 {
@@ -26,16 +28,17 @@ fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
             Contestant::new(native.name(), path.map(|path| native::program(&path)))
         })
         .collect();
-    for cut in [Cut::One, Cut::Pie, Cut::Fixed] {
-        for bind in [Bind::Lazy, Bind::Now, Bind::Direct, Bind::Static] {
-            let config = Config {
-                bind,
-                check: true,
-                ..Config::default()
-            };
-            let directory = workshop.wasm(kernel, cut);
-            let runner = directory.and_then(|d| wasm::runner(&d, &Options::default(), config));
-            contestants.push(Contestant::new(format!("{cut:?} {bind:?}"), runner));
+    for link in [Link::One, Link::Pie, Link::Fixed] {
+        let program = Program::of_kernel(workshop, kernel, link, &Options::default());
+        let program = Rc::new(program.unwrap());
+        let bindings = match link {
+            Link::One => &[Binding::Inside][..],
+            _ => &Binding::BETWEEN,
+        };
+        for &binding in bindings {
+            let runner = Loaded::new(&program, binding).map(|loaded| loaded.runner());
+            let name = Variant { link, binding }.name();
+            contestants.push(Contestant::new(name, runner));
         }
     }
     contestants
@@ -46,6 +49,7 @@ fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
     let mut workshop = Workshop::new(&directory).unwrap();
     workshop.link = Some(wasmaot::link::link_in);
+    workshop.prelink = Some(wasmaot::prelink::build_alone);
     let wrong: Vec<String> = KERNELS
         .par_iter()
         .flat_map_iter(|kernel| {

@@ -1,17 +1,18 @@
 //! The kernels, by all contestants.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler::Options;
 use wasmaot_lab::contest::{Contestant, Runner, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
 use wasmaot_lab::native;
+use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::report::{Report, Task};
 use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
-use wasmaot_lab::wasm;
+use wasmaot_lab::variant::{Binding, Link};
 use wasmaot_lab::workshop::{Cut, FLAGS, Native, WASM_FLAGS, Workshop};
-use wasmaot_runtime::{Bind, Config};
 
 use crate::peers;
 use crate::peers::node::NODE;
@@ -92,23 +93,27 @@ const CONTESTANTS: &[Entry] = &[
     entry("so-now", |w, k| natively(w, k, Native::Now)),
     entry("so-noplt", |w, k| natively(w, k, Native::NoPlt)),
     entry("so-symbolic", |w, k| natively(w, k, Native::Symbolic)),
-    entry("wasmaot-one", |w, k| ours(w, k, Cut::One, Bind::Now)),
-    entry("wasmaot-two-lazy", |w, k| ours(w, k, Cut::Pie, Bind::Lazy)),
-    entry("wasmaot-two-now", |w, k| ours(w, k, Cut::Pie, Bind::Now)),
+    entry("wasmaot-one", |w, k| ours(w, k, Link::One, Binding::Inside)),
+    entry("wasmaot-two-lazy", |w, k| {
+        ours(w, k, Link::Pie, Binding::Lazy)
+    }),
+    entry("wasmaot-two-now", |w, k| {
+        ours(w, k, Link::Pie, Binding::Now)
+    }),
     entry("wasmaot-two-direct", |w, k| {
-        ours(w, k, Cut::Pie, Bind::Direct)
+        ours(w, k, Link::Pie, Binding::Direct)
     }),
     entry("wasmaot-two-static", |w, k| {
-        ours(w, k, Cut::Pie, Bind::Static)
+        ours(w, k, Link::Pie, Binding::Static)
     }),
     entry("wasmaot-fixed-now", |w, k| {
-        ours(w, k, Cut::Fixed, Bind::Now)
+        ours(w, k, Link::Fixed, Binding::Now)
     }),
     entry("wasmaot-fixed-direct", |w, k| {
-        ours(w, k, Cut::Fixed, Bind::Direct)
+        ours(w, k, Link::Fixed, Binding::Direct)
     }),
     entry("wasmaot-fixed-static", |w, k| {
-        ours(w, k, Cut::Fixed, Bind::Static)
+        ours(w, k, Link::Fixed, Binding::Static)
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-one", |w, k| {
@@ -148,12 +153,9 @@ fn natively(workshop: &Workshop, kernel: &Kernel, native: Native) -> Result<Runn
     Ok(native::program(&workshop.native(kernel, native)?))
 }
 
-fn ours(workshop: &Workshop, kernel: &Kernel, cut: Cut, bind: Bind) -> Result<Runner> {
-    let config = Config {
-        bind,
-        ..Config::default()
-    };
-    wasm::runner(&workshop.wasm(kernel, cut)?, &Options::default(), config)
+fn ours(workshop: &Workshop, kernel: &Kernel, link: Link, binding: Binding) -> Result<Runner> {
+    let program = Program::of_kernel(workshop, kernel, link, &Options::default())?;
+    Ok(Loaded::new(&Rc::new(program), binding)?.runner())
 }
 
 /// Measures, prints the table.
@@ -203,6 +205,7 @@ fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
     workshop.wasm_flags.clone_from(&args.wasm_flag);
     workshop.native_flags.clone_from(&args.native_flag);
     workshop.link = Some(wasmaot::link::link_in);
+    workshop.prelink = Some(wasmaot::prelink::build_alone);
     Ok(workshop)
 }
 

@@ -209,7 +209,13 @@ impl Build {
         fs::write(directory.join("main.c"), &hello.main)?;
         let small = self.wasm(&directory, hello)?;
         let large = self.build(module, &self.directory.join("module.elf"))?;
-        let mut large = process(self.command(&large, &[], args));
+        // Libc is beside the small one.
+        let beside = small
+            .parent()
+            .unwrap_or(Path::new("."))
+            .display()
+            .to_string();
+        let mut large = process(self.command(&large, &["-L", &beside], args));
         let mut small = process(self.command(&small, &[], &[]));
         // They print different things.
         let alike = |runner: &mut Runner, n| runner(n).map(|s| Sample { checksum: 0, ..s });

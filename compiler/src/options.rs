@@ -17,6 +17,18 @@ pub enum OptLevel {
     Speed,
 }
 
+impl OptLevel {
+    /// As it is asked for on a command line.
+    #[must_use]
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::None => "-O0",
+            Self::Less => "-O1",
+            Self::Speed => "-O2",
+        }
+    }
+}
+
 /// How code calls functions of other objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Calls {

@@ -20,6 +20,7 @@ use wasmaot_runtime::{Object, SearchPath, candidates};
 use super::options::Codegen;
 use super::{complain, print, run, usage};
 use crate::link::link_in;
+use crate::prelink::build_alone;
 use crate::{input, output};
 
 /// `wasmaot bench`.
@@ -111,7 +112,7 @@ pub(super) fn run(args: &Bench) -> Result<()> {
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let mut workshop = Workshop::new(directory)?;
     workshop.link = Some(link_in);
-    workshop.prelink = Some(prelink);
+    workshop.prelink = Some(build_alone);
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
         let kernels = match args.kernels.is_empty() {
@@ -170,14 +171,6 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
     names.iter().map(find).collect()
 }
 
-/// Builds modules as one set.
-fn prelink(modules: &[Module], options: &wasmaot_compiler::Options) -> Result<Vec<Vec<u8>>> {
-    let modules = modules.iter().map(|m| (m.name.clone(), m.wasm.clone()));
-    let modules: Vec<_> = modules.collect();
-    let nothing_else = |_: &str, _: &Object| Ok(None);
-    crate::prelink::build_set(&modules, nothing_else, options)
-}
-
 /// Runs with a progress bar, if there is a terminal.
 fn watched(run: impl FnOnce(experiment::Watcher<'_>) -> Result<Report>) -> Result<Report> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
@@ -194,48 +187,73 @@ fn watched(run: impl FnOnce(experiment::Watcher<'_>) -> Result<Report>) -> Resul
 
 /// The user's own program, in all its builds.
 fn of_user(args: &Bench) -> Result<()> {
-    let options = super::build::options(&args.codegen);
-    let mut builds = Vec::new();
-    for main in &args.main {
-        let modules = modules(main, args)?;
-        let entry = match &args.invoke {
-            Some(name) => name.clone(),
-            None => entry(&modules[0])?,
-        };
-        let program = Program::new(modules, &entry, &options)?;
-        let (name, dirs) = (main.display().to_string(), args.dirs.clone());
-        let given = std::iter::once(name).chain(args.args.iter().cloned());
-        let given: Vec<String> = given.collect();
-        // A directory that cannot be granted is told of now.
-        run::granting(Wasi::new(), &dirs)?;
-        let program = program.prelinked_by(Some(prelink));
-        let program =
-            program.within(move || run::granting(Wasi::new().args(given.iter().cloned()), &dirs));
-        let name = main.file_stem().unwrap_or(main.as_os_str());
-        let name = name.to_string_lossy().into_owned();
-        builds.push(Build { name, program });
-    }
+    let builds = args.main.iter().map(|main| {
+        Ok(Build {
+            name: build_name(main, &args.main),
+            program: program(main, args)?,
+        })
+    });
+    let builds = builds.collect::<Result<Vec<_>>>()?;
     if let Some(variant) = &args.explain {
-        let binding = Binding::BETWEEN.into_iter().find(|b| b.name() == variant);
-        let all = Binding::BETWEEN.map(Binding::name).join(" ");
-        for build in builds {
-            let (program, name) = (Rc::new(build.program), build.name);
-            let binding = match (program.size(), binding) {
-                (1, _) => Binding::Inside,
-                (_, Some(binding)) => binding,
-                (_, None) => {
-                    return Err(usage(format!("no variant `{variant}`; there are: {all}")));
-                }
-            };
-            let facts = experiment::explain_program(&program, binding)?;
-            explained(&name, binding.name(), &facts)?;
-        }
-        return Ok(());
+        return explain_own(builds, variant);
     }
-    let name = builds[0].name.clone();
+    let name = file_stem(&args.main[0]);
     let report =
         watched(|watch| experiment::program(&name, builds, args.n, &settings(args), watch))?;
     show(args, &report)
+}
+
+/// What a build is called: its file's name, if no other has the same.
+fn build_name(main: &Path, all: &[PathBuf]) -> String {
+    let alike = all
+        .iter()
+        .filter(|other| file_stem(other) == file_stem(main));
+    match alike.count() {
+        1 => file_stem(main),
+        _ => main.with_extension("").display().to_string(),
+    }
+}
+
+fn file_stem(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or(path.as_os_str());
+    stem.to_string_lossy().into_owned()
+}
+
+/// A build with all that it needs.
+fn program(main: &Path, args: &Bench) -> Result<Program> {
+    let modules = modules(main, args)?;
+    let entry = match &args.invoke {
+        Some(name) => name.clone(),
+        None => entry(&modules[0])?,
+    };
+    let program = Program::new(modules, &entry, &super::build::options(&args.codegen))?;
+    // All builds are told the same, their name too.
+    let name = args.main[0].display().to_string();
+    let given: Vec<String> = [name].into_iter().chain(args.args.clone()).collect();
+    let dirs = args.dirs.clone();
+    let surroundings =
+        move || run::granting(Wasi::new().args(given.iter().map(String::as_str)), &dirs);
+    // A directory that cannot be granted is told of now.
+    surroundings()?;
+    Ok(program.prelinked_by(Some(build_alone)).within(surroundings))
+}
+
+/// The hot loop of the user's own program under a binding, in all its builds.
+fn explain_own(builds: Vec<Build>, variant: &str) -> Result<()> {
+    let binding = Binding::BETWEEN.into_iter().find(|b| b.name() == variant);
+    for Build { name, program } in builds {
+        let binding = match (program.size(), binding) {
+            (1, _) => Binding::Inside,
+            (_, Some(binding)) => binding,
+            (_, None) => {
+                let all = Binding::BETWEEN.map(Binding::name).join(" ");
+                return Err(usage(format!("no variant `{variant}`; there are: {all}")));
+            }
+        };
+        let facts = experiment::explain_program(&Rc::new(program), binding)?;
+        explained(&name, binding.name(), &facts)?;
+    }
+    Ok(())
 }
 
 /// What is measured of a main where nobody says it.

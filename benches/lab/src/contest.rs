@@ -50,11 +50,12 @@ const PATIENCE: f64 = 8.0;
 
 /// Runs all of them once, for a small part of the work: who fails or computes
 /// something else says so now. Those that are much slower than the fastest are
-/// given a part of the work from then on.
-pub fn rehearse(contestants: &mut [Contestant], n: u32) {
+/// given a part of the work from then on. `before` is told who runs next.
+pub fn rehearse(contestants: &mut [Contestant], n: u32, before: &mut dyn FnMut(&str)) {
     let mut checksum = None;
     let mut times = Vec::new();
     for contestant in &mut *contestants {
+        before(&contestant.name);
         match run(contestant, warm_up(n), &mut checksum) {
             Ok(sample) => times.push(sample.nanoseconds),
             Err(error) => {
@@ -160,11 +161,10 @@ pub fn compete(
         .collect();
     for round in 0..rounds {
         for at in 0..contestants.len() {
-            // Nobody runs after the same one each time, but the first sets the check-sum.
-            let at = if round == 0 {
-                at
-            } else {
-                (at + round) % contestants.len()
+            // Forwards and backwards, so that nobody runs after the same one each time.
+            let at = match round % 2 {
+                0 => at,
+                _ => contestants.len() - 1 - at,
             };
             let (contestant, series) = (&mut contestants[at], &mut series[at]);
             if series.error.is_some() {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::contest::Series;
 use crate::counts::COUNTS;
+use crate::program::LOAD;
 use crate::report::{Report, Task, time};
 use crate::stats::Spread;
 
@@ -45,12 +46,19 @@ fn detail(task: &Task) -> String {
         format!("× {base}"),
         "±".to_owned(),
         "one unit".to_owned(),
+        "load".to_owned(),
     ]];
     rows[0].extend(counted.iter().map(|(_, title)| (*title).to_owned()));
     for series in &task.series {
         rows.push(row(task, series, &counted));
     }
     aligned(&rows)
+}
+
+/// The time that loading took.
+pub(crate) fn load(series: &Series) -> Option<String> {
+    let spread = Spread::of(series.extra.get(LOAD)?)?;
+    Some(time(spread.median))
 }
 
 fn row(task: &Task, series: &Series, counted: &[(&str, &str)]) -> Vec<String> {
@@ -62,6 +70,7 @@ fn row(task: &Task, series: &Series, counted: &[(&str, &str)]) -> Vec<String> {
         ratio.map_or_else(none, |r| format!("{:.2}", r.median)),
         ratio.map_or_else(none, |r| format!("{:.1}%", 100.0 * r.noise())),
         unit.unwrap_or_else(none),
+        load(series).unwrap_or_else(none),
     ];
     cells.extend(counted.iter().map(|(name, _)| {
         let count = series.counts.get(*name);

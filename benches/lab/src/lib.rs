@@ -5,7 +5,7 @@
 //!   one wasm module, two, a native program, a native `.so`;
 //! - [`contest`]: contestants run once a round, in turn, from one warm state,
 //!   and have to agree in their check-sums;
-//! - [`native`], [`wasm`]: contestants that are programs, and our own;
+//! - [`native`], [`program`]: contestants that are programs, and our own;
 //! - [`stats`], [`report`]: medians, spreads and ratios; a table, JSON.
 //!
 //! It knows no other engine: `wasmaot-benches` adds those.
@@ -38,5 +38,4 @@ pub mod rewrite;
 pub mod stats;
 pub mod tools;
 pub mod variant;
-pub mod wasm;
 pub mod workshop;

@@ -9,13 +9,16 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result, bail, ensure};
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Calls, Emit, Options, compile};
+use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::wasi::{self, OutputBuffer, Wasi};
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
 use crate::contest::{Runner, Sample, cpu_time, warm_up};
+use crate::kernel::Kernel;
 use crate::rewrite::{self, Facts};
-use crate::variant::Binding;
+use crate::variant::{Binding, Link};
+use crate::workshop::{LIB, MAIN, Workshop};
 
 /// A module of a program.
 #[derive(Clone, Debug)]
@@ -90,8 +93,13 @@ pub struct Live {
     output: OutputBuffer,
 }
 
-/// Builds modules as one set, main first; the objects' bytes.
-pub type Prelink = fn(&[Module], &Options) -> Result<Vec<Vec<u8>>>;
+/// Builds modules, each a name and its bytes, as one set, main first; the
+/// objects' bytes.
+pub type Prelink = fn(&[(String, Vec<u8>)], &Options) -> Result<Vec<Vec<u8>>>;
+
+/// The time that loading takes, of objects that are open: mapping, resolving,
+/// relocating, initialising.
+pub const LOAD: &str = "load";
 
 /// The function that starts a program.
 pub const START: &str = "_start";
@@ -120,6 +128,34 @@ impl Program {
             prelink: None,
             built: RefCell::default(),
         })
+    }
+
+    /// A kernel that a workshop makes.
+    ///
+    /// # Errors
+    /// The workshop cannot make it.
+    pub fn of_kernel(
+        workshop: &Workshop,
+        kernel: &Kernel,
+        link: Link,
+        options: &Options,
+    ) -> Result<Self> {
+        let directory = workshop.wasm(kernel, link.cut())?;
+        let mut modules = Vec::new();
+        for name in [MAIN, LIB] {
+            let path = directory.join(name);
+            if name == MAIN || path.exists() {
+                let wasm = std::fs::read(&path);
+                let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
+                modules.push(Module {
+                    name: name.to_owned(),
+                    wasm,
+                    beside: false,
+                });
+            }
+        }
+        let program = Self::new(modules, "run", options)?;
+        Ok(program.prelinked_by(workshop.prelink))
     }
 
     /// The same with arguments, directories and the like.
@@ -163,7 +199,10 @@ impl Program {
         }
         let modules = || self.modules.iter().enumerate();
         let files = match (form.prelinked, self.prelink) {
-            (true, Some(prelink)) => prelink(&self.modules, &self.options)?,
+            (true, Some(prelink)) => {
+                let modules = modules().map(|(_, m)| (m.name.clone(), m.wasm.clone()));
+                prelink(&modules.collect::<Vec<_>>(), &self.options)?
+            }
             (true, None) => bail!("nobody here can prelink"),
             (false, _) => modules()
                 .map(|(number, module)| self.compile(number, module, form))
@@ -244,12 +283,16 @@ impl Program {
         let built = self.objects(binding)?;
         let mut process = Process::new(Config {
             bind: binding.bind(),
+            check: cfg!(debug_assertions),
             ..Config::default()
         })?;
         let output = OutputBuffer::new();
-        let surroundings = (self.surroundings)()?;
-        let surroundings = surroundings.stdout(wasi::Output::Buffer(output.clone()));
-        process.add_host_functions(wasi::functions(surroundings));
+        let surroundings = || {
+            let given = (self.surroundings)()?;
+            anyhow::Ok(given.stdout(wasi::Output::Buffer(output.clone())))
+        };
+        process.add_host_functions(wasi::functions(surroundings()?));
+        process.add_host_functions(linux::functions(Linux::new(surroundings()?)));
         if binding == Binding::Host {
             process.add_host_functions(self.trampolines());
         }
@@ -350,14 +393,17 @@ impl Loaded {
         })
     }
 
-    /// Runs it, measured. Of a whole program, loading is not.
+    /// Runs it, measured; and loads it once more, which is measured by itself.
     pub fn runner(&self) -> Runner {
         let this = self.clone();
         Box::new(move |n| {
             let program = &this.program;
             let mut live = this.live.borrow_mut();
+            let start = cpu_time();
+            let fresh = program.load(this.binding)?;
+            let load = (cpu_time() - start).as_nanos() as f64;
             match program.work {
-                Work::Start => *live = program.load(this.binding)?,
+                Work::Start => *live = fresh,
                 Work::Units(_) => {
                     program.run(&mut live, warm_up(n))?;
                 }
@@ -368,7 +414,7 @@ impl Loaded {
             Ok(Sample {
                 checksum,
                 nanoseconds: (cpu_time() - start).as_nanos() as f64,
-                extra: Vec::new(),
+                extra: vec![(LOAD, load)],
             })
         })
     }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use super::{class, escape, family, kind, ratio};
 use crate::contest::Series;
 use crate::counts::COUNTS;
-use crate::detail::counted;
+use crate::detail::{counted, load};
 use crate::report::{Report, Task, time};
 use crate::stats::Spread;
 
@@ -42,7 +42,8 @@ fn table(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
         out,
         "<div class=\"scroll\"><table class=\"counts\"><thead><tr><th scope=\"col\">variant</th>\
          <th scope=\"col\">× {}</th><th scope=\"col\" title=\"half of the distance between the \
-         quartiles\">±</th><th scope=\"col\">one unit</th>",
+         quartiles\">±</th><th scope=\"col\">one unit</th>\
+         <th scope=\"col\" title=\"mapping, resolving, relocating, initialising\">load</th>",
         escape(base)
     )?;
     for (name, title) in &counted {
@@ -95,7 +96,7 @@ fn row(
         escape(name)
     )?;
     if let Some(error) = &series.error {
-        let columns = 3 + counted.len();
+        let columns = 4 + counted.len();
         return writeln!(
             out,
             "<td class=\"error\" colspan=\"{columns}\">{}</td></tr>",
@@ -107,10 +108,11 @@ fn row(
     let none = || "–".to_owned();
     write!(
         out,
-        "<td class=\"ratio\">{}</td><td class=\"spread\">{}</td><td>{}</td>",
+        "<td class=\"ratio\">{}</td><td class=\"spread\">{}</td><td>{}</td><td>{}</td>",
         spread.map_or_else(none, |s| ratio(s.median)),
         spread.map_or_else(none, |s| format!("{:.1} %", 100.0 * s.noise())),
-        unit.unwrap_or_else(none)
+        unit.unwrap_or_else(none),
+        load(series).unwrap_or_else(none)
     )?;
     for (name, _) in counted {
         let count = series.counts.get(*name);

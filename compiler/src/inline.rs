@@ -1,14 +1,13 @@
 //! Which calls inside a module are inlined, and which functions need no code.
 //!
 //! A direct call of a function that the module defines means that function and
-//! no other, whatever the linker does. Decided once for all of its calls, from
-//! what the bodies say before anything is translated, so that nothing depends
-//! on the order of compilation:
+//! no other, whatever the linker does. Decided from what the bodies say before
+//! anything is translated, so that nothing depends on the order of compilation:
 //!
 //! - one that is hardly larger than a call of it is inlined wherever it is
 //!   called;
-//! - a *small* one where it is called in a loop, in which the callers of calls
-//!   in loops are counted too;
+//! - a *small* one where it is called in a small loop, or by a function that is
+//!   itself called in one: what is called once costs more code than it saves;
 //! - one that is called in one place alone, and by nothing else, is *moved*
 //!   there, up to a larger size;
 //! - what calls itself through such functions alone is not inlined.
@@ -22,21 +21,15 @@ use wasmparser::{FunctionBody, Operator};
 use crate::module::Module;
 use crate::translate;
 
-fn knob(name: &str, default: u32) -> u32 {
-    std::env::var(name)
-        .ok()
-        .and_then(|s| s.parse().ok())
-        .unwrap_or(default)
-}
 /// By how much a function may be heavier than a call of it to be inlined
 /// anywhere.
-static TINY: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| knob("X_TINY", 4));
+const TINY: u32 = 4;
 /// By how much it may be to be inlined in loops.
-static SMALL: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| knob("X_SMALL", 40));
+const SMALL: u32 = 40;
 /// The weight up to which a function moves to its only call.
-static MOVED: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| knob("X_MOVED", 1000));
-static LOOP: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| knob("X_LOOP", 100));
-static HOT: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| knob("X_HOT", 1));
+const MOVED: u32 = 1000;
+/// The weight up to which a loop is one in which calls matter.
+const SMALL_LOOP: u32 = 100;
 /// What a call weighs, with each parameter and result one more.
 const CALL: u32 = 2;
 
@@ -189,7 +182,7 @@ impl Summary {
     /// none.
     pub fn is_small_leaf(&self) -> bool {
         let calls = self.calls.len() + self.tail_calls.len();
-        self.weight <= *SMALL && calls == 0 && !self.other_calls
+        self.weight <= SMALL && calls == 0 && !self.other_calls
     }
 
     fn operator(&mut self, op: &Operator<'_>) {
@@ -208,7 +201,7 @@ impl Summary {
 
 /// Whether a loop of a weight is one in which calls matter.
 pub(crate) fn is_small_loop(weight: u32) -> bool {
-    weight <= *LOOP
+    weight <= SMALL_LOOP
 }
 
 /// About how many instructions an operator becomes, calls aside.
@@ -281,7 +274,7 @@ impl<'a> Graph<'a> {
                 if let Some(callee) = graph.defined(call.func)
                     && call.looping
                 {
-                    graph.fates[callee].looping = *HOT == 1;
+                    graph.fates[callee].looping = true;
                 }
             }
         }
@@ -332,9 +325,10 @@ impl<'a> Graph<'a> {
         let uses = self.uses[function];
         let more = self.weights[function]
             .saturating_sub(self.weight_of_call(self.imported + function as u32));
-        if uses.calls == 1 && !uses.others && self.weights[function] <= *MOVED || more <= *TINY {
+        let moves = uses.calls == 1 && !uses.others && self.weights[function] <= MOVED;
+        if moves || more <= TINY {
             Where::Anywhere
-        } else if more <= *SMALL {
+        } else if more <= SMALL {
             Where::InLoops
         } else {
             Where::Nowhere

@@ -3,10 +3,10 @@
 use wasmaot_abi::info::LinkingAbi;
 
 use super::decode;
-use crate::{Error, Options};
 use crate::module::{
     DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items, Module,
 };
+use crate::{Error, Options};
 
 fn with<T>(wat: &str, check: impl FnOnce(&Module<'_>) -> T) -> T {
     let wasm = wat::parse_str(wat).unwrap();

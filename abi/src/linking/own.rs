@@ -13,8 +13,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use wasmparser::{
-    BinaryReaderError, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser, Payload,
-    TypeRef,
+    BinaryReaderError, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
 };
 
 use crate::name::ENV;
@@ -23,32 +22,82 @@ const MEMORY_BASE: &str = "__memory_base";
 /// Fills data; so does the start function, with zeros.
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 
+/// Locals of a function, at most: no valid one has more.
+const MAX_LOCALS: u32 = 50_000;
+
 /// Offsets from the memory base that a module's code and globals compute.
 ///
 /// # Errors
 /// For bytes that are not a module.
 pub fn own_references(wasm: &[u8]) -> Result<BTreeSet<u32>, BinaryReaderError> {
-    let mut reader = Reader::default();
-    for payload in Parser::new(0).parse_all(wasm) {
-        reader.payload(payload?)?;
+    let mut references = OwnReferences::read(wasm)?;
+    let mut found = std::mem::take(&mut references.found);
+    for number in 0..references.functions() {
+        found.extend(references.of_function(number)?);
     }
-    Ok(reader.found)
+    Ok(found)
 }
 
+/// The same, one function at a time.
 #[derive(Default)]
-struct Reader {
-    found: BTreeSet<u32>,
+pub struct OwnReferences<'a> {
+    /// Those that globals compute.
+    pub found: BTreeSet<u32>,
     /// Number of the global that is the memory base.
     base: Option<u32>,
     /// Functions that fill data.
     fill: Vec<u32>,
     globals: u32,
-    /// Functions so far, the imported ones first.
-    functions: u32,
+    imported: u32,
+    bodies: Vec<FunctionBody<'a>>,
 }
 
-impl Reader {
-    fn payload(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
+impl<'a> OwnReferences<'a> {
+    /// Reads all but the functions.
+    ///
+    /// # Errors
+    /// For bytes that are not a module.
+    pub fn read(wasm: &'a [u8]) -> Result<Self, BinaryReaderError> {
+        let mut references = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            references.payload(payload?)?;
+        }
+        Ok(references)
+    }
+
+    /// Number of functions to look at.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        match self.base {
+            Some(_) => self.bodies.len(),
+            None => 0,
+        }
+    }
+
+    /// The references of a function, by its number among those that the module
+    /// defines.
+    ///
+    /// # Errors
+    /// For bytes that are no function.
+    pub fn of_function(&self, number: usize) -> Result<Vec<u32>, BinaryReaderError> {
+        let mut found = Vec::new();
+        let (Some(base), Some(body)) = (self.base, self.bodies.get(number)) else {
+            return Ok(found);
+        };
+        if let Some(locals) = self.set_once(body)? {
+            let mut values = Values {
+                fills: self.fill.contains(&(self.imported + number as u32)),
+                locals,
+                ..Values::default()
+            };
+            for operator in body.get_operators_reader()? {
+                found.extend(values.step(&operator?, base));
+            }
+        }
+        Ok(found)
+    }
+
+    fn payload(&mut self, payload: Payload<'a>) -> Result<(), BinaryReaderError> {
         match payload {
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
@@ -60,15 +109,20 @@ impl Reader {
                             }
                             self.globals += 1;
                         }
-                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.functions += 1,
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported += 1,
                         _ => {}
                     }
                 }
             }
             Payload::GlobalSection(globals) => {
+                let Some(base) = self.base else {
+                    return Ok(());
+                };
                 for global in globals {
-                    let operators = global?.init_expr.get_operators_reader();
-                    self.operators(operators, Values::default())?;
+                    let mut values = Values::default();
+                    for operator in global?.init_expr.get_operators_reader() {
+                        self.found.extend(values.step(&operator?, base));
+                    }
                 }
             }
             Payload::ExportSection(exports) => {
@@ -80,43 +134,39 @@ impl Reader {
                 }
             }
             Payload::StartSection { func, .. } => self.fill.push(func),
-            Payload::CodeSectionEntry(body) => {
-                let values = Values {
-                    fills: self.fill.contains(&self.functions),
-                    locals: set_once(&body)?,
-                    ..Values::default()
-                };
-                self.operators(body.get_operators_reader()?, values)?;
-                self.functions += 1;
-            }
+            Payload::CodeSectionEntry(body) => self.bodies.push(body),
             _ => {}
         }
         Ok(())
     }
 
-    fn operators(
-        &mut self,
-        operators: OperatorsReader<'_>,
-        mut values: Values,
-    ) -> Result<(), BinaryReaderError> {
-        for operator in operators {
-            self.found.extend(values.step(&operator?, self.base));
+    /// The locals of a function that are set once; `None` if it does not read
+    /// the memory base, as most do not.
+    fn set_once(&self, body: &FunctionBody<'_>) -> Result<Option<Locals>, BinaryReaderError> {
+        let mut sets: Vec<u8> = Vec::new();
+        let mut reads = false;
+        for operator in body.get_operators_reader()? {
+            match operator? {
+                Operator::LocalSet { local_index } | Operator::LocalTee { local_index }
+                    if local_index < MAX_LOCALS =>
+                {
+                    let local = local_index as usize;
+                    if sets.len() <= local {
+                        sets.resize(local + 1, 0);
+                    }
+                    sets[local] = sets[local].saturating_add(1);
+                }
+                Operator::GlobalGet { global_index } => reads |= Some(global_index) == self.base,
+                _ => {}
+            }
         }
-        Ok(())
+        let once = (0..).zip(sets).filter(|&(_, count)| count == 1);
+        Ok(reads.then(|| once.map(|(local, _)| (local, None)).collect()))
     }
 }
 
-/// The locals of a function that are set once.
-fn set_once(body: &FunctionBody<'_>) -> Result<HashMap<u32, Option<Value>>, BinaryReaderError> {
-    let mut sets = HashMap::new();
-    for operator in body.get_operators_reader()? {
-        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator? {
-            *sets.entry(local_index).or_insert(0) += 1;
-        }
-    }
-    let once = sets.into_iter().filter(|&(_, count)| count == 1);
-    Ok(once.map(|(local, _)| (local, None)).collect())
-}
+/// Values of the locals that are set once: `None` until then.
+type Locals = HashMap<u32, Option<Value>>;
 
 /// What a value is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -131,8 +181,7 @@ struct Values {
     /// Whether the function fills data.
     fills: bool,
     stack: Vec<Value>,
-    /// Of the locals that are set once: `None` until then.
-    locals: HashMap<u32, Option<Value>>,
+    locals: Locals,
 }
 
 impl Values {
@@ -147,9 +196,9 @@ impl Values {
     }
 
     /// Carries out an operator; the offset, where it computes an address.
-    fn step(&mut self, operator: &Operator<'_>, base: Option<u32>) -> Option<u32> {
+    fn step(&mut self, operator: &Operator<'_>, base: u32) -> Option<u32> {
         match *operator {
-            Operator::GlobalGet { global_index } if Some(global_index) == base => {
+            Operator::GlobalGet { global_index } if global_index == base => {
                 self.stack.push(Value::Base);
             }
             Operator::I32Const { value } => self.stack.push(Value::Constant(value)),

@@ -9,11 +9,11 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
-use wasmaot_abi::linking::{LinkingError, own_references};
+use wasmaot_abi::linking::{LinkingError, OwnReferences};
 use wasmparser::{
     FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, ValidPayload, Validator,
     ValidatorResources, WasmFeatures,
@@ -75,12 +75,12 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
     }
     dyninfo::apply(&mut module)?;
     classify::classify(&mut module);
-    data_symbols(&mut module, wasm)?;
+    data_symbols(&mut module, wasm, options)?;
     Ok(module)
 }
 
 /// What the loader has to know of exported data beside addresses.
-fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
+fn data_symbols(module: &mut Module<'_>, wasm: &[u8], options: &Options) -> Result<()> {
     let exported: HashMap<&str, u32> = module
         .exports
         .iter()
@@ -115,8 +115,7 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
         }
     }
     if module.is_relocatable() && !exported.is_empty() {
-        // Validated: it can be read.
-        module.own_references = own_references(wasm).unwrap_or_default();
+        module.own_references = own_references(wasm, options)?;
     }
     let info = module.linking.dyninfo.iter();
     let fixups = info.flat_map(|info| &info.fixups.list);
@@ -127,6 +126,20 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
             _ => None,
         }));
     Ok(())
+}
+
+/// Offsets from its memory base that a valid module computes.
+fn own_references(wasm: &[u8], options: &Options) -> Result<BTreeSet<u32>> {
+    let Ok(mut references) = OwnReferences::read(wasm) else {
+        return Ok(BTreeSet::new());
+    };
+    let mut found = std::mem::take(&mut references.found);
+    let functions: Vec<usize> = (0..references.functions()).collect();
+    let of_functions = parallel::map(options, &functions, |(): &mut (), &number| {
+        references.of_function(number).unwrap_or_default()
+    })?;
+    found.extend(of_functions.into_iter().flatten());
+    Ok(found)
 }
 
 /// Why reading stopped.

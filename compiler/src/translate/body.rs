@@ -14,7 +14,8 @@ use wasmaot_abi::trap::TrapCode;
 use wasmparser::Operator;
 
 use super::control::Frame;
-use super::inline::{Local, Open, Origins, Spare};
+use super::inline::{Open, Origins};
+use super::local::{Local, Spare};
 use super::scan::Ahead;
 use super::{Env, clif_type};
 use crate::code::Target;
@@ -29,6 +30,7 @@ pub(super) struct Scratch {
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
+    addresses: Vec<(Value, Value)>,
 }
 
 impl Scratch {
@@ -39,6 +41,7 @@ impl Scratch {
         self.functions.clear();
         self.symbols.clear();
         self.signatures.clear();
+        self.addresses.clear();
     }
 }
 
@@ -141,6 +144,15 @@ pub(super) struct Body<'f, 'm> {
     pub base: Option<Value>,
     /// Calls made so far.
     pub calls: usize,
+    /// Addresses by indices, and where they are at hand.
+    pub addresses: (Point, &'f mut Vec<(Value, Value)>),
+}
+
+/// A stretch of a block without calls: so long, values stay in registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    block: Option<ir::Block>,
+    calls: usize,
 }
 
 impl<'f, 'm> Body<'f, 'm> {
@@ -180,6 +192,15 @@ impl<'f, 'm> Body<'f, 'm> {
             guards: 0,
             base: None,
             calls: 0,
+            addresses: (Point::default(), &mut scratch.addresses),
+        }
+    }
+
+    /// The current point.
+    pub fn point(&self) -> Point {
+        Point {
+            block: self.b.current_block(),
+            calls: self.calls,
         }
     }
 

@@ -16,6 +16,7 @@ mod exception;
 mod global;
 mod init;
 mod inline;
+mod local;
 mod memory;
 mod numeric;
 mod scan;
@@ -26,6 +27,7 @@ mod table;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
+use cranelift_codegen::settings::OptLevel;
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmparser::Operator;
@@ -58,6 +60,8 @@ pub(crate) struct Env<'m> {
     imported: u32,
     /// How they are called.
     calls: Calls,
+    /// Whether locals are kept there: code is made fast, not fast code.
+    locals_in_frame: bool,
 }
 
 impl<'m> Env<'m> {
@@ -74,6 +78,7 @@ impl<'m> Env<'m> {
             foreign,
             imported: module.imported_funcs(),
             calls,
+            locals_in_frame: isa.flags().opt_level() == OptLevel::None,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),

@@ -280,8 +280,9 @@ impl Worker<'_> {
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
         self.translate(subject)?;
-        let compiled = self.generate(subject)?;
-        let (bytes, frame) = match frame::elide(&self.context.func, &compiled) {
+        self.generate(subject)?;
+        let compiled = self.compiled(subject)?;
+        let (bytes, frame) = match frame::elide(&self.context.func, compiled) {
             Some(bytes) => (bytes, Frame::None),
             None => {
                 let unwind = compiled.create_unwind_info(self.isa);
@@ -304,8 +305,8 @@ impl Worker<'_> {
             align: compiled.buffer.alignment,
             frame,
             traps: traps(compiled.buffer.traps()),
-            lines: lines(&compiled, &self.translator.origins),
-            try_calls: try_calls(&compiled).ok_or_else(|| {
+            lines: lines(compiled, &self.translator.origins),
+            try_calls: try_calls(compiled).ok_or_else(|| {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
             })?,
@@ -321,9 +322,10 @@ impl Worker<'_> {
     fn assembly(&mut self, subject: Subject) -> Result<String> {
         self.translate(subject)?;
         self.context.set_disasm(true);
-        let compiled = self.generate(subject)?;
-        let framed = frame::elide(&self.context.func, &compiled).is_none();
-        let mut text = compiled.vcode.unwrap_or_default();
+        self.generate(subject)?;
+        let compiled = self.compiled(subject)?;
+        let framed = frame::elide(&self.context.func, compiled).is_none();
+        let mut text = compiled.vcode.clone().unwrap_or_default();
         if !framed {
             text = frame::without(&text);
         }
@@ -331,19 +333,20 @@ impl Worker<'_> {
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
 
-    fn generate(&mut self, subject: Subject) -> Result<CompiledCode> {
+    /// Generates the code of what was translated.
+    fn generate(&mut self, subject: Subject) -> Result<()> {
         let result = self
             .context
             .compile(self.isa, &mut ControlPlane::default())
             .map(|_| ())
             .map_err(|e| e.inner);
-        match result {
-            Ok(()) => self.context.take_compiled_code().ok_or_else(|| {
-                let reason = "no code came out".to_owned();
-                self.bug(subject, reason)
-            }),
-            Err(error) => Err(self.failure(subject, &error)),
-        }
+        result.map_err(|error| self.failure(subject, &error))
+    }
+
+    /// What was generated. It stays where it is: it is some kilobytes to move.
+    fn compiled(&self, subject: Subject) -> Result<&CompiledCode> {
+        let compiled = self.context.compiled_code();
+        compiled.ok_or_else(|| self.bug(subject, "no code came out".to_owned()))
     }
 
     fn name(&self, subject: Subject) -> String {

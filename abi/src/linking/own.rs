@@ -6,11 +6,11 @@
 //! linkers that fill the GOT themselves (`-Bsymbolic`) do so in the initialiser
 //! of a global or in a function of theirs. Both are recognised by a light
 //! reading of each function, straight on, which follows values through locals
-//! that are set once. It can miss a reference, but takes nothing else for one:
+//! that are set once, read again where one turns out not to be. It can miss a reference, but takes nothing else for one:
 //! in the linker's functions that fill data, places to fill are constant plus
 //! memory base, and what goes there is memory base plus constant.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use wasmparser::{
     BinaryReaderError, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
@@ -84,17 +84,20 @@ impl<'a> OwnReferences<'a> {
         let (Some(base), Some(body)) = (self.base, self.bodies.get(number)) else {
             return Ok(found);
         };
-        if let Some(locals) = self.set_once(body)? {
-            let mut values = Values {
-                fills: self.fill.contains(&(self.imported + number as u32)),
-                locals,
-                ..Values::default()
-            };
+        let mut values = Values {
+            fills: self.fill.contains(&(self.imported + number as u32)),
+            ..Values::default()
+        };
+        loop {
             for operator in body.get_operators_reader()? {
                 found.extend(values.step(&operator?, base));
             }
+            if !values.is_misled() {
+                return Ok(found);
+            }
+            values.begin_again();
+            found.clear();
         }
-        Ok(found)
     }
 
     fn payload(&mut self, payload: Payload<'a>) -> Result<(), BinaryReaderError> {
@@ -139,34 +142,7 @@ impl<'a> OwnReferences<'a> {
         }
         Ok(())
     }
-
-    /// The locals of a function that are set once; `None` if it does not read
-    /// the memory base, as most do not.
-    fn set_once(&self, body: &FunctionBody<'_>) -> Result<Option<Locals>, BinaryReaderError> {
-        let mut sets: Vec<u8> = Vec::new();
-        let mut reads = false;
-        for operator in body.get_operators_reader()? {
-            match operator? {
-                Operator::LocalSet { local_index } | Operator::LocalTee { local_index }
-                    if local_index < MAX_LOCALS =>
-                {
-                    let local = local_index as usize;
-                    if sets.len() <= local {
-                        sets.resize(local + 1, 0);
-                    }
-                    sets[local] = sets[local].saturating_add(1);
-                }
-                Operator::GlobalGet { global_index } => reads |= Some(global_index) == self.base,
-                _ => {}
-            }
-        }
-        let once = (0..).zip(sets).filter(|&(_, count)| count == 1);
-        Ok(reads.then(|| once.map(|(local, _)| (local, None)).collect()))
-    }
 }
-
-/// Values of the locals that are set once: `None` until then.
-type Locals = HashMap<u32, Option<Value>>;
 
 /// What a value is known to be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,12 +152,25 @@ enum Value {
     Other,
 }
 
+/// The values of a function.
 #[derive(Default)]
 struct Values {
     /// Whether the function fills data.
     fills: bool,
     stack: Vec<Value>,
-    locals: Locals,
+    locals: Vec<Local>,
+}
+
+/// A local that is set, or was when the function was read before.
+#[derive(Clone, Copy, Default)]
+struct Local {
+    sets: u8,
+    /// Of the last time that it was set.
+    value: Option<Value>,
+    /// Whether its value was of use.
+    used: bool,
+    /// Whether it is set more than once: its value is not known.
+    varies: bool,
 }
 
 impl Values {
@@ -189,9 +178,43 @@ impl Values {
         self.stack.pop().unwrap_or(Value::Other)
     }
 
+    fn get(&mut self, local: u32) -> Value {
+        let known = self.locals.get_mut(local as usize);
+        let Some(known) = known.filter(|known| known.sets == 1 && !known.varies) else {
+            return Value::Other;
+        };
+        let value = known.value.unwrap_or(Value::Other);
+        known.used |= value != Value::Other;
+        value
+    }
+
     fn set(&mut self, local: u32, value: Value) {
-        if let Some(known) = self.locals.get_mut(&local) {
-            *known = Some(value);
+        if local >= MAX_LOCALS {
+            return;
+        }
+        let local = local as usize;
+        if self.locals.len() <= local {
+            self.locals.resize(local + 1, Local::default());
+        }
+        let known = &mut self.locals[local];
+        known.sets = known.sets.saturating_add(1);
+        known.value = Some(value);
+    }
+
+    /// Whether a local whose value was of use was set again later.
+    fn is_misled(&self) -> bool {
+        let mut locals = self.locals.iter();
+        locals.any(|known| known.used && known.sets > 1)
+    }
+
+    /// Forgets all but which locals vary.
+    fn begin_again(&mut self) {
+        self.stack.clear();
+        for known in &mut self.locals {
+            *known = Local {
+                varies: known.sets > 1,
+                ..Local::default()
+            };
         }
     }
 
@@ -203,8 +226,8 @@ impl Values {
             }
             Operator::I32Const { value } => self.stack.push(Value::Constant(value)),
             Operator::LocalGet { local_index } => {
-                let local = self.locals.get(&local_index).copied().flatten();
-                self.stack.push(local.unwrap_or(Value::Other));
+                let value = self.get(local_index);
+                self.stack.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();

@@ -142,8 +142,12 @@ pub(super) struct Body<'f, 'm> {
     pub guards: usize,
     /// The pinned register's value, where it is at hand.
     pub base: Option<Value>,
+    /// Where it was read.
+    base_block: Option<ir::Block>,
     /// Calls made so far.
     pub calls: usize,
+    /// The locals that are in the frame, and their address.
+    pub places: Option<(ir::StackSlot, Value)>,
     /// Addresses by indices, and where they are at hand.
     pub addresses: (Point, &'f mut Vec<(Value, Value)>),
 }
@@ -191,7 +195,9 @@ impl<'f, 'm> Body<'f, 'm> {
             signatures: &mut scratch.signatures,
             guards: 0,
             base: None,
+            base_block: None,
             calls: 0,
+            places: None,
             addresses: (Point::default(), &mut scratch.addresses),
         }
     }
@@ -291,12 +297,18 @@ impl<'f, 'm> Body<'f, 'm> {
     /// Its register cannot be allocated, so every use starts as a copy of it.
     /// The copy is shared between uses with no call in between: across a call
     /// it would cost a register to keep, or a spill.
+    ///
+    /// Nor is it carried from block to block, where that means by the frame.
     pub fn base(&mut self) -> Value {
-        if let Some(base) = self.base {
+        let block = self.b.current_block();
+        if let Some(base) = self.base
+            && (block == self.base_block || !self.env.locals_in_frame)
+        {
             return base;
         }
         let base = self.b.ins().get_pinned_reg(types::I64);
         self.base = Some(base);
+        self.base_block = block;
         base
     }
 

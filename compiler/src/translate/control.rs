@@ -194,7 +194,7 @@ impl<'f> Body<'f, '_> {
         let ahead = self.innermost_mut().ahead.next_loop();
         if ahead.calls {
             self.base = None;
-        } else {
+        } else if !self.env.locals_in_frame {
             // At hand all through the loop; what nothing uses costs nothing.
             self.base();
         }

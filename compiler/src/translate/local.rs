@@ -26,7 +26,7 @@ pub(super) enum Local {
 /// A place in the frame.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    address: Value,
+    offset: i32,
     ty: Type,
     /// What is in it, as long as the point is the same.
     known: Option<(Point, Value)>,
@@ -49,6 +49,9 @@ impl Spare {
         Some(&mut self.0[at])
     }
 }
+
+/// Alignment of places, as a power of two: that of the largest type.
+const ALIGN: u8 = 4;
 
 /// Flags of accesses to places.
 const FRAME: MemFlagsData = MemFlagsData::trusted();
@@ -73,14 +76,25 @@ impl Body<'_, '_> {
     }
 
     fn place_of_local(&mut self, ty: Type) -> Place {
-        let align = ty.bytes().trailing_zeros() as u8;
-        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, ty.bytes(), align);
-        let slot = self.b.create_sized_stack_slot(slot);
+        let (slot, _) = *self.places.get_or_insert_with(|| {
+            let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 0, ALIGN);
+            let slot = self.b.create_sized_stack_slot(slot);
+            (slot, self.b.ins().stack_addr(types::I64, slot, 0))
+        });
+        let size = &mut self.b.func.sized_stack_slots[slot].size;
+        let offset = size.next_multiple_of(ty.bytes());
+        *size = offset + ty.bytes();
         Place {
-            address: self.b.ins().stack_addr(types::I64, slot, 0),
+            // Functions have fewer locals than would be too many.
+            offset: offset as i32,
             ty,
             known: None,
         }
+    }
+
+    /// The address of the places.
+    fn places(&self) -> Value {
+        self.places.expect("a place was made").1
     }
 
     /// The value of a local, by its number in [`Body::locals`].
@@ -93,7 +107,8 @@ impl Body<'_, '_> {
                 ..
             }) if point == self.point() => value,
             Local::Place(place) => {
-                let value = self.b.ins().load(place.ty, FRAME, place.address, 0);
+                let places = self.places();
+                let value = self.b.ins().load(place.ty, FRAME, places, place.offset);
                 self.know_local(number, place, value);
                 value
             }
@@ -106,7 +121,8 @@ impl Body<'_, '_> {
             Local::Value(_) => {}
             Local::Variable(variable, _) => self.b.def_var(variable, value),
             Local::Place(place) => {
-                self.b.ins().store(FRAME, value, place.address, 0);
+                let places = self.places();
+                self.b.ins().store(FRAME, value, places, place.offset);
                 self.know_local(number, place, value);
             }
         }

@@ -1,6 +1,8 @@
 //! Paths and names on disk → objects, built through the cache where they are
 //! modules.
 
+use std::fs::{File, Metadata};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -71,15 +73,19 @@ impl Library {
     /// # Errors
     /// One line that names the file.
     pub fn open(&mut self, file: &Path) -> Result<Arc<Object>> {
-        let name = file.display().to_string();
-        let mut bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
-        match input::kind(&name, &bytes)? {
-            Kind::Object => {
-                bytes.clear();
-                Ok(Arc::new(Object::open(file, self.path.verify)?))
-            }
-            Kind::Wasm | Kind::Wat => self.build(file, &name, &bytes),
+        let cannot_read = || format!("cannot read {}", file.display());
+        let mut opened = File::open(file).with_context(cannot_read)?;
+        // An object is not read, but mapped.
+        let mut bytes = vec![0; Object::MAGIC.len()];
+        let read = opened.read(&mut bytes).with_context(cannot_read)?;
+        bytes.truncate(read);
+        if Object::is_object(&bytes) {
+            return Ok(Arc::new(Object::of_file(opened, file, self.path.verify)?));
         }
+        opened.read_to_end(&mut bytes).with_context(cannot_read)?;
+        let name = file.display().to_string();
+        input::kind(&name, &bytes)?;
+        self.build(file, &name, &bytes)
     }
 
     #[cfg(feature = "compiler")]
@@ -114,10 +120,16 @@ impl Library {
             places.retain(|place| self.is_granted(place, by));
         }
         // Each place is asked for NAME.elf, then for NAME.
-        places.chunks(2).find_map(|pair| match pair {
-            [built, module] if built.is_file() && !is_newer(module, built) => Some(built.clone()),
-            [_, module] if module.is_file() => Some(module.clone()),
-            _ => None,
+        places.chunks(2).find_map(|pair| {
+            let [built, module] = pair else { return None };
+            let file = |path: &Path| path.metadata().ok().filter(Metadata::is_file);
+            match (file(built), file(module)) {
+                // A module that has changed since it was built is built again.
+                (Some(old), Some(new)) if is_newer(&new, &old) => Some(module.clone()),
+                (Some(_), _) => Some(built.clone()),
+                (None, Some(_)) => Some(module.clone()),
+                (None, None) => None,
+            }
         })
     }
 
@@ -152,10 +164,9 @@ fn plain(path: &Path) -> &Path {
     path.strip_prefix(".").unwrap_or(path)
 }
 
-/// Whether a module has changed since it was built.
-fn is_newer(module: &Path, built: &Path) -> bool {
-    let time = |path: &Path| path.metadata().and_then(|m| m.modified());
-    matches!((time(module), time(built)), (Ok(module), Ok(built)) if module > built)
+/// Whether a file has changed after another.
+fn is_newer(file: &Metadata, other: &Metadata) -> bool {
+    matches!((file.modified(), other.modified()), (Ok(file), Ok(other)) if file > other)
 }
 
 impl Finder for Library {

@@ -33,6 +33,8 @@ const UNSAFE_PLACES: &[&str] = &[
     "runtime/src/process.rs",
     "runtime/src/sys/",
     "runtime/src/trap/",
+    // The name of `main`.
+    "src/main.rs",
 ];
 
 /// Longest source file that reads well; tables and operator matches may be longer.

@@ -510,9 +510,7 @@ fn with_record(
     bytes[at..at + len].copy_from_slice(&new[..len]);
     let owner = b"wasmaot\0";
     let note = bytes.windows(owner.len()).position(|w| w == owner).unwrap() + owner.len();
-    let hashes = note + Note::HASHES;
-    let hash = Note::hash(&bytes, object.note().loaded_size as usize, hashes);
-    bytes[hashes..hashes + 32].copy_from_slice(&hash);
+    Note::seal(&mut bytes, note);
     Object::from_bytes(name, &bytes, false).map(Arc::new)
 }
 

@@ -61,6 +61,15 @@ impl Layout {
             return_area,
         }
     }
+
+    /// The stack arguments of `ty` alone.
+    pub fn stack_args(ty: &FuncType) -> u32 {
+        let mut results = Assigner::results();
+        ty.results.iter().for_each(|&ty| _ = results.place(ty));
+        let mut params = Assigner::params(results.bytes());
+        ty.params.iter().for_each(|&ty| _ = params.place(ty));
+        params.bytes()
+    }
 }
 
 /// Assigns locations one by one, for who cannot afford a [`Layout`].

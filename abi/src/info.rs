@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::name::{ENV, SYS, TABLE};
-use crate::types::{FuncType, GlobalType, MemoryType, TableType};
+use crate::type_list::Types;
+use crate::types::{GlobalType, MemoryType, TableType};
 
 /// Linking convention of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,11 +61,12 @@ pub struct ModuleInfo {
     pub producer: String,
     /// Every function type of the module, also those that its code alone names
     /// (`call_indirect`); the loader refuses two of one identity.
-    pub types: Vec<FuncType>,
+    pub types: Types,
     /// Every type of a global that is a symbol of the object.
     pub globals: Vec<GlobalType>,
-    /// Imports in the module's order.
-    pub imports: Vec<Import>,
+    /// What imports are: each one's [`ImportRecord`](crate::object::ImportRecord)
+    /// has a number in this list.
+    pub import_kinds: Vec<ImportKind>,
     /// Exports of imported entities: the exporter has no symbol of its own.
     pub reexports: Vec<Reexport>,
     /// Memories that the module defines.
@@ -77,6 +79,9 @@ pub struct ModuleInfo {
     pub elements: Vec<Elements>,
     /// How many entries of the function reference table are imports.
     pub imported_funcrefs: u32,
+    /// How many entries of it, these among them, are filled when the object is
+    /// loaded; the others when the address of one is asked for.
+    pub needed_funcrefs: u32,
     /// Value of `__stack_pointer`, where the module defines it and the
     /// context holds it.
     pub stack_pointer: Option<u64>,
@@ -151,13 +156,13 @@ pub enum Fixup {
     },
 }
 
-/// An import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Import {
+/// An import, as it is read from an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Import<'a> {
     /// Module name.
-    pub module: String,
+    pub module: &'a str,
     /// Field name.
-    pub name: String,
+    pub name: &'a str,
     /// What it is.
     pub kind: ImportKind,
     /// `.dynsym` index; 0 where no symbol stands for it ([`ImportKind::Context`]).
@@ -167,7 +172,7 @@ pub struct Import {
 }
 
 /// What an import is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ImportKind {
     /// A function; number of its type in [`ModuleInfo::types`].
     Func(u32),
@@ -198,7 +203,7 @@ pub enum ImportKind {
 pub struct Reexport {
     /// Name of the export.
     pub name: String,
-    /// Number in [`ModuleInfo::imports`].
+    /// Number of the import.
     pub import: u32,
 }
 

@@ -13,6 +13,7 @@
 
 pub mod builtin;
 pub mod callconv;
+pub mod checksum;
 pub mod context;
 pub mod cpu;
 pub mod exception;
@@ -24,8 +25,9 @@ pub mod object;
 pub mod prelink;
 pub mod reloc;
 pub mod trap;
+pub mod type_list;
 pub mod types;
 
 /// Version of everything described by this crate; an object built for another
 /// version is refused.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;

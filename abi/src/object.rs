@@ -2,11 +2,15 @@
 //! notes, and the fixed-size records in them. All integers are little-endian.
 
 use crate::ABI_VERSION;
+use crate::checksum::checksum;
+use crate::info::{Import, ImportKind};
 
 /// Section of the wasmaot note.
 pub const SEC_NOTE: &str = ".note.wasmaot";
 /// Section of the serialised [`ModuleInfo`](crate::info::ModuleInfo).
 pub const SEC_INFO: &str = ".wasmaot.info";
+/// Section of the [`ImportRecord`]s.
+pub const SEC_IMPORTS: &str = ".wasmaot.imports";
 /// Section of the [`SymbolRecord`]s, parallel to `.dynsym`.
 pub const SEC_SYMBOLS: &str = ".wasmaot.symbols";
 /// Section of the linear memory and table relocations ([`crate::reloc`]).
@@ -73,13 +77,17 @@ pub const DT_WASMAOT_CALLSSZ: u64 = 0x6100_574f;
 pub const DT_WASMAOT_PRELINK: u64 = 0x6100_5760;
 /// Dynamic tag: bytes of [`SEC_PRELINK`].
 pub const DT_WASMAOT_PRELINKSZ: u64 = 0x6100_5761;
+/// Dynamic tag: address of [`SEC_IMPORTS`].
+pub const DT_WASMAOT_IMPORTS: u64 = 0x6100_5762;
+/// Dynamic tag: bytes of [`SEC_IMPORTS`].
+pub const DT_WASMAOT_IMPORTSSZ: u64 = 0x6100_5763;
 
 /// Owner name of our note, without the terminating NUL.
 pub const NOTE_NAME: &str = "wasmaot";
 /// Type of our note.
 pub const NT_WASMAOT: u32 = 1;
 
-/// The descriptor of our note: 88 bytes.
+/// The descriptor of our note: 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Note {
     /// [`ABI_VERSION`] of the compiler.
@@ -90,28 +98,27 @@ pub struct Note {
     pub cpu: u64,
     /// Bytes from the start of the file that the loader interprets.
     pub loaded_size: u64,
-    /// BLAKE3 over these bytes, both hashes taken as zero.
-    pub loaded_hash: [u8; 32],
-    /// BLAKE3 over the whole file, both hashes taken as zero.
+    /// [`checksum`] of these bytes, without both of these fields.
+    pub loaded_sum: u64,
+    /// BLAKE3 over the whole file, without both of these fields.
     pub file_hash: [u8; 32],
 }
 
 impl Note {
     /// Bytes of the descriptor.
-    pub const SIZE: usize = 88;
-    /// Where the two hashes (64 bytes) begin in the descriptor.
+    pub const SIZE: usize = 64;
+    /// Where the two hashes begin in the descriptor, which they end.
     pub const HASHES: usize = 24;
 
     /// A note of this ABI version with hashes still zero.
     pub const fn new(machine: u32, cpu: u64, loaded_size: u64) -> Self {
-        let zero = [0; 32];
         Self {
             abi_version: ABI_VERSION,
             machine,
             cpu,
             loaded_size,
-            loaded_hash: zero,
-            file_hash: zero,
+            loaded_sum: 0,
+            file_hash: [0; 32],
         }
     }
 
@@ -122,8 +129,8 @@ impl Note {
         out[4..8].copy_from_slice(&self.machine.to_le_bytes());
         out[8..16].copy_from_slice(&self.cpu.to_le_bytes());
         out[16..24].copy_from_slice(&self.loaded_size.to_le_bytes());
-        out[24..56].copy_from_slice(&self.loaded_hash);
-        out[56..88].copy_from_slice(&self.file_hash);
+        out[24..32].copy_from_slice(&self.loaded_sum.to_le_bytes());
+        out[32..64].copy_from_slice(&self.file_hash);
         out
     }
 
@@ -135,21 +142,40 @@ impl Note {
             machine: u32_at(bytes, 4),
             cpu: u64_at(bytes, 8),
             loaded_size: u64_at(bytes, 16),
-            loaded_hash: bytes[24..56].try_into().ok()?,
-            file_hash: bytes[56..88].try_into().ok()?,
+            loaded_sum: u64_at(bytes, 24),
+            file_hash: bytes[32..64].try_into().ok()?,
         })
     }
 
-    /// BLAKE3 over `file[..len]` with the 64 bytes at `hashes_at` taken as zero.
+    /// Writes both hashes of a file into its note's descriptor, which begins at
+    /// `at`. The loaded size is that of the descriptor.
     ///
     /// # Panics
-    /// If `hashes_at + 64` or `len` exceed the file, or the hashes are not
-    /// within `len`.
-    pub fn hash(file: &[u8], len: usize, hashes_at: usize) -> [u8; 32] {
+    /// If the descriptor or the loaded size exceed the file.
+    pub fn seal(file: &mut [u8], at: usize) {
+        let loaded = u64_at(file, at + 16) as usize;
+        let sum = Self::checksum(&file[..loaded], at);
+        file[at + 24..at + 32].copy_from_slice(&sum.to_le_bytes());
+        let hash = Self::hash(file, at);
+        file[at + 32..at + 64].copy_from_slice(&hash);
+    }
+
+    /// The checksum of what is loaded of a file whose descriptor is at `at`.
+    ///
+    /// # Panics
+    /// If the descriptor exceeds it.
+    pub fn checksum(loaded: &[u8], at: usize) -> u64 {
+        checksum(&[&loaded[..at + Self::HASHES], &loaded[at + Self::SIZE..]])
+    }
+
+    /// The hash of a file whose descriptor is at `at`.
+    ///
+    /// # Panics
+    /// If the descriptor exceeds it.
+    pub fn hash(file: &[u8], at: usize) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&file[..hashes_at]);
-        hasher.update(&[0; 64]);
-        hasher.update(&file[hashes_at + 64..len]);
+        hasher.update(&file[..at + Self::HASHES]);
+        hasher.update(&file[at + Self::SIZE..]);
         *hasher.finalize().as_bytes()
     }
 }
@@ -245,6 +271,76 @@ impl SymbolRecord {
     }
 }
 
+/// An import; 24 bytes. The records are in the module's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImportRecord {
+    /// Module name: where it is in `.dynstr`, and its bytes.
+    pub module: (u32, u32),
+    /// Field name, likewise.
+    pub name: (u32, u32),
+    /// `.dynsym` index; 0 where no symbol stands for it
+    /// ([`ImportKind::Context`](crate::info::ImportKind)).
+    pub symbol: u32,
+    /// What it is: a number in
+    /// [`ModuleInfo::import_kinds`](crate::info::ModuleInfo), below 2^31.
+    pub kind: u32,
+    /// Resolves to null where no definition is found.
+    pub weak: bool,
+}
+
+impl ImportRecord {
+    /// Bytes of a record.
+    pub const SIZE: usize = 24;
+    const WEAK: u32 = 1 << 31;
+
+    /// The record's bytes: all words, the highest bit of the last one for weak.
+    pub fn encode(&self) -> [u8; Self::SIZE] {
+        let weak = if self.weak { Self::WEAK } else { 0 };
+        let (module, name) = (self.module, self.name);
+        let words = [
+            module.0,
+            module.1,
+            name.0,
+            name.1,
+            self.symbol,
+            self.kind | weak,
+        ];
+        let mut out = [0; Self::SIZE];
+        for (bytes, word) in out.as_chunks_mut().0.iter_mut().zip(words) {
+            *bytes = word.to_le_bytes();
+        }
+        out
+    }
+
+    /// Reads a record.
+    pub fn decode(bytes: &[u8; Self::SIZE]) -> Self {
+        let word = |n: usize| u32_at(bytes, 4 * n);
+        Self {
+            module: (word(0), word(1)),
+            name: (word(2), word(3)),
+            symbol: word(4),
+            kind: word(5) & !Self::WEAK,
+            weak: word(5) & Self::WEAK != 0,
+        }
+    }
+
+    /// The import, its names being in `.dynstr`; `None` where there is nothing
+    /// that it refers to.
+    pub fn read<'a>(&self, strings: &'a [u8], kinds: &[ImportKind]) -> Option<Import<'a>> {
+        let text = |(at, len): (u32, u32)| {
+            let rest = strings.get(at as usize..)?;
+            std::str::from_utf8(rest.get(..len as usize)?).ok()
+        };
+        Some(Import {
+            module: text(self.module)?,
+            name: text(self.name)?,
+            kind: *kinds.get(self.kind as usize)?,
+            symbol: self.symbol,
+            weak: self.weak,
+        })
+    }
+}
+
 /// An entry of the object's function reference table; 8 bytes. Imports come
 /// first; [`ModuleInfo::imported_funcrefs`](crate::info::ModuleInfo) counts them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -315,12 +411,12 @@ mod tests {
     #[test]
     fn records_round_trip() {
         let note = Note {
-            loaded_hash: [1; 32],
+            loaded_sum: 1,
             file_hash: [2; 32],
             ..Note::new(62, 0x3f, 4096)
         };
         assert_eq!(Note::decode(&note.encode()), Some(note));
-        assert_eq!(Note::decode(&[0; 87]), None);
+        assert_eq!(Note::decode(&[0; 63]), None);
         let record = SymbolRecord {
             kind: SymbolKind::Global,
             flags: 2,
@@ -333,6 +429,14 @@ mod tests {
             type_id: 9,
         };
         assert_eq!(FunctionRecord::decode(record.encode()), record);
+        let import = ImportRecord {
+            module: (1, 2),
+            name: (3, 4),
+            symbol: 5,
+            kind: 6,
+            weak: true,
+        };
+        assert_eq!(ImportRecord::decode(&import.encode()), import);
         let call = PltCall {
             place: 0x1234,
             entry: 5,

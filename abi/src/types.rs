@@ -154,6 +154,14 @@ pub struct FuncType {
 }
 
 impl FuncType {
+    /// The type without parameters and results.
+    pub const EMPTY: Self = Self {
+        params: Vec::new(),
+        results: Vec::new(),
+    };
+    /// Its identity.
+    pub const EMPTY_ID: u32 = 0x13f0_948a;
+
     /// Makes a function type from its two lists.
     pub fn new(params: impl Into<Vec<ValType>>, results: impl Into<Vec<ValType>>) -> Self {
         Self {
@@ -167,13 +175,20 @@ impl FuncType {
     /// counts as 1. The loader refuses to link two different types of the same
     /// identity.
     pub fn id(&self) -> u32 {
-        identity(&self.to_string())
+        self.hash() as u32
+    }
+
+    /// The first eight bytes of that hash: the identity, and what tells types
+    /// of one identity apart.
+    pub fn hash(&self) -> u64 {
+        hash(&self.to_string())
     }
 }
 
-fn identity(text: &str) -> u32 {
-    let [a, b, c, d, ..] = *blake3::hash(text.as_bytes()).as_bytes();
-    u32::from_le_bytes([a, b, c, d]).max(1)
+fn hash(text: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(text.as_bytes()).as_bytes();
+    let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    word | u64::from(word as u32 == 0)
 }
 
 impl fmt::Display for FuncType {
@@ -194,7 +209,7 @@ impl fmt::Display for FuncType {
 }
 
 /// Type of a wasm global.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct GlobalType {
     /// Type of the value.
     pub val: ValType,
@@ -205,7 +220,7 @@ pub struct GlobalType {
 impl GlobalType {
     /// The type's identity, of its text as [`FuncType::id`] is of a function's.
     pub fn id(&self) -> u32 {
-        identity(&self.to_string())
+        hash(&self.to_string()) as u32
     }
 }
 
@@ -220,7 +235,7 @@ impl fmt::Display for GlobalType {
 }
 
 /// Type of the addresses of a memory, or of the indices of a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum IndexType {
     /// 32 bits.
     #[default]
@@ -237,7 +252,7 @@ impl IndexType {
 }
 
 /// Type of a linear memory; sizes in its pages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MemoryType {
     /// Smallest (initial) size in pages.
     pub min: u64,
@@ -309,7 +324,7 @@ impl fmt::Display for MemoryType {
 }
 
 /// Type of a table; sizes in entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TableType {
     /// Type of the entries: a reference type.
     pub elem: ValType,
@@ -375,6 +390,7 @@ mod tests {
         assert_eq!(a.id(), a.clone().id());
         assert_ne!(a.id(), FuncType::default().id());
         assert_ne!(a.id(), 0);
+        assert_eq!(FuncType::default().id(), FuncType::EMPTY_ID);
         let global = |mutable| GlobalType {
             val: ValType::I32,
             mutable,

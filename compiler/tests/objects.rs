@@ -78,10 +78,9 @@ fn check(file: &[u8]) {
         .and_then(|s| s.file_range());
     let note_at = note_at.expect("a note").0 as usize + 12 + 8;
     let note = own::Note::decode(&file[note_at..note_at + own::Note::SIZE]).expect("our note");
-    let hashes = note_at + own::Note::HASHES;
-    assert_eq!(note.file_hash, own::Note::hash(file, file.len(), hashes));
-    let loaded = note.loaded_size as usize;
-    assert_eq!(note.loaded_hash, own::Note::hash(file, loaded, hashes));
+    assert_eq!(note.file_hash, own::Note::hash(file, note_at));
+    let loaded = &file[..note.loaded_size as usize];
+    assert_eq!(note.loaded_sum, own::Note::checksum(loaded, note_at));
     let checked = Checked {
         file,
         elf,
@@ -180,7 +179,12 @@ fn hash_table(c: &Checked<'_>) {
 
 fn imports(c: &Checked<'_>) {
     assert_eq!(c.records.len(), c.elf.dynamic_symbols().count() + 1);
-    for import in &c.info.imports {
+    let section = |name| c.elf.section_by_name(name).map(|s| s.data().unwrap());
+    let strings = section(".dynstr").unwrap_or_default();
+    let imports = section(own::SEC_IMPORTS).unwrap_or_default();
+    for record in imports.as_chunks().0 {
+        let record = own::ImportRecord::decode(record);
+        let import = record.read(strings, &c.info.import_kinds).unwrap();
         let wanted = match import.kind {
             ImportKind::Func(_) | ImportKind::GotFunc => own::SymbolKind::Function,
             ImportKind::GotMem => own::SymbolKind::Data,
@@ -192,7 +196,7 @@ fn imports(c: &Checked<'_>) {
         };
         assert_eq!(c.kind(import.symbol), wanted, "{}", import.name);
         if let ImportKind::Func(ty) = import.kind {
-            let id = c.info.types[ty as usize].id();
+            let id = c.info.types.get(ty).unwrap().id();
             assert_eq!(c.records[import.symbol as usize].type_id, id);
         }
     }

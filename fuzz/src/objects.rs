@@ -120,13 +120,10 @@ fn loaded_size(bytes: &[u8]) -> Option<usize> {
 /// Gives an object hashes that fit its content, if it still has a note.
 fn reseal(bytes: &mut [u8]) -> Option<()> {
     let note = note(bytes)?;
-    let hashes = note + Note::HASHES;
-    let loaded = loaded_size(bytes).filter(|&size| size <= bytes.len() && size >= hashes + 64);
+    let whole = note + Note::SIZE..=bytes.len();
+    let loaded = loaded_size(bytes).filter(|size| whole.contains(size));
     let loaded = loaded.unwrap_or(bytes.len());
     bytes[note + 16..note + 24].copy_from_slice(&(loaded as u64).to_le_bytes());
-    let all = Note::hash(bytes, bytes.len(), hashes);
-    let loaded = Note::hash(bytes, loaded, hashes);
-    bytes[hashes..hashes + 32].copy_from_slice(&loaded);
-    bytes[hashes + 32..hashes + 64].copy_from_slice(&all);
+    Note::seal(bytes, note);
     Some(())
 }

@@ -57,7 +57,8 @@ impl Domain {
             "memory and table",
         )?;
         let base = pages.start() + table + CONTEXT_SIZE;
-        pages.protect(base - CONTEXT_SIZE..base, Access::ReadWrite)?;
+        let first = table.min(live::FIRST_ENTRIES * TABLE_ENTRY_SIZE);
+        pages.protect(base - CONTEXT_SIZE - first..base, Access::ReadWrite)?;
         let head = Box::into_raw(Box::<DomainHead>::default());
         let domain = Self {
             pages,
@@ -185,6 +186,25 @@ impl Domain {
         unsafe { live::table_fill(self.table_desc(), index, entry, 1) }
     }
 
+    /// Sets entries of the primary table in a row; false if they are out of
+    /// bounds.
+    pub fn set_entries<E>(
+        &self,
+        first: u64,
+        count: u64,
+        entries: impl Iterator<Item = Result<FuncRef, E>>,
+    ) -> Result<bool, E> {
+        let table = self.context().table;
+        if !live::fits(first, count, table.len) {
+            return Ok(false);
+        }
+        for (index, entry) in (first..first + count).zip(entries) {
+            // SAFETY: entries below the table's length are mapped.
+            unsafe { live::store(live::entry_at(&table, index), entry?) }
+        }
+        Ok(true)
+    }
+
     /// Whether `range` lies within the memory.
     fn in_memory(&self, range: &Range<u64>) -> bool {
         range.start <= range.end && range.end <= self.context().memory.bytes
@@ -260,6 +280,8 @@ impl ExtraTable {
     pub fn new(desc: u64, ty: TableType, max: u64) -> Result<(Self, TableDesc), SystemError> {
         let bytes = page_up((max * TABLE_ENTRY_SIZE).max(1)).unwrap_or(u64::MAX);
         let pages = Reservation::new(bytes, "a table")?;
+        let first = pages.end() - live::FIRST_ENTRIES * TABLE_ENTRY_SIZE;
+        pages.protect(first..pages.end(), Access::ReadWrite)?;
         let content = TableDesc {
             base: pages.end(),
             len: 0,

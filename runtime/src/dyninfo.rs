@@ -21,12 +21,17 @@ impl Process {
         let entry = instance.object.info().fixups.entry?;
         let index = instance.table_base + u64::from(entry);
         let held = self.domains[instance.domain].entry(index)?;
-        let ty = self.types.get(&held.type_id)?.clone();
+        let ty = self.any_type(held.type_id)?.clone();
         let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
         let zeros: Vec<Val> = zeros.collect();
         let called = self.call_index(index as u32, &ty, &zeros);
         Some(called.map(|_| ()).map_err(CallError::Trap))
     }
+}
+
+/// Whether there are functions of an import module.
+pub(crate) fn has_functions(module: &str) -> bool {
+    matches!(module, SYS | thinthin::MODULE)
 }
 
 /// The function for an import, if there is one of that name and it can be

@@ -56,12 +56,12 @@ impl Process {
         let hosts = [name::ENV, "wasi_snapshot_preview1", "thinthin"];
         let hosts = hosts.into_iter().filter_map(|module| {
             let number = self.hosts.find(module, symbol)?;
-            let ty = &self.hosts.get(number)?.ty;
+            let ty = self.hosts.get(number)?.ty();
             Some(format!("{module}.{symbol}: {ty}"))
         });
         let mut uses = Vec::new();
         for (number, instance) in self.instances.iter() {
-            let imports = instance.object.info().imports.iter().enumerate();
+            let imports = instance.object.imports().enumerate();
             for (at, import) in imports.filter(|(_, i)| i.name == symbol) {
                 let target = instance.bindings.imports.get(at).copied();
                 let (bound, why) = self.binding(target.unwrap_or(Target::None), number, symbol);
@@ -70,7 +70,7 @@ impl Process {
                     object: instance.object.name().to_owned(),
                     how: how(&import.kind),
                     bound,
-                    why: [Some(&*why), weak, self.prelinked(number, import)]
+                    why: [Some(&*why), weak, self.prelinked(number, &import)]
                         .into_iter()
                         .flatten()
                         .collect::<Vec<_>>()
@@ -88,7 +88,7 @@ impl Process {
     }
 
     /// Whether an import's calls are prelinked, where its object is.
-    fn prelinked(&self, number: usize, import: &Import) -> Option<&'static str> {
+    fn prelinked(&self, number: usize, import: &Import<'_>) -> Option<&'static str> {
         let object = &self.instances[number].object;
         let called = matches!(import.kind, ImportKind::Func(_));
         object.prelink().filter(|_| called)?;
@@ -134,9 +134,9 @@ impl Process {
 
     fn searched(&self, number: usize, symbol: &str) -> Searched {
         let object = &self.instances[number].object;
-        let found = object.definition(&name::escape(symbol));
+        let found = object.definition(&*name::escape(symbol));
         let definition = found.map(|at| {
-            let found = object.symbols()[at as usize];
+            let found = object.symbol(at);
             let place = match found.place {
                 Place::Absolute => " at a fixed address",
                 _ => "",
@@ -161,7 +161,7 @@ impl Process {
                 let defines = |n: &&usize| {
                     self.instances[**n]
                         .object
-                        .definition(&name::escape(symbol))
+                        .definition(&*name::escape(symbol))
                         .is_some()
                 };
                 let place = seen.iter().position(|&n| n == instance);

@@ -18,7 +18,7 @@ impl Process {
             return None;
         };
         let definer = &self.instances[instance];
-        let symbol = definer.object.symbols()[symbol as usize];
+        let symbol = definer.object.symbol(symbol);
         let GlobalType { val, .. } = definer.object.global_type(symbol.record.type_id)?;
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let context = self.domains[definer.domain].context();
@@ -36,8 +36,8 @@ impl Process {
     pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
         let instance = self.instances.get(id)?;
         let object = &instance.object;
-        if let Some(symbol) = object.definition(&wasmaot_abi::name::escape(name)) {
-            let record = object.symbols()[symbol as usize].record;
+        if let Some(symbol) = object.definition(&*wasmaot_abi::name::escape(name)) {
+            let record = object.symbol(symbol).record;
             return (record.kind == kind).then_some(Target::Symbol {
                 instance: id,
                 symbol,
@@ -48,7 +48,7 @@ impl Process {
         let target = *instance.bindings.imports.get(import as usize)?;
         let same = match target {
             Target::Symbol { instance, symbol } => {
-                self.instances[instance].object.symbols()[symbol as usize].defines(kind)
+                self.instances[instance].object.symbol(symbol).defines(kind)
             }
             Target::Host(_) | Target::Stub(_) => kind == SymbolKind::Function,
             _ => false,
@@ -60,10 +60,11 @@ impl Process {
         match target {
             Target::Symbol { instance, symbol } => {
                 let object = &self.instances.get(instance)?.object;
-                self.types
-                    .get(&object.symbols().get(symbol as usize)?.record.type_id)
+                object.type_of(object.symbol(symbol).record.type_id)
             }
-            Target::Host(number) | Target::Stub(number) => Some(&self.hosts.get(number)?.ty),
+            Target::Host(number) | Target::Stub(number) => {
+                Some(&self.hosts.get(number)?.function().ty)
+            }
             _ => None,
         }
     }
@@ -74,7 +75,7 @@ impl Process {
             Target::ProgramMemory => Some(self.program.as_ref()?.domain),
             Target::Symbol { instance, symbol } => {
                 let definer = self.instances.get(instance)?;
-                let symbol = definer.object.symbols().get(symbol as usize)?;
+                let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
                     return Some(definer.domain);
                 }
@@ -95,7 +96,7 @@ impl Process {
             Target::ProgramTable => primary(&self.domains[self.program.as_ref()?.domain]),
             Target::Symbol { instance, symbol } => {
                 let definer = self.instances.get(instance)?;
-                let symbol = definer.object.symbols().get(symbol as usize)?;
+                let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
                     return primary(&self.domains[definer.domain]);
                 }

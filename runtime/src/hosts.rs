@@ -1,53 +1,222 @@
 //! The host functions of a process.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::types::FuncType;
 
 use crate::host::HostFunction;
 
+/// Host functions of known names and types, each made when it is first called:
+/// a program is bound to many that it never calls.
+pub struct HostLibrary(Arc<dyn Library>);
+
+/// A function of a library: import module, name, type, and what makes it of
+/// the names and what the functions share.
+pub(crate) type Entry<S> = (
+    &'static str,
+    &'static str,
+    fn() -> FuncType,
+    fn(&S, &'static str, &'static str) -> HostFunction,
+);
+
+/// A [`HostLibrary`], whatever its functions share.
+trait Library: Send + Sync {
+    fn len(&self) -> usize;
+    /// Number of a function.
+    fn find(&self, module: &str, name: &str) -> Option<usize>;
+    fn ty(&self, number: usize) -> FuncType;
+    fn make(&self, number: usize) -> HostFunction;
+}
+
+struct Table<S: 'static> {
+    entries: &'static [Entry<S>],
+    shared: S,
+}
+
+impl<S: Send + Sync> Library for Table<S> {
+    fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn find(&self, module: &str, name: &str) -> Option<usize> {
+        let mut entries = self.entries.iter();
+        entries.position(|&(m, n, ..)| n == name && m == module)
+    }
+
+    fn ty(&self, number: usize) -> FuncType {
+        self.entries[number].2()
+    }
+
+    fn make(&self, number: usize) -> HostFunction {
+        let (module, name, _, make) = self.entries[number];
+        make(&self.shared, module, name)
+    }
+}
+
+impl HostLibrary {
+    /// The functions of a table.
+    pub(crate) fn new<S: Send + Sync>(entries: &'static [Entry<S>], shared: S) -> Self {
+        Self(Arc::new(Table { entries, shared }))
+    }
+
+    /// Makes all of them.
+    pub fn iter(&self) -> impl Iterator<Item = HostFunction> {
+        (0..self.0.len()).map(|number| self.0.make(number))
+    }
+}
+
+impl fmt::Debug for HostLibrary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostLibrary({} functions)", self.0.len())
+    }
+}
+
+/// What can be added to a process: a [`HostLibrary`], or functions one by one.
+pub trait HostFunctions {
+    /// Adds them. A later one of the same name replaces an earlier one.
+    #[doc(hidden)]
+    fn add_to(self, hosts: &mut Hosts);
+}
+
+impl<I: IntoIterator<Item = HostFunction>> HostFunctions for I {
+    fn add_to(self, hosts: &mut Hosts) {
+        for function in self {
+            let number = hosts.len();
+            let names = hosts.numbers.entry(function.module.clone()).or_default();
+            names.insert(function.name.clone(), number);
+            hosts.add_stub(function);
+        }
+    }
+}
+
+impl HostFunctions for HostLibrary {
+    fn add_to(self, hosts: &mut Hosts) {
+        let slots = (0..self.0.len()).map(|number| Slot {
+            made: OnceLock::new(),
+            source: Some((Arc::clone(&self.0), number)),
+        });
+        hosts.groups.push(Group {
+            first: hosts.len(),
+            slots: slots.collect(),
+            library: Some(self.0),
+        });
+    }
+}
+
+/// The place of a host function, which compiled code refers to.
+pub(crate) struct Slot {
+    made: OnceLock<Box<HostFunction>>,
+    /// What makes it, and its number there.
+    source: Option<(Arc<dyn Library>, usize)>,
+}
+
+impl Slot {
+    /// The function. A slot without one is never made.
+    pub fn function(&self) -> &HostFunction {
+        self.made.get_or_init(|| match &self.source {
+            Some((library, number)) => Box::new(library.make(*number)),
+            None => unreachable!("a slot of no library is filled from the start"),
+        })
+    }
+
+    /// The function's type.
+    pub fn ty(&self) -> Cow<'_, FuncType> {
+        match (self.made.get(), &self.source) {
+            (None, Some((library, number))) => Cow::Owned(library.ty(*number)),
+            _ => Cow::Borrowed(&self.function().ty),
+        }
+    }
+}
+
+impl From<HostFunction> for Slot {
+    fn from(function: HostFunction) -> Self {
+        Self {
+            made: OnceLock::from(Box::new(function)),
+            source: None,
+        }
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Slot").field(&self.made).finish()
+    }
+}
+
+/// Functions that have been added together.
+struct Group {
+    /// Number of the first.
+    first: usize,
+    slots: Box<[Slot]>,
+    /// Where they are found by name; single ones are in [`Hosts::numbers`].
+    library: Option<Arc<dyn Library>>,
+}
+
 /// The host functions of a process, by number and by name.
-#[derive(Debug, Default)]
-pub(crate) struct Hosts {
-    pub list: Vec<Arc<HostFunction>>,
+#[derive(Default)]
+pub struct Hosts {
+    groups: Vec<Group>,
+    /// Of those that are of no library.
     numbers: HashMap<String, HashMap<String, usize>>,
 }
 
+impl fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hosts({} functions)", self.len())
+    }
+}
+
 impl Hosts {
-    pub fn len(&self) -> usize {
-        self.list.len()
+    pub(crate) fn len(&self) -> usize {
+        self.groups.last().map_or(0, |g| g.first + g.slots.len())
     }
 
-    pub fn get(&self, number: usize) -> Option<&HostFunction> {
-        self.list.get(number).map(|f| &**f)
+    pub(crate) fn get(&self, number: usize) -> Option<&Slot> {
+        let after = self.groups.partition_point(|group| group.first <= number);
+        let group = self.groups.get(after.checked_sub(1)?)?;
+        group.slots.get(number - group.first)
     }
 
-    /// The types of all functions.
-    pub fn types(&self) -> impl Iterator<Item = &FuncType> {
-        self.list.iter().map(|f| &f.ty)
+    pub(crate) fn find(&self, module: &str, name: &str) -> Option<usize> {
+        let single = self.numbers.get(module).and_then(|names| names.get(name));
+        let in_library = self.groups.iter().rev().find_map(|group| {
+            let number = group.library.as_ref()?.find(module, name)?;
+            Some(group.first + number)
+        });
+        // The one that was added last.
+        single.copied().max(in_library)
     }
 
-    pub fn find(&self, module: &str, name: &str) -> Option<usize> {
-        self.numbers.get(module)?.get(name).copied()
+    /// The number of a function of the same names and type that is there.
+    pub(crate) fn same(&self, function: &HostFunction) -> Option<usize> {
+        let same = |f: &HostFunction| {
+            f.module == function.module && f.name == function.name && f.ty == function.ty
+        };
+        let mut all = self.groups.iter().flat_map(|group| &group.slots);
+        all.position(|slot| slot.made.get().is_some_and(|f| same(f)))
     }
 
-    /// The number of a function of the same names and type.
-    pub fn same(&self, function: &HostFunction) -> Option<usize> {
-        let names = |f: &HostFunction| f.module == function.module && f.name == function.name;
-        let mut all = self.list.iter();
-        all.position(|f| names(f) && f.ty == function.ty)
+    /// The function type of an identity, of those that were made.
+    pub(crate) fn made_type(&self, id: u32) -> Option<&FuncType> {
+        let all = self.groups.iter().flat_map(|group| &group.slots);
+        let mut types = all.filter_map(|slot| Some(&slot.made.get()?.ty));
+        types.find(|ty| ty.id() == id)
     }
 
     /// Adds a function that has no name to be found by.
-    pub fn add_stub(&mut self, function: HostFunction) {
-        self.list.push(Arc::new(function));
+    pub(crate) fn add_stub(&mut self, function: HostFunction) {
+        self.groups.push(Group {
+            first: self.len(),
+            slots: Box::new([function.into()]),
+            library: None,
+        });
     }
 
-    /// Adds a function; it replaces an earlier one of the name.
-    pub fn add(&mut self, function: HostFunction) {
-        let names = self.numbers.entry(function.module.clone()).or_default();
-        names.insert(function.name.clone(), self.list.len());
-        self.list.push(Arc::new(function));
+    /// Forgets those numbered from `first` on, which have been added last.
+    pub(crate) fn truncate(&mut self, first: usize) {
+        self.groups.retain(|group| group.first < first);
     }
 }

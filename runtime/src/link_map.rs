@@ -89,9 +89,9 @@ impl trap::CodeMap for Process {
         }
         let mut images = self.images();
         let (image, object) = images.find(|(image, _)| image.range().contains(&tag))?;
-        let of = |s: &&Symbol| s.defines(SymbolKind::Tag) && image.start() + s.value == tag;
-        let symbol = object.symbols().iter().find(of)?;
-        Some(object.symbol_name(symbol).to_owned())
+        let of = |s: &Symbol| s.defines(SymbolKind::Tag) && image.start() + s.value == tag;
+        let symbol = object.symbols().find(of)?;
+        Some(object.symbol_name(&symbol).to_owned())
     }
 
     fn fault_kind(&self, addr: u64) -> Option<TrapCode> {

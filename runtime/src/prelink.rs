@@ -74,13 +74,14 @@ impl LinkedSet<'_> {
     pub fn bound(&self) -> Vec<Vec<Bound>> {
         let all = self.instances.iter().map(|&id| {
             let instance = &self.process.instances[id];
-            let imports = instance.object.info().imports.iter();
+            let imports = instance.object.imports();
             let imports = imports.zip(&instance.bindings.imports).enumerate();
             let functions = imports.filter(|(_, (i, _))| matches!(i.kind, ImportKind::Func(_)));
             let bound = functions.filter_map(|(import, (_, &target))| {
                 let (member, symbol) = self.definition(target)?;
                 let object = &self.process.instances[self.instances[member]].object;
-                let symbol = object.symbol_name(&object.symbols()[symbol as usize]);
+                let symbol = object.symbol(symbol);
+                let symbol = object.symbol_name(&symbol);
                 Some(Bound {
                     import,
                     member,
@@ -117,12 +118,12 @@ impl LinkedSet<'_> {
             ..object.prelink().cloned().unwrap_or_default()
         };
         for (call, slot) in record.calls.iter_mut().zip(object.plt_slots()) {
-            let target = instance.bindings.symbols.get(slot.symbol as usize);
-            let Some((member, symbol)) = target.and_then(|&t| self.definition(t)) else {
+            let target = loader::target(self.process, id, slot.symbol);
+            let Some((member, symbol)) = self.definition(target) else {
                 continue;
             };
             let definer = &self.process.instances[self.instances[member]];
-            let value = definer.object.symbols()[symbol as usize].value;
+            let value = definer.object.symbol(symbol).value;
             let bound = u64::from_le_bytes(instance.read(slot.offset)?);
             // Not if a thunk stands between.
             let straight = bound == definer.address(value);

@@ -16,10 +16,10 @@ use crate::arch;
 use crate::config::Config;
 use crate::dl::{self, Dl};
 use crate::domain::{Common, Domain, ExtraTable, Shape};
-use crate::error::{CallError, Result, Unresolved as UnresolvedSymbol};
-use crate::host::HostFunction;
-use crate::hosts::Hosts;
+use crate::error::{CallError, Error, Result, Unresolved as UnresolvedSymbol};
+use crate::hosts::{HostFunctions, Hosts};
 use crate::instances::{InstanceId, Instances};
+use crate::known_types::KnownTypes;
 use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
@@ -54,8 +54,8 @@ pub struct Process {
     /// The global scope.
     pub(crate) scope: Vec<usize>,
     pub(crate) hosts: Hosts,
-    /// Every function type met, by identity.
-    pub(crate) types: HashMap<u32, FuncType>,
+    /// Every function type met.
+    pub(crate) types: KnownTypes,
     pub(crate) program: Option<Program>,
     pub(crate) exceptions: Exceptions,
     pub(crate) interrupter: Interrupter,
@@ -86,8 +86,9 @@ pub(crate) struct Program {
     pub heap: Range<u64>,
     /// Linear addresses of the shadow stack.
     pub stack: Range<u64>,
-    /// Table index of each function that has one, by its code's address.
-    pub indices: HashMap<u64, u64>,
+    /// Table index of each function that has one, by its code's address; none
+    /// as long as nothing asks.
+    pub indices: Option<HashMap<u64, u64>>,
     /// Entries of the table that nobody uses.
     pub spare_entries: Ranges,
     /// Linear memory of the loader's own that nobody uses.
@@ -102,7 +103,8 @@ pub(crate) struct Function {
     pub code: u64,
     /// The domain it runs in; `None`: its caller's.
     pub domain: Option<usize>,
-    pub type_id: u32,
+    /// Of a host function, nobody has asked for it.
+    pub type_id: Option<u32>,
 }
 
 /// The process's head: at one address for as long as the process lives.
@@ -142,7 +144,9 @@ impl Process {
         let stack = Stack::new(config.stack_size)?;
         let code = CodeArea::new()?;
         let exceptions = Exceptions::new(code.range());
-        let mut process = Self {
+        let mut hosts = Hosts::default();
+        dl::functions().add_to(&mut hosts);
+        Ok(Self {
             head: Head::new(&exceptions),
             exceptions,
             code,
@@ -161,13 +165,11 @@ impl Process {
             memories: HashMap::new(),
             names: HashMap::new(),
             scope: Vec::new(),
-            hosts: Hosts::default(),
-            types: HashMap::new(),
+            hosts,
+            types: KnownTypes::default(),
             program: None,
             interrupter: Interrupter::default(),
-        };
-        process.add_host_functions(dl::functions());
-        Ok(process)
+        })
     }
 
     /// Sets who finds needed and opened libraries; without one there are none.
@@ -177,8 +179,8 @@ impl Process {
 
     /// Adds host functions. A later one of the same name replaces an earlier
     /// one for what is loaded from then on.
-    pub fn add_host_functions(&mut self, functions: impl IntoIterator<Item = HostFunction>) {
-        functions.into_iter().for_each(|f| self.hosts.add(f));
+    pub fn add_host_functions(&mut self, functions: impl HostFunctions) {
+        functions.add_to(&mut self.hosts);
     }
 
     /// Loads a program: main, preloaded libraries, all that they need; runs
@@ -347,8 +349,8 @@ impl Process {
         let instance = &self.instances[self.instances.at(at)?];
         let vaddr = at - instance.image.start();
         let offset = vaddr.checked_sub(instance.object.funcrefs())?;
-        let number = usize::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
-        let record = instance.object.functions().get(number)?;
+        let number = u32::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
+        let record = instance.object.function(number)?;
         (offset % TABLE_ENTRY_SIZE == 0).then_some(record.type_id)
     }
 
@@ -437,30 +439,66 @@ impl Process {
         Ok(match target {
             Target::Symbol { instance, symbol } => {
                 let definer = &self.instances[instance];
-                let symbol = definer.object.symbols()[symbol as usize];
+                let symbol = definer.object.symbol(symbol);
                 symbol.defines(SymbolKind::Function).then(|| Function {
                     code: definer.address(symbol.value),
                     domain: Some(definer.domain),
-                    type_id: symbol.record.type_id,
+                    type_id: Some(symbol.record.type_id),
                 })
             }
             Target::Host(number) | Target::Stub(number) => {
-                let Some(function) = self.hosts.list.get(number).map(Arc::clone) else {
+                let Some(slot) = self.hosts.get(number) else {
                     return Ok(None);
                 };
-                let address = Arc::as_ptr(&function).expose_provenance() as u64;
-                let stack_args = Layout::of(&function.ty).stack_args;
+                let address = (&raw const *slot).expose_provenance() as u64;
+                let stack_args = Layout::stack_args(&slot.ty());
                 let stub = self.stub(Key::Host(number), |at| {
                     arch::host_stub(at, address, stack_args)
                 })?;
                 Some(Function {
                     code: stub,
                     domain: None,
-                    type_id: function.ty.id(),
+                    type_id: None,
                 })
             }
             _ => None,
         })
+    }
+
+    /// Enters the types of an object's functions.
+    pub(crate) fn enter_types(&mut self, object: &Object) -> Result<()> {
+        let entered = self.types.add(object.info().types.hashes());
+        entered.map_err(|id| {
+            let other = object.type_of(id).cloned();
+            self.collision(id, other, object.path().display().to_string())
+        })
+    }
+
+    /// Identity of a host function's type, by which it is to be called.
+    pub(crate) fn host_type(&mut self, number: usize) -> Result<u32> {
+        let slot = self.hosts.get(number);
+        let ty = slot.map(|s| s.ty().into_owned()).unwrap_or_default();
+        let hash = ty.hash();
+        let entered = self.types.add(&[hash]);
+        entered.map_err(|id| self.collision(id, Some(ty), "the host".to_owned()))?;
+        Ok(hash as u32)
+    }
+
+    /// The error of a type that has the identity of another.
+    pub(crate) fn collision(&self, id: u32, ty: Option<FuncType>, file: String) -> Error {
+        Error::TypeCollision {
+            file,
+            a: Box::new(self.any_type(id).cloned().unwrap_or_default()),
+            b: Box::new(ty.unwrap_or_default()),
+            id,
+        }
+    }
+
+    /// The function type of an identity.
+    pub(crate) fn any_type(&self, id: u32) -> Option<&FuncType> {
+        let mut objects = self.instances.values().map(|i| &i.object);
+        let found = objects.find_map(|object| object.type_of(id));
+        found.or_else(|| self.hosts.made_type(id))
     }
 
     /// Address of a stub.
@@ -470,8 +508,8 @@ impl Process {
 
     /// Bytes of stack arguments of a function type.
     pub(crate) fn stack_args(&self, type_id: u32) -> u32 {
-        let ty = self.types.get(&type_id);
-        ty.map_or(0, |ty| Layout::of(ty).stack_args)
+        let ty = self.any_type(type_id);
+        ty.map_or(0, Layout::stack_args)
     }
 
     /// Whether objects run in more than one domain, so that a function may be
@@ -496,8 +534,9 @@ impl Process {
 
     /// Notes the table index of a function, the first of several.
     pub(crate) fn remember_index(&mut self, domain: usize, code: u64, index: u64) {
-        if let Some(program) = self.program.as_mut().filter(|p| p.domain == domain) {
-            program.indices.entry(code).or_insert(index);
+        let program = self.program.as_mut().filter(|p| p.domain == domain);
+        if let Some(indices) = program.and_then(|p| p.indices.as_mut()) {
+            indices.entry(code).or_insert(index);
         }
     }
 

@@ -190,6 +190,11 @@ tuples!(A B C D E F);
 tuples!(A B C D E F G);
 tuples!(A B C D E F G H);
 
+/// The wasm type of a Rust function.
+pub(crate) fn type_of<P, F: Wrap<P>>(_: &F) -> FuncType {
+    F::ty()
+}
+
 impl HostFunction {
     /// Makes a host function of a Rust function, whose type says the wasm type.
     pub fn wrap<P, F: Wrap<P>>(

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
         return Ok(FAILURE);
     }
     let mut process = Process::new(Config::default())?;
-    process.add_host_functions(run::hosts(|| Ok(Wasi::new()))?);
+    run::add_hosts(&mut process, Wasi::new());
     process.set_finder(library);
     let unresolved = process.unresolved(main, &preload)?;
     for symbol in &unresolved {

@@ -13,22 +13,22 @@ mod run;
 
 use std::fmt;
 use std::io::Write as _;
-use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 
-use options::{Cli, Command};
+use options::{Cli, Command, Run};
 
 /// Exit code for an error of ours.
 const FAILURE: u8 = 1;
 /// Exit code for wrong usage.
 const USAGE: u8 = 2;
 
-/// Parses the command line and carries it out.
-pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
+/// Parses the command line and carries it out; answers the exit code.
+pub fn main() -> i32 {
+    let plain = Run::plain(std::env::args_os().skip(1));
+    let command = plain.map_or_else(|| Cli::parse().command, Command::Run);
+    let result = match command {
         #[cfg(feature = "compiler")]
         Command::Build(args) => build::run(&args).map(|()| 0),
         Command::Run(args) => run::run(&args),
@@ -44,12 +44,16 @@ pub fn main() -> ExitCode {
         }
     };
     match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            complain("error", told(&error));
-            ExitCode::from(if error.is::<Usage>() { USAGE } else { FAILURE })
-        }
+        Ok(code) => code.into(),
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what went wrong; answers the exit code.
+pub fn failed(error: &anyhow::Error) -> i32 {
+    complain("error", told(error));
+    let code = if error.is::<Usage>() { USAGE } else { FAILURE };
+    code.into()
 }
 
 /// An error and its causes in one line. Many an error's text has its cause's in

@@ -64,7 +64,7 @@ pub enum Cpu {
 }
 
 /// How to compile; shared by `build` and by what builds on the way.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Codegen {
     /// Optimise: 0 not at all, compiling fast; 1 each function; 2 across functions, by inlining
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
@@ -146,7 +146,7 @@ pub enum Bind {
 }
 
 /// Where libraries are looked for, and how they are checked.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Search {
     /// Look for libraries in this directory, before the standard places
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -160,7 +160,7 @@ pub struct Search {
 }
 
 /// `wasmaot run`.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 pub struct Run {
     /// Program: `.wasm`, `.wat` or a built object
     #[arg(value_hint = ValueHint::FilePath)]
@@ -209,6 +209,58 @@ pub struct Run {
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
+}
+
+#[cfg(feature = "compiler")]
+impl Codegen {
+    /// What is done without any option.
+    const DEFAULT: Self = Self {
+        opt_level: 2,
+        cpu: Cpu::Baseline,
+        jobs: None,
+    };
+}
+
+impl Run {
+    /// A command line without options, `run PROGRAM [LIB]... [-- ARGS...]`, as
+    /// the parser would read it: to describe all options to that takes longer
+    /// than to start a program.
+    pub fn plain(mut line: impl Iterator<Item = OsString>) -> Option<Self> {
+        if line.next()? != "run" {
+            return None;
+        }
+        let mut files = Vec::new();
+        for file in line.by_ref().take_while(|word| word != "--") {
+            let is_option = file.as_encoded_bytes().starts_with(b"-");
+            if is_option || file.is_empty() {
+                return None;
+            }
+            files.push(PathBuf::from(file));
+        }
+        let mut files = files.into_iter();
+        Some(Self {
+            program: files.next()?,
+            libraries: files.collect(),
+            args: line
+                .map(OsString::into_string)
+                .collect::<Result<_, _>>()
+                .ok()?,
+            search: Search::default(),
+            dirs: Vec::new(),
+            env: Vec::new(),
+            bind: Bind::default(),
+            lazy_load: false,
+            unresolved: Unresolved::default(),
+            max_memory: None,
+            stack_size: 8 << 20,
+            timeout: None,
+            invoke: None,
+            trace_loaded: false,
+            explain: None,
+            #[cfg(feature = "compiler")]
+            codegen: Codegen::DEFAULT,
+        })
+    }
 }
 
 /// `wasmaot link`.
@@ -311,6 +363,39 @@ mod tests {
     #[test]
     fn command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_plain_line_means_what_the_parser_reads() {
+        let plain = |line: &[&str]| Run::plain(line.iter().map(OsString::from));
+        let lines: [&[&str]; 6] = [
+            &["run", "a"],
+            &["run", "a", "b", "c"],
+            &["run", "a", "--"],
+            &["run", "a", "--", "x", "--dir", "-", "--", ""],
+            &["run", "a/b", "c", "--", "run"],
+            &["run", "run"],
+        ];
+        for line in lines {
+            let cli = Cli::try_parse_from(std::iter::once(&"wasmaot").chain(line)).unwrap();
+            let Command::Run(parsed) = cli.command else {
+                panic!("{line:?}");
+            };
+            assert_eq!(plain(line), Some(parsed), "{line:?}");
+        }
+        let others: [&[&str]; 8] = [
+            &[],
+            &["run"],
+            &["run", ""],
+            &["run", "--", "a"],
+            &["run", "a", "-v"],
+            &["run", "--dir", ".", "a"],
+            &["ldd", "a"],
+            &["build", "a"],
+        ];
+        for line in others {
+            assert_eq!(plain(line), None, "{line:?}");
+        }
     }
 
     #[test]

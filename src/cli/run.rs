@@ -1,5 +1,6 @@
 //! `wasmaot run`.
 
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -13,7 +14,7 @@ use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
-    Bind, CallError, Config, Error, HostFunction, InstanceId, Object, Process, Unresolved, Val,
+    Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
 };
 
 use super::options::{self, Run, Search};
@@ -37,8 +38,10 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     }
     let main = library.open(&args.program)?;
     let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
-    let mut process = Process::new(config(args)?)?;
-    process.add_host_functions(hosts(|| host(args))?);
+    // When it ends, the system takes back all that it has, faster than we can
+    // piece by piece.
+    let mut process = ManuallyDrop::new(Process::new(config(args)?)?);
+    add_hosts(&mut process, host(args)?);
     process.set_finder(library);
     let is_flat = flat::is_program(&main) && args.invoke.is_none();
     if is_flat {
@@ -178,21 +181,19 @@ fn granted(dir: &str) -> (&str, &str) {
     dir.split_once("::").unwrap_or((dir, dir))
 }
 
-/// The functions of all hosts, each with surroundings of its own.
-pub(super) fn hosts(
-    surroundings: impl Fn() -> Result<Wasi>,
-) -> Result<impl Iterator<Item = HostFunction>> {
-    let wasi = wasi::functions(surroundings()?);
-    let linux = linux::functions(Linux::new(surroundings()?));
-    Ok(wasi.into_iter().chain(linux))
+/// Adds the functions of all hosts.
+pub(super) fn add_hosts(process: &mut Process, surroundings: Wasi) {
+    process.add_host_functions(wasi::functions(surroundings.clone()));
+    process.add_host_functions(linux::functions(Linux::new(surroundings)));
 }
 
 /// What the program may see of the host.
 fn host(args: &Run) -> Result<Wasi> {
-    let program = args.program.display().to_string();
+    let program = args.program.as_os_str().as_encoded_bytes();
     let mut wasi = Wasi::new()
         .inherit_stdio()
-        .args(std::iter::once(program).chain(args.args.iter().cloned()));
+        .args([program])
+        .args(args.args.iter().map(String::as_str));
     for variable in &args.env {
         wasi = match variable.split_once('=') {
             Some((name, value)) => wasi.env(name, value),

@@ -17,14 +17,13 @@ fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {
     let whole = compile("damaged", &wasm, &Options::default(), Emit::So).unwrap();
     let note = whole.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
     let loaded = u64::from_le_bytes(whole[note + 16..note + 24].try_into().unwrap()) as usize;
-    let hashes = note + Note::HASHES;
     let (mut refused, mut taken) = (0, 0);
     for at in 0..loaded {
         for damage in [1u8, 0x10, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= damage;
-            let hash = Note::hash(&bytes, loaded, hashes);
-            bytes[hashes..hashes + 32].copy_from_slice(&hash);
+            let sum = Note::checksum(&bytes[..loaded], note);
+            bytes[note + 24..note + 32].copy_from_slice(&sum.to_le_bytes());
             let object = Object::from_bytes("damaged", &bytes, false);
             // An init function that the damage makes up would run.
             let object = object.ok().filter(|o| !o.has_init());
@@ -91,10 +90,7 @@ fn absurd_numbers_in_the_record_are_refused() {
         let mut bytes = whole.clone();
         bytes[at..at + new.len()].copy_from_slice(&new);
         let note = bytes.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
-        let loaded = u64::from_le_bytes(bytes[note + 16..note + 24].try_into().unwrap());
-        let hashes = note + Note::HASHES;
-        let hash = Note::hash(&bytes, loaded as usize, hashes);
-        bytes[hashes..hashes + 32].copy_from_slice(&hash);
+        Note::seal(&mut bytes, note);
         let library = object("library", &module(16, 1, &[], "(func (export \"b\"))"));
         let load = |object| {
             let mut process = Process::new(config())?;

@@ -2,7 +2,7 @@
 //! function references, `.dynamic`.
 
 use wasmaot_abi::name;
-use wasmaot_abi::object::{self, FunctionRecord, SymbolRecord};
+use wasmaot_abi::object::{self, FunctionRecord, ImportRecord, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Rela as WasmRela};
 
 use super::Plan;
@@ -118,9 +118,11 @@ impl Dynamic {
 }
 
 /// The tags of those of our own tables that are there even where empty.
-fn own_entries() -> [(u64, Value); 11] {
-    use Section::{Elements, Funcrefs, Functions, Info, Rela, Symbols};
+fn own_entries() -> [(u64, Value); 13] {
+    use Section::{Elements, Funcrefs, Functions, Imports, Info, Rela, Symbols};
     [
+        (object::DT_WASMAOT_IMPORTS, Value::Addr(Imports)),
+        (object::DT_WASMAOT_IMPORTSSZ, Value::Size(Imports)),
         (object::DT_WASMAOT_INFO, Value::Addr(Info)),
         (object::DT_WASMAOT_INFOSZ, Value::Size(Info)),
         (object::DT_WASMAOT_SYMBOLS, Value::Addr(Symbols)),
@@ -281,10 +283,24 @@ pub(super) fn plt(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>) {
     (rela, words.into_iter().flat_map(u64::to_le_bytes).collect())
 }
 
+/// The table of imports, `kinds` being the number of each one's kind.
+pub(super) fn imports(plan: &Plan<'_>, kinds: &[u32], strings: &mut Strings) -> Vec<u8> {
+    let mut text = |text: &str| (strings.add(text), text.len() as u32);
+    let imports = (0..).zip(&plan.module.imports).zip(kinds);
+    let records = imports.map(|((number, import), &kind)| ImportRecord {
+        module: text(import.module),
+        name: text(import.name),
+        symbol: plan.symbols.of_import(number),
+        kind,
+        weak: import.flags.weak(),
+    });
+    records.flat_map(|record| record.encode()).collect()
+}
+
 /// The function reference table.
 pub(super) fn functions(plan: &Plan<'_>, layout: &Layout) -> Vec<u8> {
     let text = layout.addr(Section::Text);
-    let records = plan.module.funcrefs.iter().flat_map(|&f| {
+    let records = plan.funcrefs.list.iter().flat_map(|&f| {
         let value = match plan.module.funcs[f as usize].import {
             Some(import) => plan.symbols.of_import(import),
             // The layout keeps code below 2 GiB.

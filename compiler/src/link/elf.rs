@@ -241,7 +241,7 @@ impl Strings {
     }
 
     /// Offset of a string, which it stores if need be. The caller sees to it
-    /// that the string has no NUL.
+    /// that one which ends at its NUL has no other.
     pub fn add(&mut self, text: &str) -> u32 {
         if let Some(&at) = self.known.get(text) {
             return at;

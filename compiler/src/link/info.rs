@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use wasmaot_abi::info::{self, Fixup, Fixups, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
 use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::type_list;
 use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 
+use super::funcrefs::Funcrefs;
 use super::memory::Image;
 use super::symbols::{self, Symbols};
 use crate::module::{
@@ -33,27 +35,36 @@ pub(super) fn constant_address(module: &Module<'_>, item: Item) -> Option<u64> {
     }
 }
 
-/// The record, the descriptors' addresses still zero; and the items of the
-/// static element segments.
+/// What the loader reads beside the symbols.
+pub(super) struct Record {
+    /// The descriptors' addresses are still zero.
+    pub info: ModuleInfo,
+    /// By import: the number of its kind.
+    pub imports: Vec<u32>,
+    /// Items of the static element segments.
+    pub elements: Vec<u32>,
+}
+
+/// Makes the record.
 pub(super) fn record(
     module: &Module<'_>,
     options: &Options,
     symbols: &Symbols,
+    funcrefs: &Funcrefs,
     image: &Image,
-) -> Result<(ModuleInfo, Vec<u32>)> {
+) -> Result<Record> {
     let mut types = Types::new(module);
-    let imports = (0..)
-        .zip(&module.imports)
-        .map(|(i, import)| {
-            Ok(info::Import {
-                module: import.module.to_owned(),
-                name: import.name.to_owned(),
-                kind: import_kind(module, import, &mut types)?,
-                symbol: symbols.of_import(i),
-                weak: import.flags.weak(),
-            })
-        })
-        .collect::<Result<_>>()?;
+    let (mut kinds, mut numbers) = (Vec::new(), HashMap::new());
+    let number = |import| {
+        let kind = import_kind(module, import, &mut types)?;
+        let number = numbers.entry(kind).or_insert_with(|| {
+            kinds.push(kind);
+            kinds.len() as u32 - 1
+        });
+        Ok(*number)
+    };
+    let imports = module.imports.iter().map(number);
+    let imports = imports.collect::<Result<Vec<_>>>()?;
     for symbol in &symbols.list {
         if let symbols::Definition::Code(f) = symbol.definition {
             debug_assert_eq!(symbol.record.kind, SymbolKind::Function);
@@ -63,7 +74,7 @@ pub(super) fn record(
             types.number(module.tags[t as usize].ty)?;
         }
     }
-    for &f in &module.funcrefs {
+    for &f in &funcrefs.list {
         types.number(module.funcs[f as usize].ty)?;
     }
     // The others may stand in a `call_indirect`, which compares identities:
@@ -71,9 +82,8 @@ pub(super) fn record(
     for ty in 0..module.types.len() as u32 {
         types.number(ty)?;
     }
-    let (elements, items) = elements(module)?;
+    let (elements, items) = elements(module, funcrefs)?;
     let fixups = fixups(module, &mut types)?;
-    let imported = |f: &&u32| module.funcs[**f as usize].import.is_some();
     let info = ModuleInfo {
         abi: module.linking.abi,
         source: module.soname().to_owned(),
@@ -81,15 +91,16 @@ pub(super) fn record(
             "{PRODUCER}, {}, cpu {:#x}, {:?}",
             options.target, options.cpu, options.opt_level
         ),
-        types: types.list,
+        types: type_list::Types::new(&types.list),
         globals: global_types(module, symbols),
-        imports,
+        import_kinds: kinds,
         reexports: reexports(module),
         memories: memories(module),
         tables: tables(module),
         placement: module.linking.placement,
         elements,
-        imported_funcrefs: module.funcrefs.iter().take_while(imported).count() as u32,
+        imported_funcrefs: funcrefs.imported,
+        needed_funcrefs: funcrefs.needed,
         stack_pointer: module.globals.iter().find_map(|g| match g.place {
             GlobalPlace::StackPointer { init } => init,
             _ => None,
@@ -98,7 +109,11 @@ pub(super) fn record(
         static_end: image.static_end,
         fixups,
     };
-    Ok((info, items))
+    Ok(Record {
+        info,
+        imports,
+        elements: items,
+    })
 }
 
 /// What section `dyninfo` asks of the loader, types by their number in the
@@ -184,8 +199,8 @@ fn global_types(module: &Module<'_>, symbols: &Symbols) -> Vec<GlobalType> {
 }
 
 /// Static segments, and their items as numbers of function references.
-fn elements(module: &Module<'_>) -> Result<(Vec<info::Elements>, Vec<u32>)> {
-    let numbers: HashMap<u32, u32> = module.funcrefs.iter().copied().zip(0..).collect();
+fn elements(module: &Module<'_>, funcrefs: &Funcrefs) -> Result<(Vec<info::Elements>, Vec<u32>)> {
+    let numbers: HashMap<u32, u32> = funcrefs.list.iter().copied().zip(0..).collect();
     let (mut segments, mut items) = (Vec::new(), Vec::new());
     for segment in &module.elements {
         let Element {

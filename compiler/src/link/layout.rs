@@ -15,8 +15,8 @@
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
-    SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA, SEC_SYMBOLS,
-    SEC_TRAPS,
+    SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA,
+    SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -94,6 +94,7 @@ sections! {
     RelaPlt = Loaded ".rela.plt", SHT_RELA, AI, 8, RELA_SIZE, Some(Dynsym);
     Dynamic = Loaded ".dynamic", SHT_DYNAMIC, A, 8, DYN_SIZE, Some(Dynstr);
     Info = Loaded SEC_INFO, SHT_PROGBITS, A, 1, 0, None;
+    Imports = Loaded SEC_IMPORTS, SHT_PROGBITS, A, 4, 24, None;
     Symbols = Loaded SEC_SYMBOLS, SHT_PROGBITS, A, 8, 8, None;
     Rela = Loaded SEC_RELA, SHT_PROGBITS, A, 8, 24, None;
     Functions = Loaded SEC_FUNCTIONS, SHT_PROGBITS, A, 8, 8, None;

@@ -9,6 +9,7 @@ mod debug;
 mod dynamic;
 mod elf;
 mod frames;
+mod funcrefs;
 mod handlers;
 mod hash;
 mod info;
@@ -35,6 +36,7 @@ use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 use wasmaot_abi::prelink::BuildId;
 
 use self::data::Data;
+use self::funcrefs::Funcrefs;
 use self::layout::Layout;
 use self::parts::Parts;
 use self::slots::Slots;
@@ -59,8 +61,9 @@ pub(crate) fn link(
     let image = memory::image(module)?;
     let slots = slots::assign(module, &symbols, &text);
     let data = data::arrange(module, &text, &symbols);
-    let record = info::record(module, options, &symbols, &image)?;
-    let plan = Plan::new(module, code, text, symbols, slots, data);
+    let funcrefs = funcrefs::order(module, &text, &data);
+    let record = info::record(module, options, &symbols, &funcrefs, &image)?;
+    let plan = Plan::new(module, code, text, symbols, slots, data, funcrefs);
     let parts = Parts::prepare(&plan, isa, options, &build_id, place, record)?;
 
     let mut layout = layout::lay_out(&module.source, parts.sizes(&plan), &image)?;
@@ -81,6 +84,7 @@ struct Plan<'a> {
     slots: Slots,
     data: Data,
     imported_funcs: u32,
+    funcrefs: Funcrefs,
     /// Numbers of the functions in the function reference table.
     records: HashMap<u32, u64>,
 }
@@ -93,6 +97,7 @@ impl<'a> Plan<'a> {
         symbols: Symbols,
         slots: Slots,
         data: Data,
+        funcrefs: Funcrefs,
     ) -> Self {
         Self {
             module,
@@ -102,7 +107,8 @@ impl<'a> Plan<'a> {
             slots,
             data,
             imported_funcs: module.imported_funcs(),
-            records: module.funcrefs.iter().copied().zip(0..).collect(),
+            records: funcrefs.list.iter().copied().zip(0..).collect(),
+            funcrefs,
         }
     }
 

@@ -12,6 +12,7 @@ use super::debug::{self, Debug};
 use super::dynamic::{self, Dynamic};
 use super::elf::{self, Strings};
 use super::frames::{self, Frames};
+use super::info::Record;
 use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
@@ -28,6 +29,7 @@ pub(super) struct Parts<'a> {
     cpu: u64,
     place: Option<Place<'a>>,
     info: ModuleInfo,
+    imports: Vec<u8>,
     elements: Vec<u8>,
     dynamic: Dynamic,
     dynstr: Vec<u8>,
@@ -49,7 +51,7 @@ impl<'a> Parts<'a> {
         options: &Options,
         build_id: &[u8],
         place: Option<Place<'a>>,
-        (info, elements): (ModuleInfo, Vec<u32>),
+        record: Record,
     ) -> Result<Self> {
         let mut dynstr = Strings::new();
         let names = plan.symbols.list.iter().map(|s| dynstr.add(&s.name));
@@ -60,8 +62,13 @@ impl<'a> Parts<'a> {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
             cpu: options.cpu,
             place,
-            info,
-            elements: elements.into_iter().flat_map(u32::to_le_bytes).collect(),
+            info: record.info,
+            imports: dynamic::imports(plan, &record.imports, &mut dynstr),
+            elements: record
+                .elements
+                .into_iter()
+                .flat_map(u32::to_le_bytes)
+                .collect(),
             dynamic: Dynamic::new(plan, place.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
@@ -78,7 +85,7 @@ impl<'a> Parts<'a> {
     pub fn sizes(&self, plan: &Plan<'_>) -> Sizes {
         let symbols = plan.symbols.list.len() as u64 + 1;
         let plt = plan.slots.plt.len() as u64;
-        let funcrefs = plan.module.funcrefs.len() as u64;
+        let funcrefs = plan.funcrefs.list.len() as u64;
         let len = |bytes: &[u8]| bytes.len() as u64;
         // Where there is nothing to call, its head gives the function
         // references' segment something to be in the file for.
@@ -102,6 +109,7 @@ impl<'a> Parts<'a> {
                 Section::Info,
                 len(&described(&self.info, iter::repeat(u64::MAX)).encode()),
             ),
+            (Section::Imports, len(&self.imports)),
             (Section::Symbols, SymbolRecord::SIZE as u64 * symbols),
             (
                 Section::Rela,
@@ -161,6 +169,7 @@ impl<'a> Parts<'a> {
             (Section::RelaPlt, rela_plt),
             (Section::Dynamic, self.dynamic.bytes(plan, layout)),
             (Section::Info, info),
+            (Section::Imports, self.imports),
             (Section::Symbols, symbols),
             (Section::Rela, wasm_rela),
             (Section::Functions, dynamic::functions(plan, layout)),

@@ -67,9 +67,5 @@ fn put(file: &mut [u8], offset: u64, bytes: &[u8]) {
 /// Writes the hashes of the note.
 pub(super) fn seal(file: &mut [u8], layout: &Layout) {
     let descriptor = layout.offset(Section::Note) + note_descriptor(NOTE_NAME);
-    let at = descriptor as usize + Note::HASHES;
-    let loaded = Note::hash(file, layout.loaded_size as usize, at);
-    let whole = Note::hash(file, file.len(), at);
-    file[at..at + 32].copy_from_slice(&loaded);
-    file[at + 32..at + 64].copy_from_slice(&whole);
+    Note::seal(file, descriptor as usize);
 }

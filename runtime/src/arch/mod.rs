@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
+pub use x86_64::host_cpu;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::*;
 
 #[cfg(not(target_arch = "x86_64"))]

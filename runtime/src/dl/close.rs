@@ -158,9 +158,9 @@ impl Process {
     /// indices that were given to functions outside of the object's own part.
     pub(crate) fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
         let own = own.unwrap_or_default();
-        if let Some(program) = &mut self.program {
+        if let Some(indices) = self.program.as_mut().and_then(|p| p.indices.as_mut()) {
             let mut given = Vec::new();
-            program.indices.retain(|code, index| {
+            indices.retain(|code, index| {
                 let gone = image.contains(code);
                 if gone && !own.contains(index) {
                     given.push(*index);

@@ -27,9 +27,9 @@ pub(crate) fn is_taken_over(name: &str) -> bool {
 }
 
 /// The loader's function for an import of an opened library.
-pub(crate) fn taken_over(process: &Process, import: &Import) -> Option<Target> {
-    let wanted = matches!(import.kind, ImportKind::Func(_)) && is_taken_over(&import.name);
-    let number = process.hosts.find(MODULE, &import.name).filter(|_| wanted);
+pub(crate) fn taken_over(process: &Process, import: &Import<'_>) -> Option<Target> {
+    let wanted = matches!(import.kind, ImportKind::Func(_)) && is_taken_over(import.name);
+    let number = process.hosts.find(MODULE, import.name).filter(|_| wanted);
     number.map(Target::Host)
 }
 

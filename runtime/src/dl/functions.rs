@@ -6,28 +6,44 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::host::{Caller, HostError, HostFunction};
+use crate::hosts::{Entry, HostLibrary};
 use crate::loader::heap;
 use crate::process::Process;
+use crate::typed::type_of;
 use wasmaot_abi::name::ENV;
 
 /// `RTLD_DEFAULT` and `RTLD_NEXT`.
 const DEFAULT: u32 = 0;
 const NEXT: u32 = u32::MAX;
 
+/// An entry for a function.
+macro_rules! entry {
+    ($module:expr, $name:literal, $function:expr) => {
+        (
+            $module,
+            $name,
+            || type_of(&$function),
+            |(), module, name| HostFunction::wrap(module, name, $function),
+        )
+    };
+}
+
+const FUNCTIONS: &[Entry<()>] = &[
+    entry!(ENV, "dlopen", dlopen),
+    entry!(ENV, "dlsym", dlsym),
+    entry!(ENV, "dlvsym", dlvsym),
+    entry!(ENV, "dlclose", dlclose),
+    entry!(ENV, "dlerror", dlerror),
+    entry!(ENV, "dladdr", super::info::dladdr),
+    entry!(ENV, "dl_iterate_phdr", super::info::dl_iterate_phdr),
+    entry!(MODULE, "__cxa_atexit", exit::cxa_atexit),
+    entry!(MODULE, "atexit", exit::atexit),
+    entry!(MODULE, "at_end", exit::at_end),
+];
+
 /// The functions.
-pub(crate) fn functions() -> Vec<HostFunction> {
-    vec![
-        HostFunction::wrap(ENV, "dlopen", dlopen),
-        HostFunction::wrap(ENV, "dlsym", dlsym),
-        HostFunction::wrap(ENV, "dlvsym", dlvsym),
-        HostFunction::wrap(ENV, "dlclose", dlclose),
-        HostFunction::wrap(ENV, "dlerror", dlerror),
-        HostFunction::wrap(ENV, "dladdr", super::info::dladdr),
-        HostFunction::wrap(ENV, "dl_iterate_phdr", super::info::dl_iterate_phdr),
-        HostFunction::wrap(MODULE, "__cxa_atexit", exit::cxa_atexit),
-        HostFunction::wrap(MODULE, "atexit", exit::atexit),
-        HostFunction::wrap(MODULE, "at_end", exit::at_end),
-    ]
+pub(crate) fn functions() -> HostLibrary {
+    HostLibrary::new(FUNCTIONS, ())
 }
 
 /// The handle of the instance of a serial number: never a null pointer, -1, or

@@ -19,10 +19,9 @@ impl Process {
     /// does not count: a program at fixed addresses has its base at 0.
     fn data_range(&self, number: usize) -> std::ops::Range<u64> {
         let instance = &self.instances[number];
-        let runs = &instance.object.layout().memory;
-        let start = runs.iter().map(|run| run.linear).min().unwrap_or(0);
-        let end = runs.iter().map(|run| run.linear + run.memsz).max();
-        instance.memory_base + start..instance.memory_base + end.unwrap_or(0)
+        let runs = instance.object.layout().memory.iter();
+        let start = runs.map(|run| run.linear).min().unwrap_or(0);
+        instance.memory_base + start..instance.memory_base + instance.object.image_end()
     }
 
     /// The instance whose data lie at an address of the program.
@@ -88,9 +87,10 @@ impl Process {
         let number = self.instances.at(entry.code)?;
         let instance = &self.instances[number];
         let at = entry.code - instance.image.start();
-        let of = |s: &&crate::object::Symbol| s.defines(SymbolKind::Function) && s.value == at;
-        let symbol = instance.object.symbols().iter().find(of);
-        let name = symbol.map_or("", |s| instance.object.symbol_name(s));
+        let of = |s: &crate::object::Symbol| s.defines(SymbolKind::Function) && s.value == at;
+        let mut symbols = instance.object.symbols();
+        let symbol = symbols.find(of);
+        let name = symbol.map_or("", |s| instance.object.symbol_name(&s));
         Some((number, name.to_owned()))
     }
 
@@ -103,13 +103,13 @@ impl Process {
             Place::Absolute => s.value,
             _ => instance.memory_base + s.value.wrapping_sub(bias),
         };
-        let symbols = instance.object.symbols().iter();
+        let symbols = instance.object.symbols();
         let before = symbols.filter(|s| s.defines(SymbolKind::Data) && linear(s) <= address.into());
         Some(match before.max_by_key(|s| linear(s)) {
             Some(s) => (
                 number,
-                instance.object.symbol_name(s).to_owned(),
-                linear(s) as u32,
+                instance.object.symbol_name(&s).to_owned(),
+                linear(&s) as u32,
             ),
             None => (number, String::new(), 0),
         })

@@ -52,7 +52,7 @@ impl Process {
         let kind = match target {
             Target::Symbol { instance, symbol } => {
                 let object = &self.instances[instance].object;
-                object.symbols()[symbol as usize].record.kind
+                object.symbol(symbol).record.kind
             }
             _ => SymbolKind::Function,
         };

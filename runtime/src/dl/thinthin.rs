@@ -126,10 +126,8 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
 }
 
 fn needed_memory(object: &Object) -> u64 {
-    let image = object.layout().memory.iter();
-    let end = image.map(|run| run.linear + run.memsz).max().unwrap_or(0);
     let placement = object.info().placement.unwrap_or_default();
-    match end.max(placement.memory_size.into()) {
+    match object.image_end().max(placement.memory_size.into()) {
         0 => 0,
         bytes => bytes + HOST_PAGE - 1,
     }

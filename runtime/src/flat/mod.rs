@@ -9,7 +9,7 @@ mod libc;
 
 use std::sync::Arc;
 
-use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::name::ENV;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::ValType;
@@ -32,19 +32,19 @@ const START: &str = "_start";
 /// `_start`, and imports from `env` alone.
 pub fn is_program(object: &Object) -> bool {
     let exports = |name| object.find(name).is_some();
-    is_flat(object.info()) && MAIN.into_iter().any(exports) && !exports(START)
+    is_flat(object) && MAIN.into_iter().any(exports) && !exports(START)
 }
 
 /// Whether a module may be part of one.
-fn is_flat(info: &ModuleInfo) -> bool {
-    info.abi == LinkingAbi::Core && info.imports.iter().all(|i| i.module == ENV)
+fn is_flat(object: &Object) -> bool {
+    object.info().abi == LinkingAbi::Core && object.imports().all(|i| i.module == ENV)
 }
 
 /// Whether a module, which a flat program opens, takes its memory from `env`.
 pub(crate) fn can_be_opened(object: &Object) -> bool {
     let info = object.info();
     let own = info.memories.iter().any(|m| m.desc.is_none());
-    is_flat(info) && !own
+    is_flat(object) && !own
 }
 
 impl Process {

@@ -21,7 +21,6 @@ mod offered;
 mod path;
 mod poll;
 mod process;
-mod ranges;
 mod space;
 mod stat;
 mod table;
@@ -31,8 +30,9 @@ mod time;
 mod trace;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use self::call::Words;
@@ -41,6 +41,7 @@ use self::numbers::Abi;
 use self::space::Space;
 use self::table::Table;
 use crate::host::{Caller, HostError, HostFunction};
+use crate::hosts::{Entry, HostLibrary};
 use crate::value::Val;
 use crate::wasi::Wasi;
 
@@ -97,26 +98,66 @@ struct State {
     spaces: Mutex<HashMap<u64, Space>>,
 }
 
-/// All functions, working on one program's surroundings.
-pub fn functions(linux: Linux) -> Vec<HostFunction> {
-    let state = Arc::new(linux.into_state());
-    let mut all = Vec::new();
-    for arguments in 0..=ARGUMENTS {
-        let name = format!("__syscall{arguments}");
-        all.push(function(&state, "env", &name, Abi::I386, arguments));
-    }
-    for name in ["__syscall", "__syscall_cp"] {
-        let function = function(&state, "env", name, Abi::I386, ARGUMENTS);
-        all.push(function.of_any_integers());
-    }
-    for (module, name) in [("env", "__wasm_syscall"), ("thinthin", "syscall")] {
-        let function = function(&state, module, name, Abi::X86_64, ARGUMENTS);
-        all.push(function.of_any_integers());
-    }
-    all
+/// What the functions share: made with the first of them.
+type Shared = LazyLock<Arc<State>, Box<dyn FnOnce() -> Arc<State> + Send>>;
+
+/// An entry for a function of a number and so many arguments.
+macro_rules! entry {
+    ($name:literal, $arguments:literal) => {
+        (
+            ENV,
+            $name,
+            || type_of(Abi::I386, $arguments),
+            |shared, module, name| function(shared, module, name, Abi::I386, $arguments),
+        )
+    };
+    ($module:expr, $name:literal, $abi:expr) => {
+        (
+            $module,
+            $name,
+            || type_of($abi, ARGUMENTS),
+            |shared, module, name| {
+                function(shared, module, name, $abi, ARGUMENTS).of_any_integers()
+            },
+        )
+    };
 }
 
-/// A function of a number and so many arguments.
+const FUNCTIONS: &[Entry<Shared>] = &[
+    entry!("__syscall0", 0),
+    entry!("__syscall1", 1),
+    entry!("__syscall2", 2),
+    entry!("__syscall3", 3),
+    entry!("__syscall4", 4),
+    entry!("__syscall5", 5),
+    entry!("__syscall6", 6),
+    entry!(ENV, "__syscall", Abi::I386),
+    entry!(ENV, "__syscall_cp", Abi::I386),
+    entry!(ENV, "__wasm_syscall", Abi::X86_64),
+    entry!("thinthin", "syscall", Abi::X86_64),
+];
+
+/// All functions, working on one program's surroundings.
+pub fn functions(linux: Linux) -> HostLibrary {
+    let state = || Arc::new(linux.into_state());
+    HostLibrary::new(FUNCTIONS, LazyLock::new(Box::new(state)))
+}
+
+/// The type of an argument.
+const fn word(abi: Abi) -> ValType {
+    match abi {
+        Abi::I386 => ValType::I32,
+        Abi::X86_64 => ValType::I64,
+    }
+}
+
+/// The type of a function of a number and so many arguments.
+fn type_of(abi: Abi, arguments: usize) -> FuncType {
+    let word = word(abi);
+    FuncType::new(vec![word; 1 + arguments], [word])
+}
+
+/// Such a function.
 fn function(
     state: &Arc<State>,
     module: &str,
@@ -124,11 +165,7 @@ fn function(
     abi: Abi,
     arguments: usize,
 ) -> HostFunction {
-    let word = match abi {
-        Abi::I386 => ValType::I32,
-        Abi::X86_64 => ValType::I64,
-    };
-    let ty = FuncType::new(vec![word; 1 + arguments], [word]);
+    let (ty, word) = (type_of(abi, arguments), word(abi));
     let state = Arc::clone(state);
     let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
         let [number, args @ ..] = args else {

@@ -91,10 +91,10 @@ fn absolute<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 
 impl Mounts {
     /// Directories by the names under which they are granted.
-    pub(super) fn new(granted: Vec<(Dir, String)>) -> Self {
-        let mount = |(dir, name): (Dir, String)| Mount {
+    pub(super) fn new(granted: Vec<(Arc<Dir>, String)>) -> Self {
+        let mount = |(dir, name): (Arc<Dir>, String)| Mount {
             at: names(name.as_bytes()).map(<[u8]>::to_vec).collect(),
-            dir: Arc::new(readable(dir)),
+            dir: readable(dir),
         };
         Self {
             list: granted.into_iter().map(mount).collect(),
@@ -185,7 +185,7 @@ mod tests {
     use cap_std::ambient_authority;
 
     fn mounts(names: &[&str]) -> Mounts {
-        let dir = || Dir::open_ambient_dir("/", ambient_authority()).unwrap();
+        let dir = || Arc::new(Dir::open_ambient_dir("/", ambient_authority()).unwrap());
         Mounts::new(
             names
                 .iter()

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::ranges::Ranges;
+use crate::ranges::Ranges;
 
 /// Bytes of a page, as the program is told.
 pub(super) const PAGE: u64 = 4096;

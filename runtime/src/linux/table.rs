@@ -1,13 +1,14 @@
 //! Open files and the table of their numbers.
 
 use std::fs::File;
-use std::io::{self, Cursor};
+use std::io::Cursor;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cap_std::fs::Dir;
 use rustix::fs::OFlags;
+use rustix::stdio;
 
 use super::call::Call;
 use super::error::{Error, Result};
@@ -139,8 +140,8 @@ impl Table {
     pub(super) fn new(stdin: Input, stdout: Output, stderr: Output) -> Self {
         let streams = [
             input(stdin),
-            output(stdout, &io::stdout()),
-            output(stderr, &io::stderr()),
+            output(stdout, &stdio::stdout()),
+            output(stderr, &stdio::stderr()),
         ];
         let slot = |open| Slot {
             open: Arc::new(open),
@@ -213,7 +214,7 @@ fn input(input: Input) -> Option<Open> {
     let bytes = match input {
         Input::Empty => Vec::new(),
         Input::Bytes(bytes) => bytes,
-        Input::Inherit => return inherit(&io::stdin(), 0),
+        Input::Inherit => return inherit(&stdio::stdin(), 0),
     };
     Some(Open::new(Kind::Input(Mutex::new(Cursor::new(bytes))), 0))
 }

@@ -10,6 +10,7 @@ use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
+use wasmaot_abi::types::FuncType;
 
 use super::heap;
 use super::instance::Instance;
@@ -40,6 +41,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
     for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
+        wrong.extend(checker.types(id));
         wrong.extend(checker.calls(id));
         wrong.extend(checker.bodies(id));
         wrong.extend(checker.overlaps(id));
@@ -76,19 +78,19 @@ pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
 pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
     let data = |id: usize| {
         let instance: &Instance = &process.instances[id];
-        let symbols = instance.object.symbols().iter();
+        let symbols = instance.object.symbols();
         let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
         own.map(move |s| {
             let linear = s.value.wrapping_sub(instance.object.layout().memory_bias);
             let linear = instance.memory_base.wrapping_add(linear);
-            (instance.object.symbol_name(s), linear, s.size)
+            (instance.object.symbol_name(&s), linear, s.size)
         })
     };
     for (id, instance) in process.instances.iter().filter(|(n, _)| *n >= first) {
         let memory = process.domains[instance.domain].memory();
-        let relocs = instance.object.relocs().iter();
+        let relocs = instance.object.relocs();
         for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
-            let symbol = &instance.object.symbols()[reloc.symbol as usize];
+            let symbol = &instance.object.symbol(reloc.symbol);
             let name = instance.object.symbol_name(symbol);
             let own = data(id).find(|(other, ..)| *other == name);
             let others = process.scope.iter().filter(|&&other| other != id);
@@ -121,10 +123,10 @@ pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
 
 /// Definitions of an object by name.
 fn exports(instance: &Instance) -> HashMap<&str, usize> {
-    let symbols = instance.object.symbols().iter().enumerate();
+    let symbols = instance.object.symbols().enumerate();
     symbols
         .filter(|(_, s)| s.place != Place::Undefined)
-        .map(|(i, s)| (instance.object.symbol_name(s), i))
+        .map(|(i, s)| (instance.object.symbol_name(&s), i))
         .collect()
 }
 
@@ -183,7 +185,7 @@ impl<'a> Checker<'a> {
 
     fn slots(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
-        let elf = instance.object.relocs().iter().map(|r| {
+        let elf = instance.object.relocs().map(|r| {
             let right = |slot: u64| match r.kind {
                 Standard::Relative => slot == instance.image.start().wrapping_add(r.addend as u64),
                 Standard::Absolute => {
@@ -198,7 +200,7 @@ impl<'a> Checker<'a> {
             };
             (r.offset, r.symbol, right)
         });
-        let wasm = instance.object.slots().iter().map(|r| {
+        let wasm = instance.object.slots().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
             let memory = self.process.domains[instance.domain].base();
             let linear = |slot: u64| less(slot.wrapping_sub(memory));
@@ -219,9 +221,8 @@ impl<'a> Checker<'a> {
         wrong
             .map(|(offset, symbol, _)| {
                 let value = instance.image.read_u64(offset).unwrap_or(0);
-                let symbols = instance.object.symbols();
-                let name = symbols.get(symbol as usize);
-                let name = name.map_or("", |s| instance.object.symbol_name(s));
+                let object = &instance.object;
+                let name = object.symbol_name(&object.symbol(symbol));
                 format!("slot {offset:#x} for `{name}` holds {value:#x}")
             })
             .collect()
@@ -242,8 +243,7 @@ impl<'a> Checker<'a> {
 
     /// What a symbol of an instance means, by the imports that name it.
     fn meaning(&self, id: usize, symbol: u32) -> Meaning {
-        let info = self.process.instances[id].object.info();
-        let imports = info.imports.iter().enumerate();
+        let imports = self.process.instances[id].object.imports().enumerate();
         let mut meanings = imports
             .filter(|(_, i)| i.symbol == symbol && symbol != 0)
             .map(|(i, _)| self.import(id, i, DEPTH));
@@ -255,15 +255,18 @@ impl<'a> Checker<'a> {
     }
 
     fn import(&self, id: usize, number: usize, depth: usize) -> Meaning {
-        let info = self.process.instances[id].object.info();
-        let import = &info.imports[number];
+        let object = &self.process.instances[id].object;
+        let info = object.info();
+        let Some(import) = object.import(number as u32) else {
+            return Meaning::Nothing;
+        };
         let got = matches!(import.kind, ImportKind::GotMem | ImportKind::GotFunc);
         let env = got || import.module == name::ENV;
-        if self.opened && env && dl::exit::is_taken_over(&import.name) {
-            return Meaning::Host(dl::MODULE.to_owned(), import.name.clone());
+        if self.opened && env && dl::exit::is_taken_over(import.name) {
+            return Meaning::Host(dl::MODULE.to_owned(), import.name.to_owned());
         }
         let scope = if env { &self.scope[..] } else { &[] };
-        let named = self.process.names.get(&import.module);
+        let named = self.process.names.get(import.module);
         let named = named.filter(|_| !got).copied();
         let places: Vec<usize> = if info.abi == LinkingAbi::Core {
             named.into_iter().chain(scope.iter().copied()).collect()
@@ -272,13 +275,13 @@ impl<'a> Checker<'a> {
         };
         let copy = scope.iter().copied();
         let found = copy
-            .filter(|&place| self.holds_copy(place, &import.name))
+            .filter(|&place| self.holds_copy(place, import.name))
             .chain(places)
-            .find_map(|place| self.exported(place, &import.name, (id, number), depth));
+            .find_map(|place| self.exported(place, import.name, (id, number), depth));
         found.unwrap_or_else(|| {
-            let module = if got { name::ENV } else { &import.module };
-            match self.process.hosts.find(module, &import.name) {
-                Some(_) => Meaning::Host(module.to_owned(), import.name.clone()),
+            let module = if got { name::ENV } else { import.module };
+            match self.process.hosts.find(module, import.name) {
+                Some(_) => Meaning::Host(module.to_owned(), import.name.to_owned()),
                 None => Meaning::Nothing,
             }
         })
@@ -305,9 +308,7 @@ impl<'a> Checker<'a> {
     /// Whether a slot may hold this as the host address of a symbol.
     fn is_address(&self, id: usize, symbol: u32, slot: u64) -> bool {
         let instance = &self.process.instances[id];
-        let Some(own) = instance.object.symbols().get(symbol as usize) else {
-            return false;
-        };
+        let own = &instance.object.symbol(symbol);
         let context = |domain: usize| {
             let base = self.process.domains[domain].base();
             base - size_of::<Context>() as u64
@@ -347,7 +348,7 @@ impl<'a> Checker<'a> {
             return false;
         };
         let definer = &self.process.instances[definer];
-        let found = &definer.object.symbols()[symbol];
+        let found = &definer.object.symbol(symbol as u32);
         let base = self.process.domains[definer.domain].base();
         let in_context = SymbolRecord::PRIMARY | SymbolRecord::STACK_POINTER;
         if found.record.kind == SymbolKind::Data {
@@ -363,11 +364,11 @@ impl<'a> Checker<'a> {
     fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
         let instances = &self.process.instances;
         let object = &instances[id].object;
-        let name = object.symbol_name(&object.symbols()[symbol as usize]);
-        let is_it = |i: &Import| i.kind == ImportKind::GotMem && name::escape(&i.name) == name;
+        let name = object.symbol_name(&object.symbol(symbol));
+        let is_it = |i: &Import<'_>| i.kind == ImportKind::GotMem && name::escape(i.name) == name;
         let wanted = Meaning::Definition(id, symbol as usize);
         instances.iter().all(|(user, instance)| {
-            let imports = instance.object.info().imports.iter().enumerate();
+            let imports = instance.object.imports().enumerate();
             let mut same = imports.filter(|(_, i)| is_it(i));
             same.all(|(number, _)| self.import(user, number, DEPTH) == wanted)
         })
@@ -379,7 +380,7 @@ impl<'a> Checker<'a> {
         match meaning {
             &Meaning::Definition(definer, symbol) => {
                 let definer = &self.process.instances[definer];
-                let code = definer.image.start() + definer.object.symbols()[symbol].value;
+                let code = definer.image.start() + definer.object.symbol(symbol as u32).value;
                 let base = self.process.domains[definer.domain].base();
                 let thunk = Key::Thunk { target: code, base };
                 (slot == code && definer.domain == domain) || stub() == Some(thunk)
@@ -387,6 +388,7 @@ impl<'a> Checker<'a> {
             Meaning::Host(module, name) => match stub() {
                 Some(Key::Host(n)) => {
                     let host = self.process.hosts.get(n);
+                    let host = host.map(|slot| slot.function());
                     host.is_some_and(|h| h.module == *module && h.name == *name)
                 }
                 _ => false,
@@ -396,7 +398,7 @@ impl<'a> Checker<'a> {
     }
 
     fn linear(&self, definer: &Instance, symbol: usize) -> u64 {
-        let symbol = &definer.object.symbols()[symbol];
+        let symbol = &definer.object.symbol(symbol as u32);
         let base = match symbol.place {
             Place::Absolute => return symbol.value,
             _ => definer.memory_base,
@@ -409,12 +411,11 @@ impl<'a> Checker<'a> {
 
     fn is_linear(&self, id: usize, symbol: u32, slot: u64) -> bool {
         let object = &self.process.instances[id].object;
-        let imports = &object.info().imports;
-        let import = imports
-            .iter()
+        let import = object
+            .imports()
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
         let domain = &self.process.domains[self.process.instances[id].domain];
-        match import.map(|i| i.name.as_str()) {
+        match import.map(|i| i.name) {
             // What is loaded later is in the heap, or behind it.
             Some("__heap_base") => self.process.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
@@ -503,34 +504,44 @@ impl<'a> Checker<'a> {
         code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
     }
 
+    /// The types that are not those of their hashes.
+    fn types(&self, id: usize) -> Vec<String> {
+        let types = &self.process.instances[id].object.info().types;
+        let numbered = (0..).zip(types.hashes());
+        let wrong = numbered.filter(|&(n, &hash)| types.get(n).map(FuncType::hash) != Some(hash));
+        wrong.map(|(n, _)| format!("type {n} is wrong")).collect()
+    }
+
     /// The function records that differ.
     fn records(&self, id: usize) -> Vec<String> {
         let instance = &self.process.instances[id];
         let imported = instance.object.info().imported_funcrefs as usize;
-        let records = instance.object.functions().iter().enumerate();
-        let wrong = records.filter(|(number, record)| {
-            let at = instance.object.funcrefs() + TABLE_ENTRY_SIZE * *number as u64;
-            let (Ok(code), Ok(rest)) =
-                (instance.image.read_u64(at), instance.image.read_u64(at + 8))
-            else {
-                return true;
-            };
-            let offset = instance.image.start() + at - self.process.code.range().start;
-            let right = if *number < imported {
-                let meaning = self.meaning(id, record.value);
-                let domain = match meaning {
-                    Meaning::Definition(definer, _) => self.process.instances[definer].domain,
-                    _ => instance.domain,
+        let records = instance.object.functions().enumerate();
+        let wrong = records
+            .take(instance.records as usize)
+            .filter(|(number, record)| {
+                let at = instance.object.funcrefs() + TABLE_ENTRY_SIZE * *number as u64;
+                let (Ok(code), Ok(rest)) =
+                    (instance.image.read_u64(at), instance.image.read_u64(at + 8))
+                else {
+                    return true;
                 };
-                self.is_code(&meaning, code, domain)
-            } else {
-                let target = instance.image.start() + u64::from(record.value);
-                let base = self.process.domains[instance.domain].base();
-                let thunk = Key::Thunk { target, base };
-                code == target || self.stubs.get(&code).copied() == Some(thunk)
-            };
-            !right || rest != offset << 32 | u64::from(record.type_id)
-        });
+                let offset = instance.image.start() + at - self.process.code.range().start;
+                let right = if *number < imported {
+                    let meaning = self.meaning(id, record.value);
+                    let domain = match meaning {
+                        Meaning::Definition(definer, _) => self.process.instances[definer].domain,
+                        _ => instance.domain,
+                    };
+                    self.is_code(&meaning, code, domain)
+                } else {
+                    let target = instance.image.start() + u64::from(record.value);
+                    let base = self.process.domains[instance.domain].base();
+                    let thunk = Key::Thunk { target, base };
+                    code == target || self.stubs.get(&code).copied() == Some(thunk)
+                };
+                !right || rest != offset << 32 | u64::from(record.type_id)
+            });
         wrong
             .map(|(number, _)| format!("function record {number} is wrong"))
             .collect()

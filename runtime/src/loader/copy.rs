@@ -38,8 +38,8 @@ pub(super) fn holders<'a>(
 ) -> HashMap<&'a str, usize> {
     let mut holders = HashMap::new();
     for (number, object) in objects {
-        for reloc in object.relocs().iter().filter(|r| r.kind == Standard::Copy) {
-            let symbol = &object.symbols()[reloc.symbol as usize];
+        for reloc in object.relocs().filter(|r| r.kind == Standard::Copy) {
+            let symbol = &object.symbol(reloc.symbol);
             let name = object.symbol_name(symbol);
             holders.entry(name).or_insert(number);
         }
@@ -62,7 +62,7 @@ pub(super) fn plan(process: &Process, group: &Group) -> Result<Vec<Copy>> {
     let (mut copies, mut missing) = (Vec::new(), Vec::new());
     for id in group.numbers() {
         let object = planner.object(id);
-        let relocs = object.relocs().iter();
+        let relocs = object.relocs();
         for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
             match planner.copy(id, reloc.symbol)? {
                 Some(copy) => copies.push(copy),
@@ -81,9 +81,9 @@ pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
     let planner = Planner::new(process, group);
     group.numbers().all(|id| {
         let object = planner.object(id);
-        let mut copies = object.relocs().iter().filter(|r| r.kind == Standard::Copy);
+        let mut copies = object.relocs().filter(|r| r.kind == Standard::Copy);
         copies.all(|reloc| {
-            let symbol = object.symbols()[reloc.symbol as usize];
+            let symbol = object.symbol(reloc.symbol);
             planner.source(id, object.symbol_name(&symbol)).is_some()
         })
     })
@@ -115,7 +115,7 @@ impl<'a> Planner<'a> {
 
     fn copy(&self, id: usize, number: u32) -> Result<Option<Copy>> {
         let object = self.object(id);
-        let symbol = object.symbols()[number as usize];
+        let symbol = object.symbol(number);
         let name = object.symbol_name(&symbol);
         let Some(from) = self.source(id, name) else {
             return Ok(None);
@@ -158,7 +158,7 @@ impl<'a> Planner<'a> {
     }
 
     fn symbol(&self, (id, number): (usize, u32)) -> Symbol {
-        self.object(id).symbols()[number as usize]
+        self.object(id).symbol(number)
     }
 
     /// Warns where the two sides do not agree on the size, as far as they know it.
@@ -217,13 +217,11 @@ fn extent(object: &Object, symbol: &Symbol) -> Option<u64> {
     }
     let bias = object.layout().memory_bias;
     let linear = symbol.value.wrapping_sub(bias);
-    let runs = object.layout().memory.iter();
-    let end = runs.map(|run| run.linear + run.memsz).max()?;
-    let room = end.checked_sub(linear)?;
+    let room = object.image_end().checked_sub(linear)?;
     if symbol.size != 0 {
         return Some(symbol.size.min(room));
     }
-    let others = object.symbols().iter();
+    let others = object.symbols();
     let next = others
         .filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here)
         .filter_map(|s| s.value.checked_sub(symbol.value))
@@ -238,7 +236,7 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
         let (from, to) = (address(process, copy.from), address(process, copy.to));
         process.config.trace(Category::Reloc, || {
             let [definer, main] = [copy.from.0, copy.to.0].map(|id| &process.instances[id].object);
-            let symbol = main.symbols()[copy.to.1 as usize];
+            let symbol = main.symbol(copy.to.1);
             format!(
                 "copying `{}`: {} bytes from {} at {from:#x} to {} at {to:#x}",
                 main.symbol_name(&symbol),
@@ -266,7 +264,7 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
 /// Linear address of a definition of data.
 fn address(process: &Process, (id, number): (usize, u32)) -> u64 {
     let instance = &process.instances[id];
-    let symbol = instance.object.symbols()[number as usize];
+    let symbol = instance.object.symbol(number);
     let bias = instance.object.layout().memory_bias;
     instance.memory_base + symbol.value.wrapping_sub(bias)
 }

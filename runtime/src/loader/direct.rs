@@ -52,7 +52,7 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
             _ => None,
         };
         let plt = match state {
-            Calls::Wrong => Some(instance.address(plt_entry(&object, entry, slot)?)),
+            Calls::Wrong => Some(instance.address(plt_entry(&object, entry, &slot)?)),
             _ => None,
         };
         targets.push([straight, plt]);

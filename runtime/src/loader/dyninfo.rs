@@ -62,7 +62,7 @@ pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
     let defined = |symbol: &str| {
         let symbol = name::escape(symbol);
         let mut objects = scope.iter().map(|&n| group.object(process, n));
-        objects.any(|object| object.find(&symbol).is_some())
+        objects.any(|object| object.find(&*symbol).is_some())
     };
     let mut lists = group.members.iter().map(|m| &m.object.info().fixups.list);
     lists.all(|list| {
@@ -86,7 +86,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
                 continue;
             };
             if let Some((definer, number)) = first(&name::escape(symbol))
-                && definer.symbols()[number as usize].defines(SymbolKind::Data)
+                && definer.symbol(number).defines(SymbolKind::Data)
             {
                 return Err(Error::Mismatch {
                     symbol: symbol.clone(),
@@ -181,7 +181,7 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
             library,
             ty,
         } => {
-            let ty = object.info().types.get(*ty as usize).cloned();
+            let ty = object.info().types.get(*ty).cloned();
             let lazy = Lazy {
                 serial: process.instances[number].serial,
                 index: index(*function),
@@ -241,7 +241,7 @@ fn value(process: &mut Process, number: usize, symbol: &str) -> Result<Option<u6
     let is_data = match target {
         Target::Symbol { instance, symbol } => {
             let object = &process.instances[instance].object;
-            object.symbols()[symbol as usize].defines(SymbolKind::Data)
+            object.symbol(symbol).defines(SymbolKind::Data)
         }
         Target::Mark(_) => true,
         _ => false,
@@ -377,7 +377,6 @@ fn forwarder(process: &mut Process, lazy: Lazy) -> usize {
         Ok(())
     };
     let (ty, host) = (lazy.ty.clone(), process.hosts.len());
-    process.types.entry(ty.id()).or_insert_with(|| ty.clone());
     let function = HostFunction::new(name::SYS, "lazy", ty.clone(), body);
     process.hosts.add_stub(function);
     let to = Some(lazy);

@@ -61,7 +61,9 @@ pub(crate) fn release(process: &mut Process, block: Block) {
         Some(pointer) => _ = call(process, "free", &[pointer], &[]),
         None => {
             if let Some(program) = &mut process.program {
-                program.spare_memory.give(block.at..block.at + block.bytes);
+                program
+                    .spare_memory
+                    .insert(block.at..block.at + block.bytes);
             }
         }
     }
@@ -107,7 +109,7 @@ fn from_end(process: &mut Process, bytes: u64, align: u64) -> Option<Block> {
         None => {
             let more = (bytes + align).next_multiple_of(WASM_PAGE);
             let end = process.domains[program.domain].grow_memory(more)?;
-            program.spare_memory.give(end..end + more);
+            program.spare_memory.insert(end..end + more);
             program.spare_memory.take(bytes, align)?
         }
     };

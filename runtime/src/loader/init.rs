@@ -81,7 +81,7 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
     let Some(symbol) = object.find(name) else {
         return Ok(());
     };
-    if object.symbols()[symbol as usize].record.type_id != FuncType::default().id() {
+    if object.symbol(symbol).record.type_id != FuncType::EMPTY_ID {
         return Ok(());
     }
     trace(process, id, name);

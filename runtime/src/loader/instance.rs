@@ -68,18 +68,34 @@ impl Mark {
 /// What an object's symbols and imports are bound to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bindings {
-    /// By dynamic symbol.
+    /// By dynamic symbol, up to the last one that is not defined.
     pub symbols: Vec<Target>,
+    /// Of the defined ones after it, those that are also imported, ascending;
+    /// the others are bound to themselves.
+    pub defined: Vec<(u32, Target)>,
     /// By import.
     pub imports: Vec<Target>,
 }
 
 impl Bindings {
-    /// The instances of the definitions.
+    /// What a dynamic symbol is bound to; `None`: to itself, if it is defined.
+    pub fn symbol(&self, number: u32) -> Option<Target> {
+        if let Some(&target) = self.symbols.get(number as usize) {
+            return Some(target);
+        }
+        let at = self.defined.binary_search_by_key(&number, |&(n, _)| n);
+        at.ok().map(|at| self.defined[at].1)
+    }
+
+    /// The instances of the definitions, some more than once.
     pub fn instances(&self) -> impl Iterator<Item = usize> {
         let all = self.symbols.iter().chain(&self.imports);
-        all.filter_map(|target| match target {
-            Target::Symbol { instance, .. } => Some(*instance),
+        let mut last = None;
+        all.filter_map(move |target| match target {
+            Target::Symbol { instance, .. } if last != Some(*instance) => {
+                last = Some(*instance);
+                last
+            }
             _ => None,
         })
     }
@@ -99,8 +115,12 @@ pub(crate) struct Instance {
     /// Where its part of the code-address space begins.
     pub pc_base: u64,
     pub bindings: Bindings,
-    /// Whether its function records hold thunks.
+    /// How many of its function records are filled.
+    pub records: u32,
+    /// Whether they hold thunks.
     pub thunked: bool,
+    /// Whether its RELRO part is read-only.
+    pub sealed: bool,
     /// Its number among all that the process ever loaded.
     pub serial: u64,
     /// The instances it needs.
@@ -147,6 +167,7 @@ impl Instance {
         if !self.is_lazy() {
             let relro = self.object.layout().relro.clone();
             self.image.set_writable(relro, false)?;
+            self.sealed = true;
         }
         Ok(())
     }

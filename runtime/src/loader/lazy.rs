@@ -15,7 +15,7 @@ use super::instance::{Bindings, Target};
 use super::matching::kind_name;
 use super::relocate::callable;
 use super::stubs::Key;
-use super::{check, deferred, enter_types, resolve};
+use super::{check, deferred, resolve};
 use crate::arch;
 use crate::dl::DlError;
 use crate::error::{Error, Result, Unresolved};
@@ -110,7 +110,7 @@ type Found = (Target, Vec<HostFunction>);
 /// define it.
 fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found>, HostError> {
     let object = Arc::clone(&process.instances[id].object);
-    let Some((ty, import)) = resolve::functions(&object).find(|(_, i)| i.symbol == symbol) else {
+    let Some((ty, import)) = resolve::functions(&object, symbol).next() else {
         return Err(HostError::Message(format!(
             "{}: a call of what it does not import",
             object.name()
@@ -133,13 +133,13 @@ fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found
         match found {
             Ok(found) => return Ok(Some(found)),
             Err(Error::Unresolved(_)) => {
-                HostError::Trap(Box::new(resolve::undefined_call(&object, import)))
+                HostError::Trap(Box::new(resolve::undefined_call(&object, &import)))
             }
             Err(error) => return Err(error.into()),
         }
     };
-    let wanted = &object.info().types[ty];
-    match ask(process, &object, import, wanted)? {
+    let wanted = object.info().types.get(ty).cloned().unwrap_or_default();
+    match ask(process, &object, &import, &wanted)? {
         Some(function) => Ok(Some((Target::Host(process.hosts.len()), vec![function]))),
         None => Err(failure),
     }
@@ -149,12 +149,12 @@ fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found
 fn ask(
     process: &Process,
     object: &Object,
-    import: &Import,
+    import: &Import<'_>,
     wanted: &FuncType,
 ) -> Result<Option<HostFunction>> {
     let symbol = Unresolved {
-        module: import.module.clone(),
-        name: import.name.clone(),
+        module: import.module.to_owned(),
+        name: import.name.to_owned(),
         kind: kind_name(&import.kind),
         by: object.path().display().to_string(),
     };
@@ -173,10 +173,7 @@ fn ask(
 
 /// Binds a slot; the address that it holds then.
 fn fill(process: &mut Process, id: usize, slot: Slot, (target, made): Found) -> Result<u64> {
-    if !made.is_empty() {
-        made.into_iter().for_each(|f| process.hosts.add_stub(f));
-        enter_types(process, &[])?;
-    }
+    made.into_iter().for_each(|f| process.hosts.add_stub(f));
     let domain = process.instances[id].domain;
     let function = process.function(target)?.ok_or_else(|| {
         let file = process.instances[id].object.path().display().to_string();
@@ -185,12 +182,15 @@ fn fill(process: &mut Process, id: usize, slot: Slot, (target, made): Found) -> 
     let code = callable(process, function, Some(domain))?;
     process.stubs.seal()?;
     let instance = &mut process.instances[id];
-    let Bindings { imports, symbols } = &mut instance.bindings;
-    let of_import = instance.object.info().imports.iter().zip(imports);
-    let of_import = of_import.filter(|(import, _)| import.symbol == slot.symbol);
-    let bound = of_import.map(|(_, bound)| bound);
-    let bound = bound.chain(symbols.get_mut(slot.symbol as usize));
-    bound.for_each(|bound| *bound = target);
+    let Bindings {
+        imports, symbols, ..
+    } = &mut instance.bindings;
+    for (number, _) in instance.object.imports_of(slot.symbol) {
+        imports[number] = target;
+    }
+    if let Some(bound) = symbols.get_mut(slot.symbol as usize) {
+        *bound = target;
+    }
     if let Target::Symbol {
         instance: definer, ..
     } = target

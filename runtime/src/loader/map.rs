@@ -15,6 +15,10 @@ use crate::object::{MemoryRun, Object, bad};
 use crate::process::Process;
 use crate::sys::{Access, page_down};
 
+/// As many bytes that are to be written to are copied: on the whole that is
+/// less work than to have the system copy their pages at the first write.
+const FEW: usize = 2 * HOST_PAGE as usize;
+
 /// Maps a group and enters it into the link map.
 pub(super) fn map(
     process: &mut Process,
@@ -28,6 +32,14 @@ pub(super) fn map(
     for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
         for segment in &object.layout().segments {
+            let content = segment.offset as usize..(segment.offset + segment.filesz) as usize;
+            let few = object.bytes().get(content).filter(|b| b.len() <= FEW);
+            if let Some(bytes) = few.filter(|_| segment.writable) {
+                image.commit(segment.range())?;
+                let written = image.write(segment.vaddr, bytes);
+                written.map_err(|_| bad(object.path().display().to_string(), "no room"))?;
+                continue;
+            }
             let access = match (segment.writable, segment.executable) {
                 (true, _) => Access::ReadWrite,
                 (false, true) => Access::ReadExecute,
@@ -58,7 +70,9 @@ pub(super) fn map(
                 .chain(member.needs.iter().copied())
                 .collect(),
             bindings,
+            records: 0,
             thunked: false,
+            sealed: false,
             serial: 0,
             needs: member.needs.clone(),
             local: Arc::clone(&local),

@@ -43,27 +43,32 @@ const fn wanted_kind(kind: &ImportKind) -> SymbolKind {
 pub(super) fn check(
     resolver: &Resolver<'_>,
     importer: &Object,
-    import: &Import,
+    import: &Import<'_>,
     target: Target,
 ) -> Result<()> {
-    let process = resolver.process();
-    let (record, definer) = match target {
-        Target::Symbol { instance, symbol } => {
-            let definer = resolver.object(instance);
-            let record = definer.symbols()[symbol as usize].record;
-            (record, definer.path().display().to_string())
-        }
+    let (process, types) = (resolver.process(), &importer.info().types);
+    let record = match target {
+        Target::Symbol { instance, symbol } => resolver.object(instance).symbol(symbol).record,
         // One that is not there yet has been made for this import.
         Target::Host(number) if number >= process.hosts.len() => return Ok(()),
-        Target::Host(number) => (host_record(process, number), "the host".to_owned()),
-        Target::Tag(_) => (loader_tag_record(), "the loader".to_owned()),
+        Target::Host(_) => SymbolRecord {
+            kind: SymbolKind::Function,
+            flags: 0,
+            type_id: 0,
+        },
+        Target::Tag(_) => loader_tag_record(),
         _ => return Ok(()),
     };
+    let definer = || match target {
+        Target::Symbol { instance, .. } => resolver.object(instance).path().display().to_string(),
+        Target::Host(_) => "the host".to_owned(),
+        _ => "the loader".to_owned(),
+    };
     let mismatch = |wanted: String, found: String| Error::Mismatch {
-        symbol: import.name.clone(),
+        symbol: import.name.to_owned(),
         importer: importer.path().display().to_string(),
         wanted,
-        definer: definer.clone(),
+        definer: definer(),
         found,
     };
     if record.kind != wanted_kind(&import.kind) {
@@ -71,18 +76,17 @@ pub(super) fn check(
         return Err(mismatch(kind_name(&import.kind).to_owned(), found));
     }
     match import.kind {
-        ImportKind::Func(ty) if importer.type_id(ty) != Some(record.type_id) => {
-            let wanted = importer.info().types[ty as usize].clone();
+        ImportKind::Func(ty) if !is_of_type(process, importer, ty, target, record)? => {
             Err(Error::FunctionType {
-                symbol: import.name.clone(),
+                symbol: import.name.to_owned(),
                 importer: importer.path().display().to_string(),
-                wanted: Box::new(wanted),
+                wanted: Box::new(types.get(ty).cloned().unwrap_or_default()),
                 found: Box::new(definition_type(resolver, target, record.type_id)),
-                definer: definer.clone(),
+                definer: definer(),
             })
         }
-        ImportKind::Tag(ty) if importer.type_id(ty) != Some(record.type_id) => {
-            let wanted = importer.info().types[ty as usize].to_string();
+        ImportKind::Tag(ty) if types.id(ty) != Some(record.type_id) => {
+            let wanted = types.get(ty).cloned().unwrap_or_default();
             let found = definition_type(resolver, target, record.type_id).to_string();
             Err(mismatch(format!("tag {wanted}"), format!("tag {found}")))
         }
@@ -128,11 +132,29 @@ pub(super) fn check(
     }
 }
 
-fn host_record(process: &Process, number: usize) -> SymbolRecord {
-    SymbolRecord {
-        kind: SymbolKind::Function,
-        flags: 0,
-        type_id: process.hosts.get(number).map_or(0, |f| f.ty.id()),
+/// Whether a definition is a function of an importer's type. What objects say
+/// are identities; a host function's is not known before it is needed.
+fn is_of_type(
+    process: &Process,
+    importer: &Object,
+    ty: u32,
+    target: Target,
+    record: SymbolRecord,
+) -> Result<bool> {
+    let types = &importer.info().types;
+    let Target::Host(number) = target else {
+        return Ok(types.id(ty) == Some(record.type_id));
+    };
+    let found = process.hosts.get(number).map(|slot| slot.ty());
+    match (found, types.id(ty)) {
+        (Some(found), _) if types.is(ty, &found) => Ok(true),
+        (Some(found), Some(id)) if found.id() == id => Err(Error::TypeCollision {
+            file: importer.path().display().to_string(),
+            a: Box::new(found.into_owned()),
+            b: Box::new(types.get(ty).cloned().unwrap_or_default()),
+            id,
+        }),
+        _ => Ok(false),
     }
 }
 
@@ -148,7 +170,10 @@ fn loader_tag_record() -> SymbolRecord {
 fn definition_type(resolver: &Resolver<'_>, target: Target, id: u32) -> FuncType {
     let found = match target {
         Target::Symbol { instance, .. } => resolver.object(instance).type_of(id).cloned(),
-        Target::Host(number) => resolver.process().hosts.get(number).map(|f| f.ty.clone()),
+        Target::Host(number) => {
+            let slot = resolver.process().hosts.get(number);
+            slot.map(|slot| slot.ty().into_owned())
+        }
         Target::Tag(_) => Some(loader_tag_type()),
         _ => None,
     };

@@ -44,7 +44,7 @@ pub(crate) use instance::{Instance, Retired, Target};
 pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
 pub(crate) use prelink::{Calls, outcome};
-pub(crate) use relocate::{data_address, index_in, table_index};
+pub(crate) use relocate::{data_address, index_in, table_index, target};
 pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
@@ -177,7 +177,9 @@ impl<'p> Mapped<'p> {
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
-        enter_types(process, &group.members)?;
+        for member in &group.members {
+            process.enter_types(&member.object)?;
+        }
         let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);
         let places = place::place(process, &group, &resolved.bindings, rooms)?;
         map::map(process, &group, resolved.bindings, &places)?;
@@ -227,7 +229,7 @@ impl Relocated<'_> {
         transaction.before = None;
         process.deferred.extend(group.deferred.iter().cloned());
         process.config.trace(Category::Statistics, || {
-            let slots = |m: &Member| m.object.relocs().len() + m.object.slots().len();
+            let slots = |m: &Member| m.object.relocs().count() + m.object.slots().count();
             let total: usize = group.members.iter().map(slots).sum();
             format!("{} objects, {total} relocations", group.members.len())
         });
@@ -252,30 +254,4 @@ impl Ready {
         init::run(process, &self.group, &self.copies, constructors)?;
         Ok(self.group.first)
     }
-}
-
-/// Enters function types by identity, those of host functions too; two types
-/// of one identity are refused, so that comparing identities compares types.
-fn enter_types(process: &mut Process, members: &[Member]) -> Result<()> {
-    let Process { types, hosts, .. } = process;
-    for ty in hosts.types() {
-        types.entry(ty.id()).or_insert_with(|| ty.clone());
-    }
-    let of_member = |m: &Member| m.object.path().display().to_string();
-    let all = members
-        .iter()
-        .flat_map(|m| m.object.info().types.iter().map(move |ty| (m, ty)));
-    for (member, ty) in all {
-        let id = ty.id();
-        let known = types.entry(id).or_insert_with(|| ty.clone());
-        if known != ty {
-            return Err(Error::TypeCollision {
-                file: of_member(member),
-                a: Box::new(known.clone()),
-                b: Box::new(ty.clone()),
-                id,
-            });
-        }
-    }
-    Ok(())
 }

@@ -106,9 +106,7 @@ fn fill(
     room: &mut Room,
 ) -> Result<()> {
     room.codes = pc_room(process, member)?;
-    let image = member.object.layout().memory.iter();
-    let image_end = image.map(|run| run.linear + run.memsz).max();
-    let bytes = image_end.unwrap_or(0).max(placement.memory_size.into());
+    let bytes = member.object.image_end().max(placement.memory_size.into());
     room.memory = match (bytes, member.memory) {
         (_, Some(at)) => Some(heap::Block::of_program(at)),
         (0, None) => None,
@@ -142,7 +140,7 @@ pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = R
     for room in rooms {
         release_table(process, room.table);
         if let Some(program) = &mut process.program {
-            program.spare_codes.give(room.codes);
+            program.spare_codes.insert(room.codes);
         }
         if let Some(block) = room.memory {
             heap::release(process, block);
@@ -166,7 +164,7 @@ pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<
     let start = end.next_multiple_of(align);
     let grown = domain.grow_table(start + len - end, FuncRef::default());
     grown.ok_or_else(full)?;
-    program.spare_entries.give(end..start);
+    program.spare_entries.insert(end..start);
     Ok(start)
 }
 
@@ -176,7 +174,7 @@ pub(crate) fn release_table(process: &mut Process, range: Range<u64>) {
         for index in range.clone() {
             process.domains[program.domain].set_entry(index, FuncRef::default());
         }
-        program.spare_entries.give(range);
+        program.spare_entries.insert(range);
     }
 }
 
@@ -234,7 +232,7 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
         what: what.to_owned(),
     };
     let is_memory = |kind: &ImportKind| matches!(kind, ImportKind::Memory(_));
-    let imported = info.imports.iter().position(|i| is_memory(&i.kind));
+    let imported = member.object.imports().position(|i| is_memory(&i.kind));
     if let Some(import) = imported {
         let target = bindings.imports.get(import).copied();
         let domain = target.and_then(|t| process.memory_domain_number(t));
@@ -422,7 +420,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         flat: false,
         heap: layout.heap_base..pages * WASM_PAGE,
         stack: layout.stack,
-        indices: std::collections::HashMap::new(),
+        indices: None,
         spare_entries: Ranges::default(),
         spare_memory: Ranges::default(),
         spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
@@ -453,7 +451,7 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
         flat: true,
         heap: 0..FLAT_PAGES * WASM_PAGE,
         stack: 0..0,
-        indices: std::collections::HashMap::new(),
+        indices: None,
         spare_entries: Ranges::default(),
         spare_memory: Ranges::default(),
         spare_codes: Ranges::default(),
@@ -519,7 +517,7 @@ impl Wanted {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let imported = info.imports.iter().filter_map(|i| match i.kind {
+        let imported = info.import_kinds.iter().filter_map(|kind| match *kind {
             ImportKind::Memory(ty) => Some(ty),
             _ => None,
         });
@@ -527,7 +525,7 @@ impl Wanted {
             self.min = self.min.max(ty.min);
             self.max = smaller(self.max, ty.max);
         }
-        let imported = info.imports.iter().filter_map(|i| match i.kind {
+        let imported = info.import_kinds.iter().filter_map(|kind| match *kind {
             ImportKind::Table { ty, primary: true } => Some(ty),
             _ => None,
         });
@@ -586,9 +584,7 @@ impl Layout {
                 continue;
             };
             let base = cursor.next_multiple_of(HOST_PAGE.max(1 << room.memory_align));
-            let image = &member.object.layout().memory;
-            let image_end = image.iter().map(|run| run.linear + run.memsz).max();
-            cursor = base + image_end.unwrap_or(0).max(room.memory_size.into());
+            cursor = base + member.object.image_end().max(room.memory_size.into());
             let table_base = table_end.next_multiple_of(1 << room.table_align);
             table_end = table_base + u64::from(room.table_size);
             bases.push((base, table_base));

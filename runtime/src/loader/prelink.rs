@@ -148,8 +148,8 @@ pub(super) fn report(process: &Process, id: usize, calls: &[Calls]) {
             Calls::Wrong => "not as prelinked",
         };
         config.trace(Category::Bindings, || {
-            let symbol = object.symbols().get(slot.symbol as usize);
-            let symbol = symbol.map_or("", |s| object.symbol_name(s));
+            let symbol = object.symbol(slot.symbol);
+            let symbol = object.symbol_name(&symbol);
             format!("calls of `{symbol}` in {}: {how}", object.name())
         });
     }

@@ -1,12 +1,13 @@
 //! Phase 5: fills what depends on addresses: descriptors, function records,
 //! static elements, and the slots that relocations name.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::{
-    FuncRef, MEMORY_LIMIT, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+    FuncRef, HOST_PAGE, MEMORY_LIMIT, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
 };
-use wasmaot_abi::info::NULL_ELEMENT;
+use wasmaot_abi::info::{Elements, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
@@ -23,6 +24,11 @@ use crate::object::{Object, Place, bad};
 use crate::process::{Function, Process};
 use crate::sys::live;
 
+/// Bytes of function records that are written at once.
+const CHUNK: usize = 1024;
+/// As many records are filled, needed or not: they are on one page.
+const FEW: u32 = (HOST_PAGE / TABLE_ENTRY_SIZE) as u32;
+
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
     let new = first..process.instances.next();
@@ -33,9 +39,11 @@ pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
     let all = process.many_domains();
     let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
     for id in loaded.into_iter().filter(|id| new.contains(id) || all) {
-        let fresh = new.contains(&id);
-        if fresh || !process.instances[id].thunked {
-            records(process, id, fresh)?;
+        let instance = &process.instances[id];
+        match new.contains(&id) {
+            true => needed_records(process, id)?,
+            false if !instance.thunked => refill_records(process, id, instance.records)?,
+            false => {}
         }
     }
     if all {
@@ -48,7 +56,7 @@ pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
         slots(process, id)?;
         process.config.trace(Category::Reloc, || {
             let object = &process.instances[id].object;
-            let count = object.relocs().len() + object.slots().len();
+            let count = object.relocs().count() + object.slots().count();
             format!("relocated {}: {count} slots", object.name())
         });
     }
@@ -123,34 +131,61 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
     Ok(())
 }
 
-/// Writes an instance's function records. Those of a sealed instance are in
-/// its RELRO part.
-fn records(process: &mut Process, id: usize, fresh: bool) -> Result<()> {
-    let object = Arc::clone(&process.instances[id].object);
-    if !fresh {
-        let relro = object.layout().relro.clone();
+/// Fills the function records that an instance needs, or all, if they are few.
+fn needed_records(process: &mut Process, id: usize) -> Result<()> {
+    let object = &process.instances[id].object;
+    let all = object.functions().len() as u32;
+    let needed = object.info().needed_funcrefs;
+    records(process, id, if all <= FEW { all } else { needed })
+}
+
+/// Fills the function records of a loaded instance up to a number, and those
+/// that are filled again; they are in its RELRO part.
+fn refill_records(process: &mut Process, id: usize, count: u32) -> Result<()> {
+    let relro = process.instances[id].object.layout().relro.clone();
+    let sealed = process.instances[id].sealed;
+    if sealed {
         process.instances[id].image.set_writable(relro, true)?;
     }
-    for number in 0..object.functions().len() as u32 {
-        let function = function_of_record(process, id, number)?;
-        let code = callable(process, function, None)?;
-        let instance = &process.instances[id];
-        let vaddr = instance.record_vaddr(number);
-        let record = (instance.address(vaddr) - process.code.range().start) as u32;
-        let type_id = object.functions()[number as usize].type_id;
-        let mut bytes = [0; TABLE_ENTRY_SIZE as usize];
-        bytes[..8].copy_from_slice(&code.to_le_bytes());
-        bytes[8..12].copy_from_slice(&type_id.to_le_bytes());
-        bytes[12..].copy_from_slice(&record.to_le_bytes());
-        instance.write_bytes(vaddr, &bytes)?;
+    records(process, id, count)?;
+    match sealed {
+        true => process.instances[id].seal(),
+        false => Ok(()),
     }
+}
+
+/// Writes the first `count` function records of an instance.
+fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
+    let object = Arc::clone(&process.instances[id].object);
     let thunked = process.many_domains();
-    let instance = &mut process.instances[id];
-    instance.thunked = thunked;
-    match fresh {
-        true => Ok(()),
-        false => instance.seal(),
+    let imported = object.info().imported_funcrefs;
+    let load_address = process.instances[id].address(0);
+    let first = load_address + object.funcrefs() - process.code.range().start;
+    let mut vaddr = object.funcrefs();
+    let mut bytes = Vec::with_capacity(CHUNK);
+    for (number, own) in (0..count).zip(object.functions()) {
+        let code = match number < imported || thunked {
+            true => {
+                let function = function_of_record(process, id, number)?;
+                callable(process, function, None)?
+            }
+            false => load_address + u64::from(own.value),
+        };
+        let record = first as u32 + number * TABLE_ENTRY_SIZE as u32;
+        bytes.extend(code.to_le_bytes());
+        bytes.extend(own.type_id.to_le_bytes());
+        bytes.extend(record.to_le_bytes());
+        if bytes.len() == CHUNK {
+            process.instances[id].write_bytes(vaddr, &bytes)?;
+            vaddr += CHUNK as u64;
+            bytes.clear();
+        }
     }
+    process.instances[id].write_bytes(vaddr, &bytes)?;
+    let instance = &mut process.instances[id];
+    instance.records = count;
+    instance.thunked = thunked;
+    Ok(())
 }
 
 /// Copies the records' code into the table entries made from them.
@@ -174,27 +209,71 @@ fn refresh_tables(process: &Process) {
 
 /// Applies the element segments that need no code.
 fn elements(process: &mut Process, id: usize) -> Result<()> {
+    let instance = &process.instances[id];
+    let domain = &process.domains[instance.domain];
+    for segment in &instance.object.info().elements {
+        let first = instance.table_base + u64::from(segment.offset);
+        let entries = items(&instance.object, segment).map(|item| match item {
+            NULL_ELEMENT => Ok(FuncRef::default()),
+            number => record(instance, number),
+        });
+        if !domain.set_entries(first, segment.count.into(), entries)? {
+            let end = first + u64::from(segment.count);
+            let reason = format!("its elements exceed the table (entry {})", end - 1);
+            return Err(bad(path(&instance.object), reason));
+        }
+    }
+    if process
+        .program
+        .as_ref()
+        .is_some_and(|p| p.indices.is_some())
+    {
+        remember_indices(process, id)?;
+    }
+    Ok(())
+}
+
+/// The items of an element segment.
+fn items(object: &Object, segment: &Elements) -> impl Iterator<Item = u32> {
+    let items = object.elements().skip(segment.first as usize);
+    items.take(segment.count as usize)
+}
+
+/// Notes the table index of every function that an instance's element segments
+/// have put into the program's table.
+fn remember_indices(process: &mut Process, id: usize) -> Result<()> {
     let object = Arc::clone(&process.instances[id].object);
-    let table_base = process.instances[id].table_base;
-    let domain = process.instances[id].domain;
+    let (table_base, domain) = (
+        process.instances[id].table_base,
+        process.instances[id].domain,
+    );
     for segment in &object.info().elements {
-        let first = segment.first as usize;
-        let items = &object.elements()[first..first + segment.count as usize];
-        for (i, &item) in (0..).zip(items) {
-            let index = table_base + u64::from(segment.offset) + i;
-            let mut entry = FuncRef::default();
+        let first = table_base + u64::from(segment.offset);
+        for (index, item) in (first..).zip(items(&object, segment)) {
             if item != NULL_ELEMENT {
-                entry = record(&process.instances[id], item)?;
                 let function = function_of_record(process, id, item)?;
                 process.remember_index(domain, function.code, index);
-            }
-            if !process.domains[domain].set_entry(index, entry) {
-                let reason = format!("its elements exceed the table (entry {index})");
-                return Err(bad(path(&object), reason));
             }
         }
     }
     Ok(())
+}
+
+/// The table index of a function, if it has one.
+fn known_index(process: &mut Process, code: u64) -> Result<Option<u64>> {
+    let Some(program) = &mut process.program else {
+        return Ok(None);
+    };
+    if program.indices.is_none() {
+        // Most programs never ask.
+        program.indices = Some(HashMap::new());
+        let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
+        for id in loaded {
+            remember_indices(process, id)?;
+        }
+    }
+    let indices = process.program.as_ref().and_then(|p| p.indices.as_ref());
+    Ok(indices.and_then(|indices| indices.get(&code).copied()))
 }
 
 /// An instance's function record as written.
@@ -217,7 +296,7 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 .start()
                 .wrapping_add_signed(reloc.addend),
             Standard::JumpSlot if target(process, id, reloc.symbol) == Target::Lazy => {
-                lazy::stub(process, id, reloc)?
+                lazy::stub(process, id, &reloc)?
             }
             Standard::GlobDat | Standard::JumpSlot => address(process, id, reloc.symbol)?,
             Standard::Absolute => {
@@ -246,9 +325,8 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
             Kind::HostData => {
                 let data = addend(data_address(process, target(process, id, slot.symbol))?);
                 with_headroom(process, id, data, || {
-                    let symbol = instance.object.symbols().get(slot.symbol as usize);
-                    let name = symbol.map_or("", |s| instance.object.symbol_name(s));
-                    format!("`{name}`")
+                    let symbol = instance.object.symbol(slot.symbol);
+                    format!("`{}`", instance.object.symbol_name(&symbol))
                 })?;
                 process.domains[instance.domain].base() + data
             }
@@ -280,12 +358,16 @@ fn with_headroom(
 }
 
 /// What a symbol of an instance is bound to.
-fn target(process: &Process, id: usize, symbol: u32) -> Target {
-    let symbols = &process.instances[id].bindings.symbols;
-    symbols
-        .get(symbol as usize)
-        .copied()
-        .unwrap_or(Target::None)
+pub(crate) fn target(process: &Process, id: usize, symbol: u32) -> Target {
+    let instance = &process.instances[id];
+    let bound = instance.bindings.symbol(symbol);
+    bound.unwrap_or_else(|| match instance.object.symbol(symbol).place {
+        Place::Undefined => Target::None,
+        _ => Target::Symbol {
+            instance: id,
+            symbol,
+        },
+    })
 }
 
 /// S as a host address.
@@ -311,7 +393,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
-            let symbol = definer.object.symbols()[symbol as usize];
+            let symbol = definer.object.symbol(symbol);
             let domain = &process.domains[definer.domain];
             let flag = |flag| symbol.record.flags & flag != 0;
             Ok(match symbol.record.kind {
@@ -326,8 +408,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
         }
         _ => {
             let object = &process.instances[id].object;
-            let name = object.symbols().get(symbol as usize);
-            let name = name.map_or("", |s| object.symbol_name(s));
+            let name = object.symbol_name(&object.symbol(symbol));
             let reason = format!("relocation against `{name}`, which nothing defines");
             Err(bad(path(object), reason))
         }
@@ -339,7 +420,7 @@ pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
     match target {
         Target::Symbol { instance, symbol } => {
             let definer = &process.instances[instance];
-            let symbol = definer.object.symbols()[symbol as usize];
+            let symbol = definer.object.symbol(symbol);
             if !symbol.defines(SymbolKind::Data) {
                 let name = definer.object.symbol_name(&symbol);
                 let reason = format!("relocation against `{name}` as data, which it is not");
@@ -365,10 +446,10 @@ pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> 
     let (Some(function), Some(program)) = (function, &process.program) else {
         return Ok(0);
     };
-    if let Some(&index) = program.indices.get(&function.code) {
+    let domain = program.domain;
+    if let Some(index) = known_index(process, function.code)? {
         return Ok(index);
     }
-    let domain = program.domain;
     let entry = entry_of(process, target, function)?;
     let index = table_room(process, 1, 1)?;
     process.domains[domain].set_entry(index, entry);
@@ -400,9 +481,13 @@ pub(super) fn entry_of(
 ) -> Result<FuncRef> {
     if let Target::Symbol { instance, symbol } = target {
         let definer = &process.instances[instance];
-        let value = definer.object.symbols()[symbol as usize].value;
+        let value = definer.object.symbol(symbol).value;
         if let Some(number) = definer.object.record_of(value) {
-            return record(definer, number);
+            if number >= definer.records {
+                let all = definer.object.functions().len() as u32;
+                refill_records(process, instance, all)?;
+            }
+            return record(&process.instances[instance], number);
         }
     }
     let code = callable(process, function, None)?;
@@ -413,22 +498,28 @@ pub(super) fn entry_of(
             base: 0,
         },
     };
+    let type_id = match (function.type_id, target) {
+        (Some(id), _) => id,
+        (None, Target::Host(number) | Target::Stub(number)) => process.host_type(number)?,
+        _ => 0,
+    };
     let Process {
         stubs, code: area, ..
     } = process;
-    stubs.record(area, key, code, function.type_id)
+    stubs.record(area, key, code, type_id)
 }
 
 /// The function of a record of an instance.
 fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<Function> {
     let instance = &process.instances[id];
     let info = instance.object.info();
-    let record = instance.object.functions()[number as usize];
+    let record = instance.object.function(number);
+    let record = record.ok_or_else(|| bad(path(&instance.object), "no function record"))?;
     if number >= info.imported_funcrefs {
         return Ok(Function {
             code: instance.address(record.value.into()),
             domain: Some(instance.domain),
-            type_id: record.type_id,
+            type_id: Some(record.type_id),
         });
     }
     let (target, object) = (
@@ -457,7 +548,7 @@ pub(super) fn callable(
         return Ok(function.code);
     }
     let (target, base) = (function.code, process.domains[domain].base());
-    let stack_args = process.stack_args(function.type_id);
+    let stack_args = function.type_id.map_or(0, |id| process.stack_args(id));
     process.stub(Key::Thunk { target, base }, |at| {
         arch::domain_thunk(at, target, base, stack_args)
     })

@@ -27,7 +27,7 @@ use crate::config::{Category, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::object::{Object, Place};
+use crate::object::{Name, Object, Place};
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
 use crate::value::Val;
@@ -85,9 +85,9 @@ pub(super) fn later(
         ..Resolver::of(process)
     };
     let mut target = Target::None;
-    for (_, import) in functions(object).filter(|(_, i)| i.symbol == symbol) {
-        let found = resolver.search(object, import);
-        target = resolver.checked(object, import, found)?;
+    for (_, import) in functions(object, symbol) {
+        let found = resolver.search(object, &import);
+        target = resolver.checked(object, &import, found)?;
     }
     match resolver.missing.is_empty() {
         true => Ok((target, resolver.stubs)),
@@ -95,11 +95,11 @@ pub(super) fn later(
     }
 }
 
-/// The imports of functions, with the numbers of their types.
-pub(super) fn functions(object: &Object) -> impl Iterator<Item = (usize, &Import)> {
-    let imports = object.info().imports.iter();
-    imports.filter_map(|import| match import.kind {
-        ImportKind::Func(ty) => Some((ty as usize, import)),
+/// The imports of functions that a symbol stands for, with the numbers of their types.
+pub(super) fn functions(object: &Object, symbol: u32) -> impl Iterator<Item = (u32, Import<'_>)> {
+    let imports = object.imports_of(symbol);
+    imports.filter_map(|(_, import)| match import.kind {
+        ImportKind::Func(ty) => Some((ty, import)),
         _ => None,
     })
 }
@@ -108,28 +108,19 @@ pub(super) fn functions(object: &Object) -> impl Iterator<Item = (usize, &Import
 /// they are.
 fn needed_now(object: &Object) -> HashSet<u32> {
     let info = object.info();
-    let records = object.functions().iter();
-    let records = records.take(info.imported_funcrefs as usize);
-    let addresses = info.imports.iter();
+    let records = object.functions().take(info.imported_funcrefs as usize);
+    let addresses = object.imports();
     let addresses = addresses.filter(|i| matches!(i.kind, ImportKind::GotFunc));
     let reexports = info.reexports.iter();
-    let reexports = reexports.filter_map(|r| info.imports.get(r.import as usize));
+    let reexports = reexports.filter_map(|r| object.import(r.import));
     let imports = addresses.chain(reexports).map(|i| i.symbol);
     // Code that calls by addresses or by indices has them in slots.
-    let relocs = object.relocs().iter();
+    let relocs = object.relocs();
     let relocs = relocs.filter(|r| r.kind != Standard::JumpSlot);
-    let slots = object.slots().iter().map(|s| s.symbol);
+    let slots = object.slots().map(|s| s.symbol);
     let slots = relocs.map(|r| r.symbol).chain(slots);
     let records = records.map(|r| r.value);
     records.chain(imports).chain(slots).collect()
-}
-
-#[derive(Clone, Copy)]
-enum State {
-    New,
-    /// Being looked up: a re-export that leads back to itself.
-    Active,
-    Done(Option<Target>),
 }
 
 /// Definitions by number of instance: those of the process, then the group's.
@@ -148,15 +139,14 @@ pub(super) struct Resolver<'a> {
     flat: bool,
     /// Whether functions may be left for later.
     lazy: bool,
-    found: Vec<Vec<State>>,
+    /// Imports that are being looked up, by member and number.
+    active: Vec<(usize, usize)>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
 }
 
 impl<'a> Resolver<'a> {
     fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
-        let import_count = |m: &Member| m.object.info().imports.len();
-        let members = group.members.iter();
         let scope = group.scope(process);
         let objects = scope.iter().map(|&n| (n, group.object(process, n)));
         Self {
@@ -167,7 +157,6 @@ impl<'a> Resolver<'a> {
             opened: group.purpose.is_opened(),
             flat: group.purpose == Purpose::Flat,
             lazy,
-            found: members.map(|m| vec![State::New; import_count(m)]).collect(),
             ..Self::of(process)
         }
     }
@@ -184,7 +173,7 @@ impl<'a> Resolver<'a> {
             flat: false,
             lazy: false,
             objects_only: false,
-            found: Vec::new(),
+            active: Vec::new(),
             missing: Vec::new(),
             stubs: Vec::new(),
         }
@@ -206,42 +195,50 @@ impl<'a> Resolver<'a> {
         let object = self.object(self.first + member);
         let instance = self.first + member;
         let mut symbols = own_symbols(object, instance);
-        let mut imports = Vec::new();
-        let mut called = HashSet::new();
+        let mut imports = Vec::with_capacity(object.imports().len());
+        let mut called = vec![false; symbols.len()];
+        let mut defined = Vec::new();
         let lazy = self.lazy && object.info().abi != LinkingAbi::Core;
         let now = lazy.then(|| needed_now(object));
-        for (i, import) in object.info().imports.iter().enumerate() {
+        for (i, import) in object.imports().enumerate() {
             let target = match &now {
-                Some(now) if self.waits(import, now) => Target::Lazy,
+                Some(now) if self.waits(&import, now) => Target::Lazy,
                 _ => {
-                    let found = self.lookup(member, i);
-                    self.checked(object, import, found)?
+                    let found = self.lookup(member, i, &import);
+                    self.checked(object, &import, found)?
                 }
             };
             imports.push(target);
+            let number = import.symbol as usize;
+            let (Some(slot), Some(called)) = (symbols.get_mut(number), called.get_mut(number))
+            else {
+                if target != Target::Null {
+                    defined.push((import.symbol, target));
+                }
+                continue;
+            };
             // The import of a function has been checked for its type; that of
             // its address, by the same symbol, has not.
-            let checked = match import.kind {
-                ImportKind::Func(_) => {
-                    called.insert(import.symbol);
-                    true
-                }
-                ImportKind::GotFunc => !called.contains(&import.symbol),
-                _ => true,
-            };
-            if let Some(slot) = symbols.get_mut(import.symbol as usize)
-                && import.symbol != 0
-                && checked
-                && (target != Target::Null || *slot == Target::None)
-            {
+            *called |= matches!(import.kind, ImportKind::Func(_));
+            let checked = import.kind != ImportKind::GotFunc || !*called;
+            let better = target != Target::Null || *slot == Target::None;
+            if number != 0 && checked && better {
                 *slot = target;
             }
         }
-        Ok(Bindings { symbols, imports })
+        // Of several imports of one symbol the last one counts.
+        defined.reverse();
+        defined.sort_by_key(|&(number, _)| number);
+        defined.dedup_by_key(|&mut (number, _)| number);
+        Ok(Bindings {
+            symbols,
+            defined,
+            imports,
+        })
     }
 
     /// Whether an import is left for later, `now` being what cannot be.
-    fn waits(&self, import: &Import, now: &HashSet<u32>) -> bool {
+    fn waits(&self, import: &Import<'_>, now: &HashSet<u32>) -> bool {
         let function = matches!(import.kind, ImportKind::Func(_));
         let taken_over = self.opened && crate::dl::exit::taken_over(self.process, import).is_some();
         function && !now.contains(&import.symbol) && !taken_over
@@ -251,7 +248,7 @@ impl<'a> Resolver<'a> {
     fn checked(
         &mut self,
         object: &Object,
-        import: &Import,
+        import: &Import<'_>,
         found: Option<Target>,
     ) -> Result<Target> {
         let target = match found {
@@ -268,40 +265,40 @@ impl<'a> Resolver<'a> {
         Ok(target)
     }
 
-    /// The definition for an import, if there is one.
-    fn lookup(&mut self, member: usize, import: usize) -> Option<Target> {
-        match self.found[member][import] {
-            State::Done(target) => return target,
-            State::Active => return None,
-            State::New => self.found[member][import] = State::Active,
+    /// The definition for an import of a member, if there is one.
+    fn lookup(&mut self, member: usize, number: usize, import: &Import<'_>) -> Option<Target> {
+        // A re-export may lead back to itself.
+        if self.active.contains(&(member, number)) {
+            return None;
         }
+        self.active.push((member, number));
         let object = self.object(self.first + member);
-        let target = self.search(object, &object.info().imports[import]);
-        self.found[member][import] = State::Done(target);
+        let target = self.search(object, import);
+        self.active.pop();
         target
     }
 
-    fn search(&mut self, object: &Object, import: &Import) -> Option<Target> {
+    fn search(&mut self, object: &Object, import: &Import<'_>) -> Option<Target> {
         let abi = object.info().abi;
         let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
         match import.kind {
             ImportKind::Context(_) => return Some(Target::None),
-            ImportKind::Memory(_) if abi.is_shared_memory(&import.module, &import.name) => {
+            ImportKind::Memory(_) if abi.is_shared_memory(import.module, import.name) => {
                 return Some(Target::ProgramMemory);
             }
             ImportKind::Table { primary: true, .. }
-                if abi.is_shared_table(&import.module, &import.name) =>
+                if abi.is_shared_table(import.module, import.name) =>
             {
                 return Some(Target::ProgramTable);
             }
             ImportKind::GotMem => {
-                let mark = Mark::from_name(&import.name).map(Target::Mark);
-                return mark.or_else(|| self.in_scope(&import.name));
+                let mark = Mark::from_name(import.name).map(Target::Mark);
+                return mark.or_else(|| self.in_scope(import.name));
             }
             ImportKind::GotFunc => {
-                let defined = self.in_scope(&import.name);
-                return defined.or_else(|| self.host(name::ENV, &import.name));
+                let defined = self.in_scope(import.name);
+                return defined.or_else(|| self.host(name::ENV, import.name));
             }
             _ => {}
         }
@@ -311,16 +308,19 @@ impl<'a> Resolver<'a> {
         {
             return Some(target);
         }
-        if self.flat && flat::is_shared_memory(&import.module, &import.name, &import.kind) {
+        if self.flat && flat::is_shared_memory(import.module, import.name, &import.kind) {
             let adopted = self.process.adopted_memory();
             return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
-        let named = self.process.names.get(&import.module).copied();
-        let in_named = |this: &mut Self| named.and_then(|id| this.export(id, &import.name));
+        let named = self.process.names.get(import.module).copied();
+        let in_named = |this: &mut Self| {
+            let escaped = name::escape(import.name);
+            named.and_then(|id| this.export(id, import.name, Name::from(&*escaped)))
+        };
         let defined = if env && dynamic {
-            self.in_scope(&import.name).or_else(|| in_named(self))
+            self.in_scope(import.name).or_else(|| in_named(self))
         } else if env {
-            in_named(self).or_else(|| self.in_scope(&import.name))
+            in_named(self).or_else(|| self.in_scope(import.name))
         } else {
             in_named(self)
         };
@@ -329,27 +329,29 @@ impl<'a> Resolver<'a> {
             _ => None,
         };
         defined
-            .or_else(|| self.host(&import.module, &import.name))
+            .or_else(|| self.host(import.module, import.name))
             .or_else(|| self.typed_host(object, import))
             .or_else(|| tag().map(Target::Tag))
     }
 
     /// The first definition in the global scope.
     fn in_scope(&mut self, name: &str) -> Option<Target> {
+        let escaped = name::escape(name);
+        let wanted = Name::from(&*escaped);
         if let Some(&holder) = self.holders.get(name) {
-            return self.export(holder, name);
+            return self.export(holder, name, wanted);
         }
-        (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name))
+        (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name, wanted))
     }
 
-    /// What an instance exports under a name.
-    fn export(&mut self, instance: usize, name: &str) -> Option<Target> {
+    /// What an instance exports under a name; `wanted`: as symbols have it.
+    fn export(&mut self, instance: usize, name: &str, wanted: Name<'_>) -> Option<Target> {
         let object = self.object(instance);
         self.process.config.trace(Category::Symbols, || {
             format!("symbol={name}; lookup in {}", object.name())
         });
-        if let Some(symbol) = object.definition(&name::escape(name)) {
-            let found = object.symbol_name(&object.symbols()[symbol as usize]);
+        if let Some(symbol) = object.definition(wanted) {
+            let found = object.symbol_name(&object.symbol(symbol));
             if found.contains('@') || name.contains('@') {
                 self.process.config.trace(Category::Versions, || {
                     format!("symbol={name}; {} has {found}", object.name())
@@ -360,7 +362,10 @@ impl<'a> Resolver<'a> {
         let reexports = &object.info().reexports;
         let import = reexports.iter().find(|r| r.name == name)?.import as usize;
         let target = match instance.checked_sub(self.first) {
-            Some(member) => self.lookup(member, import)?,
+            Some(member) => {
+                let reexported = object.import(import as u32)?;
+                self.lookup(member, import, &reexported)?
+            }
             None => self.process.instances[instance].bindings.imports[import],
         };
         (!matches!(target, Target::None | Target::Null)).then_some(target)
@@ -374,12 +379,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// A host function that takes the types of its import.
-    fn typed_host(&mut self, object: &Object, import: &Import) -> Option<Target> {
+    fn typed_host(&mut self, object: &Object, import: &Import<'_>) -> Option<Target> {
         let ImportKind::Func(ty) = import.kind else {
             return None;
         };
-        let ty = object.info().types.get(ty as usize)?;
-        let function = crate::dyninfo::function(&import.module, &import.name, ty)?;
+        if !crate::dyninfo::has_functions(import.module) {
+            return None;
+        }
+        let ty = object.info().types.get(ty)?;
+        let function = crate::dyninfo::function(import.module, import.name, ty)?;
         if let Some(known) = self.process.hosts.same(&function) {
             return Some(Target::Host(known));
         }
@@ -388,7 +396,7 @@ impl<'a> Resolver<'a> {
 
     /// What stands in for an import without a definition. What nothing can
     /// stand in for is noted as missing.
-    fn undefined(&mut self, object: &Object, import: &Import) -> Target {
+    fn undefined(&mut self, object: &Object, import: &Import<'_>) -> Target {
         let unresolved = self.process.config.unresolved;
         let replaced = matches!(
             import.kind,
@@ -396,8 +404,8 @@ impl<'a> Resolver<'a> {
         );
         let allowed = import.weak || unresolved != Unresolved::Error;
         let unresolved_import = error::Unresolved {
-            module: import.module.clone(),
-            name: import.name.clone(),
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
             kind: matching::kind_name(&import.kind),
             by: object.path().display().to_string(),
         };
@@ -415,16 +423,16 @@ impl<'a> Resolver<'a> {
         let ImportKind::Func(ty) = import.kind else {
             return Target::Null;
         };
-        let ty = object.info().types.get(ty as usize).cloned();
+        let ty = object.info().types.get(ty).cloned();
         self.stub(object, import, ty.unwrap_or_default())
     }
 
-    fn stub(&mut self, object: &Object, import: &Import, ty: FuncType) -> Target {
+    fn stub(&mut self, object: &Object, import: &Import<'_>, ty: FuncType) -> Target {
         let trap = undefined_call(object, import);
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
             Err(HostError::Trap(Box::new(trap.clone())))
         };
-        let function = HostFunction::new(&import.module, &import.name, ty, body);
+        let function = HostFunction::new(import.module, import.name, ty, body);
         Target::Stub(self.add_host(function))
     }
 
@@ -437,16 +445,19 @@ impl<'a> Resolver<'a> {
     /// An adapter, where an import wants a host function in another form that
     /// it can be had in: with 64-bit parameters split, as modules made for
     /// JavaScript do, or with other integers.
-    fn adapted(&mut self, object: &Object, import: &Import, target: Target) -> Option<Target> {
+    fn adapted(&mut self, object: &Object, import: &Import<'_>, target: Target) -> Option<Target> {
         let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
             return None;
         };
-        let wanted = object.info().types.get(ty as usize)?;
-        let adapter = self.process.hosts.get(number)?.adapted(wanted)?;
+        let (types, host) = (&object.info().types, self.process.hosts.get(number)?);
+        if types.is(ty, &host.ty()) {
+            return None;
+        }
+        let adapter = host.function().adapted(types.get(ty)?)?;
         Some(Target::Host(self.add_host(adapter)))
     }
 
-    fn report(&self, object: &Object, import: &Import, target: Target) {
+    fn report(&self, object: &Object, import: &Import<'_>, target: Target) {
         if self.objects_only {
             return;
         }
@@ -457,38 +468,38 @@ impl<'a> Resolver<'a> {
                 Target::Stub(_) | Target::Null => "nothing (undefined)".to_owned(),
                 _ => "the loader".to_owned(),
             };
-            let (from, module, name) = (object.name(), &import.module, &import.name);
+            let (from, module, name) = (object.name(), import.module, import.name);
             format!("binding {from} to {to}: `{module}.{name}`")
         });
     }
 }
 
 /// The trap of a call of what nothing defines.
-pub(super) fn undefined_call(object: &Object, import: &Import) -> Trap {
-    let name = name::import(&import.module, &import.name);
+pub(super) fn undefined_call(object: &Object, import: &Import<'_>) -> Trap {
+    let name = name::import(import.module, import.name);
     let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
     trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
     trap
 }
 
 /// What an object's symbols are bound to before its imports are looked up:
-/// definitions to themselves, built-in functions to the runtime's.
+/// definitions to themselves, built-in functions to the runtime's. The list
+/// ends with the last one that is not defined.
 fn own_symbols(object: &Object, instance: usize) -> Vec<Target> {
-    let prefix = format!("{}.", builtin::MODULE);
     let builtin = |name: &str| {
-        let name = name.strip_prefix(&prefix)?;
+        let name = name.strip_prefix(builtin::MODULE)?.strip_prefix('.')?;
         Builtin::ALL.iter().copied().find(|b| b.name() == name)
     };
-    let symbols = object.symbols().iter().enumerate();
-    symbols
-        .map(|(i, symbol)| {
+    (0..)
+        .zip(object.undefined())
+        .map(|(number, symbol)| {
             if symbol.place != Place::Undefined {
                 Target::Symbol {
                     instance,
-                    symbol: i as u32,
+                    symbol: number,
                 }
             } else if symbol.record.kind == SymbolKind::Builtin {
-                builtin(object.symbol_name(symbol)).map_or(Target::None, Target::Builtin)
+                builtin(object.symbol_name(&symbol)).map_or(Target::None, Target::Builtin)
             } else {
                 Target::None
             }

@@ -33,6 +33,8 @@ const ALIGN: u64 = 16;
 #[derive(Debug, Default)]
 pub(crate) struct Stubs {
     known: HashMap<Key, u64>,
+    /// Those of host functions by number; 0 for none.
+    hosts: Vec<u64>,
     /// What is being filled, and how far.
     open: Option<(Image, u64)>,
     full: Vec<Image>,
@@ -48,7 +50,7 @@ impl Stubs {
         key: Key,
         make: impl Fn(u64) -> Vec<u8>,
     ) -> Result<u64> {
-        if let Some(&at) = self.known.get(&key) {
+        if let Some(at) = self.known(key) {
             return Ok(at);
         }
         for _ in 0..2 {
@@ -66,12 +68,30 @@ impl Stubs {
                     false => _ = image.write(used, &code),
                 }
                 self.open = Some((image, end.next_multiple_of(ALIGN)));
-                self.known.insert(key, at);
+                self.enter(key, at);
                 return Ok(at);
             }
             self.full.push(image);
         }
         Err(bad("a host function", "has too many parameters"))
+    }
+
+    fn known(&self, key: Key) -> Option<u64> {
+        match key {
+            Key::Host(number) => self.hosts.get(number).copied().filter(|&at| at != 0),
+            key => self.known.get(&key).copied(),
+        }
+    }
+
+    fn enter(&mut self, key: Key, at: u64) {
+        match key {
+            Key::Host(number) => {
+                let len = self.hosts.len().max(number + 1);
+                self.hosts.resize(len, 0);
+                self.hosts[number] = at;
+            }
+            key => _ = self.known.insert(key, at),
+        }
     }
 
     /// Offset from the area's start of a record for a host function's code.
@@ -130,12 +150,16 @@ impl Stubs {
     /// Forgets host functions numbered from `first` on.
     pub fn forget_hosts(&mut self, first: usize) {
         let kept = |key: &Key| !matches!(key, Key::Host(number) if *number >= first);
-        self.known.retain(|key, _| kept(key));
+        self.hosts.truncate(first);
         self.records.retain(|key, _| kept(key));
     }
 
     /// What the stub at each address is for.
     pub fn by_address(&self) -> HashMap<u64, Key> {
-        self.known.iter().map(|(&key, &at)| (at, key)).collect()
+        let hosts = self.hosts.iter().enumerate();
+        let hosts = hosts.filter(|&(_, &at)| at != 0);
+        let hosts = hosts.map(|(number, &at)| (at, Key::Host(number)));
+        let others = self.known.iter().map(|(&key, &at)| (at, key));
+        hosts.chain(others).collect()
     }
 }

@@ -56,13 +56,14 @@ impl Process {
             && before.program
         {
             let len = self.domains[program.domain].context().table.len;
-            program.indices.retain(|_, index| *index < len);
-            program.spare_entries.cut(len);
+            let indices = program.indices.iter_mut();
+            indices.for_each(|all| all.retain(|_, index| *index < len));
+            program.spare_entries.remove(&(len..u64::MAX));
         } else {
             self.program = None;
         }
         self.stubs.forget_hosts(before.hosts);
-        self.hosts.list.truncate(before.hosts);
+        self.hosts.truncate(before.hosts);
         give_back(self, before.rooms);
     }
 
@@ -70,11 +71,12 @@ impl Process {
     fn clear_hosts(&mut self, first: usize) {
         let stubs = self.stubs.by_address();
         let gone = |code: &u64| matches!(stubs.get(code), Some(Key::Host(n)) if *n >= first);
-        let Some(program) = &mut self.program else {
+        let indices = self.program.as_mut().and_then(|p| p.indices.as_mut());
+        let Some(indices) = indices else {
             return;
         };
         let mut given = Vec::new();
-        program.indices.retain(|code, index| {
+        indices.retain(|code, index| {
             if gone(code) {
                 given.push(*index);
             }

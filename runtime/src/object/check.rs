@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
-use wasmaot_abi::object::{PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
 use super::{Object, Place, Reloc};
@@ -81,7 +81,7 @@ impl Check<'_> {
     fn addresses(&self) -> Result<(), String> {
         for r in self.object.relocs() {
             match r.kind {
-                Standard::Copy => self.copy(r)?,
+                Standard::Copy => self.copy(&r)?,
                 _ => self.slot(r.offset, r.symbol)?,
             }
         }
@@ -108,7 +108,7 @@ impl Check<'_> {
     /// Data of its own that the loader is to fill.
     fn copy(&self, reloc: &Reloc) -> Result<(), String> {
         let layout = self.object.layout();
-        let symbol = self.object.symbols().get(reloc.symbol as usize);
+        let symbol = Some(self.object.symbol(reloc.symbol));
         let own = symbol.filter(|s| s.place == Place::Here && s.record.kind == SymbolKind::Data);
         let inside = own.is_some_and(|s| {
             let linear = s.value.wrapping_sub(layout.memory_bias);
@@ -167,7 +167,7 @@ impl Check<'_> {
                 _ => true,
             };
             if !inside {
-                let name = self.object.symbol_name(symbol);
+                let name = self.object.symbol_name(&symbol);
                 return Err(format!("symbol `{name}` lies outside of the object"));
             }
         }
@@ -176,10 +176,15 @@ impl Check<'_> {
 
     fn info(&self) -> Result<(), String> {
         let info = self.object.info();
-        for import in &info.imports {
+        let (strings, records) = self.object.import_records();
+        for record in records {
+            let import = ImportRecord::decode(record);
+            let Some(import) = import.read(strings, &info.import_kinds) else {
+                return Err("an import that cannot be read".to_owned());
+            };
             self.symbol(import.symbol)?;
             if let ImportKind::Func(ty) | ImportKind::Tag(ty) = import.kind
-                && self.object.type_id(ty).is_none()
+                && info.types.id(ty).is_none()
             {
                 return Err(format!("import `{}` has no type", import.name));
             }
@@ -187,8 +192,8 @@ impl Check<'_> {
         if info.static_end.max(info.stack_pointer.unwrap_or(0)) > MEMORY_RESERVE {
             return Err("a linear address beyond 4 GiB".to_owned());
         }
-        let imported = info.imports.iter().filter_map(|i| match i.kind {
-            ImportKind::Table { ty, .. } => Some(ty),
+        let imported = info.import_kinds.iter().filter_map(|kind| match kind {
+            ImportKind::Table { ty, .. } => Some(*ty),
             _ => None,
         });
         let mut tables = imported.chain(info.tables.iter().map(|t| t.ty));
@@ -203,7 +208,7 @@ impl Check<'_> {
         let reexports = info.reexports.iter();
         if reexports
             .clone()
-            .any(|r| r.import as usize >= info.imports.len())
+            .any(|r| r.import as usize >= self.object.imports().len())
         {
             return Err("a re-export of no import".to_owned());
         }
@@ -222,31 +227,32 @@ impl Check<'_> {
 
     fn functions(&self) -> Result<(), String> {
         let (info, functions) = (self.object.info(), self.object.functions());
-        let imported = info.imported_funcrefs as usize;
-        if imported > functions.len() {
-            return Err("more imported function records than records".to_owned());
+        let (imported, count) = (info.imported_funcrefs as usize, functions.len());
+        let needed = info.needed_funcrefs as usize;
+        if imported > needed || needed > count {
+            return Err("more function records of a kind than records".to_owned());
         }
-        for import in &functions[..imported] {
+        for import in functions.clone().take(imported) {
             self.symbol(import.value)?;
         }
-        for own in &functions[imported..] {
+        for own in functions.skip(imported) {
             self.code(own.value.into())?;
         }
-        let bytes = functions.len() as u64 * TABLE_ENTRY_SIZE;
+        let bytes = count as u64 * TABLE_ENTRY_SIZE;
         if bytes > 0 && !self.writable(self.object.funcrefs(), bytes) {
             return Err("the function records are outside of data".to_owned());
         }
-        let elements = self.object.elements();
-        let known = |&e: &u32| e == NULL_ELEMENT || (e as usize) < functions.len();
-        if !elements.iter().all(known) {
+        let mut elements = self.object.elements();
+        let items = elements.len() as u64;
+        if !elements.all(|e| e == NULL_ELEMENT || (e as usize) < needed) {
             return Err("an element of no function record".to_owned());
         }
         let ends = info.elements.iter().map(|e| {
             let end = u64::from(e.first) + u64::from(e.count);
             (end, u64::from(e.offset) + u64::from(e.count))
         });
-        for (items, index) in ends {
-            if items > elements.len() as u64 || index > 1 << 32 {
+        for (end, index) in ends {
+            if end > items || index > 1 << 32 {
                 return Err("an element segment exceeds its section".to_owned());
             }
         }

@@ -45,9 +45,9 @@ impl Object {
         let calls = self.prelink().map_or(&[][..], |record| &record.calls);
         let calls = calls.iter().zip(self.plt_slots());
         calls.filter_map(|(call, slot)| {
-            let (to, symbol) = (call.to?, self.symbols().get(slot.symbol as usize)?);
+            let (to, symbol) = (call.to?, self.symbol(slot.symbol));
             Some(PrelinkedCall {
-                symbol: self.symbol_name(symbol),
+                symbol: self.symbol_name(&symbol),
                 member: to.member,
                 address: to.address,
             })
@@ -67,8 +67,7 @@ impl Object {
         bodies.iter().map(move |body| {
             let symbols = body.needs.iter().filter_map(|&need| {
                 let slot = slots.get(need as usize)?;
-                let symbol = self.symbols().get(slot.symbol as usize)?;
-                Some(self.symbol_name(symbol))
+                Some(self.symbol_name(&self.symbol(slot.symbol)))
             });
             let name = self.symbol_at(body.code.into());
             let name = name.unwrap_or_else(|| format!("{:#x}", body.code));
@@ -94,17 +93,14 @@ impl Object {
 
     /// All relocations, the standard ones first.
     pub fn relocations(&self) -> impl Iterator<Item = Relocation<'_>> {
-        let name = |symbol: u32| match self.symbols().get(symbol as usize) {
-            Some(found) if symbol != 0 => self.symbol_name(found),
-            _ => "",
-        };
-        let standard = self.relocs.iter().map(move |r| Relocation {
+        let name = |symbol: u32| self.symbol_name(&self.symbol(symbol));
+        let standard = self.relocs().map(move |r| Relocation {
             offset: r.offset,
             kind: r.kind.name(),
             symbol: name(r.symbol),
             addend: r.addend,
         });
-        let ours = self.slots.iter().map(move |r| Relocation {
+        let ours = self.slots().map(move |r| Relocation {
             offset: r.offset,
             kind: r.kind.name(),
             symbol: name(r.symbol),

@@ -15,15 +15,14 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use wasmaot_abi::info::{LinkingAbi, ModuleInfo};
-use wasmaot_abi::object::{FunctionRecord, Note, PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType};
 
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
-pub use parse::host_cpu;
-pub(crate) use symbols::{Place, Symbol};
+pub(crate) use symbols::{Name, Place, Symbol};
 
 use crate::error::{Error, Result};
 use crate::sys::{FileId, FileMap, memfd};
@@ -36,7 +35,7 @@ pub struct Object {
     map: FileMap,
     note: Note,
     layout: Layout,
-    sections: HashMap<String, Section>,
+    sections: OnceLock<HashMap<String, Section>>,
     symbols: symbols::Symbols,
     versions: OnceLock<versions::Versions>,
     needed: Vec<String>,
@@ -44,18 +43,20 @@ pub struct Object {
     runpath: Vec<String>,
     init: Option<u64>,
     info: ModuleInfo,
-    type_ids: Vec<u32>,
-    relocs: Vec<Reloc>,
-    slots: Vec<Rela>,
-    functions: Vec<FunctionRecord>,
-    elements: Vec<u32>,
+    imports: Range<usize>,
+    /// Numbers of the imports, ascending by symbol; only late binding asks.
+    by_symbol: OnceLock<Vec<u32>>,
+    /// `.rela.dyn` and `.rela.plt`.
+    relocs: [Range<usize>; 2],
+    slots: Range<usize>,
+    functions: Range<usize>,
+    elements: Range<usize>,
     funcrefs: u64,
     handlers: Range<usize>,
     calls: Range<usize>,
     build_id: Range<usize>,
     prelink: Option<Prelink>,
     native: OnceLock<symbols::NativeSymbols>,
-    records: OnceLock<HashMap<u32, u32>>,
 }
 
 /// Where the file's parts go.
@@ -116,6 +117,23 @@ pub(crate) struct Reloc {
     pub addend: i64,
 }
 
+impl Reloc {
+    /// Bytes of an entry.
+    const SIZE: usize = 24;
+
+    /// Reads an entry; `Err` holds the number of an unknown kind.
+    fn decode(bytes: &[u8; Self::SIZE]) -> Result<Self, u32> {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+        let (info, number) = (word(8), word(8) as u32);
+        Ok(Self {
+            offset: word(0),
+            kind: Standard::from_number(number).ok_or(number)?,
+            symbol: (info >> 32) as u32,
+            addend: word(16).cast_signed(),
+        })
+    }
+}
+
 impl Object {
     /// Opens an object file. `verify`: check the hash over the whole file, and
     /// not only over what the loader interprets.
@@ -134,12 +152,25 @@ impl Object {
     /// As [`Object::open`].
     pub fn open_as(path: impl AsRef<Path>, module: impl AsRef<Path>, verify: bool) -> Result<Self> {
         let path = path.as_ref();
-        let open = |source| Error::Open {
+        let file = File::open(path).map_err(|source| Error::Open {
             path: path.to_owned(),
             source,
-        };
-        let map = File::open(path).and_then(FileMap::new).map_err(open)?;
-        parse::object(module.as_ref(), map, verify)
+        })?;
+        Self::of_file(file, module, verify)
+    }
+
+    /// Takes an open object file; `path` names it in messages and is where
+    /// `$ORIGIN` points.
+    ///
+    /// # Errors
+    /// As [`Object::open`].
+    pub fn of_file(file: File, path: impl AsRef<Path>, verify: bool) -> Result<Self> {
+        let path = path.as_ref();
+        let map = FileMap::new(file).map_err(|source| Error::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        parse::object(path, map, verify)
     }
 
     /// Takes an object from memory; `name` stands in for its path.
@@ -155,9 +186,12 @@ impl Object {
         parse::object(Path::new(name), map, verify)
     }
 
+    /// What every ELF file begins with.
+    pub const MAGIC: &'static [u8] = b"\x7fELF";
+
     /// Whether the bytes begin like an ELF file rather than a module.
     pub fn is_object(bytes: &[u8]) -> bool {
-        bytes.starts_with(b"\x7fELF")
+        bytes.starts_with(Self::MAGIC)
     }
 
     /// Name for messages: the last part of the path.
@@ -202,7 +236,11 @@ impl Object {
 
     /// Content of a section, by the section headers.
     pub fn section(&self, name: &str) -> Option<&[u8]> {
-        self.map.get(self.sections.get(name)?.bytes.clone())
+        self.map.get(self.sections().get(name)?.bytes.clone())
+    }
+
+    fn sections(&self) -> &HashMap<String, Section> {
+        self.sections.get_or_init(|| parse::sections(&self.map))
     }
 
     /// Name of the function at an address (as in the file), from `.symtab`.
@@ -216,15 +254,14 @@ impl Object {
 
     /// Address of a section, as in the file.
     pub fn section_address(&self, name: &str) -> Option<u64> {
-        self.sections.get(name).map(|section| section.addr)
+        self.sections().get(name).map(|section| section.addr)
     }
 
     /// The exported definitions: name as exported, and record.
     pub fn exports(&self) -> impl Iterator<Item = (&str, SymbolRecord)> {
-        let all = &self.symbols.all;
-        all.iter()
+        self.symbols()
             .filter(|s| s.place != Place::Undefined && s.record.kind != SymbolKind::None)
-            .map(|s| (self.symbols.name_of(&self.map, s), s.record))
+            .map(|s| (self.symbol_name(&s), s.record))
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -247,20 +284,48 @@ impl Object {
         self.init
     }
 
-    pub(crate) fn relocs(&self) -> &[Reloc] {
-        &self.relocs
+    /// Entries of a table in the file.
+    fn table<const N: usize>(&self, at: &Range<usize>) -> &[[u8; N]] {
+        let bytes = self.map.get(at.clone()).unwrap_or_default();
+        bytes.as_chunks().0
     }
 
-    pub(crate) fn slots(&self) -> &[Rela] {
-        &self.slots
+    /// Address past the end of the image in linear memory; 0 without one.
+    pub(crate) fn image_end(&self) -> u64 {
+        let ends = self.layout.memory.iter().map(|run| run.linear + run.memsz);
+        ends.max().unwrap_or(0)
     }
 
-    pub(crate) fn functions(&self) -> &[FunctionRecord] {
-        &self.functions
+    /// The standard relocations. What is no relocation has been refused.
+    pub(crate) fn relocs(&self) -> impl Iterator<Item = Reloc> + Clone {
+        let entries = self.relocs.iter().flat_map(|at| self.table(at));
+        entries.filter_map(|entry| Reloc::decode(entry).ok())
     }
 
-    pub(crate) fn elements(&self) -> &[u32] {
-        &self.elements
+    /// Our own.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Rela> + Clone {
+        let entries = self.table(&self.slots).iter();
+        entries.filter_map(|&entry| Rela::decode(entry).ok())
+    }
+
+    /// The function reference table.
+    pub(crate) fn functions(
+        &self,
+    ) -> impl ExactSizeIterator<Item = FunctionRecord> + DoubleEndedIterator + Clone {
+        let entries = self.table(&self.functions).iter();
+        entries.map(|&entry| FunctionRecord::decode(entry))
+    }
+
+    /// An entry of it.
+    pub(crate) fn function(&self, number: u32) -> Option<FunctionRecord> {
+        let entry = self.table(&self.functions).get(number as usize);
+        entry.map(|&entry| FunctionRecord::decode(entry))
+    }
+
+    /// Items of static element segments.
+    pub(crate) fn elements(&self) -> impl ExactSizeIterator<Item = u32> + Clone {
+        let entries = self.table(&self.elements).iter();
+        entries.map(|&entry| u32::from_le_bytes(entry))
     }
 
     /// Address of the function reference records.
@@ -286,9 +351,8 @@ impl Object {
     }
 
     /// The relocations of the PLT's slots, in the order of its entries.
-    pub(crate) fn plt_slots(&self) -> impl Iterator<Item = &Reloc> {
-        let plt = |r: &&Reloc| r.kind == Standard::JumpSlot;
-        self.relocs.iter().filter(plt)
+    pub(crate) fn plt_slots(&self) -> impl Iterator<Item = Reloc> + Clone {
+        self.relocs().filter(|r| r.kind == Standard::JumpSlot)
     }
 
     /// Code as it is in the file.
@@ -306,9 +370,21 @@ impl Object {
         Some(at..at.checked_add(len).filter(|&e| e <= end)?)
     }
 
-    /// The dynamic symbols.
-    pub(crate) fn symbols(&self) -> &[Symbol] {
-        &self.symbols.all
+    /// The dynamic symbols, by number.
+    pub(crate) fn symbols(
+        &self,
+    ) -> impl ExactSizeIterator<Item = Symbol> + DoubleEndedIterator + Clone {
+        self.symbols.iter(&self.map)
+    }
+
+    /// Those up to the last one that is not defined.
+    pub(crate) fn undefined(&self) -> impl ExactSizeIterator<Item = Symbol> + Clone {
+        self.symbols().take(self.symbols.defined)
+    }
+
+    /// A dynamic symbol; the null symbol where there is none of that number.
+    pub(crate) fn symbol(&self, number: u32) -> Symbol {
+        self.symbols.get(&self.map, number).unwrap_or(Symbol::NULL)
     }
 
     pub(crate) fn symbol_name(&self, symbol: &Symbol) -> &str {
@@ -316,21 +392,20 @@ impl Object {
     }
 
     /// Number of the symbol that defines an export, found by the hash table.
-    pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        self.symbols.find(&self.map, name)
+    pub(crate) fn find<'a>(&self, name: impl Into<Name<'a>>) -> Option<u32> {
+        self.symbols.find(&self.map, name.into())
     }
 
     /// Number of the symbol that a reference by a name means: of that name, or
     /// of the version that it asks for. Names of plain modules have no versions.
-    pub(crate) fn definition(&self, name: &str) -> Option<u32> {
+    pub(crate) fn definition<'a>(&self, name: impl Into<Name<'a>>) -> Option<u32> {
+        let name = name.into();
         self.find(name).or_else(|| {
-            if !self.has_versions(name) {
-                return None;
-            }
             let versions = self
                 .versions
                 .get_or_init(|| self.symbols.versions(&self.map));
-            versions.find(name, |plain| self.find(plain))
+            let found = versions.find(name.text, |plain| self.find(plain))?;
+            self.has_versions(name.text).then_some(found)
         })
     }
 
@@ -340,9 +415,52 @@ impl Object {
         self.info.abi != LinkingAbi::Core && reexports.all(|r| r.name != name)
     }
 
-    /// Identity of a type of the record.
-    pub(crate) fn type_id(&self, ty: u32) -> Option<u32> {
-        self.type_ids.get(ty as usize).copied()
+    /// The imports, in the module's order.
+    pub fn imports(&self) -> impl ExactSizeIterator<Item = Import<'_>> + Clone {
+        let (_, records) = self.import_records();
+        records.iter().map(|record| self.read_import(record))
+    }
+
+    /// An import by its number.
+    pub(crate) fn import(&self, number: u32) -> Option<Import<'_>> {
+        let (_, records) = self.import_records();
+        Some(self.read_import(records.get(number as usize)?))
+    }
+
+    /// The imports that a symbol stands for, with their numbers.
+    pub(crate) fn imports_of(&self, symbol: u32) -> impl Iterator<Item = (usize, Import<'_>)> {
+        let (_, records) = self.import_records();
+        let symbol_of = move |&number: &u32| ImportRecord::decode(&records[number as usize]).symbol;
+        let sorted = self.by_symbol.get_or_init(|| {
+            let mut all: Vec<u32> = (0..records.len() as u32).collect();
+            all.sort_by_key(symbol_of);
+            all
+        });
+        let first = sorted.partition_point(|number| symbol_of(number) < symbol);
+        let own = sorted[first..].iter();
+        let own = own.take_while(move |&number| symbol_of(number) == symbol);
+        own.map(|&number| {
+            let number = number as usize;
+            (number, self.read_import(&records[number]))
+        })
+    }
+
+    /// The string table, and the records of imports whose names are in it.
+    fn import_records(&self) -> (&[u8], &[[u8; ImportRecord::SIZE]]) {
+        (self.symbols.strings(&self.map), self.table(&self.imports))
+    }
+
+    fn read_import(&self, record: &[u8; ImportRecord::SIZE]) -> Import<'_> {
+        let (strings, _) = self.import_records();
+        let import = ImportRecord::decode(record).read(strings, &self.info.import_kinds);
+        // All have been read when the object was opened.
+        import.unwrap_or(Import {
+            module: "",
+            name: "",
+            kind: ImportKind::GotMem,
+            symbol: 0,
+            weak: true,
+        })
     }
 
     /// The type of a global of the object, by its identity.
@@ -353,18 +471,34 @@ impl Object {
 
     /// The function type of an identity, where the object has it.
     pub(crate) fn type_of(&self, id: u32) -> Option<&FuncType> {
-        let at = self.type_ids.iter().position(|&i| i == id)?;
-        self.info.types.get(at)
+        // Most functions that the loader calls.
+        static EMPTY: FuncType = FuncType::EMPTY;
+        if id == FuncType::EMPTY_ID {
+            return Some(&EMPTY);
+        }
+        self.info.types.by_id(id)
     }
 
     /// Number of the record of the function with this code, if it has one.
     pub(crate) fn record_of(&self, vaddr: u64) -> Option<u32> {
-        let records = self.records.get_or_init(|| {
-            let own = self.info.imported_funcrefs as usize;
-            let numbered = self.functions.iter().enumerate().skip(own);
-            numbered.map(|(i, f)| (f.value, i as u32)).collect()
-        });
-        records.get(&u32::try_from(vaddr).ok()?).copied()
+        let value = u32::try_from(vaddr).ok()?;
+        let table = self.table(&self.functions);
+        let ModuleInfo {
+            imported_funcrefs,
+            needed_funcrefs,
+            ..
+        } = self.info;
+        // Both parts are in the order of the code.
+        let parts = [
+            imported_funcrefs..needed_funcrefs,
+            needed_funcrefs..table.len() as u32,
+        ];
+        parts.into_iter().find_map(|part| {
+            let records = table.get(part.start as usize..part.end as usize)?;
+            let of = |entry: &[u8; FunctionRecord::SIZE]| FunctionRecord::decode(*entry).value;
+            let at = records.binary_search_by_key(&value, of).ok()?;
+            Some(part.start + at as u32)
+        })
     }
 }
 

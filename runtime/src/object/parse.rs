@@ -8,18 +8,18 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use object::LittleEndian as LE;
-use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, Rela64, SectionHeader64};
+use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::{self, Pod};
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::ModuleInfo;
-use wasmaot_abi::object::{self as abi, FunctionRecord, Note};
+use wasmaot_abi::object::{self as abi, Note};
 use wasmaot_abi::prelink::Prelink;
-use wasmaot_abi::reloc::{Rela, Standard};
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::reloc::Rela;
 use wasmaot_abi::{ABI_VERSION, cpu};
 
 use super::symbols::{Symbols, text};
 use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink};
+use crate::arch;
 use crate::error::{Error, Result};
 use crate::sys::{FileMap, page_down, page_up};
 
@@ -29,12 +29,11 @@ const GNU: &str = "GNU";
 const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
 
 pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
-    let shown = path.display().to_string();
-    let fail = |reason: String| bad(&shown, reason);
+    let fail = |reason: String| bad(path.display().to_string(), reason);
     let header = header(&map).map_err(fail)?;
     let programs = programs(&map, header).map_err(fail)?;
-    let (note, hashes_at) = note(&map, programs).map_err(fail)?;
-    check_note(&shown, &map, &note, hashes_at, verify)?;
+    let (note, at) = note(&map, programs).map_err(fail)?;
+    check_note(path, &map, &note, at, verify)?;
     let layout = layout(&map, programs).map_err(fail)?;
     let file = Covered {
         file: &map[..note.loaded_size as usize],
@@ -45,12 +44,14 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
     let prelink = prelinked(&file, &dynamic, &parts.relocs).map_err(fail)?;
     let name = path
         .file_name()
-        .map_or_else(|| shown.clone(), |n| n.to_string_lossy().into_owned());
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     let object = Object {
         name,
         path: path.to_owned(),
         note,
-        sections: sections(&map, header),
+        sections: OnceLock::new(),
         symbols: parts.symbols,
         versions: OnceLock::new(),
         needed: dynamic.strings(&file, elf::DT_NEEDED).map_err(fail)?,
@@ -63,8 +64,9 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
             .map(str::to_owned)
             .collect(),
         init: dynamic.get(elf::DT_INIT as u64),
-        type_ids: parts.info.types.iter().map(FuncType::id).collect(),
         info: parts.info,
+        imports: parts.imports,
+        by_symbol: OnceLock::new(),
         relocs: parts.relocs,
         slots: parts.slots,
         functions: parts.functions,
@@ -89,7 +91,6 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         layout,
         map,
         native: OnceLock::new(),
-        records: OnceLock::new(),
     };
     check::object(&object).map_err(fail)?;
     Ok(object)
@@ -138,13 +139,13 @@ fn programs<'a>(
         .ok_or_else(|| "the program headers are cut short".to_owned())
 }
 
-/// Our note, and the offset of its hashes in the file.
+/// Our note, and the offset of its descriptor in the file.
 fn note(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<(Note, usize), String> {
     let desc = find_note(file, programs, abi::NOTE_NAME, abi::NT_WASMAOT)
         .ok_or("no wasmaot note: not an object of wasmaot")?;
     let note = Note::decode(&file[desc.clone()])
         .ok_or_else(|| "its wasmaot note is of another version".to_owned())?;
-    Ok((note, desc.start + Note::HASHES))
+    Ok((note, desc.start))
 }
 
 /// Place in the file of the descriptor of a note.
@@ -176,27 +177,28 @@ fn find_note(
     None
 }
 
-/// Where the hashes of an object's note are.
-pub(super) fn hashes_at(file: &[u8]) -> Option<usize> {
+/// Where the descriptor of an object's note is.
+pub(super) fn note_at(file: &[u8]) -> Option<usize> {
     let programs = programs(file, header(file).ok()?).ok()?;
-    note(file, programs).ok().map(|(_, hashes_at)| hashes_at)
+    note(file, programs).ok().map(|(_, at)| at)
 }
 
-fn check_note(shown: &str, file: &[u8], note: &Note, hashes_at: usize, verify: bool) -> Result<()> {
+fn check_note(path: &Path, file: &[u8], note: &Note, at: usize, verify: bool) -> Result<()> {
+    let shown = || path.display().to_string();
     if note.abi_version != ABI_VERSION {
         let reason = format!(
             "built for ABI version {}, this is version {ABI_VERSION}",
             note.abi_version
         );
-        return Err(bad(shown, reason));
+        return Err(bad(shown(), reason));
     }
     if note.machine != u32::from(elf::EM_X86_64) {
-        return Err(bad(shown, "its code is for another machine"));
+        return Err(bad(shown(), "its code is for another machine"));
     }
-    let missing = note.cpu & !host_cpu();
+    let missing = arch::missing_cpu(note.cpu);
     if missing != 0 {
         return Err(Error::Cpu {
-            file: shown.to_owned(),
+            file: shown(),
             missing: if missing >> cpu::X86_64.len() == 0 {
                 cpu::names(missing)
             } else {
@@ -205,47 +207,20 @@ fn check_note(shown: &str, file: &[u8], note: &Note, hashes_at: usize, verify: b
         });
     }
     let size = usize::try_from(note.loaded_size).unwrap_or(usize::MAX);
-    if size > file.len() || hashes_at + 64 > size {
-        return Err(bad(shown, "the file is cut short"));
+    if size > file.len() || at + Note::SIZE > size {
+        return Err(bad(shown(), "the file is cut short"));
     }
     let damaged = |what| {
         let reason = format!("damaged: the hash of {what} differs from the one recorded");
-        Err(bad(shown, reason))
+        Err(bad(shown(), reason))
     };
-    if Note::hash(file, size, hashes_at) != note.loaded_hash {
+    if Note::checksum(&file[..size], at) != note.loaded_sum {
         return damaged("its headers and symbols");
     }
-    if verify && Note::hash(file, file.len(), hashes_at) != note.file_hash {
+    if verify && Note::hash(file, at) != note.file_hash {
         return damaged("its content");
     }
     Ok(())
-}
-
-/// The features of this CPU that objects may ask for.
-pub fn host_cpu() -> u64 {
-    use std::arch::is_x86_feature_detected as has;
-    let present = |name| match name {
-        "sse3" => has!("sse3"),
-        "ssse3" => has!("ssse3"),
-        "sse4.1" => has!("sse4.1"),
-        "sse4.2" => has!("sse4.2"),
-        "popcnt" => has!("popcnt"),
-        "cx16" => has!("cmpxchg16b"),
-        "avx" => has!("avx"),
-        "avx2" => has!("avx2"),
-        "fma" => has!("fma"),
-        "bmi1" => has!("bmi1"),
-        "bmi2" => has!("bmi2"),
-        "lzcnt" => has!("lzcnt"),
-        "avx512bitalg" => has!("avx512bitalg"),
-        "avx512dq" => has!("avx512dq"),
-        "avx512f" => has!("avx512f"),
-        "avx512vbmi" => has!("avx512vbmi"),
-        "avx512vl" => has!("avx512vl"),
-        _ => false,
-    };
-    let bits = cpu::X86_64.iter().filter(|(_, name, _)| present(*name));
-    bits.fold(0, |set, (bit, ..)| set | 1 << bit)
 }
 
 fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, String> {
@@ -421,11 +396,6 @@ impl Dynamic {
         }
     }
 
-    fn bytes<'a>(&self, file: &Covered<'a>, tag: u64, size: u64) -> Result<&'a [u8], String> {
-        let part = self.part(file, tag, size)?;
-        Ok(part.map_or(&[], |range| &file.file[range]))
-    }
-
     fn strings(&self, file: &Covered<'_>, tag: i64) -> Result<Vec<String>, String> {
         let table = &file.file[self.strings.clone()];
         let values = self.entries.iter().filter(|(t, _)| *t == tag as u64);
@@ -443,71 +413,52 @@ impl Dynamic {
 struct Parts {
     symbols: Symbols,
     info: ModuleInfo,
-    relocs: Vec<Reloc>,
-    slots: Vec<Rela>,
-    functions: Vec<FunctionRecord>,
-    elements: Vec<u32>,
+    imports: Range<usize>,
+    relocs: [Range<usize>; 2],
+    slots: Range<usize>,
+    functions: Range<usize>,
+    elements: Range<usize>,
 }
 
 impl Parts {
     fn read(file: &Covered<'_>, dynamic: &Dynamic, file_len: usize) -> Result<Self, String> {
-        let ours = |tag, size| dynamic.bytes(file, tag, size);
-        let info = ours(abi::DT_WASMAOT_INFO, abi::DT_WASMAOT_INFOSZ)?;
+        let part = |tag, size| Ok::<_, String>(dynamic.part(file, tag, size)?.unwrap_or(0..0));
+        let info = part(abi::DT_WASMAOT_INFO, abi::DT_WASMAOT_INFOSZ)?;
         // A length in the record that exceeds the file would have the reader
         // allocate what it claims.
-        let info = ModuleInfo::decode(info)
+        let info = ModuleInfo::decode(&file.file[info])
             .ok()
             .filter(|info| info.types.len() <= file_len)
             .ok_or("the module record cannot be read")?;
-        let records = ours(abi::DT_WASMAOT_SYMBOLS, abi::DT_WASMAOT_SYMBOLSSZ)?;
-        let symbols = match dynamic.get(elf::DT_SYMTAB as u64) {
-            Some(vaddr) => &file.file[file.from(vaddr)?],
-            None => &[],
-        };
-        let hash = dynamic.get(elf::DT_GNU_HASH as u64);
-        let hash = hash.map(|vaddr| file.from(vaddr)).transpose()?;
+        let imports = part(abi::DT_WASMAOT_IMPORTS, abi::DT_WASMAOT_IMPORTSSZ)?;
+        let records = part(abi::DT_WASMAOT_SYMBOLS, abi::DT_WASMAOT_SYMBOLSSZ)?;
+        let from = |tag: u64| dynamic.get(tag).map(|vaddr| file.from(vaddr)).transpose();
+        let symbols = from(elf::DT_SYMTAB as u64)?.unwrap_or(0..0);
+        let hash = from(elf::DT_GNU_HASH as u64)?;
         let symbols = Symbols::read(file.file, dynamic.strings.clone(), symbols, records, hash)?;
-
-        let mut relocs = Vec::new();
-        for (tag, size) in [
-            (elf::DT_RELA, elf::DT_RELASZ),
-            (elf::DT_JMPREL, elf::DT_PLTRELSZ),
-        ] {
-            if let (Some(at), Some(len)) = (dynamic.get(tag as u64), dynamic.get(size as u64)) {
-                let entries = file.entries::<Rela64<LE>>(at, len)?;
-                for r in entries {
-                    let number = r.r_type(LE, false);
-                    let kind = Standard::from_number(number);
-                    relocs.push(Reloc {
-                        offset: r.r_offset.get(LE),
-                        kind: kind
-                            .ok_or_else(|| format!("relocation type {number} is not known"))?,
-                        symbol: r.r_sym(LE, false),
-                        addend: r.r_addend.get(LE),
-                    });
-                }
-            }
+        let relocs = [
+            part(elf::DT_RELA as u64, elf::DT_RELASZ as u64)?,
+            part(elf::DT_JMPREL as u64, elf::DT_PLTRELSZ as u64)?,
+        ];
+        let mut entries = relocs
+            .iter()
+            .flat_map(|at| file.file[at.clone()].as_chunks().0);
+        if let Some(number) = entries.find_map(|entry| Reloc::decode(entry).err()) {
+            return Err(format!("relocation type {number} is not known"));
         }
-        let slots = ours(abi::DT_WASMAOT_RELA, abi::DT_WASMAOT_RELASZ)?;
-        let slots = slots.as_chunks::<{ Rela::SIZE }>().0.iter();
-        let slots = slots
-            .map(|&bytes| Rela::decode(bytes))
-            .collect::<Result<_, _>>()
-            .map_err(|number| format!("unknown relocation kind {number} of wasmaot"))?;
-        let functions = ours(abi::DT_WASMAOT_FUNCTIONS, abi::DT_WASMAOT_FUNCTIONSSZ)?;
-        let functions = functions.as_chunks::<{ FunctionRecord::SIZE }>().0;
-        let elements = ours(abi::DT_WASMAOT_ELEMENTS, abi::DT_WASMAOT_ELEMENTSSZ)?;
-        let elements = elements.as_chunks::<4>().0;
+        let slots = part(abi::DT_WASMAOT_RELA, abi::DT_WASMAOT_RELASZ)?;
+        let mut entries = file.file[slots.clone()].as_chunks().0.iter();
+        if let Some(number) = entries.find_map(|&entry| Rela::decode(entry).err()) {
+            return Err(format!("unknown relocation kind {number} of wasmaot"));
+        }
         Ok(Self {
             symbols,
             info,
+            imports,
             relocs,
             slots,
-            functions: functions
-                .iter()
-                .map(|&b| FunctionRecord::decode(b))
-                .collect(),
-            elements: elements.iter().map(|&b| u32::from_le_bytes(b)).collect(),
+            functions: part(abi::DT_WASMAOT_FUNCTIONS, abi::DT_WASMAOT_FUNCTIONSSZ)?,
+            elements: part(abi::DT_WASMAOT_ELEMENTS, abi::DT_WASMAOT_ELEMENTSSZ)?,
         })
     }
 }
@@ -516,11 +467,11 @@ impl Parts {
 fn prelinked(
     file: &Covered<'_>,
     dynamic: &Dynamic,
-    relocs: &[Reloc],
+    [_, plt]: &[Range<usize>; 2],
 ) -> Result<Option<Prelink>, String> {
     let part = dynamic.part(file, abi::DT_WASMAOT_PRELINK, abi::DT_WASMAOT_PRELINKSZ)?;
-    let entries = relocs.iter().filter(|r| r.kind == Standard::JumpSlot);
-    part.map(|at| prelink::read(&file.file[at], entries.count(), file.layout))
+    let entries = plt.len() / Reloc::SIZE;
+    part.map(|at| prelink::read(&file.file[at], entries, file.layout))
         .transpose()
 }
 
@@ -538,8 +489,9 @@ fn beside_code(
 
 /// The section headers; only messages and tools depend on them, so what
 /// cannot be read is left out.
-fn sections(file: &[u8], header: &FileHeader64<LE>) -> HashMap<String, Section> {
+pub(super) fn sections(file: &[u8]) -> HashMap<String, Section> {
     let read = || -> Option<HashMap<String, Section>> {
+        let header = header(file).ok()?;
         let at = usize::try_from(header.e_shoff.get(LE)).ok()?;
         let count = header.e_shnum.get(LE) as usize;
         let (headers, _) =

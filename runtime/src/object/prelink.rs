@@ -72,18 +72,15 @@ impl Object {
             let place = file.get_mut(at).filter(|place| place.len() == bytes.len());
             place.map(|place| place.copy_from_slice(bytes))
         };
-        let section = self.sections.get(SEC_PRELINK).ok_or_else(damaged)?;
+        let section = self.sections().get(SEC_PRELINK).ok_or_else(damaged)?;
         put(section.bytes.clone(), &record.encode()).ok_or_else(damaged)?;
         for (vaddr, bytes) in edits {
             let at = self.place_of_code(*vaddr, bytes.as_ref().len());
             at.and_then(|at| put(at, bytes.as_ref()))
                 .ok_or_else(damaged)?;
         }
-        let hashes = parse::hashes_at(&file).ok_or_else(damaged)?;
-        let loaded = Note::hash(&file, self.note.loaded_size as usize, hashes);
-        let whole = Note::hash(&file, file.len(), hashes);
-        file[hashes..hashes + 32].copy_from_slice(&loaded);
-        file[hashes + 32..hashes + 64].copy_from_slice(&whole);
+        let note = parse::note_at(&file).ok_or_else(damaged)?;
+        Note::seal(&mut file, note);
         Ok(file)
     }
 }

@@ -32,90 +32,163 @@ pub(crate) struct Symbol {
     pub record: SymbolRecord,
 }
 
-/// The dynamic symbol table; offsets are into the file.
+/// A name to look up, with its hash: one for all objects that are searched.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    pub(super) text: &'a str,
+    hash: u32,
+}
+
+impl<'a> From<&'a str> for Name<'a> {
+    fn from(text: &'a str) -> Self {
+        let hash = gnu_hash(text.as_bytes());
+        Self { text, hash }
+    }
+}
+
+/// The dynamic symbol table, read where it is; offsets are into the file.
 #[derive(Debug)]
 pub(super) struct Symbols {
-    pub all: Vec<Symbol>,
+    table: Range<usize>,
+    records: Range<usize>,
     strings: Range<usize>,
     hash: Option<GnuHash>,
+    /// Number past the last one that is not defined: imports come first.
+    pub defined: usize,
 }
 
 impl Symbols {
-    /// Reads the table. `records` run parallel to `symbols`.
+    /// Checks the table, which begins with `table`. The records run parallel
+    /// to it.
     pub fn read(
         file: &[u8],
         strings: Range<usize>,
-        symbols: &[u8],
-        records: &[u8],
+        table: Range<usize>,
+        records: Range<usize>,
         hash: Option<Range<usize>>,
     ) -> Result<Self, String> {
-        let count = records.len() / SymbolRecord::SIZE;
-        let (raw, _) = pod::slice_from_bytes::<Sym64<LE>>(symbols, count)
-            .map_err(|()| "the dynamic symbol table is cut short".to_owned())?;
-        let (records, _) = records.as_chunks::<{ SymbolRecord::SIZE }>();
-        let all = raw
-            .iter()
-            .zip(records)
-            .enumerate()
-            .map(|(i, (raw, record))| {
-                let record = SymbolRecord::decode(*record)
-                    .ok_or_else(|| format!("dynamic symbol {i} has an unknown kind"))?;
-                Ok(Symbol::new(raw, record))
-            })
-            .collect::<Result<Vec<_>, String>>()?;
-        let hash = hash.map(|at| GnuHash::read(file, at)).transpose()?;
-        let table = Self { all, strings, hash };
-        for symbol in &table.all {
-            if table.text(file, symbol.name).is_none() {
+        let end = table.start + records.len() / SymbolRecord::SIZE * Symbol::SIZE;
+        if end > table.end {
+            return Err("the dynamic symbol table is cut short".to_owned());
+        }
+        let names = file.get(strings.clone()).unwrap_or_default();
+        // What is text as a whole is so from the start of any character on.
+        let names = std::str::from_utf8(names).ok();
+        let names = names.and_then(|names| names.strip_suffix('\0'));
+        let is_text = |at: u32| names.is_some_and(|names| names.is_char_boundary(at as usize));
+        let mut symbols = Self {
+            defined: 0,
+            table: table.start..end,
+            records,
+            strings,
+            hash: hash.map(|at| GnuHash::read(file, at)).transpose()?,
+        };
+        let (raw, records) = symbols.tables(file);
+        for (i, (raw, record)) in raw.iter().zip(records).enumerate() {
+            if SymbolRecord::decode(*record).is_none() {
+                return Err(format!("dynamic symbol {i} has an unknown kind"));
+            }
+            let symbol = Symbol::new(raw, record);
+            if symbol.place == Place::Undefined {
+                symbols.defined = i + 1;
+            }
+            if !is_text(symbol.name) {
                 return Err("a dynamic symbol's name is not text in .dynstr".to_owned());
             }
         }
-        Ok(table)
+        Ok(symbols)
+    }
+
+    fn tables<'a>(
+        &self,
+        file: &'a [u8],
+    ) -> (&'a [[u8; Symbol::SIZE]], &'a [[u8; SymbolRecord::SIZE]]) {
+        let part = |range: &Range<usize>| file.get(range.clone()).unwrap_or_default();
+        let raw = part(&self.table).as_chunks().0;
+        (raw, part(&self.records).as_chunks().0)
+    }
+
+    /// All symbols, by number.
+    pub fn iter<'a>(
+        &self,
+        file: &'a [u8],
+    ) -> impl ExactSizeIterator<Item = Symbol> + DoubleEndedIterator + Clone + use<'a> {
+        let (raw, records) = self.tables(file);
+        raw.iter().zip(records).map(|(raw, r)| Symbol::new(raw, r))
+    }
+
+    /// A symbol by number.
+    pub fn get(&self, file: &[u8], number: u32) -> Option<Symbol> {
+        let (raw, records) = self.tables(file);
+        let number = number as usize;
+        Some(Symbol::new(raw.get(number)?, records.get(number)?))
+    }
+
+    /// The string table.
+    pub fn strings<'a>(&self, file: &'a [u8]) -> &'a [u8] {
+        file.get(self.strings.clone()).unwrap_or_default()
     }
 
     /// Name of a symbol of this table.
     pub fn name_of<'a>(&self, file: &'a [u8], symbol: &Symbol) -> &'a str {
-        self.text(file, symbol.name).unwrap_or_default()
-    }
-
-    fn text<'a>(&self, file: &'a [u8], at: u32) -> Option<&'a str> {
-        text(file.get(self.strings.clone())?, at)
+        text(self.strings(file), symbol.name).unwrap_or_default()
     }
 
     /// The versions of what is defined.
     pub fn versions(&self, file: &[u8]) -> Versions {
-        let strings = file.get(self.strings.clone()).unwrap_or_default();
+        let strings = self.strings(file);
         if !strings.contains(&b'@') {
             return Versions::default();
         }
-        let all = (0..).zip(&self.all);
+        let all = (0..).zip(self.iter(file));
         let defined = all.filter(|(_, s)| s.place != Place::Undefined);
-        Versions::of(defined.map(|(n, s)| (self.name_of(file, s), n)))
+        Versions::of(defined.map(|(n, s)| (self.name_of(file, &s), n)))
     }
 
     /// The defined symbol of a name. Without a hash table nothing is exported.
-    pub fn find(&self, file: &[u8], name: &str) -> Option<u32> {
-        let same = |n: u32| {
-            let symbol = self.all.get(n as usize);
-            symbol.is_some_and(|s| s.place != Place::Undefined && self.name_of(file, s) == name)
+    pub fn find(&self, file: &[u8], name: Name<'_>) -> Option<u32> {
+        let strings = self.strings(file);
+        let is_it = |n: u32| {
+            let symbol = self.get(file, n);
+            symbol.is_some_and(|s| {
+                let at = strings.get(s.name as usize..).unwrap_or_default();
+                let rest = at.strip_prefix(name.text.as_bytes());
+                s.place != Place::Undefined && rest.is_some_and(|r| r.first() == Some(&0))
+            })
         };
-        self.hash.as_ref()?.find(file, name.as_bytes(), same)
+        self.hash.as_ref()?.find(file, name.hash, is_it)
     }
 }
 
 impl Symbol {
-    fn new(raw: &Sym64<LE>, record: SymbolRecord) -> Self {
-        let place = match raw.st_shndx.get(LE) {
+    /// Bytes of an entry of `.dynsym`.
+    pub const SIZE: usize = size_of::<Sym64<LE>>();
+    /// Number 0 of every object.
+    pub const NULL: Self = Self {
+        name: 0,
+        value: 0,
+        size: 0,
+        place: Place::Undefined,
+        record: SymbolRecord {
+            kind: SymbolKind::None,
+            flags: 0,
+            type_id: 0,
+        },
+    };
+
+    fn new(raw: &[u8; Self::SIZE], record: &[u8; SymbolRecord::SIZE]) -> Self {
+        let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
+        let place = match (word(0) >> 48) as u16 {
             elf::SHN_UNDEF => Place::Undefined,
             elf::SHN_ABS => Place::Absolute,
             _ => Place::Here,
         };
         Self {
-            name: raw.st_name.get(LE),
-            value: raw.st_value.get(LE),
-            size: raw.st_size.get(LE),
+            name: word(0) as u32,
+            value: word(8),
+            size: word(16),
             place,
-            record,
+            record: SymbolRecord::decode(*record).unwrap_or(Self::NULL.record),
         }
     }
 
@@ -165,8 +238,7 @@ impl GnuHash {
         })
     }
 
-    fn find(&self, file: &[u8], name: &[u8], same: impl Fn(u32) -> bool) -> Option<u32> {
-        let hash = gnu_hash(name);
+    fn find(&self, file: &[u8], hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
         let bloom = file.get(self.bloom.clone())?;
         let word = (hash as usize / 64) % (bloom.len() / 8);
         let bits = (1u64 << (hash % 64)) | (1 << ((hash >> self.bloom_shift) % 64));
@@ -270,9 +342,9 @@ mod tests {
     fn finds_what_is_there_alone() {
         let bytes = table(b"puts");
         let hash = GnuHash::read(&bytes, 0..bytes.len()).unwrap();
-        assert_eq!(hash.find(&bytes, b"puts", |n| n == 1), Some(1));
-        assert_eq!(hash.find(&bytes, b"puts", |_| false), None);
-        assert_eq!(hash.find(&bytes, b"gets", |_| true), None);
+        assert_eq!(hash.find(&bytes, gnu_hash(b"puts"), |n| n == 1), Some(1));
+        assert_eq!(hash.find(&bytes, gnu_hash(b"puts"), |_| false), None);
+        assert_eq!(hash.find(&bytes, gnu_hash(b"gets"), |_| true), None);
     }
 
     #[test]
@@ -282,6 +354,6 @@ mod tests {
             assert!(GnuHash::read(&bytes, 0..len).is_err(), "{len}");
         }
         let hash = GnuHash::read(&bytes, 0..28).unwrap();
-        assert_eq!(hash.find(&bytes[..28], b"puts", |_| true), None);
+        assert_eq!(hash.find(&bytes[..28], gnu_hash(b"puts"), |_| true), None);
     }
 }

@@ -23,7 +23,7 @@ impl CodeArea {
         // The first page stays unused: offset 0 from the area's start stands
         // for "no record" in an empty table entry.
         let mut free = Ranges::default();
-        free.give(pages.start() + HOST_PAGE..pages.end());
+        free.insert(pages.start() + HOST_PAGE..pages.end());
         Ok(Self { pages, free })
     }
 
@@ -61,7 +61,7 @@ impl CodeArea {
         };
         let mut gap = 0;
         for place in sorted {
-            self.free.give(start + gap..start + place.start);
+            self.free.insert(start + gap..start + place.start);
             gap = place.end;
         }
         let place = |place: Range<u64>| start + place.start..start + place.end;
@@ -81,7 +81,7 @@ impl CodeArea {
     pub fn release(&mut self, image: Image) -> Result<(), SystemError> {
         let range = image.range();
         self.pages.discard(range.clone())?;
-        self.free.give(range);
+        self.free.insert(range);
         Ok(())
     }
 }

@@ -9,10 +9,15 @@
 
 use std::ptr;
 
-use wasmaot_abi::context::{Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset};
+use wasmaot_abi::context::{
+    Context, FuncRef, HOST_PAGE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+};
 
 use super::reserve::make_writable;
 use super::{page_down, page_up};
+
+/// Entries of a table for which there is memory from the start: a page.
+pub(crate) const FIRST_ENTRIES: u64 = HOST_PAGE / TABLE_ENTRY_SIZE;
 
 /// Kind of a table whose entries are words: `externref`, `exnref`.
 pub(crate) const EXTERN_TABLE: u64 = 1;
@@ -157,7 +162,7 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option
         if len > table.max {
             return None;
         }
-        let edge = |len: u64| page_down(table.base - len * TABLE_ENTRY_SIZE);
+        let edge = |len: u64| page_down(table.base - len.max(FIRST_ENTRIES) * TABLE_ENTRY_SIZE);
         if !make_writable(edge(len)..edge(old)) {
             return None;
         }

@@ -4,6 +4,7 @@
 //! ever remapped, and everything is given back on drop.
 
 mod code;
+mod command;
 mod file;
 mod image;
 pub(crate) mod live;
@@ -11,6 +12,7 @@ mod reserve;
 mod stack;
 
 pub(crate) use code::CodeArea;
+pub use command::prepare_command;
 pub(crate) use file::{FileId, FileMap, memfd};
 pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};

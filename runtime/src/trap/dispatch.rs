@@ -12,6 +12,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use super::{Trap, TrapReason, call, values};
 use crate::arch::Regs;
 use crate::host::{Caller, HostError, HostFunction};
+use crate::hosts::Slot;
 use crate::process::Process;
 use crate::sys::live::{self, MemoryAt};
 use crate::value::Val;
@@ -26,12 +27,12 @@ pub(crate) fn dispatch_address() -> u64 {
 /// by `arch`'s host stubs on the host stack.
 ///
 /// # Safety
-/// `base` must be the caller's pinned register, `function` the function of the
-/// stub; `regs` and `stack_args` must hold arguments as the layout of its type
+/// `base` must be the caller's pinned register, `function` the slot of the
+/// stub's function; `regs` and `stack_args` must hold arguments as the layout of its type
 /// says.
 unsafe extern "C" fn dispatch(
     base: u64,
-    function: *const HostFunction,
+    function: *const Slot,
     regs: *mut Regs,
     stack_args: *const u128,
 ) -> u64 {
@@ -39,7 +40,7 @@ unsafe extern "C" fn dispatch(
     // stub's own array on the wasm stack, which nobody else knows of.
     let (function, regs) = unsafe { (&*function, &mut *regs) };
     // SAFETY: by this function's contract.
-    match unsafe { carry_out(base, function, regs, stack_args) } {
+    match unsafe { carry_out(base, function.function(), regs, stack_args) } {
         Ok(()) => 0,
         Err(error) => {
             call::record_host_error(error);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use rustix::fs::OFlags;
+use rustix::stdio;
 
 use super::call::Rights;
 use super::table::{Descriptor, Kind, State, Table, lock};
@@ -68,16 +69,16 @@ impl fmt::Debug for OutputBuffer {
 }
 
 /// A program's surroundings. To begin with there is nothing: no argument, no
-/// variable, no directory, and empty streams.
-#[derive(Debug, Default)]
+/// variable, no directory, and empty streams. Clones share what is granted.
+#[derive(Clone, Debug, Default)]
 pub struct Wasi {
     pub(crate) args: Vec<Vec<u8>>,
     pub(crate) env: Vec<Vec<u8>>,
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    pub(crate) preopens: Vec<(Dir, String)>,
-    sockets: Vec<OwnedFd>,
+    pub(crate) preopens: Vec<(Arc<Dir>, String)>,
+    sockets: Vec<Arc<OwnedFd>>,
 }
 
 impl Wasi {
@@ -143,21 +144,21 @@ impl Wasi {
     /// Grants an open directory.
     #[must_use]
     pub fn preopen_dir(mut self, dir: Dir, guest: impl Into<String>) -> Self {
-        self.preopens.push((dir, guest.into()));
+        self.preopens.push((Arc::new(dir), guest.into()));
         self
     }
 
     /// Grants a listening socket: a descriptor after those of the directories.
     #[must_use]
     pub fn listener(mut self, listener: TcpListener) -> Self {
-        self.sockets.push(listener.into());
+        self.sockets.push(Arc::new(listener.into()));
         self
     }
 
     /// Grants a connected socket: a descriptor after those of the directories.
     #[must_use]
     pub fn connection(mut self, stream: TcpStream) -> Self {
-        self.sockets.push(stream.into());
+        self.sockets.push(Arc::new(stream.into()));
         self
     }
 
@@ -166,11 +167,13 @@ impl Wasi {
         let mut table = Table::default();
         let streams = [
             input(self.stdin),
-            output(self.stdout, &io::stdout()),
-            output(self.stderr, &io::stderr()),
+            output(self.stdout, &stdio::stdout()),
+            output(self.stderr, &stdio::stderr()),
         ];
-        let sockets = self.sockets.into_iter();
-        let sockets = sockets.map(|fd| Descriptor::file(File::from(fd), right::ALL, 0).ok());
+        let sockets = self.sockets.into_iter().map(|fd| {
+            let fd = fd.try_clone().ok()?;
+            Descriptor::file(File::from(fd), right::ALL, 0).ok()
+        });
         let directories = self.preopens.into_iter().map(|(dir, name)| {
             let all = Rights {
                 base: right::ALL,
@@ -195,12 +198,12 @@ impl Wasi {
 
 /// A directory as it can be listed: cap-std opens granted ones for resolving
 /// paths alone. One that the host may not list stays as it is.
-pub(crate) fn readable(dir: Dir) -> Dir {
+pub(crate) fn readable(dir: Arc<Dir>) -> Arc<Dir> {
     let flags = OFlags::DIRECTORY.bits().cast_signed();
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(flags);
     match dir.open_with(".", &options) {
-        Ok(file) => Dir::from_std_file(file.into_std()),
+        Ok(file) => Arc::new(Dir::from_std_file(file.into_std())),
         Err(_) => dir,
     }
 }
@@ -212,7 +215,7 @@ fn input(input: Input) -> Option<Descriptor> {
     let bytes = match input {
         Input::Empty => Vec::new(),
         Input::Bytes(bytes) => bytes,
-        Input::Inherit => return inherit(&io::stdin(), READ),
+        Input::Inherit => return inherit(&stdio::stdin(), READ),
     };
     let kind = Kind::Input(Mutex::new(Cursor::new(bytes)));
     Some(Descriptor::stream(kind, READ))

@@ -12,7 +12,7 @@ use crate::host::{Caller, HostError, HostFunction};
 use crate::value::Val;
 
 /// Import module of all functions.
-const MODULE: &str = "wasi_snapshot_preview1";
+pub(super) const MODULE: &str = "wasi_snapshot_preview1";
 
 /// What a function works on.
 pub(super) struct Call<'a> {
@@ -212,8 +212,18 @@ fn mismatch() -> HostError {
     ))
 }
 
+/// The wasm type of a Rust function.
+pub(super) fn type_of<P, F: Handler<P>>(_: &F) -> FuncType {
+    F::ty()
+}
+
 /// Makes a host function of a Rust function.
-pub(super) fn host<P, F: Handler<P>>(state: &Arc<State>, name: &str, handler: F) -> HostFunction {
+pub(super) fn host<P, F: Handler<P>>(
+    state: &Arc<State>,
+    module: &str,
+    name: &str,
+    handler: F,
+) -> HostFunction {
     let state = Arc::clone(state);
     let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
         let mut cx = Call {
@@ -222,5 +232,5 @@ pub(super) fn host<P, F: Handler<P>>(state: &Arc<State>, name: &str, handler: F)
         };
         handler.call(&mut cx, args, results)
     };
-    HostFunction::new(MODULE, name, F::ty(), body)
+    HostFunction::new(module, name, F::ty(), body)
 }

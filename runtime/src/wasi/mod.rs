@@ -24,37 +24,47 @@ mod table;
 mod tests;
 mod types;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 pub(crate) use builder::readable;
 pub use builder::{Input, Output, OutputBuffer, Wasi};
 pub(crate) use table::lock;
 
-use crate::host::HostFunction;
+use crate::hosts::{Entry, HostLibrary};
+
+/// What the functions share: made with the first of them.
+type Shared = LazyLock<Arc<table::State>, Box<dyn FnOnce() -> Arc<table::State> + Send>>;
 
 /// The functions by module, each of the name that the guest imports.
 macro_rules! functions {
-    ($state:expr; $($module:ident: $($name:ident)*;)*) => {
-        vec![$($(call::host($state, stringify!($name), $module::$name),)*)*]
+    ($($module:ident: $($name:ident)*;)*) => {
+        &[$($((
+            call::MODULE,
+            stringify!($name),
+            || call::type_of(&$module::$name),
+            |shared, module, name| call::host(shared, module, name, $module::$name),
+        ),)*)*]
     };
 }
 
+const FUNCTIONS: &[Entry<Shared>] = functions! {
+    environ: args_get args_sizes_get environ_get environ_sizes_get;
+    clock: clock_res_get clock_time_get;
+    fd: fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags
+        fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size fd_filestat_set_times
+        fd_renumber fd_seek fd_sync fd_tell;
+    io: fd_pread fd_pwrite fd_read fd_write;
+    dir: fd_prestat_dir_name fd_prestat_get fd_readdir;
+    path: path_create_directory path_filestat_get path_filestat_set_times path_link
+        path_open path_readlink path_remove_directory path_rename path_symlink
+        path_unlink_file;
+    poll: poll_oneoff;
+    process: proc_exit proc_raise random_get sched_yield;
+    sock: sock_accept sock_recv sock_send sock_shutdown;
+};
+
 /// All functions, working on one program's surroundings.
-pub fn functions(wasi: Wasi) -> Vec<HostFunction> {
-    let state = Arc::new(wasi.into_state());
-    functions! { &state;
-        environ: args_get args_sizes_get environ_get environ_sizes_get;
-        clock: clock_res_get clock_time_get;
-        fd: fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags
-            fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size fd_filestat_set_times
-            fd_renumber fd_seek fd_sync fd_tell;
-        io: fd_pread fd_pwrite fd_read fd_write;
-        dir: fd_prestat_dir_name fd_prestat_get fd_readdir;
-        path: path_create_directory path_filestat_get path_filestat_set_times path_link
-            path_open path_readlink path_remove_directory path_rename path_symlink
-            path_unlink_file;
-        poll: poll_oneoff;
-        process: proc_exit proc_raise random_get sched_yield;
-        sock: sock_accept sock_recv sock_send sock_shutdown;
-    }
+pub fn functions(wasi: Wasi) -> HostLibrary {
+    let state = || Arc::new(wasi.into_state());
+    HostLibrary::new(FUNCTIONS, LazyLock::new(Box::new(state)))
 }

@@ -4,6 +4,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cap_fs_ext::{
@@ -166,7 +167,7 @@ impl Request<'_> {
         if self.how & oflags::CREAT != 0 {
             return Err(Errno::ISDIR);
         }
-        let dir = Dir::from_std_file(file);
+        let dir = Arc::new(Dir::from_std_file(file));
         Ok(Descriptor::directory(dir, None, self.rights, self.flags))
     }
 

@@ -60,7 +60,7 @@ pub(super) enum Kind {
 
 /// An open directory.
 pub(super) struct Directory {
-    pub(super) dir: Dir,
+    pub(super) dir: Arc<Dir>,
     pub(super) preopen: Option<String>,
     /// What the last `fd_readdir` from the start found.
     pub(super) listing: Mutex<Vec<Entry>>,
@@ -84,7 +84,12 @@ pub(super) struct Descriptor {
 
 impl Descriptor {
     /// A directory; its own rights are at most those that mean something there.
-    pub(super) fn directory(dir: Dir, preopen: Option<String>, rights: Rights, flags: u32) -> Self {
+    pub(super) fn directory(
+        dir: Arc<Dir>,
+        preopen: Option<String>,
+        rights: Rights,
+        flags: u32,
+    ) -> Self {
         let kind = Kind::Dir(Directory {
             dir,
             preopen,

@@ -117,10 +117,10 @@ fn symbols(object: &Object, out: &mut Listing) {
     let info = object.info();
     out.heading("imports:");
     let text = |ty: u32| {
-        let ty = info.types.get(ty as usize);
+        let ty = info.types.get(ty);
         ty.map_or_else(String::new, |t| t.to_string())
     };
-    for import in &info.imports {
+    for import in object.imports() {
         let kind = match import.kind {
             ImportKind::Func(ty) => text(ty),
             ImportKind::Tag(ty) => format!("tag {}", text(ty)),
@@ -144,7 +144,7 @@ fn symbols(object: &Object, out: &mut Listing) {
         out.row([name.to_owned(), record.kind.name().to_owned(), ty]);
     }
     for export in &info.reexports {
-        let from = info.imports.get(export.import as usize);
+        let from = object.imports().nth(export.import as usize);
         let from = from.map_or_else(String::new, |i| format!("{}.{}", i.module, i.name));
         out.row([export.name.clone(), "import".to_owned(), from]);
     }

@@ -7,6 +7,7 @@
 //! [`leave`].
 
 mod branch;
+mod cpu;
 mod enter;
 mod lazy;
 mod registers;
@@ -14,6 +15,8 @@ mod stubs;
 mod throw;
 
 pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, jump, plt_slot};
+pub use cpu::host_cpu;
+pub(crate) use cpu::missing_cpu;
 pub(crate) use enter::{Entry, Regs, enter};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{

@@ -14,7 +14,7 @@ const _: () = assert!(offset::PROCESS >= -128 && HOST_SP < 128);
 
 /// Code of a wasm function that calls a host function.
 ///
-/// `function` is the address of the `HostFunction`, which must outlive the
+/// `function` is the address of the host function's slot, which must outlive the
 /// code; `stack_args` the bytes of stack arguments of its type's layout. The
 /// code is the same wherever it stands.
 pub(crate) fn host_stub(_at: u64, function: u64, stack_args: u32) -> Vec<u8> {
@@ -39,7 +39,7 @@ pub(crate) const THUNK_SAVED_BASE: i64 = -8;
 /// Where that is the base already it is no more than a jump: so a tail call
 /// within a domain, through a table that others share, needs no stack.
 pub(crate) fn domain_thunk(at: u64, target: u64, base: u64, stack_args: u32) -> Vec<u8> {
-    let mut code = Code { bytes: Vec::new() };
+    let mut code = Code::new();
     code.put(&[0x49, 0xbb]); // mov r11, base
     code.put(&base.to_le_bytes());
     code.put(&[0x4d, 0x39, 0xdf]); // cmp r15, r11
@@ -90,10 +90,18 @@ struct Code {
 const FRAME_RECORD: &[u8] = &[0x55, 0x48, 0x89, 0xe5];
 
 impl Code {
-    fn with_frame_record() -> Self {
+    fn new() -> Self {
+        /// More than most pieces have.
+        const USUAL: usize = 64;
         Self {
-            bytes: FRAME_RECORD.to_vec(),
+            bytes: Vec::with_capacity(USUAL),
         }
+    }
+
+    fn with_frame_record() -> Self {
+        let mut code = Self::new();
+        code.put(FRAME_RECORD);
+        code
     }
 
     fn put(&mut self, bytes: &[u8]) {

@@ -55,7 +55,7 @@ impl Program {
     fn of(abi: Abi, outer: TempDir, stdout: OutputBuffer, surroundings: Wasi) -> Self {
         let functions = functions(Linux::new(surroundings));
         Self {
-            functions: functions.into_iter().map(|f| (f.name.clone(), f)).collect(),
+            functions: functions.iter().map(|f| (f.name.clone(), f)).collect(),
             abi,
             memory: vec![0; MEMORY],
             next: 4096,

@@ -37,9 +37,9 @@ impl Checker<'_> {
     /// Whether an object has a copy of a symbol.
     pub(super) fn holds_copy(&self, id: usize, text: &str) -> bool {
         let object = &self.process.instances[id].object;
-        let mut relocs = object.relocs().iter();
+        let mut relocs = object.relocs();
         relocs.any(|r| {
-            let symbol = &object.symbols()[r.symbol as usize];
+            let symbol = &object.symbol(r.symbol);
             r.kind == Standard::Copy && object.symbol_name(symbol) == name::escape(text)
         })
     }
@@ -87,6 +87,6 @@ impl Checker<'_> {
 
     fn is_data(&self, id: usize, symbol: usize) -> bool {
         let object = &self.process.instances[id].object;
-        object.symbols()[symbol].record.kind == SymbolKind::Data
+        object.symbol(symbol as u32).record.kind == SymbolKind::Data
     }
 }

@@ -69,7 +69,7 @@ impl Checker<'_> {
         let apart = definer.image.start().wrapping_sub(instance.image.start());
         definer.object.build_id() == other.build_id.as_slice()
             && apart as i64 == distance
-            && definer.object.symbols()[symbol].value == u64::from(place.address)
+            && definer.object.symbol(symbol as u32).value == u64::from(place.address)
             && definer.domain == instance.domain
     }
 }

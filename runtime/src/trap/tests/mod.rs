@@ -23,6 +23,7 @@ use wasmaot_abi::types::FuncType;
 use super::{CodeImage, CodeMap, RawTrap, Space, Trap, call, dispatch_address, explain};
 use crate::arch::host_stub;
 use crate::host::HostFunction;
+use crate::hosts::Slot;
 use crate::value::Val;
 
 /// The bytes of a piece of position-independent code.
@@ -70,7 +71,7 @@ pub(super) struct Process {
     pub object: TestObject,
     next: u64,
     mapping: Range<u64>,
-    functions: Vec<*mut HostFunction>,
+    functions: Vec<*mut Slot>,
 }
 
 // SAFETY: everything in it is the process's own.
@@ -157,7 +158,7 @@ impl Process {
     /// Places a stub of a host function.
     pub fn host(&mut self, function: HostFunction) -> u64 {
         let stack_args = Layout::of(&function.ty).stack_args;
-        let function = Box::into_raw(Box::new(function));
+        let function = Box::into_raw(Box::new(Slot::from(function)));
         self.functions.push(function);
         let stub = host_stub(self.next, function as u64, stack_args);
         self.place(&stub)

@@ -59,7 +59,7 @@ impl Guest {
             .unwrap();
         let functions = functions(change(wasi));
         Self {
-            functions: functions.into_iter().map(|f| (f.name.clone(), f)).collect(),
+            functions: functions.iter().map(|f| (f.name.clone(), f)).collect(),
             memory: vec![0; MEMORY],
             next: 4096,
             stdout,
@@ -249,7 +249,7 @@ const TYPES: &[(&str, &str)] = &[
 
 #[test]
 fn every_function_has_its_type() {
-    let functions = functions(Wasi::new());
+    let functions: Vec<_> = functions(Wasi::new()).iter().collect();
     assert_eq!(functions.len(), TYPES.len());
     for (name, params) in TYPES {
         let function = functions.iter().find(|f| f.name == *name);

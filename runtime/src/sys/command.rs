@@ -1,0 +1,31 @@
+//! What Rust's own start of a program does for all that follows, without what
+//! takes it long: it reads the system's list of mappings for the place of the
+//! main thread's stack.
+
+use std::io;
+use std::mem::forget;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::stdio;
+
+/// Prepares a process whose `main` is not Rust's: the three standard streams
+/// are open, if only on nothing, so that no other file is taken for one of
+/// them; and to write where nobody reads is an error, not the end.
+///
+/// # Errors
+/// What the system refused.
+pub fn prepare_command() -> io::Result<()> {
+    let streams = [stdio::stdin(), stdio::stdout(), stdio::stderr()];
+    let mut states = streams.map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
+    poll(&mut states, Some(&Timespec::default()))?;
+    for state in states {
+        if state.revents().contains(PollFlags::NVAL) {
+            // It gets the lowest number that is free: this one.
+            forget(open("/dev/null", OFlags::RDWR, Mode::empty())?);
+        }
+    }
+    // SAFETY: sets no handler, and no other thread runs yet that could.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    Ok(())
+}

@@ -143,10 +143,22 @@ impl Subject {
             Self::Init => module.bodies.len(),
         }
     }
+
+    /// Bytes of wasm.
+    fn size(self, module: &Module<'_>) -> usize {
+        match self {
+            Self::Func(_) => module.bodies[self.number(module)].range.len(),
+            Self::Init => 0,
+        }
+    }
 }
 
 /// What a thread has done: numbered results, or the turn at which it failed.
 type Part<T> = std::result::Result<Vec<(usize, T)>, (usize, Error)>;
+
+/// A thread begins with new memory when functions are so many times smaller
+/// than what it last began with.
+const SHRUNK: usize = 4;
 
 /// A thread's working memory.
 struct Worker<'w> {
@@ -174,18 +186,20 @@ fn for_each<T: Send>(
             .store(subjects.len() as u32, Ordering::Relaxed);
     }
     let take_all = || {
-        let mut worker = Worker {
-            env,
-            isa,
-            translator: Translator::default(),
-            context: Context::new(),
-        };
+        let mut worker = Worker::new(env, isa);
+        let mut room = usize::MAX;
         let mut done = Vec::new();
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             let Some(&index) = order.get(turn) else {
                 return Ok(done);
             };
+            let size = subjects[index].size(env.module);
+            if size < room / SHRUNK {
+                // What was large once takes its time to clear for each small one.
+                worker = Worker::new(env, isa);
+                room = size;
+            }
             match work(&mut worker, subjects[index]) {
                 Ok(result) => {
                     done.push((index, result));
@@ -235,16 +249,20 @@ fn subjects(module: &Module<'_>, plan: &Plan) -> Vec<Subject> {
 /// Indices of subjects such that no large function is left for the end.
 fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..subjects.len()).collect();
-    let imported = module.imported_funcs();
-    let size = |subject: Subject| match subject {
-        Subject::Func(func) => module.bodies[(func - imported) as usize].range.len(),
-        Subject::Init => 0,
-    };
-    order.sort_by_cached_key(|&index| std::cmp::Reverse(size(subjects[index])));
+    order.sort_by_cached_key(|&index| std::cmp::Reverse(subjects[index].size(module)));
     order
 }
 
-impl Worker<'_> {
+impl<'w> Worker<'w> {
+    fn new(env: &'w Env<'w>, isa: &'w dyn TargetIsa) -> Self {
+        Self {
+            env,
+            isa,
+            translator: Translator::default(),
+            context: Context::new(),
+        }
+    }
+
     fn translate(&mut self, subject: Subject) -> Result<()> {
         self.context.clear();
         let out = &mut self.context.func;
@@ -269,12 +287,7 @@ impl Worker<'_> {
         }
         imports.sort_unstable();
         imports.dedup();
-        let mut worker = Worker {
-            env: plain,
-            isa: self.isa,
-            translator: Translator::default(),
-            context: Context::new(),
-        };
+        let mut worker = Worker::new(plain, self.isa);
         Ok((first, Some((worker.compile(subject)?, imports))))
     }
 

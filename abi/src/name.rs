@@ -20,7 +20,7 @@ pub const TABLE: &str = "__indirect_function_table";
 
 /// The ELF symbol name of a wasm name.
 pub fn escape(name: &str) -> Cow<'_, str> {
-    if name.contains(['\0', '%']) {
+    if name.bytes().any(|b| matches!(b, b'\0' | b'%')) {
         Cow::Owned(name.replace('%', "%25").replace('\0', "%00"))
     } else {
         Cow::Borrowed(name)

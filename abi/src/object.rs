@@ -326,11 +326,8 @@ impl ImportRecord {
 
     /// The import, its names being in `.dynstr`; `None` where there is nothing
     /// that it refers to.
-    pub fn read<'a>(&self, strings: &'a [u8], kinds: &[ImportKind]) -> Option<Import<'a>> {
-        let text = |(at, len): (u32, u32)| {
-            let rest = strings.get(at as usize..)?;
-            std::str::from_utf8(rest.get(..len as usize)?).ok()
-        };
+    pub fn read<'a>(&self, strings: &'a str, kinds: &[ImportKind]) -> Option<Import<'a>> {
+        let text = |(at, len): (u32, u32)| strings.get(at as usize..)?.get(..len as usize);
         Some(Import {
             module: text(self.module)?,
             name: text(self.name)?,

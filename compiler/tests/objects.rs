@@ -180,7 +180,7 @@ fn hash_table(c: &Checked<'_>) {
 fn imports(c: &Checked<'_>) {
     assert_eq!(c.records.len(), c.elf.dynamic_symbols().count() + 1);
     let section = |name| c.elf.section_by_name(name).map(|s| s.data().unwrap());
-    let strings = section(".dynstr").unwrap_or_default();
+    let strings = std::str::from_utf8(section(".dynstr").unwrap_or_default()).unwrap();
     let imports = section(own::SEC_IMPORTS).unwrap_or_default();
     for record in imports.as_chunks().0 {
         let record = own::ImportRecord::decode(record);

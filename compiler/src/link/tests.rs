@@ -141,7 +141,8 @@ fn info(elf: &Elf<'_>) -> ModuleInfo {
 fn imports<'a>(elf: &Elf<'a>) -> Vec<Import<'a>> {
     let kinds = info(elf).import_kinds;
     let records = section(elf, SEC_IMPORTS).as_chunks().0.iter();
-    let read = |record| ImportRecord::decode(record).read(section(elf, ".dynstr"), &kinds);
+    let names = std::str::from_utf8(section(elf, ".dynstr")).unwrap();
+    let read = |record| ImportRecord::decode(record).read(names, &kinds);
     records.map(|record| read(record).unwrap()).collect()
 }
 

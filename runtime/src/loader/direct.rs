@@ -21,8 +21,6 @@ use crate::process::Process;
 
 /// So many pages of code may become the process's own.
 const FEW_PAGES: usize = 8;
-/// With more calls, the pages are not even counted.
-const FEW_CALLS: usize = 1024;
 
 /// Binds the calls of new instances. None of their code has run.
 pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) -> Result<()> {
@@ -32,7 +30,7 @@ pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) 
 fn calls(process: &mut Process, id: usize) -> Result<()> {
     let direct = match process.config.bind {
         Bind::Direct => true,
-        Bind::Static => is_cheap(&process.instances[id].object)?,
+        Bind::Static => is_cheap(&process.instances[id].object),
         Bind::Now | Bind::Lazy => false,
     };
     let states = prelink::outcome(process, id)?;
@@ -82,18 +80,22 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
 
 /// Whether an object's calls are in so few pages that changing them costs less
 /// than the slots would, in a program that runs at all.
-fn is_cheap(object: &Object) -> Result<bool> {
+fn is_cheap(object: &Object) -> bool {
     // Who prelinks wants the code as it is in the file.
-    if object.prelink().is_some() || object.call_count() > FEW_CALLS {
-        return Ok(false);
+    if object.prelink().is_some() {
+        return false;
     }
-    let calls = object.calls()?;
-    let pages = calls.chunk_by(|a, b| page(a.place) == page(b.place));
-    Ok(pages.count() <= FEW_PAGES)
-}
-
-fn page(place: u32) -> u64 {
-    u64::from(place) / HOST_PAGE
+    let mut pages: Vec<u64> = Vec::with_capacity(FEW_PAGES);
+    for place in object.call_places() {
+        let page = u64::from(place) / HOST_PAGE;
+        if pages.last() != Some(&page) {
+            if pages.len() == FEW_PAGES {
+                return false;
+            }
+            pages.push(page);
+        }
+    }
+    true
 }
 
 /// Address in a prelinked object of an entry of its PLT.

@@ -351,11 +351,13 @@ impl<'a> Resolver<'a> {
             format!("symbol={name}; lookup in {}", object.name())
         });
         if let Some(symbol) = object.definition(wanted) {
-            let found = object.symbol_name(&object.symbol(symbol));
-            if found.contains('@') || name.contains('@') {
-                self.process.config.trace(Category::Versions, || {
-                    format!("symbol={name}; {} has {found}", object.name())
-                });
+            if self.process.config.trace.is_some() {
+                let found = object.symbol_name(&object.symbol(symbol));
+                if found.contains('@') || name.contains('@') {
+                    self.process.config.trace(Category::Versions, || {
+                        format!("symbol={name}; {} has {found}", object.name())
+                    });
+                }
             }
             return Some(Target::Symbol { instance, symbol });
         }

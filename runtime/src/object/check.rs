@@ -8,7 +8,7 @@ use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT}
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
-use super::{Object, Place, Reloc};
+use super::{Object, Place, Reloc, Segment};
 use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
@@ -19,6 +19,11 @@ pub(super) fn object(object: &Object) -> Result<(), String> {
     let check = Check {
         object,
         symbols: object.symbols().len(),
+        code: {
+            let segments = object.layout().segments.iter();
+            let code = segments.filter(|s| s.executable);
+            code.map(Segment::range).collect()
+        },
     };
     check.addresses()?;
     check.symbols()?;
@@ -74,6 +79,7 @@ fn slot_of_call(object: &Object, at: u64) -> Option<u64> {
 struct Check<'a> {
     object: &'a Object,
     symbols: usize,
+    code: Vec<Range<u64>>,
 }
 
 impl Check<'_> {
@@ -260,13 +266,7 @@ impl Check<'_> {
     }
 
     fn code(&self, vaddr: u64) -> Result<(), String> {
-        let mut code = self
-            .object
-            .layout()
-            .segments
-            .iter()
-            .filter(|s| s.executable);
-        match code.any(|s| s.range().contains(&vaddr)) {
+        match self.code.iter().any(|code| code.contains(&vaddr)) {
             true => Ok(()),
             false => Err(format!("a function lies outside of code ({vaddr:#x})")),
         }

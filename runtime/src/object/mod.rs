@@ -345,9 +345,10 @@ impl Object {
         check::calls(self).map_err(|reason| bad(self.path.display().to_string(), reason))
     }
 
-    /// Number of the calls of PLT entries.
-    pub(crate) fn call_count(&self) -> usize {
-        self.calls.len() / PltCall::SIZE
+    /// Where the calls of PLT entries are, by what the table says.
+    pub(crate) fn call_places(&self) -> impl Iterator<Item = u32> {
+        let calls = self.table(&self.calls).iter();
+        calls.map(|&call| PltCall::decode(call).place)
     }
 
     /// The relocations of the PLT's slots, in the order of its entries.
@@ -388,7 +389,7 @@ impl Object {
     }
 
     pub(crate) fn symbol_name(&self, symbol: &Symbol) -> &str {
-        self.symbols.name_of(&self.map, symbol)
+        self.symbols.name_of(symbol)
     }
 
     /// Number of the symbol that defines an export, found by the hash table.
@@ -446,8 +447,8 @@ impl Object {
     }
 
     /// The string table, and the records of imports whose names are in it.
-    fn import_records(&self) -> (&[u8], &[[u8; ImportRecord::SIZE]]) {
-        (self.symbols.strings(&self.map), self.table(&self.imports))
+    fn import_records(&self) -> (&str, &[[u8; ImportRecord::SIZE]]) {
+        (self.symbols.strings(), self.table(&self.imports))
     }
 
     fn read_import(&self, record: &[u8; ImportRecord::SIZE]) -> Import<'_> {

@@ -51,7 +51,8 @@ impl<'a> From<&'a str> for Name<'a> {
 pub(super) struct Symbols {
     table: Range<usize>,
     records: Range<usize>,
-    strings: Range<usize>,
+    /// Read once: each name by itself would have to be looked at again.
+    strings: Box<str>,
     hash: Option<GnuHash>,
     /// Number past the last one that is not defined: imports come first.
     pub defined: usize,
@@ -71,16 +72,16 @@ impl Symbols {
         if end > table.end {
             return Err("the dynamic symbol table is cut short".to_owned());
         }
-        let names = file.get(strings.clone()).unwrap_or_default();
-        // What is text as a whole is so from the start of any character on.
+        let names = file.get(strings).unwrap_or_default();
         let names = std::str::from_utf8(names).ok();
-        let names = names.and_then(|names| names.strip_suffix('\0'));
+        let names = names.filter(|names| names.ends_with('\0'));
+        // What is text as a whole is so from the start of any character on.
         let is_text = |at: u32| names.is_some_and(|names| names.is_char_boundary(at as usize));
         let mut symbols = Self {
             defined: 0,
             table: table.start..end,
             records,
-            strings,
+            strings: names.unwrap_or_default().into(),
             hash: hash.map(|at| GnuHash::read(file, at)).transpose()?,
         };
         let (raw, records) = symbols.tables(file);
@@ -125,29 +126,31 @@ impl Symbols {
     }
 
     /// The string table.
-    pub fn strings<'a>(&self, file: &'a [u8]) -> &'a [u8] {
-        file.get(self.strings.clone()).unwrap_or_default()
+    pub fn strings(&self) -> &str {
+        &self.strings
     }
 
     /// Name of a symbol of this table.
-    pub fn name_of<'a>(&self, file: &'a [u8], symbol: &Symbol) -> &'a str {
-        text(self.strings(file), symbol.name).unwrap_or_default()
+    pub fn name_of(&self, symbol: &Symbol) -> &str {
+        let rest = self.strings.get(symbol.name as usize..);
+        let rest = rest.unwrap_or_default();
+        let end = rest.bytes().position(|b| b == 0);
+        end.map_or("", |end| &rest[..end])
     }
 
     /// The versions of what is defined.
     pub fn versions(&self, file: &[u8]) -> Versions {
-        let strings = self.strings(file);
-        if !strings.contains(&b'@') {
+        if !self.strings.contains('@') {
             return Versions::default();
         }
         let all = (0..).zip(self.iter(file));
         let defined = all.filter(|(_, s)| s.place != Place::Undefined);
-        Versions::of(defined.map(|(n, s)| (self.name_of(file, &s), n)))
+        Versions::of(defined.map(|(n, s)| (self.name_of(&s), n)))
     }
 
     /// The defined symbol of a name. Without a hash table nothing is exported.
     pub fn find(&self, file: &[u8], name: Name<'_>) -> Option<u32> {
-        let strings = self.strings(file);
+        let strings = self.strings.as_bytes();
         let is_it = |n: u32| {
             let symbol = self.get(file, n);
             symbol.is_some_and(|s| {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wasmaot_testkit::{
-    Artifact, Code, Kind, Link, Wasmaot, crate_sources, executable, object, objects, run, scratch,
-    shared_object, sources, tools,
+    Artifact, Code, Kind, Link, SQLITE_FLAGS, Wasmaot, crate_sources, executable, object, objects,
+    run, scratch, shared_object, sources, sqlite_sources, tools,
 };
 
 /// A library, and our main for it, `tests/c/real/MAIN.c`.
@@ -22,17 +22,13 @@ struct Library {
 }
 
 fn sqlite() -> Library {
-    let directory = crate_sources("libsqlite3-sys", "0.39.1").join("sqlite3");
+    let directory = sqlite_sources();
     Library {
         main: "sqlite",
         name: "libsqlite3.so",
         sources: vec![directory.join("sqlite3.c")],
         include: directory,
-        flags: &[
-            "-w",
-            "-DSQLITE_THREADSAFE=0",
-            "-DSQLITE_OMIT_LOAD_EXTENSION",
-        ],
+        flags: SQLITE_FLAGS,
         file: "books.db",
     }
 }

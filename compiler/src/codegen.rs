@@ -23,12 +23,10 @@ use crate::code::{
 };
 use crate::foreign::{Foreign, Foreigners};
 use crate::inline::{Plan, Summary};
-use crate::module::Module;
+use crate::module::{Body, Module};
+use crate::parallel;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
 use crate::{Error, OptLevel, Options, Result};
-
-/// Bodies that a thread summarises before it takes more.
-const SUMMARIES_AT_ONCE: usize = 512;
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
@@ -124,23 +122,8 @@ fn plan(module: &Module<'_>, options: &Options) -> Result<Plan> {
     if options.opt_level != OptLevel::Speed {
         return Ok(Plan::nothing(module));
     }
-    let bodies = &module.bodies;
-    let threads = threads(options, bodies.len() / SUMMARIES_AT_ONCE);
-    let next = AtomicUsize::new(0);
-    let parts = on_threads(threads, || {
-        let mut done = Vec::new();
-        loop {
-            let chunk = next.fetch_add(1, Ordering::Relaxed);
-            let Some(part) = bodies.chunks(SUMMARIES_AT_ONCE).nth(chunk) else {
-                return done;
-            };
-            let summaries: Vec<_> = part.iter().map(|b| Summary::of(&b.body)).collect();
-            done.push((chunk, summaries));
-        }
-    })?;
-    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
-    parts.sort_unstable_by_key(|&(chunk, _)| chunk);
-    let summaries: Vec<_> = parts.into_iter().flat_map(|(_, part)| part).collect();
+    let summary = |(): &mut (), body: &Body<'_>| Summary::of(&body.body);
+    let summaries = parallel::map(options, &module.bodies, summary)?;
     Ok(Plan::of(module, &summaries))
 }
 
@@ -160,10 +143,22 @@ impl Subject {
             Self::Init => module.bodies.len(),
         }
     }
+
+    /// Bytes of wasm.
+    fn size(self, module: &Module<'_>) -> usize {
+        match self {
+            Self::Func(_) => module.bodies[self.number(module)].range.len(),
+            Self::Init => 0,
+        }
+    }
 }
 
 /// What a thread has done: numbered results, or the turn at which it failed.
 type Part<T> = std::result::Result<Vec<(usize, T)>, (usize, Error)>;
+
+/// A thread begins with new memory when functions are so many times smaller
+/// than what it last began with.
+const SHRUNK: usize = 4;
 
 /// A thread's working memory.
 struct Worker<'w> {
@@ -191,18 +186,20 @@ fn for_each<T: Send>(
             .store(subjects.len() as u32, Ordering::Relaxed);
     }
     let take_all = || {
-        let mut worker = Worker {
-            env,
-            isa,
-            translator: Translator::default(),
-            context: Context::new(),
-        };
+        let mut worker = Worker::new(env, isa);
+        let mut room = usize::MAX;
         let mut done = Vec::new();
         loop {
             let turn = next.fetch_add(1, Ordering::Relaxed);
             let Some(&index) = order.get(turn) else {
                 return Ok(done);
             };
+            let size = subjects[index].size(env.module);
+            if size < room / SHRUNK {
+                // What was large once takes its time to clear for each small one.
+                worker = Worker::new(env, isa);
+                room = size;
+            }
             match work(&mut worker, subjects[index]) {
                 Ok(result) => {
                     done.push((index, result));
@@ -218,7 +215,8 @@ fn for_each<T: Send>(
             }
         }
     };
-    in_order(on_threads(threads(options, subjects.len()), take_all)?)
+    let threads = parallel::threads(options, subjects.len());
+    in_order(parallel::on_threads(threads, take_all)?)
 }
 
 /// Puts the results of all threads in order. Of several errors, that of the
@@ -251,36 +249,20 @@ fn subjects(module: &Module<'_>, plan: &Plan) -> Vec<Subject> {
 /// Indices of subjects such that no large function is left for the end.
 fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..subjects.len()).collect();
-    let imported = module.imported_funcs();
-    let size = |subject: Subject| match subject {
-        Subject::Func(func) => module.bodies[(func - imported) as usize].range.len(),
-        Subject::Init => 0,
-    };
-    order.sort_by_cached_key(|&index| std::cmp::Reverse(size(subjects[index])));
+    order.sort_by_cached_key(|&index| std::cmp::Reverse(subjects[index].size(module)));
     order
 }
 
-fn threads(options: &Options, work: usize) -> usize {
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    options
-        .threads
-        .unwrap_or_else(available)
-        .clamp(1, work.max(1))
-}
-
-/// Runs `task` once on each of so many threads.
-fn on_threads<T: Send>(threads: usize, task: impl Fn() -> T + Sync) -> Result<Vec<T>> {
-    if threads == 1 {
-        return Ok(vec![task()]);
+impl<'w> Worker<'w> {
+    fn new(env: &'w Env<'w>, isa: &'w dyn TargetIsa) -> Self {
+        Self {
+            env,
+            isa,
+            translator: Translator::default(),
+            context: Context::new(),
+        }
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|e| Error::Options(format!("cannot start {threads} threads: {e}; give -j 1")))?;
-    Ok(pool.broadcast(|_| task()))
-}
 
-impl Worker<'_> {
     fn translate(&mut self, subject: Subject) -> Result<()> {
         self.context.clear();
         let out = &mut self.context.func;
@@ -306,19 +288,15 @@ impl Worker<'_> {
         }
         imports.sort_unstable();
         imports.dedup();
-        let mut worker = Worker {
-            env: plain,
-            isa: self.isa,
-            translator: Translator::default(),
-            context: Context::new(),
-        };
+        let mut worker = Worker::new(plain, self.isa);
         Ok((first, Some((worker.compile(subject)?, imports))))
     }
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
         self.translate(subject)?;
-        let compiled = self.generate(subject)?;
-        let (bytes, frame) = match frame::elide(&self.context.func, &compiled) {
+        self.generate(subject)?;
+        let compiled = self.compiled(subject)?;
+        let (bytes, frame) = match frame::elide(&self.context.func, compiled) {
             Some(bytes) => (bytes, Frame::None),
             None => {
                 let unwind = compiled.create_unwind_info(self.isa);
@@ -342,8 +320,8 @@ impl Worker<'_> {
             starts: place::starts(&compiled),
             frame,
             traps: traps(compiled.buffer.traps()),
-            lines: lines(&compiled, &self.translator.origins),
-            try_calls: try_calls(&compiled).ok_or_else(|| {
+            lines: lines(compiled, &self.translator.origins),
+            try_calls: try_calls(compiled).ok_or_else(|| {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
             })?,
@@ -359,9 +337,10 @@ impl Worker<'_> {
     fn assembly(&mut self, subject: Subject) -> Result<String> {
         self.translate(subject)?;
         self.context.set_disasm(true);
-        let compiled = self.generate(subject)?;
-        let framed = frame::elide(&self.context.func, &compiled).is_none();
-        let mut text = compiled.vcode.unwrap_or_default();
+        self.generate(subject)?;
+        let compiled = self.compiled(subject)?;
+        let framed = frame::elide(&self.context.func, compiled).is_none();
+        let mut text = compiled.vcode.clone().unwrap_or_default();
         if !framed {
             text = frame::without(&text);
         }
@@ -369,19 +348,20 @@ impl Worker<'_> {
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
 
-    fn generate(&mut self, subject: Subject) -> Result<CompiledCode> {
+    /// Generates the code of what was translated.
+    fn generate(&mut self, subject: Subject) -> Result<()> {
         let result = self
             .context
             .compile(self.isa, &mut ControlPlane::default())
             .map(|_| ())
             .map_err(|e| e.inner);
-        match result {
-            Ok(()) => self.context.take_compiled_code().ok_or_else(|| {
-                let reason = "no code came out".to_owned();
-                self.bug(subject, reason)
-            }),
-            Err(error) => Err(self.failure(subject, &error)),
-        }
+        result.map_err(|error| self.failure(subject, &error))
+    }
+
+    /// What was generated. It stays where it is: it is some kilobytes to move.
+    fn compiled(&self, subject: Subject) -> Result<&CompiledCode> {
+        let compiled = self.context.compiled_code();
+        compiled.ok_or_else(|| self.bug(subject, "no code came out".to_owned()))
     }
 
     fn name(&self, subject: Subject) -> String {

@@ -1,11 +1,13 @@
 //! Which calls inside a module are inlined, and which functions need no code.
 //!
 //! A direct call of a function that the module defines means that function and
-//! no other, whatever the linker does. Decided once for all of its calls, from
-//! what the bodies say before anything is translated, so that nothing depends
-//! on the order of compilation:
+//! no other, whatever the linker does. Decided from what the bodies say before
+//! anything is translated, so that nothing depends on the order of compilation:
 //!
-//! - a *small* function is inlined wherever it is called;
+//! - one that is hardly larger than a call of it is inlined wherever it is
+//!   called;
+//! - a *small* one where it is called in a small loop, or by a function that is
+//!   itself called in one: what is called once costs more code than it saves;
 //! - one that is called in one place alone, and by nothing else, is *moved*
 //!   there, up to a larger size;
 //! - what calls itself through such functions alone is not inlined.
@@ -19,12 +21,17 @@ use wasmparser::{FunctionBody, Operator};
 use crate::module::Module;
 use crate::translate;
 
-/// The weight up to which a function is small.
-const SMALL: u32 = 24;
+/// By how much a function may be heavier than a call of it to be inlined
+/// anywhere.
+const TINY: u32 = 4;
+/// By how much it may be to be inlined in loops.
+const SMALL: u32 = 40;
 /// The weight up to which a function moves to its only call.
-const MOVED: u32 = 120;
-/// What a call weighs.
-const CALL: u32 = 4;
+const MOVED: u32 = 1000;
+/// The weight up to which a loop is one in which calls matter.
+const SMALL_LOOP: u32 = 100;
+/// What a call weighs, with each parameter and result one more.
+const CALL: u32 = 2;
 
 /// What is to be done with each function that a module defines.
 #[derive(Default)]
@@ -36,21 +43,42 @@ pub(crate) struct Plan {
 
 #[derive(Clone, Copy)]
 struct Fate {
-    /// Whether calls of it are inlined.
-    inlined: bool,
+    /// Which calls of it are inlined.
+    inlined: Where,
     /// Whether its code makes calls, inlined ones aside.
     calls: bool,
     /// Whether anything may refer to its code.
     coded: bool,
+    /// Whether all of its calls count as calls in loops.
+    looping: bool,
+}
+
+/// Which calls of a function are inlined.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Where {
+    Nowhere,
+    InLoops,
+    Anywhere,
+}
+
+impl Where {
+    fn covers(self, looping: bool) -> bool {
+        match self {
+            Self::Nowhere => false,
+            Self::InLoops => looping,
+            Self::Anywhere => true,
+        }
+    }
 }
 
 impl Plan {
     /// Inlines nothing.
     pub fn nothing(module: &Module<'_>) -> Self {
         let fate = Fate {
-            inlined: false,
+            inlined: Where::Nowhere,
             calls: true,
             coded: true,
+            looping: false,
         };
         Self {
             fates: vec![fate; module.bodies.len()],
@@ -68,15 +96,22 @@ impl Plan {
         }
     }
 
-    /// Whether calls of a function are inlined.
-    pub fn inlines(&self, func: u32) -> bool {
-        self.fate(func).is_some_and(|fate| fate.inlined)
+    /// Whether a call of a function is inlined, in a loop or not.
+    pub fn inlines(&self, func: u32, looping: bool) -> bool {
+        self.fate(func)
+            .is_some_and(|fate| fate.inlined.covers(looping))
     }
 
-    /// Whether a call of a function is one, or leaves one where it is inlined.
+    /// Whether all calls that a function makes count as calls in loops.
+    pub fn is_looping(&self, func: u32) -> bool {
+        self.fate(func).is_some_and(|fate| fate.looping)
+    }
+
+    /// Whether a call of a function in a loop is one, or leaves one where it is
+    /// inlined.
     pub fn leaves_calls(&self, func: u32) -> bool {
-        self.fate(func)
-            .is_none_or(|fate| !fate.inlined || fate.calls)
+        let fate = self.fate(func);
+        fate.is_none_or(|fate| !fate.inlined.covers(true) || fate.calls)
     }
 
     /// Whether a function needs code of its own.
@@ -94,14 +129,21 @@ impl Plan {
 /// What inlining has to know of a body.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
-    /// About the number of instructions.
+    /// About the number of instructions, without calls.
     weight: u32,
-    /// Functions called, by call.
-    calls: Vec<u32>,
+    /// Direct calls.
+    calls: Vec<Call>,
     /// Functions called in tail position, by call.
     tail_calls: Vec<u32>,
     /// Whether there are calls of other kinds.
     other_calls: bool,
+}
+
+/// A direct call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Call {
+    func: u32,
+    looping: bool,
 }
 
 impl Summary {
@@ -112,7 +154,25 @@ impl Summary {
         let Ok(operators) = body.get_operators_reader() else {
             return summary;
         };
+        // The open frames: of a loop, its weight and calls before.
+        let mut frames = Vec::new();
         for op in operators.into_iter().map_while(Result::ok) {
+            match op {
+                Operator::Loop { .. } => frames.push(Some((summary.weight, summary.calls.len()))),
+                Operator::Block { .. }
+                | Operator::If { .. }
+                | Operator::Try { .. }
+                | Operator::TryTable { .. } => frames.push(None),
+                Operator::End | Operator::Delegate { .. } => {
+                    if let Some((weight, calls)) = frames.pop().flatten()
+                        && is_small_loop(summary.weight - weight)
+                    {
+                        let calls = summary.calls[calls..].iter_mut();
+                        calls.for_each(|call| call.looping = true);
+                    }
+                }
+                _ => {}
+            }
             summary.operator(&op);
         }
         summary
@@ -124,9 +184,12 @@ impl Summary {
     }
 
     fn operator(&mut self, op: &Operator<'_>) {
-        match op {
-            Operator::Call { function_index } => self.calls.push(*function_index),
-            Operator::ReturnCall { function_index } => self.tail_calls.push(*function_index),
+        match *op {
+            Operator::Call { function_index } => self.calls.push(Call {
+                func: function_index,
+                looping: false,
+            }),
+            Operator::ReturnCall { function_index } => self.tail_calls.push(function_index),
             Operator::CallIndirect { .. } | Operator::CallRef { .. } => self.other_calls = true,
             _ => self.other_calls |= translate::calls(op, None, |_| true),
         }
@@ -134,8 +197,13 @@ impl Summary {
     }
 }
 
-/// About how many instructions an operator becomes.
-fn weight(op: &Operator<'_>) -> u32 {
+/// Whether a loop of a weight is one in which calls matter.
+pub(crate) fn is_small_loop(weight: u32) -> bool {
+    weight <= SMALL_LOOP
+}
+
+/// About how many instructions an operator becomes, calls aside.
+pub(crate) fn weight(op: &Operator<'_>) -> u32 {
     match op {
         Operator::LocalGet { .. }
         | Operator::LocalSet { .. }
@@ -147,10 +215,13 @@ fn weight(op: &Operator<'_>) -> u32 {
         | Operator::Block { .. }
         | Operator::Loop { .. }
         | Operator::End
+        | Operator::Delegate { .. }
         | Operator::Nop
         | Operator::Drop
         | Operator::Return => 0,
-        Operator::Call { .. } | Operator::ReturnCall { .. } => CALL,
+        // By their callees.
+        Operator::Call { .. } => 0,
+        Operator::ReturnCall { .. } => 2 * CALL,
         Operator::CallIndirect { .. } | Operator::ReturnCallIndirect { .. } => 2 * CALL,
         Operator::BrTable { targets } => 4 + targets.len(),
         _ if translate::calls(op, None, |_| true) => 2 * CALL,
@@ -173,8 +244,9 @@ struct Graph<'a> {
 /// How a function is used.
 #[derive(Clone, Copy, Default)]
 struct Uses {
-    /// Calls that may be inlined.
+    /// Calls that may be inlined, and how many of these are in loops.
     calls: u32,
+    looping: u32,
     /// Whether there are other uses.
     others: bool,
 }
@@ -182,9 +254,10 @@ struct Uses {
 impl<'a> Graph<'a> {
     fn new(module: &'a Module<'a>, bodies: &'a [Summary]) -> Self {
         let fate = Fate {
-            inlined: false,
+            inlined: Where::Nowhere,
             calls: true,
             coded: true,
+            looping: false,
         };
         let mut graph = Self {
             module,
@@ -195,33 +268,69 @@ impl<'a> Graph<'a> {
             fates: vec![fate; bodies.len()],
         };
         for body in bodies {
-            for callee in graph.defined(&body.calls) {
-                graph.uses[callee].calls += 1;
+            for call in &body.calls {
+                if let Some(callee) = graph.defined(call.func)
+                    && call.looping
+                {
+                    graph.fates[callee].looping = true;
+                }
             }
-            for callee in graph.defined(&body.tail_calls) {
-                graph.uses[callee].others = true;
+        }
+        for (function, body) in bodies.iter().enumerate() {
+            for call in &body.calls {
+                if let Some(callee) = graph.defined(call.func) {
+                    let looping = graph.is_looping(function, *call);
+                    let uses = &mut graph.uses[callee];
+                    uses.calls += 1;
+                    uses.looping += u32::from(looping);
+                }
+            }
+            for &func in &body.tail_calls {
+                graph.use_otherwise(func);
             }
         }
         for &func in module.funcrefs.iter().chain(&module.start) {
-            if let Some(function) = func.checked_sub(graph.imported) {
-                graph.uses[function as usize].others = true;
-            }
+            graph.use_otherwise(func);
         }
         graph
     }
 
-    /// The defined ones of some functions that are called.
-    fn defined(&self, funcs: &'a [u32]) -> impl Iterator<Item = usize> + use<'a> {
-        let (module, imported) = (self.module, self.imported);
-        let callees = funcs.iter().map(|&func| module.callee(func));
-        callees.filter_map(move |func| Some(func.checked_sub(imported)? as usize))
+    /// The number of a defined function that a call means.
+    fn defined(&self, func: u32) -> Option<usize> {
+        let callee = self.module.callee(func).checked_sub(self.imported);
+        callee.map(|callee| callee as usize)
     }
 
-    /// Whether a function is small enough, as far as its weight is known.
-    fn is_candidate(&self, function: usize) -> bool {
+    fn use_otherwise(&mut self, func: u32) {
+        if let Some(callee) = self.defined(func) {
+            self.uses[callee].others = true;
+        }
+    }
+
+    /// Whether a call of a function counts as one in a loop.
+    fn is_looping(&self, function: usize, call: Call) -> bool {
+        call.looping || self.fates[function].looping
+    }
+
+    /// What a call weighs.
+    fn weight_of_call(&self, func: u32) -> u32 {
+        let ty = self.module.func_type(func);
+        CALL + (ty.params.len() + ty.results.len()) as u32
+    }
+
+    /// Where a function may be inlined, as far as its weight is known.
+    fn may_be_inlined(&self, function: usize) -> Where {
         let uses = self.uses[function];
-        let alone = uses.calls == 1 && !uses.others;
-        self.weights[function] <= if alone { MOVED } else { SMALL }
+        let more = self.weights[function]
+            .saturating_sub(self.weight_of_call(self.imported + function as u32));
+        let moves = uses.calls == 1 && !uses.others && self.weights[function] <= MOVED;
+        if moves || more <= TINY {
+            Where::Anywhere
+        } else if more <= SMALL {
+            Where::InLoops
+        } else {
+            Where::Nowhere
+        }
     }
 
     /// Decides on every function, after those that it calls.
@@ -264,10 +373,17 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The callees of a function that may be inlined.
+    /// The callees of a function that may be inlined into it.
     fn candidates(&self, function: usize) -> Vec<usize> {
-        let callees = self.defined(&self.bodies[function].calls);
-        callees.filter(|&c| self.is_candidate(c)).collect()
+        let calls = self.bodies[function].calls.iter();
+        let callees = calls.filter_map(|&call| {
+            let callee = self.defined(call.func)?;
+            let looping = self.is_looping(function, call);
+            self.may_be_inlined(callee)
+                .covers(looping)
+                .then_some(callee)
+        });
+        callees.collect()
     }
 
     /// Decides on a function whose callees are decided on, but for those in a
@@ -276,24 +392,31 @@ impl<'a> Graph<'a> {
         let body = &self.bodies[function];
         let mut calls = body.other_calls || !body.tail_calls.is_empty();
         let mut weight = body.weight;
-        for &func in &body.calls {
-            let callee = self.module.callee(func).checked_sub(self.imported);
-            match callee.map(|callee| callee as usize) {
-                Some(callee) if self.fates[callee].inlined => {
-                    calls |= self.fates[callee].calls;
-                    weight = weight.saturating_add(self.weights[callee]) - CALL;
-                }
-                _ => calls = true,
-            }
+        for &call in &body.calls {
+            let looping = self.is_looping(function, call);
+            let callee = self.defined(call.func);
+            let inlined = callee.filter(|&c| self.fates[c].inlined.covers(looping));
+            calls |= inlined.is_none_or(|callee| self.fates[callee].calls);
+            weight = weight.saturating_add(match inlined {
+                Some(callee) => self.weights[callee],
+                None => self.weight_of_call(call.func),
+            });
         }
         self.weights[function] = weight;
-        let inlined = may_be_inlined && self.is_candidate(function);
-        let uses = self.uses[function];
-        self.fates[function] = Fate {
-            inlined,
-            calls,
-            coded: !inlined || uses.others || uses.calls == 0,
+        let inlined = match may_be_inlined {
+            true => self.may_be_inlined(function),
+            false => Where::Nowhere,
         };
+        let uses = self.uses[function];
+        let kept = match inlined {
+            Where::Nowhere => true,
+            Where::InLoops => uses.looping < uses.calls,
+            Where::Anywhere => false,
+        };
+        let fate = &mut self.fates[function];
+        fate.inlined = inlined;
+        fate.calls = calls;
+        fate.coded = kept || uses.others || uses.calls == 0;
     }
 }
 

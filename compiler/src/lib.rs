@@ -19,6 +19,7 @@ mod inline;
 mod link;
 mod module;
 mod options;
+mod parallel;
 pub mod prelink;
 mod relocatable;
 mod target;
@@ -56,7 +57,7 @@ pub enum Emit {
 /// [`Error`], in one line that names the file and what to do.
 pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
     let isa = target::isa(options)?;
-    let module = decode::decode(source, wasm)?;
+    let module = decode::decode(source, wasm, options)?;
     match emit {
         Emit::Clif | Emit::Asm => {
             codegen::listing(&module, &*isa, options, emit == Emit::Asm).map(String::into_bytes)

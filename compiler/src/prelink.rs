@@ -47,7 +47,9 @@ impl<'a> Set<'a> {
         options: &Options,
     ) -> Result<Self> {
         let modules: Vec<_> = modules.into_iter().collect();
-        let decoded = modules.iter().map(|(source, wasm)| decode(source, wasm));
+        let decoded = modules
+            .iter()
+            .map(|(source, wasm)| decode(source, wasm, options));
         Ok(Self {
             modules: decoded.collect::<Result<_>>()?,
             members: members(&modules, options),

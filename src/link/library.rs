@@ -316,11 +316,19 @@ mod tests {
             (nop) (i32.add (local.get $x) (local.get $y))";
         let set_twice = "(local $x i32) (local.set $x (global.get $base))
             (local.set $x (memory.size)) (i32.add (local.get $x) (i32.const 16))";
+        let set_later = "(local $x i32) (local.set $x (global.get $base))
+            (i32.add (local.get $x) (i32.const 16)) (local.set $x (memory.size))";
+        let one_of_two = "(local $x i32) (local $y i32)
+            (local.set $x (global.get $base)) (local.set $y (global.get $base))
+            (drop (i32.add (local.get $x) (i32.const 9))) (local.set $x (memory.size))
+            (i32.add (local.get $y) (i32.const 16))";
         for (body, expected) in [
             (sum, true),
             (swapped, true),
             (through_locals, true),
             (set_twice, false),
+            (set_later, false),
+            (one_of_two, true),
             ("(i32.add (global.get $base) (i32.const 17))", false),
             ("(i32.const 16)", false),
         ] {

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 
-pub use own::own_references;
+pub use own::{OwnReferences, own_references};
 
 use crate::info::{LinkingAbi, Placement};
 use crate::name::{ENV, GOT_FUNC, GOT_MEM, SYS};

@@ -6,15 +6,14 @@
 //! linkers that fill the GOT themselves (`-Bsymbolic`) do so in the initialiser
 //! of a global or in a function of theirs. Both are recognised by a light
 //! reading of each function, straight on, which follows values through locals
-//! that are set once. It can miss a reference, but takes nothing else for one:
+//! that are set once, read again where one turns out not to be. It can miss a reference, but takes nothing else for one:
 //! in the linker's functions that fill data, places to fill are constant plus
 //! memory base, and what goes there is memory base plus constant.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use wasmparser::{
-    BinaryReaderError, ExternalKind, FunctionBody, Operator, OperatorsReader, Parser, Payload,
-    TypeRef,
+    BinaryReaderError, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
 };
 
 use crate::name::ENV;
@@ -23,32 +22,85 @@ const MEMORY_BASE: &str = "__memory_base";
 /// Fills data; so does the start function, with zeros.
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 
+/// Locals of a function, at most: no valid one has more.
+const MAX_LOCALS: u32 = 50_000;
+
 /// Offsets from the memory base that a module's code and globals compute.
 ///
 /// # Errors
 /// For bytes that are not a module.
 pub fn own_references(wasm: &[u8]) -> Result<BTreeSet<u32>, BinaryReaderError> {
-    let mut reader = Reader::default();
-    for payload in Parser::new(0).parse_all(wasm) {
-        reader.payload(payload?)?;
+    let mut references = OwnReferences::read(wasm)?;
+    let mut found = std::mem::take(&mut references.found);
+    for number in 0..references.functions() {
+        found.extend(references.of_function(number)?);
     }
-    Ok(reader.found)
+    Ok(found)
 }
 
+/// The same, one function at a time.
 #[derive(Default)]
-struct Reader {
-    found: BTreeSet<u32>,
+pub struct OwnReferences<'a> {
+    /// Those that globals compute.
+    pub found: BTreeSet<u32>,
     /// Number of the global that is the memory base.
     base: Option<u32>,
     /// Functions that fill data.
     fill: Vec<u32>,
     globals: u32,
-    /// Functions so far, the imported ones first.
-    functions: u32,
+    imported: u32,
+    bodies: Vec<FunctionBody<'a>>,
 }
 
-impl Reader {
-    fn payload(&mut self, payload: Payload<'_>) -> Result<(), BinaryReaderError> {
+impl<'a> OwnReferences<'a> {
+    /// Reads all but the functions.
+    ///
+    /// # Errors
+    /// For bytes that are not a module.
+    pub fn read(wasm: &'a [u8]) -> Result<Self, BinaryReaderError> {
+        let mut references = Self::default();
+        for payload in Parser::new(0).parse_all(wasm) {
+            references.payload(payload?)?;
+        }
+        Ok(references)
+    }
+
+    /// Number of functions to look at.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        match self.base {
+            Some(_) => self.bodies.len(),
+            None => 0,
+        }
+    }
+
+    /// The references of a function, by its number among those that the module
+    /// defines.
+    ///
+    /// # Errors
+    /// For bytes that are no function.
+    pub fn of_function(&self, number: usize) -> Result<Vec<u32>, BinaryReaderError> {
+        let mut found = Vec::new();
+        let (Some(base), Some(body)) = (self.base, self.bodies.get(number)) else {
+            return Ok(found);
+        };
+        let mut values = Values {
+            fills: self.fill.contains(&(self.imported + number as u32)),
+            ..Values::default()
+        };
+        loop {
+            for operator in body.get_operators_reader()? {
+                found.extend(values.step(&operator?, base));
+            }
+            if !values.is_misled() {
+                return Ok(found);
+            }
+            values.begin_again();
+            found.clear();
+        }
+    }
+
+    fn payload(&mut self, payload: Payload<'a>) -> Result<(), BinaryReaderError> {
         match payload {
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
@@ -60,15 +112,20 @@ impl Reader {
                             }
                             self.globals += 1;
                         }
-                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.functions += 1,
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.imported += 1,
                         _ => {}
                     }
                 }
             }
             Payload::GlobalSection(globals) => {
+                let Some(base) = self.base else {
+                    return Ok(());
+                };
                 for global in globals {
-                    let operators = global?.init_expr.get_operators_reader();
-                    self.operators(operators, Values::default())?;
+                    let mut values = Values::default();
+                    for operator in global?.init_expr.get_operators_reader() {
+                        self.found.extend(values.step(&operator?, base));
+                    }
                 }
             }
             Payload::ExportSection(exports) => {
@@ -80,42 +137,11 @@ impl Reader {
                 }
             }
             Payload::StartSection { func, .. } => self.fill.push(func),
-            Payload::CodeSectionEntry(body) => {
-                let values = Values {
-                    fills: self.fill.contains(&self.functions),
-                    locals: set_once(&body)?,
-                    ..Values::default()
-                };
-                self.operators(body.get_operators_reader()?, values)?;
-                self.functions += 1;
-            }
+            Payload::CodeSectionEntry(body) => self.bodies.push(body),
             _ => {}
         }
         Ok(())
     }
-
-    fn operators(
-        &mut self,
-        operators: OperatorsReader<'_>,
-        mut values: Values,
-    ) -> Result<(), BinaryReaderError> {
-        for operator in operators {
-            self.found.extend(values.step(&operator?, self.base));
-        }
-        Ok(())
-    }
-}
-
-/// The locals of a function that are set once.
-fn set_once(body: &FunctionBody<'_>) -> Result<HashMap<u32, Option<Value>>, BinaryReaderError> {
-    let mut sets = HashMap::new();
-    for operator in body.get_operators_reader()? {
-        if let Operator::LocalSet { local_index } | Operator::LocalTee { local_index } = operator? {
-            *sets.entry(local_index).or_insert(0) += 1;
-        }
-    }
-    let once = sets.into_iter().filter(|&(_, count)| count == 1);
-    Ok(once.map(|(local, _)| (local, None)).collect())
 }
 
 /// What a value is known to be.
@@ -126,13 +152,25 @@ enum Value {
     Other,
 }
 
+/// The values of a function.
 #[derive(Default)]
 struct Values {
     /// Whether the function fills data.
     fills: bool,
     stack: Vec<Value>,
-    /// Of the locals that are set once: `None` until then.
-    locals: HashMap<u32, Option<Value>>,
+    locals: Vec<Local>,
+}
+
+/// A local that is set, or was when the function was read before.
+#[derive(Clone, Copy, Default)]
+struct Local {
+    sets: u8,
+    /// Of the last time that it was set.
+    value: Option<Value>,
+    /// Whether its value was of use.
+    used: bool,
+    /// Whether it is set more than once: its value is not known.
+    varies: bool,
 }
 
 impl Values {
@@ -140,22 +178,56 @@ impl Values {
         self.stack.pop().unwrap_or(Value::Other)
     }
 
+    fn get(&mut self, local: u32) -> Value {
+        let known = self.locals.get_mut(local as usize);
+        let Some(known) = known.filter(|known| known.sets == 1 && !known.varies) else {
+            return Value::Other;
+        };
+        let value = known.value.unwrap_or(Value::Other);
+        known.used |= value != Value::Other;
+        value
+    }
+
     fn set(&mut self, local: u32, value: Value) {
-        if let Some(known) = self.locals.get_mut(&local) {
-            *known = Some(value);
+        if local >= MAX_LOCALS {
+            return;
+        }
+        let local = local as usize;
+        if self.locals.len() <= local {
+            self.locals.resize(local + 1, Local::default());
+        }
+        let known = &mut self.locals[local];
+        known.sets = known.sets.saturating_add(1);
+        known.value = Some(value);
+    }
+
+    /// Whether a local whose value was of use was set again later.
+    fn is_misled(&self) -> bool {
+        let mut locals = self.locals.iter();
+        locals.any(|known| known.used && known.sets > 1)
+    }
+
+    /// Forgets all but which locals vary.
+    fn begin_again(&mut self) {
+        self.stack.clear();
+        for known in &mut self.locals {
+            *known = Local {
+                varies: known.sets > 1,
+                ..Local::default()
+            };
         }
     }
 
     /// Carries out an operator; the offset, where it computes an address.
-    fn step(&mut self, operator: &Operator<'_>, base: Option<u32>) -> Option<u32> {
+    fn step(&mut self, operator: &Operator<'_>, base: u32) -> Option<u32> {
         match *operator {
-            Operator::GlobalGet { global_index } if Some(global_index) == base => {
+            Operator::GlobalGet { global_index } if global_index == base => {
                 self.stack.push(Value::Base);
             }
             Operator::I32Const { value } => self.stack.push(Value::Constant(value)),
             Operator::LocalGet { local_index } => {
-                let local = self.locals.get(&local_index).copied().flatten();
-                self.stack.push(local.unwrap_or(Value::Other));
+                let value = self.get(local_index);
+                self.stack.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();

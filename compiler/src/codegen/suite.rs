@@ -14,7 +14,7 @@ fn build(name: &str, wasm: &[u8]) -> Result<usize, Error> {
         verify: true,
         ..Options::default()
     };
-    let module = decode(name, wasm)?;
+    let module = decode(name, wasm, &options)?;
     let code = compile(&module, &*target::isa(&options)?, &options)?;
     Ok(code.functions.len())
 }

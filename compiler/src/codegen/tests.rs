@@ -54,7 +54,7 @@ fn shape(lines: &[String]) -> Vec<String> {
 /// The machine code of a module's first function.
 fn machine_code(wat: &str) -> Vec<u8> {
     let wasm = wat::parse_str(wat).unwrap();
-    let module = decode("test.wasm", &wasm).unwrap();
+    let module = decode("test.wasm", &wasm, &Options::default()).unwrap();
     let options = Options::default();
     let isa = target::isa(&options).unwrap();
     let code = super::compile(&module, &*isa, &options).unwrap();
@@ -207,7 +207,7 @@ fn the_number_of_threads_does_not_show() {
             threads: Some(threads),
             ..Options::default()
         };
-        let module = decode("test.wasm", &wasm).unwrap();
+        let module = decode("test.wasm", &wasm, &Options::default()).unwrap();
         let isa = target::isa(&options).unwrap();
         let code = super::compile(&module, &*isa, &options).unwrap();
         assert!(code.has_init);

@@ -9,15 +9,18 @@ mod read;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
-use wasmaot_abi::linking::{LinkingError, own_references};
-use wasmparser::{Parser, ValidPayload, Validator, WasmFeatures};
+use wasmaot_abi::linking::{LinkingError, OwnReferences};
+use wasmparser::{
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, ValidPayload, Validator,
+    ValidatorResources, WasmFeatures,
+};
 
 use crate::module::{ExportItem, Module};
-use crate::{Error, Result};
+use crate::{Error, Options, Result, parallel};
 
 /// What the compiler can translate.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -42,7 +45,7 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::GC_TYPES);
 
 /// Validates and decodes a module.
-pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
+pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Result<Module<'a>> {
     if Parser::is_component(wasm) {
         return Err(Error::Unsupported {
             file: source.to_owned(),
@@ -50,11 +53,17 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
         });
     }
     let mut reader = read::Reader::new(source);
-    match read_valid(wasm, FEATURES, |payload| reader.payload(payload)) {
-        Ok(()) => {}
-        Err(Failure::Wasm(error)) => return Err(explain(source, wasm, &error)),
+    let explain = |error| explain(source, wasm, &error);
+    let bodies = match read_valid(wasm, FEATURES, |payload| reader.payload(payload)) {
+        Ok(bodies) => bodies,
+        Err(Failure::Wasm(error)) => return Err(explain(error)),
         Err(Failure::Other(error)) => return Err(error),
-    }
+    };
+    let valid = parallel::map(options, &bodies, validate)?;
+    valid
+        .into_iter()
+        .collect::<Result<(), _>>()
+        .map_err(explain)?;
     let mut module = reader.finish();
     if module.linking.is_dynamic() && module.memories.first().is_some_and(|m| !m.ty.is_guarded()) {
         return Err(Error::Unsupported {
@@ -66,12 +75,12 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8]) -> Result<Module<'a>> {
     }
     dyninfo::apply(&mut module)?;
     classify::classify(&mut module);
-    data_symbols(&mut module, wasm)?;
+    data_symbols(&mut module, wasm, options)?;
     Ok(module)
 }
 
 /// What the loader has to know of exported data beside addresses.
-fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
+fn data_symbols(module: &mut Module<'_>, wasm: &[u8], options: &Options) -> Result<()> {
     let exported: HashMap<&str, u32> = module
         .exports
         .iter()
@@ -106,8 +115,7 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
         }
     }
     if module.is_relocatable() && !exported.is_empty() {
-        // Validated: it can be read.
-        module.own_references = own_references(wasm).unwrap_or_default();
+        module.own_references = own_references(wasm, options)?;
     }
     let info = module.linking.dyninfo.iter();
     let fixups = info.flat_map(|info| &info.fixups.list);
@@ -118,6 +126,20 @@ fn data_symbols(module: &mut Module<'_>, wasm: &[u8]) -> Result<()> {
             _ => None,
         }));
     Ok(())
+}
+
+/// Offsets from its memory base that a valid module computes.
+fn own_references(wasm: &[u8], options: &Options) -> Result<BTreeSet<u32>> {
+    let Ok(mut references) = OwnReferences::read(wasm) else {
+        return Ok(BTreeSet::new());
+    };
+    let mut found = std::mem::take(&mut references.found);
+    let functions: Vec<usize> = (0..references.functions()).collect();
+    let of_functions = parallel::map(options, &functions, |(): &mut (), &number| {
+        references.of_function(number).unwrap_or_default()
+    })?;
+    found.extend(of_functions.into_iter().flatten());
+    Ok(found)
 }
 
 /// Why reading stopped.
@@ -134,24 +156,40 @@ impl From<wasmparser::Error> for Failure {
     }
 }
 
-/// Validates a whole module and hands each section to `take` once it is known
-/// to be valid.
+/// The body of a function, and what it takes to validate it.
+type Unchecked<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
+
+/// Validates all of a module but the bodies, which are returned, and hands each
+/// section to `take` once it is known to be valid.
 fn read_valid<'a>(
     wasm: &'a [u8],
     features: WasmFeatures,
     mut take: impl FnMut(wasmparser::Payload<'a>) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<Vec<Unchecked<'a>>, Failure> {
     let mut validator = Validator::new_with_features(features);
-    let mut allocations = wasmparser::FuncValidatorAllocations::default();
+    let mut bodies = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let mut function = function.into_validator(allocations);
-            function.validate(&body)?;
-            allocations = function.into_allocations();
+            bodies.push((function, body));
         }
         take(payload)?;
     }
+    Ok(bodies)
+}
+
+/// Validates a body.
+fn validate(
+    allocations: &mut FuncValidatorAllocations,
+    (function, body): &Unchecked<'_>,
+) -> Result<(), wasmparser::Error> {
+    let function = FuncToValidate {
+        resources: function.resources.clone(),
+        ..*function
+    };
+    let mut function = function.into_validator(std::mem::take(allocations));
+    function.validate(body)?;
+    *allocations = function.into_allocations();
     Ok(())
 }
 
@@ -178,7 +216,11 @@ fn one_line(text: &str) -> String {
 
 /// The name of the proposal that would make a module valid, if one would.
 fn missing_proposal(wasm: &[u8]) -> Option<String> {
-    let valid = |features| read_valid(wasm, features, |_| Ok(())).is_ok();
+    let valid = |features| {
+        let bodies = read_valid(wasm, features, |_| Ok(()));
+        let mut kept = FuncValidatorAllocations::default();
+        bodies.is_ok_and(|all| all.iter().all(|body| validate(&mut kept, body).is_ok()))
+    };
     if !valid(WasmFeatures::all()) {
         return None;
     }

@@ -3,18 +3,18 @@
 use wasmaot_abi::info::LinkingAbi;
 
 use super::decode;
-use crate::Error;
 use crate::module::{
     DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items, Module,
 };
+use crate::{Error, Options};
 
 fn with<T>(wat: &str, check: impl FnOnce(&Module<'_>) -> T) -> T {
     let wasm = wat::parse_str(wat).unwrap();
-    check(&decode("test.wasm", &wasm).unwrap())
+    check(&decode("test.wasm", &wasm, &Options::default()).unwrap())
 }
 
 fn error(wasm: &[u8]) -> Error {
-    decode("test.wasm", wasm).unwrap_err()
+    decode("test.wasm", wasm, &Options::default()).unwrap_err()
 }
 
 /// A library: 64 bytes of memory, 4 table entries.

@@ -37,7 +37,7 @@ use wasmaot_abi::prelink::BuildId;
 
 use self::data::Data;
 use self::funcrefs::Funcrefs;
-use self::layout::Layout;
+use self::layout::{Layout, Section};
 use self::parts::Parts;
 use self::slots::Slots;
 use self::symbols::Symbols;
@@ -69,8 +69,10 @@ pub(crate) fn link(
     let mut layout = layout::lay_out(&module.source, parts.sizes(&plan), &image)?;
 
     let locals = parts.symtab.first_global();
-    let contents = parts.place(&plan, &mut layout)?;
-    let mut file = write::file(&layout, &contents, &image, locals);
+    let contents = parts.place(&plan, &mut layout);
+    let mut file = write::file(&layout, contents, &image, locals);
+    let text = write::part(&mut file, layout.offset(Section::Text), plan.text.size);
+    relocate::text(&plan, &layout, text)?;
     write::seal(&mut file, &layout);
     Ok(file)
 }

@@ -16,7 +16,8 @@ use super::info::Record;
 use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
-use super::{Plan, calls, handlers, maps, prelink, relocate, x86_64};
+use super::write::Contents;
+use super::{Plan, calls, handlers, maps, prelink, x86_64};
 use crate::prelink::Place;
 use crate::{Options, Result};
 
@@ -144,8 +145,9 @@ impl<'a> Parts<'a> {
         sizes
     }
 
-    /// Bytes of all sections that have any.
-    pub fn place(self, plan: &Plan<'_>, layout: &mut Layout) -> Result<Vec<(Section, Vec<u8>)>> {
+    /// Bytes of all sections that have any, but of the text, which is large and
+    /// comes last.
+    pub fn place(self, plan: &Plan<'_>, layout: &mut Layout) -> Contents {
         let addresses = plan
             .descriptors()
             .filter_map(|t| plan.own_address(layout, t));
@@ -184,7 +186,6 @@ impl<'a> Parts<'a> {
                 Section::Plt,
                 x86_64::plt(plt, slots, plan.slots.plt.len() as u64),
             ),
-            (Section::Text, relocate::text(plan, layout)?),
             (Section::DataRelRo, plan.data.relro.clone()),
             (Section::GotPlt, got_plt),
             (Section::Data, plan.data.data.clone()),
@@ -195,7 +196,7 @@ impl<'a> Parts<'a> {
             (Section::Shstrtab, layout.names.clone()),
         ];
         contents.extend(debug.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
-        Ok(contents)
+        contents
     }
 
     fn note(&self, loaded_size: u64) -> Vec<u8> {

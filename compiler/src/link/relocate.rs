@@ -6,15 +6,16 @@ use super::x86_64::{self, Address};
 use crate::code::Target;
 use crate::{Error, Result};
 
-/// The bytes of `.text`.
-pub(super) fn text(plan: &Plan<'_>, layout: &Layout) -> Result<Vec<u8>> {
+/// Writes `.text` where it is to be.
+pub(super) fn text(plan: &Plan<'_>, layout: &Layout, text: &mut [u8]) -> Result<()> {
     let base = layout.addr(Section::Text);
-    let mut text = Vec::with_capacity(plan.text.size as usize);
+    let mut end = 0;
     for (i, function) in plan.code.functions.iter().enumerate() {
         let start = plan.text.offsets[i];
-        text.resize(start as usize, x86_64::FILL);
-        text.extend(&function.bytes);
-        let code = &mut text[start as usize..];
+        text[end..start as usize].fill(x86_64::FILL);
+        end = start as usize + function.bytes.len();
+        let code = &mut text[start as usize..][..function.bytes.len()];
+        code.copy_from_slice(&function.bytes);
         for reloc in &function.relocs {
             address(plan, layout, reloc.target)
                 .ok_or("there is no such thing in the module")
@@ -32,7 +33,7 @@ pub(super) fn text(plan: &Plan<'_>, layout: &Layout) -> Result<Vec<u8>> {
                 })?;
         }
     }
-    Ok(text)
+    Ok(())
 }
 
 fn function_name(plan: &Plan<'_>, number: usize) -> String {

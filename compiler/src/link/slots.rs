@@ -31,6 +31,8 @@ pub(super) struct Slots {
     pub plt: Vec<u32>,
     got_of: BTreeMap<Target, u64>,
     plt_of: BTreeMap<Target, u64>,
+    /// Number of imported functions.
+    imported: u32,
 }
 
 impl Slots {
@@ -41,6 +43,10 @@ impl Slots {
 
     /// Number of the PLT entry that stands for a target.
     pub fn plt_of(&self, target: Target) -> Option<u64> {
+        // As most are.
+        if matches!(target, Target::Func(func) if func >= self.imported) {
+            return None;
+        }
         self.plt_of.get(&target).copied()
     }
 }
@@ -52,6 +58,7 @@ pub(super) fn assign(module: &Module<'_>, symbols: &Symbols, text: &Text) -> Slo
         plt: Vec::new(),
         got_of: BTreeMap::new(),
         plt_of: BTreeMap::new(),
+        imported: module.imported_funcs(),
     };
     let mut entries = HashMap::new();
     for &target in &text.targets {

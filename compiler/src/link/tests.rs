@@ -109,7 +109,7 @@ pub(crate) fn with<T>(
     then: impl FnOnce(&Module<'_>, Code) -> T,
 ) -> T {
     let wasm = wat::parse_str(wat).unwrap();
-    let module = decode::decode("dir/test.wasm", &wasm).unwrap();
+    let module = decode::decode("dir/test.wasm", &wasm, &Options::default()).unwrap();
     let code = Code {
         functions: functions.iter().map(|targets| function(targets)).collect(),
         has_init: functions.len() > module.bodies.len(),
@@ -506,7 +506,7 @@ fn what_is_not_there_is_not_written() {
 #[test]
 fn impossible_requests_are_errors() {
     let wasm = wat::parse_str("(module (func))").unwrap();
-    let module = decode::decode("m.wasm", &wasm).unwrap();
+    let module = decode::decode("m.wasm", &wasm, &Options::default()).unwrap();
     for target in [
         Target::Func(9),
         Target::Builtin(200),

@@ -9,10 +9,10 @@ use super::memory::Image;
 /// The contents of the sections, in any order.
 pub(super) type Contents = Vec<(Section, Vec<u8>)>;
 
-/// Writes the file, with hashes still zero.
+/// Writes the file, with hashes still zero, and without text.
 pub(super) fn file(
     layout: &Layout,
-    contents: &Contents,
+    contents: Contents,
     image: &Image,
     symtab_globals: u32,
 ) -> Vec<u8> {
@@ -29,7 +29,7 @@ pub(super) fn file(
     let headers: Vec<u8> = layout.segments.iter().flat_map(Phdr::encode).collect();
     put(&mut file, EHDR_SIZE, &headers);
     for (section, bytes) in contents {
-        put(&mut file, layout.offset(*section), bytes);
+        put(&mut file, layout.offset(section), &bytes);
     }
     for (piece, &offset) in image.pieces.iter().zip(&layout.pieces) {
         put(&mut file, offset, &piece.bytes);
@@ -59,9 +59,13 @@ fn section_headers(layout: &Layout, symtab_globals: u32) -> Vec<u8> {
     out
 }
 
+/// A part of the file.
+pub(super) fn part(file: &mut [u8], offset: u64, size: u64) -> &mut [u8] {
+    &mut file[offset as usize..][..size as usize]
+}
+
 fn put(file: &mut [u8], offset: u64, bytes: &[u8]) {
-    let at = offset as usize;
-    file[at..at + bytes.len()].copy_from_slice(bytes);
+    part(file, offset, bytes.len() as u64).copy_from_slice(bytes);
 }
 
 /// Writes the hashes of the note.

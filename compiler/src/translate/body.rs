@@ -14,7 +14,8 @@ use wasmaot_abi::trap::TrapCode;
 use wasmparser::Operator;
 
 use super::control::Frame;
-use super::inline::{Local, Open, Origins, Spare};
+use super::inline::{Open, Origins};
+use super::local::{Local, Spare};
 use super::scan::Ahead;
 use super::{Env, clif_type};
 use crate::code::Target;
@@ -29,6 +30,7 @@ pub(super) struct Scratch {
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
+    addresses: Vec<(Value, Value)>,
 }
 
 impl Scratch {
@@ -39,6 +41,7 @@ impl Scratch {
         self.functions.clear();
         self.symbols.clear();
         self.signatures.clear();
+        self.addresses.clear();
     }
 }
 
@@ -139,8 +142,21 @@ pub(super) struct Body<'f, 'm> {
     pub guards: usize,
     /// The pinned register's value, where it is at hand.
     pub base: Option<Value>,
+    /// Where it was read.
+    base_block: Option<ir::Block>,
     /// Calls made so far.
     pub calls: usize,
+    /// The locals that are in the frame, and their address.
+    pub places: Option<(ir::StackSlot, Value)>,
+    /// Addresses by indices, and where they are at hand.
+    pub addresses: (Point, &'f mut Vec<(Value, Value)>),
+}
+
+/// A stretch of a block without calls: so long, values stay in registers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Point {
+    block: Option<ir::Block>,
+    calls: usize,
 }
 
 impl<'f, 'm> Body<'f, 'm> {
@@ -179,7 +195,18 @@ impl<'f, 'm> Body<'f, 'm> {
             signatures: &mut scratch.signatures,
             guards: 0,
             base: None,
+            base_block: None,
             calls: 0,
+            places: None,
+            addresses: (Point::default(), &mut scratch.addresses),
+        }
+    }
+
+    /// The current point.
+    pub fn point(&self) -> Point {
+        Point {
+            block: self.b.current_block(),
+            calls: self.calls,
         }
     }
 
@@ -270,12 +297,18 @@ impl<'f, 'm> Body<'f, 'm> {
     /// Its register cannot be allocated, so every use starts as a copy of it.
     /// The copy is shared between uses with no call in between: across a call
     /// it would cost a register to keep, or a spill.
+    ///
+    /// Nor is it carried from block to block, where that means by the frame.
     pub fn base(&mut self) -> Value {
-        if let Some(base) = self.base {
+        let block = self.b.current_block();
+        if let Some(base) = self.base
+            && (block == self.base_block || !self.env.locals_in_frame)
+        {
             return base;
         }
         let base = self.b.ins().get_pinned_reg(types::I64);
         self.base = Some(base);
+        self.base_block = block;
         base
     }
 

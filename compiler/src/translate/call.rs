@@ -29,7 +29,7 @@ impl Body<'_, '_> {
         let callee = self.env.module.callee(func);
         // One in another might lead back to where it began.
         let foreign = self.open.iter().all(|open| open.foreign.is_none());
-        if let Some(body) = self.env.inlined(callee, foreign) {
+        if let Some(body) = self.env.inlined(callee, foreign, self.is_looping()) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;

@@ -30,7 +30,11 @@ pub(super) struct Frame<'f> {
 
 enum Kind {
     Block,
-    Loop { head: Block },
+    /// `small`: calls in it matter.
+    Loop {
+        head: Block,
+        small: bool,
+    },
     If(Alternative),
 }
 
@@ -187,13 +191,15 @@ impl<'f> Body<'f, '_> {
     fn loop_(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         let head = self.block_with_params(types.0);
-        if self.innermost_mut().ahead.next_loop() {
+        let ahead = self.innermost_mut().ahead.next_loop();
+        if ahead.calls {
             self.base = None;
-        } else {
+        } else if !self.env.locals_in_frame {
             // At hand all through the loop; what nothing uses costs nothing.
             self.base();
         }
-        self.push_frame(Kind::Loop { head }, types);
+        let small = ahead.small;
+        self.push_frame(Kind::Loop { head, small }, types);
         let height = self.stack.len() - types.0.len();
         let values = args(&self.stack[height..]);
         self.b.ins().jump(head, &values);
@@ -265,7 +271,7 @@ impl<'f> Body<'f, '_> {
                 }
                 self.begin_alternative(alternative);
             }
-            Kind::Loop { head } => self.b.seal_block(head),
+            Kind::Loop { head, .. } => self.b.seal_block(head),
             Kind::Block => {}
         }
         if self.reachable && self.frames.last().is_some_and(|f| f.end.is_some()) {
@@ -296,7 +302,7 @@ impl<'f> Body<'f, '_> {
         let at = self.frames.len() - 1 - depth as usize;
         let frame = &self.frames[at];
         match (&frame.kind, frame.end) {
-            (Kind::Loop { head }, _) if !end => *head,
+            (Kind::Loop { head, .. }, _) if !end => *head,
             (_, Some(block)) => block,
             (_, None) => {
                 let block = self.block_with_params(frame.results);
@@ -383,6 +389,14 @@ impl<'f> Body<'f, '_> {
                 self.b.ins().jump(block, &args(&values));
             }
         }
+    }
+
+    /// Whether what is called here counts as called in a small loop.
+    pub fn is_looping(&self) -> bool {
+        let function = self.innermost();
+        let mut frames = self.frames[function.frame..].iter();
+        self.env.plan.is_looping(function.number)
+            || frames.any(|frame| matches!(frame.kind, Kind::Loop { small: true, .. }))
     }
 
     /// Returns from the innermost function: where that is inlined, to the end

@@ -8,7 +8,6 @@ use wasmparser::Operator;
 
 use super::body::Body;
 use super::clif_type;
-use super::inline::Local;
 use crate::code::Target;
 use crate::foreign::Meaning;
 use crate::module::{GlobalInit, GlobalPlace};
@@ -18,19 +17,16 @@ impl Body<'_, '_> {
     pub fn variable(&mut self, op: &Operator<'_>) -> bool {
         match *op {
             Operator::LocalGet { local_index } => {
-                let value = match self.local(local_index) {
-                    Local::Value(value) => value,
-                    Local::Variable(variable, _) => self.b.use_var(variable),
-                };
+                let value = self.read_local(self.local(local_index));
                 self.push(value);
             }
             Operator::LocalSet { local_index } => {
                 let value = self.pop();
-                self.set_local(local_index, value);
+                self.write_local(self.local(local_index), value);
             }
             Operator::LocalTee { local_index } => {
                 let value = self.pop();
-                self.set_local(local_index, value);
+                self.write_local(self.local(local_index), value);
                 self.push(value);
             }
             Operator::GlobalGet { global_index } => {
@@ -41,12 +37,6 @@ impl Body<'_, '_> {
             _ => return false,
         }
         true
-    }
-
-    fn set_local(&mut self, local: u32, value: Value) {
-        if let Local::Variable(variable, _) = self.local(local) {
-            self.b.def_var(variable, value);
-        }
     }
 
     /// The value of a global.

@@ -6,8 +6,7 @@
 //! and each instruction keeps the place that it comes from. The bodies are kept
 //! on a stack of their own: however deep they nest, translation does not.
 
-use cranelift_codegen::ir::{SourceLoc, Type, Value, types};
-use cranelift_frontend::Variable;
+use cranelift_codegen::ir::{SourceLoc, Value};
 use wasmaot_abi::maps::lines::Inlined;
 use wasmparser::OperatorsReader;
 
@@ -19,6 +18,8 @@ use crate::foreign::Foreign;
 
 /// A function in translation.
 pub(super) struct Open<'m> {
+    /// Its number.
+    pub number: u32,
     operators: OperatorsReader<'m>,
     pub ahead: Ahead,
     /// Number of its outermost frame.
@@ -30,32 +31,6 @@ pub(super) struct Open<'m> {
     site: u32,
     /// Its number, if it is of another module.
     pub foreign: Option<u32>,
-}
-
-/// A local of an open function.
-#[derive(Clone, Copy)]
-pub(super) enum Local {
-    /// Never written.
-    Value(Value),
-    Variable(Variable, Type),
-}
-
-/// Variables that no open function has any more, by their types.
-#[derive(Default)]
-pub(super) struct Spare([Vec<Variable>; TYPES.len()]);
-
-/// The types of variables.
-const TYPES: [Type; 5] = [types::I32, types::I64, types::F32, types::F64, types::I8X16];
-
-impl Spare {
-    pub fn clear(&mut self) {
-        self.0.iter_mut().for_each(Vec::clear);
-    }
-
-    fn of(&mut self, ty: Type) -> Option<&mut Vec<Variable>> {
-        let at = TYPES.iter().position(|&t| t == ty)?;
-        Some(&mut self.0[at])
-    }
 }
 
 /// Where the instructions of a function come from. Cranelift carries a number
@@ -157,16 +132,17 @@ impl<'f, 'm> Body<'f, 'm> {
         });
         let first = self.locals.len();
         for &value in args {
-            self.declare(value, first, &ahead);
+            self.declare_local(value, first, &ahead);
         }
         for group in source.get_locals_reader().map_err(invalid)? {
             let (count, ty) = group.map_err(invalid)?;
             let zero = self.zero(ty);
             for _ in 0..count {
-                self.declare(zero, first, &ahead);
+                self.declare_local(zero, first, &ahead);
             }
         }
         self.open.push(Open {
+            number: func,
             operators,
             ahead,
             frame: self.frames.len(),
@@ -178,21 +154,6 @@ impl<'f, 'm> Body<'f, 'm> {
         let func = foreign.map_or(func, |foreign| foreign.import);
         self.function_frame(&module.func_type(func).results);
         Ok(())
-    }
-
-    /// Declares the next local of the function whose first is `first`.
-    fn declare(&mut self, value: Value, first: usize, ahead: &Ahead) {
-        let written = ahead.writes(self.locals.len() - first);
-        let local = if written {
-            let ty = self.b.func.dfg.value_type(value);
-            let spare = self.spare.of(ty).and_then(Vec::pop);
-            let variable = spare.unwrap_or_else(|| self.b.declare_var(ty));
-            self.b.def_var(variable, value);
-            Local::Variable(variable, ty)
-        } else {
-            Local::Value(value)
-        };
-        self.locals.push(local);
     }
 
     /// The innermost function.
@@ -216,9 +177,9 @@ impl<'f, 'm> Body<'f, 'm> {
         foreign.and_then(|f| f.function(func)).unwrap_or(func)
     }
 
-    /// A local of the innermost function.
-    pub fn local(&self, index: u32) -> Local {
-        self.locals[self.innermost().locals + index as usize]
+    /// Number of a local of the innermost function in [`Body::locals`].
+    pub fn local(&self, index: u32) -> usize {
+        self.innermost().locals + index as usize
     }
 
     /// Closes the innermost function, after its last operator.
@@ -226,13 +187,7 @@ impl<'f, 'm> Body<'f, 'm> {
         let Some(open) = self.open.pop() else {
             return;
         };
-        for local in self.locals.drain(open.locals..) {
-            if let Local::Variable(variable, ty) = local
-                && let Some(spare) = self.spare.of(ty)
-            {
-                spare.push(variable);
-            }
-        }
+        self.forget_locals(open.locals);
         self.aheads.push(open.ahead);
     }
 }

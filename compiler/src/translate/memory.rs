@@ -11,6 +11,9 @@ use super::body::{Body, clif_trap};
 use crate::code::Target;
 use crate::module::Memory;
 
+/// So many addresses that were computed last are looked at for one to use again.
+const NEAR: usize = 8;
+
 impl Body<'_, '_> {
     /// Translates a load or store; false if `op` is none.
     pub fn memory(&mut self, op: &Operator<'_>) -> bool {
@@ -62,12 +65,30 @@ impl Body<'_, '_> {
         if !self.env.module.is_guarded(self.memory_of(arg)) {
             return self.checked_place(arg, bytes);
         }
-        let index = self.pop();
-        let index = self.widen(index);
         // Whatever the index and offset, what lies there is memory, or a
         // guard whose fault is the trap.
+        let index = self.pop();
+        let address = self.address(index);
+        self.displaced(address, arg.offset)
+    }
+
+    /// The address of an index in the primary memory. One that is at hand is
+    /// used again.
+    fn address(&mut self, index: Value) -> Value {
+        let point = self.point();
+        if self.addresses.0 != point {
+            self.addresses.0 = point;
+            self.addresses.1.clear();
+        }
+        let mut known = self.addresses.1.iter().rev().take(NEAR);
+        if let Some(&(_, address)) = known.find(|(i, _)| *i == index) {
+            return address;
+        }
+        let wide = self.widen(index);
         let base = self.base();
-        self.displaced(base, index, arg.offset)
+        let address = self.b.ins().iadd(base, wide);
+        self.addresses.1.push((index, address));
+        address
     }
 
     /// As [`Body::place`], with a check.
@@ -81,11 +102,11 @@ impl Body<'_, '_> {
         let end = self.end_of_access(memory, index, reach);
         self.check_memory(memory, end);
         let base = self.memory_base(memory);
-        self.displaced(base, index, arg.offset)
+        let address = self.b.ins().iadd(base, index);
+        self.displaced(address, arg.offset)
     }
 
-    fn displaced(&mut self, base: Value, index: Value, offset: u64) -> (Value, i32) {
-        let address = self.b.ins().iadd(base, index);
+    fn displaced(&mut self, address: Value, offset: u64) -> (Value, i32) {
         match i32::try_from(offset) {
             Ok(displacement) => (address, displacement),
             Err(_) => {

@@ -18,6 +18,7 @@ mod global;
 mod hold;
 mod init;
 mod inline;
+mod local;
 mod memory;
 mod numeric;
 mod scan;
@@ -28,6 +29,7 @@ mod table;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
+use cranelift_codegen::settings::OptLevel;
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmparser::Operator;
@@ -60,6 +62,8 @@ pub(crate) struct Env<'m> {
     imported: u32,
     /// How they are called.
     calls: Calls,
+    /// Whether locals are kept there: code is made fast, not fast code.
+    locals_in_frame: bool,
 }
 
 impl<'m> Env<'m> {
@@ -76,18 +80,19 @@ impl<'m> Env<'m> {
             foreign,
             imported: module.imported_funcs(),
             calls,
+            locals_in_frame: isa.flags().opt_level() == OptLevel::None,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.types.iter().map(FuncType::id).collect(),
             config: isa.frontend_config(),
         }
     }
 
-    /// The function whose body stands in the place of calls of one: itself or,
-    /// if `foreign`, one of another module.
-    fn inlined(&self, callee: u32, foreign: bool) -> Option<u32> {
+    /// The function whose body stands in the place of a call of one, in a loop
+    /// or not: itself or, if `foreign`, one of another module.
+    fn inlined(&self, callee: u32, foreign: bool, looping: bool) -> Option<u32> {
         match callee < self.imported {
             true => self.foreign.number_of(callee).filter(|_| foreign),
-            false => self.plan.inlines(callee).then_some(callee),
+            false => self.plan.inlines(callee, looping).then_some(callee),
         }
     }
 

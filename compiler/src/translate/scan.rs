@@ -5,13 +5,14 @@
 use wasmparser::{Operator, OperatorsReader};
 
 use super::small;
+use crate::inline::{is_small_loop, weight};
 
 /// What was found. What cannot be read counts as the end; translation will say
 /// so.
 #[derive(Default)]
 pub(super) struct Ahead {
-    /// Whether each loop makes a call, in the order of the loops.
-    calling_loops: Vec<bool>,
+    /// In order.
+    loops: Vec<LoopAhead>,
     /// What each `try` of the older encoding catches, in order.
     tries: Vec<Clauses>,
     /// Whether each local is written; those past the end are not.
@@ -21,6 +22,18 @@ pub(super) struct Ahead {
     past: (usize, usize),
     /// The constant that the last operator was.
     constant: Option<i64>,
+    weight: u32,
+}
+
+/// What is known of a loop before its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct LoopAhead {
+    /// Whether it makes a call.
+    pub calls: bool,
+    /// Whether it is so small that a call in it matters.
+    pub small: bool,
+    /// The weight of the function before it.
+    weight: u32,
 }
 
 /// What a `try` of the older encoding does with an exception.
@@ -47,7 +60,8 @@ impl Ahead {
     /// a function whether a call of it is one, or leaves one where its body is
     /// inlined.
     pub fn look(&mut self, operators: OperatorsReader<'_>, makes_call: impl Fn(u32) -> bool) {
-        self.calling_loops.clear();
+        self.loops.clear();
+        self.weight = 0;
         self.tries.clear();
         self.written.clear();
         self.past = (0, 0);
@@ -64,10 +78,11 @@ impl Ahead {
         self.written.get(local).is_some_and(|&written| written)
     }
 
-    /// Whether the next loop makes a call.
-    pub fn next_loop(&mut self) -> bool {
+    /// The next loop.
+    pub fn next_loop(&mut self) -> LoopAhead {
         self.past.0 += 1;
-        self.calling_loops.get(self.past.0 - 1) != Some(&false)
+        let found = self.loops.get(self.past.0 - 1);
+        found.copied().unwrap_or_default()
     }
 
     /// What the next `try` catches.
@@ -82,8 +97,11 @@ impl Ahead {
         let attempt = around.attempt.and_then(|n| self.tries.get_mut(n));
         match op {
             Operator::Loop { .. } => {
-                let looping = Some(self.calling_loops.len());
-                self.calling_loops.push(false);
+                let looping = Some(self.loops.len());
+                self.loops.push(LoopAhead {
+                    weight: self.weight,
+                    ..LoopAhead::default()
+                });
                 let attempt = None;
                 self.frames.push(Open { looping, attempt });
             }
@@ -130,18 +148,24 @@ impl Ahead {
         };
         let operand = std::mem::replace(&mut self.constant, constant);
         if let Some(inner) = around.looping
-            && !self.calling_loops[inner]
+            && !self.loops[inner].calls
             && calls(op, operand, makes_call)
         {
-            self.calling_loops[inner] = true;
+            self.loops[inner].calls = true;
         }
+        self.weight = self.weight.saturating_add(weight(op));
     }
 
     fn close(&mut self) {
         let inner = self.frames.pop().and_then(|f| f.looping);
         let outer = self.frames.last().and_then(|f| f.looping);
-        if let (Some(inner), Some(outer)) = (inner, outer) {
-            self.calling_loops[outer] |= self.calling_loops[inner];
+        let Some(inner) = inner.filter(|&inner| outer != Some(inner)) else {
+            return;
+        };
+        let weight = self.weight - self.loops[inner].weight;
+        self.loops[inner].small = is_small_loop(weight);
+        if let Some(outer) = outer {
+            self.loops[outer].calls |= self.loops[inner].calls;
         }
     }
 
@@ -208,17 +232,21 @@ mod tests {
         ahead
     }
 
+    fn calling(ahead: &Ahead) -> Vec<bool> {
+        ahead.loops.iter().map(|found| found.calls).collect()
+    }
+
     #[test]
     fn a_call_counts_for_all_loops_around_it() {
         let ahead =
             look("(module (func $f (loop (loop (block (call $f))) (loop)) (loop (block (loop)))))");
-        assert_eq!(ahead.calling_loops, [true, true, false, false, false]);
+        assert_eq!(calling(&ahead), [true, true, false, false, false]);
     }
 
     #[test]
     fn a_call_that_is_inlined_counts_by_what_it_leaves() {
         let ahead = look("(module (func $f (loop (call $g)) (loop (call $f))) (func $g))");
-        assert_eq!(ahead.calling_loops, [false, true]);
+        assert_eq!(calling(&ahead), [false, true]);
     }
 
     #[test]
@@ -239,7 +267,7 @@ mod tests {
                (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
                (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
         );
-        assert_eq!(ahead.calling_loops, [false, true, true]);
+        assert_eq!(calling(&ahead), [false, true, true]);
     }
 
     #[test]
@@ -265,6 +293,6 @@ mod tests {
             delegate: Some(1),
         };
         assert_eq!(ahead.tries, [outer, inner]);
-        assert_eq!(ahead.calling_loops, [true]);
+        assert_eq!(calling(&ahead), [true]);
     }
 }

@@ -94,6 +94,21 @@ pub fn crate_sources(name: &str, version: &str) -> PathBuf {
     directory.join("vendor").join(format!("{name}-{version}"))
 }
 
+/// Flags to compile SQLite with, whatever the target.
+pub const SQLITE_FLAGS: &[&str] = &[
+    "-w",
+    "-DSQLITE_THREADSAFE=0",
+    "-DSQLITE_OMIT_LOAD_EXTENSION",
+];
+
+/// A directory with `sqlite3.c` and its headers.
+///
+/// # Panics
+/// If cargo cannot fetch it.
+pub fn sqlite_sources() -> PathBuf {
+    crate_sources("libsqlite3-sys", "0.39.1").join("sqlite3")
+}
+
 fn only_entry(directory: &Path) -> PathBuf {
     let mut entries = fs::read_dir(directory).expect("the directory is ours");
     let entry = entries

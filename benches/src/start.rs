@@ -195,9 +195,16 @@ impl Build {
             contestants.push(Contestant::new(name, Ok(runner)));
         }
         let main = self.wasm(&directory, program)?;
-        for bind in ["now", "lazy", "direct"] {
-            let runner = process(self.command(&main, &["--bind", bind], &[]));
-            contestants.push(Contestant::new(format!("wasmaot-{bind}"), Ok(runner)));
+        // Without any option first: the line that is used most is read fastest.
+        let ways: [(&str, &[&str]); 4] = [
+            ("wasmaot", &[]),
+            ("wasmaot-now", &["--bind", "now"]),
+            ("wasmaot-lazy", &["--bind", "lazy"]),
+            ("wasmaot-direct", &["--bind", "direct"]),
+        ];
+        for (name, options) in ways {
+            let runner = process(self.command(&main, options, &[]));
+            contestants.push(Contestant::new(name, Ok(runner)));
         }
         Ok(contestants)
     }

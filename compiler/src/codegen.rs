@@ -317,7 +317,7 @@ impl<'w> Worker<'w> {
             relocs: relocs.collect::<Result<_>>()?,
             bytes,
             align: compiled.buffer.alignment,
-            starts: place::starts(&compiled),
+            starts: place::starts(compiled),
             frame,
             traps: traps(compiled.buffer.traps()),
             lines: lines(compiled, &self.translator.origins),

@@ -140,7 +140,15 @@ pub fn run(args: &Args) -> Result<()> {
             .find(|p| p.name == name)
             .with_context(|| format!("no program {name}; there are: {}", all.join(" ")))?;
     }
-    let build = Build { wasmaot, directory };
+    // A copy, as what is installed is one: the pages of a file that was written
+    // by a linker, in no order, are in the system's cache one by one, and a
+    // process takes them so.
+    let copy = directory.join("wasmaot");
+    fs::copy(&wasmaot, &copy).with_context(|| format!("cannot copy {}", wasmaot.display()))?;
+    let build = Build {
+        wasmaot: copy,
+        directory,
+    };
     for program in &known {
         if args.programs.is_empty() || args.programs.iter().any(|name| name == program.name) {
             let contestants = build.contestants(program)?;

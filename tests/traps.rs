@@ -211,6 +211,35 @@ fn inlined_functions_that_end_in_a_call_are_no_frames() {
 }
 
 #[test]
+fn frames_that_are_left_out_are_counted_with_what_is_inlined() {
+    let sandbox = Sandbox::new();
+    // `$down` is too large to be inlined, `$on` is not.
+    let large = "(i32.store (i32.const 0) (local.get 0))".repeat(100);
+    let module = format!(
+        r#"
+        (module
+          (memory 1)
+          (func $down (param i32)
+            (if (i32.eqz (local.get 0)) (then unreachable))
+            {large}
+            (call $on (i32.sub (local.get 0) (i32.const 1))))
+          (func $on (param i32) (call $down (local.get 0)))
+          (func (export "_start") (call $down (i32.const 1000)) (call $on (i32.const 0))))"#
+    );
+    sandbox.write("main.wat", module);
+    // The innermost frames, how many there are not, and the last one's number.
+    let shown = |level| {
+        let outcome = sandbox.wasmaot(&["run", level, "main.wat"]);
+        outcome.trap("unreachable", &[" more frames "]);
+        let mut lines = outcome.stderr.lines();
+        lines.rfind(|line| line.contains('!')).unwrap().to_owned()
+    };
+    let unoptimised = shown("-O0");
+    assert!(unoptimised.contains(" 2001: "), "{unoptimised}");
+    assert_eq!(shown("-O2"), unoptimised);
+}
+
+#[test]
 fn a_large_frame_hits_the_guard_too() {
     // 1,000 live v128 locals: the frame is larger than the guard's page.
     let sandbox = Sandbox::new();

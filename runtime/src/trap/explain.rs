@@ -150,6 +150,11 @@ fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
     frames
 }
 
+/// How many frames there are at an address.
+pub(super) fn depth(pc: u64, map: &dyn CodeMap) -> usize {
+    frames(pc, map).len()
+}
+
 /// Name of a function that is inlined: it may have code elsewhere too.
 fn inlined_name(function: u32, image: &dyn CodeImage, lines: &AddressMap<'_>) -> String {
     let symbol = || {

@@ -18,7 +18,7 @@ use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, StubFrame, stub_fr
 pub(super) struct Backtrace {
     /// The innermost frames, at most [`Trap::KEPT`], then the outermost.
     pub addresses: Vec<u64>,
-    /// Number of frames left out between them.
+    /// Number of frames left out between them, inlined ones included.
     pub omitted: usize,
 }
 
@@ -33,6 +33,7 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
     };
     let mut backtrace = Backtrace::default();
     let mut outermost = VecDeque::new();
+    let mut depths = HashMap::new();
     let mut registers = site.registers;
     let mut exact = site.exact;
     loop {
@@ -47,9 +48,11 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
             if backtrace.addresses.len() < Trap::KEPT {
                 backtrace.addresses.push(address);
             } else {
-                if outermost.len() == Trap::KEPT {
-                    outermost.pop_front();
-                    backtrace.omitted += 1;
+                if outermost.len() == Trap::KEPT
+                    && let Some(omitted) = outermost.pop_front()
+                {
+                    let count = || super::explain::depth(omitted, map);
+                    backtrace.omitted += *depths.entry(omitted).or_insert_with(count);
                 }
                 outermost.push_back(address);
             }

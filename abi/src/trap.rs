@@ -45,7 +45,7 @@ traps! {
     InvalidConversion = 9, "invalid conversion to integer";
     /// The native stack is used up.
     StackOverflow = 10, "call stack exhausted";
-    /// A call of a function that `--unresolved` let pass.
+    /// A call of a function that nothing defines, which was let pass.
     UnresolvedSymbol = 11, "call of an unresolved symbol";
     /// A null reference where none may be.
     NullReference = 12, "null reference";

@@ -12,7 +12,7 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
     if options.target.architecture != Architecture::X86_64 {
         let target = &options.target;
         return Err(Error::Options(format!(
-            "target `{target}` is not supported: wasmaot compiles for x86_64; give --target x86_64-unknown-linux-gnu"
+            "target `{target}` is not supported: code is made for x86_64-unknown-linux-gnu alone"
         )));
     }
     let (level, allocator) = match options.opt_level {

@@ -22,7 +22,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file is not an object that this loader takes.
-    #[error("{file}: {reason}; rebuild it with `wasmaot build`")]
+    #[error("{file}: {reason}; rebuild it from its module")]
     Object {
         /// The file.
         file: String,
@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// The object's code needs more than this CPU has.
     #[error(
-        "{file}: needs CPU features that this machine has not: {}; rebuild it with `wasmaot build --cpu native` on this machine, or with `--cpu baseline`", .missing.join(", ")
+        "{file}: needs CPU features that this machine has not: {}; rebuild it from its module for this machine, or for any", .missing.join(", ")
     )]
     Cpu {
         /// The file.
@@ -40,9 +40,7 @@ pub enum Error {
         missing: Vec<&'static str>,
     },
     /// A needed library is nowhere.
-    #[error(
-        "{by}: needed library `{name}` not found; give its directory with -L or WASMAOT_LIBRARY_PATH"
-    )]
+    #[error("{by}: needed library `{name}` not found")]
     LibraryNotFound {
         /// Name of the library.
         name: String,
@@ -120,7 +118,17 @@ pub enum Error {
         /// Their identity.
         id: u32,
     },
-    /// Something needs more than a limit allows.
+    /// Something needs more memory than
+    /// [`Config::max_memory`](crate::Config::max_memory) or the program itself
+    /// leaves.
+    #[error("{file}: {what}; allow more memory, or free some")]
+    MemoryLimit {
+        /// The object.
+        file: String,
+        /// What exceeds what.
+        what: String,
+    },
+    /// Something needs more than another limit allows.
     #[error("{file}: {what}; {remedy}")]
     Limit {
         /// The object.
@@ -188,17 +196,15 @@ fn unresolved(list: &[Unresolved]) -> String {
         .iter()
         .map(|u| format!("{}: undefined {} `{}`", u.by, u.kind, u.full_name()));
     let text = lines.collect::<Vec<_>>().join("; ");
-    format!(
-        "{text}; add the library that defines {} (-L, --preload), or let calls trap with --unresolved=warn",
-        if list.len() == 1 { "it" } else { "them" }
-    )
+    let them = if list.len() == 1 { "it" } else { "them" };
+    format!("{text}; load the library that defines {them}")
 }
 
 /// Why a call from the host did not return.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// The instance has no such export.
-    #[error("{object}: no exported {kind} `{name}`; `wasmaot inspect` lists the exports")]
+    #[error("{object}: no exported {kind} `{name}`")]
     NoExport {
         /// The object.
         object: String,

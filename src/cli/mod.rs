@@ -1,5 +1,6 @@
 //! The command line: flags in, exit code out.
 
+mod advice;
 #[cfg(feature = "bench")]
 mod bench;
 #[cfg(feature = "compiler")]
@@ -28,30 +29,45 @@ const USAGE: u8 = 2;
 pub fn main() -> i32 {
     let plain = Run::plain(std::env::args_os().skip(1));
     let command = plain.map_or_else(|| Cli::parse().command, Command::Run);
-    let result = match command {
-        #[cfg(feature = "compiler")]
-        Command::Build(args) => build::run(&args).map(|()| 0),
-        Command::Run(args) => run::run(&args),
-        Command::Ldd(args) => ldd::run(&args),
-        Command::Link(args) => link::run(&args).map(|()| 0),
-        Command::Inspect(args) => inspect::run(&args).map(|()| 0),
-        #[cfg(feature = "bench")]
-        Command::Bench(args) => bench::run(&args).map(|()| 0),
-        Command::Completions { shell } => {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "wasmaot", &mut text);
-            print(&text).map(|()| 0)
-        }
-    };
-    match result {
+    match carry_out(&command) {
         Ok(code) => code.into(),
-        Err(error) => failed(&error),
+        Err(error) => {
+            let advice = advice::advice(&error, &command);
+            complain_of(&error, advice.as_deref())
+        }
     }
 }
 
-/// Says what went wrong; answers the exit code.
+fn carry_out(command: &Command) -> anyhow::Result<u8> {
+    match command {
+        #[cfg(feature = "compiler")]
+        Command::Build(args) => build::run(args).map(|()| 0),
+        Command::Run(args) => run::run(args),
+        Command::Ldd(args) => ldd::run(args),
+        Command::Link(args) => link::run(args).map(|()| 0),
+        Command::Inspect(args) => inspect::run(args).map(|()| 0),
+        #[cfg(feature = "bench")]
+        Command::Bench(args) => bench::run(args).map(|()| 0),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "wasmaot", &mut text);
+            print(&text).map(|()| 0)
+        }
+    }
+}
+
+/// Says what went wrong before there was a command; answers the exit code.
 pub fn failed(error: &anyhow::Error) -> i32 {
-    complain("error", told(error));
+    complain_of(error, None)
+}
+
+/// Says what went wrong, and what to do about it; answers the exit code.
+fn complain_of(error: &anyhow::Error, advice: Option<&str>) -> i32 {
+    let told = told(error);
+    match advice {
+        Some(advice) => complain("error", format_args!("{told}; {advice}")),
+        None => complain("error", told),
+    }
     let code = if error.is::<Usage>() { USAGE } else { FAILURE };
     code.into()
 }

@@ -116,7 +116,7 @@ impl Process {
                     self.config.trace(Category::Warning, || {
                         format!(
                             "{}: its {len} bytes of data at {at:#x} overlap the {bytes} of {} at \
-                             {start:#x}; link one of them with another --global-base",
+                             {start:#x}; link one of them with another value of wasm-ld's --global-base",
                             object.path().display(),
                             other.object.name()
                         )

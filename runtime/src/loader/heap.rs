@@ -37,10 +37,9 @@ impl Block {
 
 /// Takes zeroed memory; `who` is named in the error.
 pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
-    let full = || Error::Limit {
+    let full = || Error::MemoryLimit {
         file: who.to_owned(),
         what: format!("no room for {bytes} bytes in the program's memory"),
-        remedy: "give --max-memory, or free memory",
     };
     let block = match from_program(process, bytes, align, who)? {
         Some(block) => block,
@@ -76,10 +75,9 @@ fn from_program(process: &mut Process, bytes: u64, align: u64, who: &str) -> Res
     if !frees || !offered("malloc", &[ValType::I32]) {
         return Ok(None);
     }
-    let full = || Error::Limit {
+    let full = || Error::MemoryLimit {
         file: who.to_owned(),
         what: format!("the program's `malloc` has no {bytes} bytes"),
-        remedy: "give --max-memory, or free memory",
     };
     let word = |bytes: u64| u32::try_from(bytes).map_err(|_| full());
     // What `malloc` gives is aligned for any type; more takes room to move in.

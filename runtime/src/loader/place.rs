@@ -153,7 +153,7 @@ pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<
     let full = || Error::Limit {
         file: "the program".to_owned(),
         what: "no more room in its table of functions".to_owned(),
-        remedy: "raise the limit of the process, or link main with --growable-table",
+        remedy: "raise the limit of the process, or link main with wasm-ld's --growable-table",
     };
     let program = process.program.as_mut().ok_or_else(full)?;
     if let Some(at) = program.spare_entries.take(len, align) {
@@ -299,14 +299,13 @@ pub(super) fn create_memory(
     ty: MemoryType,
 ) -> Result<()> {
     let (limit, min) = (process_limit(process, ty), ty.min_bytes());
-    let too_large = || Error::Limit {
+    let too_large = || Error::MemoryLimit {
         file: file.to_owned(),
         what: format!(
             "needs a memory of {} pages of 64 KiB, the limit is {}",
             min.div_ceil(WASM_PAGE),
             limit / WASM_PAGE
         ),
-        remedy: "give --max-memory, or free memory",
     };
     if min > limit {
         return Err(too_large());

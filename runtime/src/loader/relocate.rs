@@ -483,7 +483,7 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
     index.ok_or_else(|| Error::Limit {
         file: "the program".to_owned(),
         what: "no more room in its table of functions".to_owned(),
-        remedy: "link it with --growable-table",
+        remedy: "link it with wasm-ld's --growable-table",
     })
 }
 

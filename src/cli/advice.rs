@@ -1,0 +1,110 @@
+//! What a user of the command line can do about an error.
+//!
+//! The crates' own texts are for those who call them, and know no option. What
+//! helps here depends on what has been given already: an option is never
+//! advised to those who gave it.
+
+#[cfg(feature = "compiler")]
+use wasmaot_compiler as compiler;
+use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
+
+use super::options::{Command, Run, Search, Unresolved};
+
+/// What to do next about an error of a command, where its own text does not
+/// say it.
+pub(super) fn advice(error: &anyhow::Error, command: &Command) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref() {
+            return of_loading(error, command);
+        }
+        if let Some(error) = cause.downcast_ref() {
+            return of_calling(error);
+        }
+        #[cfg(feature = "compiler")]
+        if let Some(error) = cause.downcast_ref() {
+            return of_compiling(error, command);
+        }
+        None
+    })
+}
+
+fn of_loading(error: &Error, command: &Command) -> Option<String> {
+    match error {
+        Error::Object { .. } => Some("that is `wasmaot build MODULE`".to_owned()),
+        Error::Cpu { .. } => Some(
+            "that is `wasmaot build --cpu native` on this machine, or `--cpu baseline`".to_owned(),
+        ),
+        Error::LibraryNotFound { .. } => Some(not_found(command)),
+        Error::Unresolved(list) => unresolved(list, command),
+        Error::MemoryLimit { .. } => Some(match run(command).and_then(|run| run.max_memory) {
+            Some(_) => "a larger --max-memory allows it".to_owned(),
+            None => "--max-memory allows it".to_owned(),
+        }),
+        _ => None,
+    }
+}
+
+fn of_calling(error: &CallError) -> Option<String> {
+    match error {
+        CallError::NoExport { .. } => Some("`wasmaot inspect` lists the exports".to_owned()),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "compiler")]
+fn of_compiling(error: &compiler::Error, command: &Command) -> Option<String> {
+    match (error, command) {
+        (compiler::Error::Options(_), Command::Build(build)) if build.target.is_some() => {
+            Some("give another --target, or none for this machine".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The options of `run`, if that is the command.
+const fn run(command: &Command) -> Option<&Run> {
+    match command {
+        Command::Run(run) => Some(run),
+        _ => None,
+    }
+}
+
+/// Where the command was told to look for libraries.
+fn search(command: &Command) -> Option<&Search> {
+    match command {
+        Command::Run(run) => Some(&run.search),
+        Command::Ldd(ldd) => Some(&ldd.search),
+        _ => None,
+    }
+}
+
+fn not_found(command: &Command) -> String {
+    let directories = search(command).map_or(&[][..], |search| &search.library_path);
+    if directories.is_empty() {
+        return "give its directory with -L or WASMAOT_LIBRARY_PATH".to_owned();
+    }
+    let directories = directories.iter().map(|d| d.display().to_string());
+    let directories = directories.collect::<Vec<_>>().join(", ");
+    format!("it is in none of the directories given ({directories}) nor beside what needs it")
+}
+
+fn unresolved(list: &[UnresolvedSymbol], command: &Command) -> Option<String> {
+    let run = run(command)?;
+    let mut advice = "give that library as an argument, or beside the program's own with --preload"
+        .to_owned();
+    // What is neither called nor an address cannot be left undefined.
+    let can_pass = |symbol: &UnresolvedSymbol| {
+        ["function", "function address", "data symbol"].contains(&symbol.kind)
+    };
+    match list.iter().find(|symbol| !can_pass(symbol)) {
+        Some(symbol) if run.unresolved != Unresolved::Error => {
+            let (kind, name) = (symbol.kind, symbol.full_name());
+            advice += &format!("; the {kind} `{name}` has to be there before the program runs");
+        }
+        None if run.unresolved == Unresolved::Error => {
+            advice += ", or let calls trap with --unresolved=warn";
+        }
+        _ => {}
+    }
+    Some(advice)
+}

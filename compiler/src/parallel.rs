@@ -24,7 +24,11 @@ pub(crate) fn on_threads<T: Send>(threads: usize, task: impl Fn() -> T + Sync) -
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
-        .map_err(|e| Error::Options(format!("cannot start {threads} threads: {e}; ask for fewer")))?;
+        .map_err(|e| {
+            Error::Options(format!(
+                "cannot start {threads} threads: {e}; ask for fewer"
+            ))
+        })?;
     Ok(pool.broadcast(|_| task()))
 }
 

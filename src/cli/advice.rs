@@ -90,8 +90,8 @@ fn not_found(command: &Command) -> String {
 
 fn unresolved(list: &[UnresolvedSymbol], command: &Command) -> Option<String> {
     let run = run(command)?;
-    let mut advice = "give that library as an argument, or beside the program's own with --preload"
-        .to_owned();
+    let mut advice =
+        "give that library as an argument, or beside the program's own with --preload".to_owned();
     // What is neither called nor an address cannot be left undefined.
     let can_pass = |symbol: &UnresolvedSymbol| {
         ["function", "function address", "data symbol"].contains(&symbol.kind)

@@ -43,11 +43,18 @@ pub(super) fn openat(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn open_path(call: &Call<'_, '_>, fd: i32, path: &[u8], flags: u32, mode: u32) -> Result {
-    let made = match own(call, path) {
-        Some(bytes) => Kind::Input(Mutex::new(Cursor::new(bytes))),
-        None => opened(&call.place_at(fd, path)?, flags, mode)?,
+    if let Some(bytes) = own(call, path) {
+        let made = Kind::Input(Mutex::new(Cursor::new(bytes)));
+        return call.give(Open::new(made, flags & STATUS), flags);
+    }
+    let place = call.place_at(fd, path)?;
+    let made = match place.read_only {
+        true => opened_read_only(&place, flags)?,
+        false => opened(&place, flags, mode)?,
     };
-    call.give(Open::new(made, flags & STATUS), flags)
+    let mut open = Open::new(made, flags & STATUS);
+    open.read_only = place.read_only;
+    call.give(open, flags)
 }
 
 /// What the program knows of itself: no granted directory hides it.
@@ -59,6 +66,20 @@ fn own(call: &Call<'_, '_>, path: &[u8]) -> Option<Vec<u8>> {
     };
     let ended = list.iter().flat_map(|text| text.iter().chain(&[0]));
     Some(ended.copied().collect())
+}
+
+/// Opens what is there beneath a directory that is granted to be read alone.
+fn opened_read_only(place: &Place, flags: u32) -> Result<Kind> {
+    const CHANGES: u32 = flag::WRONLY | flag::RDWR | flag::TRUNC;
+    if flags & CHANGES != 0 && flags & flag::PATH == 0 {
+        return Err(Error::EROFS);
+    }
+    let (create, exclusive) = (flags & flag::CREAT != 0, flags & flag::EXCL != 0);
+    match opened(place, flags & !(flag::CREAT | flag::EXCL | CHANGES), 0) {
+        Ok(_) if create && exclusive => Err(Error::EEXIST),
+        Err(Error::Number(libc::ENOENT)) if create => Err(Error::EROFS),
+        opened => opened,
+    }
 }
 
 /// Opens a file or directory.

@@ -14,7 +14,7 @@ use cap_std::fs::Dir;
 use super::call::Call;
 use super::error::{Error, Result};
 use super::table::Open;
-use crate::wasi::{lock, readable};
+use crate::wasi::{Preopen, lock, readable};
 
 /// The current directory, as the `at` calls name it.
 pub(super) const AT_FDCWD: i32 = -100;
@@ -24,6 +24,7 @@ struct Mount {
     /// Names from `/` on.
     at: Vec<Vec<u8>>,
     dir: Arc<Dir>,
+    read_only: bool,
 }
 
 /// All granted directories, and the current one.
@@ -36,6 +37,8 @@ pub(super) struct Mounts {
 /// What a path means.
 pub(super) struct Place {
     base: Base,
+    /// Whether it lies beneath a directory that is granted to be read alone.
+    pub(super) read_only: bool,
     /// From the base on; never empty.
     path: PathBuf,
     /// The whole path as the program sees it, without links resolved.
@@ -53,6 +56,14 @@ impl Place {
         match &self.base {
             Base::Mount(dir) => Ok(dir),
             Base::Open(open) => Ok(&open.directory()?.dir),
+        }
+    }
+
+    /// The directory that the path starts from, to change something by it.
+    pub(super) fn dir_to_change(&self) -> Result<&Dir> {
+        match self.read_only {
+            true => Err(Error::EROFS),
+            false => self.dir(),
         }
     }
 
@@ -91,10 +102,13 @@ fn absolute<'a>(names: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 
 impl Mounts {
     /// Directories by the names under which they are granted.
-    pub(super) fn new(granted: Vec<(Arc<Dir>, String)>) -> Self {
-        let mount = |(dir, name): (Arc<Dir>, String)| Mount {
-            at: names(name.as_bytes()).map(<[u8]>::to_vec).collect(),
-            dir: readable(dir),
+    pub(super) fn new(granted: Vec<Preopen>) -> Self {
+        let mount = |granted: Preopen| Mount {
+            at: names(granted.guest.as_bytes())
+                .map(<[u8]>::to_vec)
+                .collect(),
+            dir: readable(granted.dir),
+            read_only: granted.read_only,
         };
         Self {
             list: granted.into_iter().map(mount).collect(),
@@ -144,6 +158,7 @@ impl Mounts {
         }
         Ok(Place {
             base: Base::Mount(Arc::clone(&mount.dir)),
+            read_only: mount.read_only,
             path: PathBuf::from(std::ffi::OsString::from_vec(rest)),
             seen: absolute(way),
         })
@@ -174,6 +189,7 @@ impl Call<'_, '_> {
         Ok(Place {
             seen: absolute(names(&seen)),
             path: PathBuf::from(OsStr::from_bytes(path)),
+            read_only: open.read_only,
             base: Base::Open(open),
         })
     }
@@ -185,13 +201,12 @@ mod tests {
     use cap_std::ambient_authority;
 
     fn mounts(names: &[&str]) -> Mounts {
-        let dir = || Arc::new(Dir::open_ambient_dir("/", ambient_authority()).unwrap());
-        Mounts::new(
-            names
-                .iter()
-                .map(|name| (dir(), (*name).to_owned()))
-                .collect(),
-        )
+        let mount = |name: &&str| Preopen {
+            dir: Arc::new(Dir::open_ambient_dir("/", ambient_authority()).unwrap()),
+            guest: (*name).to_owned(),
+            read_only: false,
+        };
+        Mounts::new(names.iter().map(mount).collect())
     }
 
     /// The mount's names, the path from there, the path as it is seen.

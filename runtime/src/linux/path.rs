@@ -27,7 +27,9 @@ pub(super) fn mkdirat(call: &mut Call<'_, '_>) -> Result {
 fn make_directory(place: &Place, mode: u32) -> Result {
     let mut builder = DirBuilder::new();
     builder.mode(mode & 0o777);
-    place.dir()?.create_dir_with(place.name(), &builder)?;
+    place
+        .dir_to_change()?
+        .create_dir_with(place.name(), &builder)?;
     DONE
 }
 
@@ -37,7 +39,7 @@ pub(super) fn rmdir(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn remove_directory(place: &Place) -> Result {
-    place.dir()?.remove_dir(place.name())?;
+    place.dir_to_change()?.remove_dir(place.name())?;
     DONE
 }
 
@@ -47,7 +49,7 @@ pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn remove_file(place: &Place) -> Result {
-    place.dir()?.remove_file(place.path())?;
+    place.dir_to_change()?.remove_file(place.path())?;
     DONE
 }
 
@@ -83,7 +85,8 @@ pub(super) fn renameat2(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn move_name(old: &Place, new: &Place) -> Result {
-    old.dir()?.rename(old.name(), new.dir()?, new.name())?;
+    let (from, to) = (old.dir_to_change()?, new.dir_to_change()?);
+    from.rename(old.name(), to, new.name())?;
     DONE
 }
 
@@ -105,7 +108,8 @@ pub(super) fn linkat(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn hard_link(old: &Place, new: &Place, follow: bool) -> Result {
-    let (from, to) = (old.dir()?, new.dir()?);
+    // A second name for a file would be one by which it can be written.
+    let (from, to) = (old.dir_to_change()?, new.dir_to_change()?);
     if follow {
         let followed = from.canonicalize(old.path())?;
         from.hard_link(followed, to, new.path())?;
@@ -130,7 +134,7 @@ pub(super) fn symlinkat(call: &mut Call<'_, '_>) -> Result {
 fn symbolic_link(target: &[u8], place: &Place) -> Result {
     let target = Path::new(OsStr::from_bytes(target));
     // Both cap-std and cap-fs-ext have one; this one refuses absolute targets.
-    Dir::symlink(place.dir()?, target, place.path())?;
+    Dir::symlink(place.dir_to_change()?, target, place.path())?;
     DONE
 }
 
@@ -180,6 +184,9 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
     let place = call.place_at(fd, path)?;
     let (dir, path) = (place.dir()?, place.path());
     let metadata = dir.metadata(path)?;
+    if mode & WRITE != 0 && place.read_only {
+        return Err(Error::EROFS);
+    }
     if mode & EXECUTE != 0 && metadata.mode() & 0o111 == 0 {
         return Err(Error::Number(libc::EACCES));
     }

@@ -67,6 +67,9 @@ pub(super) struct Listing {
 /// An open file, which several numbers may stand for.
 pub(super) struct Open {
     pub(super) kind: Kind,
+    /// Whether it was reached through a directory that is granted to be read
+    /// alone.
+    pub(super) read_only: bool,
     /// Access mode and status flags.
     flags: AtomicU32,
 }
@@ -75,6 +78,7 @@ impl Open {
     pub(super) const fn new(kind: Kind, flags: u32) -> Self {
         Self {
             kind,
+            read_only: false,
             flags: AtomicU32::new(flags),
         }
     }

@@ -176,12 +176,15 @@ fn set_times(call: &mut Call<'_, '_>, wide: bool) -> Result {
     let times = times(call, wide)?;
     if call.uint(1) == 0 {
         let open = call.file(0)?;
+        if open.read_only {
+            return Err(Error::EROFS);
+        }
         let fd = open.host_fd().ok_or(Error::EINVAL)?;
         rustix::fs::futimens(fd, &times)?;
         return DONE;
     }
     let place = call.place_at(call.int(0), &call.path(1)?)?;
-    let (dir, path) = (place.dir()?, place.path());
+    let (dir, path) = (place.dir_to_change()?, place.path());
     let (access, modification) = (spec(times.last_access)?, spec(times.last_modification)?);
     if call.uint(3) & AT_SYMLINK_NOFOLLOW == 0 {
         dir.set_times(path, access, modification)?;

@@ -68,6 +68,16 @@ impl fmt::Debug for OutputBuffer {
     }
 }
 
+/// A directory that is granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Preopen {
+    pub(crate) dir: Arc<Dir>,
+    /// The program's name for it.
+    pub(crate) guest: String,
+    /// Nothing beneath it can be changed by paths that lead through it.
+    pub(crate) read_only: bool,
+}
+
 /// A program's surroundings. To begin with there is nothing: no argument, no
 /// variable, no directory, and empty streams. Clones share what is granted.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +87,7 @@ pub struct Wasi {
     pub(crate) stdin: Input,
     pub(crate) stdout: Output,
     pub(crate) stderr: Output,
-    pub(crate) preopens: Vec<(Arc<Dir>, String)>,
+    pub(crate) preopens: Vec<Preopen>,
     sockets: Vec<Arc<OwnedFd>>,
 }
 
@@ -141,10 +151,33 @@ impl Wasi {
         Ok(self.preopen_dir(dir, guest))
     }
 
+    /// Grants a directory as [`Wasi::preopen`] does, to be read alone: what
+    /// would change anything beneath it fails with `EROFS`. This is about paths
+    /// that lead through this grant; another grant may lead to the same files.
+    ///
+    /// # Errors
+    /// Where the directory cannot be opened.
+    pub fn preopen_read_only(
+        mut self,
+        host: impl AsRef<Path>,
+        guest: impl Into<String>,
+    ) -> io::Result<Self> {
+        self.preopens.push(Preopen {
+            dir: Arc::new(Dir::open_ambient_dir(host, ambient_authority())?),
+            guest: guest.into(),
+            read_only: true,
+        });
+        Ok(self)
+    }
+
     /// Grants an open directory.
     #[must_use]
     pub fn preopen_dir(mut self, dir: Dir, guest: impl Into<String>) -> Self {
-        self.preopens.push((Arc::new(dir), guest.into()));
+        self.preopens.push(Preopen {
+            dir: Arc::new(dir),
+            guest: guest.into(),
+            read_only: false,
+        });
         self
     }
 
@@ -174,12 +207,17 @@ impl Wasi {
             let fd = fd.try_clone().ok()?;
             Descriptor::file(File::from(fd), right::ALL, 0).ok()
         });
-        let directories = self.preopens.into_iter().map(|(dir, name)| {
+        let directories = self.preopens.into_iter().map(|preopen| {
             let all = Rights {
                 base: right::ALL,
                 inheriting: right::ALL,
             };
-            Some(Descriptor::directory(readable(dir), Some(name), all, 0))
+            let (dir, name) = (readable(preopen.dir), Some(preopen.guest));
+            let directory = Descriptor::directory(dir, name, all, 0);
+            Some(match preopen.read_only {
+                true => directory.read_only(),
+                false => directory,
+            })
         });
         // The host may have closed a stream: then it is closed here as well.
         for descriptor in streams.into_iter().chain(directories).chain(sockets) {

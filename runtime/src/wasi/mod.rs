@@ -26,8 +26,8 @@ mod types;
 
 use std::sync::{Arc, LazyLock};
 
-pub(crate) use builder::readable;
 pub use builder::{Input, Output, OutputBuffer, Wasi};
+pub(crate) use builder::{Preopen, readable};
 pub(crate) use table::lock;
 
 use crate::hosts::{Entry, HostLibrary};

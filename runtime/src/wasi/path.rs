@@ -121,7 +121,8 @@ pub(super) fn path_open(
     }
     let parent = cx.state.get(at.fd)?;
     let mut needed = right::PATH_OPEN;
-    if how & oflags::CREAT != 0 {
+    // Beneath a read-only directory, what is there may be opened all the same.
+    if how & oflags::CREAT != 0 && !parent.read_only {
         needed |= right::PATH_CREATE_FILE;
     }
     if how & oflags::TRUNC != 0 {
@@ -144,7 +145,10 @@ pub(super) fn path_open(
         rights,
         flags,
     };
-    let opened = request.open(&directory.dir)?;
+    let opened = match parent.read_only {
+        true => request.open_read_only(&directory.dir)?,
+        false => request.open(&directory.dir)?,
+    };
     let fd = cx.state.table().insert(opened)?;
     cx.memory.write_u32(out, fd)
 }
@@ -159,6 +163,20 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
+    /// Opens what is there, to be read.
+    fn open_read_only(self, dir: &Dir) -> Result<Descriptor> {
+        if self.rights.base & right::FD_WRITE != 0 {
+            return Err(Errno::ROFS);
+        }
+        let (create, exclusive) = (self.how & oflags::CREAT != 0, self.how & oflags::EXCL != 0);
+        let how = self.how & !(oflags::CREAT | oflags::EXCL);
+        match (Self { how, ..self }).open(dir) {
+            Ok(_) if create && exclusive => Err(Errno::EXIST),
+            Err(Errno::NOENT) if create => Err(Errno::ROFS),
+            opened => opened.map(Descriptor::read_only),
+        }
+    }
+
     fn open(&self, dir: &Dir) -> Result<Descriptor> {
         let file = self.open_file(dir)?.into_std();
         if !file.metadata()?.is_dir() {

@@ -79,6 +79,9 @@ pub(super) struct Descriptor {
     pub(super) filetype: u8,
     /// Whether it has positions: files, disks and such as `/dev/null`.
     pub(super) seekable: bool,
+    /// Whether it was reached through a directory that is granted to be read
+    /// alone.
+    pub(super) read_only: bool,
     attributes: Mutex<Attributes>,
 }
 
@@ -149,8 +152,17 @@ impl Descriptor {
             kind,
             filetype,
             seekable,
+            read_only: false,
             attributes: Mutex::new(Attributes { rights, flags }),
         }
+    }
+
+    /// The same without any way to change what stands behind it, or for a
+    /// directory what is beneath it.
+    pub(super) fn read_only(mut self) -> Self {
+        self.read_only = true;
+        self.attributes().rights.base &= !right::CHANGE_FILE;
+        self
     }
 
     /// Rights and flags.
@@ -188,6 +200,9 @@ impl Descriptor {
             return Err(Errno::NOTDIR);
         };
         self.require(rights)?;
+        if self.read_only && rights & right::CHANGE_PATH != 0 {
+            return Err(Errno::ROFS);
+        }
         Ok(directory)
     }
 

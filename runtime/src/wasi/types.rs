@@ -35,6 +35,22 @@ pub(super) mod right {
 
     /// Every right there is.
     pub const ALL: u64 = (1 << 30) - 1;
+    /// Rights that change the names beneath a directory or what they stand for.
+    /// A second name for a file would be one by which it can be written.
+    pub const CHANGE_PATH: u64 = PATH_CREATE_DIRECTORY
+        | PATH_CREATE_FILE
+        | PATH_LINK_SOURCE
+        | PATH_LINK_TARGET
+        | PATH_RENAME_SOURCE
+        | PATH_RENAME_TARGET
+        | PATH_FILESTAT_SET_SIZE
+        | PATH_FILESTAT_SET_TIMES
+        | PATH_SYMLINK
+        | PATH_REMOVE_DIRECTORY
+        | PATH_UNLINK_FILE;
+    /// Rights that change what stands behind a descriptor.
+    pub const CHANGE_FILE: u64 =
+        FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
     /// What makes sense on any file that can only be read or written in order.
     pub const STREAM: u64 = FD_READ
         | FD_WRITE

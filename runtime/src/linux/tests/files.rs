@@ -306,3 +306,59 @@ fn names_are_made_and_removed() {
         assert!(program.host("h").exists());
     }
 }
+
+#[test]
+fn a_read_only_grant_is_read_alone() {
+    let outer = tempfile::tempdir().unwrap();
+    fs::create_dir_all(outer.path().join("dir/sub")).unwrap();
+    fs::write(outer.path().join("dir/file"), "text").unwrap();
+    fs::create_dir(outer.path().join("free")).unwrap();
+    let surroundings = Wasi::new()
+        .preopen_read_only(outer.path().join("dir"), "/read")
+        .and_then(|wasi| wasi.preopen(outer.path().join("free"), "/free"))
+        .unwrap();
+    let path = outer.path().to_owned();
+    let mut program = Program::of(Abi::X86_64, outer, OutputBuffer::new(), surroundings);
+    let file = program.open("/read/file", flag::CREAT).unwrap();
+    assert_eq!(program.read(file, 10).unwrap(), b"text");
+    for (name, flags, error) in [
+        ("/read/file", flag::RDWR, libc::EROFS),
+        ("/read/file", flag::WRONLY, libc::EROFS),
+        ("/read/file", flag::TRUNC, libc::EROFS),
+        ("/read/new", flag::CREAT, libc::EROFS),
+        ("/read/new", flag::CREAT | flag::WRONLY, libc::EROFS),
+        ("/read/file", flag::CREAT | flag::EXCL, libc::EEXIST),
+        ("/free/../read/file", flag::RDWR, libc::EROFS),
+    ] {
+        assert_eq!(program.open(name, flags), Err(error), "{name} {flags:o}");
+    }
+    let directory = program.open("/read", flag::DIRECTORY).unwrap();
+    let (name, relative) = (program.text("/read/file"), program.text("file"));
+    let (new, sub, free) = (
+        program.text("/read/new"),
+        program.text("/read/sub"),
+        program.text("/free/new"),
+    );
+    let refused: [(Sys, &[u64]); 13] = [
+        (Sys::mkdir, &[new, 0o755]),
+        (Sys::rmdir, &[sub]),
+        (Sys::unlink, &[name]),
+        (Sys::unlinkat, &[directory, relative, 0]),
+        (Sys::rename, &[name, new]),
+        (Sys::rename, &[name, free]),
+        (Sys::link, &[name, free]),
+        (Sys::symlink, &[relative, new]),
+        (Sys::utimensat, &[HERE, name, 0, 0]),
+        (Sys::utimensat, &[directory, relative, 0, 0]),
+        (Sys::utimensat, &[file, 0, 0, 0]),
+        (Sys::access, &[name, 2]),
+        (Sys::openat, &[directory, relative, flag::RDWR.into(), 0]),
+    ];
+    for (call, args) in refused {
+        assert_eq!(program.call(call, args), Err(libc::EROFS), "{args:?}");
+    }
+    assert_eq!(program.call(Sys::ftruncate, &[file, 0]), Err(libc::EINVAL));
+    assert_eq!(fs::read_dir(path.join("dir")).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(path.join("free")).unwrap().count(), 0);
+    assert_eq!(fs::read(path.join("dir/file")).unwrap(), b"text");
+}

@@ -273,3 +273,85 @@ fn stat_and_times_of_a_path() {
     let edge = guest.call("path_filestat_get", &args);
     assert_eq!(edge, Err(Errno::FAULT));
 }
+
+#[test]
+fn a_read_only_grant_is_read_alone() {
+    let inside = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(inside.path().join("dir/sub")).unwrap();
+    let dir = inside.path().join("dir");
+    std::fs::write(dir.join("file"), "text").unwrap();
+    let mut guest = Guest::with(|wasi| wasi.preopen_read_only(inside.path(), "/read").unwrap());
+    let read = ROOT + 1;
+    let fd = guest
+        .open_with(read, 0, "dir", oflags::DIRECTORY, DIRECTORY, 0)
+        .unwrap();
+    let open =
+        |guest: &mut Guest, path: &str, how, base| guest.open_with(fd, 0, path, how, base, 0);
+    let file = open(&mut guest, "file", 0, READ).unwrap();
+    assert_eq!(guest.read(file, 10).unwrap(), b"text");
+    assert_eq!(
+        open(&mut guest, "file", oflags::CREAT, READ).map(|_| ()),
+        Ok(())
+    );
+    for (path, how, base, error) in [
+        ("file", 0, FILE, Errno::ROFS),
+        ("file", oflags::TRUNC, READ, Errno::ROFS),
+        ("new", oflags::CREAT, FILE, Errno::ROFS),
+        ("new", oflags::CREAT, READ, Errno::ROFS),
+        ("file", oflags::CREAT | oflags::EXCL, READ, Errno::EXIST),
+    ] {
+        assert_eq!(
+            open(&mut guest, path, how, base),
+            Err(error),
+            "{path} {how}"
+        );
+    }
+    let text = |guest: &mut Guest, path: &str| guest.text(path);
+    let [file_at, file_len] = text(&mut guest, "file");
+    let [new_at, new_len] = text(&mut guest, "new");
+    let [sub_at, sub_len] = text(&mut guest, "sub");
+    let refused: [(&str, &[u64]); 11] = [
+        ("path_create_directory", &[fd, new_at, new_len]),
+        ("path_unlink_file", &[fd, file_at, file_len]),
+        ("path_remove_directory", &[fd, sub_at, sub_len]),
+        ("path_symlink", &[file_at, file_len, fd, new_at, new_len]),
+        (
+            "path_link",
+            &[fd, 0, file_at, file_len, fd, new_at, new_len],
+        ),
+        (
+            "path_link",
+            &[fd, 0, file_at, file_len, ROOT, new_at, new_len],
+        ),
+        ("path_rename", &[fd, file_at, file_len, fd, new_at, new_len]),
+        (
+            "path_rename",
+            &[fd, file_at, file_len, ROOT, new_at, new_len],
+        ),
+        (
+            "path_filestat_set_times",
+            &[fd, 0, file_at, file_len, 0, 0, 2],
+        ),
+        (
+            "path_filestat_set_times",
+            &[read, 0, file_at, file_len, 0, 0, 2],
+        ),
+        ("path_unlink_file", &[read, file_at, file_len]),
+    ];
+    for (function, args) in refused {
+        assert_eq!(guest.call(function, args), Err(Errno::ROFS), "{function}");
+    }
+    for (function, args) in [
+        ("fd_filestat_set_times", &[file, 0, 0, 2][..]),
+        ("fd_filestat_set_times", &[fd, 0, 0, 2]),
+        ("fd_filestat_set_size", &[file, 0]),
+        ("fd_allocate", &[file, 0, 100]),
+    ] {
+        assert!(guest.call(function, args).is_err(), "{function}");
+    }
+    assert!(guest.write(file, b"x").is_err());
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+    assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"text");
+    // What is granted beside it is as before.
+    assert!(guest.open("new", oflags::CREAT, FILE).is_ok());
+}

@@ -1,16 +1,17 @@
 //! Numbers of open files: `open`, `close`, `dup`, `fcntl`.
 
+use std::fs::File;
 use std::io::Cursor;
 use std::sync::Mutex;
 
-use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use cap_std::fs::Dir;
 use rustix::fs::OFlags;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::mount::{AT_FDCWD, Place};
 use super::table::{Directory, Kind, Open, flag};
+use crate::wasi::beneath::{self, Access, Create};
 use crate::wasi::lock;
 
 /// Flags that stay with an open file.
@@ -87,7 +88,7 @@ fn opened(place: &Place, flags: u32, mode: u32) -> Result<Kind> {
     if flags & flag::TMPFILE != 0 {
         return Err(Error::Number(libc::EOPNOTSUPP));
     }
-    let file = open_file(place, flags, mode)?.into_std();
+    let file = open_file(place, flags, mode)?;
     if !file.metadata()?.is_dir() {
         return Ok(Kind::File {
             file,
@@ -101,45 +102,28 @@ fn opened(place: &Place, flags: u32, mode: u32) -> Result<Kind> {
     }))
 }
 
-fn open_file(place: &Place, flags: u32, mode: u32) -> Result<cap_std::fs::File> {
-    let (dir, path) = (place.dir()?, place.path());
+fn open_file(place: &Place, flags: u32, mode: u32) -> Result<File> {
     let write = flags & (flag::WRONLY | flag::RDWR) != 0;
-    // Never let the host's process get a terminal of the program's choice.
-    let mut custom = OFlags::NOCTTY;
+    let mut custom = OFlags::empty();
     custom.set(OFlags::APPEND, flags & flag::APPEND != 0);
     custom.set(OFlags::NONBLOCK, flags & flag::NONBLOCK != 0);
     custom.set(OFlags::DIRECTORY, flags & flag::DIRECTORY != 0);
     custom.set(OFlags::DSYNC, flags & flag::DSYNC != 0);
     custom.set(OFlags::SYNC, flags & flag::SYNC == flag::SYNC);
-    let follow = match flags & flag::NOFOLLOW {
-        0 => FollowSymlinks::Yes,
-        _ => FollowSymlinks::No,
+    let access = Access {
+        read: flags & flag::ACCMODE != flag::WRONLY,
+        write,
+        truncate: flags & flag::TRUNC != 0 && flags & flag::PATH == 0,
+        create: match flags & (flag::CREAT | flag::EXCL) {
+            0 | flag::EXCL => Create::No,
+            flag::CREAT => Create::Missing,
+            _ => Create::New,
+        },
+        follow: flags & flag::NOFOLLOW == 0,
+        flags: custom,
+        mode: mode & 0o777,
     };
-    let mut options = OpenOptions::new();
-    options
-        .read(flags & flag::ACCMODE != flag::WRONLY)
-        .write(write)
-        .mode(mode & 0o777)
-        .custom_flags(custom.bits().cast_signed())
-        .follow(follow);
-    if flags & flag::TRUNC != 0 && flags & flag::PATH == 0 {
-        options.write(true).truncate(true);
-    }
-    if flags & flag::CREAT == 0 {
-        return Ok(dir.open_with(path, &options)?);
-    }
-    if flags & flag::EXCL != 0 {
-        return Ok(dir.open_with(path, options.write(true).create_new(true))?);
-    }
-    // cap-std creates only what it opens for writing; what is there already
-    // need not be writable.
-    if !write {
-        match dir.open_with(path, &options) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            opened => return Ok(opened?),
-        }
-    }
-    Ok(dir.open_with(path, options.write(true).create(true))?)
+    Ok(beneath::open(place.dir()?, place.path(), access)?)
 }
 
 /// `close`

@@ -4,8 +4,8 @@
 //! `thinthin` with those of x86-64.
 //!
 //! Both tables of numbers lead to one set of implementations ([`offered`]);
-//! what is not among them answers `ENOSYS`. Files are reached through cap-std
-//! alone, so no path leads out of a granted directory; the program's memory is
+//! what is not among them answers `ENOSYS`. Files are reached as WASI's are,
+//! beneath granted directories alone, so no path leads out of a granted directory; the program's memory is
 //! reached as WASI's functions do. Nothing here is `unsafe`, and no lock is
 //! held while a call may block.
 

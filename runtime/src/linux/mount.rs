@@ -1,8 +1,8 @@
 //! Where granted directories are seen, and what a path means.
 //!
-//! A path is resolved by name down to a granted directory; from there cap-std
-//! resolves it, never leaving that directory: neither by `..`, nor by a
-//! symbolic link, nor by what others do to the directory meanwhile.
+//! A path is resolved by name down to a granted directory, and from there
+//! [`beneath`](crate::wasi::beneath) it, never leaving that directory: neither by
+//! `..`, nor by a symbolic link, nor by what others do to the directory meanwhile.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -43,6 +43,8 @@ pub(super) struct Place {
     path: PathBuf,
     /// The whole path as the program sees it, without links resolved.
     pub(super) seen: Vec<u8>,
+    /// How many of its names lead to the granted directory.
+    depth: usize,
 }
 
 enum Base {
@@ -72,12 +74,10 @@ impl Place {
         &self.path
     }
 
-    /// The same without slashes at its end, for the name of a directory that
-    /// is made or removed.
-    pub(super) fn name(&self) -> &Path {
-        let bytes = self.path.as_os_str().as_bytes();
-        let len = bytes.iter().rposition(|&b| b != b'/').map_or(0, |i| i + 1);
-        Path::new(OsStr::from_bytes(&bytes[..len]))
+    /// What the program sees a path beneath the granted directory as.
+    pub(super) fn seen_as(&self, path: &Path) -> Vec<u8> {
+        let granted = names(&self.seen).take(self.depth);
+        absolute(granted.chain(names(path.as_os_str().as_bytes())))
     }
 }
 
@@ -85,6 +85,19 @@ impl Place {
 fn names(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/')
         .filter(|name| !matches!(*name, b"" | b"."))
+}
+
+/// What follows the last name of a path and asks for a directory: slashes, or a
+/// dot, which calls tell apart.
+fn ending(path: &[u8]) -> &'static [u8] {
+    match path
+        .rsplit(|&byte| byte == b'/')
+        .find(|name| !name.is_empty())
+    {
+        Some(b".") => b"/.",
+        _ if path.ends_with(b"/") => b"/",
+        _ => b"",
+    }
 }
 
 /// The absolute path of names.
@@ -153,14 +166,15 @@ impl Mounts {
         let mut rest = way[mount.at.len()..].join(&b'/');
         if rest.is_empty() {
             rest.push(b'.');
-        } else if path.ends_with(b"/") {
-            rest.push(b'/');
+        } else {
+            rest.extend_from_slice(ending(path));
         }
         Ok(Place {
             base: Base::Mount(Arc::clone(&mount.dir)),
             read_only: mount.read_only,
             path: PathBuf::from(std::ffi::OsString::from_vec(rest)),
             seen: absolute(way),
+            depth: mount.at.len(),
         })
     }
 }
@@ -191,6 +205,7 @@ impl Call<'_, '_> {
             path: PathBuf::from(OsStr::from_bytes(path)),
             read_only: open.read_only,
             base: Base::Open(open),
+            depth: 0,
         })
     }
 }

@@ -4,11 +4,13 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, MetadataExt, OpenOptions};
+use cap_std::fs::MetadataExt;
+use rustix::fs::OFlags;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::mount::{AT_FDCWD, Place};
+use crate::wasi::beneath::{self, Access, Create};
 
 const AT_SYMLINK_FOLLOW: u32 = 0x400;
 const AT_REMOVEDIR: u32 = 0x200;
@@ -25,11 +27,7 @@ pub(super) fn mkdirat(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn make_directory(place: &Place, mode: u32) -> Result {
-    let mut builder = DirBuilder::new();
-    builder.mode(mode & 0o777);
-    place
-        .dir_to_change()?
-        .create_dir_with(place.name(), &builder)?;
+    beneath::create_dir(place.dir_to_change()?, place.path(), mode & 0o777)?;
     DONE
 }
 
@@ -39,7 +37,7 @@ pub(super) fn rmdir(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn remove_directory(place: &Place) -> Result {
-    place.dir_to_change()?.remove_dir(place.name())?;
+    beneath::remove_dir(place.dir_to_change()?, place.path())?;
     DONE
 }
 
@@ -49,7 +47,7 @@ pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn remove_file(place: &Place) -> Result {
-    place.dir_to_change()?.remove_file(place.path())?;
+    beneath::remove_file(place.dir_to_change()?, place.path())?;
     DONE
 }
 
@@ -85,8 +83,12 @@ pub(super) fn renameat2(call: &mut Call<'_, '_>) -> Result {
 }
 
 fn move_name(old: &Place, new: &Place) -> Result {
-    let (from, to) = (old.dir_to_change()?, new.dir_to_change()?);
-    from.rename(old.name(), to, new.name())?;
+    beneath::rename(
+        old.dir_to_change()?,
+        old.path(),
+        new.dir_to_change()?,
+        new.path(),
+    )?;
     DONE
 }
 
@@ -109,13 +111,13 @@ pub(super) fn linkat(call: &mut Call<'_, '_>) -> Result {
 
 fn hard_link(old: &Place, new: &Place, follow: bool) -> Result {
     // A second name for a file would be one by which it can be written.
-    let (from, to) = (old.dir_to_change()?, new.dir_to_change()?);
-    if follow {
-        let followed = from.canonicalize(old.path())?;
-        from.hard_link(followed, to, new.path())?;
-    } else {
-        from.hard_link(old.path(), to, new.path())?;
-    }
+    beneath::hard_link(
+        old.dir_to_change()?,
+        old.path(),
+        follow,
+        new.dir_to_change()?,
+        new.path(),
+    )?;
     DONE
 }
 
@@ -133,8 +135,7 @@ pub(super) fn symlinkat(call: &mut Call<'_, '_>) -> Result {
 
 fn symbolic_link(target: &[u8], place: &Place) -> Result {
     let target = Path::new(OsStr::from_bytes(target));
-    // Both cap-std and cap-fs-ext have one; this one refuses absolute targets.
-    Dir::symlink(place.dir_to_change()?, target, place.path())?;
+    beneath::symlink(target, place.dir_to_change()?, place.path())?;
     DONE
 }
 
@@ -156,7 +157,7 @@ fn read_link(call: &mut Call<'_, '_>, place: &Place, buffer: usize) -> Result {
     if room == 0 {
         return Err(Error::EINVAL);
     }
-    let target = place.dir()?.read_link_contents(place.path())?;
+    let target = beneath::read_link(place.dir()?, place.path())?;
     let target = target.as_os_str().as_bytes();
     let used = target.len().min(room);
     call.write(at, &target[..used])?;
@@ -183,7 +184,7 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
     const READ: u32 = 4;
     let place = call.place_at(fd, path)?;
     let (dir, path) = (place.dir()?, place.path());
-    let metadata = dir.metadata(path)?;
+    let metadata = beneath::metadata(dir, path, true)?;
     if mode & WRITE != 0 && place.read_only {
         return Err(Error::EROFS);
     }
@@ -193,7 +194,17 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
     if metadata.is_file() {
         let (read, write) = (mode & READ != 0, mode & WRITE != 0);
         if read || write {
-            dir.open_with(path, OpenOptions::new().read(read).write(write))?;
+            let access = Access {
+                read,
+                write,
+                truncate: false,
+                create: Create::No,
+                follow: true,
+                // Should it be another file by now, that is not waited for.
+                flags: OFlags::NONBLOCK,
+                mode: 0,
+            };
+            beneath::open(dir, path, access)?;
         }
     } else if mode & WRITE != 0 && metadata.mode() & 0o222 == 0 {
         return Err(Error::Number(libc::EACCES));
@@ -217,34 +228,12 @@ pub(super) fn getcwd(call: &mut Call<'_, '_>) -> Result {
 pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
     let place = call.place(&call.path(0)?)?;
     let dir = place.dir()?;
-    if !dir.metadata(place.path())?.is_dir() {
+    if !beneath::metadata(dir, place.path(), true)?.is_dir() {
         return Err(Error::ENOTDIR);
     }
     let resolved = dir.canonicalize(place.path())?;
-    let granted = place.seen.len() - inside(&place).len();
-    let mut path = place.seen[..granted].to_vec();
-    while path.last() == Some(&b'/') {
-        path.pop();
-    }
-    for part in resolved.components() {
-        if let std::path::Component::Normal(name) = part {
-            path.push(b'/');
-            path.extend_from_slice(name.as_bytes());
-        }
-    }
-    if path.is_empty() {
-        path.push(b'/');
-    }
-    call.state.mounts.set_current(path);
+    call.state.mounts.set_current(place.seen_as(&resolved));
     DONE
-}
-
-/// The end of the path as it is seen that lies inside a granted directory.
-fn inside(place: &Place) -> &[u8] {
-    match place.name().as_os_str().as_bytes() {
-        b"." => b"",
-        bytes => bytes,
-    }
 }
 
 /// `fchdir`

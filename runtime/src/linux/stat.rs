@@ -7,6 +7,7 @@ use super::error::{Error, Result};
 use super::mount::AT_FDCWD;
 use super::numbers::Abi;
 use super::table::{Kind, Open};
+use crate::wasi::beneath;
 
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const AT_EMPTY_PATH: u32 = 0x1000;
@@ -80,11 +81,7 @@ fn of_path(call: &Call<'_, '_>, fd: i32, path: usize, flags: u32) -> Result<Stat
 
 fn stat_at(call: &Call<'_, '_>, fd: i32, path: &[u8], link: bool) -> Result<Stat> {
     let place = call.place_at(fd, path)?;
-    let metadata = if link {
-        place.dir()?.symlink_metadata(place.path())?
-    } else {
-        place.dir()?.metadata(place.path())?
-    };
+    let metadata = beneath::metadata(place.dir()?, place.path(), !link)?;
     Ok(Stat::from(&metadata))
 }
 

@@ -1,14 +1,14 @@
 //! Clocks, sleeping, and times of files.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use cap_fs_ext::{DirExt, SystemTimeSpec};
-use rustix::fs::{Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{Timestamps, UTIME_NOW};
 use rustix::time::{ClockId, Timespec, clock_getres as resolution, clock_gettime as now};
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
+use crate::wasi::beneath;
 
 const NANOSECONDS: i64 = 1_000_000_000;
 const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
@@ -184,13 +184,8 @@ fn set_times(call: &mut Call<'_, '_>, wide: bool) -> Result {
         return DONE;
     }
     let place = call.place_at(call.int(0), &call.path(1)?)?;
-    let (dir, path) = (place.dir_to_change()?, place.path());
-    let (access, modification) = (spec(times.last_access)?, spec(times.last_modification)?);
-    if call.uint(3) & AT_SYMLINK_NOFOLLOW == 0 {
-        dir.set_times(path, access, modification)?;
-    } else {
-        dir.set_symlink_times(path, access, modification)?;
-    }
+    let follow = call.uint(3) & AT_SYMLINK_NOFOLLOW == 0;
+    beneath::set_times(place.dir_to_change()?, place.path(), follow, &times)?;
     DONE
 }
 
@@ -213,24 +208,4 @@ fn times(call: &mut Call<'_, '_>, wide: bool) -> Result<Timestamps> {
         last_access: load(call, at, wide)?,
         last_modification: load(call, at.wrapping_add(size), wide)?,
     })
-}
-
-/// A time to set; `None` leaves it.
-fn spec(time: Timespec) -> Result<Option<SystemTimeSpec>> {
-    if time.tv_nsec == UTIME_OMIT {
-        return Ok(None);
-    }
-    if time.tv_nsec == UTIME_NOW {
-        return Ok(Some(SystemTimeSpec::SymbolicNow));
-    }
-    let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
-    let whole = if time.tv_sec < 0 {
-        UNIX_EPOCH.checked_sub(seconds)
-    } else {
-        UNIX_EPOCH.checked_add(seconds)
-    };
-    let rest = span(Timespec { tv_sec: 0, ..time })?;
-    let time: Option<SystemTime> = whole.and_then(|whole| whole.checked_add(rest));
-    let time = cap_std::time::SystemTime::from_std(time.ok_or(Error::EINVAL)?);
-    Ok(Some(SystemTimeSpec::Absolute(time)))
 }

@@ -174,53 +174,35 @@ pub(super) fn fd_filestat_set_size(cx: &mut Call<'_>, fd: u32, size: u64) -> Res
     Ok(file.set_len(size)?)
 }
 
-/// A time to set.
-#[derive(Clone, Copy)]
-pub(super) enum Stamp {
-    Keep,
-    Now,
-    /// Nanoseconds since 1970.
-    At(u64),
-}
-
 impl Times {
-    /// Of last access and last modification.
-    pub(super) fn stamps(self) -> Result<[Stamp; 2]> {
+    /// As the host takes them.
+    pub(super) fn timestamps(self) -> Result<Timestamps> {
         if self.flags & !fstflags::ALL != 0 {
             return Err(Errno::INVAL);
         }
-        let stamp = |given, now, time| match (self.flags & given != 0, self.flags & now != 0) {
-            (false, false) => Ok(Stamp::Keep),
-            (false, true) => Ok(Stamp::Now),
-            (true, false) => Ok(Stamp::At(time)),
+        let special = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+        let stamp = |given, now, time: u64| match (self.flags & given != 0, self.flags & now != 0) {
+            (false, false) => Ok(special(UTIME_OMIT)),
+            (false, true) => Ok(special(UTIME_NOW)),
+            (true, false) => Ok(Timespec {
+                tv_sec: (time / 1_000_000_000).cast_signed(),
+                tv_nsec: (time % 1_000_000_000).cast_signed(),
+            }),
             (true, true) => Err(Errno::INVAL),
         };
-        Ok([
-            stamp(fstflags::ATIM, fstflags::ATIM_NOW, self.access)?,
-            stamp(fstflags::MTIM, fstflags::MTIM_NOW, self.modification)?,
-        ])
+        Ok(Timestamps {
+            last_access: stamp(fstflags::ATIM, fstflags::ATIM_NOW, self.access)?,
+            last_modification: stamp(fstflags::MTIM, fstflags::MTIM_NOW, self.modification)?,
+        })
     }
 }
 
 /// `fd_filestat_set_times`
 pub(super) fn fd_filestat_set_times(cx: &mut Call<'_>, fd: u32, times: Times) -> Result {
-    let [access, modification] = times.stamps()?;
+    let times = times.timestamps()?;
     let descriptor = cx.state.get(fd)?;
     descriptor.require(right::FD_FILESTAT_SET_TIMES)?;
     let host = descriptor.host_fd().ok_or(Errno::INVAL)?;
-    let special = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
-    let time = |stamp| match stamp {
-        Stamp::Keep => special(UTIME_OMIT),
-        Stamp::Now => special(UTIME_NOW),
-        Stamp::At(time) => Timespec {
-            tv_sec: (time / 1_000_000_000).cast_signed(),
-            tv_nsec: (time % 1_000_000_000).cast_signed(),
-        },
-    };
-    let times = Timestamps {
-        last_access: time(access),
-        last_modification: time(modification),
-    };
     Ok(rustix::fs::futimens(host, &times)?)
 }
 

@@ -51,11 +51,6 @@ impl Memory<'_> {
         Ok(&mut self.0[range])
     }
 
-    /// The text of a span.
-    pub(crate) fn text(&self, span: Span) -> Result<&str> {
-        str::from_utf8(self.bytes(span)?).map_err(|_| Errno::ILSEQ)
-    }
-
     /// Copies out of memory.
     pub(crate) fn read<const N: usize>(&self, ptr: impl Into<u64>) -> Result<[u8; N]> {
         let range = self.range(ptr.into(), N as u64)?;

@@ -6,6 +6,7 @@
 //! of a granted directory. Nothing here is `unsafe`, and no lock is held while
 //! a call may block.
 
+pub(crate) mod beneath;
 mod builder;
 mod call;
 mod clock;
@@ -21,7 +22,7 @@ mod process;
 mod sock;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod types;
 
 use std::sync::{Arc, LazyLock};

@@ -1,22 +1,23 @@
-//! Paths. cap-std resolves them, never leaving the directory that they start
-//! from: neither by `..`, nor by a symbolic link, nor by a leading `/`, each of
-//! which ends as `perm`.
+//! Paths. They never leave the directory that they start from ([`beneath`]):
+//! neither by `..`, nor by a symbolic link, nor by a leading `/`, each of which
+//! ends as `perm`.
+//!
+//! A path is bytes, as the host's file names are: a name that is not UTF-8 is
+//! listed, and is reached by the bytes that the listing gives.
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
-use cap_fs_ext::{
-    DirExt, FollowSymlinks, OpenOptionsFollowExt, OpenOptionsSyncExt, SystemTimeSpec,
-};
-use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, MetadataExt};
 use rustix::fs::{FileType, OFlags};
 
+use super::beneath::{self, Access, Create};
 use super::call::{Call, Lookup, Place, Rights, Times};
 use super::dir::filetype_of;
 use super::errno::{Errno, Result};
-use super::fd::{Stamp, filestat};
+use super::fd::filestat;
 use super::io::finish;
 use super::memory::Span;
 use super::table::Descriptor;
@@ -35,14 +36,24 @@ impl Lookup {
 
 /// The path of a span.
 fn path<'a>(cx: &'a Call<'_>, span: Span) -> Result<&'a Path> {
-    cx.memory.text(span).map(Path::new)
+    let bytes = cx.memory.bytes(span)?;
+    if bytes.len() >= beneath::PATH_MAX {
+        return Err(Errno::NAMETOOLONG);
+    }
+    Ok(Path::new(OsStr::from_bytes(bytes)))
 }
+
+/// Permissions of a file and of a directory that a program makes, of which the
+/// host's mask takes what it takes from every program.
+const FILE_MODE: u32 = 0o666;
+const DIRECTORY_MODE: u32 = 0o777;
 
 /// `path_create_directory`
 pub(super) fn path_create_directory(cx: &mut Call<'_>, at: Place) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_CREATE_DIRECTORY)?;
-    Ok(directory.dir.create_dir(path(cx, at.path)?)?)
+    let path = path(cx, at.path)?;
+    Ok(beneath::create_dir(&directory.dir, path, DIRECTORY_MODE)?)
 }
 
 /// `path_filestat_get`
@@ -50,42 +61,23 @@ pub(super) fn path_filestat_get(cx: &mut Call<'_>, at: Lookup, out: u32) -> Resu
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_FILESTAT_GET)?;
     let path = path(cx, at.path)?;
-    let metadata = if at.follows()? {
-        directory.dir.metadata(path)?
-    } else {
-        directory.dir.symlink_metadata(path)?
-    };
+    let metadata = beneath::metadata(&directory.dir, path, at.follows()?)?;
     let filetype = filetype_of(FileType::from_raw_mode(metadata.mode()));
     cx.memory.write(out, filestat(&metadata, filetype).bytes())
 }
 
 /// `path_filestat_set_times`
 pub(super) fn path_filestat_set_times(cx: &mut Call<'_>, at: Lookup, times: Times) -> Result {
-    let [access, modification] = times.stamps()?.map(time_spec);
+    let times = times.timestamps()?;
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_FILESTAT_SET_TIMES)?;
     let path = path(cx, at.path)?;
-    if at.follows()? {
-        directory.dir.set_times(path, access, modification)?;
-    } else {
-        directory
-            .dir
-            .set_symlink_times(path, access, modification)?;
-    }
-    Ok(())
-}
-
-fn time_spec(stamp: Stamp) -> Option<SystemTimeSpec> {
-    match stamp {
-        Stamp::Keep => None,
-        Stamp::Now => Some(SystemTimeSpec::SymbolicNow),
-        Stamp::At(time) => {
-            let time = SystemTime::UNIX_EPOCH + Duration::from_nanos(time);
-            Some(SystemTimeSpec::Absolute(
-                cap_std::time::SystemTime::from_std(time),
-            ))
-        }
-    }
+    Ok(beneath::set_times(
+        &directory.dir,
+        path,
+        at.follows()?,
+        &times,
+    )?)
 }
 
 /// `path_link`
@@ -95,13 +87,8 @@ pub(super) fn path_link(cx: &mut Call<'_>, old: Lookup, new: Place) -> Result {
     let from = &source.dir(right::PATH_LINK_SOURCE)?.dir;
     let to = &target.dir(right::PATH_LINK_TARGET)?.dir;
     let (old_path, new_path) = (path(cx, old.path)?, path(cx, new.path)?);
-    if old.follows()? {
-        let followed = from.canonicalize(old_path)?;
-        from.hard_link(followed, to, new_path)?;
-    } else {
-        from.hard_link(old_path, to, new_path)?;
-    }
-    Ok(())
+    let follow = old.follows()?;
+    Ok(beneath::hard_link(from, old_path, follow, to, new_path)?)
 }
 
 /// `path_open`
@@ -129,15 +116,18 @@ pub(super) fn path_open(
         needed |= right::PATH_FILESTAT_SET_SIZE;
     }
     let directory = parent.dir(needed)?;
-    // Bits that name no right ask for nothing: guests set them all for "all".
-    let rights = Rights {
-        base: rights.base & right::ALL,
-        inheriting: rights.inheriting & right::ALL,
-    };
+    // Of the rights that a guest asks for, reading and writing count: a file is
+    // opened for these. All others it has, and a directory has every right of the
+    // one that it is opened through, as in the engines that guests were made with.
     let inheriting = parent.attributes().rights.inheriting;
-    if (rights.base | rights.inheriting) & !inheriting != 0 {
+    let transfer = right::FD_READ | right::FD_WRITE;
+    if rights.base & transfer & !inheriting != 0 {
         return Err(Errno::NOTCAPABLE);
     }
+    let rights = Rights {
+        base: rights.base & transfer | inheriting & !transfer,
+        inheriting,
+    };
     let request = Request {
         path: path(cx, at.path)?,
         follow: at.follows()?,
@@ -178,66 +168,43 @@ impl Request<'_> {
     }
 
     fn open(&self, dir: &Dir) -> Result<Descriptor> {
-        let file = self.open_file(dir)?.into_std();
+        let file = beneath::open(dir, self.path, self.access())?;
         if !file.metadata()?.is_dir() {
             return Ok(Descriptor::file(file, self.rights.base, self.flags)?);
-        }
-        if self.how & oflags::CREAT != 0 {
-            return Err(Errno::ISDIR);
         }
         let dir = Arc::new(Dir::from_std_file(file));
         Ok(Descriptor::directory(dir, None, self.rights, self.flags))
     }
 
-    fn open_file(&self, dir: &Dir) -> Result<cap_std::fs::File> {
-        let mut options = self.options();
-        let write = self.rights.base & right::FD_WRITE != 0;
-        if self.how & oflags::TRUNC != 0 {
-            options.write(true).truncate(true);
-        }
-        if self.how & oflags::CREAT == 0 {
-            return Ok(dir.open_with(self.path, &options)?);
-        }
-        if self.how & oflags::EXCL != 0 {
-            options.write(true).create_new(true);
-            return Ok(dir.open_with(self.path, &options)?);
-        }
-        // cap-std creates only what it opens for writing; what is there
-        // already need not be writable.
-        if !write {
-            match dir.open_with(self.path, &options).map_err(Errno::from) {
-                Err(Errno::NOENT) => {}
-                opened => return opened,
-            }
-        }
-        Ok(dir.open_with(self.path, options.write(true).create(true))?)
-    }
-
     /// Access, flags, and how the path is resolved.
-    fn options(&self) -> OpenOptions {
+    fn access(&self) -> Access {
         let write = self.rights.base & right::FD_WRITE != 0;
-        let read = self.rights.base & (right::FD_READ | right::FD_READDIR) != 0;
-        // Never let the host's process get a terminal of the guest's choice.
-        let mut custom = OFlags::NOCTTY;
-        custom.set(OFlags::APPEND, self.flags & fdflags::APPEND != 0);
-        custom.set(OFlags::DIRECTORY, self.how & oflags::DIRECTORY != 0);
-        let follow = if self.follow {
-            FollowSymlinks::Yes
-        } else {
-            FollowSymlinks::No
-        };
-        let mut options = OpenOptions::new();
-        options
+        let read = self.rights.base & right::FD_READ != 0;
+        let mut flags = OFlags::empty();
+        for (given, host) in [
+            (fdflags::APPEND, OFlags::APPEND),
+            (fdflags::NONBLOCK, OFlags::NONBLOCK),
+            (fdflags::DSYNC, OFlags::DSYNC),
+            (fdflags::RSYNC, OFlags::RSYNC),
+            (fdflags::SYNC, OFlags::SYNC),
+        ] {
+            flags.set(host, flags.contains(host) || self.flags & given != 0);
+        }
+        flags.set(OFlags::DIRECTORY, self.how & oflags::DIRECTORY != 0);
+        Access {
             // There is no opening for nothing; rights keep it from being read.
-            .read(read || !write)
-            .write(write)
-            .custom_flags(custom.bits().cast_signed())
-            .follow(follow)
-            .nonblock(self.flags & fdflags::NONBLOCK != 0)
-            .dsync(self.flags & fdflags::DSYNC != 0)
-            .rsync(self.flags & fdflags::RSYNC != 0)
-            .sync(self.flags & fdflags::SYNC != 0);
-        options
+            read: read || !write,
+            write,
+            truncate: self.how & oflags::TRUNC != 0,
+            create: match self.how & (oflags::CREAT | oflags::EXCL) {
+                0 | oflags::EXCL => Create::No,
+                oflags::CREAT => Create::Missing,
+                _ => Create::New,
+            },
+            follow: self.follow,
+            flags,
+            mode: FILE_MODE,
+        }
     }
 }
 
@@ -247,7 +214,7 @@ pub(super) fn path_readlink(cx: &mut Call<'_>, at: Place, buffer: Span, out: u32
     cx.memory.check(out, 4)?;
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_READLINK)?;
-    let target = directory.dir.read_link_contents(path(cx, at.path)?)?;
+    let target = beneath::read_link(&directory.dir, path(cx, at.path)?)?;
     let target = target.as_os_str().as_bytes();
     let buffer = cx.memory.bytes_mut(buffer)?;
     let used = target.len().min(buffer.len());
@@ -255,17 +222,11 @@ pub(super) fn path_readlink(cx: &mut Call<'_>, at: Place, buffer: Span, out: u32
     finish(cx, out, used)
 }
 
-/// `path_remove_directory`. The host's own call ignores a slash at the end;
-/// cap-std does not.
+/// `path_remove_directory`
 pub(super) fn path_remove_directory(cx: &mut Call<'_>, at: Place) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_REMOVE_DIRECTORY)?;
-    let path = cx.memory.text(at.path)?;
-    let path = match path.trim_end_matches('/') {
-        "" => path,
-        trimmed => trimmed,
-    };
-    Ok(directory.dir.remove_dir(path)?)
+    Ok(beneath::remove_dir(&directory.dir, path(cx, at.path)?)?)
 }
 
 /// `path_rename`
@@ -274,7 +235,8 @@ pub(super) fn path_rename(cx: &mut Call<'_>, old: Place, new: Place) -> Result {
     let target = cx.state.get(new.fd)?;
     let from = &source.dir(right::PATH_RENAME_SOURCE)?.dir;
     let to = &target.dir(right::PATH_RENAME_TARGET)?.dir;
-    Ok(from.rename(path(cx, old.path)?, to, path(cx, new.path)?)?)
+    let (old, new) = (path(cx, old.path)?, path(cx, new.path)?);
+    Ok(beneath::rename(from, old, to, new)?)
 }
 
 /// `path_symlink`
@@ -282,13 +244,12 @@ pub(super) fn path_symlink(cx: &mut Call<'_>, target: Span, at: Place) -> Result
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_SYMLINK)?;
     let (target, link) = (path(cx, target)?, path(cx, at.path)?);
-    // Both cap-std and cap-fs-ext have one; this one refuses absolute targets.
-    Ok(Dir::symlink(&directory.dir, target, link)?)
+    Ok(beneath::symlink(target, &directory.dir, link)?)
 }
 
 /// `path_unlink_file`
 pub(super) fn path_unlink_file(cx: &mut Call<'_>, at: Place) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_UNLINK_FILE)?;
-    Ok(directory.dir.remove_file(path(cx, at.path)?)?)
+    Ok(beneath::remove_file(&directory.dir, path(cx, at.path)?)?)
 }

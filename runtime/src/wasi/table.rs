@@ -312,11 +312,18 @@ impl Table {
     }
 
     /// Moves a descriptor to the number of another open one, and gives that
-    /// back, to be closed when the table is unlocked.
+    /// back, to be closed when the table is unlocked. The numbers of the three
+    /// streams need not be open: a program that keeps its output elsewhere, as
+    /// `dup` and `dup2` do, has moved it away and comes back to its number.
     pub(super) fn renumber(&mut self, from: u32, to: u32) -> Result<Option<Arc<Descriptor>>> {
-        self.get(to)?;
+        if to >= STREAMS {
+            self.get(to)?;
+        }
         let moved = self.remove(from)?;
         let slot = self.0.get_mut(to as usize).ok_or(Errno::BADF)?;
         Ok(slot.replace(moved))
     }
 }
+
+/// Numbers of the standard streams: those below.
+const STREAMS: u32 = 3;

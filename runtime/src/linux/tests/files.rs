@@ -5,6 +5,62 @@ use std::os::unix::fs::symlink;
 
 use super::super::table::flag;
 use super::*;
+use crate::wasi::tests::kernel::{self, Answer, Case, Op, TIME};
+
+/// Calls as a program makes them.
+fn program_answer(root: &std::path::Path, case: &Case) -> Answer {
+    const NOFOLLOW: u64 = 0x100;
+    const FOLLOW: u64 = 0x400;
+    const REMOVEDIR: u64 = 0x200;
+    let mut program = Program::in_directory(Abi::X86_64, root);
+    let (path, to) = (program.text(&case.path), program.text(&case.to));
+    let nofollow = |follow| if follow { 0 } else { NOFOLLOW };
+    let nothing = |done: Result<u64, i32>| done.map(|_| String::new());
+    match case.op {
+        Op::Mkdir => nothing(program.call(Sys::mkdirat, &[HERE, path, 0o777])),
+        Op::Rmdir => nothing(program.call(Sys::unlinkat, &[HERE, path, REMOVEDIR])),
+        Op::Unlink => nothing(program.call(Sys::unlinkat, &[HERE, path, 0])),
+        Op::Rename => nothing(program.call(Sys::renameat, &[HERE, path, HERE, to])),
+        Op::Link { follow } => {
+            let flags = if follow { FOLLOW } else { 0 };
+            nothing(program.call(Sys::linkat, &[HERE, path, HERE, to, flags]))
+        }
+        Op::Symlink => {
+            let target = program.text("x");
+            nothing(program.call(Sys::symlinkat, &[target, HERE, path]))
+        }
+        Op::Readlink => {
+            let used = program.call(Sys::readlinkat, &[HERE, path, OUT, 256])?;
+            Ok(String::from_utf8(program.bytes(OUT, used).to_vec()).unwrap())
+        }
+        Op::Stat { follow } => {
+            let args = [HERE, path, nofollow(follow), 0x7ff, OUT];
+            program.call(Sys::statx, &args)?;
+            let mode = program.u32_at(OUT + 28) & 0xffff;
+            Ok(kernel::kind_of(mode))
+        }
+        Op::Open { flags, follow } => {
+            let nofollow = if follow { 0 } else { flag::NOFOLLOW };
+            let args = [HERE, path, (flags | nofollow).into(), 0o666];
+            let fd = program.call(Sys::openat, &args)?;
+            let empty = program.text("");
+            program.call(Sys::statx, &[fd, empty, 0x1000, 0x7ff, OUT])?;
+            Ok(kernel::kind_of(program.u32_at(OUT + 28) & 0xffff))
+        }
+        Op::SetTime { follow } => {
+            let omit = 0x3fff_fffe_u64;
+            let times = [0, omit, TIME, 0].map(u64::to_le_bytes).concat();
+            let times = program.put(&times);
+            let args = [HERE, path, times, nofollow(follow)];
+            nothing(program.call(Sys::utimensat, &args))
+        }
+    }
+}
+
+#[test]
+fn paths_are_taken_as_the_kernel_takes_them() {
+    kernel::compare(program_answer, |number| number);
+}
 
 #[test]
 fn streams_are_the_first_numbers() {
@@ -217,9 +273,17 @@ fn the_current_directory_starts_relative_paths() {
             String::from_utf8(program.bytes(OUT, len - 1).to_vec()).unwrap()
         };
         assert_eq!(current(&mut program), "/");
-        let path = program.text("/data/to_b");
-        assert_eq!(program.call(Sys::chdir, &[path]), Ok(0));
-        assert_eq!(current(&mut program), "/data/a/b");
+        for (path, seen) in [
+            ("/data/", "/data"),
+            ("/data/a/b/./", "/data/a/b"),
+            ("..", "/data/a"),
+            ("/data/to_b/..", "/data/a"),
+            ("/data/to_b", "/data/a/b"),
+        ] {
+            let path = program.text(path);
+            assert_eq!(program.call(Sys::chdir, &[path]), Ok(0));
+            assert_eq!(current(&mut program), seen);
+        }
         let fd = program.open("../x", 0).unwrap();
         assert_eq!(program.call(Sys::fchdir, &[fd]), Err(libc::ENOTDIR));
         let fd = program.open("..", 0).unwrap();

@@ -52,6 +52,15 @@ impl Program {
         Self::of(abi, outer, stdout, surroundings)
     }
 
+    /// A program that is granted a directory as `/`.
+    fn in_directory(abi: Abi, granted: &std::path::Path) -> Self {
+        let surroundings = Wasi::new().preopen(granted, "/").unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        let mut program = Self::of(abi, outer, OutputBuffer::new(), surroundings);
+        program.memory.truncate(1 << 14);
+        program
+    }
+
     fn of(abi: Abi, outer: TempDir, stdout: OutputBuffer, surroundings: Wasi) -> Self {
         let functions = functions(Linux::new(surroundings));
         Self {

@@ -139,6 +139,30 @@ fn renumber() {
     guest.seek(1, 0, 0).unwrap();
 }
 
+/// `dup` and `dup2` as a libc without them has them: output goes to a file for a
+/// while and then where it went before.
+#[test]
+fn a_stream_is_moved_away_and_back() {
+    let mut guest = Guest::new();
+    let kept = guest.file("kept", "");
+    let log = guest.file("log", "");
+    guest.call("fd_renumber", &[1, kept]).unwrap();
+    assert_eq!(guest.write(1, b"lost"), Err(Errno::BADF));
+    guest.call("fd_renumber", &[log, 1]).unwrap();
+    let next = guest.file("next", "");
+    assert!(next > 2, "the number of a stream");
+    assert_eq!(guest.write(1, b"logged"), Ok(6));
+    guest.call("fd_renumber", &[kept, 1]).unwrap();
+    assert_eq!(guest.write(1, b"said"), Ok(4));
+    assert_eq!(guest.stdout.take(), b"said");
+    assert_eq!(std::fs::read(guest.host("log")).unwrap(), b"logged");
+    for stream in 0..3 {
+        guest.call("fd_close", &[stream]).ok();
+        let file = guest.file("stream", "");
+        guest.call("fd_renumber", &[file, stream]).unwrap();
+    }
+}
+
 #[test]
 fn fdstat_and_rights() {
     let mut guest = Guest::new();

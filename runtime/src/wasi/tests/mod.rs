@@ -2,6 +2,7 @@
 //! temporary directory.
 
 mod files;
+pub(crate) mod kernel;
 mod misc;
 mod paths;
 mod waiting;
@@ -64,6 +65,21 @@ impl Guest {
             next: 4096,
             stdout,
             outer,
+        }
+    }
+
+    /// A guest that is granted a directory and no streams.
+    fn in_directory(granted: &Path) -> Self {
+        let wasi = Wasi::new().preopen(granted, "/data").unwrap();
+        Self {
+            functions: functions(wasi)
+                .iter()
+                .map(|f| (f.name.clone(), f))
+                .collect(),
+            memory: vec![0; 1 << 14],
+            next: 4096,
+            stdout: OutputBuffer::new(),
+            outer: tempfile::tempdir().unwrap(),
         }
     }
 

@@ -78,11 +78,62 @@ fn failing_to_open_leaves_no_descriptor() {
     assert_eq!(guest.call("path_open", &bad_out), Err(Errno::FAULT));
     assert!(!guest.host("file").exists());
     assert_eq!(guest.open("file", CREAT, FILE), Ok(4));
-    guest.memory[ptr as usize] = 0xff;
-    let not_text = [ROOT, 0, ptr, len, creat, FILE, 0, 0, OUT];
-    assert_eq!(guest.call("path_open", &not_text), Err(Errno::ILSEQ));
+    let long = guest.put(&[b'a'; 4096]);
+    let long = [ROOT, 0, long, 4096, creat, FILE, 0, 0, OUT];
+    assert_eq!(guest.call("path_open", &long), Err(Errno::NAMETOOLONG));
     let outside = [ROOT, 0, MEMORY as u64 - 2, 3, creat, FILE, 0, 0, OUT];
     assert_eq!(guest.call("path_open", &outside), Err(Errno::FAULT));
+}
+
+/// What is listed can be reached, by the same bytes.
+#[test]
+fn names_are_bytes() {
+    let mut guest = Guest::new();
+    let name = b"na\xffme";
+    let at = guest.put(name);
+    let path = [at, name.len() as u64];
+    let creat = u64::from(CREAT);
+    let args = [ROOT, 0, path[0], path[1], creat, FILE, 0, 0, OUT];
+    guest.call("path_open", &args).unwrap();
+    let args = [ROOT, 1000, 1000, 0, OUT];
+    guest.call("fd_readdir", &args).unwrap();
+    let used = guest.u32_at(OUT);
+    let listed = guest.bytes(1000, used.into());
+    assert!(listed.windows(name.len()).any(|bytes| bytes == name));
+    let args = [ROOT, path[0], path[1]];
+    guest.call("path_unlink_file", &args).unwrap();
+    assert_eq!(std::fs::read_dir(guest.host("")).unwrap().count(), 0);
+}
+
+/// As Go opens a directory below which its `os.Root` works: without the rights to
+/// change files' sizes, and then it makes and cuts a file there.
+#[test]
+fn rights_of_a_directory_are_those_of_the_one_it_is_opened_through() {
+    let mut guest = Guest::new();
+    let missing =
+        right::FD_WRITE | right::FD_ALLOCATE | right::FD_DATASYNC | right::PATH_FILESTAT_SET_SIZE;
+    let dir = guest
+        .open_with(ROOT, 0, ".", DIR, right::ALL & !missing, 0)
+        .unwrap();
+    guest
+        .open_with(dir, 0, "t", CREAT | TRUNC, FILE, 0)
+        .unwrap();
+    // None at all are asked for.
+    let dir = guest.open_with(ROOT, 0, ".", DIR, 0, 0).unwrap();
+    guest
+        .open_with(dir, 0, "t", CREAT | TRUNC, FILE, 0)
+        .unwrap();
+    // Beyond reading and writing, a file has what files have.
+    let fd = guest.open("t", 0, right::FD_READ).unwrap();
+    guest.call("fd_seek", &[fd, 0, 0, OUT]).unwrap();
+    assert_eq!(guest.write(fd, b"x"), Err(Errno::BADF));
+    // What a program itself gives up is gone, and for all below.
+    let some = [ROOT, right::DIRECTORY, right::ALL & !right::FD_WRITE];
+    guest.call("fd_fdstat_set_rights", &some).unwrap();
+    let dir = guest.open_with(ROOT, 0, ".", DIR, 0, 0).unwrap();
+    let refused = guest.open_with(dir, 0, "t", 0, FILE, 0);
+    assert_eq!(refused, Err(Errno::NOTCAPABLE));
+    guest.open_with(dir, 0, "t", 0, READ, 0).unwrap();
 }
 
 #[test]

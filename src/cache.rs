@@ -4,6 +4,7 @@
 //! processes may use and fill the cache at once: the worst is that two build
 //! the same bytes. An entry that does not check is built again.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +29,10 @@ impl Cache {
     ///
     /// # Errors
     /// If none of these variables nor `HOME` is set, or it cannot be made.
-    pub fn open_default() -> Result<Self> {
+    ///
+    /// # Safety
+    /// As of [`Cache::open`].
+    pub unsafe fn open_default() -> Result<Self> {
         let variable = |name| {
             std::env::var_os(name)
                 .filter(|v| !v.is_empty())
@@ -38,14 +42,19 @@ impl Cache {
             .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
             .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
             .with_context(|| format!("no directory for built objects: set {VARIABLE}"))?;
-        Self::open(directory)
+        // SAFETY: the caller's contract.
+        unsafe { Self::open(directory) }
     }
 
     /// A cache in `directory`, which is made where missing.
     ///
     /// # Errors
     /// If it cannot be made.
-    pub fn open(directory: PathBuf) -> Result<Self> {
+    ///
+    /// # Safety
+    /// What is in the directory is run as native code: nobody but this user
+    /// may be able to write there, and no program that he runs with it.
+    pub unsafe fn open(directory: PathBuf) -> Result<Self> {
         std::fs::create_dir_all(&directory).with_context(|| {
             format!(
                 "cannot make the cache directory {}: set {VARIABLE}",
@@ -70,46 +79,47 @@ impl Cache {
         let name = file.display().to_string();
         let id = build_id(&name, module, options);
         let entry = self.directory.join(format!("{}.so", hex(&id)));
-        if let Ok(object) = Object::open_as(&entry, file, verify) {
+        if let Ok(object) = open_entry(&entry, file, verify) {
             return Ok(object);
         }
         let bytes = build::build(&name, module, options, Emit::So)?;
         if let Err(error) = output::write(&entry, &bytes) {
             unusable(&error.context(format!("set {VARIABLE} to a directory of yours")));
-            return Ok(Object::from_bytes(&name, &bytes, verify)?);
+            return of_compiler(&name, &bytes);
         }
         // What enters the cache is checked whole, once.
-        Ok(Object::open_as(&entry, file, true)?)
+        open_entry(&entry, file, true)
     }
 }
 
-/// The object of a module, of the user's cache, or built into memory where
-/// there is none: a read-only or absent home keeps no program from running.
+/// Opens an entry as the object of a module's file.
+fn open_entry(entry: &Path, file: &Path, verify: bool) -> Result<Object> {
+    let opened = File::open(entry)?;
+    // SAFETY: what is in the directory of a cache is trusted, by the contract
+    // of `Cache::open`.
+    let object = unsafe { Object::of_file(opened, file, verify) };
+    Ok(object?)
+}
+
+/// The object of a module, built into memory.
 ///
 /// # Errors
 /// Of compiling.
-pub fn object_of(
-    cache: &mut Option<Cache>,
-    file: &Path,
-    module: &[u8],
-    options: &Options,
-    verify: bool,
-) -> Result<Object> {
-    if cache.is_none() {
-        match Cache::open_default() {
-            Ok(opened) => *cache = Some(opened),
-            Err(error) => unusable(&error),
-        }
-    }
-    if let Some(cache) = cache {
-        return cache.object(file, module, options, verify);
-    }
+pub fn build_object(file: &Path, module: &[u8], options: &Options) -> Result<Object> {
     let name = file.display().to_string();
-    let bytes = build::build(&name, module, options, Emit::So)?;
-    Ok(Object::from_bytes(&name, &bytes, verify)?)
+    of_compiler(&name, &build::build(&name, module, options, Emit::So)?)
 }
 
-fn unusable(error: &anyhow::Error) {
+/// What the compiler has just made, as an object.
+fn of_compiler(name: &str, bytes: &[u8]) -> Result<Object> {
+    // SAFETY: both callers give the compiler's bytes; so their hash fits.
+    let object = unsafe { Object::from_bytes(name, bytes, false) };
+    Ok(object?)
+}
+
+/// Says that there is no cache: a read-only or absent home keeps no program
+/// from running.
+pub(crate) fn unusable(error: &anyhow::Error) {
     let _ = writeln!(
         std::io::stderr(),
         "warning: what is built is not kept: {error:#}"

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use wasmaot_runtime::{Error, Finder, Object, SearchPath, beside, candidates};
 
 #[cfg(feature = "compiler")]
@@ -16,10 +16,13 @@ use crate::input::{self, Kind};
 /// Environment variable with directories to search, separated by `:`.
 pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
 
-/// Opens what a path or a needed name stands for.
+/// Opens what a path or a needed name stands for: modules, and built objects
+/// where these are [trusted](Library::trusting).
 #[derive(Debug)]
 pub struct Library {
     path: SearchPath,
+    /// Whether native code is taken from files.
+    trusting: bool,
     /// Directories that the program has been granted: here, and by its name.
     granted: Vec<(PathBuf, PathBuf)>,
     #[cfg(feature = "compiler")]
@@ -30,7 +33,7 @@ pub struct Library {
 
 impl Library {
     /// Searches the directories given, those of the environment, and the
-    /// program's own.
+    /// program's own, for modules. Each is compiled into memory.
     pub fn new(
         directories: &[PathBuf],
         program: &Path,
@@ -56,11 +59,27 @@ impl Library {
                 verify,
             },
             granted: Vec::new(),
+            trusting: false,
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
             cache: None,
         }
+    }
+
+    /// Takes built objects from files as well, and keeps what is built in the
+    /// user's cache.
+    ///
+    /// # Safety
+    /// What is in the directories to be searched, in those that modules name
+    /// there, and in the cache, is run as native code, and so is what is
+    /// [opened](Library::open). No program that is run may be able to write
+    /// there: each directory that it may write has to be
+    /// [granted](Library::grant), before anything is opened.
+    #[must_use]
+    pub unsafe fn trusting(mut self) -> Self {
+        self.trusting = true;
+        self
     }
 
     /// Lets the program open what is in a directory, by its own name for it.
@@ -80,7 +99,15 @@ impl Library {
         let read = opened.read(&mut bytes).with_context(cannot_read)?;
         bytes.truncate(read);
         if Object::is_object(&bytes) {
-            return Ok(Arc::new(Object::of_file(opened, file, self.path.verify)?));
+            ensure!(
+                self.trusting,
+                "{}: is a built object, and no native code is taken from files here; give the module",
+                file.display()
+            );
+            // SAFETY: files that are opened are trusted, by the contract of
+            // `trusting`.
+            let object = unsafe { Object::of_file(opened, file, self.path.verify) };
+            return Ok(Arc::new(object?));
         }
         opened.read_to_end(&mut bytes).with_context(cannot_read)?;
         let name = file.display().to_string();
@@ -92,7 +119,19 @@ impl Library {
     fn build(&mut self, file: &Path, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
         let module = input::module(name, bytes)?;
         let (options, verify) = (&self.options, self.path.verify);
-        cache::object_of(&mut self.cache, file, &module, options, verify).map(Arc::new)
+        if self.trusting && self.cache.is_none() {
+            // SAFETY: the user's cache is trusted, by the contract of
+            // `trusting`.
+            match unsafe { Cache::open_default() } {
+                Ok(opened) => self.cache = Some(opened),
+                Err(error) => cache::unusable(&error),
+            }
+        }
+        let object = match &self.cache {
+            Some(cache) => cache.object(file, &module, options, verify),
+            None => cache::build_object(file, &module, options),
+        };
+        object.map(Arc::new)
     }
 
     #[cfg(not(feature = "compiler"))]

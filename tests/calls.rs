@@ -58,7 +58,8 @@ fn object(name: &str, text: &str, calls: Calls) -> Arc<Object> {
     };
     let wasm = wat::parse_str(text).unwrap();
     let bytes = compile(name, &wasm, &options, Emit::So).unwrap();
-    Arc::new(Object::from_bytes(name, &bytes, true).unwrap())
+    // SAFETY: the compiler's own bytes.
+    Arc::new(unsafe { Object::from_bytes(name, &bytes, true) }.unwrap())
 }
 
 /// Kinds of the relocations for functions that an object has.

@@ -16,7 +16,8 @@ fn built(name: &str, text: &str) -> Vec<u8> {
 }
 
 fn object(name: &str, text: &str) -> Arc<Object> {
-    Arc::new(Object::from_bytes(name, &built(name, text), true).unwrap())
+    // SAFETY: the compiler's own bytes.
+    Arc::new(unsafe { Object::from_bytes(name, &built(name, text), true) }.unwrap())
 }
 
 fn config() -> Config {
@@ -191,7 +192,8 @@ fn sections_that_are_wrong_are_refused() {
 #[test]
 fn damaged_copies_are_refused_or_harmless() {
     let (whole, lib) = (built("main", MAIN), object("lib", &lib("")));
-    let object = Object::from_bytes("main", &whole, true).unwrap();
+    // SAFETY: the compiler's own bytes.
+    let object = unsafe { Object::from_bytes("main", &whole, true) }.unwrap();
     let places = [".rela.dyn", ".dynsym", ".wasmaot.symbols"].map(|name| {
         let section = object.section(name).unwrap();
         let at = whole.windows(section.len()).position(|w| w == section);
@@ -206,7 +208,8 @@ fn damaged_copies_are_refused_or_harmless() {
             bytes[at] ^= damage;
             let sum = Note::checksum(&bytes[..loaded], note);
             bytes[note + 24..note + 32].copy_from_slice(&sum.to_le_bytes());
-            let loaded = Object::from_bytes("main", &bytes, false)
+            // SAFETY: the code is the compiler's, and not run.
+            let loaded = unsafe { Object::from_bytes("main", &bytes, false) }
                 .and_then(|main| load(Arc::new(main), &lib, config()));
             match loaded {
                 Ok(_) => taken += 1,

@@ -50,7 +50,8 @@ impl Watched {
         };
         let wasm = wat::parse_str(text).unwrap();
         let bytes = compile("module", &wasm, &options, Emit::So).unwrap();
-        let object = Object::from_bytes("module", &bytes, true).unwrap();
+        // SAFETY: the compiler's own bytes.
+        let object = unsafe { Object::from_bytes("module", &bytes, true) }.unwrap();
         let id = process.instantiate(Arc::new(object), None).unwrap();
         Self {
             process,

@@ -36,7 +36,8 @@ fn descriptors() -> usize {
 }
 
 fn process(path: &Path) -> (Process, wasmaot_runtime::InstanceId) {
-    let object = Object::open(path, true).unwrap();
+    // SAFETY: built just now, in a directory of the test's own.
+    let object = unsafe { Object::open(path, true) }.unwrap();
     let mut process = Process::new(Config::default()).unwrap();
     let id = process.instantiate(Arc::new(object), None).unwrap();
     (process, id)

@@ -2,10 +2,9 @@
 //! them, and what it makes of them is an object that the loader takes.
 
 use wasmaot_compiler::{Emit, Error, OptLevel, compile};
-use wasmaot_runtime::Object;
 
 use crate::random::Random;
-use crate::{File, Outcome, mutate, seeds, smith};
+use crate::{File, Outcome, mutate, native, seeds, smith};
 
 /// A damaged module.
 #[derive(Debug)]
@@ -64,7 +63,7 @@ impl Input {
             }
         };
         if self.emit == Emit::So {
-            let object = Object::from_bytes("input", &bytes, true).map_err(|e| e.to_string())?;
+            let object = native::object("input", &bytes, true).map_err(|e| e.to_string())?;
             seeds::load(object);
         }
         Ok(Outcome::Passed)

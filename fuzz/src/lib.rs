@@ -1,12 +1,13 @@
 //! Fuzzing of wasmaot: random cases that a seed determines, and their checks.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod case;
 mod differential;
 mod inputs;
 mod interface;
 mod mutate;
+mod native;
 mod objects;
 mod ours;
 mod random;

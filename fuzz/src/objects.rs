@@ -5,7 +5,7 @@ use wasmaot_abi::object::Note;
 use wasmaot_runtime::Object;
 
 use crate::random::Random;
-use crate::{File, Outcome, mutate, seeds};
+use crate::{File, Outcome, mutate, native, seeds};
 
 /// A damaged object.
 #[derive(Debug)]
@@ -68,11 +68,11 @@ impl Damaged {
     /// # Errors
     /// What is wrong.
     pub fn check(&self) -> Result<Outcome, String> {
-        let verified = Object::from_bytes("damaged", &self.bytes, true);
+        let verified = native::object("damaged", &self.bytes, true);
         if verified.is_ok() && self.differs && !self.resealed {
             return Err("taken although its hashes do not fit".to_owned());
         }
-        let object = match Object::from_bytes("damaged", &self.bytes, false) {
+        let object = match native::object("damaged", &self.bytes, false) {
             Ok(object) => object,
             Err(error) => {
                 let text = error.to_string();

@@ -50,7 +50,7 @@ pub fn build(case: &Case, build: impl Fn(usize) -> Build) -> Result<Vec<Arc<Obje
             }
             let bytes = wasmaot_compiler::compile(&unit.name, &unit.wasm, &options, Emit::So)
                 .map_err(|e| Refusal::Bug(e.to_string()))?;
-            let object = Object::from_bytes(&unit.name, &bytes, true)
+            let object = crate::native::object(&unit.name, &bytes, true)
                 .map_err(|e| Refusal::Bug(e.to_string()))?;
             Ok(Arc::new(object))
         })

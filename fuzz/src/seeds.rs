@@ -8,6 +8,8 @@ use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, OptLevel, Options};
 use wasmaot_runtime::{Bind, Bound, Config, Object, Process, Unresolved};
 
+use crate::native;
+
 const TEXTS: &[&str] = &[
     include_str!("../seeds/core.wat"),
     include_str!("../seeds/library.wat"),
@@ -119,7 +121,7 @@ fn process(bind: Bind, libraries: Vec<Arc<Object>>) -> Option<Process> {
 }
 
 fn opened(files: &[(&str, Vec<u8>)]) -> Vec<Arc<Object>> {
-    let open = |(name, bytes): &(&str, Vec<u8>)| Object::from_bytes(name, bytes, false);
+    let open = |(name, bytes): &(&str, Vec<u8>)| native::object(name, bytes, false);
     let objects = files.iter().map(open);
     objects
         .map(|object| Arc::new(object.expect("seeds are right")))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueHint};
@@ -320,11 +321,8 @@ fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
 }
 
 /// The object of a module, to see what it needs.
-fn of(module: &Module, path: &Path, options: &wasmaot_compiler::Options) -> Result<Object> {
-    let name = path.display().to_string();
-    let emit = wasmaot_compiler::Emit::So;
-    let bytes = wasmaot_compiler::compile(&name, &module.wasm, options, emit)?;
-    Ok(Object::from_bytes(&name, &bytes, false)?)
+fn of(module: &Module, path: &Path, options: &wasmaot_compiler::Options) -> Result<Arc<Object>> {
+    crate::compile(&path.display().to_string(), &module.wasm, options)
 }
 
 fn is_called(path: &Path, name: &str) -> bool {

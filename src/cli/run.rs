@@ -108,13 +108,17 @@ pub(super) fn library(
     program: &Path,
     #[cfg(feature = "compiler")] codegen: &options::Codegen,
 ) -> Library {
-    Library::new(
+    let library = Library::new(
         &search.library_path,
         program,
         search.verify,
         #[cfg(feature = "compiler")]
         super::build::options(codegen),
-    )
+    );
+    // SAFETY: the user trusts what he names, where he has libraries searched,
+    // and his cache, as he does executables. `run` grants the directories that
+    // the program gets before it opens anything; nobody else runs one.
+    unsafe { library.trusting() }
 }
 
 /// Opens what is loaded with the program: preloads first, then libraries.

@@ -24,7 +24,8 @@ fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {
             bytes[at] ^= damage;
             let sum = Note::checksum(&bytes[..loaded], note);
             bytes[note + 24..note + 32].copy_from_slice(&sum.to_le_bytes());
-            let object = Object::from_bytes("damaged", &bytes, false);
+            // SAFETY: the code is the compiler's, and not run.
+            let object = unsafe { Object::from_bytes("damaged", &bytes, false) };
             // An init function that the damage makes up would run.
             let object = object.ok().filter(|o| !o.has_init());
             let load = |object| {
@@ -72,7 +73,8 @@ fn absurd_numbers_in_the_record_are_refused() {
     );
     let wasm = wat::parse_str(text).unwrap();
     let whole = compile("main", &wasm, &Options::default(), Emit::So).unwrap();
-    let built = Object::from_bytes("main", &whole, true).unwrap();
+    // SAFETY: the compiler's own bytes.
+    let built = unsafe { Object::from_bytes("main", &whole, true) }.unwrap();
     let old = built.section(".wasmaot.info").unwrap();
     let at = whole.windows(old.len()).position(|w| w == old).unwrap();
     type Change = fn(&mut ModuleInfo);
@@ -96,7 +98,8 @@ fn absurd_numbers_in_the_record_are_refused() {
             let mut process = Process::new(config())?;
             process.load_program(Arc::new(object), &[library])
         };
-        let error = Object::from_bytes("main", &bytes, false).and_then(load);
+        // SAFETY: the code is the compiler's.
+        let error = unsafe { Object::from_bytes("main", &bytes, false) }.and_then(load);
         assert!(matches!(error, Err(Error::Object { .. })), "{error:?}");
     }
 }

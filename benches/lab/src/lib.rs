@@ -21,7 +21,7 @@
 //! assert_eq!(series[1].samples.len(), 3);
 //! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod contest;
 pub mod counts;

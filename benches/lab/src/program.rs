@@ -75,10 +75,15 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// Takes what the compiler has made of a module.
+    #[expect(unsafe_code, reason = "objects are native code")]
     fn new(module: &Module, file: Vec<u8>) -> Result<Self> {
+        // SAFETY: the bytes are the compiler's, or of one who prelinks, which
+        // `Prelink` says are the same.
+        let object = unsafe { Object::from_bytes(&module.name, &file, false) }?;
         Ok(Self {
             name: module.name.clone(),
-            object: Arc::new(Object::from_bytes(&module.name, &file, false)?),
+            object: Arc::new(object),
             beside: module.beside,
             file,
         })
@@ -94,7 +99,8 @@ pub struct Live {
 }
 
 /// Builds modules, each a name and its bytes, as one set, main first; the
-/// objects' bytes.
+/// objects' bytes. They are run as they are: they have to be what the compiler
+/// makes of the modules.
 pub type Prelink = fn(&[(String, Vec<u8>)], &Options) -> Result<Vec<Vec<u8>>>;
 
 /// The time that loading takes, of objects that are open: mapping, resolving,

@@ -100,13 +100,24 @@ fn places(name: &str, runpath: &[String], origin: &Path, path: &SearchPath) -> V
         .collect()
 }
 
-impl Finder for SearchPath {
-    /// The first candidate that exists; it has to be an object.
-    fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>> {
-        let found = candidates(name, by, self).into_iter().find(|p| p.is_file());
-        found
-            .map(|path| Object::open(path, self.verify).map(Arc::new))
-            .transpose()
+impl SearchPath {
+    /// Finds built objects in these directories, and opens them.
+    ///
+    /// ```compile_fail,E0133
+    /// let finder = wasmaot_runtime::SearchPath::default().objects();
+    /// ```
+    ///
+    /// # Safety
+    /// Whatever files may be found have to be fit for [`Object::open`]: also by
+    /// a path that a program gives, and by the `DT_RUNPATH` of an object.
+    pub unsafe fn objects(self) -> impl Finder {
+        move |name: &str, by: &Object| {
+            let places = candidates(name, by, &self).into_iter();
+            let found = places.into_iter().find(|path| path.is_file());
+            // SAFETY: the caller's contract.
+            let open = |path| unsafe { Object::open(path, self.verify) };
+            found.map(|path| open(path).map(Arc::new)).transpose()
+        }
     }
 }
 

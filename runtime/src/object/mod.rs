@@ -25,7 +25,7 @@ pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub(crate) use symbols::{Name, Place, Symbol};
 
 use crate::error::{Error, Result};
-use crate::sys::{FileId, FileMap, memfd};
+use crate::sys::{FileId, FileMap};
 
 /// An object file.
 #[derive(Debug)]
@@ -134,29 +134,44 @@ impl Reloc {
     }
 }
 
+/// # Objects are native code
+///
+/// An object's text is mapped as it is and run; the checks keep a damaged one
+/// from being misread, and are no defence against one that was made to do
+/// harm. So an object is opened by `unsafe` functions with this contract:
+///
+/// - The bytes are what `wasmaot-compiler` made, or are trusted as an
+///   executable is that is about to be started.
+/// - Nobody cuts or changes the file as long as the object exists. Files that
+///   a wasm program can write never fit: neither as they are, nor by what the
+///   program does while it runs.
+///
+/// Safe code cannot open one:
+///
+/// ```compile_fail,E0133
+/// let object = wasmaot_runtime::Object::open("main.elf", true);
+/// ```
+///
+/// ```compile_fail,E0133
+/// let object = wasmaot_runtime::Object::from_bytes("main", b"\x7fELF", true);
+/// ```
 impl Object {
     /// Opens an object file. `verify`: check the hash over the whole file, and
     /// not only over what the loader interprets.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::Object`] or [`Error::Cpu`].
-    pub fn open(path: impl AsRef<Path>, verify: bool) -> Result<Self> {
-        let path = path.as_ref();
-        Self::open_as(path, path, verify)
-    }
-
-    /// Opens an object file that stands for the module at another path, which
-    /// names it in messages and is where `$ORIGIN` points.
     ///
-    /// # Errors
-    /// As [`Object::open`].
-    pub fn open_as(path: impl AsRef<Path>, module: impl AsRef<Path>, verify: bool) -> Result<Self> {
+    /// # Safety
+    /// As above: a trusted file that nobody changes.
+    pub unsafe fn open(path: impl AsRef<Path>, verify: bool) -> Result<Self> {
         let path = path.as_ref();
         let file = File::open(path).map_err(|source| Error::Open {
             path: path.to_owned(),
             source,
         })?;
-        Self::of_file(file, module, verify)
+        // SAFETY: the caller's contract.
+        unsafe { Self::of_file(file, path, verify) }
     }
 
     /// Takes an open object file; `path` names it in messages and is where
@@ -164,26 +179,36 @@ impl Object {
     ///
     /// # Errors
     /// As [`Object::open`].
-    pub fn of_file(file: File, path: impl AsRef<Path>, verify: bool) -> Result<Self> {
+    ///
+    /// # Safety
+    /// As above: a trusted file that nobody changes.
+    pub unsafe fn of_file(file: File, path: impl AsRef<Path>, verify: bool) -> Result<Self> {
         let path = path.as_ref();
-        let map = FileMap::new(file).map_err(|source| Error::Open {
+        // SAFETY: the caller's contract: the file stays as it is.
+        let map = unsafe { FileMap::new(file) };
+        let map = map.map_err(|source| Error::Open {
             path: path.to_owned(),
             source,
         })?;
         parse::object(path, map, verify)
     }
 
-    /// Takes an object from memory; `name` stands in for its path.
+    /// Takes an object from memory, of which it keeps a copy; `name` stands in
+    /// for its path.
     ///
     /// # Errors
     /// As [`Object::open`].
-    pub fn from_bytes(name: &str, bytes: &[u8], verify: bool) -> Result<Self> {
-        let open = |source| Error::Open {
-            path: name.into(),
+    ///
+    /// # Safety
+    /// As above: trusted bytes.
+    pub unsafe fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], verify: bool) -> Result<Self> {
+        let path = name.as_ref();
+        let name = path.to_string_lossy();
+        let map = FileMap::of_bytes(&name, bytes).map_err(|source| Error::Open {
+            path: path.to_owned(),
             source,
-        };
-        let map = memfd(name, bytes).and_then(FileMap::new).map_err(open)?;
-        parse::object(Path::new(name), map, verify)
+        })?;
+        parse::object(path, map, verify)
     }
 
     /// What every ELF file begins with.

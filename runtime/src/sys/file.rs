@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
 use std::{ptr, slice};
 
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 /// What tells two open files apart, whatever their names.
@@ -32,9 +32,13 @@ unsafe impl Send for FileMap {}
 unsafe impl Sync for FileMap {}
 
 impl FileMap {
-    /// Maps a regular file. Nobody may cut or change the file meanwhile, as
-    /// with any executable; wasmaot itself only ever renames new files in place.
-    pub fn new(file: File) -> std::io::Result<Self> {
+    /// Maps a regular file.
+    ///
+    /// # Safety
+    /// Nobody may cut or change the file as long as the mapping exists: a
+    /// slice of it is read like any other memory. wasmaot itself only ever
+    /// renames new files in place.
+    pub unsafe fn new(file: File) -> std::io::Result<Self> {
         let meta = file.metadata()?;
         let id = FileId {
             device: meta.dev(),
@@ -68,6 +72,14 @@ impl FileMap {
         })
     }
 
+    /// Maps a copy of bytes, which is nobody else's.
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> std::io::Result<Self> {
+        let file = memfd(name, bytes)?;
+        // SAFETY: the file has no name that leads to it, and is sealed: not
+        // even by its descriptor can it be changed.
+        unsafe { Self::new(file) }
+    }
+
     /// The open file, to map parts of it elsewhere.
     pub const fn file(&self) -> &File {
         &self.file
@@ -96,11 +108,14 @@ impl Drop for FileMap {
     }
 }
 
-/// A file without a name that holds `bytes`.
+/// A file without a name that holds `bytes`, for good.
 pub(crate) fn memfd(name: &str, bytes: &[u8]) -> std::io::Result<File> {
     let name: String = name.chars().filter(|&c| c != '\0').take(200).collect();
-    let mut file = File::from(memfd_create(name.as_str(), MemfdFlags::CLOEXEC)?);
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut file = File::from(memfd_create(name.as_str(), flags)?);
     file.write_all(bytes)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&file, seals)?;
     Ok(file)
 }
 
@@ -110,9 +125,11 @@ mod tests {
 
     #[test]
     fn bytes_come_back() {
-        let map = FileMap::new(memfd("a\0b", b"hello").unwrap()).unwrap();
+        let map = FileMap::of_bytes("a\0b", b"hello").unwrap();
         assert_eq!(&*map, b"hello");
-        assert!(FileMap::new(memfd("empty", b"").unwrap()).is_err());
-        assert!(FileMap::new(File::open("/").unwrap()).is_err());
+        assert!(map.file().set_len(1).is_err() && map.file().write(b"j").is_err());
+        assert!(FileMap::of_bytes("empty", b"").is_err());
+        // SAFETY: it is no file that could be mapped.
+        assert!(unsafe { FileMap::new(File::open("/").unwrap()) }.is_err());
     }
 }

@@ -13,7 +13,9 @@ mod stack;
 
 pub(crate) use code::CodeArea;
 pub use command::prepare_command;
-pub(crate) use file::{FileId, FileMap, memfd};
+#[cfg(test)]
+pub(crate) use file::memfd;
+pub(crate) use file::{FileId, FileMap};
 pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Stack;

@@ -7,6 +7,7 @@ mod module;
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result};
+use wasmaot_runtime::Object;
 
 use super::options::Inspect;
 use crate::input::{self, Kind};
@@ -28,7 +29,8 @@ pub(super) fn run(args: &Inspect) -> Result<()> {
         }
         Kind::Object => {
             // The loader's own checks come first: what it refuses, we refuse.
-            let object = wasmaot_runtime::Object::open(&args.file, args.verify)?;
+            // SAFETY: nothing of it is run, and the copy of it is ours.
+            let object = unsafe { Object::from_bytes(&args.file, &bytes, args.verify) }?;
             elf::list(&object)
         }
         Kind::Wasm => of_module(&file, &bytes)?,

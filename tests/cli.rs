@@ -255,30 +255,6 @@ fn limits_hold() {
 }
 
 #[test]
-fn a_timeout_stops_loops_and_blocked_programs() {
-    let sandbox = Sandbox::new();
-    sandbox.write(
-        "loop.wat",
-        r#"(module (func $spin (export "_start") (loop (br 0))))"#,
-    );
-    sandbox
-        .wasmaot(&["run", "--timeout", "100ms", "loop.wat"])
-        .trap("interrupted", &["loop.wat!spin"]);
-    // One hour in poll_oneoff: a subscription to the monotonic clock.
-    sandbox.write("sleep.wat", r#"
-        (module
-          (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
-          (memory (export "memory") 1)
-          (func (export "_start")
-            (i32.store (i32.const 16) (i32.const 1))
-            (i64.store (i32.const 24) (i64.const 3600000000000))
-            (drop (call $poll (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 200)))))"#);
-    let outcome = sandbox.wasmaot(&["run", "--timeout", "100ms", "sleep.wat"]);
-    assert_eq!(outcome.code, Some(134), "{outcome:#?}");
-    assert!(outcome.stderr.contains("interrupted"), "{outcome:#?}");
-}
-
-#[test]
 fn progress_is_shown_on_a_terminal_alone() {
     let sandbox = Sandbox::new();
     let functions: String = (0..30_000)

@@ -232,6 +232,9 @@ fn a_loop_is_interrupted_and_the_process_goes_on() {
         let error = process.call::<(), ()>(id, "for ever", ()).unwrap_err();
         assert_eq!(code(error), TrapCode::Interrupted);
         assert!(other.join().unwrap());
+        let error = process.call::<i32, i32>(id, "deep", 3).unwrap_err();
+        assert_eq!(code(error), TrapCode::Interrupted, "the request stands");
+        process.interrupter().resume();
         assert_eq!(process.call::<i32, i32>(id, "deep", 3).unwrap(), 3);
     }
 }

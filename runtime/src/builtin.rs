@@ -12,7 +12,7 @@ use wasmaot_abi::context::TableDesc;
 
 use crate::arch;
 use crate::sys::live;
-use crate::trap;
+use crate::{trap, wait};
 
 /// Address of a built-in function, and whether it has to run on the host's
 /// stack: what enters the kernel or changes descriptors must not be left
@@ -62,7 +62,8 @@ unsafe extern "C" fn memory_grow(_base: u64, desc: u64, delta: u64, page_log2: u
 }
 
 /// One thread runs in a process: nobody will ever wake it, time alone ends the
-/// wait. A negative timeout is none, and as a positive number centuries.
+/// wait, or a request to stop. A negative timeout is none, and as a positive
+/// number centuries.
 unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u64) -> u32 {
     // SAFETY: compiled code has checked that the range lies within a memory.
     let found = unsafe {
@@ -74,26 +75,77 @@ unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u6
     if found != expected {
         return 1;
     }
-    std::thread::sleep(std::time::Duration::from_nanos(timeout));
+    if wait::sleep(std::time::Duration::from_nanos(timeout)).is_err() {
+        // SAFETY: compiled code has called this function, by a stub.
+        unsafe { trap::leave_if_interrupted() }
+    }
     2
+}
+
+/// Entries of a table that are written before the next look at whether the
+/// process is to stop: 16 MiB.
+const PIECE: u64 = 1 << 20;
+
+/// Cuts entries from `first` on, `count` of them, into pieces, and does `each`
+/// (where it begins, how many) of them; from the end if `backwards`. Leaves
+/// wasm code between two if the process is to stop.
+///
+/// # Safety
+/// To be called by a built-in function that runs on the host's stack, with
+/// nothing to undo in it or in `each`.
+unsafe fn in_pieces(first: u64, count: u64, backwards: bool, mut each: impl FnMut(u64, u64)) {
+    let mut done = 0;
+    while done < count {
+        // SAFETY: by this function's contract.
+        unsafe { trap::leave_if_interrupted() };
+        let piece = PIECE.min(count - done);
+        let offset = match backwards {
+            true => count - done - piece,
+            false => done,
+        };
+        each(first + offset, piece);
+        done += piece;
+    }
 }
 
 unsafe extern "C" fn table_grow(_base: u64, desc: u64, delta: u64, value: u64) -> u64 {
     // SAFETY: the calling object's own table, and a reference of its type.
+    let old = unsafe { live::table_grow(desc, delta) };
+    let Some(old) = old else {
+        return u64::MAX;
+    };
+    // Entries that were never in use are zero.
+    if value != 0 {
+        // SAFETY: as above; the new entries are within the table.
+        unsafe { fill(desc, old, value, delta) };
+    }
+    old
+}
+
+/// Sets entries of a table, which are within it.
+///
+/// # Safety
+/// As [`in_pieces`]; the table and the value must fit.
+unsafe fn fill(desc: u64, start: u64, value: u64, count: u64) {
+    // SAFETY: by this function's contract.
     unsafe {
         let entry = live::entry_of(&live::load::<TableDesc>(desc), value);
-        live::table_grow(desc, delta, entry)
+        in_pieces(start, count, false, |at, n| {
+            live::table_fill(desc, at, entry, n);
+        });
     }
-    .unwrap_or(u64::MAX)
 }
 
 unsafe extern "C" fn table_fill(_base: u64, desc: u64, start: u64, value: u64, count: u64) -> u32 {
     // SAFETY: as in `table_grow`.
-    let done = unsafe {
-        let entry = live::entry_of(&live::load::<TableDesc>(desc), value);
-        live::table_fill(desc, start, entry, count)
-    };
-    done.into()
+    unsafe {
+        let table: TableDesc = live::load(desc);
+        if !live::fits(start, count, table.len) {
+            return 0;
+        }
+        fill(desc, start, value, count);
+    }
+    1
 }
 
 unsafe extern "C" fn table_copy(
@@ -105,7 +157,17 @@ unsafe extern "C" fn table_copy(
     count: u64,
 ) -> u32 {
     // SAFETY: the calling object's own tables, of the same type.
-    unsafe { live::table_copy(to, from, dst, src, count) }.into()
+    unsafe {
+        let (target, source): (TableDesc, TableDesc) = (live::load(to), live::load(from));
+        if !live::fits(dst, count, target.len) || !live::fits(src, count, source.len) {
+            return 0;
+        }
+        // What is read next must not have been overwritten.
+        in_pieces(0, count, dst > src, |at, n| {
+            live::table_copy(to, from, dst + at, src + at, n);
+        });
+    }
+    1
 }
 
 unsafe extern "C" fn table_init(
@@ -124,13 +186,13 @@ unsafe extern "C" fn table_init(
         if !live::fits(dst, count, table.len) || !live::fits(src, count, values_count) {
             return 0;
         }
-        for i in 0..count {
-            let value = live::load::<u64>(values + 8 * (src + i));
-            live::store(
-                live::entry_at(&table, dst + i),
-                live::entry_of(&table, value),
-            );
-        }
+        in_pieces(0, count, false, |first, n| {
+            for i in first..first + n {
+                let value = live::load::<u64>(values + 8 * (src + i));
+                let entry = live::entry_of(&table, value);
+                live::store(live::entry_at(&table, dst + i), entry);
+            }
+        });
     }
     1
 }

@@ -160,7 +160,12 @@ impl Domain {
             return None;
         }
         // SAFETY: the descriptor is this domain's.
-        unsafe { live::table_grow(self.table_desc(), delta, entry) }
+        let old = unsafe { live::table_grow(self.table_desc(), delta) }?;
+        if entry != FuncRef::default() {
+            // SAFETY: as above; the table's kind is `funcref`.
+            unsafe { live::table_fill(self.table_desc(), old, entry, delta) };
+        }
+        Some(old)
     }
 
     /// Cuts the primary table back to a length it had before.

@@ -159,6 +159,9 @@ pub enum Error {
         /// The first slots that differ.
         reason: String,
     },
+    /// The process is to stop ([`Interrupter`](crate::trap::Interrupter)).
+    #[error("interrupted")]
+    Interrupted,
     /// Initialisation stopped.
     #[error("{file}: {function} failed: {trap}")]
     Init {

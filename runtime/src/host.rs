@@ -13,7 +13,7 @@ use crate::instances::InstanceId;
 use crate::object::Object;
 use crate::process::Process;
 use crate::sys::live;
-use crate::trap::{Trap, TrapReason};
+use crate::trap::{self, Trap, TrapReason};
 use crate::typed::Natives;
 use crate::value::Val;
 
@@ -131,6 +131,14 @@ impl<'a> Caller<'a> {
         }
     }
 
+    /// Whether the process is to stop ([`Interrupter`](crate::trap::Interrupter)).
+    /// A function that runs for long should ask, and return then, whatever its
+    /// results: its caller traps. Where it waits in a system call, the request
+    /// ends that with `EINTR`.
+    pub fn interrupted(&self) -> bool {
+        trap::interrupt_requested()
+    }
+
     /// The process, to look at.
     ///
     /// # Errors
@@ -243,6 +251,7 @@ impl From<Error> for HostError {
     fn from(error: Error) -> Self {
         match error {
             Error::Init { trap, .. } => CallError::Trap(*trap).into(),
+            Error::Interrupted => trap::interrupted(),
             other => Self::Message(other.to_string()),
         }
     }

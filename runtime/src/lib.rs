@@ -27,6 +27,7 @@ mod sys;
 pub mod trap;
 mod typed;
 mod value;
+mod wait;
 pub mod wasi;
 
 pub use access::OutOfBounds;

@@ -384,6 +384,14 @@ impl Process {
         called.map_err(|raw| trap::explain(raw, self))
     }
 
+    /// Refuses to go on loading if the process is to stop.
+    pub(crate) fn refuse_if_interrupted(&self) -> Result<()> {
+        match self.interrupter.is_requested() {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    }
+
     /// What the process's head says now.
     fn head(&self) -> ProcessHead {
         // SAFETY: the head is this process's own, and alive; no wasm code runs.

@@ -11,6 +11,7 @@ mod ldd;
 mod link;
 mod options;
 mod run;
+mod timeout;
 
 use std::fmt;
 use std::io::Write as _;

@@ -2,9 +2,10 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use super::timeout::Timeout;
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
@@ -194,9 +195,9 @@ pub struct Run {
     /// Native stack, in bytes (suffixes K, M, G)
     #[arg(long, value_name = "N", default_value = "8M", value_parser = size)]
     pub stack_size: u64,
-    /// Stop the program after this time, in seconds (suffixes ms, s, m, h)
-    #[arg(long, value_name = "T", value_parser = duration)]
-    pub timeout: Option<Duration>,
+    /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124
+    #[arg(long, value_name = "T", value_parser = Timeout::parse)]
+    pub timeout: Option<Timeout>,
     /// Call this export with ARGS as its parameters and print the results
     #[arg(long, value_name = "NAME")]
     pub invoke: Option<String>,
@@ -335,26 +336,6 @@ fn size(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "too large".to_owned())
 }
 
-/// A time such as `2`, `1.5s`, `300ms`, `5m`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let units = [
-        ("ms", 0.001),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("h", 3600.0),
-        ("", 1.0),
-    ];
-    let (number, unit) = units
-        .iter()
-        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
-        .unwrap_or((text, &1.0));
-    let seconds = number.parse::<f64>().map(|n| n * unit);
-    let time = seconds
-        .ok()
-        .and_then(|s| Duration::try_from_secs_f64(s).ok());
-    time.ok_or_else(|| "not a time such as 2, 1.5s, 300ms or 5m".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,10 +384,6 @@ mod tests {
         assert_eq!(size("64K"), Ok(65536));
         assert_eq!(size("12"), Ok(12));
         assert!(size("G").is_err());
-        assert_eq!(duration("1.5"), Ok(Duration::from_millis(1500)));
-        assert_eq!(duration("300ms"), Ok(Duration::from_millis(300)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert!(duration("-1").is_err() && duration("soon").is_err());
         assert!(size("99999999999999G").is_err());
     }
 }

@@ -3,21 +3,20 @@
 use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
 use wasmaot_runtime::flat;
 use wasmaot_runtime::linux::{self, Linux};
-use wasmaot_runtime::trap::{Interrupter, Trap, TrapReason};
+use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
     Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
 };
 
 use super::options::{self, Run, Search};
+use super::timeout::{Clock, Timeout};
 use super::{FAILURE, complain, debug, print, usage};
 use crate::find::Library;
 
@@ -26,6 +25,19 @@ const TRAP: u8 = 134;
 
 /// Loads and runs the program; answers the exit code.
 pub(super) fn run(args: &Run) -> Result<u8> {
+    let clock = args.timeout.as_ref().map(Timeout::start);
+    match (run_until(args, clock.as_ref()), clock) {
+        (Err(error), Some(clock)) if is_interrupted(&error) => Ok(clock.ended(clock.message())),
+        (result, _) => result,
+    }
+}
+
+/// Whether loading has ended because the time is over.
+fn is_interrupted(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(Error::Interrupted))
+}
+
+fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
     let mut library = library(
         &args.search,
         &args.program,
@@ -41,6 +53,9 @@ pub(super) fn run(args: &Run) -> Result<u8> {
     // When it ends, the system takes back all that it has, faster than we can
     // piece by piece.
     let mut process = ManuallyDrop::new(Process::new(config(args)?)?);
+    if let Some(clock) = clock {
+        clock.stops(process.interrupter());
+    }
     add_hosts(&mut process, host(args)?);
     process.set_finder(library);
     let is_flat = flat::is_program(&main) && args.invoke.is_none();
@@ -64,16 +79,13 @@ pub(super) fn run(args: &Run) -> Result<u8> {
         }
         return Ok(0);
     }
-    if let Some(time) = args.timeout {
-        limit(process.interrupter(), time);
-    }
     let loaded = match is_flat {
         true => process.load_flat(main, &beside),
         false => process.load_program(main, &beside),
     };
     let id = match loaded {
         Ok(id) => id,
-        Err(Error::Init { trap, .. }) => return ended(&trap),
+        Err(Error::Init { trap, .. }) => return ended(*trap, clock),
         Err(error) => return Err(error.into()),
     };
     if is_flat {
@@ -89,15 +101,15 @@ pub(super) fn run(args: &Run) -> Result<u8> {
                 {
                     eprintln!("Program terminated with: exit({code})");
                 }
-                failed(error)
+                failed(error, clock)
             }
         };
     }
     match &args.invoke {
-        Some(name) => invoke(&mut process, id, name, &args.args),
+        Some(name) => invoke(&mut process, id, name, &args.args, clock),
         None => match process.start(id) {
             Ok(()) => Ok(0),
-            Err(error) => failed(error),
+            Err(error) => failed(error, clock),
         },
     }
 }
@@ -164,22 +176,6 @@ fn config(args: &Run) -> Result<Config> {
     })
 }
 
-/// Stops the program when its time is over.
-fn limit(interrupter: Interrupter, time: Duration) {
-    /// How long a host function may go on before the whole command ends.
-    const PATIENCE: Duration = Duration::from_secs(1);
-    thread::spawn(move || {
-        thread::sleep(time);
-        if !interrupter.interrupt(PATIENCE) {
-            eprintln!(
-                "error: {}, in a host function that does not return",
-                TrapCode::Interrupted.name()
-            );
-            std::process::exit(TRAP.into());
-        }
-    });
-}
-
 /// A directory granted: its name here, and the program's name for it.
 fn granted(dir: &str) -> (&str, &str) {
     dir.split_once("::").unwrap_or((dir, dir))
@@ -222,7 +218,13 @@ pub(super) fn granting(mut wasi: Wasi, dirs: &[String]) -> Result<Wasi> {
 }
 
 /// Calls an export with parameters from the command line and prints its results.
-fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) -> Result<u8> {
+fn invoke(
+    process: &mut Process,
+    id: InstanceId,
+    name: &str,
+    args: &[String],
+    clock: Option<&Clock>,
+) -> Result<u8> {
     let Some(ty) = process.get_func(id, name).cloned() else {
         bail!("no exported function `{name}`; `wasmaot inspect` lists the exports");
     };
@@ -245,7 +247,7 @@ fn invoke(process: &mut Process, id: InstanceId, name: &str, args: &[String]) ->
             }
             Ok(0)
         }
-        Err(error) => failed(error),
+        Err(error) => failed(error, clock),
     }
 }
 
@@ -298,24 +300,28 @@ fn text(value: Val) -> String {
     }
 }
 
-fn failed(error: CallError) -> Result<u8> {
+fn failed(error: CallError, clock: Option<&Clock>) -> Result<u8> {
     match error {
-        CallError::Trap(trap) => ended(&trap),
+        CallError::Trap(trap) => ended(trap, clock),
         error => Err(error.into()),
     }
 }
 
 /// The exit code of a program that did not return: its own, or that of a trap,
 /// which is explained.
-fn ended(trap: &Trap) -> Result<u8> {
-    match trap.reason {
+fn ended(mut trap: Trap, clock: Option<&Clock>) -> Result<u8> {
+    match (&trap.reason, clock) {
         // As a native process: the low byte counts.
-        TrapReason::Exit(code) => Ok(code as u8),
-        TrapReason::Code(_) => {
+        (&TrapReason::Exit(code), _) => Ok(code as u8),
+        (TrapReason::Code(TrapCode::Interrupted), Some(clock)) => {
+            trap.reason = TrapReason::Host(clock.message());
+            Ok(clock.ended(trap))
+        }
+        (TrapReason::Code(_), _) => {
             complain("error", trap);
             Ok(TRAP)
         }
-        TrapReason::Host(_) => {
+        (TrapReason::Host(_), _) => {
             complain("error", trap);
             Ok(FAILURE)
         }

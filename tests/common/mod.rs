@@ -97,6 +97,13 @@ impl Outcome {
         }
     }
 
+    /// Refused by the parser of the command line: exit code 2.
+    #[track_caller]
+    pub fn error_in_usage(&self, part: &str) {
+        assert_eq!(self.code, Some(2), "{self:#?}");
+        assert!(self.stderr.contains(part), "no `{part}` in {self:#?}");
+    }
+
     /// A trap of this name: exit code 134.
     #[track_caller]
     pub fn trap(&self, name: &str, parts: &[&str]) {

@@ -6,12 +6,13 @@ use std::ops::Range;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::SeekFrom;
-use rustix::io::{preadv, pwritev, readv, retry_on_intr, writev};
+use rustix::io::{preadv, pwritev, readv, writev};
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
 use super::table::{Kind, Open, flag};
+use crate::wait::interruptible;
 use crate::wasi::lock;
 use crate::wasi::memory::Span;
 
@@ -108,7 +109,7 @@ fn read_to(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
         Kind::Input(bytes) => lock(bytes).read_vectored(&mut slices)?,
         Kind::File { file, .. } => {
             ask_first(&open, file, PollFlags::IN)?;
-            retry_on_intr(|| readv(file, &mut slices))?
+            interruptible(|| readv(file, &mut slices))?
         }
     };
     Ok(done as u64)
@@ -129,7 +130,7 @@ fn write_from(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
         }
         Kind::File { file, .. } => {
             ask_first(&open, file, PollFlags::OUT)?;
-            retry_on_intr(|| writev(file, &slices))?
+            interruptible(|| writev(file, &slices))?
         }
     };
     Ok(done as u64)
@@ -141,7 +142,7 @@ fn read_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Re
     let mut slices: Vec<IoSliceMut<'_>> = memory.slices_mut(buffers);
     readable(&open)?;
     let file = positioned(&open)?;
-    let done = retry_on_intr(|| preadv(file, &mut slices, signed(offset)?))?;
+    let done = interruptible(|| preadv(file, &mut slices, signed(offset)?))?;
     Ok(done as u64)
 }
 
@@ -151,7 +152,7 @@ fn write_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> R
     let slices: Vec<IoSlice<'_>> = memory.slices(buffers);
     writable(&open)?;
     let file = positioned(&open)?;
-    let done = retry_on_intr(|| pwritev(file, &slices, signed(offset)?))?;
+    let done = interruptible(|| pwritev(file, &slices, signed(offset)?))?;
     Ok(done as u64)
 }
 
@@ -201,7 +202,7 @@ fn ask_first(open: &Open, file: &File, events: PollFlags) -> Result<()> {
         tv_nsec: 0,
     };
     let mut fds = [PollFd::new(file, events)];
-    match retry_on_intr(|| rustix::event::poll(&mut fds, Some(&no_time)))? {
+    match interruptible(|| rustix::event::poll(&mut fds, Some(&no_time)))? {
         0 => Err(Error::EAGAIN),
         _ => Ok(()),
     }

@@ -3,14 +3,13 @@
 use std::ops::Range;
 use std::sync::MutexGuard;
 
-use rustix::io::retry_on_intr;
-
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
 use super::space::{Linear, PAGE, Space, page_up};
 use super::table::Kind;
 use crate::host::Caller;
+use crate::wait::interruptible;
 use crate::wasi::lock;
 use crate::wasi::memory::Span;
 
@@ -143,7 +142,7 @@ fn read_in(call: &mut Call<'_, '_>, kind: &Kind, span: Span, mut offset: u64) ->
     let mut memory = call.memory();
     let mut rest = memory.bytes_mut(span)?;
     while !rest.is_empty() {
-        let done = retry_on_intr(|| rustix::io::pread(file, &mut *rest, offset))?;
+        let done = interruptible(|| rustix::io::pread(file, &mut *rest, offset))?;
         if done == 0 {
             break;
         }

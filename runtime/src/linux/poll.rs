@@ -1,13 +1,15 @@
 //! `poll` and `select`: waiting until something can be read or written.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::event::{PollFd, PollFlags};
 
 use super::call::Call;
 use super::error::{Error, Result};
 use super::table::{Kind, Open};
 use super::time;
+use crate::wait;
 use crate::wasi::memory::Span;
 
 /// Bytes of a `pollfd`: number, events, what happened.
@@ -26,11 +28,8 @@ struct Question {
 
 /// `poll`: the time in milliseconds, below zero for ever.
 pub(super) fn poll(call: &mut Call<'_, '_>) -> Result {
-    let timeout = u64::try_from(call.int(2)).ok().map(|ms| Timespec {
-        tv_sec: (ms / 1000).cast_signed(),
-        tv_nsec: (ms % 1000 * 1_000_000).cast_signed(),
-    });
-    poll_until(call, timeout)
+    let timeout = u64::try_from(call.int(2)).ok();
+    poll_until(call, timeout.map(Duration::from_millis))
 }
 
 /// `ppoll`: the signals that it may set are never raised.
@@ -45,7 +44,7 @@ pub(super) fn ppoll64(call: &mut Call<'_, '_>) -> Result {
     poll_until(call, timeout)
 }
 
-fn poll_until(call: &mut Call<'_, '_>, timeout: Option<Timespec>) -> Result {
+fn poll_until(call: &mut Call<'_, '_>, timeout: Option<Duration>) -> Result {
     let (ptr, count) = (call.uint(0), call.uint(1));
     if count > MAX {
         return Err(Error::EINVAL);
@@ -85,10 +84,7 @@ fn poll_until(call: &mut Call<'_, '_>, timeout: Option<Timespec>) -> Result {
 
 /// `select`, `_newselect`: seconds and microseconds.
 pub(super) fn select(call: &mut Call<'_, '_>) -> Result {
-    let timeout = time::timeout(call, 4, false)?.map(|time| Timespec {
-        tv_nsec: time.tv_nsec * 1000,
-        ..time
-    });
+    let timeout = time::microseconds(call, 4)?;
     select_until(call, timeout)
 }
 
@@ -105,7 +101,7 @@ pub(super) fn pselect64(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// Sets of numbers, a bit each: to be read, to be written, of exceptions.
-fn select_until(call: &mut Call<'_, '_>, timeout: Option<Timespec>) -> Result {
+fn select_until(call: &mut Call<'_, '_>, timeout: Option<Duration>) -> Result {
     const EVENTS: [PollFlags; 3] = [PollFlags::IN, PollFlags::OUT, PollFlags::PRI];
     // An error or the other end's being closed lets a call return at once.
     const ANSWERS: [PollFlags; 3] = [
@@ -160,16 +156,12 @@ fn select_until(call: &mut Call<'_, '_>, timeout: Option<Timespec>) -> Result {
 /// Waits for answers, unless the asker or a stream in memory has one already.
 fn wait(
     questions: &[Question],
-    timeout: Option<Timespec>,
+    timeout: Option<Duration>,
     known: bool,
 ) -> Result<Vec<(usize, PollFlags)>> {
-    let no_time = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
     let ready = |q: &Question| in_memory(q).is_some_and(|events| !events.is_empty());
     let timeout = if known || questions.iter().any(ready) {
-        Some(no_time)
+        Some(Duration::ZERO)
     } else {
         timeout
     };
@@ -177,7 +169,7 @@ fn wait(
         .iter()
         .filter_map(|q| Some(PollFd::from_borrowed_fd(q.open.host_fd()?, q.events)))
         .collect();
-    rustix::event::poll(&mut fds, timeout.as_ref())?;
+    wait::poll(&mut fds, timeout)?;
     let mut answers = fds.iter();
     let answers = questions.iter().map(|question| {
         let events = in_memory(question).or_else(|| answers.next().map(PollFd::revents));

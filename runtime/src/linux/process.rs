@@ -8,6 +8,7 @@ use super::error::{Error, Result};
 use super::numbers::Abi;
 use super::time;
 use crate::host::HostError;
+use crate::wait;
 use crate::wasi::memory::Span;
 
 /// Process and thread.
@@ -114,7 +115,7 @@ fn wait_or_wake(call: &mut Call<'_, '_>, wide: bool) -> Result {
                 let why = format!("waits for the futex at {at:#x}, which nobody can wake");
                 return Err(Error::End(HostError::Message(why)));
             }
-            std::thread::sleep(time::span_at(call, 3, wide)?);
+            wait::sleep(time::span_at(call, 3, wide)?)?;
             Err(Error::ETIMEDOUT)
         }
         _ => Err(Error::ENOSYS),
@@ -151,7 +152,7 @@ pub(super) fn getrandom(call: &mut Call<'_, '_>) -> Result {
     while !rest.is_empty() {
         let flags = GetRandomFlags::empty();
         // The host gives less than asked for where it is much.
-        let done = rustix::io::retry_on_intr(|| rustix::rand::getrandom(&mut *rest, flags))?;
+        let done = wait::interruptible(|| rustix::rand::getrandom(&mut *rest, flags))?;
         rest = &mut rest[done..];
     }
     Ok(span.len.into())

@@ -8,6 +8,7 @@ use rustix::time::{ClockId, Timespec, clock_getres as resolution, clock_gettime 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
+use crate::wait;
 use crate::wasi::beneath;
 
 const NANOSECONDS: i64 = 1_000_000_000;
@@ -126,17 +127,32 @@ pub(super) fn span_at(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<D
     span(load(call, at, wide)?)
 }
 
-/// The time that an argument points to, as it stands there; null for none.
-pub(super) fn timeout(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Option<Timespec>> {
+/// The same; null for none.
+pub(super) fn timeout(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Option<Duration>> {
     match call.uint(i) {
         0 => Ok(None),
-        at => load(call, at, wide).map(Some),
+        at => span(load(call, at, wide)?).map(Some),
     }
+}
+
+/// The same of seconds and microseconds, of which there may be more than a
+/// second's.
+pub(super) fn microseconds(call: &mut Call<'_, '_>, i: usize) -> Result<Option<Duration>> {
+    let at = call.uint(i);
+    if at == 0 {
+        return Ok(None);
+    }
+    let time = load(call, at, false)?;
+    let word = |word: i64| u64::try_from(word).map_err(|_| Error::EINVAL);
+    let (seconds, rest) = (word(time.tv_sec)?, word(time.tv_nsec)?);
+    Ok(Some(
+        Duration::from_secs(seconds).saturating_add(Duration::from_micros(rest)),
+    ))
 }
 
 /// `nanosleep`: nothing wakes it early.
 pub(super) fn nanosleep(call: &mut Call<'_, '_>) -> Result {
-    std::thread::sleep(span_at(call, 0, false)?);
+    wait::sleep(span_at(call, 0, false)?)?;
     DONE
 }
 
@@ -157,7 +173,7 @@ fn sleep_by(call: &mut Call<'_, '_>, wide: bool) -> Result {
         0 => wanted,
         _ => wanted.saturating_sub(span(now(clock))?),
     };
-    std::thread::sleep(span);
+    wait::sleep(span)?;
     DONE
 }
 

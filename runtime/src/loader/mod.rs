@@ -164,6 +164,7 @@ struct Mapped<'p> {
 
 impl<'p> Mapped<'p> {
     fn new(process: &'p mut Process, group: Group) -> Result<Self> {
+        process.refuse_if_interrupted()?;
         // The program's allocator runs before anything is decided: its code may
         // do what it likes.
         let rooms = place::rooms(process, &group)?;
@@ -192,6 +193,7 @@ impl<'p> Mapped<'p> {
 
     fn relocate(self) -> Result<Relocated<'p>> {
         let process = &mut *self.transaction.process;
+        process.refuse_if_interrupted()?;
         relocate::relocate(process, self.group.first)?;
         direct::bind(process, self.group.numbers())?;
         if process.config.check {

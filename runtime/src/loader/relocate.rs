@@ -118,7 +118,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
         }
         // SAFETY: `at` is the descriptor just written, of the reservation that
         // `table` holds.
-        let grown = unsafe { live::table_grow(at, ty.min, FuncRef::default()) };
+        let grown = unsafe { live::table_grow(at, ty.min) };
         process.tables.push(table);
         if grown.is_none() {
             return Err(Error::Limit {
@@ -478,8 +478,12 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
     };
     let entry = entry_of(process, target, function)?;
     // SAFETY: `desc` is a live table's of this process, of functions.
-    let index =
-        unsafe { live::table_find(desc, entry).or_else(|| live::table_grow(desc, 1, entry)) };
+    let index = unsafe {
+        live::table_find(desc, entry).or_else(|| {
+            let index = live::table_grow(desc, 1)?;
+            live::table_fill(desc, index, entry, 1).then_some(index)
+        })
+    };
     index.ok_or_else(|| Error::Limit {
         file: "the program".to_owned(),
         what: "no more room in its table of functions".to_owned(),

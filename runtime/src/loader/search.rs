@@ -272,6 +272,7 @@ pub(super) fn closure(
                 }
                 None => {
                     found += 1;
+                    process.refuse_if_interrupted()?;
                     let library = find(&process.config, finder, name, &by)?;
                     let before = known.members.len();
                     let number = known.add(name.clone(), library);

@@ -148,11 +148,11 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
     }
 }
 
-/// Grows a table with entries as given; the old length.
+/// Grows a table by null entries; the old length.
 ///
 /// # Safety
-/// See the module; the entry must be of the table's kind.
-pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option<u64> {
+/// See the module.
+pub(crate) unsafe fn table_grow(desc: u64, delta: u64) -> Option<u64> {
     // SAFETY: `desc` is a live table's descriptor. Its reservation holds `max`
     // entries below `base`.
     unsafe {
@@ -169,11 +169,6 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, entry: FuncRef) -> Option
         table.len = len;
         store(desc, table);
         // Entries that were never in use are zero.
-        if entry != FuncRef::default() {
-            for i in old..len {
-                store(entry_at(&table, i), entry);
-            }
-        }
         Some(old)
     }
 }
@@ -210,7 +205,7 @@ pub(crate) unsafe fn table_clear(desc: u64, gone: impl Fn(&FuncRef) -> bool) {
 /// Sets entries; false if out of bounds.
 ///
 /// # Safety
-/// As [`table_grow`].
+/// See the module; the entry must be of the table's kind.
 pub(crate) unsafe fn table_fill(desc: u64, start: u64, entry: FuncRef, count: u64) -> bool {
     // SAFETY: `desc` is a live table's descriptor; the entries are below `len`.
     unsafe {

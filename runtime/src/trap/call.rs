@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{interrupt, signal, values};
+use super::{Trap, TrapReason, interrupt, signal, values};
 use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
 use crate::host::HostError;
 use crate::value::Val;
@@ -87,6 +88,8 @@ const NESTED_GAP: u64 = 128;
 pub(super) struct Activation {
     entry: Entry,
     space: Space,
+    /// The innermost activation of another process further out, or null.
+    host_process: *const Activation,
     stop: Option<Stop>,
 }
 
@@ -171,19 +174,23 @@ pub(crate) unsafe fn call(
             host_sp: 0,
         },
         space: space.clone(),
+        host_process: host_process(space),
         stop: None,
     };
     let outermost = outer.host_sp == 0;
     if outermost {
         space.interrupt.enter();
     }
-    // SAFETY: the caller vouches for the code, the stack below what it is used
-    // for by outer activations is free, and the areas outlive the call.
-    let stop = unsafe { activation.run(head) };
+    let stop = match activation.interrupt_requested() {
+        true => Err(RawTrap::interrupted()),
+        // SAFETY: the caller vouches for the code, the stack below what it is
+        // used for by outer activations is free, and the areas outlive the call.
+        false => Ok(unsafe { activation.run(head) }),
+    };
     if outermost {
         space.interrupt.leave();
     }
-    if let Some(stop) = stop {
+    if let Some(stop) = stop? {
         // SAFETY: the activation has just stopped: its stack is as it left it.
         return Err(unsafe { activation.raw_trap(stop) });
     }
@@ -201,7 +208,33 @@ fn stack_top(head: &ProcessHead, space: &Space) -> u64 {
     top & !15
 }
 
+/// What [`Activation::host_process`] is for a new activation.
+fn host_process(space: &Space) -> *const Activation {
+    let current = CURRENT.get();
+    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // out on this thread, and wasm code does not run now.
+    match unsafe { current.as_ref() } {
+        Some(outer) if Arc::ptr_eq(&outer.space.interrupt, &space.interrupt) => outer.host_process,
+        _ => current,
+    }
+}
+
 impl Activation {
+    /// Whether the process, or one whose host functions have called it, is to
+    /// stop. Async-signal-safe.
+    fn interrupt_requested(&self) -> bool {
+        let mut next = Some(self);
+        while let Some(activation) = next {
+            if activation.space.interrupt.requested() {
+                return true;
+            }
+            // SAFETY: it is alive, in the frame of a `call` further out, which
+            // changes nothing but `stop` until it goes on.
+            next = unsafe { activation.host_process.as_ref() };
+        }
+        false
+    }
+
     /// Enters wasm code, this being the current activation meanwhile. `None`:
     /// the code returned.
     ///
@@ -312,6 +345,15 @@ impl RawTrap {
             site: None,
         }
     }
+
+    /// A request to stop before any wasm code ran.
+    fn interrupted() -> Self {
+        Self {
+            reason: RawReason::Host(interrupted()),
+            pc: 0,
+            site: None,
+        }
+    }
 }
 
 /// Records a host function's error in the thread's innermost activation, which
@@ -357,7 +399,10 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
         let in_code = space.code.contains(&registers.pc());
         let on_stack = (space.stack_guard.start..=space.stack.end).contains(&registers.sp());
         let overflow = space.stack_guard.contains(&address) && (in_code || on_stack);
-        if !in_code && !overflow {
+        // What runs on the stack of wasm code can be left anywhere: the ways
+        // between the stacks, and built-in functions that copy or fill memory.
+        let interrupted = signal == interrupt::signal() && on_stack;
+        if !in_code && !overflow && !interrupted {
             return None;
         }
         // `stop` is None: there is nothing to drop.
@@ -372,9 +417,41 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
 }
 
 /// Whether the wasm code of this thread has been asked to stop.
-pub(super) fn interrupt_requested() -> bool {
+/// Async-signal-safe.
+pub(crate) fn interrupt_requested() -> bool {
     let current = CURRENT.get();
     // SAFETY: a current activation is alive, in the frame of a `call` further
-    // out on this thread.
-    !current.is_null() && unsafe { (*current).space.interrupt.requested() }
+    // out on this thread, which holds no exclusive borrow while wasm code runs.
+    unsafe { current.as_ref() }.is_some_and(Activation::interrupt_requested)
+}
+
+/// The end of a host function whose process is to stop.
+pub(crate) fn interrupted() -> HostError {
+    let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));
+    HostError::Trap(Box::new(trap))
+}
+
+/// Leaves wasm code if it has been asked to stop.
+///
+/// # Safety
+/// To be called by a built-in function that runs on the host's stack, with
+/// nothing to undo in it.
+pub(crate) unsafe fn leave_if_interrupted() {
+    if interrupt_requested() {
+        // SAFETY: by this function's contract.
+        unsafe { leave_with(interrupted()) }
+    }
+}
+
+/// Leaves wasm code with an error.
+///
+/// # Safety
+/// As [`leave_if_interrupted`].
+pub(crate) unsafe fn leave_with(error: HostError) -> ! {
+    record_host_error(error);
+    let current = CURRENT.get();
+    // SAFETY: there is one, or recording would have ended the process; between
+    // this function and its `enter` are the built-in function, which has
+    // nothing to undo, and wasm code.
+    unsafe { arch::abandon((*current).entry.host_sp) }
 }

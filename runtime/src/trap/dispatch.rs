@@ -6,10 +6,9 @@ use std::ptr;
 
 use wasmaot_abi::callconv::Assigner;
 use wasmaot_abi::context::{Context, ProcessHead};
-use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{Trap, TrapReason, call, values};
+use super::{call, values};
 use crate::arch::Regs;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::hosts::Slot;
@@ -137,10 +136,7 @@ fn run_body(
         .zip(&function.ty.results)
         .position(|(&result, &ty)| !is_of(caller, result, ty));
     match wrong {
-        None if call::interrupt_requested() => {
-            let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));
-            Err(HostError::Trap(Box::new(trap)))
-        }
+        None if call::interrupt_requested() => Err(call::interrupted()),
         None => Ok(()),
         Some(i) => Err(HostError::Message(format!(
             "host function {} set result {i} to {}, but its type is {}",

@@ -1,8 +1,12 @@
-//! Stopping wasm code that runs, from another thread.
+//! Stopping a process from another thread.
 //!
-//! A signal is sent to the thread, again and again, until it is met in wasm
-//! code or the call has ended by itself: in host code it does nothing, and the
-//! end of a host call looks at the request too.
+//! A request stands until it is withdrawn. It is looked at where wasm code is
+//! entered, where a host call or a long built-in function ends, while the host
+//! waits for something ([`wait`](crate::wait)), and between the phases of
+//! loading. Wasm code itself looks at nothing: a signal is sent to its thread,
+//! again and again, until it is met on the stack of wasm code or the call has
+//! ended by itself. In host code the signal does no more than end a system call
+//! that blocks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -23,30 +27,74 @@ pub(crate) struct State {
     /// Kernel's number of the thread that is in wasm code or in a host
     /// function called by it; 0 for none.
     thread: AtomicI32,
+    /// Whether a thread of ours repeats the signal.
+    repeated: AtomicBool,
 }
 
 impl Interrupter {
-    /// Stops the call that runs now, nested ones included, with the trap
-    /// *interrupted*. Returns whether no call runs any more: where a host
-    /// function blocks for longer than `patience`, one still does.
+    /// Stops the process: the call that runs now, nested ones included, ends
+    /// with the trap *interrupted*, also while it waits in a function of the
+    /// hosts that are part of this crate; and so does every later call, until
+    /// [`Interrupter::resume`].
+    ///
+    /// Waits at most `patience` for the running call to end, and returns
+    /// whether none runs any more. Where a host function goes on for longer,
+    /// its call ends when it returns, without anything more to be done.
     pub fn interrupt(&self, patience: Duration) -> bool {
         let start = Instant::now();
         self.0.requested.store(true, Ordering::SeqCst);
-        let stopped = loop {
-            let thread = self.0.thread.load(Ordering::SeqCst);
-            if thread == 0 {
-                break true;
+        while self.0.send_signal() {
+            if start.elapsed() >= patience {
+                self.repeat();
+                return false;
             }
-            if start.elapsed() > patience {
-                break false;
-            }
-            send(thread);
             thread::sleep(PAUSE);
-        };
-        if stopped {
-            self.0.requested.store(false, Ordering::SeqCst);
         }
-        stopped
+        true
+    }
+
+    /// Withdraws a request: calls run again.
+    pub fn resume(&self) {
+        self.0.requested.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the process is to stop. A host function that runs for long
+    /// asks its [`Caller`](crate::Caller) for the same.
+    pub fn is_requested(&self) -> bool {
+        self.0.requested()
+    }
+
+    /// Whether a call of wasm code runs.
+    pub fn is_running(&self) -> bool {
+        self.0.thread.load(Ordering::SeqCst) != 0
+    }
+
+    /// Has a thread repeat the signal until the request has been met: one sent
+    /// right before a host call returns would be lost.
+    fn repeat(&self) {
+        let state = Arc::clone(&self.0);
+        if state.repeated.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let repeat = move || {
+            loop {
+                while state.requested() && state.send_signal() {
+                    thread::sleep(PAUSE);
+                }
+                state.repeated.store(false, Ordering::SeqCst);
+                // A request made since then has seen that there is a thread.
+                let again = state.requested() && state.thread.load(Ordering::SeqCst) != 0;
+                if !again || state.repeated.swap(true, Ordering::SeqCst) {
+                    break;
+                }
+            }
+        };
+        let spawned = thread::Builder::new()
+            .name("interrupter".to_owned())
+            .spawn(repeat);
+        if spawned.is_err() {
+            self.0.repeated.store(false, Ordering::SeqCst);
+        }
     }
 
     pub(crate) fn state(&self) -> &Arc<State> {
@@ -55,12 +103,13 @@ impl Interrupter {
 }
 
 impl State {
-    /// Whether the running call shall end. Async-signal-safe.
+    /// Whether the process is to stop. Async-signal-safe.
     pub fn requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
     }
 
-    /// Enters this thread for the time of an outermost call.
+    /// Enters this thread for the time of an outermost call. The request is to
+    /// be looked at after that: no signal follows one that was made before.
     pub fn enter(&self) {
         self.thread.store(
             rustix::thread::gettid().as_raw_nonzero().get(),
@@ -68,10 +117,22 @@ impl State {
         );
     }
 
-    /// The outermost call has ended, and with it what a request was for.
+    /// The outermost call has ended.
     pub fn leave(&self) {
         self.thread.store(0, Ordering::SeqCst);
-        self.requested.store(false, Ordering::SeqCst);
+    }
+
+    /// Sends the signal to the thread in wasm code; false if there is none.
+    fn send_signal(&self) -> bool {
+        let thread = self.thread.load(Ordering::SeqCst);
+        if thread == 0 {
+            return false;
+        }
+        // SAFETY: a system call on numbers. If the thread is gone, or another
+        // has its number, nothing happens: the handler looks whether it is
+        // meant.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal()) };
+        true
     }
 }
 
@@ -80,10 +141,4 @@ pub(super) fn signal() -> i32 {
     /// Above those that other libraries take first.
     const OFFSET: i32 = 7;
     libc::SIGRTMIN() + OFFSET
-}
-
-fn send(thread: i32) {
-    // SAFETY: a system call on numbers. If the thread is gone, or another has
-    // its number, nothing happens: the handler looks whether it is meant.
-    unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal()) };
 }

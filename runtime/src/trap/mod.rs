@@ -24,7 +24,9 @@ use wasmaot_abi::trap::TrapCode;
 
 pub use interrupt::Interrupter;
 
-pub(crate) use call::{RawReason, RawTrap, Space, call};
+pub(crate) use call::{
+    RawReason, RawTrap, Space, call, interrupt_requested, interrupted, leave_if_interrupted,
+};
 pub(crate) use dispatch::dispatch_address;
 pub(crate) use exception::{Exceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};

@@ -60,6 +60,13 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
         let opcode = site.opcode.filter(|_| exact);
         let caller = match &step.rules {
             Some(rules) => rules.apply(&registers, site),
+            // Code outside that has no frame of its own: the part of a built-in
+            // function that copies memory.
+            None if exact && !in_code && site.calls(registers.sp()) => {
+                let at = registers.sp();
+                let pc = site.word(at).unwrap_or(0);
+                Some(Registers::at_record(pc, at + 8, registers.bp()))
+            }
             None => by_record(&registers, step.is_object, opcode, site),
         };
         // Every frame is above the one before, or the stack is damaged. A
@@ -99,6 +106,11 @@ fn by_record(
 }
 
 impl Site {
+    /// Whether a word of the stack is an address in the process's code.
+    fn calls(&self, at: u64) -> bool {
+        self.word(at).is_some_and(|word| self.code.contains(&word))
+    }
+
     /// The word at an address of the stack.
     fn word(&self, address: u64) -> Option<u64> {
         let offset = address.checked_sub(self.stack_start)?;

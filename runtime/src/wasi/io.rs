@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::Read;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{preadv, pwritev, readv, retry_on_intr, writev};
+use rustix::io::{preadv, pwritev, readv, writev};
 
 use super::call::Call;
 use super::errno::{Errno, Result};
 use super::memory::Span;
 use super::table::{Descriptor, Kind, lock};
 use super::types::{fdflags, right};
+use crate::wait::interruptible;
 
 /// `fd_read`
 pub(super) fn fd_read(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Result {
@@ -28,7 +29,7 @@ pub(super) fn fd_read(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resul
         Kind::File(file) | Kind::Shared(file) => {
             descriptor.require_transfer(right::FD_READ)?;
             ask_first(&descriptor, file, PollFlags::IN)?;
-            retry_on_intr(|| readv(file, &mut slices))?
+            interruptible(|| readv(file, &mut slices))?
         }
     };
     finish(cx, out, done)
@@ -41,7 +42,7 @@ pub(super) fn fd_pread(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out:
     let file = positioned(&descriptor, right::FD_READ)?;
     let buffers = cx.memory.buffers(list)?;
     let mut slices = cx.memory.slices_mut(&buffers);
-    let done = retry_on_intr(|| preadv(file, &mut slices, offset))?;
+    let done = interruptible(|| preadv(file, &mut slices, offset))?;
     finish(cx, out, done)
 }
 
@@ -64,7 +65,7 @@ pub(super) fn fd_write(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resu
         Kind::File(file) | Kind::Shared(file) => {
             descriptor.require_transfer(right::FD_WRITE)?;
             ask_first(&descriptor, file, PollFlags::OUT)?;
-            retry_on_intr(|| writev(file, &slices))?
+            interruptible(|| writev(file, &slices))?
         }
     };
     finish(cx, out, done)
@@ -77,7 +78,7 @@ pub(super) fn fd_pwrite(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out
     let file = positioned(&descriptor, right::FD_WRITE)?;
     let buffers = cx.memory.buffers(list)?;
     let slices = cx.memory.slices(&buffers);
-    let done = retry_on_intr(|| pwritev(file, &slices, offset))?;
+    let done = interruptible(|| pwritev(file, &slices, offset))?;
     finish(cx, out, done)
 }
 
@@ -105,7 +106,7 @@ fn ask_first(descriptor: &Descriptor, file: &File, events: PollFlags) -> Result 
         tv_nsec: 0,
     };
     let mut fds = [PollFd::new(file, events)];
-    match retry_on_intr(|| poll(&mut fds, Some(&no_time)))? {
+    match interruptible(|| poll(&mut fds, Some(&no_time)))? {
         0 => Err(Errno::AGAIN),
         _ => Ok(()),
     }

@@ -1,8 +1,9 @@
 //! Waiting: for clocks, and for descriptors to become ready.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::time::ClockId;
 
 use super::call::Call;
@@ -10,6 +11,7 @@ use super::clock::{clock, now};
 use super::errno::{Errno, Result};
 use super::table::{Descriptor, Kind, State, lock};
 use super::types::{Record, event, eventtype, right, subscription};
+use crate::wait;
 
 /// Most subscriptions of one call; no program has as many descriptors.
 const MAX_SUBSCRIPTIONS: u32 = 1 << 16;
@@ -161,11 +163,7 @@ fn wait(list: &[Subscription]) -> Result<Vec<(&Subscription, Outcome)>> {
     loop {
         let mut fds: Vec<PollFd<'_>> = list.iter().filter_map(poll_fd).collect();
         let timeout = timeout(list)?;
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
+        wait::poll(&mut fds, timeout)?;
         let mut happened = Vec::new();
         let mut revents = fds.iter().map(PollFd::revents);
         for subscription in list {
@@ -200,7 +198,7 @@ fn poll_fd(subscription: &Subscription) -> Option<PollFd<'_>> {
 }
 
 /// How long to wait at most: until the first deadline.
-fn timeout(list: &[Subscription]) -> Result<Option<Timespec>> {
+fn timeout(list: &[Subscription]) -> Result<Option<Duration>> {
     let mut shortest = None::<u64>;
     for subscription in list {
         let left = match &subscription.wait {
@@ -210,10 +208,7 @@ fn timeout(list: &[Subscription]) -> Result<Option<Timespec>> {
         };
         shortest = Some(shortest.map_or(left, |shortest| shortest.min(left)));
     }
-    Ok(shortest.map(|left| Timespec {
-        tv_sec: (left / 1_000_000_000).cast_signed(),
-        tv_nsec: (left % 1_000_000_000).cast_signed(),
-    }))
+    Ok(shortest.map(Duration::from_nanos))
 }
 
 /// What the host's answer says; nothing where nothing has happened.

@@ -6,6 +6,7 @@ use super::call::Call;
 use super::errno::{Errno, Result};
 use super::memory::Span;
 use crate::host::HostError;
+use crate::wait;
 
 /// `proc_exit`
 pub(super) fn proc_exit(_: &mut Call<'_>, code: u32) -> HostError {
@@ -41,7 +42,7 @@ pub(super) fn random_get(cx: &mut Call<'_>, buffer: Span) -> Result {
     while !rest.is_empty() {
         let flags = GetRandomFlags::empty();
         // The host gives less than asked for where it is much.
-        let done = rustix::io::retry_on_intr(|| getrandom(&mut *rest, flags))?;
+        let done = wait::interruptible(|| getrandom(&mut *rest, flags))?;
         rest = &mut rest[done..];
     }
     Ok(())

@@ -4,7 +4,6 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use rustix::io::retry_on_intr;
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, Shutdown,
     SocketFlags, accept_with, recvmsg, sendmsg, shutdown,
@@ -16,6 +15,7 @@ use super::io::finish;
 use super::memory::Span;
 use super::table::{Descriptor, Kind};
 use super::types::{fdflags, filetype, right, sock};
+use crate::wait::interruptible;
 
 /// A descriptor that is a socket.
 struct Socket(Arc<Descriptor>);
@@ -49,7 +49,7 @@ pub(super) fn sock_accept(cx: &mut Call<'_>, fd: u32, flags: u32, out: u32) -> R
         _ => return Err(Errno::INVAL),
     }
     let file = socket.file()?;
-    let accepted = retry_on_intr(|| accept_with(file, host_flags))?;
+    let accepted = interruptible(|| accept_with(file, host_flags))?;
     let rights = socket.0.attributes().rights.inheriting;
     let descriptor = Descriptor::file(File::from(accepted), rights, flags)?;
     let fd = cx.state.table().insert(descriptor)?;
@@ -78,7 +78,7 @@ pub(super) fn sock_recv(
     let buffers = cx.memory.buffers(list)?;
     let mut slices = cx.memory.slices_mut(&buffers);
     let file = socket.file()?;
-    let message = retry_on_intr(|| {
+    let message = interruptible(|| {
         let mut control = RecvAncillaryBuffer::default();
         recvmsg(file, &mut slices, &mut control, host_flags)
     })?;
@@ -103,7 +103,7 @@ pub(super) fn sock_send(cx: &mut Call<'_>, fd: u32, list: Span, flags: u32, out:
     let buffers = cx.memory.buffers(list)?;
     let slices = cx.memory.slices(&buffers);
     let file = socket.file()?;
-    let done = retry_on_intr(|| {
+    let done = interruptible(|| {
         let mut control = SendAncillaryBuffer::default();
         sendmsg(file, &slices, &mut control, SendFlags::NOSIGNAL)
     })?;

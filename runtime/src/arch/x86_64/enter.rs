@@ -153,6 +153,21 @@ pub(crate) unsafe extern "C" fn leave() {
     )
 }
 
+/// Leaves wasm code by way of [`leave`], from a function on the host's stack
+/// that compiled code has called, with what its [`enter`] has recorded.
+///
+/// # Safety
+/// As for [`leave`]; `host_sp` must be the innermost entry's.
+#[unsafe(naked)]
+pub(crate) unsafe extern "C" fn abandon(host_sp: u64) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "mov eax, 1",
+        "jmp {leave}",
+        leave = sym leave,
+    )
+}
+
 /// What every host stub calls, its own frame record at rbp, with r11 the host
 /// function: carries out the call on the host stack by way of the process's
 /// `dispatch`, and returns with the results in their registers, or leaves wasm

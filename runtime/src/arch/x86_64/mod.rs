@@ -17,7 +17,7 @@ mod throw;
 pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, jump, plt_slot};
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
-pub(crate) use enter::{Entry, Regs, enter};
+pub(crate) use enter::{Entry, Regs, abandon, enter};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,

@@ -208,7 +208,7 @@ fn limits_hold() {
     let error = process
         .instantiate(build("(module (memory 3))"), None)
         .unwrap_err();
-    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
     let mut process = Process::new(Config {
         max_table: 2,
         ..config()

@@ -1,5 +1,6 @@
 /* Dynamic linking at run time, for programs that wasmaot runs: the functions
-   are the loader's own. The values are those of Linux on x86. */
+   are the loader's own. The values are those of wasi-libc and musl, whose own
+   headers do as well. */
 
 #ifndef WASMAOT_DLFCN_H
 #define WASMAOT_DLFCN_H
@@ -14,10 +15,10 @@ extern "C" {
 
 /* And any of these. */
 #define RTLD_NOLOAD 0x4
-#define RTLD_DEEPBIND 0x8
-#define RTLD_LOCAL 0x0
+#define RTLD_LOCAL 0x0 /* 0x8 is the same */
 #define RTLD_GLOBAL 0x100
 #define RTLD_NODELETE 0x1000
+#define RTLD_DEEPBIND 0x4000 /* on Linux 0x8, which is RTLD_LOCAL here */
 
 /* Handles for dlsym: the scope of the caller, and what follows the caller in it. */
 #define RTLD_DEFAULT ((void *)0)

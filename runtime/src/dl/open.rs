@@ -29,9 +29,12 @@ impl OpenFlags {
     const LAZY: u32 = 1;
     const NOW: u32 = 2;
     const NOLOAD: u32 = 4;
-    const DEEPBIND: u32 = 8;
+    /// `RTLD_LOCAL` of wasi-libc, which says what holds anyway. Linux has
+    /// `RTLD_DEEPBIND` there, so that has another number here.
+    const LOCAL: u32 = 8;
     const GLOBAL: u32 = 0x100;
     const NODELETE: u32 = 0x1000;
+    const DEEPBIND: u32 = 0x4000;
 
     /// Of the mode that `dlopen` is given.
     ///
@@ -41,9 +44,10 @@ impl OpenFlags {
         const KNOWN: u32 = OpenFlags::LAZY
             | OpenFlags::NOW
             | OpenFlags::NOLOAD
-            | OpenFlags::DEEPBIND
+            | OpenFlags::LOCAL
             | OpenFlags::GLOBAL
-            | OpenFlags::NODELETE;
+            | OpenFlags::NODELETE
+            | OpenFlags::DEEPBIND;
         if mode & (Self::LAZY | Self::NOW) == 0 || mode & !KNOWN != 0 {
             return Err(DlError::Mode(mode));
         }

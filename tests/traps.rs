@@ -2,7 +2,12 @@
 
 mod common;
 
+use std::path::Path;
+use std::process::Command;
+
 use common::Sandbox;
+use wasmaot_compiler::{Emit, OptLevel, Options, compile};
+use wasmaot_testkit::tools;
 
 /// (what the body of `f` does, name of the trap)
 const TRAPS: &[(&str, &str)] = &[
@@ -279,4 +284,191 @@ fn exit_codes_are_the_programs_own() {
     let outcome = sandbox.wasmaot(&["run", "exit.wat"]);
     assert_eq!(outcome.code, Some(7), "{outcome:#?}");
     assert!(outcome.stderr.is_empty(), "{outcome:#?}");
+}
+
+/// A library whose function divides in one that clang inlines.
+const LIBRARY: &str = "\
+static inline __attribute__((always_inline)) int divide(int a, int b) {
+  return a / b;
+}
+__attribute__((visibility(\"default\"))) int quotient(int x) {
+  int sum = 1;
+  sum += divide(10, x);
+  return sum;
+}
+";
+
+/// A program that calls it, through a function that our compiler inlines.
+const PROGRAM: &str = "\
+int quotient(int);
+static volatile int zero;
+static __attribute__((noinline)) int once(int x) {
+  return 1 + quotient(x);
+}
+__attribute__((visibility(\"default\"))) void _start(void) {
+  zero = 0;
+  zero =
+      once(zero);
+}
+";
+
+/// What there is of a frame in the sources: function, file, line.
+const FRAMES: [(&str, &str, &str, u32); 4] = [
+    ("lib.so", "divide", "lib.c", 2),
+    ("lib.so", "quotient", "lib.c", 6),
+    ("main.wasm", "once", "main.c", 4),
+    ("main.wasm", "_start", "main.c", 9),
+];
+
+/// Builds both in a directory.
+fn build_sources(sandbox: &Sandbox, debug: &str, link: &[&str]) {
+    sandbox.write("lib.c", LIBRARY);
+    sandbox.write("main.c", PROGRAM);
+    let directory = sandbox.path("");
+    for name in ["lib", "main"] {
+        let mut clang = tools().clang.command();
+        clang.args(["--target=wasm32-wasip1", "-O2", "-fPIC", "-nostdlib", debug]);
+        clang.args(["-c", &format!("{name}.c"), "-o", &format!("{name}.o")]);
+        succeed(clang.current_dir(&directory));
+    }
+    let shared = ["-shared", "lib.o", "-o", "lib.so"];
+    let program = [
+        "-pie",
+        "--import-memory",
+        "main.o",
+        "lib.so",
+        "-o",
+        "main.wasm",
+    ];
+    for what in [&shared[..], &program[..]] {
+        let mut linker = tools().wasm_ld.command();
+        linker.args(["--experimental-pic", "-Bdynamic"]);
+        succeed(linker.args(link).args(what).current_dir(&directory));
+    }
+}
+
+fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// The frames of a trap: object, function, offset, place in the source.
+fn frames(stderr: &str) -> Vec<(String, String, String, Option<String>)> {
+    let lines = stderr.lines().filter_map(|line| line.split_once('!'));
+    let frame = |(object, rest): (&str, &str)| {
+        let (function, rest) = rest.split_once(" at ").expect("an offset");
+        let (offset, place) = match rest.split_once(' ') {
+            Some((offset, place)) => (offset, Some(place.trim_matches(['(', ')']).to_owned())),
+            None => (rest, None),
+        };
+        let object = object.rsplit(' ').next().unwrap_or(object);
+        let object = object.trim_end_matches(".elf");
+        (
+            object.to_owned(),
+            function.to_owned(),
+            offset.to_owned(),
+            place,
+        )
+    };
+    lines.map(frame).collect()
+}
+
+/// What llvm-symbolizer says of an offset: functions and places.
+fn symbolize(module: &Path, offset: &str) -> Vec<(String, String)> {
+    let mut symbolizer = tools().symbolizer.command();
+    let text = succeed(symbolizer.arg("-e").arg(module).arg(offset));
+    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+    let pairs = lines.chunks_exact(2);
+    pairs
+        .map(|pair| (pair[0].to_owned(), pair[1].to_owned()))
+        .collect()
+}
+
+#[test]
+fn frames_have_their_lines() {
+    for debug in ["-gdwarf-4", "-gdwarf-5"] {
+        let sandbox = Sandbox::new();
+        build_sources(&sandbox, debug, &[]);
+        let run = |args: &[&str]| {
+            let outcome = sandbox.wasmaot(args);
+            outcome.trap("integer divide by zero", &[]);
+            let frames = frames(&outcome.stderr);
+            assert_eq!(frames.len(), FRAMES.len(), "{outcome:#?}");
+            for (frame, (object, function, file, line)) in frames.iter().zip(FRAMES) {
+                assert_eq!((&*frame.0, &*frame.1), (object, function), "{outcome:#?}");
+                let place = frame.3.as_deref().unwrap_or_default();
+                let wanted = format!("/{file}:{line}:");
+                assert!(place.contains(&wanted), "no {wanted} in {place}");
+            }
+            frames
+        };
+        let unoptimised = run(&["run", "-O0", "main.wasm"]);
+        assert_eq!(run(&["run", "-O2", "main.wasm"]), unoptimised);
+
+        // The offsets are what tools take, which say the same of them.
+        for pair in unoptimised.chunk_by(|a, b| (&a.0, &a.2) == (&b.0, &b.2)) {
+            let (object, _, offset, _) = &pair[0];
+            let theirs = symbolize(&sandbox.path(object), offset);
+            let ours = pair.iter().map(|f| (f.1.clone(), f.3.clone().unwrap()));
+            assert_eq!(theirs, ours.collect::<Vec<_>>());
+        }
+
+        // Across objects, too.
+        sandbox
+            .wasmaot(&["build", "--prelink", "main.wasm", "lib.so"])
+            .success();
+        assert_eq!(run(&["run", "main.wasm.elf"]), unoptimised);
+    }
+}
+
+#[test]
+fn modules_without_lines_have_offsets_for_tools() {
+    let sandbox = Sandbox::new();
+    build_sources(&sandbox, "-g", &["--strip-debug"]);
+    let outcome = sandbox.wasmaot(&["run", "main.wasm"]);
+    outcome.trap("integer divide by zero", &[]);
+    let stripped = frames(&outcome.stderr);
+    // What clang has inlined is known by its DWARF alone.
+    let names: Vec<_> = stripped.iter().map(|f| &*f.1).collect();
+    assert_eq!(names, ["quotient", "once", "_start"], "{outcome:#?}");
+    assert!(stripped.iter().all(|f| f.3.is_none()), "{outcome:#?}");
+
+    let whole = Sandbox::new();
+    build_sources(&whole, "-g", &[]);
+    let found = stripped.iter().map(|f| symbolize(&whole.path(&f.0), &f.2));
+    let lines: Vec<_> = found.flatten().map(|(function, _)| function).collect();
+    assert_eq!(lines, FRAMES.map(|frame| frame.1));
+}
+
+#[test]
+fn damaged_debug_sections_are_no_error() {
+    let sandbox = Sandbox::new();
+    build_sources(&sandbox, "-g", &[]);
+    let module = std::fs::read(sandbox.path("lib.so")).unwrap();
+    let options = Options {
+        opt_level: OptLevel::None,
+        ..Options::default()
+    };
+    let mut compiled = 0;
+    let sections = wasmparser::Parser::new(0)
+        .parse_all(&module)
+        .map(Result::unwrap);
+    let debug = sections.filter_map(|payload| match payload {
+        wasmparser::Payload::CustomSection(s) if s.name().starts_with(".debug_") => {
+            Some(s.data_offset() as usize..s.range().end as usize)
+        }
+        _ => None,
+    });
+    for at in debug.flatten().step_by(3) {
+        for byte in [0x00, 0x01, 0x7f, 0xff] {
+            let mut bad = module.clone();
+            bad[at] = byte;
+            let object = compile("lib.so", &bad, &options, Emit::So);
+            assert!(object.is_ok(), "byte {byte:#x} at {at}: {:?}", object.err());
+            compiled += 1;
+        }
+    }
+    assert!(compiled > 500, "{compiled}");
 }

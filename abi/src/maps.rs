@@ -1,10 +1,12 @@
-//! The trap map and the address map: what explains a native code address.
+//! The trap map, the address map and the source map: what explains a native
+//! code address.
 //!
 //! Offsets are relative to the start of `.text`. The trap map is `u32 count`,
 //! `u32 offset[count]` ascending, `u8 code[count]`. The address map is described
-//! in [`lines`].
+//! in [`lines`], the source map in [`source`].
 
 pub mod lines;
+pub mod source;
 
 use crate::trap::TrapCode;
 

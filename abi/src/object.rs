@@ -36,6 +36,8 @@ pub const SEC_PRELINK: &str = ".wasmaot.prelink";
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
 pub const SEC_LINES: &str = ".wasmaot.lines";
+/// Section (not loaded) of the source map ([`crate::maps::source`]).
+pub const SEC_SOURCE: &str = ".wasmaot.source";
 
 /// Segment of a page-aligned run of the linear memory image: `p_offset` and
 /// `p_filesz` in the file, `p_vaddr` for symbol values, `p_paddr` the linear

@@ -82,6 +82,12 @@ impl trap::CodeMap for Process {
         Some((&**object, image.start()))
     }
 
+    fn object_named(&self, soname: &str) -> Option<&dyn trap::CodeImage> {
+        let mut objects = self.images().map(|(_, object)| object);
+        let named = objects.find(|object| object.soname() == Some(soname))?;
+        Some(&**named)
+    }
+
     fn tag_name(&self, tag: u64) -> Option<String> {
         let mut loader = (0..).zip(LOADER_TAGS);
         if let Some((_, name)) = loader.find(|&(n, _)| self.exceptions.tag(n) == tag) {

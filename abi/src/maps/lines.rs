@@ -1,7 +1,8 @@
 //! The address map: from a native code address to the wasm function and the
 //! offset in the module that it comes from, through inlined calls.
 //!
-//! All words are `u32`. First the number of functions and the number of names;
+//! All words are `u32`. First the number of functions, the number of names, and
+//! where the code section's content begins in the module, from which DWARF counts;
 //! then per function in ascending order its offset in `.text`, its size, its
 //! wasm function number and where its stream is; then per name the number of
 //! the function, and where its text begins and ends; then what the last words
@@ -25,7 +26,7 @@ use super::{read_sleb, read_uleb, search, sleb, u32_at, uleb};
 pub const NO_FUNCTION: u32 = u32::MAX;
 
 /// Bytes of the map's head.
-const HEAD: usize = 8;
+const HEAD: usize = 12;
 /// Bytes of a function's entry.
 const FUNCTION: usize = 16;
 /// Bytes of a name's entry.
@@ -150,14 +151,19 @@ pub struct FunctionLines<'a> {
 }
 
 /// Writes an address map of functions in ascending order, with names by
-/// function number.
-pub fn encode_lines(functions: &[FunctionLines<'_>], names: &[(u32, &str)]) -> Vec<u8> {
+/// function number, for a module whose code section's content begins at
+/// `code_start`.
+pub fn encode_lines(
+    functions: &[FunctionLines<'_>],
+    names: &[(u32, &str)],
+    code_start: u32,
+) -> Vec<u8> {
     let streams: usize = functions.iter().map(|f| f.stream.len()).sum();
     let texts: usize = names.iter().map(|(_, name)| name.len()).sum();
     let tables = HEAD + FUNCTION * functions.len() + NAME * names.len();
     let mut out = Vec::with_capacity(tables + streams + texts);
     let mut words = |words: &[u32]| words.iter().for_each(|w| out.extend(w.to_le_bytes()));
-    words(&[functions.len() as u32, names.len() as u32]);
+    words(&[functions.len() as u32, names.len() as u32, code_start]);
     let mut at = 0;
     for f in functions {
         words(&[f.text_offset, f.size, f.function, at]);
@@ -198,6 +204,7 @@ pub struct AddressMap<'a> {
     bytes: &'a [u8],
     functions: usize,
     names: usize,
+    code_start: u32,
 }
 
 impl<'a> AddressMap<'a> {
@@ -207,7 +214,13 @@ impl<'a> AddressMap<'a> {
             bytes,
             functions: u32_at(bytes, 0)? as usize,
             names: u32_at(bytes, 4)? as usize,
+            code_start: u32_at(bytes, 8)?,
         })
+    }
+
+    /// Where the code section's content begins in the module.
+    pub fn code_start(&self) -> u32 {
+        self.code_start
     }
 
     /// The position of a text offset.
@@ -332,6 +345,7 @@ mod tests {
         encode_lines(
             &[function(0, 3, &stream), function(32, 4, &none)],
             &[(7, "seven"), (8, "eight")],
+            60,
         )
     }
 
@@ -339,6 +353,7 @@ mod tests {
     fn positions() {
         let map = map();
         let map = AddressMap::new(&map).unwrap();
+        assert_eq!(map.code_start(), 60);
         let at = |offset| {
             let places = map.position(offset)?.places;
             let places = places.into_iter().map(|p| (p.function, p.wasm_offset));

@@ -17,17 +17,16 @@ use gimli::write::{
 use gimli::{
     DW_AT_comp_dir, DW_AT_external, DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name,
     DW_AT_producer, DW_AT_ranges, DW_AT_stmt_list, DW_LANG_C11, DW_TAG_subprogram, Encoding,
-    EndianSlice, Format, LineEncoding, LittleEndian, SectionId,
+    Format, LineEncoding, SectionId,
 };
 
 use wasmaot_abi::maps::lines::{Line, decode_stream};
 
 use super::Plan;
+use super::dwarf::{Rows, Slice, Source};
 use super::layout::Section;
 use super::recorder::Recorder;
 use crate::PRODUCER;
-
-type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Debugging sections, before `.text` has an address.
 #[derive(Default)]
@@ -78,11 +77,9 @@ impl Debug {
 }
 
 /// Makes the sections; empty for a module without DWARF.
-pub(super) fn build(plan: &Plan<'_>) -> Debug {
-    if !plan.module.debug.contains_key(".debug_line") {
-        return Debug::default();
-    }
-    translate(plan).unwrap_or_default()
+pub(super) fn build(plan: &Plan<'_>, source: Option<&Source<'_>>) -> Debug {
+    let debug = source.map(|source| translate(plan, source));
+    debug.and_then(Result::ok).unwrap_or_default()
 }
 
 /// Where a function's code comes from, as far as that is in this module.
@@ -98,30 +95,14 @@ fn lines(plan: &Plan<'_>, number: usize) -> impl Iterator<Item = Line> {
     })
 }
 
-fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
-    let load = |id: SectionId| -> read::Result<Slice<'_>> {
-        let bytes = plan
-            .module
-            .debug
-            .get(id.name())
-            .copied()
-            .unwrap_or_default();
-        Ok(EndianSlice::new(bytes, LittleEndian))
-    };
-    let dwarf = read::Dwarf::load(load)?;
-    let mut units = Vec::new();
-    let mut headers = dwarf.units();
-    while let Some(header) = headers.next()? {
-        units.push(dwarf.unit(header)?);
-    }
-    let rows = Rows::read(&units)?;
-
+fn translate(plan: &Plan<'_>, source: &Source<'_>) -> read::Result<Debug> {
+    let Source { dwarf, units, rows } = source;
     // Functions by unit, in order of their code.
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for number in 0..plan.code.functions.len() {
         // Of its own lines: what is inlined may be of another unit.
         let mut own = lines(plan, number).filter(|line| line.site == 0);
-        if let Some(row) = own.find_map(|line| rows.at(plan, line.wasm)) {
+        if let Some(row) = own.find_map(|line| rows.at(plan.module, line.wasm)) {
             by_unit.entry(row.unit).or_default().push(number);
         }
     }
@@ -129,8 +110,8 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     for (unit, functions) in by_unit {
         let writer = UnitWriter {
             plan,
-            rows: &rows,
-            dwarf: &dwarf,
+            rows,
+            dwarf,
             unit: &units[unit],
             number: unit,
         };
@@ -146,67 +127,6 @@ fn translate(plan: &Plan<'_>) -> read::Result<Debug> {
     Ok(Debug {
         sections: taken.collect(),
     })
-}
-
-/// A row of a line table.
-#[derive(Clone, Copy)]
-struct Row {
-    /// Offset in the code section.
-    address: u64,
-    unit: usize,
-    file: u64,
-    line: u64,
-    column: u64,
-    /// Ends a sequence: no code from here to the next row.
-    end: bool,
-}
-
-/// The rows of all line tables, by address.
-struct Rows(Vec<Row>);
-
-impl Rows {
-    fn read(units: &[read::Unit<Slice<'_>>]) -> read::Result<Self> {
-        let mut rows = Vec::new();
-        for (unit, parsed) in units.iter().enumerate() {
-            let Some(program) = parsed.line_program.clone() else {
-                continue;
-            };
-            let mut reader = program.rows();
-            let mut sequence: Vec<Row> = Vec::new();
-            while let Some((_, row)) = reader.next_row()? {
-                sequence.push(Row {
-                    address: row.address(),
-                    unit,
-                    file: row.file_index(),
-                    line: row.line().map_or(0, |line| line.get()),
-                    column: match row.column() {
-                        read::ColumnType::LeftEdge => 0,
-                        read::ColumnType::Column(column) => column.get(),
-                    },
-                    end: row.end_sequence(),
-                });
-                if row.end_sequence() {
-                    // Sequences of functions that the linker dropped start at
-                    // 0, where no function's code can start.
-                    if sequence[0].address != 0 {
-                        rows.append(&mut sequence);
-                    }
-                    sequence.clear();
-                }
-            }
-        }
-        // Where one sequence ends and the next begins, the beginning counts.
-        rows.sort_by_key(|row| (row.address, !row.end));
-        Ok(Self(rows))
-    }
-
-    /// The row of an offset in the module.
-    fn at(&self, plan: &Plan<'_>, wasm: u32) -> Option<Row> {
-        let address = u64::from(wasm).checked_sub(plan.module.code_start)?;
-        let after = self.0.partition_point(|row| row.address <= address);
-        let row = *self.0.get(after.checked_sub(1)?)?;
-        (!row.end && row.line != 0).then_some(row)
-    }
 }
 
 /// Writes one unit.
@@ -301,7 +221,7 @@ impl UnitWriter<'_> {
             // line before it: a unit knows its own files alone.
             let Some(row) = self
                 .rows
-                .at(self.plan, line.wasm)
+                .at(self.plan.module, line.wasm)
                 .filter(|row| row.unit == self.number)
             else {
                 continue;

@@ -16,7 +16,7 @@ use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
     SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA,
-    SEC_SYMBOLS, SEC_TRAPS,
+    SEC_SOURCE, SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -115,6 +115,7 @@ sections! {
     Bss = Data ".bss", SHT_NOBITS, AW, 16, 0, None;
     Traps = File SEC_TRAPS, SHT_PROGBITS, 0, 4, 0, None;
     Lines = File SEC_LINES, SHT_PROGBITS, 0, 4, 0, None;
+    Source = File SEC_SOURCE, SHT_PROGBITS, 0, 4, 0, None;
     DebugAbbrev = File ".debug_abbrev", SHT_PROGBITS, 0, 1, 0, None;
     DebugInfo = File ".debug_info", SHT_PROGBITS, 0, 1, 0, None;
     DebugLine = File ".debug_line", SHT_PROGBITS, 0, 1, 0, None;

@@ -38,5 +38,5 @@ pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
     }
     names.extend(plan.code.foreign.iter().cloned());
     let names: Vec<_> = names.iter().map(|(n, name)| (*n, &**name)).collect();
-    encode_lines(&functions, &names)
+    encode_lines(&functions, &names, module.code_start as u32)
 }

@@ -6,6 +6,7 @@
 mod calls;
 mod data;
 mod debug;
+mod dwarf;
 mod dynamic;
 mod elf;
 mod frames;
@@ -21,6 +22,7 @@ mod prelink;
 mod recorder;
 mod relocate;
 mod slots;
+mod source;
 mod symbols;
 mod symtab;
 #[cfg(test)]

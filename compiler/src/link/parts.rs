@@ -9,6 +9,7 @@ use wasmaot_abi::object::{FunctionRecord, NOTE_NAME, NT_WASMAOT, Note, SymbolRec
 use wasmaot_abi::reloc;
 
 use super::debug::{self, Debug};
+use super::dwarf::Source;
 use super::dynamic::{self, Dynamic};
 use super::elf::{self, Strings};
 use super::frames::{self, Frames};
@@ -17,7 +18,7 @@ use super::layout::{Layout, Section, Sizes};
 use super::slots::RESERVED;
 use super::symtab::Symtab;
 use super::write::Contents;
-use super::{Plan, calls, handlers, maps, prelink, x86_64};
+use super::{Plan, calls, handlers, maps, prelink, source, x86_64};
 use crate::prelink::Place;
 use crate::{Options, Result};
 
@@ -39,6 +40,7 @@ pub(super) struct Parts<'a> {
     frames: Frames,
     traps: Vec<u8>,
     lines: Vec<u8>,
+    source: Vec<u8>,
     debug: Debug,
     pub symtab: Symtab,
     strtab: Vec<u8>,
@@ -54,6 +56,7 @@ impl<'a> Parts<'a> {
         place: Option<Place<'a>>,
         record: Record,
     ) -> Result<Self> {
+        let source = Source::read(plan.module);
         let mut dynstr = Strings::new();
         let names = plan.symbols.list.iter().map(|s| dynstr.add(&s.name));
         let names = names.collect();
@@ -76,7 +79,8 @@ impl<'a> Parts<'a> {
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
             traps: maps::traps(plan),
             lines: maps::lines(plan),
-            debug: debug::build(plan),
+            source: source::build(plan.module, source.as_ref()),
+            debug: debug::build(plan, source.as_ref()),
             symtab: Symtab::new(plan, &mut strtab),
             strtab: strtab.into_bytes(),
         })
@@ -134,6 +138,7 @@ impl<'a> Parts<'a> {
             (Section::Bss, plan.data.bss),
             (Section::Traps, len(&self.traps)),
             (Section::Lines, len(&self.lines)),
+            (Section::Source, len(&self.source)),
             (Section::Symtab, self.symtab.size()),
             (Section::Strtab, len(&self.strtab)),
         ] {
@@ -191,6 +196,7 @@ impl<'a> Parts<'a> {
             (Section::Data, plan.data.data.clone()),
             (Section::Traps, self.traps),
             (Section::Lines, self.lines),
+            (Section::Source, self.source),
             (Section::Symtab, self.symtab.bytes(plan, layout)),
             (Section::Strtab, self.strtab),
             (Section::Shstrtab, layout.names.clone()),

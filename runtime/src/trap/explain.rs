@@ -2,14 +2,15 @@
 
 use wasmaot_abi::context::{HOST_PAGE, MEMORY_GUARD, MEMORY_RESERVE};
 use wasmaot_abi::maps::find_trap;
-use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION, Place};
-use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
+use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
+use wasmaot_abi::maps::source::SourceMap;
+use wasmaot_abi::object::{SEC_LINES, SEC_SOURCE, SEC_TRAPS};
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
 use super::interrupt;
 use super::unwind::{Backtrace, walk};
-use super::{Frame, RawReason, RawTrap, Trap, TrapReason};
+use super::{Frame, RawReason, RawTrap, Source, Trap, TrapReason};
 use crate::host::HostError;
 
 /// What a backtrace needs of an object. Addresses are the file's own
@@ -30,6 +31,8 @@ pub(crate) trait CodeMap {
     /// The object whose image holds a code address, and the difference between
     /// addresses in the process and the object's own.
     fn object_at(&self, pc: u64) -> Option<(&dyn CodeImage, u64)>;
+    /// The object that has a name by which prelinked objects name others.
+    fn object_named(&self, soname: &str) -> Option<&dyn CodeImage>;
     /// The trap that an access to an address stands for, if the address is in
     /// one of the process's reservations for memories and tables.
     fn fault_kind(&self, addr: u64) -> Option<TrapCode>;
@@ -115,39 +118,74 @@ fn text_offset(image: &dyn CodeImage, vaddr: u64) -> Option<u32> {
 }
 
 /// Names the frames at an address: those of inlined functions, the innermost
-/// first, and that of the function whose code it is in.
+/// first, and those of the function whose code it is in.
 fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
     let Some((image, bias)) = map.object_at(pc) else {
         return Vec::new();
     };
     let vaddr = pc - bias;
-    let lines = image.section(SEC_LINES).and_then(AddressMap::new);
+    let lines = address_map(image);
     let position = lines.zip(text_offset(image, vaddr));
     let position = position.and_then(|(lines, offset)| lines.position(offset));
     let mut places = position.map_or_else(Vec::new, |position| position.places);
     let own = places.pop();
-    let inlined = places.iter().zip(lines.iter().cycle());
-    let inlined = inlined.map(|(place, lines)| (inlined_name(place.function, image, lines), place));
-    let frame = |function, place: Option<&Place>| Frame {
-        object: image.name().to_string(),
-        function,
-        wasm_offset: place.and_then(|place| place.wasm_offset),
-    };
-    let inlined = inlined.map(|(name, place)| match name.split_once('\0') {
-        // Of another object: its name, the function's.
-        Some((object, name)) => Frame {
-            object: object.to_owned(),
-            ..frame(name.to_owned(), Some(place))
-        },
-        None => frame(name, Some(place)),
-    });
-    let mut frames: Vec<Frame> = inlined.collect();
+    let mut frames = Vec::new();
+    for (place, lines) in places.iter().zip(lines.iter().cycle()) {
+        let name = inlined_name(place.function, image, lines);
+        let offset = place.wasm_offset;
+        match name.split_once('\0') {
+            // Of another object: its name, the function's.
+            Some((object, name)) => {
+                sources(object, map.object_named(object), name, offset, &mut frames);
+            }
+            None => sources(image.name(), Some(image), &name, offset, &mut frames),
+        }
+    }
     let name = image.symbol_at(vaddr).unwrap_or_else(|| match own {
         Some(place) if place.function != NO_FUNCTION => numbered(place.function),
         _ => format!("{vaddr:#x}"),
     });
-    frames.push(frame(name, own.as_ref()));
+    let offset = own.and_then(|place| place.wasm_offset);
+    sources(image.name(), Some(image), &name, offset, &mut frames);
     frames
+}
+
+/// Adds the frames of a place in a wasm function: those of what the module's own
+/// compiler inlined there, as far as its object knows, and the function's.
+fn sources(
+    object: &str,
+    image: Option<&dyn CodeImage>,
+    function: &str,
+    wasm_offset: Option<u32>,
+    frames: &mut Vec<Frame>,
+) {
+    let start = image.and_then(address_map).map(|lines| lines.code_start());
+    let code_offset = wasm_offset.zip(start);
+    let frame = |function: &str, source| Frame {
+        object: object.to_owned(),
+        function: function.to_owned(),
+        wasm_offset,
+        code_offset: code_offset.and_then(|(offset, start)| offset.checked_sub(start)),
+        source,
+    };
+    let section = image.and_then(|image| image.section(SEC_SOURCE));
+    let map = section.and_then(SourceMap::new).zip(wasm_offset);
+    let places = map.map_or_else(Vec::new, |(map, offset)| map.at(offset));
+    frames.extend(places.iter().map(|place| {
+        let source = Source {
+            file: place.file.to_owned(),
+            line: place.line,
+            column: place.column,
+        };
+        frame(place.function.unwrap_or(function), Some(source))
+    }));
+    if places.is_empty() {
+        frames.push(frame(function, None));
+    }
+}
+
+fn address_map(image: &dyn CodeImage) -> Option<AddressMap<'_>> {
+    image.section(SEC_LINES).and_then(AddressMap::new)
 }
 
 /// How many frames there are at an address.

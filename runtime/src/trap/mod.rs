@@ -65,6 +65,32 @@ pub struct Frame {
     pub function: String,
     /// Offset in the wasm module in bytes, where one is known.
     pub wasm_offset: Option<u32>,
+    /// The same from the start of the code section's content: what DWARF, and
+    /// tools that read it, take for an address.
+    pub code_offset: Option<u32>,
+    /// The place in the source, where the module carried DWARF.
+    pub source: Option<Source>,
+}
+
+/// A place in a source file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Path of the file, as the module's compiler had it.
+    pub file: String,
+    /// Line, from 1; 0 for code that no line stands for.
+    pub line: u32,
+    /// Column, from 1; 0 where it is not known.
+    pub column: u32,
+}
+
+impl fmt::Display for Source {
+    /// `file:line:column`, without what is not known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        let numbers = [self.line, self.column];
+        let known = numbers.iter().take_while(|&&number| number != 0);
+        known.map(|number| write!(f, ":{number}")).collect()
+    }
 }
 
 impl Trap {
@@ -94,7 +120,9 @@ impl Trap {
 }
 
 impl fmt::Display for Trap {
-    /// The name, the detail, then one line for each frame.
+    /// The name, the detail, then one line for each frame: its number, object,
+    /// function, offset from the start of the code section's content, and place in
+    /// the source.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             TrapReason::Code(code) => write!(f, "wasm trap: {}", code.name())?,
@@ -113,8 +141,11 @@ impl fmt::Display for Trap {
                 number += self.omitted;
             }
             write!(f, "\n  {number:>2}: {}!{}", frame.object, frame.function)?;
-            if let Some(offset) = frame.wasm_offset {
+            if let Some(offset) = frame.code_offset {
                 write!(f, " at {offset:#x}")?;
+            }
+            if let Some(source) = &frame.source {
+                write!(f, " ({source})")?;
             }
         }
         Ok(())

@@ -56,6 +56,8 @@ tools! {
     clang = "clang-22" in "clang-22";
     /// The wasm linker.
     wasm_ld = "wasm-ld-22" in "lld-22";
+    /// Names places in the source of wasm modules.
+    symbolizer = "llvm-symbolizer-22" in "llvm-22";
     /// The archiver for wasm objects.
     ar = "llvm-ar-22" in "llvm-22";
     /// A checker of ELF files.

@@ -266,7 +266,7 @@ impl TestObject {
         self.sections = [
             eh_frame(&self.functions),
             encode_traps(&self.traps),
-            encode_lines(&lines, &[]),
+            encode_lines(&lines, &[], 100),
         ];
     }
 }
@@ -369,6 +369,10 @@ impl CodeMap for TestObject {
         let of = |f: &&(String, u32, u32)| (f.1..f.1 + f.2).contains(&offset);
         self.functions.iter().find(of)?;
         Some((self, self.start - TEXT))
+    }
+
+    fn object_named(&self, _: &str) -> Option<&dyn CodeImage> {
+        None
     }
 
     fn fault_kind(&self, addr: u64) -> Option<TrapCode> {

@@ -58,13 +58,15 @@ fn unreachable_with_backtrace() {
         object: "test.so".into(),
         function: "inner".into(),
         wasm_offset: Some(1005),
+        code_offset: Some(905),
+        source: None,
     };
     assert_eq!(trap.frames[0], innermost);
     // The call's last byte: 4 bytes of prologue, 10 of mov, 3 of call.
     assert_eq!(trap.frames[1].wasm_offset, Some(2016));
     let text = trap.to_string();
     assert!(
-        text.starts_with("wasm trap: unreachable\n   0: test.so!inner at 0x3ed\n"),
+        text.starts_with("wasm trap: unreachable\n   0: test.so!inner at 0x389\n"),
         "{text}"
     );
 
@@ -346,6 +348,8 @@ fn frames_are_left_out_in_the_middle() {
             object: "test.so".into(),
             function: format!("f{n}"),
             wasm_offset: None,
+            code_offset: None,
+            source: None,
         };
         numbers.map(frame).collect()
     };

@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasmaot_testkit::{Code, Kind, Link, Scratch, Wasmaot, object, run, scratch, sources};
+use wasmaot_testkit::{
+    Code, Kind, Link, Scratch, Wasmaot, libc, library_directory, object, run, scratch, sources,
+};
 
 fn source(name: &str) -> PathBuf {
     sources().join("dl").join(name)
@@ -116,4 +118,55 @@ fn a_stale_pointer_traps() {
         ended.stderr.contains("wasm trap: uninitialized element"),
         "{ended:?}"
     );
+}
+
+/// A program that was linked with the SDK's `libdl.so`, which is not to be had
+/// where it runs: the loader stands in for it.
+#[test]
+fn a_needed_libdl_may_be_nowhere() {
+    let libdl = library_directory().join("libdl.so");
+    let main = object(&source("main.c"), Code::Pic, &[&include()]);
+    let main = Link::new(Kind::Pie, "main.wasm", vec![main], vec![libdl]).make();
+    let world = library("dlworld.wasm", "world.c");
+    let place = directory("libdl", &main, &[world, libc()]);
+    let start = |subcommand: &str, args: &[&str]| {
+        let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command(subcommand);
+        run(command.args(args).arg(place.join("main.wasm")))
+    };
+    start("run", &[]).expect(0, "World!\n");
+    start("run", &["--bind=lazy", "--lazy-load"]).expect(0, "World!\n");
+    let listed = start("ldd", &[]);
+    listed.expect_code(0);
+    assert!(
+        listed.stdout.contains("libdl.so => the loader\n"),
+        "{listed:?}"
+    );
+}
+
+/// The stubs of the SDK are replaced, which the trace says, or kept.
+#[test]
+fn stubs_are_replaced_unless_told_not_to() {
+    let libdl = library_directory().join("libdl.so");
+    let main = object(&source("main.c"), Code::Pic, &[&include()]);
+    let main = Link::new(Kind::Pie, "main.wasm", vec![main], vec![libdl]).make();
+    let world = library("dlworld.wasm", "world.c");
+    let place = directory("stubs", &main, &[world]);
+    let main = place.join("main.wasm");
+    let start = |args: &[&str]| {
+        let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
+        run(command
+            .env("WASMAOT_DEBUG", "bindings")
+            .args(args)
+            .arg(&main))
+    };
+    let replaced = start(&[]);
+    replaced.expect(0, "World!\n");
+    let line = "dlopen: that of libdl.so is a stub, the loader's takes its place";
+    assert!(replaced.stderr.contains(line), "{replaced:?}");
+    let kept = start(&["--dl-stubs", "keep"]);
+    kept.expect_code(134);
+    assert!(!kept.stderr.contains(line), "{kept:?}");
+    let explained = start(&["--explain", "dlopen"]);
+    let why = "main.wasm calls it: bound to the host, that of libdl.so is a stub";
+    assert!(explained.stdout.contains(why), "{explained:?}");
 }

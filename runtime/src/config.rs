@@ -38,6 +38,17 @@ pub enum Bind {
     Direct,
 }
 
+/// What becomes of a library's own definitions of `dlopen` and its like that can
+/// only fail, as SDKs have them in their `libdl.so`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DlStubs {
+    /// The loader's functions take their place.
+    #[default]
+    Replace,
+    /// They count as any definition.
+    Keep,
+}
+
 /// What a trace line is about; `WASMAOT_DEBUG` selects by these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Category {
@@ -97,6 +108,8 @@ pub struct Config {
     pub unresolved: Unresolved,
     /// How calls across objects are bound.
     pub bind: Bind,
+    /// What to do with stubs of `<dlfcn.h>` in the program's libraries.
+    pub dl_stubs: DlStubs,
     /// With [`Bind::Lazy`], whether a needed library of the program is loaded
     /// only when a name is looked up that nothing before it defines.
     pub lazy_load: bool,
@@ -118,6 +131,7 @@ impl Default for Config {
             shadow_stack: 1 << 20,
             unresolved: Unresolved::default(),
             bind: Bind::default(),
+            dl_stubs: DlStubs::default(),
             lazy_load: false,
             missing: None,
             check: false,
@@ -135,6 +149,7 @@ impl fmt::Debug for Config {
             .field("shadow_stack", &self.shadow_stack)
             .field("unresolved", &self.unresolved)
             .field("bind", &self.bind)
+            .field("dl_stubs", &self.dl_stubs)
             .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
             .finish_non_exhaustive()

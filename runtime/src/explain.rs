@@ -183,7 +183,18 @@ impl Process {
                 };
                 (definer, why)
             }
-            Target::Host(_) => text("the host", "no object of the scope defines it"),
+            Target::Host(_) => {
+                let mut seen = self.seen_by(by).into_iter();
+                let stub = seen.find(|&n| {
+                    let object = &self.instances[n].object;
+                    let defined = object.definition(&*name::escape(symbol)).is_some();
+                    defined && self.instead_of_stub(symbol, n).is_some()
+                });
+                match stub.map(|n| self.instances[n].object.name()) {
+                    Some(definer) => text("the host", &format!("that of {definer} is a stub")),
+                    None => text("the host", "no object of the scope defines it"),
+                }
+            }
             Target::Builtin(_) => text("the runtime", "built in"),
             Target::Stub(_) | Target::Null => {
                 text("nothing", "nobody defines it; a use traps or is null")

@@ -32,8 +32,8 @@ pub mod wasi;
 
 pub use access::OutOfBounds;
 pub use arch::host_cpu;
-pub use config::{Bind, Category, Config, Missing, Trace, Unresolved};
-pub use dl::{DlError, OpenFlags};
+pub use config::{Bind, Category, Config, DlStubs, Missing, Trace, Unresolved};
+pub use dl::{DlError, OpenFlags, loader_provides};
 pub use error::{CallError, Error, Unresolved as UnresolvedSymbol};
 pub use explain::{Explanation, Searched, Use};
 pub use host::{Caller, HostBody, HostError, HostFunction};

@@ -40,6 +40,10 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
                 continue;
             }
             let Some(file) = library.locate(name, &by) else {
+                if wasmaot_runtime::loader_provides(name) {
+                    print(format!("\t{name} => the loader\n"))?;
+                    continue;
+                }
                 print(format!("\t{name} => not found (needed by {})\n", by.name()))?;
                 missing = true;
                 continue;

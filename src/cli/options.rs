@@ -131,6 +131,16 @@ pub enum Unresolved {
     Ignore,
 }
 
+/// What to do about `dlopen` and its like of libraries that can open nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DlStubs {
+    /// Put the loader's functions in their place
+    #[default]
+    Replace,
+    /// Leave them as they are
+    Keep,
+}
+
 /// How calls across objects are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Bind {
@@ -186,6 +196,9 @@ pub struct Run {
     /// With --bind lazy, load a needed library only when something is not found without it
     #[arg(long)]
     pub lazy_load: bool,
+    /// What to do about stubs of dlopen and its like, as SDKs have them in libdl.so
+    #[arg(long, value_enum, default_value_t)]
+    pub dl_stubs: DlStubs,
     /// What to do about undefined symbols
     #[arg(long, value_enum, default_value_t)]
     pub unresolved: Unresolved,
@@ -250,6 +263,7 @@ impl Run {
             dirs: Vec::new(),
             env: Vec::new(),
             bind: Bind::default(),
+            dl_stubs: DlStubs::default(),
             lazy_load: false,
             unresolved: Unresolved::default(),
             max_memory: None,

@@ -12,7 +12,7 @@ use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
-    Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
+    Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved, Val,
 };
 
 use super::options::{self, Run, Search};
@@ -168,6 +168,10 @@ fn config(args: &Run) -> Result<Config> {
             options::Bind::Now => Bind::Now,
             options::Bind::Lazy => Bind::Lazy,
             options::Bind::Direct => Bind::Direct,
+        },
+        dl_stubs: match args.dl_stubs {
+            options::DlStubs::Replace => DlStubs::Replace,
+            options::DlStubs::Keep => DlStubs::Keep,
         },
         lazy_load: args.lazy_load,
         check: std::env::var_os("WASMAOT_CHECK").is_some(),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `open` | libraries are opened, found again, promoted |
 //! | `symbol` | `dlsym`: the scopes, `RTLD_NEXT` |
+//! | `stubs` | definitions of the program's libraries that only fail |
 //! | `close` | what nobody holds any more is finalised and unloaded |
 //! | `exit` | handlers of `atexit` that go with their library |
 //! | `info` | `dladdr`, `dl_iterate_phdr` |
@@ -16,6 +17,7 @@ pub(crate) mod exit;
 mod functions;
 mod info;
 mod open;
+mod stubs;
 mod symbol;
 pub(crate) mod thinthin;
 
@@ -27,6 +29,7 @@ use crate::loader::heap::Block;
 pub use open::OpenFlags;
 
 pub(crate) use functions::functions;
+pub use stubs::loader_provides;
 
 /// Import module of the functions that libraries get in the place of others.
 pub(crate) const MODULE: &str = "wasmaot:dl";

@@ -96,7 +96,10 @@ impl Process {
                 all[at.map_or(0, |at| at + 1)..].to_vec()
             }
         };
-        let defined = places.iter().find_map(|&n| self.definition(n, name));
+        let defined = places.iter().find_map(|&n| {
+            let found = self.definition(n, name)?;
+            Some(self.instead_of_stub(name, n).unwrap_or(found))
+        });
         defined.or_else(|| {
             let host = self.hosts.find(wasmaot_abi::name::ENV, name);
             host.map(Target::Host)

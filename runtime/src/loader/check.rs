@@ -18,7 +18,7 @@ use super::search::Group;
 use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
-use crate::config::Bind;
+use crate::config::{Bind, DlStubs};
 use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
@@ -279,7 +279,7 @@ impl<'a> Checker<'a> {
         let found = copy
             .filter(|&place| self.holds_copy(place, import.name))
             .chain(places)
-            .find_map(|place| self.exported(place, import.name, (id, number), depth));
+            .find_map(|place| self.meant(place, import.name, (id, number), depth));
         found.unwrap_or_else(|| {
             let module = if got { name::ENV } else { import.module };
             match self.process.hosts.find(module, import.name) {
@@ -287,6 +287,39 @@ impl<'a> Checker<'a> {
                 None => Meaning::Nothing,
             }
         })
+    }
+
+    /// What a name means if an object of the scope is the first that has it.
+    fn meant(&self, id: usize, text: &str, by: (usize, usize), depth: usize) -> Option<Meaning> {
+        let found = self.exported(id, text, by, depth)?;
+        Some(
+            match self.scope.contains(&id) && self.is_replaced(id, text) {
+                true => Meaning::Host(name::ENV.to_owned(), text.to_owned()),
+                false => found,
+            },
+        )
+    }
+
+    /// Whether the loader's function takes the place of an object's own: that
+    /// of a library which imports nothing that could open another.
+    fn is_replaced(&self, id: usize, text: &str) -> bool {
+        let instance = &self.process.instances[id];
+        let loaders = "dlopen dlsym dlvsym dlclose dlerror dladdr dl_iterate_phdr";
+        let ways = "dlopen dlsym dlvsym dlload dlinstantiate";
+        let among = |list: &str, name: &str| list.split(' ').any(|word| word == name);
+        let leads = |i: &Import<'_>| match i.kind {
+            ImportKind::Func(_) => matches!(i.module, "env" | "thinthin"),
+            ImportKind::GotFunc => true,
+            _ => false,
+        };
+        let own = |name: &str| self.exports[&id].contains_key(name);
+        let leads = |i: Import<'_>| leads(&i) && among(ways, i.name) && !own(i.name);
+        self.process.config.dl_stubs == DlStubs::Replace
+            && !instance.chosen
+            && instance.object.info().abi != LinkingAbi::Core
+            && among(loaders, text)
+            && self.process.hosts.find(name::ENV, text).is_some()
+            && !instance.object.imports().any(leads)
     }
 
     fn exported(&self, id: usize, text: &str, by: (usize, usize), depth: usize) -> Option<Meaning> {

@@ -90,8 +90,8 @@ pub(super) fn load_next(process: &mut Process) -> Result<(), DlError> {
     match loaded {
         Ok(number) => {
             let by = &mut process.instances[next.by];
-            by.needs.push(number);
-            by.uses.insert(number);
+            by.needs.extend(number);
+            by.uses.extend(number);
             Ok(())
         }
         Err(error) => {
@@ -109,15 +109,19 @@ pub(crate) fn load_deferred(process: &mut Process) -> Result<(), DlError> {
     Ok(())
 }
 
-/// Number of the instance of a needed library, loaded if it is not there.
-fn load_needed(process: &mut Process, next: &Deferred) -> Result<usize> {
+/// Number of the instance of a needed library, loaded if it is not there;
+/// `None`: the loader stands in for it.
+fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> {
     let named = |i: &super::Instance| search::is_named(i, &next.name);
     if let Some(number) = process.instances.find(named) {
-        return Ok(number);
+        return Ok(Some(number));
     }
     let object = with_finder(process, |process, finder| open(process, finder, next))?;
+    let Some(object) = object else {
+        return Ok(None);
+    };
     if let Some(number) = process.instances.find(|i| i.object.id() == object.id()) {
-        return Ok(number);
+        return Ok(Some(number));
     }
     let group = with_finder(process, |process, finder| {
         let mut roots = vec![(next.name.clone(), object)];
@@ -127,7 +131,8 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<usize> {
         }
         // It cannot be linked without some of the others: then with all.
         for other in &process.deferred {
-            roots.push((other.name.clone(), open(process, finder, other)?));
+            let object = open(process, finder, other)?;
+            roots.extend(object.map(|object| (other.name.clone(), object)));
         }
         search::closure(process, roots, finder, LATE, usize::MAX)
     })?;
@@ -137,10 +142,14 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<usize> {
         // As what was there from the start.
         process.instances[number].hold.always = true;
     }
-    ready.initialise(process, true)
+    ready.initialise(process, true).map(Some)
 }
 
-fn open(process: &Process, finder: &mut dyn Finder, library: &Deferred) -> Result<Arc<Object>> {
+fn open(
+    process: &Process,
+    finder: &mut dyn Finder,
+    library: &Deferred,
+) -> Result<Option<Arc<Object>>> {
     let by = &process.instances[library.by].object;
-    search::find(&process.config, finder, &library.name, by)
+    search::find_needed(&process.config, finder, &library.name, by)
 }

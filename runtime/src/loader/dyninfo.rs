@@ -206,7 +206,8 @@ pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Opti
     let kinds = [SymbolKind::Data, SymbolKind::Function];
     let mut found = places.filter_map(|place| {
         let mut kinds = kinds.into_iter();
-        kinds.find_map(|kind| process.export(place, symbol, kind))
+        let found = kinds.find_map(|kind| process.export(place, symbol, kind))?;
+        Some(process.instead_of_stub(symbol, place).unwrap_or(found))
     });
     let host = || {
         let host = process.hosts.find(name::ENV, symbol).map(Target::Host);

@@ -107,6 +107,8 @@ pub(crate) struct Instance {
     pub object: Arc<Object>,
     /// Name it was asked for by.
     pub name: String,
+    /// It is main or was preloaded: what it defines counts, whatever it does.
+    pub chosen: bool,
     pub image: Image,
     /// Number of its domain.
     pub domain: usize,

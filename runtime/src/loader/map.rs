@@ -60,6 +60,7 @@ pub(super) fn map(
         process.instances.push(Instance {
             object: Arc::clone(object),
             name: member.name.clone(),
+            chosen: member.chosen,
             image,
             domain: place.domain,
             memory_base: place.memory_base,

@@ -193,6 +193,14 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    /// Whether an instance is main or was preloaded.
+    fn is_chosen(&self, instance: usize) -> bool {
+        match instance.checked_sub(self.first) {
+            Some(member) => self.members[member].chosen,
+            None => self.process.instances[instance].chosen,
+        }
+    }
+
     /// Binds a member's imports and symbols.
     fn bind(&mut self, member: usize) -> Result<Bindings> {
         let object = self.object(self.first + member);
@@ -344,7 +352,14 @@ impl<'a> Resolver<'a> {
         if let Some(&holder) = self.holders.get(name) {
             return self.export(holder, name, wanted);
         }
-        (0..self.scope.len()).find_map(|i| self.export(self.scope[i], name, wanted))
+        let mut places = 0..self.scope.len();
+        places.find_map(|i| {
+            let definer = self.scope[i];
+            let found = self.export(definer, name, wanted)?;
+            let (object, chosen) = (self.object(definer), self.is_chosen(definer));
+            let instead = self.process.instead_of_stub_of(name, object, chosen);
+            Some(instead.unwrap_or(found))
+        })
     }
 
     /// What an instance exports under a name; `wanted`: as symbols have it.

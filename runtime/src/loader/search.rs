@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::instance::Instance;
 use crate::config::{Category, Config};
+use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Object;
 use crate::process::Process;
@@ -131,6 +132,9 @@ pub(crate) struct Member {
     pub needs: Vec<usize>,
     /// Where the program wants it in its memory.
     pub memory: Option<u64>,
+    /// It is main, or was given along with main and nobody needs it by name:
+    /// it was preloaded.
+    pub chosen: bool,
 }
 
 /// Why objects are loaded.
@@ -203,6 +207,7 @@ impl Group {
                 object,
                 needs: Vec::new(),
                 memory: None,
+                chosen: false,
             }],
             first,
             local: vec![first],
@@ -250,6 +255,7 @@ pub(super) fn closure(
     let mut known = Known::of(process);
     let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
+    let mut needed = HashSet::new();
     for (name, object) in roots {
         let number = known.add(name, object);
         queue.push_back(number);
@@ -257,6 +263,7 @@ pub(super) fn closure(
             known.members[0].needs.push(number);
         }
     }
+    let given = known.members[0].needs.len();
     while let Some(number) = queue.pop_front() {
         let Some(at) = number.checked_sub(known.first) else {
             continue;
@@ -264,16 +271,22 @@ pub(super) fn closure(
         let by = Arc::clone(&known.members[at].object);
         for name in by.needed() {
             let number = match known.names.get(name.as_str()) {
-                Some(&number) => number,
+                Some(&number) => {
+                    needed.insert(number);
+                    number
+                }
                 None if found == limit => {
                     let name = name.clone();
                     deferred.push(Deferred { by: number, name });
                     continue;
                 }
                 None => {
-                    found += 1;
                     process.refuse_if_interrupted()?;
-                    let library = find(&process.config, finder, name, &by)?;
+                    let library = find_needed(&process.config, finder, name, &by)?;
+                    let Some(library) = library else {
+                        continue;
+                    };
+                    found += 1;
                     let before = known.members.len();
                     let number = known.add(name.clone(), library);
                     if known.members.len() > before {
@@ -283,6 +296,15 @@ pub(super) fn closure(
                 }
             };
             known.members[at].needs.push(number);
+        }
+    }
+    if purpose == Purpose::Program {
+        // So far those it was asked to load count as needed by main alone.
+        let first = known.first;
+        let given = known.members[0].needs[..given].to_vec();
+        let given = given.iter().filter(|&n| !needed.contains(n));
+        for number in given.chain([&first]) {
+            known.members[number - first].chosen = true;
         }
     }
     let needs = |number: usize| match number.checked_sub(known.first) {
@@ -342,6 +364,24 @@ pub(crate) fn find(
     Ok(found)
 }
 
+/// Finds a library that an object needs; `None`: the loader stands in for it.
+pub(super) fn find_needed(
+    config: &Config,
+    finder: &mut dyn Finder,
+    name: &str,
+    by: &Object,
+) -> Result<Option<Arc<Object>>> {
+    match find(config, finder, name, by) {
+        Err(Error::LibraryNotFound { .. }) if dl::loader_provides(name) => {
+            config.trace(Category::Libs, || {
+                format!("{name} is nowhere: the loader stands in for it")
+            });
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
 /// Whether an instance is what a name stands for.
 pub(crate) fn is_named(instance: &Instance, name: &str) -> bool {
     instance.name == name || instance.object.soname() == Some(name)
@@ -391,6 +431,7 @@ impl Known {
                     name: name.clone(),
                     needs: Vec::new(),
                     memory: None,
+                    chosen: false,
                 });
                 number
             }

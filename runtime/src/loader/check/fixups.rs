@@ -50,7 +50,7 @@ impl Checker<'_> {
         let copies = places().filter(|&place| self.holds_copy(place, text));
         let none = (usize::MAX, 0);
         let mut all = copies.chain(places());
-        let found = all.find_map(|place| self.exported(place, text, none, DEPTH));
+        let found = all.find_map(|place| self.meant(place, text, none, DEPTH));
         found.unwrap_or(match self.process.hosts.find(name::ENV, text) {
             Some(_) => Meaning::Host(name::ENV.to_owned(), text.to_owned()),
             None => Meaning::Nothing,

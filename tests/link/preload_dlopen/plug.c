@@ -1,0 +1,1 @@
+int plug(int x) { return 100 + x; }

@@ -1,0 +1,1 @@
+int leaf(int x) { return 100 + x; }

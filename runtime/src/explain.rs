@@ -51,6 +51,7 @@ impl Process {
         let scope: Vec<Searched> = self
             .scope
             .iter()
+            .chain(&self.beside)
             .map(|&n| self.searched(n, symbol))
             .collect();
         let hosts = [name::ENV, "wasi_snapshot_preview1", "thinthin"];

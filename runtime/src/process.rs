@@ -53,6 +53,9 @@ pub struct Process {
     pub(crate) names: HashMap<String, usize>,
     /// The global scope.
     pub(crate) scope: Vec<usize>,
+    /// Instances where names of `env` are looked up after all that a program
+    /// consists of.
+    pub(crate) beside: Vec<usize>,
     pub(crate) hosts: Hosts,
     /// Every function type met.
     pub(crate) types: KnownTypes,
@@ -165,6 +168,7 @@ impl Process {
             memories: HashMap::new(),
             names: HashMap::new(),
             scope: Vec::new(),
+            beside: Vec::new(),
             hosts,
             types: KnownTypes::default(),
             program: None,
@@ -244,6 +248,27 @@ impl Process {
         }
         ready.initialise(self, false)?;
         Ok(id)
+    }
+
+    /// Loads one module as [`Process::instantiate`] does, and runs nothing of
+    /// it: to see where everything is.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error); nothing of the module is left.
+    pub fn link_module(&mut self, object: Arc<Object>, name: Option<&str>) -> Result<InstanceId> {
+        let group = loader::alone(self, object);
+        let ready = loader::load(self, group)?;
+        let id = self.instances.id(ready.first());
+        if let Some(name) = name {
+            self.register(name, id);
+        }
+        Ok(id)
+    }
+
+    /// Lets what is loaded from now on import what an instance exports from
+    /// `env` too, where nothing of the program itself defines it.
+    pub fn stand_beside(&mut self, id: InstanceId) {
+        self.beside.extend(self.instances.number(id));
     }
 
     /// Registers an instance under a module name.

@@ -128,6 +128,7 @@ impl Process {
         } else {
             global.chain(local).collect()
         };
+        all.extend(&self.beside);
         let mut seen = std::collections::HashSet::new();
         all.retain(|&n| seen.insert(n));
         all

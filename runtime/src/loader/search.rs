@@ -233,11 +233,13 @@ impl Group {
     pub fn scope(&self, process: &Process) -> Vec<usize> {
         let global = process.scope.iter().copied();
         let local = self.local.iter().copied();
+        let beside = process.beside.iter().copied();
         match self.purpose {
-            Purpose::Program => global.chain(self.numbers()).collect(),
-            Purpose::Module | Purpose::Flat => global.collect(),
-            Purpose::Opened { deepbind: true, .. } => local.chain(global).collect(),
-            Purpose::Opened { .. } => global.chain(local).collect(),
+            Purpose::Program => global.chain(self.numbers()).chain(beside).collect(),
+            Purpose::Module => global.chain(beside).collect(),
+            Purpose::Flat => global.collect(),
+            Purpose::Opened { deepbind: true, .. } => local.chain(global).chain(beside).collect(),
+            Purpose::Opened { .. } => global.chain(local).chain(beside).collect(),
         }
     }
 }

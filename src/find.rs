@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use wasmaot_runtime::{Error, Finder, Object, SearchPath, beside, candidates};
 
 #[cfg(feature = "compiler")]
@@ -83,7 +83,7 @@ impl Library {
     }
 
     /// Lets the program open what is in a directory, by its own name for it.
-    pub fn grant(&mut self, host: &str, guest: &str) {
+    pub fn grant(&mut self, host: impl Into<PathBuf>, guest: &str) {
         self.granted.push((host.into(), guest.into()));
     }
 
@@ -113,6 +113,18 @@ impl Library {
         let name = file.display().to_string();
         input::kind(&name, &bytes)?;
         self.build(file, &name, &bytes)
+    }
+
+    /// Builds an object from a module's bytes, as if they lay at a path.
+    ///
+    /// # Errors
+    /// One line that names the path. Built objects are native code, and refused.
+    pub fn open_module(&mut self, file: &Path, bytes: &[u8]) -> Result<Arc<Object>> {
+        let name = file.display().to_string();
+        if input::kind(&name, bytes)? == Kind::Object {
+            bail!("{name}: is a built object, which is native code; give it by its path");
+        }
+        self.build(file, &name, bytes)
     }
 
     #[cfg(feature = "compiler")]

@@ -4,6 +4,9 @@
 //! helps here depends on what has been given already: an option is never
 //! advised to those who gave it.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
 #[cfg(feature = "compiler")]
 use wasmaot_compiler as compiler;
 use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
@@ -46,6 +49,10 @@ fn of_loading(error: &Error, command: &Command) -> Option<String> {
 
 fn of_calling(error: &CallError) -> Option<String> {
     match error {
+        CallError::NoExport { name, .. } if name == "_start" => Some(
+            "it is a library: --invoke calls one of its functions, `wasmaot inspect` lists them"
+                .to_owned(),
+        ),
         CallError::NoExport { .. } => Some("`wasmaot inspect` lists the exports".to_owned()),
         _ => None,
     }
@@ -90,8 +97,15 @@ fn not_found(command: &Command) -> String {
 
 fn unresolved(list: &[UnresolvedSymbol], command: &Command) -> Option<String> {
     let run = run(command)?;
-    let mut advice =
-        "give that library as an argument, or beside the program's own with --preload".to_owned();
+    let mut advice = "give it with --lib FILE".to_owned();
+    // What was meant for a library may have been taken for an argument.
+    let is_module = |word: &&OsString| {
+        let extension = Path::new(word).extension().and_then(OsStr::to_str);
+        extension.is_some_and(|extension| ["elf", "so", "wasm", "wat"].contains(&extension))
+    };
+    if let Some(word) = run.words().first().filter(is_module) {
+        advice = format!("--lib {} loads that file as a library", word.display());
+    }
     // What is neither called nor an address cannot be left undefined.
     let can_pass = |symbol: &UnresolvedSymbol| {
         ["function", "function address", "data symbol"].contains(&symbol.kind)

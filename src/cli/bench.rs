@@ -1,5 +1,7 @@
 //! `wasmaot bench`.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,8 +20,9 @@ use wasmaot_lab::workshop::{Native, Workshop};
 use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
+use super::grant::{Grant, grant_all};
 use super::options::Codegen;
-use super::{complain, print, run, usage};
+use super::{complain, print, usage};
 use crate::link::link_in;
 use crate::prelink::build_alone;
 use crate::{input, output};
@@ -53,12 +56,12 @@ pub struct Bench {
     /// How much to do [default: what takes some 100 ms]
     #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
     n: Option<u32>,
-    /// Grant the program a directory, by another name if `::GUEST` is given
-    #[arg(long = "dir", value_name = "HOST[::GUEST]", value_hint = ValueHint::DirPath, requires = "main")]
-    dirs: Vec<String>,
+    /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro`
+    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = Grant::parser())]
+    grants: Vec<Grant>,
     /// Arguments of the program
     #[arg(last = true, requires = "main")]
-    args: Vec<String>,
+    args: Vec<OsString>,
     /// Variants whose names begin so, beside the baseline
     #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
     only: Vec<String>,
@@ -71,13 +74,13 @@ pub struct Bench {
     /// Print the instructions of a variant's hot loop, and measure nothing
     #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "html"])]
     explain: Option<String>,
-    /// Write what was measured here
+    /// Write what was measured here; `-` is standard output, and the tables go to standard error
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     json: Option<PathBuf>,
-    /// Draw what was measured, as one file for a browser
+    /// Draw what was measured, as one file for a browser; `-` is standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     html: Option<PathBuf>,
-    /// Show what an earlier run wrote with --json, and measure nothing
+    /// Show what an earlier run wrote with --json, and measure nothing; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
     from: Option<PathBuf>,
     /// Build the kernels in this directory, and leave them there
@@ -97,6 +100,11 @@ fn scale(text: &str) -> Result<f64, String> {
 
 /// Measures, or explains, or shows.
 pub(super) fn run(args: &Bench) -> Result<()> {
+    if streams(args) == [true; 2] {
+        return Err(usage(
+            "--json - and --html - cannot both go to standard output",
+        ));
+    }
     if args.list {
         return list();
     }
@@ -229,11 +237,11 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     };
     let program = Program::new(modules, &entry, &super::build::options(&args.codegen))?;
     // All builds are told the same, their name too.
-    let name = args.main[0].display().to_string();
-    let given: Vec<String> = [name].into_iter().chain(args.args.clone()).collect();
-    let dirs = args.dirs.clone();
-    let surroundings =
-        move || run::granting(Wasi::new().args(given.iter().map(String::as_str)), &dirs);
+    let name = args.main[0].file_name().unwrap_or_default();
+    let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
+    let given: Vec<Vec<u8>> = given.map(|word| word.as_bytes().to_vec()).collect();
+    let grants = args.grants.clone();
+    let surroundings = move || grant_all(Wasi::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
     surroundings()?;
     Ok(program.prelinked_by(Some(build_alone)).within(surroundings))
@@ -364,22 +372,46 @@ fn explained(task: &str, variant: &str, facts: &wasmaot_lab::counts::Facts) -> R
     ))
 }
 
+/// What stands for standard output or input in place of a file.
+const STREAM: &str = "-";
+
 /// What `--json` wrote.
 fn earlier(path: &Path) -> Result<Report> {
     let file = path.display();
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {file}"))?;
+    let text = match path == Path::new(STREAM) {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(path),
+    };
+    let text = text.with_context(|| format!("cannot read {file}"))?;
     serde_json::from_str(&text).with_context(|| format!("{file}: is not what bench --json writes"))
+}
+
+/// Which of JSON and HTML go to standard output.
+fn streams(args: &Bench) -> [bool; 2] {
+    [&args.json, &args.html].map(|path| path.as_deref() == Some(Path::new(STREAM)))
+}
+
+/// Writes a file, or to standard output.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    match path == Path::new(STREAM) {
+        true => print(bytes),
+        false => output::write(path, bytes),
+    }
 }
 
 /// Prints the tables, writes the files.
 fn show(args: &Bench, report: &Report) -> Result<()> {
-    print(tables(report))?;
+    // Tables are not mixed with what others read.
+    match streams(args).contains(&true) {
+        false => print(tables(report))?,
+        true => complain("measured", format_args!("\n{}", tables(report))),
+    }
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(report)?;
-        output::write(path, text.as_bytes())?;
+        write(path, format!("{text}\n").as_bytes())?;
     }
     if let Some(path) = &args.html {
-        output::write(path, html::page(report).as_bytes())?;
+        write(path, html::page(report).as_bytes())?;
     }
     if report
         .tasks

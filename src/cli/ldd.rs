@@ -20,7 +20,7 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
         &args.codegen,
     );
     let main = library.open(&args.file)?;
-    let preload = run::open_all(&mut library, &args.search.preload, &[])?;
+    let preload = run::open_all(&mut library, &args.search.preload)?;
     let mut missing = false;
     let mut seen = HashSet::new();
     let mut queue: Vec<Arc<Object>> = vec![main.clone()];

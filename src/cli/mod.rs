@@ -6,17 +6,21 @@ mod bench;
 #[cfg(feature = "compiler")]
 mod build;
 mod debug;
+mod grant;
 mod inspect;
+mod invoke;
 mod ldd;
+mod libraries;
 mod link;
 mod options;
+mod other_tools;
 mod run;
 mod timeout;
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write as _;
 
-use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser as _};
 
 use options::{Cli, Command, Run};
@@ -25,13 +29,27 @@ use options::{Cli, Command, Run};
 const FAILURE: u8 = 1;
 /// Exit code for wrong usage.
 const USAGE: u8 = 2;
+/// Exit code when nobody reads standard output any more: that of a process that
+/// ends by SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
 
 /// Parses the command line and carries it out; answers the exit code.
 pub fn main() -> i32 {
-    let plain = Run::plain(std::env::args_os().skip(1));
-    let command = plain.map_or_else(|| Cli::parse().command, Command::Run);
+    let line: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let command = match Run::plain(&line) {
+        Some(run) => Command::Run(run),
+        None => match line.first().and_then(|word| other_tools::instead_of(word)) {
+            Some(instead) => {
+                let word = line[0].display();
+                return failed(&usage(format!("no command `{word}`; that is `{instead}`")));
+            }
+            None => Cli::parse().command,
+        },
+    };
     match carry_out(&command) {
         Ok(code) => code.into(),
+        // Whoever read what was written wants no more of it.
+        Err(error) if error.is::<BrokenPipe>() => BROKEN_PIPE.into(),
         Err(error) => {
             let advice = advice::advice(&error, &command);
             complain_of(&error, advice.as_deref())
@@ -86,13 +104,27 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 /// Writes to standard output. A reader that has gone is an error, not a panic
-/// as with `print!`.
+/// as with `print!`, and one that ends the command quietly.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_ref())
-        .and_then(|()| out.flush())
-        .context("cannot write to standard output")
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => BrokenPipe.into(),
+        _ => anyhow::Error::new(error).context("cannot write to standard output"),
+    })
 }
+
+/// Nobody reads standard output any more.
+#[derive(Debug)]
+struct BrokenPipe;
+
+impl fmt::Display for BrokenPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("nobody reads standard output any more")
+    }
+}
+
+impl std::error::Error for BrokenPipe {}
 
 /// Writes a line to standard error, if anybody reads it.
 fn complain(what: &str, text: impl fmt::Display) {

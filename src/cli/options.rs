@@ -1,15 +1,21 @@
 //! The command line.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::grant::Grant;
 use super::timeout::Timeout;
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
-#[command(name = "wasmaot", version, max_term_width = 100)]
+#[command(
+    name = "wasmaot",
+    version,
+    max_term_width = 100,
+    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -170,26 +176,53 @@ pub struct Search {
     pub verify: bool,
 }
 
+/// What the words after the program are.
+const RUN_HELP: &str = "\
+What follows PROGRAM is the program's, options too. Libraries may stand between: as long as a word \
+is a module that defines what the program or an earlier library imports and nothing else has, or \
+that one of them needs by its name, it is loaded; the first that is not begins the arguments. If \
+all words before a `--` are modules, they are libraries whatever they define, and the `--` is \
+dropped. A plain module defines imports from its file's name without extension, or from NAME as \
+NAME=FILE, and from `env`.";
+
 /// `wasmaot run`.
 #[derive(Debug, PartialEq, Eq, Args)]
+#[command(
+    override_usage = "wasmaot run [OPTIONS] PROGRAM [LIB]... [--] [ARG]...",
+    after_help = RUN_HELP
+)]
 pub struct Run {
-    /// Program: `.wasm`, `.wat` or a built object
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub program: PathBuf,
-    /// Libraries to load with it, as if the program needed them
-    #[arg(value_name = "LIB", value_hint = ValueHint::FilePath)]
-    pub libraries: Vec<PathBuf>,
-    /// Arguments of the program
-    #[arg(last = true)]
-    pub args: Vec<String>,
+    /// Program (`.wasm`, `.wat` or a built object; `-` is a module from standard input), and what
+    /// it is given: options come before it
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_name = "PROGRAM",
+        value_hint = ValueHint::FilePath
+    )]
+    pub line: Vec<OsString>,
+    /// Load a library with it, as if the program needed it; by another name if NAME= is given
+    #[arg(short, long = "lib", value_name = "[NAME=]FILE", value_hint = ValueHint::FilePath)]
+    pub libraries: Vec<OsString>,
     #[command(flatten)]
     pub search: Search,
-    /// Grant access to a directory, by another name if `::GUEST` is given
-    #[arg(long = "dir", value_name = "HOST[::GUEST]", value_hint = ValueHint::DirPath)]
-    pub dirs: Vec<String>,
+    /// Grant access to a directory, by another name if GUEST is given, to be read alone with `ro`
+    #[arg(
+        long = "dir",
+        value_name = "HOST[::GUEST[::ro]]",
+        value_hint = ValueHint::DirPath,
+        value_parser = Grant::parser()
+    )]
+    pub grants: Vec<Grant>,
     /// Set a variable of the program's environment; `K` alone passes ours on
     #[arg(long = "env", value_name = "K=V")]
-    pub env: Vec<String>,
+    pub env: Vec<OsString>,
+    /// The program's name for itself [default: the name of its file]
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<OsString>,
+    /// Give the program a socket that listens here: a descriptor after those of the directories
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Vec<String>,
     /// How to bind calls from one object to another
     #[arg(long, value_enum, default_value_t)]
     pub bind: Bind,
@@ -211,9 +244,10 @@ pub struct Run {
     /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124
     #[arg(long, value_name = "T", value_parser = Timeout::parse)]
     pub timeout: Option<Timeout>,
-    /// Call this export with ARGS as its parameters and print the results
-    #[arg(long, value_name = "NAME")]
-    pub invoke: Option<String>,
+    /// Call an export and print its results, each time that this is given in turn; without
+    /// PARAMETERs, a single one has them from the program's arguments
+    #[arg(long, value_name = "NAME[ PARAMETER]...")]
+    pub invoke: Vec<String>,
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
@@ -236,32 +270,27 @@ impl Codegen {
 }
 
 impl Run {
-    /// A command line without options, `run PROGRAM [LIB]... [-- ARGS...]`, as
-    /// the parser would read it: to describe all options to that takes longer
-    /// than to start a program.
-    pub fn plain(mut line: impl Iterator<Item = OsString>) -> Option<Self> {
-        if line.next()? != "run" {
+    /// A command line without options before the program, `[run] PROGRAM
+    /// [WORD]...`, as the parser would read it: to describe all options to that
+    /// takes longer than to start a program.
+    pub fn plain(line: &[OsString]) -> Option<Self> {
+        let line = match line {
+            [run, line @ ..] if run == "run" => line,
+            [program, ..] if names_program(program) => line,
+            _ => return None,
+        };
+        let program = line.first()?;
+        if program.is_empty() || program.as_encoded_bytes().starts_with(b"-") && program != "-" {
             return None;
         }
-        let mut files = Vec::new();
-        for file in line.by_ref().take_while(|word| word != "--") {
-            let is_option = file.as_encoded_bytes().starts_with(b"-");
-            if is_option || file.is_empty() {
-                return None;
-            }
-            files.push(PathBuf::from(file));
-        }
-        let mut files = files.into_iter();
         Some(Self {
-            program: files.next()?,
-            libraries: files.collect(),
-            args: line
-                .map(OsString::into_string)
-                .collect::<Result<_, _>>()
-                .ok()?,
+            line: line.to_vec(),
+            libraries: Vec::new(),
             search: Search::default(),
-            dirs: Vec::new(),
+            grants: Vec::new(),
             env: Vec::new(),
+            argv0: None,
+            listen: Vec::new(),
             bind: Bind::default(),
             dl_stubs: DlStubs::default(),
             lazy_load: false,
@@ -269,13 +298,43 @@ impl Run {
             max_memory: None,
             stack_size: 8 << 20,
             timeout: None,
-            invoke: None,
+            invoke: Vec::new(),
             trace_loaded: false,
             explain: None,
             #[cfg(feature = "compiler")]
             codegen: Codegen::DEFAULT,
         })
     }
+
+    /// The program.
+    pub fn program(&self) -> &Path {
+        Path::new(self.line.first().map_or(OsStr::new(""), |word| word))
+    }
+
+    /// What follows it: libraries, and what it is given.
+    pub fn words(&self) -> &[OsString] {
+        self.line.get(1..).unwrap_or_default()
+    }
+}
+
+/// All commands.
+const COMMANDS: &[&str] = &[
+    "bench",
+    "build",
+    "completions",
+    "help",
+    "inspect",
+    "ldd",
+    "link",
+    "run",
+];
+
+/// Whether the first word of a command line is a program to run: a path, or
+/// the name of a file and not of a command.
+fn names_program(word: &OsStr) -> bool {
+    let bytes = word.as_encoded_bytes();
+    let is_word = !bytes.starts_with(b"-") && !COMMANDS.iter().any(|command| word == *command);
+    is_word && (bytes.iter().any(|byte| b"./".contains(byte)) || Path::new(word).is_file())
 }
 
 /// `wasmaot link`.
@@ -362,14 +421,20 @@ mod tests {
 
     #[test]
     fn a_plain_line_means_what_the_parser_reads() {
-        let plain = |line: &[&str]| Run::plain(line.iter().map(OsString::from));
-        let lines: [&[&str]; 6] = [
+        let plain = |line: &[&str]| {
+            let line: Vec<OsString> = line.iter().map(OsString::from).collect();
+            Run::plain(&line)
+        };
+        let lines: [&[&str]; 9] = [
             &["run", "a"],
             &["run", "a", "b", "c"],
             &["run", "a", "--"],
             &["run", "a", "--", "x", "--dir", "-", "--", ""],
+            &["run", "a", "--", "--", "x"],
             &["run", "a/b", "c", "--", "run"],
             &["run", "run"],
+            &["run", "-", "x"],
+            &["run", "a", "--dir", ".", "--help", "-v"],
         ];
         for line in lines {
             let cli = Cli::try_parse_from(std::iter::once(&"wasmaot").chain(line)).unwrap();
@@ -378,18 +443,25 @@ mod tests {
             };
             assert_eq!(plain(line), Some(parsed), "{line:?}");
         }
-        let others: [&[&str]; 8] = [
+        let others: [&[&str]; 9] = [
             &[],
             &["run"],
             &["run", ""],
             &["run", "--", "a"],
-            &["run", "a", "-v"],
             &["run", "--dir", ".", "a"],
             &["ldd", "a"],
             &["build", "a"],
+            &["nothing"],
+            &["--dir=.", "a.wasm"],
         ];
         for line in others {
             assert_eq!(plain(line), None, "{line:?}");
+        }
+        assert_eq!(plain(&["a.wasm", "-x"]), plain(&["run", "a.wasm", "-x"]));
+        assert!(plain(&["./build"]).is_some());
+        let commands = Cli::command();
+        for command in commands.get_subcommands() {
+            assert!(COMMANDS.contains(&command.get_name()));
         }
     }
 

@@ -1,23 +1,26 @@
 //! `wasmaot run`.
 
+use std::ffi::OsString;
+use std::io::Read as _;
 use std::mem::ManuallyDrop;
-use std::path::Path;
+use std::net::TcpListener;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::ValType;
 use wasmaot_runtime::flat;
 use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
-use wasmaot_runtime::{
-    Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved, Val,
-};
+use wasmaot_runtime::{Bind, CallError, Config, DlStubs, Error, Object, Process, Unresolved};
 
+use super::grant::grant_all;
+use super::libraries::{self, Line, Shared};
 use super::options::{self, Run, Search};
 use super::timeout::{Clock, Timeout};
-use super::{FAILURE, complain, debug, print, usage};
+use super::{FAILURE, complain, debug, invoke, print, usage};
 use crate::find::Library;
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
@@ -40,28 +43,43 @@ fn is_interrupted(error: &anyhow::Error) -> bool {
 fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
     let mut library = library(
         &args.search,
-        &args.program,
+        args.program(),
         #[cfg(feature = "compiler")]
         &args.codegen,
     );
-    for dir in &args.dirs {
-        let (host, guest) = granted(dir);
-        library.grant(host, guest);
+    for grant in &args.grants {
+        library.grant(&grant.host, &grant.guest);
     }
-    let main = library.open(&args.program)?;
-    let beside = open_all(&mut library, &args.search.preload, &args.libraries)?;
+    let main = open_program(&mut library, args.program())?;
+    let preload = open_all(&mut library, &args.search.preload)?;
+    let finder = Shared::new(library);
+    let Line { libraries, words } = Line::read(args, &main, &finder)?;
     // When it ends, the system takes back all that it has, faster than we can
     // piece by piece.
     let mut process = ManuallyDrop::new(Process::new(config(args)?)?);
     if let Some(clock) = clock {
         clock.stops(process.interrupter());
     }
-    add_hosts(&mut process, host(args)?);
-    process.set_finder(library);
-    let is_flat = flat::is_program(&main) && args.invoke.is_none();
-    if is_flat {
-        process.add_host_functions(flat::functions(std::io::stdout()));
-    }
+    add_hosts(&mut process, host(args, words.clone())?);
+    process.set_finder(finder);
+    let is_flat = flat::is_program(&main) && args.invoke.is_empty();
+    let with_main = match is_flat {
+        true => {
+            process.add_host_functions(flat::functions(std::io::stdout()));
+            libraries
+                .into_iter()
+                .map(|library| library.object)
+                .collect()
+        }
+        false => {
+            let runs = args.explain.is_none() && !args.trace_loaded;
+            match libraries::instantiate(&mut process, &main, libraries, runs) {
+                Ok(rest) => rest,
+                Err(error) => return not_loaded(error, clock),
+            }
+        }
+    };
+    let beside: Vec<_> = preload.into_iter().chain(with_main).collect();
     if let Some(symbol) = &args.explain {
         process.link_program(main, &beside)?;
         print(process.explain(symbol).to_string())?;
@@ -85,11 +103,10 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
     };
     let id = match loaded {
         Ok(id) => id,
-        Err(Error::Init { trap, .. }) => return ended(*trap, clock),
-        Err(error) => return Err(error.into()),
+        Err(error) => return not_loaded(error.into(), clock),
     };
     if is_flat {
-        let name = args.program.display();
+        let name = args.program().display();
         return match process.start_flat(id) {
             Ok(value) => {
                 eprintln!("{name}::main() returned {value}");
@@ -105,13 +122,28 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
             }
         };
     }
-    match &args.invoke {
-        Some(name) => invoke(&mut process, id, name, &args.args, clock),
-        None => match process.start(id) {
+    if !args.invoke.is_empty() {
+        let called = invoke::all(&mut process, id, &args.invoke, &words);
+        return match called {
+            Err(error) => failed(error.downcast::<CallError>()?, clock),
             Ok(()) => Ok(0),
-            Err(error) => failed(error, clock),
-        },
+        };
     }
+    match process.start(id) {
+        Ok(()) => Ok(0),
+        Err(error) => failed(error, clock),
+    }
+}
+
+/// Opens the program; `-` is a module from standard input.
+fn open_program(library: &mut Library, program: &Path) -> Result<Arc<Object>> {
+    if program != Path::new("-") {
+        return library.open(program);
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    read.context("cannot read standard input")?;
+    library.open_module(Path::new("<stdin>"), &bytes)
 }
 
 /// Where libraries come from.
@@ -133,17 +165,9 @@ pub(super) fn library(
     unsafe { library.trusting() }
 }
 
-/// Opens what is loaded with the program: preloads first, then libraries.
-pub(super) fn open_all(
-    library: &mut Library,
-    preload: &[std::path::PathBuf],
-    libraries: &[std::path::PathBuf],
-) -> Result<Vec<Arc<Object>>> {
-    preload
-        .iter()
-        .chain(libraries)
-        .map(|file| library.open(file))
-        .collect()
+/// Opens objects.
+pub(super) fn open_all(library: &mut Library, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
+    files.iter().map(|file| library.open(file)).collect()
 }
 
 fn config(args: &Run) -> Result<Config> {
@@ -180,11 +204,6 @@ fn config(args: &Run) -> Result<Config> {
     })
 }
 
-/// A directory granted: its name here, and the program's name for it.
-fn granted(dir: &str) -> (&str, &str) {
-    dir.split_once("::").unwrap_or((dir, dir))
-}
-
 /// Adds the functions of all hosts.
 pub(super) fn add_hosts(process: &mut Process, surroundings: Wasi) {
     process.add_host_functions(wasi::functions(surroundings.clone()));
@@ -192,118 +211,50 @@ pub(super) fn add_hosts(process: &mut Process, surroundings: Wasi) {
 }
 
 /// What the program may see of the host.
-fn host(args: &Run) -> Result<Wasi> {
-    let program = args.program.as_os_str().as_encoded_bytes();
+fn host(args: &Run, words: Vec<OsString>) -> Result<Wasi> {
+    let name = match &args.argv0 {
+        Some(name) => name,
+        None => args.program().file_name().unwrap_or_default(),
+    };
+    let bytes = |word: OsString| word.into_vec();
     let mut wasi = Wasi::new()
         .inherit_stdio()
-        .args([program])
-        .args(args.args.iter().map(String::as_str));
+        .args([name.as_bytes()])
+        .args(words.into_iter().map(bytes));
     for variable in &args.env {
-        wasi = match variable.split_once('=') {
-            Some((name, value)) => wasi.env(name, value),
-            None => match std::env::var(variable) {
-                Ok(value) => wasi.env(variable.as_str(), value),
-                Err(_) => wasi,
+        let text = variable.as_bytes();
+        let set = text.iter().position(|&byte| byte == b'=');
+        wasi = match set {
+            Some(0) => {
+                return Err(usage(format!(
+                    "--env {}: a variable without a name; it is K=V",
+                    variable.display()
+                )));
+            }
+            Some(at) => wasi.env(&text[..at], &text[at + 1..]),
+            None => match std::env::var_os(variable) {
+                Some(value) => wasi.env(text, value.as_bytes()),
+                None => wasi,
             },
         };
     }
-    granting(wasi, &args.dirs)
+    for address in &args.listen {
+        let listener = TcpListener::bind(address)
+            .with_context(|| format!("--listen {address}: cannot listen there"))?;
+        wasi = wasi.listener(listener);
+    }
+    grant_all(wasi, &args.grants)
 }
 
-/// Grants directories.
-pub(super) fn granting(mut wasi: Wasi, dirs: &[String]) -> Result<Wasi> {
-    for dir in dirs {
-        let (host, guest) = granted(dir);
-        wasi = wasi
-            .preopen(host, guest)
-            .with_context(|| format!("--dir {dir}: cannot open {host}"))?;
-    }
-    Ok(wasi)
-}
-
-/// Calls an export with parameters from the command line and prints its results.
-fn invoke(
-    process: &mut Process,
-    id: InstanceId,
-    name: &str,
-    args: &[String],
-    clock: Option<&Clock>,
-) -> Result<u8> {
-    let Some(ty) = process.get_func(id, name).cloned() else {
-        bail!("no exported function `{name}`; `wasmaot inspect` lists the exports");
-    };
-    if ty.params.len() != args.len() {
-        return Err(usage(format!(
-            "{name}: takes {ty}, given {} arguments",
-            args.len()
-        )));
-    }
-    let values = ty
-        .params
-        .iter()
-        .zip(args)
-        .map(|(&ty, text)| value(ty, text))
-        .collect::<Result<Vec<_>>>()?;
-    match process.invoke(id, name, &values) {
-        Ok(results) => {
-            for result in results {
-                print(text(result) + "\n")?;
-            }
-            Ok(0)
-        }
-        Err(error) => failed(error, clock),
+/// The exit code where loading ended in code of the program's.
+fn not_loaded(error: anyhow::Error, clock: Option<&Clock>) -> Result<u8> {
+    match error.downcast::<Error>()? {
+        Error::Init { trap, .. } => ended(*trap, clock),
+        error => Err(error.into()),
     }
 }
 
-fn value(ty: ValType, text: &str) -> Result<Val> {
-    let bad = |_| usage(format!("`{text}` is not an {ty}"));
-    let int = |bits: u32| -> Result<i64> {
-        // Both -1 and 0xffffffff are fine for an i32.
-        let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |hex| (hex, 16));
-        let wide = i128::from_str_radix(digits, radix).map_err(|e| bad(e.to_string()))?;
-        let fits = (-(1 << (bits - 1))..1 << bits).contains(&wide);
-        if fits {
-            Ok(wide as i64)
-        } else {
-            Err(bad("range".to_owned()))
-        }
-    };
-    Ok(match ty {
-        ValType::I32 => Val::I32(int(32)? as i32),
-        ValType::I64 => Val::I64(int(64)?),
-        ValType::F32 => Val::F32(
-            text.parse::<f32>()
-                .map_err(|e| bad(e.to_string()))?
-                .to_bits(),
-        ),
-        ValType::F64 => Val::F64(
-            text.parse::<f64>()
-                .map_err(|e| bad(e.to_string()))?
-                .to_bits(),
-        ),
-        ValType::V128 => Val::V128(text.parse().map_err(|_| bad("vector".to_owned()))?),
-        ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
-            return Err(usage(format!(
-                "a parameter of type {ty} cannot be given on the command line"
-            )));
-        }
-    })
-}
-
-fn text(value: Val) -> String {
-    match value {
-        Val::I32(v) => v.to_string(),
-        Val::I64(v) => v.to_string(),
-        Val::F32(v) => f32::from_bits(v).to_string(),
-        Val::F64(v) => f64::from_bits(v).to_string(),
-        Val::V128(v) => v.to_string(),
-        Val::FuncRef(0) | Val::ExternRef(0) | Val::ExnRef(0) => "null".to_owned(),
-        Val::FuncRef(v) => format!("function {v:#x}"),
-        Val::ExternRef(v) => format!("extern {v:#x}"),
-        Val::ExnRef(v) => format!("exception {v:#x}"),
-    }
-}
-
+/// The exit code of a call that did not return.
 fn failed(error: CallError, clock: Option<&Clock>) -> Result<u8> {
     match error {
         CallError::Trap(trap) => ended(trap, clock),

@@ -1,0 +1,383 @@
+//! The words after a program: which of them are libraries to load with it, and
+//! how plain modules among these come to be known by their names.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::name::ENV;
+use wasmaot_runtime::wasi::Wasi;
+use wasmaot_runtime::{CallError, Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
+
+use super::options::Run;
+use super::run::add_hosts;
+use crate::find::Library as Found;
+use crate::input::{self, Kind};
+
+/// Who opens files, shared by the command and its processes.
+#[derive(Clone)]
+pub(super) struct Shared(Rc<RefCell<Found>>);
+
+impl Shared {
+    /// Shares it.
+    pub fn new(found: Found) -> Self {
+        Self(Rc::new(RefCell::new(found)))
+    }
+
+    fn open(&self, word: &OsStr) -> Result<Library> {
+        let Word { module, path } = Word::read(word);
+        let object = self.0.borrow_mut().open(path)?;
+        Ok(Library { object, module })
+    }
+}
+
+impl Finder for Shared {
+    fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
+        self.0.borrow_mut().find(name, by)
+    }
+
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+        self.0.borrow_mut().module(name, bytes)
+    }
+}
+
+/// A library to load with the program.
+pub(super) struct Library {
+    pub object: Arc<Object>,
+    /// The module name that a plain module's exports are imported by.
+    module: String,
+}
+
+/// A word that may name a library: `FILE` or `NAME=FILE`.
+struct Word<'a> {
+    module: String,
+    path: &'a Path,
+}
+
+impl<'a> Word<'a> {
+    fn read(word: &'a OsStr) -> Self {
+        let whole = Path::new(word);
+        let bytes = word.as_bytes();
+        let named = bytes.iter().position(|&byte| byte == b'=').map(|at| {
+            let (name, path) = (&bytes[..at], OsStr::from_bytes(&bytes[at + 1..]));
+            (String::from_utf8_lossy(name).into_owned(), Path::new(path))
+        });
+        match named {
+            // A name is no path, and a file that is called so is meant itself.
+            Some((module, path)) if !module.contains('/') && !whole.exists() => {
+                Self { module, path }
+            }
+            _ => Self {
+                module: stem(whole),
+                path: whole,
+            },
+        }
+    }
+
+    /// Whether a module is there, by its first bytes.
+    fn is_module(&self) -> bool {
+        let mut start = [0; 64];
+        let mut read = || {
+            let is_file = self.path.metadata().ok()?.is_file();
+            let mut file = File::open(self.path).ok().filter(|_| is_file)?;
+            file.read(&mut start).ok()
+        };
+        let Some(len) = read() else { return false };
+        match input::kind("", &start[..len]) {
+            Ok(Kind::Wat) => self.path.extension() == Some("wat".as_ref()),
+            kind => kind.is_ok(),
+        }
+    }
+}
+
+/// The name of a module's file without extensions: of `lib.wat.elf` too.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    let name = match Path::new(name).extension() {
+        Some(extension) if extension == "elf" => Path::new(name).file_stem().unwrap_or_default(),
+        _ => name,
+    };
+    let stem = Path::new(name).file_stem().unwrap_or(name);
+    stem.to_string_lossy().into_owned()
+}
+
+/// What follows the program.
+pub(super) struct Line {
+    /// The libraries of `--lib`, then those among the words.
+    pub libraries: Vec<Library>,
+    /// What the program is given.
+    pub words: Vec<OsString>,
+}
+
+impl Line {
+    /// Tells libraries from what the program is given.
+    pub fn read(args: &Run, main: &Arc<Object>, finder: &Shared) -> Result<Self> {
+        let libraries = args.libraries.iter().map(|word| finder.open(word));
+        let mut libraries = libraries.collect::<Result<Vec<_>>>()?;
+        let words = args.words();
+        let is_module = |word: &OsString| Word::read(word).is_module();
+        let mark = words.iter().position(|word| word == "--");
+        if let Some(mark) = mark.filter(|&mark| words[..mark].iter().all(is_module)) {
+            for word in &words[..mark] {
+                libraries.push(finder.open(word)?);
+            }
+            let words = words[mark + 1..].to_vec();
+            return Ok(Self { libraries, words });
+        }
+        let mut rest = words;
+        let mut wanted = Wanted::new(main, finder);
+        while let [word, after @ ..] = rest
+            && is_module(word)
+        {
+            wanted.look(&libraries)?;
+            if !wanted.defined_by(word)? {
+                break;
+            }
+            libraries.push(finder.open(word)?);
+            rest = after;
+        }
+        Ok(Self {
+            libraries,
+            words: rest.to_vec(),
+        })
+    }
+}
+
+/// What a program and its libraries need beside what they have.
+struct Wanted<'a> {
+    main: &'a Arc<Object>,
+    finder: &'a Shared,
+    symbols: Vec<UnresolvedSymbol>,
+    /// Names of libraries.
+    libraries: HashSet<String>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(main: &'a Arc<Object>, finder: &'a Shared) -> Self {
+        Self {
+            main,
+            finder,
+            symbols: Vec::new(),
+            libraries: HashSet::new(),
+        }
+    }
+
+    /// Adds what is not defined with these libraries: a library counts even if
+    /// an earlier one defines the same.
+    fn look(&mut self, libraries: &[Library]) -> Result<()> {
+        let objects: Vec<_> = libraries.iter().map(|l| Arc::clone(&l.object)).collect();
+        for object in objects.iter().chain([self.main]) {
+            self.libraries.extend(object.needed().iter().cloned());
+        }
+        let mut process = Process::new(Config::default())?;
+        add_hosts(&mut process, Wasi::new());
+        if flat::is_program(self.main) {
+            process.add_host_functions(flat::functions(std::io::sink()));
+        }
+        process.set_finder(self.finder.clone());
+        let missing = process.unresolved(Arc::clone(self.main), &objects);
+        // A library that is nowhere may be what comes next.
+        self.symbols.extend(match missing {
+            Ok(missing) => missing,
+            Err(_) => imports(self.main),
+        });
+        Ok(())
+    }
+
+    /// What a word's file exports. A module is not compiled for that.
+    fn exports(&self, word: &OsStr) -> Result<Option<Exports>> {
+        let path = Word::read(word).path;
+        let file = path.display().to_string();
+        let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+        Ok(match input::kind(&file, &bytes)? {
+            Kind::Wasm => Exports::of_module(&bytes),
+            #[cfg(feature = "compiler")]
+            Kind::Wat => input::module(&file, &bytes)
+                .ok()
+                .and_then(|module| Exports::of_module(&module)),
+            #[cfg(not(feature = "compiler"))]
+            Kind::Wat => None,
+            Kind::Object => self.finder.open(word).ok().map(|library| Exports {
+                names: exports(&library.object),
+                dynamic: library.object.info().abi != LinkingAbi::Core,
+            }),
+        })
+    }
+
+    /// Whether a word names a module that defines any of it.
+    fn defined_by(&self, word: &OsStr) -> Result<bool> {
+        let Word { module, path } = Word::read(word);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = name.strip_suffix(".elf").unwrap_or(&name);
+        if self.libraries.contains(name) {
+            return Ok(true);
+        }
+        let Some(file) = self.exports(word)? else {
+            return Ok(false);
+        };
+        let is_shared =
+            |symbol: &UnresolvedSymbol| symbol.module == ENV || symbol.module.starts_with("GOT.");
+        Ok(!file.names.contains("_start")
+            && self.symbols.iter().any(|symbol| {
+                let module_fits = is_shared(symbol) || !file.dynamic && symbol.module == module;
+                module_fits && file.names.contains(&symbol.name)
+            }))
+    }
+}
+
+/// All that an object imports and does not define itself.
+fn imports(object: &Object) -> Vec<UnresolvedSymbol> {
+    let own: HashSet<&str> = object.exports().map(|(name, _)| name).collect();
+    let imports = object.imports().filter(|import| !own.contains(import.name));
+    let symbols = imports.map(|import| UnresolvedSymbol {
+        module: import.module.to_owned(),
+        name: import.name.to_owned(),
+        kind: "import",
+        by: object.name().to_owned(),
+    });
+    symbols.collect()
+}
+
+/// What a file exports.
+struct Exports {
+    names: HashSet<String>,
+    /// Whether it is a library of the tool-conventions ABIs.
+    dynamic: bool,
+}
+
+impl Exports {
+    /// `None`: no module that can be read, and so no library.
+    fn of_module(bytes: &[u8]) -> Option<Self> {
+        use wasmparser::{Parser, Payload};
+        let mut read = Self {
+            names: HashSet::new(),
+            dynamic: false,
+        };
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload.ok()? {
+                Payload::ExportSection(exports) => {
+                    let names = exports.into_iter().map(|e| Some(e.ok()?.name.to_owned()));
+                    read.names = names.collect::<Option<_>>()?;
+                }
+                Payload::CustomSection(section) => {
+                    read.dynamic |= ["dylink", "dylink.0"].contains(&section.name());
+                }
+                _ => {}
+            }
+        }
+        Some(read)
+    }
+}
+
+/// Names of all that an object exports.
+fn exports(object: &Object) -> HashSet<String> {
+    let defined = object.exports().map(|(name, _)| name.to_owned());
+    let passed_on = object.info().reexports.iter().map(|r| r.name.clone());
+    defined.chain(passed_on).collect()
+}
+
+/// Instantiates the plain modules that are imported from by their names or by a
+/// plain main, each after those it imports from; answers the libraries that
+/// are to be loaded with main. `runs`: their start functions run.
+///
+/// # Errors
+/// As of [`Process::instantiate`]; of a start function or `_initialize` too.
+pub(super) fn instantiate(
+    process: &mut Process,
+    main: &Object,
+    libraries: Vec<Library>,
+    runs: bool,
+) -> Result<Vec<Arc<Object>>> {
+    let is_plain = |object: &Object| object.info().abi == LinkingAbi::Core;
+    let importers = || libraries.iter().map(|l| &*l.object).chain([main]);
+    let modules: HashSet<String> = importers()
+        .flat_map(Object::imports)
+        .map(|import| import.module.to_owned())
+        .filter(|module| module != ENV)
+        .collect();
+    let stands_alone = |library: &Library| {
+        is_plain(&library.object) && (is_plain(main) || modules.contains(&library.module))
+    };
+    let main_exports = exports(main);
+    let mut all: Vec<(Library, HashSet<String>)> = libraries
+        .into_iter()
+        .map(|library| {
+            let names = exports(&library.object);
+            (library, names)
+        })
+        .collect();
+    while let Some(next) = all.iter().position(|(library, own)| {
+        stands_alone(library)
+            && library.object.imports().all(|import| {
+                let others = || all.iter().filter(|(l, _)| !std::ptr::eq(l, library));
+                let waits = match import.module == ENV {
+                    true => {
+                        let other = others().any(|(_, names)| names.contains(import.name));
+                        other || main_exports.contains(import.name) && !own.contains(import.name)
+                    }
+                    false => others().any(|(l, _)| l.module == import.module),
+                };
+                !waits
+            })
+    }) {
+        let (library, names) = all.remove(next);
+        let name = Some(library.module.as_str());
+        let id = match runs {
+            true => process.instantiate(library.object, name)?,
+            false => process.link_module(library.object, name)?,
+        };
+        process.stand_beside(id);
+        if runs && names.contains(INITIALIZE) {
+            match process.invoke(id, INITIALIZE, &[]) {
+                Ok(_) => {}
+                Err(CallError::Trap(trap)) => {
+                    return Err(Error::Init {
+                        file: library.module,
+                        function: INITIALIZE,
+                        trap: Box::new(trap),
+                    }
+                    .into());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(all.into_iter().map(|(library, _)| library.object).collect())
+}
+
+/// What a reactor or library exports for what is to be done first.
+const INITIALIZE: &str = "_initialize";
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_module_is_known_by_its_stem_or_another_name() {
+        let read = |word: &str| {
+            let word = Word::read(OsStr::new(word));
+            (word.module, word.path.to_owned())
+        };
+        assert_eq!(
+            read("d/lib.wat"),
+            ("lib".to_owned(), PathBuf::from("d/lib.wat"))
+        );
+        assert_eq!(read("lib.wasm.elf").0, "lib");
+        assert_eq!(read("lib").0, "lib");
+        assert_eq!(
+            read("env=x.wat"),
+            ("env".to_owned(), PathBuf::from("x.wat"))
+        );
+        assert_eq!(read("d/a=b.wat").0, "a=b");
+    }
+}

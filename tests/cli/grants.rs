@@ -1,0 +1,92 @@
+//! What a program is granted of the host: directories, streams, sockets.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
+
+use crate::common::Sandbox;
+
+/// A program that makes the file `new` in its first directory; its exit code is
+/// the error number.
+const MAKER: &str = r#"
+    (module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 64) "new")
+      (func (export "_start")
+        (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 3)
+          (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
+
+#[test]
+fn a_directory_may_be_granted_to_be_read_alone() {
+    const ROFS: i32 = 69;
+    let sandbox = Sandbox::new();
+    sandbox.write("maker.wat", MAKER);
+    std::fs::create_dir(sandbox.path("data")).unwrap();
+    let run = |grant: &str| sandbox.wasmaot(&["run", "--dir", grant, "maker.wat"]);
+    assert_eq!(run("data::/data::ro").code, Some(ROFS));
+    assert!(!sandbox.path("data/new").exists());
+    assert_eq!(run("data::/data").code, Some(0));
+    assert!(sandbox.path("data/new").exists());
+    for (grant, part) in [
+        ("::x", "names no directory of the host"),
+        ("data::", "names no directory of the program"),
+        ("data::x::r", "`r`"),
+        ("data::x::ro::y", "too many"),
+    ] {
+        let refused = run(grant);
+        assert_eq!(refused.code, Some(2), "{refused:#?}");
+        assert!(refused.stderr.contains(part), "{refused:#?}");
+        assert!(refused.stderr.contains(grant), "{refused:#?}");
+    }
+    run("missing").error(1, &["--dir missing"]);
+    run("maker.wat").error(1, &["--dir maker.wat"]);
+}
+
+#[test]
+fn a_program_may_listen() {
+    let sandbox = Sandbox::new();
+    // Accepts one connection on its first descriptor and answers it.
+    sandbox.write(
+        "server.wat",
+        r#"(module
+          (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 64) "hello")
+          (data (i32.const 32) "\40\00\00\00\05\00\00\00")
+          (func (export "_start") (local $error i32)
+            (local.set $error (call $accept (i32.const 3) (i32.const 0) (i32.const 16)))
+            (if (local.get $error) (then (call $exit (local.get $error))))
+            (call $exit (call $write (i32.load (i32.const 16)) (i32.const 32) (i32.const 1) (i32.const 24)))))"#,
+    );
+    // A port that was free just now.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    let line = ["run", "--listen", address.as_str(), "server.wat"];
+    sandbox.wasmaot(&line).error(1, &["--listen", &address]);
+    drop(free);
+    let mut child = sandbox
+        .command(&line)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stream = loop {
+        match TcpStream::connect(&address) {
+            Ok(stream) => break stream,
+            Err(_) if child.try_wait().unwrap().is_none() => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let _ = stream.flush();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+    assert!(child.wait().unwrap().success());
+    sandbox
+        .wasmaot(&["run", "--listen", "nonsense", "server.wat"])
+        .error(1, &["--listen nonsense"]);
+}

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Outcome, Sandbox};
+use wasmaot::runtime::linux::{self, Linux};
 use wasmaot::runtime::trap::TrapReason;
+use wasmaot::runtime::wasi::{self, Wasi};
 use wasmaot::runtime::{
     CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, Process,
 };
@@ -175,18 +177,44 @@ fn a_timeout_ends_whatever_the_program_does() {
     for (name, items, body) in ENDLESS {
         let sandbox = Sandbox::new();
         nix::unistd::mkfifo(&sandbox.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-        sandbox.write(
-            "main.wat",
-            format!(
-                r#"(module {items} (export "memory" (memory 0))
-                     (func $spin {body} (unreachable))
-                     (func (export "_start") (call $spin)))"#
-            ),
-        );
+        sandbox.write("main.wat", endless(items, body));
         eprintln!("{name}");
-        let outcome = run_for(&sandbox, "300ms", &["-O0", "main.wat"]);
-        timed_out(&outcome, "300ms");
-        assert!(outcome.stderr.contains("main.wat!"), "{name}: {outcome:#?}");
+        timed_out(&run_for(&sandbox, "300ms", &["-O0", "main.wat"]), "300ms");
+    }
+}
+
+fn endless(items: &str, body: &str) -> String {
+    format!(
+        r#"(module {items} (export "memory" (memory 0))
+             (func $spin {body} (unreachable))
+             (func (export "_start") (call $spin)))"#
+    )
+}
+
+#[test]
+fn an_interrupter_ends_whatever_the_program_does() {
+    for (name, items, body) in ENDLESS {
+        // Of the tests' own standard input nothing is known.
+        if name.contains("read") || name.contains("pipe") || name.contains("input") {
+            continue;
+        }
+        eprintln!("{name}");
+        let mut process = Process::new(config()).unwrap();
+        process.add_host_functions(wasi::functions(Wasi::new()));
+        process.add_host_functions(linux::functions(Linux::new(Wasi::new())));
+        let id = process
+            .instantiate(build(&endless(items, body)), None)
+            .unwrap();
+        let interrupter = process.interrupter();
+        let other = std::thread::spawn(move || {
+            while !interrupter.is_running() {
+                std::thread::yield_now();
+            }
+            interrupter.interrupt(Duration::from_secs(3600))
+        });
+        let error = process.start(id).unwrap_err();
+        assert_eq!(code(error), TrapCode::Interrupted);
+        assert!(other.join().unwrap());
     }
 }
 
@@ -264,4 +292,117 @@ fn a_request_reaches_a_process_that_a_host_function_runs() {
     let error = process.call::<(), ()>(id, "inner", ()).unwrap_err();
     assert_eq!(code(error), TrapCode::Interrupted);
     assert!(other.join().unwrap());
+}
+
+/// Runs a test on threads whose stacks are small, usual and large.
+fn on_stacks(test: fn()) {
+    for kib in [512, 2048, 16384] {
+        let thread = std::thread::Builder::new().stack_size(kib << 10);
+        thread.spawn(test).unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn host_functions_that_call_back_without_end_are_stopped() {
+    on_stacks(|| {
+        let again = |caller: &mut Caller<'_>| -> Result<(), HostError> {
+            let id = caller.process()?.instance("module").unwrap();
+            caller.call(id, "again", ())
+        };
+        let (mut process, id) = instance(
+            vec![HostFunction::wrap("host", "again", again)],
+            r#"(module
+              (import "host" "again" (func $again))
+              (func (export "again") (call $again)))"#,
+        );
+        let error = process.call::<(), ()>(id, "again", ()).unwrap_err();
+        assert!(
+            error.to_string().contains("more frames of again"),
+            "{error}"
+        );
+        assert_eq!(code(error), TrapCode::StackOverflow);
+    });
+}
+
+#[test]
+fn processes_that_run_each_other_without_end_are_stopped() {
+    fn run() -> Result<(), CallError> {
+        let inner = |_: &mut Caller<'_>| Ok::<_, HostError>(run()?);
+        let (mut process, id) = instance(
+            vec![HostFunction::wrap("host", "inner", inner)],
+            r#"(module (import "host" "inner" (func $inner)) (func (export "inner") (call $inner)))"#,
+        );
+        process.call(id, "inner", ())
+    }
+    // Each has a stack of its own: too many would use up the addresses.
+    let thread = std::thread::Builder::new().stack_size(1 << 20);
+    let error = thread.spawn(run).unwrap().join().unwrap().unwrap_err();
+    assert_eq!(code(error), TrapCode::StackOverflow);
+}
+
+#[test]
+fn an_allocator_that_calls_the_loader_is_stopped() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "main.wat",
+        r#"(module
+          (@dylink.0 (mem-info))
+          (import "env" "memory" (memory 1))
+          (import "env" "dlsym" (func $dlsym (param i32 i32) (result i32)))
+          (import "env" "dlerror" (func $dlerror (result i32)))
+          (func $malloc (export "malloc") (param i32) (result i32)
+            (drop (call $dlsym (i32.const 0) (i32.const 65535)))
+            (drop (call $dlerror))
+            (i32.const 0))
+          (func (export "free") (param i32))
+          (func (export "_start") (drop (call $malloc (i32.const 8)))))"#,
+    );
+    let outcome = sandbox.wasmaot(&["run", "main.wat"]);
+    outcome.trap("call stack exhausted", &["frames of malloc"]);
+}
+
+#[test]
+fn constructors_that_open_the_next_library_are_stopped() {
+    on_stacks(|| {
+        // Opens the library after it.
+        let library = |number: usize| {
+            build(&format!(
+                r#"(module
+                  (@dylink.0 (mem-info (memory 16 0)))
+                  (import "env" "memory" (memory 1))
+                  (import "env" "__memory_base" (global $base i32))
+                  (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+                  (data (global.get $base) "{}\00")
+                  (func $open (drop (call $dlopen (global.get $base) (i32.const 2))))
+                  (func (export "_start") (call $open))
+                  (func (export "__wasm_call_ctors") (call $open)))"#,
+                number + 1
+            ))
+        };
+        let mut process = Process::new(config()).unwrap();
+        process.set_finder(move |name: &str, _: &Object| match name.parse() {
+            Ok(number) => Ok(Some(library(number))),
+            Err(_) => Ok(None),
+        });
+        let main = library(0);
+        let id = process.load_program(main, &[]).unwrap();
+        let error = process.start(id).unwrap_err();
+        assert_eq!(code(error), TrapCode::StackOverflow);
+    });
+}
+
+#[test]
+fn a_fault_that_nothing_explains_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let text = r#"(module (func (export "_start") unreachable))"#;
+    let mut object = sandbox.build("main.wat", text);
+    // The trap map says of one instruction that it traps: take that away. The
+    // map is no part of what the loader checks.
+    let sections = object::File::parse(&*object).unwrap();
+    let map = object::Object::section_by_name(&sections, ".wasmaot.traps").unwrap();
+    let (at, _) = object::ObjectSection::file_range(&map).unwrap();
+    object[at as usize..at as usize + 4].fill(0);
+    sandbox.write("main.elf", object);
+    let outcome = sandbox.wasmaot(&["run", "main.elf"]);
+    outcome.trap("native fault (signal 4", &["report it", "_start"]);
 }

@@ -61,6 +61,8 @@ traps! {
     NullFunctionReference = 17, "null function reference";
     /// An exception that nothing caught.
     UncaughtException = 18, "uncaught exception";
+    /// A fault that no instruction of compiled code should have.
+    NativeFault = 19, "native fault";
 }
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u6
 }
 
 /// Entries of a table that are written before the next look at whether the
-/// process is to stop: 16 MiB.
-const PIECE: u64 = 1 << 20;
+/// process is to stop: 1 MiB.
+const PIECE: u64 = 1 << 16;
 
 /// Cuts entries from `first` on, `count` of them, into pieces, and does `each`
 /// (where it begins, how many) of them; from the end if `backwards`. Leaves

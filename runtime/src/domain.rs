@@ -56,6 +56,7 @@ impl Domain {
             memory.saturating_add(table + CONTEXT_SIZE),
             "memory and table",
         )?;
+        pages.leave_out_of_dumps(pages.start()..pages.end());
         let base = pages.start() + table + CONTEXT_SIZE;
         let first = table.min(live::FIRST_ENTRIES * TABLE_ENTRY_SIZE);
         pages.protect(base - CONTEXT_SIZE - first..base, Access::ReadWrite)?;
@@ -230,6 +231,7 @@ impl Domain {
         let at = self.base + at;
         self.pages
             .map_file(at..at + len, file, offset, Access::ReadWrite)?;
+        self.pages.leave_out_of_dumps(at..at + len);
         Ok(true)
     }
 
@@ -285,6 +287,7 @@ impl ExtraTable {
     pub fn new(desc: u64, ty: TableType, max: u64) -> Result<(Self, TableDesc), SystemError> {
         let bytes = page_up((max * TABLE_ENTRY_SIZE).max(1)).unwrap_or(u64::MAX);
         let pages = Reservation::new(bytes, "a table")?;
+        pages.leave_out_of_dumps(pages.start()..pages.end());
         let first = pages.end() - live::FIRST_ENTRIES * TABLE_ENTRY_SIZE;
         pages.protect(first..pages.end(), Access::ReadWrite)?;
         let content = TableDesc {

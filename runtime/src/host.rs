@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::access::OutOfBounds;
@@ -26,6 +27,13 @@ pub enum HostError {
     Message(String),
     /// A trap of wasm code that the function had called.
     Trap(Box<Trap>),
+}
+
+impl HostError {
+    /// A trap of a function that the host has called.
+    pub(crate) fn of(code: TrapCode) -> Self {
+        Self::Trap(Box::new(Trap::new(TrapReason::Code(code))))
+    }
 }
 
 /// What a host function sees of its caller: the memory, and the process, in

@@ -16,7 +16,7 @@ use super::complain;
 const TIMED_OUT: u8 = 124;
 /// How long a program may take to stop: it does at once, unless it is in a
 /// host function that does not.
-const TO_STOP: Duration = Duration::from_millis(200);
+const TO_STOP: Duration = Duration::from_millis(500);
 /// How long the report of where it was may take after that.
 const TO_REPORT: Duration = Duration::from_secs(2);
 

@@ -6,6 +6,7 @@
 mod code;
 mod command;
 mod file;
+pub(crate) mod host_stack;
 mod image;
 pub(crate) mod live;
 mod reserve;

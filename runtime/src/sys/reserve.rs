@@ -5,7 +5,9 @@ use std::fs::File;
 use std::ops::Range;
 use std::ptr;
 
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+};
 use wasmaot_abi::context::HOST_PAGE;
 
 use super::SystemError;
@@ -84,6 +86,17 @@ impl Reservation {
         // whose pages no Rust value but this one owns.
         unsafe { mprotect(at, len, access.mprot()) }
             .map_err(|e| SystemError::new(format!("make {len:#x} bytes {access:?}"), e))
+    }
+
+    /// Keeps pages out of dumps of the host's process: what is in them belongs
+    /// to a program, and a dump may be of another's fault. Where the system
+    /// refuses, they are in the dump.
+    pub fn leave_out_of_dumps(&self, range: Range<u64>) {
+        if let Ok(Some((at, len))) = self.pages(&range) {
+            // SAFETY: `pages` checked that the range lies inside this
+            // reservation; the advice changes nothing of its content.
+            let _ = unsafe { madvise(at, len, Advice::LinuxDontDump) };
+        }
     }
 
     /// Maps part of a file privately over pages inside the reservation.

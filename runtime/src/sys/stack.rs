@@ -22,6 +22,7 @@ impl Stack {
     pub fn new(size: u64) -> Result<Self, SystemError> {
         let total = page_up(size.max(HOST_PAGE)).and_then(|size| size.checked_add(GUARD));
         let pages = Reservation::new(total.unwrap_or(u64::MAX), "the stack")?;
+        pages.leave_out_of_dumps(pages.start()..pages.end());
         let stack = Self { pages };
         stack.pages.protect(stack.usable(), Access::ReadWrite)?;
         Ok(stack)

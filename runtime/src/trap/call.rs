@@ -11,9 +11,10 @@ use wasmaot_abi::context::ProcessHead;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{Trap, TrapReason, interrupt, signal, values};
+use super::{interrupt, signal, values};
 use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
 use crate::host::HostError;
+use crate::sys::host_stack;
 use crate::value::Val;
 
 /// Where code and stack of a process are.
@@ -181,11 +182,11 @@ pub(crate) unsafe fn call(
     if outermost {
         space.interrupt.enter();
     }
-    let stop = match activation.interrupt_requested() {
-        true => Err(RawTrap::interrupted()),
+    let stop = match activation.refusal() {
+        Some(code) => Err(RawTrap::of(code)),
         // SAFETY: the caller vouches for the code, the stack below what it is
         // used for by outer activations is free, and the areas outlive the call.
-        false => Ok(unsafe { activation.run(head) }),
+        None => Ok(unsafe { activation.run(head) }),
     };
     if outermost {
         space.interrupt.leave();
@@ -233,6 +234,17 @@ impl Activation {
             next = unsafe { activation.host_process.as_ref() };
         }
         false
+    }
+
+    /// Why the call is not to be made, if it is not.
+    fn refusal(&self) -> Option<TrapCode> {
+        if self.interrupt_requested() {
+            return Some(TrapCode::Interrupted);
+        }
+        // Wasm code and what it calls of the host may call each other without
+        // end, and each time it takes a part of the host's stack too.
+        let is_nested = !CURRENT.get().is_null();
+        (is_nested && host_stack::is_low()).then_some(TrapCode::StackOverflow)
     }
 
     /// Enters wasm code, this being the current activation meanwhile. `None`:
@@ -346,10 +358,10 @@ impl RawTrap {
         }
     }
 
-    /// A request to stop before any wasm code ran.
-    fn interrupted() -> Self {
+    /// A trap before any wasm code ran.
+    fn of(code: TrapCode) -> Self {
         Self {
-            reason: RawReason::Host(interrupted()),
+            reason: RawReason::Host(HostError::of(code)),
             pc: 0,
             site: None,
         }
@@ -427,8 +439,7 @@ pub(crate) fn interrupt_requested() -> bool {
 
 /// The end of a host function whose process is to stop.
 pub(crate) fn interrupted() -> HostError {
-    let trap = Trap::new(TrapReason::Code(TrapCode::Interrupted));
-    HostError::Trap(Box::new(trap))
+    HostError::of(TrapCode::Interrupted)
 }
 
 /// Leaves wasm code if it has been asked to stop.

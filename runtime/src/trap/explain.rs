@@ -59,9 +59,13 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
     if let Some(site) = site
         && !matches!(trap.reason, TrapReason::Exit(_))
     {
-        let Backtrace { addresses, omitted } = walk(site, map);
+        let Backtrace {
+            addresses,
+            omitted,
+            repeat,
+        } = walk(site, map);
         let frames = addresses.iter().flat_map(|&pc| frames(pc, map)).collect();
-        trap.append(frames, omitted);
+        trap.append(frames, omitted, repeat);
     }
     trap
 }
@@ -90,10 +94,12 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
             Some((image, bias)) => format!("{}+{:#x}", image.name(), pc - bias),
             None => format!("{pc:#x}"),
         };
-        return Trap::new(TrapReason::Host(format!(
-            "internal error: {at}: native fault at address {address:#x} (signal {signal}); \
-             please report it with the module"
-        )));
+        let mut trap = Trap::new(TrapReason::Code(TrapCode::NativeFault));
+        trap.detail = Some(format!(
+            "signal {signal} at address {address:#x} in {at}: a bug in wasmaot, or an attack \
+             that it let pass; please report it with the module"
+        ));
+        return trap;
     };
     let mut trap = Trap::new(TrapReason::Code(code));
     if code == TrapCode::MemoryOutOfBounds && matches!(signal, libc::SIGSEGV | libc::SIGBUS) {

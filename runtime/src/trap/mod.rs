@@ -10,6 +10,7 @@ mod call;
 mod dispatch;
 mod exception;
 mod explain;
+mod fold;
 mod interrupt;
 mod lazy;
 mod signal;
@@ -23,6 +24,8 @@ use std::fmt;
 use wasmaot_abi::trap::TrapCode;
 
 pub use interrupt::Interrupter;
+
+use fold::Line;
 
 pub(crate) use call::{
     RawReason, RawTrap, Space, call, interrupt_requested, interrupted, leave_if_interrupted,
@@ -54,6 +57,8 @@ pub struct Trap {
     pub frames: Vec<Frame>,
     /// How many frames are left out after the first [`Trap::KEPT`].
     pub omitted: usize,
+    /// Whether those are all of functions that are among the last before them.
+    pub omitted_repeat: bool,
 }
 
 /// A frame of a wasm backtrace.
@@ -104,17 +109,26 @@ impl Trap {
             detail: None,
             frames: Vec::new(),
             omitted: 0,
+            omitted_repeat: true,
         }
     }
 
-    /// Adds frames that called the ones so far.
-    pub(crate) fn append(&mut self, frames: Vec<Frame>, omitted: usize) {
+    /// Adds frames that called the ones so far; `repeat` says of what is left
+    /// out of them what [`Trap::omitted_repeat`] does.
+    pub(crate) fn append(&mut self, frames: Vec<Frame>, omitted: usize, repeat: bool) {
         self.frames.extend(frames);
         self.omitted += omitted;
+        self.omitted_repeat &= repeat;
         let surplus = self.frames.len().saturating_sub(2 * Self::KEPT);
         if surplus > 0 {
-            self.frames.drain(Self::KEPT..Self::KEPT + surplus);
-            self.omitted += surplus;
+            let surplus: Vec<_> = self
+                .frames
+                .drain(Self::KEPT..Self::KEPT + surplus)
+                .collect();
+            let before = &self.frames[Self::KEPT - fold::CYCLE..Self::KEPT];
+            let repeats = |frame: &Frame| before.iter().any(|b| fold::is_same(b, frame));
+            self.omitted_repeat &= surplus.iter().all(repeats);
+            self.omitted += surplus.len();
         }
     }
 }
@@ -122,7 +136,7 @@ impl Trap {
 impl fmt::Display for Trap {
     /// The name, the detail, then one line for each frame: its number, object,
     /// function, offset from the start of the code section's content, and place in
-    /// the source.
+    /// the source. What recursion repeats is one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.reason {
             TrapReason::Code(code) => write!(f, "wasm trap: {}", code.name())?,
@@ -132,23 +146,32 @@ impl fmt::Display for Trap {
         if let Some(detail) = &self.detail {
             write!(f, " ({detail})")?;
         }
-        for (i, frame) in self.frames.iter().enumerate() {
-            let mut number = i;
-            if self.omitted > 0 && i >= Self::KEPT {
-                if i == Self::KEPT {
-                    write!(f, "\n   … {} more frames …", self.omitted)?;
+        for line in fold::lines(self) {
+            match line {
+                Line::Frame(number, frame) => write!(f, "\n  {number:>2}: {frame}")?,
+                Line::More(count, cycle) if cycle.is_empty() => {
+                    write!(f, "\n   … {count} more frames …")?;
                 }
-                number += self.omitted;
-            }
-            write!(f, "\n  {number:>2}: {}!{}", frame.object, frame.function)?;
-            if let Some(offset) = frame.code_offset {
-                write!(f, " at {offset:#x}")?;
-            }
-            if let Some(source) = &frame.source {
-                write!(f, " ({source})")?;
+                Line::More(count, cycle) => {
+                    let names: Vec<&str> = cycle.iter().map(|f| &*f.function).collect();
+                    write!(f, "\n   … {count} more frames of {} …", names.join(", "))?;
+                }
             }
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}!{}", self.object, self.function)?;
+        if let Some(offset) = self.code_offset {
+            write!(f, " at {offset:#x}")?;
+        }
+        match &self.source {
+            Some(source) => write!(f, " ({source})"),
+            None => Ok(()),
+        }
     }
 }
 

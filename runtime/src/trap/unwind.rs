@@ -10,6 +10,7 @@ use gimli::{
 use super::Trap;
 use super::call::Site;
 use super::explain::{CodeImage, CodeMap};
+use super::fold::CYCLE;
 use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, StubFrame, stub_frame};
 
 /// A backtrace as addresses in code: each of the faulting instruction or of
@@ -20,6 +21,8 @@ pub(super) struct Backtrace {
     pub addresses: Vec<u64>,
     /// Number of frames left out between them, inlined ones included.
     pub omitted: usize,
+    /// Whether those are all at addresses of the last frames before them.
+    pub repeat: bool,
 }
 
 /// Walks from where wasm code stopped to its entry.
@@ -77,6 +80,9 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
         };
         exact = false;
     }
+    let before = Trap::KEPT.saturating_sub(CYCLE)..;
+    let before = backtrace.addresses.get(before).unwrap_or_default();
+    backtrace.repeat = depths.keys().all(|address| before.contains(address));
     backtrace.addresses.extend(outermost);
     backtrace
 }

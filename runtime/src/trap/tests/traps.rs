@@ -137,11 +137,8 @@ fn accesses() {
     let wild = process.function("wild", &code!("xor eax, eax", "mov eax, [rax + 8]"));
     let trap = process.call(wild, &nothing(), &[]).unwrap_err();
     let text = trap.to_string();
-    assert!(text.contains("internal error: test.so+0x"), "{text}");
-    assert!(
-        text.contains("native fault at address 0x8 (signal 11)"),
-        "{text}"
-    );
+    let fault = "wasm trap: native fault (signal 11 at address 0x8 in test.so+0x";
+    assert!(text.contains(fault), "{text}");
     assert_eq!(names(&trap), ["wild"]);
 }
 
@@ -158,12 +155,16 @@ fn stack_overflow() {
         assert!(trap.omitted > 3900, "{}", trap.omitted);
         assert_eq!(names(&trap)[98..], ["recurse", "outer"]);
         let text = trap.to_string();
-        let gap = format!(
-            "\n   … {} more frames …\n  {}: ",
-            trap.omitted,
-            trap.omitted + 50
-        );
-        assert!(text.contains(&gap), "{text}");
+        let more = trap.omitted + 98;
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let folded = format!("… {more} more frames of recurse …");
+        let last = format!("{}: test.so!outer at ", more + 1);
+        let [_, first, middle, end] = lines[..] else {
+            panic!("{text}");
+        };
+        assert!(first.starts_with("0: test.so!recurse at "), "{text}");
+        assert_eq!(middle, folded);
+        assert!(end.starts_with(&last), "{text}");
     }
 }
 
@@ -354,10 +355,50 @@ fn frames_are_left_out_in_the_middle() {
         numbers.map(frame).collect()
     };
     let mut trap = Trap::new(TrapReason::Host("stop".into()));
-    trap.append(frames(0..100), 10);
-    trap.append(frames(100..103), 0);
+    trap.append(frames(0..100), 10, false);
+    trap.append(frames(100..103), 0, true);
     assert_eq!((trap.frames.len(), trap.omitted), (100, 13));
     assert_eq!(names(&trap)[48..52], ["f48", "f49", "f53", "f54"]);
     assert_eq!(names(&trap)[99], "f102");
     assert!(trap.to_string().ends_with("\n  112: test.so!f102"));
+}
+
+#[test]
+fn recursion_is_folded() {
+    let frames = |names: &str| -> Vec<Frame> {
+        let frame = |name: char| Frame {
+            object: "test.so".into(),
+            function: name.into(),
+            wasm_offset: None,
+            code_offset: None,
+            source: None,
+        };
+        names.chars().map(frame).collect()
+    };
+    let text = |trap: &Trap| {
+        let text = trap.to_string().replace("test.so!", "");
+        let lines: Vec<&str> = text.lines().skip(1).map(str::trim).collect();
+        lines.join("; ")
+    };
+    let mut trap = Trap::new(TrapReason::Host("stop".into()));
+    trap.append(frames("xaaybcbcbcbzz"), 0, true);
+    assert_eq!(
+        text(&trap),
+        "0: x; 1: a; 2: a; 3: y; 4: b; 5: c; … 5 more frames of b, c …; 11: z; 12: z"
+    );
+    // The cycle goes on in what is left out, and after it.
+    let mut trap = Trap::new(TrapReason::Host("stop".into()));
+    trap.append(frames(&("x".to_owned() + &"bc".repeat(200) + "d")), 0, true);
+    assert_eq!(
+        text(&trap),
+        "0: x; 1: b; 2: c; … 398 more frames of b, c …; 401: d"
+    );
+    // Something else is left out.
+    let mut trap = Trap::new(TrapReason::Host("stop".into()));
+    let long = "b".repeat(100) + "e" + &"b".repeat(100);
+    trap.append(frames(&long), 0, true);
+    assert_eq!(
+        text(&trap),
+        "0: b; … 49 more frames of b …; … 101 more frames …; 151: b; … 49 more frames of b …"
+    );
 }

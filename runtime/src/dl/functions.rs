@@ -64,11 +64,19 @@ impl Process {
     }
 }
 
+/// Longest name, as wasm has it: no module exports a longer one.
+const MAX_NAME: usize = 100_000;
+
 /// A zero-terminated string of the program.
 pub(super) fn string(caller: &Caller<'_>, at: u32) -> Result<String, HostError> {
     let bytes = caller.memory().get(at as usize..).unwrap_or_default();
+    let bytes = &bytes[..bytes.len().min(MAX_NAME + 1)];
     let end = bytes.iter().position(|&b| b == 0).ok_or_else(|| {
-        HostError::Message(format!("a string at {at:#x} that has no end in memory"))
+        let what = match bytes.len() {
+            0..=MAX_NAME => "has no end in memory".to_owned(),
+            _ => format!("is longer than {MAX_NAME} bytes"),
+        };
+        HostError::Message(format!("a string at {at:#x} that {what}"))
     })?;
     Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }

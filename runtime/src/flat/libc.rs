@@ -63,11 +63,12 @@ fn string<'a>(caller: &'a Caller<'_>, at: u32) -> Answer<&'a [u8]> {
     Ok(&rest[..end])
 }
 
-fn write(caller: &mut Caller<'_>, at: u32, content: &[u8]) -> Answer<()> {
-    let range = at as usize..at as usize + content.len();
-    let place = caller.memory_mut().get_mut(range);
-    let outside = || error(&format!("a write at {at:#x} outside of memory"));
-    place.ok_or_else(outside)?.copy_from_slice(content);
+/// Copies within memory; what overlaps is as if it were copied all at once.
+fn copy(caller: &mut Caller<'_>, to: u32, from: u32, len: u32) -> Answer<()> {
+    bytes(caller, to, len)?;
+    bytes(caller, from, len)?;
+    let range = from as usize..from as usize + len as usize;
+    caller.memory_mut().copy_within(range, to as usize);
     Ok(())
 }
 
@@ -88,36 +89,31 @@ fn first(bytes: &[u8], n: u32) -> &[u8] {
 fn find(at: u32, text: &[u8], byte: i32, last: bool) -> u32 {
     let byte = byte as u8;
     if byte == 0 {
-        return at + text.len() as u32;
+        return at.wrapping_add(text.len() as u32);
     }
     let found = match last {
         true => text.iter().rposition(|&b| b == byte),
         false => text.iter().position(|&b| b == byte),
     };
-    found.map_or(0, |n| at + n as u32)
+    found.map_or(0, |n| at.wrapping_add(n as u32))
 }
 
 fn strings() -> Vec<HostFunction> {
     type C<'a, 'b> = &'a mut Caller<'b>;
     vec![
         HostFunction::wrap(ENV, "memcpy", |c: C<'_, '_>, to: u32, from: u32, n: u32| {
-            let content = bytes(c, from, n)?.to_vec();
-            write(c, to, &content).map(|()| to)
+            copy(c, to, from, n).map(|()| to)
         }),
         HostFunction::wrap(
             ENV,
             "memmove",
-            |c: C<'_, '_>, to: u32, from: u32, n: u32| {
-                let content = bytes(c, from, n)?.to_vec();
-                write(c, to, &content).map(|()| to)
-            },
+            |c: C<'_, '_>, to: u32, from: u32, n: u32| copy(c, to, from, n).map(|()| to),
         ),
         HostFunction::wrap(
             ENV,
             "mempcpy",
             |c: C<'_, '_>, to: u32, from: u32, n: u32| {
-                let content = bytes(c, from, n)?.to_vec();
-                write(c, to, &content).map(|()| to.wrapping_add(n))
+                copy(c, to, from, n).map(|()| to.wrapping_add(n))
             },
         ),
         HostFunction::wrap(ENV, "memset", |c: C<'_, '_>, to: u32, byte: i32, n: u32| {
@@ -132,18 +128,21 @@ fn strings() -> Vec<HostFunction> {
             Answer::Ok(string(c, at)?.len() as u32)
         }),
         HostFunction::wrap(ENV, "strcpy", |c: C<'_, '_>, to: u32, from: u32| {
-            let mut content = string(c, from)?.to_vec();
-            content.push(0);
-            write(c, to, &content).map(|()| to)
+            let len = u32::try_from(string(c, from)?.len() + 1);
+            let len = len.map_err(|_| error("a string of 4 GiB"))?;
+            copy(c, to, from, len).map(|()| to)
         }),
         HostFunction::wrap(
             ENV,
             "strncpy",
             |c: C<'_, '_>, to: u32, from: u32, n: u32| {
                 bytes(c, to, n)?;
-                let mut content = first(string(c, from)?, n).to_vec();
-                content.resize(n as usize, 0);
-                write(c, to, &content).map(|()| to)
+                let len = first(string(c, from)?, n).len() as u32;
+                copy(c, to, from, len)?;
+                let (start, n) = (to as usize, n as usize);
+                let rest = start + len as usize..start + n;
+                c.memory_mut()[rest].fill(0);
+                Answer::Ok(to)
             },
         ),
         HostFunction::wrap(ENV, "strcmp", |c: C<'_, '_>, a: u32, b: u32| {
@@ -314,9 +313,8 @@ fn system(state: &Shared) -> Vec<HostFunction> {
     let (puts, putchar, open, close) = (with(), with(), with(), with());
     let mut all = vec![
         HostFunction::wrap(ENV, "puts", move |c: &mut Caller<'_>, at: u32| {
-            let mut line = string(c, at)?.to_vec();
-            line.push(b'\n');
-            print(&puts, &line).map(|()| 0)
+            print(&puts, string(c, at)?)?;
+            print(&puts, b"\n").map(|()| 0)
         }),
         HostFunction::wrap(ENV, "putchar", move |_: &mut Caller<'_>, c: i32| {
             print(&putchar, &[c as u8]).map(|()| c)
@@ -326,12 +324,14 @@ fn system(state: &Shared) -> Vec<HostFunction> {
             "open",
             move |_: &mut Caller<'_>, _: u32, _: i32, _: i32| {
                 let mut state = lock(&open)?;
-                state.descriptors += 1;
-                Answer::Ok(state.descriptors - 1)
+                let descriptor = state.descriptors;
+                state.descriptors = descriptor.wrapping_add(1);
+                Answer::Ok(descriptor)
             },
         ),
         HostFunction::wrap(ENV, "close", move |_: &mut Caller<'_>, _: i32| {
-            lock(&close)?.descriptors -= 1;
+            let mut state = lock(&close)?;
+            state.descriptors = state.descriptors.wrapping_sub(1);
             Answer::Ok(0)
         }),
         HostFunction::wrap(ENV, "abort", |_: &mut Caller<'_>| {

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::error::{Error, Result};
 use super::numbers::Abi;
 use super::table::Directory;
-use crate::wasi::dir::{Entry, list};
+use crate::wasi::dir::{Entry, Listing};
 use crate::wasi::lock;
 
 /// How entries lie in memory.
@@ -40,13 +40,16 @@ fn entries(call: &mut Call<'_, '_>, form: Form) -> Result {
     let open = call.file(0)?;
     let directory = open.directory()?;
     let mut listing = lock(&directory.listing);
-    // A full listing is never empty: it has `.` and `..`.
-    if listing.next == 0 || listing.entries.is_empty() {
-        listing.entries = list(&directory.dir)?;
+    if listing.next == 0 {
+        listing.listed = None;
     }
-    let mut bytes = Vec::new();
     let mut next = listing.next;
-    while let Some(entry) = listing.entries.get(next) {
+    let listed = match &mut listing.listed {
+        Some(listed) => listed,
+        none => none.insert(Listing::of(&directory.dir, &call.state.room)?),
+    };
+    let mut bytes = Vec::new();
+    while let Some(entry) = listed.entries.get(next) {
         let record = record(entry, next as u64 + 1, form);
         if bytes.len() + record.len() > room {
             break;
@@ -54,7 +57,7 @@ fn entries(call: &mut Call<'_, '_>, form: Form) -> Result {
         bytes.extend(record);
         next += 1;
     }
-    if bytes.is_empty() && next < listing.entries.len() {
+    if bytes.is_empty() && next < listed.entries.len() {
         return Err(Error::EINVAL);
     }
     call.write(at, &bytes)?;

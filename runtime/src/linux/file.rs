@@ -91,7 +91,7 @@ fn opened(place: &Place, flags: u32, mode: u32) -> Result<Kind> {
     let file = open_file(place, flags, mode)?;
     if !file.metadata()?.is_dir() {
         return Ok(Kind::File {
-            file,
+            file: file.into(),
             shared: false,
         });
     }

@@ -1,6 +1,5 @@
 //! Reading and writing, straight from and to the program's memory.
 
-use std::fs::File;
 use std::io::{IoSlice, IoSliceMut, Read};
 use std::ops::Range;
 
@@ -13,8 +12,8 @@ use super::error::{Error, Result};
 use super::numbers::Abi;
 use super::table::{Kind, Open, flag};
 use crate::wait::interruptible;
-use crate::wasi::lock;
 use crate::wasi::memory::Span;
+use crate::wasi::{Handle, lock};
 
 /// Most bytes of one call, as on Linux.
 const MAX_TRANSFER: u32 = 0x7fff_f000;
@@ -122,12 +121,10 @@ fn write_from(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
     writable(&open)?;
     let done = match &open.kind {
         Kind::Dir(_) | Kind::Input(_) => return Err(Error::EBADF),
-        Kind::Output(buffer) => {
-            if let Some(buffer) = buffer {
-                slices.iter().for_each(|slice| buffer.append(slice));
-            }
-            slices.iter().map(|slice| slice.len()).sum()
-        }
+        Kind::Output(buffer) => match buffer {
+            Some(buffer) => buffer.append(&slices).ok_or(Error::ENOSPC)?,
+            None => slices.iter().map(|slice| slice.len()).sum(),
+        },
         Kind::File { file, .. } => {
             ask_first(&open, file, PollFlags::OUT)?;
             interruptible(|| writev(file, &slices))?
@@ -182,7 +179,7 @@ pub(super) fn writable(open: &Open) -> Result<()> {
 }
 
 /// The file, for operations that need positions.
-fn positioned(open: &Open) -> Result<&File> {
+fn positioned(open: &Open) -> Result<&Handle> {
     match &open.kind {
         Kind::File { file, .. } => Ok(file),
         Kind::Dir(_) => Err(Error::EISDIR),
@@ -192,7 +189,7 @@ fn positioned(open: &Open) -> Result<&File> {
 
 /// Keeps a call from blocking where the program does not want that and the
 /// host's stream itself has to stay as it is.
-fn ask_first(open: &Open, file: &File, events: PollFlags) -> Result<()> {
+fn ask_first(open: &Open, file: &Handle, events: PollFlags) -> Result<()> {
     let shared = matches!(open.kind, Kind::File { shared: true, .. });
     if !shared || open.flags() & flag::NONBLOCK == 0 {
         return Ok(());
@@ -263,7 +260,7 @@ fn truncate(call: &Call<'_, '_>, len: u64) -> Result {
     let open = call.file(0)?;
     writable(&open).map_err(|_| Error::EINVAL)?;
     match &open.kind {
-        Kind::File { file, .. } => file.set_len(len)?,
+        Kind::File { file, .. } => rustix::fs::ftruncate(file, len)?,
         _ => return Err(Error::EINVAL),
     }
     DONE

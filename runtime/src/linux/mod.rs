@@ -44,6 +44,7 @@ use crate::host::{Caller, HostError, HostFunction};
 use crate::hosts::{Entry, HostLibrary};
 use crate::value::Val;
 use crate::wasi::Wasi;
+use crate::wasi::dir::Room;
 
 /// Most arguments of a system call.
 const ARGUMENTS: usize = 6;
@@ -75,12 +76,14 @@ impl Linux {
             stdout,
             stderr,
             preopens,
+            max_open_files,
             ..
         } = self.surroundings;
         State {
             args,
             env,
-            table: Mutex::new(Table::new(stdin, stdout, stderr)),
+            table: Mutex::new(Table::new(stdin, stdout, stderr, max_open_files)),
+            room: Room::default(),
             mounts: Mounts::new(preopens),
             spaces: Mutex::default(),
         }
@@ -93,6 +96,8 @@ struct State {
     /// As `name=value`.
     env: Vec<Vec<u8>>,
     table: Mutex<Table>,
+    /// For listings of directories.
+    room: Room,
     mounts: Mounts,
     /// What `brk` and `mmap` have given of each memory, by its domain.
     spaces: Mutex<HashMap<u64, Space>>,

@@ -14,7 +14,7 @@ use cap_std::fs::Dir;
 use super::call::Call;
 use super::error::{Error, Result};
 use super::table::Open;
-use crate::wasi::{Preopen, lock, readable};
+use crate::wasi::{Preopen, lock};
 
 /// The current directory, as the `at` calls name it.
 pub(super) const AT_FDCWD: i32 = -100;
@@ -120,7 +120,7 @@ impl Mounts {
             at: names(granted.guest.as_bytes())
                 .map(<[u8]>::to_vec)
                 .collect(),
-            dir: readable(granted.dir),
+            dir: granted.dir,
             read_only: granted.read_only,
         };
         Self {

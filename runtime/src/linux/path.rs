@@ -4,8 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use cap_std::fs::MetadataExt;
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags};
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
@@ -184,14 +183,14 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
     const READ: u32 = 4;
     let place = call.place_at(fd, path)?;
     let (dir, path) = (place.dir()?, place.path());
-    let metadata = beneath::metadata(dir, path, true)?;
+    let mode_there = beneath::stat(dir, path, true)?.st_mode;
     if mode & WRITE != 0 && place.read_only {
         return Err(Error::EROFS);
     }
-    if mode & EXECUTE != 0 && metadata.mode() & 0o111 == 0 {
+    if mode & EXECUTE != 0 && mode_there & 0o111 == 0 {
         return Err(Error::Number(libc::EACCES));
     }
-    if metadata.is_file() {
+    if FileType::from_raw_mode(mode_there) == FileType::RegularFile {
         let (read, write) = (mode & READ != 0, mode & WRITE != 0);
         if read || write {
             let access = Access {
@@ -206,7 +205,7 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
             };
             beneath::open(dir, path, access)?;
         }
-    } else if mode & WRITE != 0 && metadata.mode() & 0o222 == 0 {
+    } else if mode & WRITE != 0 && mode_there & 0o222 == 0 {
         return Err(Error::Number(libc::EACCES));
     }
     DONE
@@ -228,7 +227,8 @@ pub(super) fn getcwd(call: &mut Call<'_, '_>) -> Result {
 pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
     let place = call.place(&call.path(0)?)?;
     let dir = place.dir()?;
-    if !beneath::metadata(dir, place.path(), true)?.is_dir() {
+    let mode = beneath::stat(dir, place.path(), true)?.st_mode;
+    if FileType::from_raw_mode(mode) != FileType::Directory {
         return Err(Error::ENOTDIR);
     }
     let resolved = dir.canonicalize(place.path())?;

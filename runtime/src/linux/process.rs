@@ -9,6 +9,7 @@ use super::numbers::Abi;
 use super::time;
 use crate::host::HostError;
 use crate::wait;
+use crate::wasi::lock;
 use crate::wasi::memory::Span;
 
 /// Process and thread.
@@ -158,17 +159,28 @@ pub(super) fn getrandom(call: &mut Call<'_, '_>) -> Result {
     Ok(span.len.into())
 }
 
-/// `getrlimit`, `ugetrlimit`: there is no limit.
+/// `getrlimit`, `ugetrlimit`
 pub(super) fn getrlimit(call: &mut Call<'_, '_>) -> Result {
-    let record: &[u8] = match call.abi {
-        Abi::I386 => &[0xff; 8],
-        Abi::X86_64 => &[0xff; 16],
+    let limit = limit(call, call.int(0));
+    let word = limit.to_le_bytes();
+    let record = match call.abi {
+        Abi::I386 => [&word[..4], &word[..4]].concat(),
+        Abi::X86_64 => [word, word].concat(),
     };
-    call.write(call.uint(1), record)?;
+    call.write(call.uint(1), &record)?;
     DONE
 }
 
-/// `prlimit64`: the same; none can be set.
+/// The limit of a resource: there is one of open files.
+fn limit(call: &Call<'_, '_>, resource: i32) -> u64 {
+    const NOFILE: i32 = 7;
+    match resource {
+        NOFILE => lock(&call.state.table).max() as u64,
+        _ => u64::MAX,
+    }
+}
+
+/// `prlimit64`: none can be set.
 pub(super) fn prlimit64(call: &mut Call<'_, '_>) -> Result {
     if !matches!(call.int(0), 0 | ID) {
         return Err(Error::ESRCH);
@@ -176,6 +188,7 @@ pub(super) fn prlimit64(call: &mut Call<'_, '_>) -> Result {
     if call.uint(2) != 0 {
         return Err(Error::EPERM);
     }
-    call.write_if(call.uint(3), &[0xff; 16])?;
+    let word = limit(call, call.int(1)).to_le_bytes();
+    call.write_if(call.uint(3), &[word, word].concat())?;
     DONE
 }

@@ -1,7 +1,5 @@
 //! What is known of a file, in the four forms that have been asked for.
 
-use cap_std::fs::{Metadata, MetadataExt};
-
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::mount::AT_FDCWD;
@@ -29,23 +27,24 @@ struct Stat {
     times: [(i64, i64); 3],
 }
 
-impl From<&Metadata> for Stat {
-    fn from(metadata: &Metadata) -> Self {
+impl From<&rustix::fs::Stat> for Stat {
+    fn from(stat: &rustix::fs::Stat) -> Self {
+        let time = |seconds: i64, nanoseconds: u64| (seconds, nanoseconds.cast_signed());
         Self {
-            dev: metadata.dev(),
-            ino: metadata.ino(),
-            mode: metadata.mode(),
-            nlink: metadata.nlink(),
-            uid: metadata.uid(),
-            gid: metadata.gid(),
-            rdev: metadata.rdev(),
-            size: metadata.size(),
-            block_size: metadata.blksize(),
-            blocks: metadata.blocks(),
+            dev: stat.st_dev,
+            ino: stat.st_ino,
+            mode: stat.st_mode,
+            nlink: stat.st_nlink.into(),
+            uid: stat.st_uid,
+            gid: stat.st_gid,
+            rdev: stat.st_rdev,
+            size: stat.st_size.cast_unsigned(),
+            block_size: stat.st_blksize.cast_unsigned().into(),
+            blocks: stat.st_blocks.cast_unsigned(),
             times: [
-                (metadata.atime(), metadata.atime_nsec()),
-                (metadata.mtime(), metadata.mtime_nsec()),
-                (metadata.ctime(), metadata.ctime_nsec()),
+                time(stat.st_atime, stat.st_atime_nsec),
+                time(stat.st_mtime, stat.st_mtime_nsec),
+                time(stat.st_ctime, stat.st_ctime_nsec),
             ],
         }
     }
@@ -56,8 +55,8 @@ fn of_open(open: &Open) -> Result<Stat> {
     /// Like a pipe: nothing is known of it.
     const PIPE: u32 = 0o010_600;
     Ok(match &open.kind {
-        Kind::File { file, .. } => Stat::from(&Metadata::from_file(file)?),
-        Kind::Dir(directory) => Stat::from(&directory.dir.dir_metadata()?),
+        Kind::File { file, .. } => Stat::from(&file.stat()?),
+        Kind::Dir(directory) => Stat::from(&rustix::fs::fstat(&directory.dir)?),
         Kind::Input(_) | Kind::Output(_) => Stat {
             mode: PIPE,
             nlink: 1,
@@ -81,8 +80,8 @@ fn of_path(call: &Call<'_, '_>, fd: i32, path: usize, flags: u32) -> Result<Stat
 
 fn stat_at(call: &Call<'_, '_>, fd: i32, path: &[u8], link: bool) -> Result<Stat> {
     let place = call.place_at(fd, path)?;
-    let metadata = beneath::metadata(place.dir()?, place.path(), !link)?;
-    Ok(Stat::from(&metadata))
+    let stat = beneath::stat(place.dir()?, place.path(), !link)?;
+    Ok(Stat::from(&stat))
 }
 
 /// `stat`, in the form of the table

@@ -1,6 +1,5 @@
 //! Open files and the table of their numbers.
 
-use std::fs::File;
 use std::io::Cursor;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,8 +11,7 @@ use rustix::stdio;
 
 use super::call::Call;
 use super::error::{Error, Result};
-use crate::wasi::dir::Entry;
-use crate::wasi::{Input, Output, OutputBuffer, lock};
+use crate::wasi::{Handle, Input, Output, OutputBuffer, dir, lock};
 
 /// Status flags of `open`, of both tables.
 pub(super) mod flag {
@@ -39,7 +37,7 @@ pub(super) mod flag {
 pub(super) enum Kind {
     /// A file, device or pipe; `shared` with the host and perhaps others, its
     /// status flags are not the program's to change.
-    File { file: File, shared: bool },
+    File { file: Handle, shared: bool },
     /// A directory.
     Dir(Directory),
     /// Bytes given beforehand.
@@ -60,7 +58,7 @@ pub(super) struct Directory {
 /// A listing, taken when a directory is read from its start.
 #[derive(Default)]
 pub(super) struct Listing {
-    pub(super) entries: Vec<Entry>,
+    pub(super) listed: Option<dir::Listing>,
     pub(super) next: usize,
 }
 
@@ -132,41 +130,54 @@ pub(super) struct Slot {
     pub(super) close_on_exec: bool,
 }
 
-/// Most numbers.
-const MAX: usize = 1024;
-
 /// Open files by number.
-pub(super) struct Table(Vec<Option<Slot>>);
+pub(super) struct Table {
+    slots: Vec<Option<Slot>>,
+    /// Most numbers.
+    max: usize,
+}
 
 impl Table {
     /// With the three streams. The host may have closed one: then it is closed
     /// here as well.
-    pub(super) fn new(stdin: Input, stdout: Output, stderr: Output) -> Self {
+    pub(super) fn new(stdin: Input, stdout: Output, stderr: Output, max: usize) -> Self {
         let streams = [
             input(stdin),
-            output(stdout, &stdio::stdout()),
-            output(stderr, &stdio::stderr()),
+            output(stdout, stdio::stdout()),
+            output(stderr, stdio::stderr()),
         ];
         let slot = |open| Slot {
             open: Arc::new(open),
             close_on_exec: false,
         };
-        Self(streams.map(|open| open.map(slot)).into())
+        Self {
+            slots: streams.map(|open| open.map(slot)).into(),
+            max,
+        }
+    }
+
+    /// Most numbers: those below.
+    pub(super) const fn max(&self) -> usize {
+        self.max
     }
 
     /// A number's content.
     pub(super) fn slot(&mut self, fd: i32) -> Result<&mut Slot> {
         let index = usize::try_from(fd).map_err(|_| Error::EBADF)?;
-        let slot = self.0.get_mut(index).ok_or(Error::EBADF)?;
+        let slot = self.slots.get_mut(index).ok_or(Error::EBADF)?;
         slot.as_mut().ok_or(Error::EBADF)
     }
 
     /// Gives content the lowest free number from one up.
     pub(super) fn insert(&mut self, slot: Slot, from: usize) -> Result {
-        if from >= MAX {
-            return Err(Error::EINVAL);
+        if from >= self.max {
+            return Err(if from == 0 {
+                Error::EMFILE
+            } else {
+                Error::EINVAL
+            });
         }
-        let free = (from..MAX).find(|&i| self.0.get(i).is_none_or(Option::is_none));
+        let free = (from..self.max).find(|&i| self.slots.get(i).is_none_or(Option::is_none));
         let index = free.ok_or(Error::EMFILE)?;
         drop(self.replace(index, slot)?);
         Ok(index as u64)
@@ -175,19 +186,19 @@ impl Table {
     /// Gives content a number, and what that had back, to be closed when the
     /// table is unlocked.
     pub(super) fn replace(&mut self, index: usize, slot: Slot) -> Result<Option<Slot>> {
-        if index >= MAX {
+        if index >= self.max {
             return Err(Error::EBADF);
         }
-        if self.0.len() <= index {
-            self.0.resize(index + 1, None);
+        if self.slots.len() <= index {
+            self.slots.resize(index + 1, None);
         }
-        Ok(self.0[index].replace(slot))
+        Ok(self.slots[index].replace(slot))
     }
 
     /// Takes content out, to be closed when the table is unlocked.
     pub(super) fn remove(&mut self, fd: i32) -> Result<Slot> {
         let index = usize::try_from(fd).map_err(|_| Error::EBADF)?;
-        let slot = self.0.get_mut(index).ok_or(Error::EBADF)?;
+        let slot = self.slots.get_mut(index).ok_or(Error::EBADF)?;
         slot.take().ok_or(Error::EBADF)
     }
 }
@@ -218,12 +229,12 @@ fn input(input: Input) -> Option<Open> {
     let bytes = match input {
         Input::Empty => Vec::new(),
         Input::Bytes(bytes) => bytes,
-        Input::Inherit => return inherit(&stdio::stdin(), 0),
+        Input::Inherit => return inherit(stdio::stdin(), 0),
     };
     Some(Open::new(Kind::Input(Mutex::new(Cursor::new(bytes))), 0))
 }
 
-fn output(output: Output, host: &impl AsFd) -> Option<Open> {
+fn output(output: Output, host: BorrowedFd<'static>) -> Option<Open> {
     let buffer = match output {
         Output::Discard => None,
         Output::Buffer(buffer) => Some(buffer),
@@ -232,7 +243,9 @@ fn output(output: Output, host: &impl AsFd) -> Option<Open> {
     Some(Open::new(Kind::Output(buffer), flag::WRONLY))
 }
 
-fn inherit(stream: &impl AsFd, access: u32) -> Option<Open> {
-    let file = File::from(stream.as_fd().try_clone_to_owned().ok()?);
+fn inherit(stream: BorrowedFd<'static>, access: u32) -> Option<Open> {
+    let file = Handle::Stream(stream);
+    // The one that is not open is closed here as well.
+    file.stat().ok()?;
     Some(Open::new(Kind::File { file, shared: true }, access))
 }

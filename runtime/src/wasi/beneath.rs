@@ -17,9 +17,11 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
-use cap_std::fs::{Dir, Metadata, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, Mode, OFlags, Timestamps};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timestamps};
 use rustix::io::Errno;
+
+use crate::wait::interruptible;
 
 /// Longest path, with the zero at its end: Linux's `PATH_MAX`.
 pub(crate) const PATH_MAX: usize = 4096;
@@ -199,8 +201,8 @@ fn is_symlink(file: &File) -> Result<bool> {
 }
 
 /// What is known of a file.
-pub(crate) fn metadata(dir: &Dir, path: &Path, follow: bool) -> Result<Metadata> {
-    Metadata::from_file(&locate(dir, path, follow)?)
+pub(crate) fn stat(dir: &Dir, path: &Path, follow: bool) -> Result<Stat> {
+    Ok(rustix::fs::fstat(locate(dir, path, follow)?)?)
 }
 
 /// Where a symbolic link leads, as it stands there.
@@ -252,7 +254,15 @@ pub(crate) struct Access {
 /// Opens a file or a directory.
 pub(crate) fn open(dir: &Dir, path: &Path, access: Access) -> Result<File> {
     let split = Split::of(path)?;
-    let opened = |access: Access| Ok(dir.open_with(path, &access.options())?.into_std());
+    // To open a pipe waits for its other end.
+    let opened = |access: Access| {
+        let options = access.options();
+        let opened = interruptible(|| match dir.open_with(path, &options) {
+            Err(error) if error.raw_os_error() == Some(libc::EINTR) => Err(Errno::INTR),
+            opened => Ok(opened),
+        })?;
+        Ok(opened?.into_std())
+    };
     if access.create == Create::No {
         let mut access = access;
         access.follow |= split.needs_directory();

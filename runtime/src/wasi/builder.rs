@@ -1,20 +1,21 @@
 //! What a program is given: arguments, environment, streams, directories.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Cursor};
+use std::io::{self, Cursor, IoSlice};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use cap_std::fs::Dir;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::stdio;
 
 use super::call::Rights;
-use super::table::{Descriptor, Kind, State, Table, lock};
+use super::dir::Room;
+use super::table::{Descriptor, Handle, Kind, State, Table, lock};
 use super::types::right;
 
 /// Where standard input comes from.
@@ -42,29 +43,58 @@ pub enum Output {
 }
 
 /// Captured output. Clones share the bytes, so keep one to read them.
-#[derive(Clone, Default)]
-pub struct OutputBuffer(Arc<Mutex<Vec<u8>>>);
+#[derive(Clone)]
+pub struct OutputBuffer {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    limit: usize,
+}
+
+impl Default for OutputBuffer {
+    fn default() -> Self {
+        Self::with_limit(256 << 20)
+    }
+}
 
 impl OutputBuffer {
-    /// An empty buffer.
+    /// An empty buffer of at most 256 MiB.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What has been written since the last time this was asked.
-    pub fn take(&self) -> Vec<u8> {
-        std::mem::take(&mut *lock(&self.0))
+    /// An empty buffer that holds so many bytes: to a program that writes more
+    /// before they are [taken](Self::take), it is a device that is full.
+    pub fn with_limit(bytes: usize) -> Self {
+        Self {
+            bytes: Arc::default(),
+            limit: bytes,
+        }
     }
 
-    /// Adds bytes.
-    pub(crate) fn append(&self, bytes: &[u8]) {
-        lock(&self.0).extend_from_slice(bytes);
+    /// What has been written since the last time this was asked.
+    pub fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *lock(&self.bytes))
+    }
+
+    /// Adds what there is room for, and says how many bytes that are; nothing
+    /// where there is no room for any.
+    pub(crate) fn append(&self, slices: &[IoSlice<'_>]) -> Option<usize> {
+        let mut bytes = lock(&self.bytes);
+        let mut room = self.limit.saturating_sub(bytes.len());
+        let full = room == 0 && slices.iter().any(|slice| !slice.is_empty());
+        let mut done = 0;
+        for slice in slices {
+            let part = &slice[..slice.len().min(room)];
+            bytes.extend_from_slice(part);
+            room -= part.len();
+            done += part.len();
+        }
+        (!full).then_some(done)
     }
 }
 
 impl fmt::Debug for OutputBuffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OutputBuffer({} bytes)", lock(&self.0).len())
+        write!(f, "OutputBuffer({} bytes)", lock(&self.bytes).len())
     }
 }
 
@@ -80,7 +110,7 @@ pub(crate) struct Preopen {
 
 /// A program's surroundings. To begin with there is nothing: no argument, no
 /// variable, no directory, and empty streams. Clones share what is granted.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Wasi {
     pub(crate) args: Vec<Vec<u8>>,
     pub(crate) env: Vec<Vec<u8>>,
@@ -89,6 +119,22 @@ pub struct Wasi {
     pub(crate) stderr: Output,
     pub(crate) preopens: Vec<Preopen>,
     sockets: Vec<Arc<OwnedFd>>,
+    pub(crate) max_open_files: usize,
+}
+
+impl Default for Wasi {
+    fn default() -> Self {
+        Self {
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: Input::default(),
+            stdout: Output::default(),
+            stderr: Output::default(),
+            preopens: Vec::new(),
+            sockets: Vec::new(),
+            max_open_files: 1024,
+        }
+    }
 }
 
 impl Wasi {
@@ -133,6 +179,15 @@ impl Wasi {
         self
     }
 
+    /// Limits how many files, directories and sockets the program may have open
+    /// at once, streams and what is granted among them: 1024 unless said here.
+    /// Each that it opens counts against the host's own limit, too.
+    #[must_use]
+    pub const fn max_open_files(mut self, files: usize) -> Self {
+        self.max_open_files = files;
+        self
+    }
+
     /// Passes the host's three streams on.
     #[must_use]
     pub fn inherit_stdio(self) -> Self {
@@ -147,8 +202,7 @@ impl Wasi {
     /// # Errors
     /// Where the directory cannot be opened.
     pub fn preopen(self, host: impl AsRef<Path>, guest: impl Into<String>) -> io::Result<Self> {
-        let dir = Dir::open_ambient_dir(host, ambient_authority())?;
-        Ok(self.preopen_dir(dir, guest))
+        Ok(self.preopen_dir(granted(host.as_ref())?, guest))
     }
 
     /// Grants a directory as [`Wasi::preopen`] does, to be read alone: what
@@ -163,7 +217,7 @@ impl Wasi {
         guest: impl Into<String>,
     ) -> io::Result<Self> {
         self.preopens.push(Preopen {
-            dir: Arc::new(Dir::open_ambient_dir(host, ambient_authority())?),
+            dir: Arc::new(granted(host.as_ref())?),
             guest: guest.into(),
             read_only: true,
         });
@@ -197,23 +251,24 @@ impl Wasi {
 
     /// What the functions start from.
     pub(super) fn into_state(self) -> State {
-        let mut table = Table::default();
+        let mut table = Table::new(self.max_open_files);
         let streams = [
             input(self.stdin),
-            output(self.stdout, &stdio::stdout()),
-            output(self.stderr, &stdio::stderr()),
+            output(self.stdout, stdio::stdout()),
+            output(self.stderr, stdio::stderr()),
         ];
-        let sockets = self.sockets.into_iter().map(|fd| {
-            let fd = fd.try_clone().ok()?;
-            Descriptor::file(File::from(fd), right::ALL, 0).ok()
-        });
+        // What is known of an open file cannot fail to be asked.
+        let sockets = self
+            .sockets
+            .into_iter()
+            .map(|fd| Descriptor::file(Handle::Granted(fd), right::ALL, 0).ok());
         let directories = self.preopens.into_iter().map(|preopen| {
             let all = Rights {
                 base: right::ALL,
                 inheriting: right::ALL,
             };
-            let (dir, name) = (readable(preopen.dir), Some(preopen.guest));
-            let directory = Descriptor::directory(dir, name, all, 0);
+            let name = Some(preopen.guest);
+            let directory = Descriptor::directory(preopen.dir, name, all, 0);
             Some(match preopen.read_only {
                 true => directory.read_only(),
                 false => directory,
@@ -230,19 +285,20 @@ impl Wasi {
             args: self.args,
             env: self.env,
             table: Mutex::new(table),
+            room: Room::default(),
         }
     }
 }
 
-/// A directory as it can be listed: cap-std opens granted ones for resolving
-/// paths alone. One that the host may not list stays as it is.
-pub(crate) fn readable(dir: Arc<Dir>) -> Arc<Dir> {
-    let flags = OFlags::DIRECTORY.bits().cast_signed();
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(flags);
-    match dir.open_with(".", &options) {
-        Ok(file) => Arc::new(Dir::from_std_file(file.into_std())),
-        Err(_) => dir,
+/// Opens a directory to be granted, such that it can be synchronised and have its
+/// times set, too; where the host may not read it, for resolving paths alone.
+fn granted(path: &Path) -> io::Result<Dir> {
+    let dir = Dir::open_ambient_dir(path, ambient_authority())?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    match rustix::fs::openat(&dir, ".", flags, Mode::empty()) {
+        Ok(readable) => Ok(Dir::from(readable)),
+        Err(Errno::ACCESS) => Ok(dir),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -253,13 +309,13 @@ fn input(input: Input) -> Option<Descriptor> {
     let bytes = match input {
         Input::Empty => Vec::new(),
         Input::Bytes(bytes) => bytes,
-        Input::Inherit => return inherit(&stdio::stdin(), READ),
+        Input::Inherit => return inherit(stdio::stdin(), READ),
     };
     let kind = Kind::Input(Mutex::new(Cursor::new(bytes)));
     Some(Descriptor::stream(kind, READ))
 }
 
-fn output(output: Output, host: &impl AsFd) -> Option<Descriptor> {
+fn output(output: Output, host: BorrowedFd<'static>) -> Option<Descriptor> {
     let buffer = match output {
         Output::Discard => None,
         Output::Buffer(buffer) => Some(buffer),
@@ -268,7 +324,6 @@ fn output(output: Output, host: &impl AsFd) -> Option<Descriptor> {
     Some(Descriptor::stream(Kind::Output(buffer), WRITE))
 }
 
-fn inherit(stream: &impl AsFd, base: u64) -> Option<Descriptor> {
-    let fd = stream.as_fd().try_clone_to_owned().ok()?;
-    Descriptor::shared(File::from(fd), base).ok()
+fn inherit(stream: BorrowedFd<'static>, base: u64) -> Option<Descriptor> {
+    Descriptor::shared(Handle::Stream(stream), base).ok()
 }

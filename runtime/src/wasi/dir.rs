@@ -1,10 +1,12 @@
 //! Directories: their entries, and the names of preopened ones.
 
 use std::ffi::CStr;
-use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cap_std::fs::{Dir, MetadataExt};
-use rustix::fs::{AtFlags, FileType};
+use cap_std::fs::Dir;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::call::Call;
 use super::errno::{Errno, Result};
@@ -20,6 +22,27 @@ pub(crate) struct Entry {
     pub(crate) name: Vec<u8>,
 }
 
+/// Bytes that the listings of one program's directories may take at once.
+const LISTED: usize = 128 << 20;
+
+/// Bytes that are taken of [`LISTED`], which all listings of a program share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+/// The entries of a directory, as they were when it was read from its start.
+pub(crate) struct Listing {
+    pub(crate) entries: Vec<Entry>,
+    /// How many bytes they take.
+    bytes: usize,
+    room: Room,
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.room.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// `fd_readdir`. A cookie is an index in a listing taken when the directory is
 /// read from its start, so entries that come or go meanwhile shift nothing.
 pub(super) fn fd_readdir(
@@ -33,14 +56,17 @@ pub(super) fn fd_readdir(
     let descriptor = cx.state.get(fd)?;
     let directory = descriptor.dir(right::FD_READDIR)?;
     let target = cx.memory.bytes_mut(buffer)?;
-    let mut listing = lock(&directory.listing);
-    // A full listing is never empty: it has `.` and `..`.
-    if cookie == 0 || listing.is_empty() {
-        *listing = list(&directory.dir)?;
+    let mut kept = lock(&directory.listing);
+    if cookie == 0 {
+        *kept = None;
     }
+    let listing = match &mut *kept {
+        Some(listing) => listing,
+        none => none.insert(Listing::of(&directory.dir, &cx.state.room)?),
+    };
     let start = usize::try_from(cookie).unwrap_or(usize::MAX);
     let mut rest = &mut *target;
-    for (index, entry) in listing.iter().enumerate().skip(start) {
+    for (index, entry) in listing.entries.iter().enumerate().skip(start) {
         let namlen = u32::try_from(entry.name.len()).map_err(|_| Errno::OVERFLOW)?;
         let record = Record::<{ dirent::SIZE }>::new()
             .put(dirent::NEXT, (index as u64 + 1).to_le_bytes())
@@ -64,34 +90,51 @@ fn fill<'a>(buffer: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
     rest
 }
 
-/// Lists a directory, `.` and `..` first. The number of `..` is that of the
-/// directory itself: what lies above a granted one is not shown.
-pub(crate) fn list(dir: &Dir) -> io::Result<Vec<Entry>> {
-    let ino = dir.dir_metadata()?.ino();
-    let dots = [&b"."[..], b".."].map(|name| Entry {
-        ino,
-        ty: FileType::Directory,
-        name: name.to_vec(),
-    });
-    let mut listing = Vec::from(dots);
-    for entry in rustix::fs::Dir::read_from(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if matches!(name.to_bytes(), b"." | b"..") {
-            continue;
+impl Listing {
+    /// Lists a directory, `.` and `..` first. The number of `..` is that of the
+    /// directory itself: what lies above a granted one is not shown.
+    pub(crate) fn of(dir: &Dir, room: &Room) -> rustix::io::Result<Self> {
+        let mut listing = Self {
+            entries: Vec::new(),
+            bytes: 0,
+            room: room.clone(),
+        };
+        // A granted directory may be open for resolving paths alone.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = rustix::fs::openat(dir, ".", flags, Mode::empty())?;
+        let ino = rustix::fs::fstat(&dir)?.st_ino;
+        for name in [&b"."[..], b".."] {
+            listing.push(ino, FileType::Directory, name)?;
         }
-        listing.push(Entry {
-            ino: entry.ino(),
-            ty: entry_type(dir, name, entry.file_type()),
-            name: name.to_bytes().to_vec(),
-        });
+        for entry in rustix::fs::Dir::read_from(&dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") {
+                let ty = entry_type(&dir, name, entry.file_type());
+                listing.push(entry.ino(), ty, name.to_bytes())?;
+            }
+        }
+        Ok(listing)
     }
-    Ok(listing)
+
+    fn push(&mut self, ino: u64, ty: FileType, name: &[u8]) -> rustix::io::Result<()> {
+        let bytes = size_of::<Entry>() + name.len();
+        self.bytes += bytes;
+        if self.room.0.fetch_add(bytes, Ordering::Relaxed) > LISTED {
+            return Err(rustix::io::Errno::NOMEM);
+        }
+        self.entries.push(Entry {
+            ino,
+            ty,
+            name: name.to_vec(),
+        });
+        Ok(())
+    }
 }
 
 /// The type of an entry, asked of the entry itself where the file system does
 /// not list it.
-fn entry_type(dir: &Dir, name: &CStr, listed: FileType) -> FileType {
+fn entry_type(dir: &OwnedFd, name: &CStr, listed: FileType) -> FileType {
     if listed != FileType::Unknown {
         return listed;
     }

@@ -2,8 +2,9 @@
 
 use std::num::NonZeroU64;
 
-use cap_std::fs::{Metadata, MetadataExt};
-use rustix::fs::{Advice, FallocateFlags, OFlags, SeekFrom, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::fs::{
+    Advice, FallocateFlags, OFlags, SeekFrom, Stat, Timestamps, UTIME_NOW, UTIME_OMIT,
+};
 use rustix::time::Timespec;
 
 use super::call::{Call, Rights, Times};
@@ -127,10 +128,8 @@ pub(super) fn fd_filestat_get(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
     let descriptor = cx.state.get(fd)?;
     descriptor.require(right::FD_FILESTAT_GET)?;
     let record = match &descriptor.kind {
-        Kind::File(file) | Kind::Shared(file) => {
-            filestat(&Metadata::from_file(file)?, descriptor.filetype)
-        }
-        Kind::Dir(directory) => filestat(&directory.dir.dir_metadata()?, filetype::DIRECTORY),
+        Kind::File(file) | Kind::Shared(file) => filestat(&file.stat()?, descriptor.filetype),
+        Kind::Dir(directory) => filestat(&rustix::fs::fstat(&directory.dir)?, filetype::DIRECTORY),
         // Like a pipe: nothing is known of it.
         Kind::Input(_) | Kind::Output(_) => Record::new(),
     };
@@ -138,30 +137,21 @@ pub(super) fn fd_filestat_get(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
 }
 
 /// The `filestat` of a file.
-pub(super) fn filestat(metadata: &Metadata, filetype: u8) -> Record<{ filestat::SIZE }> {
+pub(super) fn filestat(stat: &Stat, filetype: u8) -> Record<{ filestat::SIZE }> {
     Record::new()
-        .put(filestat::DEV, metadata.dev().to_le_bytes())
-        .put(filestat::INO, metadata.ino().to_le_bytes())
+        .put(filestat::DEV, stat.st_dev.to_le_bytes())
+        .put(filestat::INO, stat.st_ino.to_le_bytes())
         .put(filestat::FILETYPE, [filetype])
-        .put(filestat::NLINK, metadata.nlink().to_le_bytes())
-        .put(filestat::LEN, metadata.size().to_le_bytes())
-        .put(
-            filestat::ATIM,
-            timestamp(metadata.atime(), metadata.atime_nsec()),
-        )
-        .put(
-            filestat::MTIM,
-            timestamp(metadata.mtime(), metadata.mtime_nsec()),
-        )
-        .put(
-            filestat::CTIM,
-            timestamp(metadata.ctime(), metadata.ctime_nsec()),
-        )
+        .put(filestat::NLINK, u64::from(stat.st_nlink).to_le_bytes())
+        .put(filestat::LEN, stat.st_size.to_le_bytes())
+        .put(filestat::ATIM, timestamp(stat.st_atime, stat.st_atime_nsec))
+        .put(filestat::MTIM, timestamp(stat.st_mtime, stat.st_mtime_nsec))
+        .put(filestat::CTIM, timestamp(stat.st_ctime, stat.st_ctime_nsec))
 }
 
 /// A time of the host's; one that a `timestamp` cannot hold becomes the
 /// nearest one that it can.
-fn timestamp(seconds: i64, nanoseconds: i64) -> [u8; 8] {
+fn timestamp(seconds: i64, nanoseconds: u64) -> [u8; 8] {
     let total = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
     let total = u64::try_from(total.max(0)).unwrap_or(u64::MAX);
     total.to_le_bytes()
@@ -171,7 +161,7 @@ fn timestamp(seconds: i64, nanoseconds: i64) -> [u8; 8] {
 pub(super) fn fd_filestat_set_size(cx: &mut Call<'_>, fd: u32, size: u64) -> Result {
     let descriptor = cx.state.get(fd)?;
     let file = descriptor.as_file(right::FD_FILESTAT_SET_SIZE, Errno::INVAL)?;
-    Ok(file.set_len(size)?)
+    Ok(rustix::fs::ftruncate(file, size)?)
 }
 
 impl Times {

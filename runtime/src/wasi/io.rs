@@ -1,6 +1,5 @@
 //! Reading and writing, straight from and to the guest's memory.
 
-use std::fs::File;
 use std::io::Read;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -9,7 +8,7 @@ use rustix::io::{preadv, pwritev, readv, writev};
 use super::call::Call;
 use super::errno::{Errno, Result};
 use super::memory::Span;
-use super::table::{Descriptor, Kind, lock};
+use super::table::{Descriptor, Handle, Kind, lock};
 use super::types::{fdflags, right};
 use crate::wait::interruptible;
 
@@ -57,10 +56,10 @@ pub(super) fn fd_write(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resu
         Kind::Input(_) => return Err(Errno::BADF),
         Kind::Output(buffer) => {
             descriptor.require_transfer(right::FD_WRITE)?;
-            if let Some(buffer) = buffer {
-                slices.iter().for_each(|slice| buffer.append(slice));
+            match buffer {
+                Some(buffer) => buffer.append(&slices).ok_or(Errno::NOSPC)?,
+                None => slices.iter().map(|slice| slice.len()).sum(),
             }
-            slices.iter().map(|slice| slice.len()).sum()
         }
         Kind::File(file) | Kind::Shared(file) => {
             descriptor.require_transfer(right::FD_WRITE)?;
@@ -84,7 +83,7 @@ pub(super) fn fd_pwrite(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out
 
 /// The file to read or write at an offset; preview 1 wants the right to seek
 /// for that as well.
-fn positioned(descriptor: &Descriptor, transfer: u64) -> Result<&File> {
+fn positioned(descriptor: &Descriptor, transfer: u64) -> Result<&Handle> {
     if matches!(descriptor.kind, Kind::Dir(_)) {
         return Err(Errno::ISDIR);
     }
@@ -96,7 +95,7 @@ fn positioned(descriptor: &Descriptor, transfer: u64) -> Result<&File> {
 
 /// Keeps a call from blocking where the guest does not want that and the host's
 /// stream itself has to stay as it is.
-fn ask_first(descriptor: &Descriptor, file: &File, events: PollFlags) -> Result {
+fn ask_first(descriptor: &Descriptor, file: &Handle, events: PollFlags) -> Result {
     let nonblocking = descriptor.attributes().flags & fdflags::NONBLOCK != 0;
     if !nonblocking || !matches!(descriptor.kind, Kind::Shared(_)) {
         return Ok(());

@@ -27,9 +27,9 @@ mod types;
 
 use std::sync::{Arc, LazyLock};
 
+pub(crate) use builder::Preopen;
 pub use builder::{Input, Output, OutputBuffer, Wasi};
-pub(crate) use builder::{Preopen, readable};
-pub(crate) use table::lock;
+pub(crate) use table::{Handle, lock};
 
 use crate::hosts::{Entry, HostLibrary};
 

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use cap_std::fs::{Dir, MetadataExt};
+use cap_std::fs::Dir;
 use rustix::fs::{FileType, OFlags};
 
 use super::beneath::{self, Access, Create};
@@ -61,9 +61,9 @@ pub(super) fn path_filestat_get(cx: &mut Call<'_>, at: Lookup, out: u32) -> Resu
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_FILESTAT_GET)?;
     let path = path(cx, at.path)?;
-    let metadata = beneath::metadata(&directory.dir, path, at.follows()?)?;
-    let filetype = filetype_of(FileType::from_raw_mode(metadata.mode()));
-    cx.memory.write(out, filestat(&metadata, filetype).bytes())
+    let stat = beneath::stat(&directory.dir, path, at.follows()?)?;
+    let filetype = filetype_of(FileType::from_raw_mode(stat.st_mode));
+    cx.memory.write(out, filestat(&stat, filetype).bytes())
 }
 
 /// `path_filestat_set_times`
@@ -170,7 +170,7 @@ impl Request<'_> {
     fn open(&self, dir: &Dir) -> Result<Descriptor> {
         let file = beneath::open(dir, self.path, self.access())?;
         if !file.metadata()?.is_dir() {
-            return Ok(Descriptor::file(file, self.rights.base, self.flags)?);
+            return Ok(Descriptor::file(file.into(), self.rights.base, self.flags)?);
         }
         let dir = Arc::new(Dir::from_std_file(file));
         Ok(Descriptor::directory(dir, None, self.rights, self.flags))

@@ -238,6 +238,6 @@ fn available(descriptor: &Descriptor) -> u64 {
     if !descriptor.seekable {
         return rustix::io::ioctl_fionread(file).unwrap_or(SOME_BYTES);
     }
-    let len = file.metadata().map_or(0, |metadata| metadata.len());
+    let len = file.stat().map_or(0, |stat| stat.st_size.cast_unsigned());
     len.saturating_sub(rustix::fs::tell(file).unwrap_or(0))
 }

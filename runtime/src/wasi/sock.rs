@@ -1,7 +1,6 @@
 //! Sockets: those that the host grants, and what they accept. Preview 1 cannot
 //! make one.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use rustix::net::{
@@ -13,7 +12,7 @@ use super::call::Call;
 use super::errno::{Errno, Result};
 use super::io::finish;
 use super::memory::Span;
-use super::table::{Descriptor, Kind};
+use super::table::{Descriptor, Handle, Kind};
 use super::types::{fdflags, filetype, right, sock};
 use crate::wait::interruptible;
 
@@ -29,7 +28,7 @@ impl Socket {
         }
     }
 
-    fn file(&self) -> Result<&File> {
+    fn file(&self) -> Result<&Handle> {
         match &self.0.kind {
             Kind::File(file) | Kind::Shared(file) => Ok(file),
             _ => Err(Errno::NOTSOCK),
@@ -51,7 +50,7 @@ pub(super) fn sock_accept(cx: &mut Call<'_>, fd: u32, flags: u32, out: u32) -> R
     let file = socket.file()?;
     let accepted = interruptible(|| accept_with(file, host_flags))?;
     let rights = socket.0.attributes().rights.inheriting;
-    let descriptor = Descriptor::file(File::from(accepted), rights, flags)?;
+    let descriptor = Descriptor::file(accepted.into(), rights, flags)?;
     let fd = cx.state.table().insert(descriptor)?;
     cx.memory.write_u32(out, fd)
 }

@@ -1,19 +1,17 @@
 //! Open descriptors: what stands behind each, what may be done with it, and
 //! the table of their numbers.
 
-use std::fs::File;
 use std::io::{self, Cursor};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::Dir;
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, OFlags, Stat};
 use rustix::net::{SocketType, sockopt};
 
 use super::builder::OutputBuffer;
 use super::call::Rights;
-use super::dir::Entry;
+use super::dir::{Listing, Room};
 use super::errno::{Errno, Result};
 use super::types::{fdflags, filetype, right};
 
@@ -23,6 +21,8 @@ pub(super) struct State {
     /// As `name=value`.
     pub(super) env: Vec<Vec<u8>>,
     pub(super) table: Mutex<Table>,
+    /// For listings of directories.
+    pub(super) room: Room,
 }
 
 impl State {
@@ -43,13 +43,48 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// An open file of the host's. What the host has open already is not opened once
+/// more: nothing can fail then that a program would go without.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    /// Opened for the program.
+    Own(OwnedFd),
+    /// Granted by who started the program, and closed with the last grant.
+    Granted(Arc<OwnedFd>),
+    /// A standard stream of the host's process, which is never closed here.
+    Stream(BorrowedFd<'static>),
+}
+
+impl AsFd for Handle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Own(fd) => fd.as_fd(),
+            Self::Granted(fd) => fd.as_fd(),
+            Self::Stream(fd) => *fd,
+        }
+    }
+}
+
+impl<F: Into<OwnedFd>> From<F> for Handle {
+    fn from(file: F) -> Self {
+        Self::Own(file.into())
+    }
+}
+
+impl Handle {
+    /// What is known of the file.
+    pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
+        rustix::fs::fstat(self)
+    }
+}
+
 /// What stands behind a descriptor.
 pub(super) enum Kind {
     /// A file, device, pipe or socket of the program's own.
-    File(File),
+    File(Handle),
     /// A stream shared with the host and perhaps with other processes: its
     /// status flags are not the program's to change.
-    Shared(File),
+    Shared(Handle),
     /// A directory; a preopened one has a name.
     Dir(Directory),
     /// Bytes given beforehand.
@@ -63,7 +98,7 @@ pub(super) struct Directory {
     pub(super) dir: Arc<Dir>,
     pub(super) preopen: Option<String>,
     /// What the last `fd_readdir` from the start found.
-    pub(super) listing: Mutex<Vec<Entry>>,
+    pub(super) listing: Mutex<Option<Listing>>,
 }
 
 /// What may change of an open descriptor.
@@ -106,7 +141,7 @@ impl Descriptor {
     }
 
     /// A file of the program's own.
-    pub(super) fn file(file: File, base: u64, flags: u32) -> io::Result<Self> {
+    pub(super) fn file(file: Handle, base: u64, flags: u32) -> io::Result<Self> {
         let filetype = filetype_of(&file)?;
         let seekable = rustix::fs::tell(&file).is_ok();
         let rights = rights_of(filetype, seekable, base);
@@ -120,7 +155,7 @@ impl Descriptor {
     }
 
     /// A stream of the host's.
-    pub(super) fn shared(file: File, base: u64) -> io::Result<Self> {
+    pub(super) fn shared(file: Handle, base: u64) -> io::Result<Self> {
         let filetype = filetype_of(&file)?;
         let seekable = rustix::fs::tell(&file).is_ok();
         let rights = rights_of(filetype, seekable, base);
@@ -208,7 +243,7 @@ impl Descriptor {
 
     /// The file, for operations that a directory (`badf`) and a stream in
     /// memory (`stream`) do not have.
-    pub(super) fn as_file(&self, rights: u64, stream: Errno) -> Result<&File> {
+    pub(super) fn as_file(&self, rights: u64, stream: Errno) -> Result<&Handle> {
         match &self.kind {
             Kind::Dir(_) => Err(Errno::BADF),
             Kind::Input(_) | Kind::Output(_) => Err(stream),
@@ -220,7 +255,7 @@ impl Descriptor {
     }
 
     /// The file, for operations that need positions.
-    pub(super) fn positioned(&self, rights: u64) -> Result<&File> {
+    pub(super) fn positioned(&self, rights: u64) -> Result<&Handle> {
         if !self.seekable && !matches!(self.kind, Kind::Dir(_)) {
             return Err(Errno::SPIPE);
         }
@@ -238,20 +273,13 @@ impl Descriptor {
 }
 
 /// The `filetype` of an open file. Preview 1 has none for a pipe.
-fn filetype_of(file: &File) -> io::Result<u8> {
-    let ty = file.metadata()?.file_type();
-    Ok(if ty.is_file() {
-        filetype::REGULAR_FILE
-    } else if ty.is_char_device() {
-        filetype::CHARACTER_DEVICE
-    } else if ty.is_block_device() {
-        filetype::BLOCK_DEVICE
-    } else if ty.is_socket() && sockopt::socket_type(file)? == SocketType::DGRAM {
-        filetype::SOCKET_DGRAM
-    } else if ty.is_socket() {
-        filetype::SOCKET_STREAM
-    } else {
-        filetype::UNKNOWN
+fn filetype_of(file: &Handle) -> io::Result<u8> {
+    Ok(match FileType::from_raw_mode(file.stat()?.st_mode) {
+        FileType::Socket if sockopt::socket_type(file)? == SocketType::DGRAM => {
+            filetype::SOCKET_DGRAM
+        }
+        FileType::Directory => filetype::UNKNOWN,
+        ty => super::dir::filetype_of(ty),
     })
 }
 
@@ -270,44 +298,58 @@ const fn rights_of(filetype: u8, seekable: bool, base: u64) -> Rights {
 }
 
 /// Descriptors by number.
-#[derive(Default)]
-pub(super) struct Table(Vec<Option<Arc<Descriptor>>>);
+pub(super) struct Table {
+    slots: Vec<Option<Arc<Descriptor>>>,
+    /// Most numbers that the program may come to have.
+    max: usize,
+}
 
 impl Table {
+    /// Without any descriptor.
+    pub(super) const fn new(max: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            max,
+        }
+    }
+
     /// An open descriptor.
     pub(super) fn get(&self, fd: u32) -> Result<Arc<Descriptor>> {
-        let slot = self.0.get(fd as usize).ok_or(Errno::BADF)?;
+        let slot = self.slots.get(fd as usize).ok_or(Errno::BADF)?;
         slot.clone().ok_or(Errno::BADF)
     }
 
     /// Gives a descriptor the lowest free number.
     pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32> {
-        let free = self.0.iter().position(Option::is_none);
-        let index = free.unwrap_or(self.0.len());
+        let free = self.slots.iter().position(Option::is_none);
+        let index = free.unwrap_or(self.slots.len());
+        if free.is_none() && index >= self.max {
+            return Err(Errno::MFILE);
+        }
         // Numbers stay below 2^31: the guest's are signed.
         let fd = i32::try_from(index).map_err(|_| Errno::MFILE)?;
         let slot = Some(Arc::new(descriptor));
-        match self.0.get_mut(index) {
+        match self.slots.get_mut(index) {
             Some(free) => *free = slot,
-            None => self.0.push(slot),
+            None => self.slots.push(slot),
         }
         Ok(fd.cast_unsigned())
     }
 
     /// Adds a number that is not open, where the host's stream is closed.
     pub(super) fn skip(&mut self) {
-        self.0.push(None);
+        self.slots.push(None);
     }
 
     /// Adds a descriptor at the end.
     pub(super) fn push(&mut self, descriptor: Descriptor) {
-        self.0.push(Some(Arc::new(descriptor)));
+        self.slots.push(Some(Arc::new(descriptor)));
     }
 
     /// Takes a descriptor out. What stands behind it is closed when the last
     /// call that works on it is done.
     pub(super) fn remove(&mut self, fd: u32) -> Result<Arc<Descriptor>> {
-        let slot = self.0.get_mut(fd as usize).ok_or(Errno::BADF)?;
+        let slot = self.slots.get_mut(fd as usize).ok_or(Errno::BADF)?;
         slot.take().ok_or(Errno::BADF)
     }
 
@@ -320,7 +362,7 @@ impl Table {
             self.get(to)?;
         }
         let moved = self.remove(from)?;
-        let slot = self.0.get_mut(to as usize).ok_or(Errno::BADF)?;
+        let slot = self.slots.get_mut(to as usize).ok_or(Errno::BADF)?;
         Ok(slot.replace(moved))
     }
 }

@@ -137,3 +137,20 @@ fn a_terminal_tells_its_settings_and_size() {
     let settings = program.u32_at(OUT + 12);
     assert_ne!(settings & libc::ICANON, 0);
 }
+
+#[test]
+fn open_files_are_limited() {
+    let outer = tempfile::tempdir().unwrap();
+    let surroundings = Wasi::new().preopen("/dev", "/dev").unwrap();
+    let surroundings = surroundings.max_open_files(5);
+    let mut program = Program::of(Abi::I386, outer, OutputBuffer::new(), surroundings);
+    for fd in 3..5 {
+        assert_eq!(program.open("/dev/null", 0), Ok(fd));
+    }
+    assert_eq!(program.open("/dev/null", 0), Err(libc::EMFILE));
+    assert_eq!(program.call(Sys::dup, &[0]), Err(libc::EMFILE));
+    assert_eq!(program.call(Sys::dup2, &[0, 5]), Err(libc::EBADF));
+    const NOFILE: u64 = 7;
+    assert_eq!(program.call(Sys::getrlimit, &[NOFILE, OUT]), Ok(0));
+    assert_eq!(program.u64_at(OUT), 5 << 32 | 5);
+}

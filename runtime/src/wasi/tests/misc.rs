@@ -120,3 +120,27 @@ fn inherited_streams() {
     }
     eprintln!("standard error is still open");
 }
+
+#[test]
+fn open_files_are_limited() {
+    let mut guest = Guest::with(|wasi| wasi.max_open_files(6));
+    for fd in 4..6 {
+        assert_eq!(guest.file("file", ""), fd);
+    }
+    assert_eq!(guest.open("file", 0, FILE), Err(Errno::MFILE));
+    guest.call("fd_close", &[1]).unwrap();
+    assert_eq!(guest.open("file", 0, FILE), Ok(1));
+}
+
+#[test]
+fn captured_output_is_limited() {
+    let stdout = OutputBuffer::with_limit(5);
+    let output = Output::Buffer(stdout.clone());
+    let mut guest = Guest::with(|wasi| wasi.stdout(output));
+    assert_eq!(guest.write(1, b"one"), Ok(3));
+    assert_eq!(guest.write(1, b"two"), Ok(2));
+    assert_eq!(guest.write(1, b""), Ok(0));
+    assert_eq!(guest.write(1, b"three"), Err(Errno::NOSPC));
+    assert_eq!(stdout.take(), b"onetw");
+    assert_eq!(guest.write(1, b"three"), Ok(5));
+}

@@ -1,9 +1,7 @@
 //! Waiting, pipes, sockets.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
@@ -168,7 +166,7 @@ fn pipes() {
 fn shared_streams_keep_their_flags() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let state = Wasi::new().into_state();
-    let file = File::from(OwnedFd::from(reader.try_clone().unwrap()));
+    let file = reader.try_clone().unwrap().into();
     let shared = Descriptor::shared(file, right::ALL).unwrap();
     let fd = state.table().insert(shared).unwrap();
     let mut bytes = [0; 64];

@@ -406,3 +406,38 @@ fn a_fault_that_nothing_explains_is_told_as_such() {
     let outcome = sandbox.wasmaot(&["run", "main.elf"]);
     outcome.trap("native fault (signal 4", &["report it", "_start"]);
 }
+
+/// With too few descriptors, a program runs as it should or not at all.
+#[test]
+fn what_the_host_cannot_have_is_told_before_the_program_starts() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "main.wat",
+        r#"(module
+          (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 0) "\10\00\00\00\06\00\00\00")
+          (data (i32.const 16) "hello\n")
+          (func (export "_start")
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
+    );
+    let mut ran = 0;
+    for files in 3..16 {
+        let script = format!("ulimit -n {files}; exec \"$0\" run --dir . main.wat");
+        let wasmaot = sandbox.command(&[]);
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", &script])
+            .arg(wasmaot.get_program())
+            .current_dir(sandbox.path(""))
+            .env("WASMAOT_CACHE_DIR", sandbox.path("cache"));
+        let outcome = Outcome::from(shell.output().unwrap());
+        match outcome.code {
+            Some(0) => assert_eq!(outcome.stdout, "hello\n", "{files} files"),
+            _ => assert!(outcome.stderr.contains("error: "), "{files}: {outcome:#?}"),
+        }
+        ran += usize::from(outcome.code == Some(0));
+    }
+    assert!(ran > 5, "{ran}");
+}

@@ -28,6 +28,10 @@ struct Stat {
 }
 
 impl From<&rustix::fs::Stat> for Stat {
+    #[allow(
+        clippy::useless_conversion,
+        reason = "some fields are narrower on other machines"
+    )]
     fn from(stat: &rustix::fs::Stat) -> Self {
         let time = |seconds: i64, nanoseconds: u64| (seconds, nanoseconds.cast_signed());
         Self {

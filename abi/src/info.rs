@@ -62,7 +62,7 @@ pub struct ModuleInfo {
     /// Every function type of the module, also those that its code alone names
     /// (`call_indirect`); the loader refuses two of one identity.
     pub types: Types,
-    /// Every type of a global that is a symbol of the object.
+    /// Every type of a global that is a symbol of the object, imports among them.
     pub globals: Vec<GlobalType>,
     /// What imports are: each one's [`ImportRecord`](crate::object::ImportRecord)
     /// has a number in this list.

@@ -238,13 +238,24 @@ pub struct SymbolRecord {
     pub kind: SymbolKind,
     /// [`SymbolRecord::PRIMARY`] and others.
     pub flags: u8,
-    /// Identity of the function type; of a global, the hash of its type's text.
-    pub type_id: u32,
+    /// Number of its type as declared: of a function or tag in
+    /// [`ModuleInfo::types`](crate::info::ModuleInfo), of a global in
+    /// `globals`, of a definition of a memory or table in `memories` or
+    /// `tables`; [`SymbolRecord::NO_TYPE`] of all else.
+    pub ty: u32,
 }
 
 impl SymbolRecord {
     /// Bytes of a record.
     pub const SIZE: usize = 8;
+    /// Number of what has no type.
+    pub const NO_TYPE: u32 = u32::MAX;
+    /// The record of the null symbol.
+    pub const NULL: Self = Self {
+        kind: SymbolKind::None,
+        flags: 0,
+        ty: Self::NO_TYPE,
+    };
     /// A memory or table is the domain's own, described in its context.
     pub const PRIMARY: u8 = 1;
     /// A global lives in the context's stack pointer field.
@@ -255,9 +266,9 @@ impl SymbolRecord {
     /// The size of data is only an upper bound.
     pub const BOUND: u8 = 8;
 
-    /// The record's bytes: kind, flags, two zero bytes, type identity.
+    /// The record's bytes: kind, flags, two zero bytes, number of the type.
     pub fn encode(&self) -> [u8; Self::SIZE] {
-        let [a, b, c, d] = self.type_id.to_le_bytes();
+        let [a, b, c, d] = self.ty.to_le_bytes();
         [self.kind as u8, self.flags, 0, 0, a, b, c, d]
     }
 
@@ -268,7 +279,7 @@ impl SymbolRecord {
         Some(Self {
             kind,
             flags,
-            type_id: u32::from_le_bytes([a, b, c, d]),
+            ty: u32::from_le_bytes([a, b, c, d]),
         })
     }
 }
@@ -419,7 +430,7 @@ mod tests {
         let record = SymbolRecord {
             kind: SymbolKind::Global,
             flags: 2,
-            type_id: 0x1234_5678,
+            ty: 0x1234_5678,
         };
         assert_eq!(SymbolRecord::decode(record.encode()), Some(record));
         assert_eq!(SymbolRecord::decode([99; 8]), None);

@@ -6,13 +6,13 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::FuncType;
+use crate::types::{FuncType, TypeHash};
 
 /// A list of function types.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Types {
     /// [`FuncType::hash`] of each.
-    hashes: Vec<u64>,
+    hashes: Vec<TypeHash>,
     /// Where each ends in `encoded`.
     ends: Vec<u32>,
     encoded: Vec<u8>,
@@ -26,13 +26,21 @@ impl Types {
     /// # Panics
     /// If they do not fit into 4 GiB.
     pub fn new(list: &[FuncType]) -> Self {
+        Self::of(list.iter().map(|ty| (ty, ty.hash())))
+    }
+
+    /// The list of types whose hashes are known.
+    ///
+    /// # Panics
+    /// If they do not fit into 4 GiB.
+    pub fn of<'a>(list: impl IntoIterator<Item = (&'a FuncType, TypeHash)>) -> Self {
         let mut types = Self::default();
-        for ty in list {
+        for (ty, hash) in list {
             let bytes = postcard::to_stdvec(ty).expect("serialising to memory does not fail");
             types.encoded.extend(bytes);
             let end = u32::try_from(types.encoded.len()).expect("types of less than 4 GiB");
             types.ends.push(end);
-            types.hashes.push(ty.hash());
+            types.hashes.push(hash);
         }
         types
     }
@@ -48,14 +56,18 @@ impl Types {
     }
 
     /// Their hashes.
-    pub fn hashes(&self) -> &[u64] {
+    pub fn hashes(&self) -> &[TypeHash] {
         &self.hashes
+    }
+
+    /// Hash of a type.
+    pub fn hash(&self, number: u32) -> Option<TypeHash> {
+        self.hashes.get(number as usize).copied()
     }
 
     /// Identity of a type.
     pub fn id(&self, number: u32) -> Option<u32> {
-        let hash = self.hashes.get(number as usize)?;
-        Some(*hash as u32)
+        Some(self.hash(number)?.id())
     }
 
     /// A type; `None` if there is none of that number, or it cannot be read.
@@ -92,7 +104,7 @@ impl Types {
 
     /// The type of an identity.
     pub fn by_id(&self, id: u32) -> Option<&FuncType> {
-        let at = self.hashes.iter().position(|&hash| hash as u32 == id)?;
+        let at = self.hashes.iter().position(|hash| hash.id() == id)?;
         self.get(at as u32)
     }
 
@@ -155,7 +167,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_there() {
         let damaged = Types {
-            hashes: vec![1, 2, 3],
+            hashes: vec![FuncType::EMPTY.hash(); 3],
             ends: vec![9, 0],
             encoded: vec![0],
             read: OnceLock::new(),

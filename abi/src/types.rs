@@ -1,4 +1,4 @@
-//! Value types, function types, and the 32-bit type identity.
+//! Value types, function types, their hashes and 32-bit identities.
 
 use std::fmt;
 
@@ -49,8 +49,46 @@ pub enum HeapType {
     Extern,
     /// An exception; the value of a reference is its host address.
     Exn,
-    /// A function of the type of this identity.
-    Type(u32),
+    /// A function of the type of this hash.
+    Type(TypeHash),
+}
+
+/// What a function type is known by: BLAKE3 over its canonical text, in which
+/// references to other function types stand for these by their own hashes. Two
+/// types are equal if and only if their hashes are: nobody can find two texts
+/// of one hash of 256 bits, so that comparing hashes is comparing structures,
+/// at a cost that does not grow with the nesting of types.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TypeHash([u8; 32]);
+
+impl TypeHash {
+    /// The type's identity: the first four bytes, little-endian. Never 0, which
+    /// marks a null table entry: 0 counts as 1. Types of one identity can be
+    /// found in a second, so it is equality only among types of which none
+    /// share one; the loader sees to it that a process has no others.
+    pub const fn id(&self) -> u32 {
+        let [a, b, c, d, ..] = self.0;
+        match u32::from_le_bytes([a, b, c, d]) {
+            0 => 1,
+            id => id,
+        }
+    }
+}
+
+impl fmt::Display for TypeHash {
+    /// The identity, `1a2b3c4d`; the alternate form has all digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !f.alternate() {
+            return write!(f, "{:08x}", self.id());
+        }
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for TypeHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TypeHash({self})")
+    }
 }
 
 impl ValType {
@@ -131,20 +169,22 @@ impl fmt::Display for ValType {
 }
 
 impl fmt::Display for RefType {
-    /// `(ref func)`, `(ref null $1a2b3c4d)`: a function type by its identity.
+    /// `(ref func)`, `(ref null $1a2b3c4d)`: a function type by its identity, in
+    /// the alternate form by its whole hash.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let null = if self.nullable { "null " } else { "" };
         match self.heap {
             HeapType::Func => write!(f, "(ref {null}func)"),
             HeapType::Extern => write!(f, "(ref {null}extern)"),
             HeapType::Exn => write!(f, "(ref {null}exn)"),
-            HeapType::Type(id) => write!(f, "(ref {null}${id:08x})"),
+            HeapType::Type(hash) if f.alternate() => write!(f, "(ref {null}${hash:#})"),
+            HeapType::Type(hash) => write!(f, "(ref {null}${hash})"),
         }
     }
 }
 
-/// A function type. Identity is structural: two types with the same text
-/// ([`fmt::Display`]) are the same type.
+/// A function type. Types are structural: two with the same canonical text (the
+/// alternate form of [`fmt::Display`]) are the same type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FuncType {
     /// Parameter types in order.
@@ -159,8 +199,6 @@ impl FuncType {
         params: Vec::new(),
         results: Vec::new(),
     };
-    /// Its identity.
-    pub const EMPTY_ID: u32 = 0x13f0_948a;
 
     /// Makes a function type from its two lists.
     pub fn new(params: impl Into<Vec<ValType>>, results: impl Into<Vec<ValType>>) -> Self {
@@ -170,35 +208,26 @@ impl FuncType {
         }
     }
 
-    /// The type's identity: the first four bytes (little-endian) of the BLAKE3
-    /// hash of its text. Never 0, which marks a null table entry: a hash of 0
-    /// counts as 1. The loader refuses to link two different types of the same
-    /// identity.
+    /// The type's identity, which is that of its hash.
     pub fn id(&self) -> u32 {
-        self.hash() as u32
+        self.hash().id()
     }
 
-    /// The first eight bytes of that hash: the identity, and what tells types
-    /// of one identity apart.
-    pub fn hash(&self) -> u64 {
-        hash(&self.to_string())
+    /// The type's hash.
+    pub fn hash(&self) -> TypeHash {
+        TypeHash(*blake3::hash(format!("{self:#}").as_bytes()).as_bytes())
     }
-}
-
-fn hash(text: &str) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *blake3::hash(text.as_bytes()).as_bytes();
-    let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-    word | u64::from(word as u32 == 0)
 }
 
 impl fmt::Display for FuncType {
-    /// `(i32, i64) -> (f32)`; the canonical text that [`FuncType::id`] hashes.
+    /// `(i32, i64) -> (f32)`; the alternate form is the canonical text that
+    /// [`FuncType::hash`] hashes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, types: &[ValType]| {
             f.write_str("(")?;
             for (i, ty) in types.iter().enumerate() {
-                let comma = if i == 0 { "" } else { ", " };
-                write!(f, "{comma}{ty}")?;
+                f.write_str(if i == 0 { "" } else { ", " })?;
+                ty.fmt(f)?;
             }
             f.write_str(")")
         };
@@ -217,20 +246,10 @@ pub struct GlobalType {
     pub mutable: bool,
 }
 
-impl GlobalType {
-    /// The type's identity, of its text as [`FuncType::id`] is of a function's.
-    pub fn id(&self) -> u32 {
-        hash(&self.to_string()) as u32
-    }
-}
-
 impl fmt::Display for GlobalType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.mutable {
-            write!(f, "mut {}", self.val)
-        } else {
-            self.val.fmt(f)
-        }
+        f.write_str(if self.mutable { "mut " } else { "" })?;
+        self.val.fmt(f)
     }
 }
 
@@ -368,16 +387,18 @@ mod tests {
     fn references_are_ordered_by_their_values() {
         use HeapType::{Extern, Func, Type};
         let ty = ValType::reference;
+        let [one, other] = [ValType::I32, ValType::I64].map(|p| FuncType::new([p], []).hash());
         assert_eq!(ty(true, Func), ValType::FuncRef);
         assert_eq!(ty(true, Extern), ValType::ExternRef);
-        assert_eq!(ty(true, Type(0xab)).to_string(), "(ref null $000000ab)");
+        let text = ty(true, Type(one)).to_string();
+        assert_eq!(text, format!("(ref null ${:08x})", one.id()));
         assert_eq!(ty(false, Extern).to_string(), "(ref extern)");
-        assert!(ty(false, Type(1)).is_subtype_of(ty(true, Type(1))));
-        assert!(ty(false, Type(1)).is_subtype_of(ty(false, Func)));
-        assert!(ty(true, Type(1)).is_subtype_of(ValType::FuncRef));
-        assert!(!ty(true, Type(1)).is_subtype_of(ty(false, Func)));
-        assert!(!ty(false, Type(1)).is_subtype_of(ty(false, Type(2))));
-        assert!(!ty(false, Func).is_subtype_of(ty(false, Type(1))));
+        assert!(ty(false, Type(one)).is_subtype_of(ty(true, Type(one))));
+        assert!(ty(false, Type(one)).is_subtype_of(ty(false, Func)));
+        assert!(ty(true, Type(one)).is_subtype_of(ValType::FuncRef));
+        assert!(!ty(true, Type(one)).is_subtype_of(ty(false, Func)));
+        assert!(!ty(false, Type(one)).is_subtype_of(ty(false, Type(other))));
+        assert!(!ty(false, Func).is_subtype_of(ty(false, Type(one))));
         assert!(!ty(false, Extern).is_subtype_of(ty(false, Func)));
         assert!(!ValType::I32.is_subtype_of(ValType::I64));
         assert!(ValType::I32.is_subtype_of(ValType::I32));
@@ -390,11 +411,18 @@ mod tests {
         assert_eq!(a.id(), a.clone().id());
         assert_ne!(a.id(), FuncType::default().id());
         assert_ne!(a.id(), 0);
-        assert_eq!(FuncType::default().id(), FuncType::EMPTY_ID);
-        let global = |mutable| GlobalType {
-            val: ValType::I32,
-            mutable,
-        };
-        assert_ne!(global(true).id(), global(false).id());
+        assert_eq!(TypeHash([0; 32]).id(), 1);
+    }
+
+    #[test]
+    fn types_of_one_identity_are_told_apart_however_deep_they_are() {
+        let mut other = [7; 32];
+        other[31] = 8;
+        let of = |hash| ValType::reference(true, HeapType::Type(TypeHash(hash)));
+        let [a, b] = [[7; 32], other].map(|hash| FuncType::new([of(hash)], []));
+        assert_eq!(a.to_string(), b.to_string(), "messages show identities");
+        assert_ne!(a, b);
+        assert_ne!(a.hash(), b.hash());
+        assert_ne!(format!("{a:#}"), format!("{b:#}"));
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::linking::data::DataSymbol;
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
-use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, TypeHash, ValType};
 
 /// A decoded module. Index spaces are wasm's own: imports first.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Module<'a> {
     pub own_references: BTreeSet<u32>,
     /// Type index space.
     pub types: Vec<FuncType>,
+    /// The hash of each of these types.
+    pub type_hashes: Vec<TypeHash>,
     /// Imports in order.
     pub imports: Vec<Import<'a>>,
     /// Function index space.
@@ -298,6 +300,11 @@ impl Module<'_> {
     /// Type of a function.
     pub fn func_type(&self, func: u32) -> &FuncType {
         &self.types[self.funcs[func as usize].ty as usize]
+    }
+
+    /// Identity of the type of a function.
+    pub fn func_type_id(&self, func: u32) -> u32 {
+        self.type_hashes[self.funcs[func as usize].ty as usize].id()
     }
 
     /// The function that a call of one means.

@@ -236,10 +236,8 @@ impl Writer<'_> {
         match target {
             Target::Funcref(f) => {
                 let mut bytes = vec![0; TABLE_ENTRY_SIZE as usize];
-                let id = module
-                    .funcs
-                    .get(f as usize)
-                    .map(|_| module.func_type(f).id());
+                let known = module.funcs.get(f as usize);
+                let id = known.map(|_| module.func_type_id(f));
                 let at = funcref::TYPE_ID as usize;
                 bytes[at..at + 4].copy_from_slice(&id.unwrap_or_default().to_le_bytes());
                 data.define(bytes.into());

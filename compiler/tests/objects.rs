@@ -196,8 +196,7 @@ fn imports(c: &Checked<'_>) {
         };
         assert_eq!(c.kind(import.symbol), wanted, "{}", import.name);
         if let ImportKind::Func(ty) = import.kind {
-            let id = c.info.types.get(ty).unwrap().id();
-            assert_eq!(c.records[import.symbol as usize].type_id, id);
+            assert_eq!(c.records[import.symbol as usize].ty, ty);
         }
     }
 }

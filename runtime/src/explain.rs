@@ -7,7 +7,7 @@ use wasmaot_abi::info::{Fixup, Import, ImportKind};
 use wasmaot_abi::name;
 
 use crate::loader::{self, Calls, Target};
-use crate::object::Place;
+use crate::object::{Object, Place};
 use crate::process::Process;
 
 /// What became of a symbol.
@@ -142,7 +142,7 @@ impl Process {
                 Place::Absolute => " at a fixed address",
                 _ => "",
             };
-            match object.type_of(found.record.type_id) {
+            match object.type_text(found.record) {
                 Some(ty) => format!("{} {ty}", found.record.kind.name()),
                 None => format!("{}{place}", found.record.kind.name()),
             }
@@ -151,6 +151,31 @@ impl Process {
             object: object.name().to_owned(),
             definition,
         }
+    }
+
+    /// Of a host function that an import is bound to in the place of a definition
+    /// of another type: the definer, what that is, and what is wanted.
+    pub(crate) fn other_type(
+        &self,
+        number: usize,
+        by: usize,
+        symbol: &str,
+    ) -> Option<(&Object, String, String)> {
+        let wanted = self.hosts.get(number)?.ty();
+        let name = name::escape(symbol);
+        let mut seen = self.seen_by(by).into_iter();
+        let (definer, found) = seen.find_map(|n| {
+            if self.instead_of_stub(symbol, n).is_some() {
+                return None;
+            }
+            let object = &*self.instances[n].object;
+            let found = object.symbol(object.definition(&*name)?).record;
+            Some((object, found))
+        })?;
+        let differs = definer.func_type(found) != Some(&*wanted);
+        let kind = || found.kind.name().to_owned();
+        let text = || definer.type_text(found).unwrap_or_else(kind);
+        differs.then(|| (definer, text(), wanted.to_string()))
     }
 
     fn binding(&self, target: Target, by: usize, symbol: &str) -> (String, String) {
@@ -184,15 +209,24 @@ impl Process {
                 };
                 (definer, why)
             }
-            Target::Host(_) => {
+            Target::Host(number) => {
                 let mut seen = self.seen_by(by).into_iter();
                 let stub = seen.find(|&n| {
                     let object = &self.instances[n].object;
                     let defined = object.definition(&*name::escape(symbol)).is_some();
                     defined && self.instead_of_stub(symbol, n).is_some()
                 });
-                match stub.map(|n| self.instances[n].object.name()) {
-                    Some(definer) => text("the host", &format!("that of {definer} is a stub")),
+                if let Some(definer) = stub.map(|n| self.instances[n].object.name()) {
+                    return text("the host", &format!("that of {definer} is a stub"));
+                }
+                match self.other_type(number, by, symbol) {
+                    Some((definer, found, wanted)) => {
+                        let definer = definer.name();
+                        let why = format!(
+                            "{definer} defines it as {found}, and it is imported as {wanted}; a call traps"
+                        );
+                        ("nothing".to_owned(), why)
+                    }
                     None => text("the host", "no object of the scope defines it"),
                 }
             }

@@ -19,7 +19,7 @@ impl Process {
         };
         let definer = &self.instances[instance];
         let symbol = definer.object.symbol(symbol);
-        let GlobalType { val, .. } = definer.object.global_type(symbol.record.type_id)?;
+        let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let context = self.domains[definer.domain].context();
             return Some(Val::from_bits(val, context.stack_pointer.into()));
@@ -60,7 +60,7 @@ impl Process {
         match target {
             Target::Symbol { instance, symbol } => {
                 let object = &self.instances.get(instance)?.object;
-                object.type_of(object.symbol(symbol).record.type_id)
+                object.func_type(object.symbol(symbol).record)
             }
             Target::Host(number) | Target::Stub(number) => {
                 Some(&self.hosts.get(number)?.function().ty)

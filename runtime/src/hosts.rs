@@ -122,6 +122,11 @@ impl Slot {
         })
     }
 
+    /// The function, if it has been made.
+    pub fn made(&self) -> Option<&HostFunction> {
+        self.made.get().map(|function| &**function)
+    }
+
     /// The function's type.
     pub fn ty(&self) -> Cow<'_, FuncType> {
         match (self.made.get(), &self.source) {

@@ -1,52 +1,77 @@
 //! The function types that a process has met. What a caller expects and what a
 //! function is are compared by identities of 32 bits: so no two different
-//! types of one identity may ever be in one process.
+//! types of one identity may ever be in one process, wherever they come from.
 
-/// The hashes of types, ordered by their identities, which are the low halves.
-#[derive(Debug, Default)]
-pub(crate) struct KnownTypes(Vec<u64>);
+use wasmaot_abi::types::{FuncType, TypeHash};
+
+/// Hashes of types, ordered by their identities.
+#[derive(Debug)]
+pub(crate) struct KnownTypes(Vec<TypeHash>);
+
+impl Default for KnownTypes {
+    /// With the types by which the runtime itself calls functions that it knows
+    /// by their identities alone.
+    fn default() -> Self {
+        Self(vec![FuncType::EMPTY.hash()])
+    }
+}
 
 impl KnownTypes {
     /// Adds types by their hashes: all of them, or none, because of an identity
     /// that two types have.
-    pub fn add(&mut self, hashes: &[u64]) -> Result<(), u32> {
-        let identity = |key: u64| (key >> 32) as u32;
-        let mut new: Vec<u64> = hashes.iter().map(|hash| hash.rotate_left(32)).collect();
-        new.sort_unstable();
+    pub fn add(&mut self, hashes: &[TypeHash]) -> Result<(), u32> {
+        let mut new = hashes.to_vec();
+        new.sort_unstable_by_key(TypeHash::id);
         new.dedup();
-        let twins = new.windows(2).map(|pair| [pair[0], pair[1]]);
-        let mut twins = twins.filter(|[a, b]| identity(*a) == identity(*b));
-        if let Some([key, _]) = twins.next() {
-            return Err(identity(key));
+        let twins = new.windows(2).map(|pair| [pair[0].id(), pair[1].id()]);
+        if let Some([id, _]) = twins.into_iter().find(|[a, b]| a == b) {
+            return Err(id);
         }
-        let met = |key: &u64| {
-            let at = self.0.partition_point(|k| identity(*k) < identity(*key));
-            let known = self.0.get(at).filter(|k| identity(**k) == identity(*key));
-            known.copied()
-        };
-        if let Some(key) = new.iter().find(|key| met(key).is_some_and(|k| k != **key)) {
-            return Err(identity(*key));
+        let other = |hash: &&TypeHash| self.get(hash.id()).is_some_and(|known| known != **hash);
+        if let Some(hash) = new.iter().find(other) {
+            return Err(hash.id());
         }
-        new.retain(|key| met(key).is_none());
+        new.retain(|hash| self.get(hash.id()).is_none());
         self.0.append(&mut new);
-        self.0.sort_unstable();
+        self.0.sort_unstable_by_key(TypeHash::id);
         Ok(())
+    }
+
+    /// The type of an identity.
+    pub fn get(&self, id: u32) -> Option<TypeHash> {
+        let at = self.0.binary_search_by_key(&id, TypeHash::id).ok()?;
+        Some(self.0[at])
+    }
+
+    /// Whether an identity, which a function of the process has, is that of a
+    /// type and not of another that shares it.
+    pub fn is(&self, id: u32, ty: &FuncType) -> bool {
+        let hash = ty.hash();
+        id == hash.id() && self.get(id) == Some(hash)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmaot_abi::types::ValType::{F32, F64, I32, I64};
 
     #[test]
     fn identities_are_unique() {
+        // Two types of one identity, found by trying.
+        let twins = [
+            FuncType::new([I64, I64, F64, I64, I64, F64, F32], []),
+            FuncType::new([F64, I32, I32, F64, F32, I64, F64, I64, I64], []),
+        ];
+        let [one, other] = twins.each_ref().map(FuncType::hash);
+        assert_eq!(one.id(), other.id());
+        let more = FuncType::new([I32], []).hash();
         let mut known = KnownTypes::default();
-        assert_eq!(known.add(&[0x1_0000_0005, 0x2_0000_0003]), Ok(()));
-        assert_eq!(known.add(&[0x2_0000_0003, 0x7_0000_0009]), Ok(()));
-        assert_eq!(known.add(&[0x7_0000_0009, 0x9_0000_0009]), Err(9));
-        assert_eq!(known.add(&[0x3_0000_0008, 0x9_0000_0009]), Err(9));
-        assert_eq!(known.add(&[0x4_0000_0008]), Ok(()), "none was added");
-        assert_eq!(known.add(&[0x7_0000_0009]), Ok(()));
-        assert_eq!(known.add(&[0x1_0000_0001, 0x2_0000_0001]), Err(1));
+        assert_eq!(known.add(&[one, other]), Err(one.id()));
+        assert_eq!(known.add(&[other, more]), Ok(()), "none was added");
+        assert_eq!(known.add(&[other]), Ok(()));
+        assert_eq!(known.add(&[FuncType::EMPTY.hash(), one]), Err(one.id()));
+        assert!(known.is(one.id(), &twins[1]) && !known.is(one.id(), &twins[0]));
+        assert!(known.is(FuncType::EMPTY.id(), &FuncType::EMPTY));
     }
 }

@@ -43,6 +43,7 @@ impl Process {
         let others = set.iter().filter(|object| !is_needed(object)).cloned();
         let others: Vec<_> = others.collect();
         self.link_program(Arc::clone(main), &others)?;
+        self.check_functions()?;
         let instance = |object: &Arc<Object>| {
             let mut instances = self.instances.iter();
             let found = instances.find(|(_, i)| Arc::ptr_eq(&i.object, object));
@@ -57,6 +58,31 @@ impl Process {
             members,
             instances,
         })
+    }
+}
+
+impl Process {
+    /// Refuses functions whose definitions are of other types than their
+    /// imports: a set that was built so would never be right.
+    fn check_functions(&self) -> Result<()> {
+        for (number, instance) in self.instances.iter() {
+            let imports = instance.object.imports().zip(&instance.bindings.imports);
+            for (import, &target) in imports {
+                let (Target::Host(host), ImportKind::Func(_)) = (target, import.kind) else {
+                    continue;
+                };
+                if let Some((definer, found, wanted)) = self.other_type(host, number, import.name) {
+                    return Err(Error::Mismatch {
+                        symbol: import.name.to_owned(),
+                        importer: instance.object.path().display().to_string(),
+                        wanted,
+                        definer: definer.path().display().to_string(),
+                        found,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -360,7 +360,7 @@ impl Process {
     pub(crate) fn is_of(&self, value: Val, ty: ValType) -> bool {
         let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
             (Some(heap), Val::FuncRef(at)) if at != 0 => match (self.record_type(at), heap) {
-                (Some(id), HeapType::Type(wanted)) => id == wanted,
+                (Some(id), HeapType::Type(wanted)) => self.types.get(id) == Some(wanted),
                 (found, _) => found.is_some(),
             },
             (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.exceptions.is_kept(at),
@@ -476,7 +476,7 @@ impl Process {
                 symbol.defines(SymbolKind::Function).then(|| Function {
                     code: definer.address(symbol.value),
                     domain: Some(definer.domain),
-                    type_id: Some(symbol.record.type_id),
+                    type_id: definer.object.type_id(symbol.record),
                 })
             }
             Target::Host(number) | Target::Stub(number) => {
@@ -514,7 +514,7 @@ impl Process {
         let hash = ty.hash();
         let entered = self.types.add(&[hash]);
         entered.map_err(|id| self.collision(id, Some(ty), "the host".to_owned()))?;
-        Ok(hash as u32)
+        Ok(hash.id())
     }
 
     /// The error of a type that has the identity of another.

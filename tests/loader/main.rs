@@ -8,5 +8,6 @@ mod binding;
 mod common;
 mod damage;
 mod domains;
+mod imports;
 mod placement;
 mod types;

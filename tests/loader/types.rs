@@ -50,6 +50,43 @@ fn types_of_one_identity_never_meet() {
     assert!(matches!(error, Error::TypeCollision { .. }), "{error}");
 }
 
+/// References to types of one identity are references to different types.
+#[test]
+fn what_refers_to_types_of_one_identity_differs() {
+    let [one, other] = TWINS;
+    let shapes = [
+        (
+            "(global (export \"e\") (mut (ref null $t)) (ref.null $t))",
+            "(global (mut (ref null $t)))",
+        ),
+        (
+            "(table (export \"e\") 1 (ref null $t))",
+            "(table 1 (ref null $t))",
+        ),
+        (
+            "(tag (export \"e\") (param (ref null $t)))",
+            "(tag (param (ref null $t)))",
+        ),
+        (
+            "(func (export \"e\") (param (ref null $t)))",
+            "(func (param (ref null $t)))",
+        ),
+    ];
+    for (definition, import) in shapes {
+        let mut process = Process::new(config()).unwrap();
+        let definer = format!("(module (type $t (func {one})) {definition})");
+        instantiate(&mut process, "a", &definer).unwrap();
+        let user = |ty| format!(r#"(module (type $t (func {ty})) (import "a" "e" {import}))"#);
+        let error = instantiate(&mut process, "b", &user(other)).unwrap_err();
+        let expected = matches!(
+            error,
+            Error::Mismatch { .. } | Error::FunctionType { .. } | Error::TypeCollision { .. }
+        );
+        assert!(expected, "{import}: {error}");
+        instantiate(&mut process, "c", &user(one)).unwrap();
+    }
+}
+
 #[test]
 fn a_type_is_not_a_hosts_of_the_same_identity() {
     use ValType::{F32, F64, I64};

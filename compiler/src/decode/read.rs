@@ -38,6 +38,7 @@ impl<'a> Reader<'a> {
             sizes: HashMap::new(),
             own_references: BTreeSet::new(),
             types: Vec::new(),
+            type_hashes: Vec::new(),
             imports: Vec::new(),
             funcs: Vec::new(),
             tables: Vec::new(),
@@ -68,6 +69,7 @@ impl<'a> Reader<'a> {
             Payload::TypeSection(types) => {
                 for ty in types.into_iter_err_on_gc_types() {
                     let ty = self.func_type(&ty?)?;
+                    self.module.type_hashes.push(ty.hash());
                     self.module.types.push(ty);
                 }
             }
@@ -175,8 +177,9 @@ impl<'a> Reader<'a> {
             } => Some(HeapType::Exn),
             wasmparser::HeapType::Concrete(index) => {
                 // Types refer to earlier ones alone.
-                let ty = self.module.types.get(index.as_module_index()? as usize)?;
-                Some(HeapType::Type(ty.id()))
+                let index = index.as_module_index()? as usize;
+                let hash = self.module.type_hashes.get(index)?;
+                Some(HeapType::Type(*hash))
             }
             _ => None,
         }

@@ -174,13 +174,8 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
 
 /// `.dynsym` and the records beside it.
 pub(super) fn symbols(plan: &Plan<'_>, layout: &Layout, names: &[u32]) -> (Vec<u8>, Vec<u8>) {
-    let null = SymbolRecord {
-        kind: object::SymbolKind::None,
-        flags: 0,
-        type_id: 0,
-    };
     let mut dynsym = Sym::default().encode().to_vec();
-    let mut records = null.encode().to_vec();
+    let mut records = SymbolRecord::NULL.encode().to_vec();
     for (s, &name) in plan.symbols.list.iter().zip(names) {
         let sym = Sym {
             name,
@@ -306,7 +301,7 @@ pub(super) fn functions(plan: &Plan<'_>, layout: &Layout) -> Vec<u8> {
             // The layout keeps code below 2 GiB.
             None => (text + u64::from(plan.code_offset(f).unwrap_or_default())) as u32,
         };
-        let type_id = plan.module.func_type(f).id();
+        let type_id = plan.module.func_type_id(f);
         FunctionRecord { value, type_id }.encode()
     });
     records.collect()

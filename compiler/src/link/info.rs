@@ -5,13 +5,12 @@ use std::collections::HashMap;
 
 use wasmaot_abi::info::{self, Fixup, Fixups, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
 use wasmaot_abi::linking::ImportRole;
-use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::type_list;
-use wasmaot_abi::types::{FuncType, GlobalType, ValType};
+use wasmaot_abi::types::ValType;
 
 use super::funcrefs::Funcrefs;
 use super::memory::Image;
-use super::symbols::{self, Symbols};
+use super::symbols;
+use super::types::Types;
 use crate::module::{
     ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalInit, GlobalPlace, Import,
     Item, Items, Memory, Module,
@@ -49,41 +48,22 @@ pub(super) struct Record {
 pub(super) fn record(
     module: &Module<'_>,
     options: &Options,
-    symbols: &Symbols,
+    types: &Types<'_>,
     funcrefs: &Funcrefs,
     image: &Image,
 ) -> Result<Record> {
-    let mut types = Types::new(module);
     let (mut kinds, mut numbers) = (Vec::new(), HashMap::new());
     let number = |import| {
-        let kind = import_kind(module, import, &mut types)?;
+        let kind = import_kind(module, import, types);
         let number = numbers.entry(kind).or_insert_with(|| {
             kinds.push(kind);
             kinds.len() as u32 - 1
         });
-        Ok(*number)
+        *number
     };
-    let imports = module.imports.iter().map(number);
-    let imports = imports.collect::<Result<Vec<_>>>()?;
-    for symbol in &symbols.list {
-        if let symbols::Definition::Code(f) = symbol.definition {
-            debug_assert_eq!(symbol.record.kind, SymbolKind::Function);
-            types.number(module.funcs[f as usize].ty)?;
-        }
-        if let symbols::Definition::Tag(t) = symbol.definition {
-            types.number(module.tags[t as usize].ty)?;
-        }
-    }
-    for &f in &funcrefs.list {
-        types.number(module.funcs[f as usize].ty)?;
-    }
-    // The others may stand in a `call_indirect`, which compares identities:
-    // nothing that it could meet may have the same one.
-    for ty in 0..module.types.len() as u32 {
-        types.number(ty)?;
-    }
+    let imports = module.imports.iter().map(number).collect();
     let (elements, items) = elements(module, funcrefs)?;
-    let fixups = fixups(module, &mut types)?;
+    let fixups = fixups(module, types);
     let info = ModuleInfo {
         abi: module.linking.abi,
         source: module.soname().to_owned(),
@@ -91,8 +71,8 @@ pub(super) fn record(
             "{PRODUCER}, {}, cpu {:#x}, {:?}",
             options.target, options.cpu, options.opt_level
         ),
-        types: type_list::Types::new(&types.list),
-        globals: global_types(module, symbols),
+        types: types.list(),
+        globals: types.globals.clone(),
         import_kinds: kinds,
         reexports: reexports(module),
         memories: memories(module),
@@ -118,28 +98,24 @@ pub(super) fn record(
 
 /// What section `dyninfo` asks of the loader, types by their number in the
 /// record.
-fn fixups(module: &Module<'_>, types: &mut Types<'_>) -> Result<Fixups> {
+fn fixups(module: &Module<'_>, types: &Types<'_>) -> Fixups {
     let info = module.linking.dyninfo.as_ref();
     let mut fixups = info.map(|i| i.fixups.clone()).unwrap_or_default();
     for fixup in &mut fixups.list {
         if let Fixup::Lazy { ty, .. } = fixup {
-            *ty = types.number(*ty)?;
+            *ty = types.number(*ty);
         }
     }
-    Ok(fixups)
+    fixups
 }
 
-fn import_kind(
-    module: &Module<'_>,
-    import: &Import<'_>,
-    types: &mut Types<'_>,
-) -> Result<ImportKind> {
+fn import_kind(module: &Module<'_>, import: &Import<'_>, types: &Types<'_>) -> ImportKind {
     let global = |g: u32| module.globals[g as usize].ty;
-    Ok(match (import.role, import.item) {
+    match (import.role, import.item) {
         (ImportRole::GotMem, _) => ImportKind::GotMem,
         (ImportRole::GotFunc, _) => ImportKind::GotFunc,
-        (_, Item::Func(f)) => ImportKind::Func(types.number(module.funcs[f as usize].ty)?),
-        (_, Item::Tag(t)) => ImportKind::Tag(types.number(module.tags[t as usize].ty)?),
+        (_, Item::Func(f)) => ImportKind::Func(types.of_func(f)),
+        (_, Item::Tag(t)) => ImportKind::Tag(types.of_tag(t)),
         (_, Item::Memory(m)) => ImportKind::Memory(module.memories[m as usize].ty),
         (_, Item::Table(t)) => {
             let table = &module.tables[t as usize];
@@ -150,7 +126,7 @@ fn import_kind(
         }
         (ImportRole::Plain, Item::Global(g)) => ImportKind::Global(global(g)),
         (_, Item::Global(g)) => ImportKind::Context(global(g)),
-    })
+    }
 }
 
 fn reexports(module: &Module<'_>) -> Vec<Reexport> {
@@ -184,20 +160,6 @@ fn tables(module: &Module<'_>) -> Vec<info::Table> {
     .collect()
 }
 
-/// Distinct types of the globals that have symbols.
-fn global_types(module: &Module<'_>, symbols: &Symbols) -> Vec<GlobalType> {
-    let mut types = Vec::new();
-    for symbol in &symbols.list {
-        if let symbols::Definition::Global(g) = symbol.definition {
-            let ty = module.globals[g as usize].ty;
-            if !types.contains(&ty) {
-                types.push(ty);
-            }
-        }
-    }
-    types
-}
-
 /// Static segments, and their items as numbers of function references.
 fn elements(module: &Module<'_>, funcrefs: &Funcrefs) -> Result<(Vec<info::Elements>, Vec<u32>)> {
     let numbers: HashMap<u32, u32> = funcrefs.list.iter().copied().zip(0..).collect();
@@ -228,56 +190,6 @@ fn elements(module: &Module<'_>, funcrefs: &Funcrefs) -> Result<(Vec<info::Eleme
         }
     }
     Ok((segments, items))
-}
-
-/// Distinct function types in the order of first use.
-struct Types<'a> {
-    module: &'a Module<'a>,
-    list: Vec<FuncType>,
-    /// Place in the list of each type of the type index space.
-    numbers: Vec<Option<u32>>,
-    known: HashMap<&'a FuncType, u32>,
-    identities: HashMap<u32, &'a FuncType>,
-}
-
-impl<'a> Types<'a> {
-    fn new(module: &'a Module<'a>) -> Self {
-        Self {
-            module,
-            list: Vec::new(),
-            numbers: vec![None; module.types.len()],
-            known: HashMap::new(),
-            identities: HashMap::new(),
-        }
-    }
-
-    /// The number of a type in the list; enters it if need be.
-    fn number(&mut self, index: u32) -> Result<u32> {
-        if let Some(number) = self.numbers[index as usize] {
-            return Ok(number);
-        }
-        let ty = &self.module.types[index as usize];
-        let number = match self.known.get(ty) {
-            Some(&number) => number,
-            None => {
-                if let Some(other) = self.identities.insert(ty.id(), ty) {
-                    return Err(Error::Unsupported {
-                        file: self.module.source.clone(),
-                        feature: format!(
-                            "function types `{ty}` and `{other}` have the same identity {:#010x}; change one of them",
-                            ty.id()
-                        ),
-                    });
-                }
-                let number = self.list.len() as u32;
-                self.list.push(ty.clone());
-                self.known.insert(ty, number);
-                number
-            }
-        };
-        self.numbers[index as usize] = Some(number);
-        Ok(number)
-    }
 }
 
 /// The data segments with fixed addresses.

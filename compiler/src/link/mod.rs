@@ -28,6 +28,7 @@ mod symtab;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
+mod types;
 mod write;
 mod x86_64;
 
@@ -59,12 +60,13 @@ pub(crate) fn link(
     place: Option<Place<'_>>,
 ) -> Result<Vec<u8>> {
     let text = text::arrange(module, code)?;
-    let symbols = symbols::collect(module, &text);
+    let types = types::Types::new(module)?;
+    let symbols = symbols::collect(module, &text, &types);
     let image = memory::image(module)?;
     let slots = slots::assign(module, &symbols, &text);
     let data = data::arrange(module, &text, &symbols);
     let funcrefs = funcrefs::order(module, &text, &data);
-    let record = info::record(module, options, &symbols, &funcrefs, &image)?;
+    let record = info::record(module, options, &types, &funcrefs, &image)?;
     let plan = Plan::new(module, code, text, symbols, slots, data, funcrefs);
     let parts = Parts::prepare(&plan, isa, options, &build_id, place, record)?;
 

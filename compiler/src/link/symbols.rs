@@ -14,6 +14,7 @@ use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use super::elf::{STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use super::hash::GnuHash;
 use super::text::Text;
+use super::types::Types;
 use crate::code::Target;
 use crate::module::{Export, ExportItem, GlobalPlace, Import, Item, Memory, Module};
 
@@ -94,25 +95,25 @@ impl Symbols {
 }
 
 /// Collects and orders the symbols.
-pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
+pub(super) fn collect(module: &Module<'_>, text: &Text, types: &Types<'_>) -> Symbols {
     let mut defined: Vec<Symbol> = module
         .exports
         .iter()
         .filter_map(|e| {
             Some(Symbol {
                 weak: e.flags.weak(),
-                ..export(module, e, name::escape(&e.name).into_owned())?
+                ..export(module, types, e, name::escape(&e.name).into_owned())?
             })
         })
         .collect();
     let mut hash = GnuHash::new(defined.len());
     defined.sort_by_cached_key(|s| hash.bucket(&s.name));
 
-    let mut undefined = Undefined::new(module, &defined);
+    let mut undefined = Undefined::new(module, types, &defined);
     let places: Vec<Place> = module
         .imports
         .iter()
-        .map(|i| undefined.import(module, i))
+        .map(|i| undefined.import(module, types, i))
         .collect();
     let builtins: Vec<(u32, Place)> = text
         .targets
@@ -144,50 +145,51 @@ pub(super) fn collect(module: &Module<'_>, text: &Text) -> Symbols {
 }
 
 /// The symbol of an export; `None` for what the module only passes on.
-fn export(module: &Module<'_>, export: &Export<'_>, name: String) -> Option<Symbol> {
-    let (kind, flags, type_id, definition) = match export.item {
+fn export(
+    module: &Module<'_>,
+    types: &Types<'_>,
+    export: &Export<'_>,
+    name: String,
+) -> Option<Symbol> {
+    let (kind, flags, ty, definition) = match export.item {
         ExportItem::Data(address) => {
             let (flags, size) = data(module, &export.name, address);
             let definition = Definition::Data {
                 linear: address,
                 size,
             };
-            (SymbolKind::Data, flags, 0, definition)
+            (SymbolKind::Data, flags, SymbolRecord::NO_TYPE, definition)
         }
         ExportItem::Item(item) if reexported(module, item).is_some() => return None,
         ExportItem::Item(Item::Func(f)) => {
-            let id = module.func_type(f).id();
-            (SymbolKind::Function, 0, id, Definition::Code(f))
+            let ty = types.of_func(f);
+            (SymbolKind::Function, 0, ty, Definition::Code(f))
         }
         ExportItem::Item(Item::Global(g)) => {
-            let global = &module.globals[g as usize];
-            let (flags, definition) = match global.place {
+            let (flags, definition) = match module.globals[g as usize].place {
                 GlobalPlace::StackPointer { .. } => {
                     (SymbolRecord::STACK_POINTER, Definition::Context)
                 }
                 _ => (0, Definition::Global(g)),
             };
-            (SymbolKind::Global, flags, global.ty.id(), definition)
+            (SymbolKind::Global, flags, types.of_global(g), definition)
         }
         ExportItem::Item(Item::Memory(m)) => {
             let (flags, definition) = described(Memory::is_primary(m), Definition::Memory(m));
-            (SymbolKind::Memory, flags, 0, definition)
+            let own = module.memories.iter().take(m as usize);
+            let ty = own.filter(|m| m.import.is_none()).count() as u32;
+            (SymbolKind::Memory, flags, ty, definition)
         }
         ExportItem::Item(Item::Table(t)) => {
             let primary = module.tables[t as usize].primary;
             let (flags, definition) = described(primary, Definition::Table(t));
-            (SymbolKind::Table, flags, 0, definition)
+            let own = module.tables.iter().take(t as usize);
+            let ty = own.filter(|t| t.import.is_none()).count() as u32;
+            (SymbolKind::Table, flags, ty, definition)
         }
-        ExportItem::Item(Item::Tag(t)) => {
-            let id = module.tag_type(t).id();
-            (SymbolKind::Tag, 0, id, Definition::Tag(t))
-        }
+        ExportItem::Item(Item::Tag(t)) => (SymbolKind::Tag, 0, types.of_tag(t), Definition::Tag(t)),
     };
-    let record = SymbolRecord {
-        kind,
-        flags,
-        type_id,
-    };
+    let record = SymbolRecord { kind, flags, ty };
     Some(Symbol {
         name,
         weak: false,
@@ -249,8 +251,8 @@ struct Key {
     module: String,
     name: String,
     kind: SymbolKind,
-    /// 0 stands for any type.
-    type_id: u32,
+    /// Number of its type, as in its record.
+    ty: u32,
 }
 
 /// The undefined symbols in the making.
@@ -265,13 +267,13 @@ struct Undefined {
 }
 
 impl Undefined {
-    fn new(module: &Module<'_>, defined: &[Symbol]) -> Self {
+    fn new(module: &Module<'_>, types: &Types<'_>, defined: &[Symbol]) -> Self {
         let mut env_functions = HashMap::new();
         for import in &module.imports {
             if let (Item::Func(f), name::ENV) = (import.item, import.module) {
                 env_functions
                     .entry(import.name.to_owned())
-                    .or_insert(module.func_type(f).id());
+                    .or_insert(types.of_func(f));
             }
         }
         let defined = (0..).zip(defined);
@@ -285,8 +287,8 @@ impl Undefined {
         }
     }
 
-    fn import(&mut self, module: &Module<'_>, import: &Import<'_>) -> Place {
-        let (kind, flags, type_id) = match (import.role, import.item) {
+    fn import(&mut self, module: &Module<'_>, types: &Types<'_>, import: &Import<'_>) -> Place {
+        let (kind, flags, ty) = match (import.role, import.item) {
             (
                 ImportRole::MemoryBase
                 | ImportRole::TableBase
@@ -294,29 +296,22 @@ impl Undefined {
                 | ImportRole::CodeBase,
                 _,
             ) => return Place::None,
-            (ImportRole::GotMem, _) => (SymbolKind::Data, 0, 0),
+            (ImportRole::GotMem, _) => (SymbolKind::Data, 0, SymbolRecord::NO_TYPE),
             (ImportRole::GotFunc, _) => {
-                let id = self.env_functions.get(import.name).copied();
-                (SymbolKind::Function, 0, id.unwrap_or(0))
+                let ty = self.env_functions.get(import.name).copied();
+                (SymbolKind::Function, 0, ty.unwrap_or(SymbolRecord::NO_TYPE))
             }
-            (ImportRole::Plain, Item::Func(f)) => {
-                (SymbolKind::Function, 0, module.func_type(f).id())
-            }
-            (ImportRole::Plain, Item::Global(g)) => {
-                (SymbolKind::Global, 0, module.globals[g as usize].ty.id())
-            }
-            (ImportRole::Plain, Item::Tag(t)) => (SymbolKind::Tag, 0, module.tag_type(t).id()),
+            (ImportRole::Plain, Item::Func(f)) => (SymbolKind::Function, 0, types.of_func(f)),
+            (ImportRole::Plain, Item::Global(g)) => (SymbolKind::Global, 0, types.of_global(g)),
+            (ImportRole::Plain, Item::Tag(t)) => (SymbolKind::Tag, 0, types.of_tag(t)),
             (ImportRole::Plain, Item::Memory(m)) => {
                 let flags = described(Memory::is_primary(m), Definition::Undefined).0;
-                (SymbolKind::Memory, flags, 0)
+                (SymbolKind::Memory, flags, SymbolRecord::NO_TYPE)
             }
             (ImportRole::Plain, Item::Table(t)) => {
                 let primary = module.tables[t as usize].primary;
-                (
-                    SymbolKind::Table,
-                    described(primary, Definition::Undefined).0,
-                    0,
-                )
+                let flags = described(primary, Definition::Undefined).0;
+                (SymbolKind::Table, flags, SymbolRecord::NO_TYPE)
             }
         };
         let name = name::import(import.module, import.name);
@@ -328,16 +323,12 @@ impl Undefined {
             module: if got { name::ENV } else { import.module }.to_owned(),
             name: import.name.to_owned(),
             kind,
-            type_id,
+            ty,
         };
         let symbol = Symbol {
             name,
             weak: import.flags.weak(),
-            record: SymbolRecord {
-                kind,
-                flags,
-                type_id,
-            },
+            record: SymbolRecord { kind, flags, ty },
             definition: Definition::Undefined,
         };
         self.add(key, symbol)
@@ -348,7 +339,7 @@ impl Undefined {
             module: builtin::MODULE.to_owned(),
             name: name.to_owned(),
             kind: SymbolKind::Builtin,
-            type_id: 0,
+            ty: SymbolRecord::NO_TYPE,
         };
         let symbol = Symbol {
             name: name::import(builtin::MODULE, name),
@@ -356,7 +347,7 @@ impl Undefined {
             record: SymbolRecord {
                 kind: SymbolKind::Builtin,
                 flags: 0,
-                type_id: 0,
+                ty: SymbolRecord::NO_TYPE,
             },
             definition: Definition::Undefined,
         };

@@ -34,6 +34,7 @@ pub(super) fn module() -> Module<'static> {
         sizes: HashMap::new(),
         own_references: Default::default(),
         types: Vec::new(),
+        type_hashes: Vec::new(),
         imports: Vec::new(),
         funcs: Vec::new(),
         tables: Vec::new(),
@@ -150,7 +151,7 @@ fn imports<'a>(elf: &Elf<'a>) -> Vec<Import<'a>> {
 /// (name, kind, flags, section index or 0) of the dynamic symbols, and values.
 fn symbols(elf: &Elf<'_>) -> Vec<(String, SymbolKind, u8, u16, u64)> {
     let records = section(elf, SEC_SYMBOLS).as_chunks().0;
-    assert_eq!(records[0], [0; 8]);
+    assert_eq!(records[0], SymbolRecord::NULL.encode());
     assert_eq!(elf.dynamic_symbols().count(), records.len() - 1);
     elf.dynamic_symbols()
         .zip(&records[1..])

@@ -31,7 +31,7 @@ use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, t
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
 use cranelift_codegen::settings::OptLevel;
 use cranelift_frontend::FunctionBuilderContext;
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::{FuncType, TypeHash, ValType};
 use wasmparser::Operator;
 
 use crate::code::Target;
@@ -82,7 +82,7 @@ impl<'m> Env<'m> {
             calls,
             locals_in_frame: isa.flags().opt_level() == OptLevel::None,
             signatures: module.types.iter().map(signature).collect(),
-            type_ids: module.types.iter().map(FuncType::id).collect(),
+            type_ids: module.type_hashes.iter().map(TypeHash::id).collect(),
             config: isa.frontend_config(),
         }
     }

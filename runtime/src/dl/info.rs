@@ -74,7 +74,7 @@ impl Process {
         let entry = self.domains[domain].entry(index.into());
         let entry = entry.filter(|e| e.code != 0);
         let entry = entry.ok_or_else(|| failed("a call of no function"))?;
-        if entry.type_id != ty.id() {
+        if !self.types.is(entry.type_id, ty) {
             return Err(failed("a call of a function of another type"));
         }
         self.call_code(domain, entry.code, ty, args)

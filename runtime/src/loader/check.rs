@@ -10,7 +10,6 @@ use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
-use wasmaot_abi::types::FuncType;
 
 use super::heap;
 use super::instance::Instance;
@@ -27,6 +26,7 @@ use crate::sys::live;
 
 mod fixups;
 mod prelink;
+mod types;
 
 pub(super) use fixups::fixups;
 
@@ -160,6 +160,8 @@ enum Meaning {
     /// Instance and symbol.
     Definition(usize, usize),
     Host(String, String),
+    /// A function of another type than the import's, which is not called.
+    OtherType,
     Nothing,
 }
 
@@ -246,14 +248,16 @@ impl<'a> Checker<'a> {
     /// What a symbol of an instance means, by the imports that name it.
     fn meaning(&self, id: usize, symbol: u32) -> Meaning {
         let imports = self.process.instances[id].object.imports().enumerate();
-        let mut meanings = imports
-            .filter(|(_, i)| i.symbol == symbol && symbol != 0)
-            .map(|(i, _)| self.import(id, i, DEPTH));
-        let own = Meaning::Definition(id, symbol as usize);
-        match meanings.next() {
-            Some(meaning) => meaning,
-            None => own,
+        let meanings = imports.filter(|(_, i)| i.symbol == symbol && symbol != 0);
+        let mut first = None;
+        for (number, import) in meanings {
+            let meaning = self.import(id, number, DEPTH);
+            if self.is_other_function(id, &import, &meaning) {
+                return Meaning::OtherType;
+            }
+            first.get_or_insert(meaning);
         }
+        first.unwrap_or(Meaning::Definition(id, symbol as usize))
     }
 
     fn import(&self, id: usize, number: usize, depth: usize) -> Meaning {
@@ -428,7 +432,7 @@ impl<'a> Checker<'a> {
                 }
                 _ => false,
             },
-            Meaning::Nothing => matches!(stub(), Some(Key::Host(_))),
+            Meaning::OtherType | Meaning::Nothing => matches!(stub(), Some(Key::Host(_))),
         }
     }
 
@@ -537,14 +541,6 @@ impl<'a> Checker<'a> {
     fn is_entry(&self, instance: &Instance, at: u64, slot: u64) -> bool {
         let code = instance.image.read(at);
         code.is_ok_and(|code| arch::plt_slot(code, at) == Some(slot))
-    }
-
-    /// The types that are not those of their hashes.
-    fn types(&self, id: usize) -> Vec<String> {
-        let types = &self.process.instances[id].object.info().types;
-        let numbered = (0..).zip(types.hashes());
-        let wrong = numbered.filter(|&(n, &hash)| types.get(n).map(FuncType::hash) != Some(hash));
-        wrong.map(|(n, _)| format!("type {n} is wrong")).collect()
     }
 
     /// The function records that differ.

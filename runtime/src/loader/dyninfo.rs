@@ -421,7 +421,7 @@ fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, Ho
             entry
         }
     };
-    if entry.type_id != lazy.ty.id() {
+    if !process.types.is(entry.type_id, &lazy.ty) {
         return Err(undefined(" is of another type than the call's".to_owned()));
     }
     set_entry(process, number, lazy.index - 1, entry)?;

@@ -81,7 +81,7 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
     let Some(symbol) = object.find(name) else {
         return Ok(());
     };
-    if object.symbol(symbol).record.type_id != FuncType::EMPTY_ID {
+    if object.func_type(object.symbol(symbol).record) != Some(&FuncType::EMPTY) {
         return Ok(());
     }
     trace(process, id, name);

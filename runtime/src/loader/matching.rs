@@ -1,17 +1,25 @@
 //! Whether a definition is what an import asks for: same kind, same type,
 //! limits by the rules of the WebAssembly specification (import matching).
+//!
+//! Types are compared as both sides declare them, whether the definer is loaded,
+//! in the group that is being loaded, or the importer itself. What is loaded is
+//! asked for its size only. Types of functions are compared by their 256-bit
+//! hashes or as they are, never by identities.
+
+use std::borrow::Cow;
 
 use wasmaot_abi::context::{MemoryDesc, TableDesc};
 use wasmaot_abi::exception::loader_tag_type;
 use wasmaot_abi::info::{Import, ImportKind};
-use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::types::{FuncType, MemoryType, TableType};
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::type_list::Types;
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
 use super::instance::Target;
+use super::place;
 use super::resolve::Resolver;
 use crate::error::{Error, Result};
 use crate::object::Object;
-use crate::process::Process;
 use crate::sys::live;
 
 /// What a message calls the kind of an import.
@@ -27,18 +35,6 @@ pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {
     }
 }
 
-/// The symbol kind that defines an import.
-const fn wanted_kind(kind: &ImportKind) -> SymbolKind {
-    match kind {
-        ImportKind::Func(_) | ImportKind::GotFunc => SymbolKind::Function,
-        ImportKind::Global(_) | ImportKind::Context(_) => SymbolKind::Global,
-        ImportKind::Memory(_) => SymbolKind::Memory,
-        ImportKind::Table { .. } => SymbolKind::Table,
-        ImportKind::GotMem => SymbolKind::Data,
-        ImportKind::Tag(_) => SymbolKind::Tag,
-    }
-}
-
 /// Checks a binding of an import.
 pub(super) fn check(
     resolver: &Resolver<'_>,
@@ -46,138 +42,259 @@ pub(super) fn check(
     import: &Import<'_>,
     target: Target,
 ) -> Result<()> {
-    let (process, types) = (resolver.process(), &importer.info().types);
-    let record = match target {
-        Target::Symbol { instance, symbol } => resolver.object(instance).symbol(symbol).record,
-        // One that is not there yet has been made for this import.
-        Target::Host(number) if number >= process.hosts.len() => return Ok(()),
-        Target::Host(_) => SymbolRecord {
-            kind: SymbolKind::Function,
-            flags: 0,
-            type_id: 0,
-        },
-        Target::Tag(_) => loader_tag_record(),
-        _ => return Ok(()),
-    };
-    let definer = || match target {
+    let types = &importer.info().types;
+    let found = Definition::of(resolver, target);
+    let shared = is_shared(resolver, importer, import, target);
+    if found.fits(types, &import.kind, shared) {
+        return Ok(());
+    }
+    let definer = match target {
         Target::Symbol { instance, .. } => resolver.object(instance).path().display().to_string(),
-        Target::Host(_) => "the host".to_owned(),
+        Target::Host(_) | Target::Stub(_) => "the host".to_owned(),
         _ => "the loader".to_owned(),
     };
-    let mismatch = |wanted: String, found: String| Error::Mismatch {
-        symbol: import.name.to_owned(),
-        importer: importer.path().display().to_string(),
+    let (symbol, importer) = (
+        import.name.to_owned(),
+        importer.path().display().to_string(),
+    );
+    if let (ImportKind::Func(ty), Definition::Func(found)) = (import.kind, &found) {
+        let wanted = types.get(ty).cloned().unwrap_or_default();
+        let found = found.to_type();
+        let id = wanted.id();
+        // Their texts may well be the same.
+        if id == found.id() {
+            return Err(Error::TypeCollision {
+                file: importer,
+                a: Box::new(found),
+                b: Box::new(wanted),
+                id,
+            });
+        }
+        return Err(Error::FunctionType {
+            symbol,
+            importer,
+            wanted: Box::new(wanted),
+            found: Box::new(found),
+            definer,
+        });
+    }
+    let (mut wanted, mut text) = (wanted_text(types, &import.kind, false), found.text(false));
+    if wanted == text {
+        (wanted, text) = (wanted_text(types, &import.kind, true), found.text(true));
+    }
+    Err(Error::Mismatch {
+        symbol,
+        importer,
         wanted,
-        definer: definer(),
-        found,
-    };
-    if record.kind != wanted_kind(&import.kind) {
-        let found = record.kind.name().to_owned();
-        return Err(mismatch(kind_name(&import.kind).to_owned(), found));
-    }
-    match import.kind {
-        ImportKind::Func(ty) if !is_of_type(process, importer, ty, target, record)? => {
-            Err(Error::FunctionType {
-                symbol: import.name.to_owned(),
-                importer: importer.path().display().to_string(),
-                wanted: Box::new(types.get(ty).cloned().unwrap_or_default()),
-                found: Box::new(definition_type(resolver, target, record.type_id)),
-                definer: definer(),
-            })
-        }
-        ImportKind::Tag(ty) if types.id(ty) != Some(record.type_id) => {
-            let wanted = types.get(ty).cloned().unwrap_or_default();
-            let found = definition_type(resolver, target, record.type_id).to_string();
-            Err(mismatch(format!("tag {wanted}"), format!("tag {found}")))
-        }
-        ImportKind::Global(wanted) if wanted.id() != record.type_id => {
-            let found = match target {
-                Target::Symbol { instance, .. } => {
-                    resolver.object(instance).global_type(record.type_id)
-                }
-                _ => None,
-            };
-            // What nobody sets may be of a narrower type.
-            if found.is_some_and(|found| {
-                !found.mutable && !wanted.mutable && found.val.is_subtype_of(wanted.val)
-            }) {
-                return Ok(());
-            }
-            let found = found.map_or("another type".to_owned(), |ty| ty.to_string());
-            Err(mismatch(
-                format!("global {wanted}"),
-                format!("global {found}"),
-            ))
-        }
-        ImportKind::Memory(wanted) => match memory_type(process, target) {
-            Some(found)
-                if (found.index, found.shared, found.page())
-                    != (wanted.index, wanted.shared, wanted.page())
-                    || !limits(found.min, found.max, wanted.min, wanted.max) =>
-            {
-                Err(mismatch(wanted.to_string(), found.to_string()))
-            }
-            _ => Ok(()),
-        },
-        ImportKind::Table { ty: wanted, .. } => match table_type(process, target) {
-            Some(found)
-                if (found.elem, found.index) != (wanted.elem, wanted.index)
-                    || !limits(found.min, found.max, wanted.min, wanted.max) =>
-            {
-                Err(mismatch(wanted.to_string(), found.to_string()))
-            }
-            _ => Ok(()),
-        },
-        _ => Ok(()),
-    }
+        definer,
+        found: text,
+    })
 }
 
-/// Whether a definition is a function of an importer's type. What objects say
-/// are identities; a host function's is not known before it is needed.
-fn is_of_type(
-    process: &Process,
+/// Whether a memory or table is the one that the objects of a program share by
+/// their linking convention. The loader makes it, to suit all that they say of
+/// sizes; what an opened library says then comes too late.
+fn is_shared(
+    resolver: &Resolver<'_>,
     importer: &Object,
-    ty: u32,
+    import: &Import<'_>,
     target: Target,
-    record: SymbolRecord,
-) -> Result<bool> {
-    let types = &importer.info().types;
-    let Target::Host(number) = target else {
-        return Ok(types.id(ty) == Some(record.type_id));
-    };
-    let found = process.hosts.get(number).map(|slot| slot.ty());
-    match (found, types.id(ty)) {
-        (Some(found), _) if types.is(ty, &found) => Ok(true),
-        (Some(found), Some(id)) if found.id() == id => Err(Error::TypeCollision {
-            file: importer.path().display().to_string(),
-            a: Box::new(found.into_owned()),
-            b: Box::new(types.get(ty).cloned().unwrap_or_default()),
-            id,
-        }),
-        _ => Ok(false),
-    }
-}
-
-fn loader_tag_record() -> SymbolRecord {
-    SymbolRecord {
-        kind: SymbolKind::Tag,
-        flags: 0,
-        type_id: loader_tag_type().id(),
-    }
-}
-
-/// The full type of a function's or tag's definition, for a message.
-fn definition_type(resolver: &Resolver<'_>, target: Target, id: u32) -> FuncType {
-    let found = match target {
-        Target::Symbol { instance, .. } => resolver.object(instance).type_of(id).cloned(),
-        Target::Host(number) => {
-            let slot = resolver.process().hosts.get(number);
-            slot.map(|slot| slot.ty().into_owned())
+) -> bool {
+    let abi = importer.info().abi;
+    match target {
+        Target::ProgramMemory => {
+            abi.is_shared_memory(import.module, import.name) || resolver.is_flat()
         }
-        Target::Tag(_) => Some(loader_tag_type()),
-        _ => None,
-    };
-    found.unwrap_or_default()
+        Target::ProgramTable => abi.is_shared_table(import.module, import.name),
+        _ => false,
+    }
+}
+
+/// The type of a function or tag.
+enum Signature<'a> {
+    /// By its number in an object's list.
+    Listed(&'a Types, u32),
+    Known(Cow<'a, FuncType>),
+}
+
+impl Signature<'_> {
+    /// Whether it is the type of a number in a list.
+    fn is(&self, types: &Types, ty: u32) -> bool {
+        match self {
+            Self::Listed(own, number) => {
+                let hash = own.hash(*number);
+                hash.is_some() && hash == types.hash(ty)
+            }
+            Self::Known(own) => types.is(ty, own),
+        }
+    }
+
+    fn to_type(&self) -> FuncType {
+        match self {
+            Self::Listed(own, number) => own.get(*number).cloned().unwrap_or_default(),
+            Self::Known(own) => own.clone().into_owned(),
+        }
+    }
+}
+
+/// A definition as declared, with its size as it is now.
+enum Definition<'a> {
+    Func(Signature<'a>),
+    Tag(Signature<'a>),
+    Global(GlobalType),
+    Memory(MemoryType),
+    Table(TableType),
+    /// A linear address.
+    Data,
+    /// What the loader or the context has, without a symbol.
+    Context,
+    /// What no import can be bound to.
+    Other(&'static str),
+}
+
+impl<'a> Definition<'a> {
+    fn of(resolver: &Resolver<'a>, target: Target) -> Self {
+        match target {
+            Target::Symbol { instance, symbol } => {
+                let object = resolver.object(instance);
+                let found = Self::of_symbol(object, symbol);
+                match resolver.is_loaded(instance) {
+                    true => found.now(resolver, target),
+                    false => found,
+                }
+            }
+            Target::Host(number) | Target::Stub(number) => match resolver.host_type(number) {
+                Some(ty) => Self::Func(Signature::Known(ty)),
+                None => Self::Other("nothing"),
+            },
+            Target::Tag(_) => Self::Tag(Signature::Known(Cow::Owned(loader_tag_type()))),
+            Target::ProgramMemory | Target::ProgramTable => {
+                let (memory, table) = match &resolver.process().program {
+                    Some(program) => {
+                        let domain = &resolver.process().domains[program.domain];
+                        (domain.memory, domain.table)
+                    }
+                    None => {
+                        let (memory, table) = place::declared(resolver.members());
+                        (Some(memory), Some(table))
+                    }
+                };
+                let found = match target {
+                    Target::ProgramMemory => memory.map(Self::Memory),
+                    _ => table.map(Self::Table),
+                };
+                let found = found.unwrap_or(Self::Other("nothing"));
+                found.now(resolver, target)
+            }
+            Target::Mark(_) => Self::Data,
+            Target::None => Self::Context,
+            Target::Null | Target::Lazy => Self::Other("nothing"),
+            Target::Builtin(_) => Self::Other(SymbolKind::Builtin.name()),
+        }
+    }
+
+    /// What an object declares.
+    fn of_symbol(object: &'a Object, symbol: u32) -> Self {
+        let (info, record) = (object.info(), object.symbol(symbol).record);
+        let number = record.ty as usize;
+        let found = match record.kind {
+            SymbolKind::Function => Some(Self::Func(Signature::Listed(&info.types, record.ty))),
+            SymbolKind::Tag => Some(Self::Tag(Signature::Listed(&info.types, record.ty))),
+            SymbolKind::Global => info.globals.get(number).copied().map(Self::Global),
+            SymbolKind::Memory => info.memories.get(number).map(|m| Self::Memory(m.ty)),
+            SymbolKind::Table => info.tables.get(number).map(|t| Self::Table(t.ty)),
+            SymbolKind::Data => Some(Self::Data),
+            SymbolKind::None | SymbolKind::Builtin => None,
+        };
+        found.unwrap_or(Self::Other(record.kind.name()))
+    }
+
+    /// With its size as it is now, of what is loaded.
+    fn now(self, resolver: &Resolver<'_>, target: Target) -> Self {
+        let process = resolver.process();
+        match self {
+            Self::Memory(ty) => {
+                let domain = process.memory_domain(target);
+                let now = domain.map(|d| -> MemoryDesc { d.context().memory });
+                let min = now.map_or(ty.min, |now| now.bytes / ty.page());
+                Self::Memory(MemoryType { min, ..ty })
+            }
+            Self::Table(ty) => {
+                let now = process.table(target).map(|(desc, _)| {
+                    // SAFETY: `Process::table` gives the address of a live
+                    // descriptor.
+                    let now: TableDesc = unsafe { live::load(desc) };
+                    now.len
+                });
+                let min = now.unwrap_or(ty.min);
+                Self::Table(TableType { min, ..ty })
+            }
+            other => other,
+        }
+    }
+
+    /// Whether it is what an import asks for, whose types of functions are in a
+    /// list. `shared`: whatever its size.
+    fn fits(&self, types: &Types, wanted: &ImportKind, shared: bool) -> bool {
+        match (self, wanted) {
+            (Self::Func(found), &ImportKind::Func(ty)) => found.is(types, ty),
+            // Its code is called by way of the table, which says of what type
+            // it is.
+            (Self::Func(_), ImportKind::GotFunc) => true,
+            (Self::Tag(found), &ImportKind::Tag(ty)) => found.is(types, ty),
+            // What nobody sets may be of a narrower type.
+            (Self::Global(found), ImportKind::Global(wanted)) => {
+                found == wanted
+                    || !found.mutable && !wanted.mutable && found.val.is_subtype_of(wanted.val)
+            }
+            (Self::Memory(found), ImportKind::Memory(wanted)) => {
+                let alike = (found.index, found.page()) == (wanted.index, wanted.page());
+                let limits = limits(found.min, found.max, wanted.min, wanted.max);
+                alike && (shared || found.shared == wanted.shared && limits)
+            }
+            (Self::Table(found), ImportKind::Table { ty: wanted, .. }) => {
+                let alike = (found.elem, found.index) == (wanted.elem, wanted.index);
+                alike && (shared || limits(found.min, found.max, wanted.min, wanted.max))
+            }
+            (Self::Data, ImportKind::GotMem) => true,
+            (Self::Context, ImportKind::Context(ty)) => ty.val == ValType::I32,
+            _ => false,
+        }
+    }
+
+    /// For a message; `full`: with whole hashes of types.
+    fn text(&self, full: bool) -> String {
+        match self {
+            Self::Func(ty) => format!("function {}", text(&ty.to_type(), full)),
+            Self::Tag(ty) => format!("tag {}", text(&ty.to_type(), full)),
+            Self::Global(ty) => format!("global {}", text(ty, full)),
+            Self::Memory(ty) => text(ty, full),
+            Self::Table(ty) => text(ty, full),
+            Self::Data => SymbolKind::Data.name().to_owned(),
+            Self::Context => "the loader's own".to_owned(),
+            Self::Other(what) => (*what).to_owned(),
+        }
+    }
+}
+
+fn wanted_text(types: &Types, kind: &ImportKind, full: bool) -> String {
+    let listed = |ty: u32| text(types.get(ty).unwrap_or(&FuncType::EMPTY), full);
+    match kind {
+        ImportKind::Func(ty) => format!("function {}", listed(*ty)),
+        ImportKind::Tag(ty) => format!("tag {}", listed(*ty)),
+        ImportKind::Global(ty) | ImportKind::Context(ty) => format!("global {}", text(ty, full)),
+        ImportKind::Memory(ty) => text(ty, full),
+        ImportKind::Table { ty, .. } => text(ty, full),
+        ImportKind::GotMem | ImportKind::GotFunc => kind_name(kind).to_owned(),
+    }
+}
+
+fn text(ty: &impl std::fmt::Display, full: bool) -> String {
+    if full {
+        format!("{ty:#}")
+    } else {
+        ty.to_string()
+    }
 }
 
 /// Whether limits of a definition, `min` being its size now, satisfy those of
@@ -189,25 +306,6 @@ const fn limits(min: u64, max: Option<u64>, wanted: u64, wanted_max: Option<u64>
         (Some(max), Some(wanted_max)) => enough && max <= wanted_max,
         (None, Some(_)) => false,
     }
-}
-
-/// A memory's type with its size now, of a definition that is loaded.
-fn memory_type(process: &Process, target: Target) -> Option<MemoryType> {
-    let domain = process.memory_domain(target)?;
-    let ty = domain.memory?;
-    let now: MemoryDesc = domain.context().memory;
-    Some(MemoryType {
-        min: now.bytes / ty.page(),
-        ..ty
-    })
-}
-
-/// A table's type with its length now, of a definition that is loaded.
-fn table_type(process: &Process, target: Target) -> Option<TableType> {
-    let (desc, ty) = process.table(target)?;
-    // SAFETY: `Process::table` gives the address of a live descriptor.
-    let now: TableDesc = unsafe { live::load(desc) };
-    Some(TableType { min: now.len, ..ty })
 }
 
 #[cfg(test)]

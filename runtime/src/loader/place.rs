@@ -381,12 +381,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         ..MemoryType::default()
     };
     create_memory(process, domain, &file, ty)?;
-    let table = TableType {
-        index: IndexType::I32,
-        elem: ValType::FuncRef,
-        min: 0,
-        max: memory.table_max,
-    };
+    let table = memory.table(0);
     create_table(
         process,
         domain,
@@ -428,6 +423,21 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         place.pc_base = pc_room(process, member)?.start;
     }
     Ok(())
+}
+
+/// The memory and table that members of a group share, as they declare them;
+/// those that are made are at least as large.
+pub(super) fn declared(members: &[Member]) -> (MemoryType, TableType) {
+    let mut wanted = Wanted::default();
+    let shared = members.iter().map(|m| m.object.info());
+    let shared = shared.filter(|info| info.abi != LinkingAbi::Core);
+    shared.for_each(|info| wanted.of(info));
+    let memory = MemoryType {
+        min: wanted.min,
+        max: wanted.max,
+        ..MemoryType::default()
+    };
+    (memory, wanted.table(wanted.table_min))
 }
 
 /// Pages of the memory of a flat program.
@@ -511,6 +521,16 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// The type of the shared table.
+    const fn table(&self, min: u64) -> TableType {
+        TableType {
+            elem: ValType::FuncRef,
+            min,
+            max: self.table_max,
+            index: IndexType::I32,
+        }
+    }
+
     fn of(&mut self, info: &ModuleInfo) {
         let smaller = |a: Option<u64>, b: Option<u64>| match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),

@@ -8,6 +8,7 @@
 //! modules name the instance that is to define; `env` means the global scope
 //! where no instance is registered under it.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use wasmaot_abi::builtin::{self, Builtin};
@@ -23,7 +24,7 @@ use super::copy;
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
 use super::search::{Group, Member, Purpose};
-use crate::config::{Category, Unresolved};
+use crate::config::{Bind, Category, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::flat;
 use crate::host::{Caller, HostError, HostFunction};
@@ -63,6 +64,7 @@ pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Re
 pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
     let mut resolver = Resolver::new(process, group, true);
     resolver.objects_only = true;
+    resolver.late_mismatch = true;
     for member in 0..group.members.len() {
         resolver.bind(member)?;
     }
@@ -138,6 +140,9 @@ pub(super) struct Resolver<'a> {
     opened: bool,
     /// Whether everything counts as missing that no object defines, weak or not.
     objects_only: bool,
+    /// Whether a function of another type than its import's is an error only
+    /// when it is called.
+    late_mismatch: bool,
     /// Whether it is part of a flat program.
     flat: bool,
     /// Whether functions may be left for later.
@@ -157,6 +162,11 @@ impl<'a> Resolver<'a> {
             members: &group.members,
             first: group.first,
             scope,
+            late_mismatch: {
+                let config = &process.config;
+                let opened = group.purpose.is_opened() && !group.purpose.is_now();
+                lazy || config.unresolved != Unresolved::Error || opened && config.bind != Bind::Now
+            },
             opened: group.purpose.is_opened(),
             flat: group.purpose == Purpose::Flat,
             lazy,
@@ -176,6 +186,7 @@ impl<'a> Resolver<'a> {
             flat: false,
             lazy: false,
             objects_only: false,
+            late_mismatch: false,
             active: Vec::new(),
             missing: Vec::new(),
             stubs: Vec::new(),
@@ -184,6 +195,28 @@ impl<'a> Resolver<'a> {
 
     pub fn process(&self) -> &'a Process {
         self.process
+    }
+
+    pub fn members(&self) -> &'a [Member] {
+        self.members
+    }
+
+    /// Whether what is being loaded is a module of a flat program.
+    pub fn is_flat(&self) -> bool {
+        self.flat
+    }
+
+    /// Whether an instance is loaded, not of the group that is to be.
+    pub fn is_loaded(&self, instance: usize) -> bool {
+        instance < self.first
+    }
+
+    /// The type of a host function, of the process or made for the group.
+    pub fn host_type(&self, number: usize) -> Option<Cow<'a, FuncType>> {
+        match number.checked_sub(self.process.hosts.len()) {
+            None => Some(self.process.hosts.get(number)?.ty()),
+            Some(made) => Some(Cow::Owned(self.stubs.get(made)?.ty.clone())),
+        }
     }
 
     pub fn object(&self, instance: usize) -> &'a Object {
@@ -265,10 +298,10 @@ impl<'a> Resolver<'a> {
         let target = match found {
             Some(target) => match self.adapted(object, import, target) {
                 Some(adapter) => adapter,
-                None => {
-                    matching::check(self, object, import, target)?;
-                    target
-                }
+                None => match matching::check(self, object, import, target) {
+                    Ok(()) => target,
+                    Err(error) => self.mismatched(object, import, error)?,
+                },
             },
             None => self.undefined(object, import),
         };
@@ -444,16 +477,41 @@ impl<'a> Resolver<'a> {
             return Target::Null;
         };
         let ty = object.info().types.get(ty).cloned();
-        self.stub(object, import, ty.unwrap_or_default())
+        let trap = undefined_call(object, import);
+        Target::Stub(self.stub(import, ty.unwrap_or_default(), trap))
     }
 
-    fn stub(&mut self, object: &Object, import: &Import<'_>, ty: FuncType) -> Target {
-        let trap = undefined_call(object, import);
+    /// What stands in for a function whose definition is something else, where
+    /// that counts only once it is called.
+    fn mismatched(&mut self, object: &Object, import: &Import<'_>, error: Error) -> Result<Target> {
+        let ImportKind::Func(ty) = import.kind else {
+            return Err(error);
+        };
+        if !self.late_mismatch || matches!(error, Error::TypeCollision { .. }) {
+            return Err(error);
+        }
+        if !self.objects_only && self.process.config.unresolved == Unresolved::Warn {
+            let warning = || format!("{error}; a call will trap");
+            self.process.config.trace(Category::Warning, warning);
+        }
+        let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+        trap.detail = Some(error.to_string());
+        let ty = object.info().types.get(ty).cloned();
+        // Unlike one that is not defined, it has an address.
+        Ok(Target::Host(self.stub(
+            import,
+            ty.unwrap_or_default(),
+            trap,
+        )))
+    }
+
+    /// A function that traps.
+    fn stub(&mut self, import: &Import<'_>, ty: FuncType, trap: Trap) -> usize {
         let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
             Err(HostError::Trap(Box::new(trap.clone())))
         };
         let function = HostFunction::new(import.module, import.name, ty, body);
-        Target::Stub(self.add_host(function))
+        self.add_host(function)
     }
 
     /// Number of a host function made for this group.

@@ -1,5 +1,7 @@
 //! What an object says of itself, for people.
 
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+
 use super::{MemoryRun, Object};
 
 /// A run of the initial memory image.
@@ -75,10 +77,16 @@ impl Object {
         })
     }
 
-    /// Text of a type by its identity: of a function or a global.
-    pub fn type_text(&self, id: u32) -> Option<String> {
-        let function = self.type_of(id).map(ToString::to_string);
-        function.or_else(|| Some(self.global_type(id)?.to_string()))
+    /// Text of the type that a symbol's record says; `None` for what has none.
+    pub fn type_text(&self, record: SymbolRecord) -> Option<String> {
+        let number = record.ty as usize;
+        match record.kind {
+            SymbolKind::Function | SymbolKind::Tag => Some(self.func_type(record)?.to_string()),
+            SymbolKind::Global => Some(self.global_type(record)?.to_string()),
+            SymbolKind::Memory => Some(self.info.memories.get(number)?.ty.to_string()),
+            SymbolKind::Table => Some(self.info.tables.get(number)?.ty.to_string()),
+            SymbolKind::None | SymbolKind::Data | SymbolKind::Builtin => None,
+        }
     }
 
     /// Runs of the initial memory image.

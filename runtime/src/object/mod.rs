@@ -489,19 +489,27 @@ impl Object {
         })
     }
 
-    /// The type of a global of the object, by its identity.
-    pub(crate) fn global_type(&self, id: u32) -> Option<GlobalType> {
-        let mut types = self.info().globals.iter().copied();
-        types.find(|ty| ty.id() == id)
+    /// The type of a global, by its symbol's record.
+    pub(crate) fn global_type(&self, record: SymbolRecord) -> Option<GlobalType> {
+        let global = record.kind == SymbolKind::Global;
+        let ty = self.info.globals.get(record.ty as usize).copied();
+        ty.filter(|_| global)
+    }
+
+    /// The type of a function or tag, by its symbol's record.
+    pub(crate) fn func_type(&self, record: SymbolRecord) -> Option<&FuncType> {
+        let typed = matches!(record.kind, SymbolKind::Function | SymbolKind::Tag);
+        self.info.types.get(record.ty).filter(|_| typed)
+    }
+
+    /// The identity of that type.
+    pub(crate) fn type_id(&self, record: SymbolRecord) -> Option<u32> {
+        let typed = matches!(record.kind, SymbolKind::Function | SymbolKind::Tag);
+        self.info.types.id(record.ty).filter(|_| typed)
     }
 
     /// The function type of an identity, where the object has it.
     pub(crate) fn type_of(&self, id: u32) -> Option<&FuncType> {
-        // Most functions that the loader calls.
-        static EMPTY: FuncType = FuncType::EMPTY;
-        if id == FuncType::EMPTY_ID {
-            return Some(&EMPTY);
-        }
         self.info.types.by_id(id)
     }
 

@@ -172,11 +172,7 @@ impl Symbol {
         value: 0,
         size: 0,
         place: Place::Undefined,
-        record: SymbolRecord {
-            kind: SymbolKind::None,
-            flags: 0,
-            type_id: 0,
-        },
+        record: SymbolRecord::NULL,
     };
 
     fn new(raw: &[u8; Self::SIZE], record: &[u8; SymbolRecord::SIZE]) -> Self {

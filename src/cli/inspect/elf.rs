@@ -140,7 +140,7 @@ fn symbols(object: &Object, out: &mut Listing) {
     }
     out.heading("exports:");
     for (name, record) in object.exports() {
-        let ty = object.type_text(record.type_id).unwrap_or_default();
+        let ty = object.type_text(record).unwrap_or_default();
         out.row([name.to_owned(), record.kind.name().to_owned(), ty]);
     }
     for export in &info.reexports {

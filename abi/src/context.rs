@@ -138,11 +138,11 @@ macro_rules! context {
 context! {
     /// Host pointer of the domain's owner, for the runtime's use.
     domain: u64, DOMAIN,
-    /// Address of the process's [`ProcessHead`].
+    /// Address of the process's `ProcessHead`.
     process: u64, PROCESS,
     /// Lowest address of the native stack that wasm code may use.
     stack_limit: u64, STACK_LIMIT,
-    /// Address that [`FuncRef::record`] is relative to.
+    /// Address that `FuncRef::record` is relative to.
     code_base: u64, CODE_BASE,
     /// Thread-local storage base of the wasm program.
     tls_base: u64, TLS_BASE,

@@ -3,7 +3,7 @@
 //! with the numbers of i386, `__wasm_syscall` of `env` and `syscall` of
 //! `thinthin` with those of x86-64.
 //!
-//! Both tables of numbers lead to one set of implementations ([`offered`]);
+//! Both tables of numbers lead to one set of implementations (`offered`);
 //! what is not among them answers `ENOSYS`. Files are reached as WASI's are,
 //! beneath granted directories alone, so no path leads out of a granted directory; the program's memory is
 //! reached as WASI's functions do. Nothing here is `unsafe`, and no lock is

@@ -1,10 +1,10 @@
 //! Traps: from the hardware's fault to a named trap with a wasm backtrace.
 //!
-//! [`call`] runs wasm code until it returns or stops. A stop is recorded raw,
+//! `call` runs wasm code until it returns or stops. A stop is recorded raw,
 //! by the signal handler (`signal`) or by the dispatch of a host call
-//! (`dispatch`), and takes the thread back to `call` ([`RawTrap`]). Only then,
+//! (`dispatch`), and takes the thread back to `call` (`RawTrap`). Only then,
 //! on the host's stack and with the wasm stack's content at hand, does
-//! [`explain`] unwind (`unwind`) and name things (`explain`).
+//! `explain` unwind (`unwind`) and name things (`explain`).
 
 mod call;
 mod dispatch;
@@ -93,8 +93,8 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
         let numbers = [self.line, self.column];
-        let known = numbers.iter().take_while(|&&number| number != 0);
-        known.map(|number| write!(f, ":{number}")).collect()
+        let mut known = numbers.iter().take_while(|&&number| number != 0);
+        known.try_for_each(|number| write!(f, ":{number}"))
     }
 }
 

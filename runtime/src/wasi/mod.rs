@@ -1,7 +1,7 @@
 //! WASI preview 1: the functions of `wasi_snapshot_preview1`, complete.
 //!
-//! A function's wasm type follows from its Rust signature ([`call`]); the
-//! guest's memory is reached through [`memory`] alone, where every pointer is
+//! A function's wasm type follows from its Rust signature (`call`); the
+//! guest's memory is reached through `memory` alone, where every pointer is
 //! checked; files are reached through cap-std alone, so a path never leads out
 //! of a granted directory. Nothing here is `unsafe`, and no lock is held while
 //! a call may block.

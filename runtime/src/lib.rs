@@ -44,6 +44,6 @@ pub use loader::{Finder, SearchPath, beside, candidates};
 pub use object::{ImageRun, Object, PrelinkedCall, Relocation};
 pub use prelink::{Bound, LinkedSet};
 pub use process::Process;
-pub use sys::prepare_command;
+pub use sys::{prepare_command, was_closed};
 pub use typed::{Answer, Native, Natives, Wrap};
 pub use value::Val;

@@ -22,6 +22,7 @@ use std::fmt;
 use std::io::Write as _;
 
 use clap::{CommandFactory as _, Parser as _};
+use wasmaot_runtime::was_closed;
 
 use options::{Cli, Command, Run};
 
@@ -106,6 +107,9 @@ fn told(error: &anyhow::Error) -> String {
 /// Writes to standard output. A reader that has gone is an error, not a panic
 /// as with `print!`, and one that ends the command quietly.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    if was_closed(1) {
+        anyhow::bail!("cannot write to standard output: it is closed");
+    }
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
     written.map_err(|error| match error.kind() {

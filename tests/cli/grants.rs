@@ -2,9 +2,9 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use crate::common::Sandbox;
+use crate::common::{Outcome, Sandbox};
 
 /// A program that makes the file `new` in its first directory; its exit code is
 /// the error number.
@@ -89,4 +89,59 @@ fn a_program_may_listen() {
     sandbox
         .wasmaot(&["run", "--listen", "nonsense", "server.wat"])
         .error(1, &["--listen nonsense"]);
+}
+
+/// A program that writes `hello`; its exit code is the error number.
+const HELLO: &str = r#"
+    (module
+      (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 64) "hello")
+      (data (i32.const 32) "\40\00\00\00\05\00\00\00")
+      (func (export "_start")
+        (call $exit (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 24)))))"#;
+
+/// Runs a line of the shell, in which `$W` is the command.
+fn shell(sandbox: &Sandbox, line: &str) -> Outcome {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", line])
+        .current_dir(sandbox.path(""))
+        .env("W", env!("CARGO_BIN_EXE_wasmaot"))
+        .env("WASMAOT_CACHE_DIR", sandbox.path("cache"));
+    Outcome::from(command.output().unwrap())
+}
+
+#[test]
+fn a_closed_stream_is_closed() {
+    const BADF: i32 = 8;
+    let sandbox = Sandbox::new();
+    sandbox.write("hello.wat", HELLO);
+    assert_eq!(shell(&sandbox, "$W run hello.wat").success(), "hello");
+    assert_eq!(shell(&sandbox, "$W run hello.wat >&-").code, Some(BADF));
+    // So is what the command itself writes.
+    shell(&sandbox, "$W inspect hello.wat >&-").error(1, &["standard output"]);
+}
+
+/// As for WASI: see `tests/limits.rs`.
+#[test]
+fn no_output_of_system_calls_is_lost_where_descriptors_are_scarce() {
+    let sandbox = Sandbox::new();
+    let program = r#"(module
+      (import "env" "__syscall3" (func $call (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 64) "hello")
+      (func (export "_start")
+        (drop (call $call (i32.const 4) (i32.const 1) (i32.const 64) (i32.const 5)))))"#;
+    sandbox.write("main.wat", program);
+    sandbox.wasmaot(&["run", "main.wat"]).success();
+    for limit in 4..16 {
+        let line = format!("ulimit -n {limit}; exec $W run --dir . main.wat");
+        let ended = shell(&sandbox, &line);
+        match ended.code {
+            Some(0) => assert_eq!(ended.stdout, "hello", "{limit}: {ended:#?}"),
+            _ => assert!(ended.stderr.contains("error: "), "{limit}: {ended:#?}"),
+        }
+    }
 }

@@ -244,7 +244,7 @@ fn output(output: Output, host: BorrowedFd<'static>) -> Option<Open> {
 }
 
 fn inherit(stream: BorrowedFd<'static>, access: u32) -> Option<Open> {
-    let file = Handle::Stream(stream);
+    let file = Handle::inherited(stream)?;
     // The one that is not open is closed here as well.
     file.stat().ok()?;
     Some(Open::new(Kind::File { file, shared: true }, access))

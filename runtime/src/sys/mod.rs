@@ -13,7 +13,7 @@ mod reserve;
 mod stack;
 
 pub(crate) use code::CodeArea;
-pub use command::prepare_command;
+pub use command::{prepare_command, was_closed};
 #[cfg(test)]
 pub(crate) use file::memfd;
 pub(crate) use file::{FileId, FileMap};

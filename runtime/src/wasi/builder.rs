@@ -325,5 +325,5 @@ fn output(output: Output, host: BorrowedFd<'static>) -> Option<Descriptor> {
 }
 
 fn inherit(stream: BorrowedFd<'static>, base: u64) -> Option<Descriptor> {
-    Descriptor::shared(Handle::Stream(stream), base).ok()
+    Descriptor::shared(Handle::inherited(stream)?, base).ok()
 }

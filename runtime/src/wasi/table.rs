@@ -2,7 +2,7 @@
 //! the table of their numbers.
 
 use std::io::{self, Cursor};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cap_std::fs::Dir;
@@ -14,6 +14,7 @@ use super::call::Rights;
 use super::dir::{Listing, Room};
 use super::errno::{Errno, Result};
 use super::types::{fdflags, filetype, right};
+use crate::sys::was_closed;
 
 /// What all functions of one program share.
 pub(super) struct State {
@@ -72,6 +73,12 @@ impl<F: Into<OwnedFd>> From<F> for Handle {
 }
 
 impl Handle {
+    /// A stream of the host's, unless that was closed when the host started.
+    pub(crate) fn inherited(stream: BorrowedFd<'static>) -> Option<Self> {
+        let number = usize::try_from(stream.as_raw_fd()).ok()?;
+        (!was_closed(number)).then_some(Self::Stream(stream))
+    }
+
     /// What is known of the file.
     pub(crate) fn stat(&self) -> rustix::io::Result<Stat> {
         rustix::fs::fstat(self)

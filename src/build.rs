@@ -6,19 +6,18 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot_compiler::{Emit, Options, Progress};
 
 use crate::input;
 
-/// Reads a `.wasm` or `.wat` and compiles it.
+/// Reads a `.wasm` or `.wat`, or standard input for `-`, and compiles it.
 ///
 /// # Errors
 /// One line that names the file.
 pub fn build_file(path: &Path, options: &Options, emit: Emit) -> Result<Vec<u8>> {
-    let file = path.display().to_string();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+    let (file, bytes) = input::read(path)?;
     let module = input::module(&file, &bytes)?;
     build(&file, &module, options, emit)
 }

@@ -3,7 +3,30 @@
 #[cfg(feature = "compiler")]
 use std::borrow::Cow;
 
-use anyhow::{Result, bail};
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+/// What stands for standard input in place of a file.
+pub const STREAM: &str = "-";
+
+/// Reads a file, or standard input for `-`: its name for messages, and its
+/// bytes.
+///
+/// # Errors
+/// If it cannot be read, naming it.
+pub fn read(path: &Path) -> Result<(String, Vec<u8>)> {
+    if path == Path::new(STREAM) {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.context("cannot read standard input")?;
+        return Ok(("<stdin>".to_owned(), bytes));
+    }
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+    Ok((file, bytes))
+}
 
 /// Kind of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

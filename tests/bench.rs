@@ -296,6 +296,42 @@ fn modules_of_ones_own_are_measured_under_every_binding() {
     assert!(text.contains("call    step in lib.wat"), "{text}");
 }
 
+/// What a round leaves behind is gone in the next; the report may be read from
+/// standard output.
+#[test]
+fn a_function_may_have_state() {
+    let sandbox = Sandbox::new();
+    let main = r#"
+        (import "env" "next" (func $next (result i32)))
+        (func (export "once") (result i32) (call $next))
+        (func (export "run") (param $n i32) (result i32)
+          (loop $again
+            (drop (call $next))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+          (call $next))
+    "#;
+    let library = r#"
+        (global $count (mut i32) (i32.const 0))
+        (func (export "next") (result i32)
+          (global.set $count (i32.add (global.get $count) (i32.const 1)))
+          (global.get $count))
+    "#;
+    sandbox.write("main.wat", module(0, 0, &["lib.wat"], main));
+    sandbox.write("lib.wat", module(0, 0, &[], library));
+    for more in [&["--n", "100"][..], &["--invoke", "once"]] {
+        let line = [
+            "bench", "--main", "main.wat", "--rounds", "3", "--json", "-",
+        ];
+        let outcome = sandbox.wasmaot(&[&line, more].concat());
+        assert!(outcome.stderr.contains("× now"), "{outcome:#?}");
+        let report: Value = serde_json::from_str(&outcome.success()).unwrap();
+        assert_measured(&report["tasks"][0], 3);
+    }
+    sandbox
+        .wasmaot(&["bench", "--main", "main.wat", "--json", "-", "--html", "-"])
+        .error(2, &["--json -", "--html -"]);
+}
+
 #[test]
 fn builds_of_one_program_are_compared() {
     let sandbox = owned();

@@ -32,6 +32,8 @@ use crate::{input, output};
 #[command(
     override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
     after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's. \
+                  A function of --main runs in a new process each round, once before it is measured: it may have state, \
+                  but has to answer the same in every round. \
                   Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
 )]
 pub struct Bench {
@@ -244,7 +246,8 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     let surroundings = move || grant_all(Wasi::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
     surroundings()?;
-    Ok(program.prelinked_by(Some(build_alone)).within(surroundings))
+    let program = program.prelinked_by(Some(build_alone));
+    Ok(program.within(surroundings).fresh_each_time())
 }
 
 /// The hot loop of the user's own program under a binding, in all its builds.

@@ -7,7 +7,7 @@ use wasmaot_compiler as compiler;
 
 use super::options::{Build, Codegen, Cpu, Emit, Flag, Search};
 use super::{run, usage};
-use crate::{build, output, prelink};
+use crate::{build, input, output, prelink};
 
 /// Builds each input.
 pub(super) fn run(args: &Build) -> Result<()> {
@@ -26,6 +26,10 @@ pub(super) fn run(args: &Build) -> Result<()> {
         Emit::Clif => (compiler::Emit::Clif, "clif"),
         Emit::Asm => (compiler::Emit::Asm, "s"),
     };
+    let is_stream = |path: &PathBuf| path == Path::new(input::STREAM);
+    if args.inputs.iter().any(is_stream) && args.output.is_none() {
+        return Err(usage("a module from standard input has no name; give -o"));
+    }
     for input in &args.inputs {
         let bytes = build::build_file(input, &options, emit)?;
         let path = args

@@ -26,6 +26,8 @@ use wasmaot_runtime::was_closed;
 
 use options::{Cli, Command, Run};
 
+use crate::link::LeadsBack;
+
 /// Exit code for an error of ours.
 const FAILURE: u8 = 1;
 /// Exit code for wrong usage.
@@ -49,6 +51,8 @@ pub fn main() -> i32 {
     };
     match carry_out(&command) {
         Ok(code) => code.into(),
+        // It has been said by the one that was run.
+        Err(error) if error.is::<LeadsBack>() => FAILURE.into(),
         // Whoever read what was written wants no more of it.
         Err(error) if error.is::<BrokenPipe>() => BROKEN_PIPE.into(),
         Err(error) => {
@@ -131,8 +135,13 @@ impl fmt::Display for BrokenPipe {
 impl std::error::Error for BrokenPipe {}
 
 /// Writes a line to standard error, if anybody reads it.
+fn say(text: impl fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Says what kind of thing it says.
 fn complain(what: &str, text: impl fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{what}: {text}");
+    say(format_args!("{what}: {text}"));
 }
 
 /// Flags that do not go together.

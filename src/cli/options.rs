@@ -94,7 +94,7 @@ pub enum Flag {
 /// `wasmaot build`.
 #[derive(Debug, Args)]
 pub struct Build {
-    /// Modules, `.wasm` or `.wat`
+    /// Modules, `.wasm` or `.wat`; `-` is one from standard input
     #[arg(required = true, value_name = "INPUT", value_hint = ValueHint::FilePath)]
     pub inputs: Vec<PathBuf>,
     /// Output file, `-` for standard output [default: INPUT with `.elf` added]; with --prelink, a
@@ -382,7 +382,7 @@ pub struct Ldd {
 /// `wasmaot inspect`.
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// Module or object
+    /// Module or object; `-` is one from standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
     /// Check every byte of an object against its hash

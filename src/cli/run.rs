@@ -1,7 +1,6 @@
 //! `wasmaot run`.
 
 use std::ffi::OsString;
-use std::io::Read as _;
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -20,8 +19,9 @@ use super::grant::grant_all;
 use super::libraries::{self, Line, Shared};
 use super::options::{self, Run, Search};
 use super::timeout::{Clock, Timeout};
-use super::{FAILURE, complain, debug, invoke, print, usage};
+use super::{FAILURE, complain, debug, invoke, print, say, usage};
 use crate::find::Library;
+use crate::input;
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
 const TRAP: u8 = 134;
@@ -109,14 +109,14 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
         let name = args.program().display();
         return match process.start_flat(id) {
             Ok(value) => {
-                eprintln!("{name}::main() returned {value}");
+                say(format_args!("{name}::main() returned {value}"));
                 Ok(value as u8)
             }
             Err(error) => {
                 if let CallError::Trap(trap) = &error
                     && let TrapReason::Exit(code) = trap.reason
                 {
-                    eprintln!("Program terminated with: exit({code})");
+                    say(format_args!("Program terminated with: exit({code})"));
                 }
                 failed(error, clock)
             }
@@ -137,13 +137,11 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
 
 /// Opens the program; `-` is a module from standard input.
 fn open_program(library: &mut Library, program: &Path) -> Result<Arc<Object>> {
-    if program != Path::new("-") {
+    if program != Path::new(input::STREAM) {
         return library.open(program);
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut bytes);
-    read.context("cannot read standard input")?;
-    library.open_module(Path::new("<stdin>"), &bytes)
+    let (name, bytes) = input::read(program)?;
+    library.open_module(Path::new(&name), &bytes)
 }
 
 /// Where libraries come from.

@@ -203,6 +203,7 @@ mod tests {
             name: name.to_owned(),
             weak: false,
             tls: false,
+            hidden: false,
             kind,
         };
         let undefined = used.iter().map(|&(name, bytes)| {

@@ -97,6 +97,7 @@ mod tests {
                 name: name.to_owned(),
                 weak: false,
                 tls: false,
+                hidden: false,
                 kind: Kind::FunctionAddress,
             }],
         };

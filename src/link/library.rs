@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use anyhow::{Context as _, Result};
 use wasmaot_abi::linking::data::{DataSymbol, SECTION_DATA, read_data_symbols};
 use wasmaot_abi::linking::{Linking, own_references};
+use wasmaot_abi::name::ENV;
 use wasmparser::{
     CompositeInnerType, ExternalKind, FuncType, KnownCustom, Linking as Part, Operator, Parser,
     Payload, SymbolInfo, TypeRef,
@@ -17,6 +18,8 @@ pub struct Library {
     pub name: String,
     /// Names of everything that it defines.
     pub exports: BTreeSet<String>,
+    /// Names of what it imports from whatever defines it.
+    pub imports: BTreeSet<String>,
     /// Addresses, relative to its memory base, of the data that it defines.
     pub data: HashMap<String, u32>,
     /// Types of the functions that it defines.
@@ -40,6 +43,7 @@ struct Reader {
     /// Values of the defined globals that are constants.
     globals: Vec<Option<u32>>,
     exports: Vec<(String, Option<u32>)>,
+    imports: BTreeSet<String>,
     linking: Option<Linking>,
     sizes: HashMap<String, DataSymbol>,
 }
@@ -81,6 +85,7 @@ impl Library {
             name: name.to_owned(),
             data: numbered.collect(),
             exports,
+            imports: BTreeSet::new(),
             functions: HashMap::new(),
             tls: BTreeSet::new(),
             sizes: HashMap::new(),
@@ -133,7 +138,11 @@ impl Reader {
             }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
-                    match import?.ty {
+                    let import = import?;
+                    if import.module == ENV || import.module.starts_with("GOT.") {
+                        self.imports.insert(import.name.to_owned());
+                    }
+                    match import.ty {
                         TypeRef::Global(_) => self.imported_globals += 1,
                         TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.funcs.push(ty),
                         _ => {}
@@ -241,6 +250,7 @@ impl Reader {
         Library {
             name: name.to_owned(),
             exports: self.exports.into_iter().map(|(name, _)| name).collect(),
+            imports: self.imports,
             data,
             functions: self.functions,
             tls,

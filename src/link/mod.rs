@@ -10,6 +10,7 @@
 //! extra     objects with room for the copies, with functions that forward
 //!           wasm-ld
 //! check     main's addresses
+//! hidden    what nobody sees, though somebody should
 //! ```
 //!
 //! A main that was compiled without `-fPIC` refers to a library's data by
@@ -23,6 +24,7 @@ mod check;
 mod copies;
 mod extra;
 mod forwards;
+mod hidden;
 mod library;
 mod object;
 mod resolve;
@@ -41,6 +43,8 @@ use self::library::Library;
 use self::object::Object;
 use self::resolve::{File, Symbols};
 use crate::output;
+
+pub use self::tool::LeadsBack;
 
 /// What to link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +113,8 @@ pub fn link(
     arguments: &[OsString],
     warn: impl Fn(&str),
 ) -> Result<()> {
+    let linker = tool::wasm_ld()?;
+    linker.leads_elsewhere()?;
     let arguments = Arguments::read(arguments)?;
     let kind = arguments.kind.or(kind).unwrap_or(Kind::NoPie);
     let output = arguments.output.clone().or(output);
@@ -145,10 +151,14 @@ pub fn link(
         add("sizes.o", SECTION_DATA, &sizes)?;
     }
     let linked = directory.path().join("linked");
-    tool::wasm_ld()?.run(&first, &arguments.rest, &linked)?;
+    linker.run(&first, &arguments.rest, directory.path(), &linked)?;
     let bytes = read(&linked)?;
     if kind == Kind::NoPie {
         check::check(&output.display().to_string(), &bytes, &copies, &forwards)?;
+    }
+    let exports = Library::read(&output.display().to_string(), &bytes)?.exports;
+    for text in hidden::warnings(kind, &output, &symbols, &files, &exports) {
+        warn(&text);
     }
     output::write(&output, &bytes)
 }

@@ -25,6 +25,8 @@ pub struct Symbol {
     pub name: String,
     pub weak: bool,
     pub tls: bool,
+    /// Whether it is seen in the linked module alone.
+    pub hidden: bool,
     pub kind: Kind,
 }
 
@@ -216,6 +218,7 @@ impl<'a> Reader<'a> {
             name: name?.to_owned(),
             weak: flags.contains(SymbolFlags::BINDING_WEAK),
             tls: flags.contains(SymbolFlags::TLS),
+            hidden: flags.contains(SymbolFlags::VISIBILITY_HIDDEN),
             kind,
         })
     }

@@ -232,6 +232,7 @@ mod tests {
             name: name.to_owned(),
             weak,
             tls: false,
+            hidden: false,
             kind,
         });
         Object {

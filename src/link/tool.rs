@@ -1,6 +1,8 @@
 //! wasm-ld: finding it, running it.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,9 +11,31 @@ use anyhow::{Context as _, Result, bail};
 /// Environment variable that names the linker.
 pub const VARIABLE: &str = "WASMAOT_WASM_LD";
 
+/// Environment variable that tells what we run where: the directory of an
+/// outer `wasmaot link`, for one that is started as wasm-ld.
+const OUTER: &str = "WASMAOT_LINKING";
+/// In that directory: the path of the linker that the outer one runs.
+const LINKER: &str = "linker";
+/// In that directory: that the linker leads back here.
+const LEADS_BACK: &str = "leads-back";
+
 /// The linker.
 #[derive(Clone, Debug)]
 pub struct WasmLd(PathBuf);
+
+/// The linker that is run is a script which runs us, as the error of that one
+/// has said.
+#[derive(Debug)]
+pub struct LeadsBack(PathBuf);
+
+impl fmt::Display for LeadsBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let linker = self.0.display();
+        write!(f, "{linker} leads back to `wasmaot link`, as it said")
+    }
+}
+
+impl std::error::Error for LeadsBack {}
 
 /// Finds the linker: `$WASMAOT_WASM_LD`, else `wasm-ld` in `PATH`, else the
 /// latest `wasm-ld-NN` there.
@@ -47,18 +71,51 @@ fn version(name: &OsStr) -> Option<u32> {
 }
 
 impl WasmLd {
-    /// Runs it, with our arguments before the user's. What it says goes to
-    /// standard error.
+    /// Refuses to be run by the linker that would be run.
     ///
     /// # Errors
-    /// If it cannot be run, or fails.
-    pub fn run(&self, first: &[OsString], rest: &[OsString], output: &Path) -> Result<()> {
+    /// If it is.
+    pub fn leads_elsewhere(&self) -> Result<()> {
+        let Some(outer) = std::env::var_os(OUTER).map(PathBuf::from) else {
+            return Ok(());
+        };
+        let linker = std::fs::read(outer.join(LINKER)).unwrap_or_default();
+        if linker != self.0.as_os_str().as_bytes() {
+            return Ok(());
+        }
+        // If that cannot be written there is one error more.
+        let _ = std::fs::write(outer.join(LEADS_BACK), "");
+        bail!(
+            "{}: runs `wasmaot link`, which runs it as wasm-ld; name the real linker with {VARIABLE}",
+            self.0.display()
+        );
+    }
+
+    /// Runs it, with our arguments before the user's. What it says goes to
+    /// standard error. `directory` is one of our own.
+    ///
+    /// # Errors
+    /// If it cannot be run, fails, or leads back here.
+    pub fn run(
+        &self,
+        first: &[OsString],
+        rest: &[OsString],
+        directory: &Path,
+        output: &Path,
+    ) -> Result<()> {
         let shown = self.0.display();
+        let mark = directory.join(LINKER);
+        std::fs::write(&mark, self.0.as_os_str().as_bytes())
+            .with_context(|| format!("cannot write {}", mark.display()))?;
         let mut command = Command::new(&self.0);
+        command.env(OUTER, directory);
         command.args(first).args(rest).arg("-o").arg(output);
         let status = command
             .status()
             .with_context(|| format!("cannot run {shown}; name the linker with {VARIABLE}"))?;
+        if !status.success() && directory.join(LEADS_BACK).exists() {
+            return Err(LeadsBack(self.0.clone()).into());
+        }
         if !status.success() {
             bail!("{shown} failed ({status}); what it said is above");
         }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod grants;
+mod link;
 mod run;
 
 use std::process::Command;

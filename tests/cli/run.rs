@@ -125,19 +125,26 @@ fn words_of_other_tools_are_answered() {
 #[test]
 fn a_module_may_come_from_standard_input() {
     let sandbox = args();
-    let run = |module: &[u8]| {
-        let mut command = sandbox.command(&["run", "-", "one"]);
+    let given = |line: &[&str], module: &[u8]| {
+        let mut command = sandbox.command(line);
         command.stdin(Stdio::piped());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(module).unwrap();
         Outcome::from(child.wait_with_output().unwrap())
     };
+    let run = |module: &[u8]| given(&["run", "-", "one"], module);
     assert_eq!(run(ARGS.as_bytes()).success(), "-\none\n");
     assert_eq!(run(&wat::parse_str(ARGS).unwrap()).success(), "-\none\n");
     run(b"").error(1, &["<stdin>"]);
     let object = sandbox.build("args.wat", ARGS);
     run(&object).error(1, &["<stdin>", "built object"]);
+    let listing = given(&["inspect", "-"], ARGS.as_bytes()).success();
+    assert!(listing.contains("args_get"), "{listing}");
+    given(&["build", "-"], ARGS.as_bytes()).error(2, &["-o"]);
+    given(&["build", "-", "-o", "out.elf"], ARGS.as_bytes()).success();
+    let line = ["run", "out.elf", "one"];
+    assert_eq!(sandbox.wasmaot(&line).success(), "out.elf\none\n");
 }
 
 /// Exports a function that answers a number.

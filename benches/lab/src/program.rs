@@ -54,6 +54,8 @@ pub struct Program {
     work: Work,
     options: Options,
     surroundings: Surroundings,
+    /// Whether each run is of a process of its own.
+    fresh: bool,
     prelink: Option<Prelink>,
     built: RefCell<HashMap<Form, Rc<Vec<Built>>>>,
 }
@@ -131,6 +133,7 @@ impl Program {
             work,
             options: options.clone(),
             surroundings: Rc::new(|| Ok(Wasi::new())),
+            fresh: false,
             prelink: None,
             built: RefCell::default(),
         })
@@ -168,6 +171,14 @@ impl Program {
     #[must_use]
     pub fn within(mut self, surroundings: impl Fn() -> Result<Wasi> + 'static) -> Self {
         self.surroundings = Rc::new(surroundings);
+        self
+    }
+
+    /// The same, but each run is of a process of its own: what the function
+    /// leaves behind changes no later run.
+    #[must_use]
+    pub const fn fresh_each_time(mut self) -> Self {
+        self.fresh = true;
         self
     }
 
@@ -408,12 +419,18 @@ impl Loaded {
             let start = cpu_time();
             let fresh = program.load(this.binding)?;
             let load = (cpu_time() - start).as_nanos() as f64;
+            if program.fresh || program.work == Work::Start {
+                *live = fresh;
+            }
             match program.work {
-                Work::Start => *live = fresh,
                 Work::Units(_) => {
                     program.run(&mut live, warm_up(n))?;
                 }
-                Work::Once => {}
+                // What is touched for the first time is not measured.
+                Work::Once if program.fresh => {
+                    program.run(&mut live, n)?;
+                }
+                Work::Start | Work::Once => {}
             }
             let start = cpu_time();
             let checksum = program.run(&mut live, n)?;

@@ -6,7 +6,7 @@ mod module;
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use wasmaot_runtime::Object;
 
 use super::options::Inspect;
@@ -14,8 +14,7 @@ use crate::input::{self, Kind};
 
 /// Prints the listing of the file.
 pub(super) fn run(args: &Inspect) -> Result<()> {
-    let file = args.file.display().to_string();
-    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {file}"))?;
+    let (file, bytes) = input::read(&args.file)?;
     let of_module = if args.dyninfo {
         dyninfo::list
     } else {

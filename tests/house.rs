@@ -214,6 +214,7 @@ fn documents_are_here_and_stand_alone() {
         "CHANGELOG.md",
         "LICENSE",
         "abi/ABI.md",
+        "abi/records.md",
     ] {
         let text = std::fs::read_to_string(root().join(name)).unwrap_or_default();
         assert!(!text.is_empty(), "{name} is missing");

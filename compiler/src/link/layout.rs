@@ -504,3 +504,25 @@ fn view(kind: u32, first: Shdr, last: Shdr) -> Phdr {
         align: first.align,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The segments' table of ABI.md has the sections in their order.
+    #[test]
+    fn the_order_is_as_it_is_documented() {
+        let text = include_str!("../../../abi/ABI.md");
+        let (_, table) = text.split_once("| segment | sections |").expect("a table");
+        let rows = table.lines().skip(2).map_while(|row| row.strip_prefix('|'));
+        let words =
+            |row: &'static str| row.split(|c: char| c.is_whitespace() || "`,:;|".contains(c));
+        let documented = rows.flat_map(words).filter(|word| word.starts_with('.'));
+        let documented: Vec<_> = documented.collect();
+        let memory = [SEC_MEMORY, SEC_MEMORY_BSS];
+        let mut ours: Vec<_> = SPECS.iter().map(|spec| spec.name).collect();
+        let at = SPECS.partition_point(|spec| spec.group != Group::File);
+        ours.splice(at..at, memory);
+        assert_eq!(documented, ours);
+    }
+}

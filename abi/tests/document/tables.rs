@@ -1,0 +1,357 @@
+//! The tables of numbers.
+
+use std::mem::{offset_of, size_of};
+
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::{
+    self, CONTEXT_SIZE, Context, FuncRef, MemoryDesc, ProcessHead, TableDesc, offset,
+};
+use wasmaot_abi::cpu;
+use wasmaot_abi::object::*;
+use wasmaot_abi::reloc::{Kind, Standard};
+use wasmaot_abi::trap::TrapCode;
+
+use crate::{document, number, table};
+
+fn abi() -> String {
+    document("ABI.md")
+}
+
+#[test]
+fn version() {
+    let title = format!("# The wasmaot ABI, version {}", wasmaot_abi::ABI_VERSION);
+    assert_eq!(abi().lines().next(), Some(&*title));
+}
+
+#[test]
+fn records_of_memory() {
+    type Fields = &'static [(&'static str, usize)];
+    let ours: [(&str, usize, Fields); 3] = [
+        (
+            "FuncRef",
+            size_of::<FuncRef>(),
+            &[
+                ("code", offset_of!(FuncRef, code)),
+                ("type_id", offset_of!(FuncRef, type_id)),
+                ("record", offset_of!(FuncRef, record)),
+            ],
+        ),
+        (
+            "TableDesc",
+            size_of::<TableDesc>(),
+            &[
+                ("base", offset_of!(TableDesc, base)),
+                ("len", offset_of!(TableDesc, len)),
+                ("max", offset_of!(TableDesc, max)),
+                ("kind", offset_of!(TableDesc, kind)),
+            ],
+        ),
+        (
+            "MemoryDesc",
+            size_of::<MemoryDesc>(),
+            &[
+                ("base", offset_of!(MemoryDesc, base)),
+                ("bytes", offset_of!(MemoryDesc, bytes)),
+                ("max_bytes", offset_of!(MemoryDesc, max_bytes)),
+            ],
+        ),
+    ];
+    let rows = table(&abi(), &["record", "bytes", "fields"]);
+    assert_eq!(rows.len(), ours.len());
+    for (row, (name, size, fields)) in rows.iter().zip(ours) {
+        assert_eq!((&*row[0], number(&row[1])), (name, size as u64));
+        let mut at = 0;
+        let stated = row[2].split(", ").map(|field| {
+            let (ty, name) = field.split_once(' ').expect("type and name");
+            let place = (name, at);
+            at += number(ty.trim_start_matches('u')) as usize / 8;
+            place
+        });
+        assert_eq!(stated.collect::<Vec<_>>(), fields);
+        assert_eq!(at, size);
+    }
+}
+
+#[test]
+fn displacements_of_the_context() {
+    let ours = [
+        ("stack_pointer", offset::STACK_POINTER),
+        ("memory", offset::MEMORY),
+        ("table", offset::TABLE),
+        ("tls_base", offset::TLS_BASE),
+        ("code_base", offset::CODE_BASE),
+        ("stack_limit", offset::STACK_LIMIT),
+        ("process", offset::PROCESS),
+        ("domain", offset::DOMAIN),
+    ];
+    // All fields are among them.
+    assert_eq!(ours[ours.len() - 1].1, -(size_of::<Context>() as i32));
+    let text = abi();
+    let stated = crate::tables(&text, |head| head[..2] == ["at", "field"]);
+    let field = |row: &Vec<String>| (row[1].clone(), row[0].parse().expect("a number"));
+    let context: Vec<(String, i32)> = stated[0].iter().map(field).collect();
+    assert_eq!(context, ours.map(|(name, at)| (name.to_owned(), at)));
+
+    let head = [
+        ("host_sp", offset_of!(ProcessHead, host_sp)),
+        ("wasm_sp", offset_of!(ProcessHead, wasm_sp)),
+        ("dispatch", offset_of!(ProcessHead, dispatch)),
+        ("owner", offset_of!(ProcessHead, owner)),
+        ("unwind", offset_of!(ProcessHead, unwind)),
+        ("exceptions", offset_of!(ProcessHead, exceptions)),
+        ("bind", offset_of!(ProcessHead, bind)),
+    ];
+    assert_eq!(8 * head.len(), size_of::<ProcessHead>());
+    let stated: Vec<(String, i32)> = stated[1].iter().map(field).collect();
+    assert_eq!(stated, head.map(|(name, at)| (name.to_owned(), at as i32)));
+}
+
+#[test]
+fn address_space() {
+    let text = abi();
+    assert_eq!((CONTEXT_SIZE, context::HOST_PAGE), (4096, 4096));
+    assert_eq!(context::MEMORY_RESERVE, 4 << 30);
+    assert_eq!(context::MEMORY_GUARD, (4 << 30) + 4096);
+    assert_eq!(context::TABLE_RESERVE, 64 << 30);
+    assert_eq!(context::HEADROOM, 1 << 24);
+    assert_eq!(context::CODE_RESERVE, 2 << 30);
+    for stated in [
+        "linear memory, 4 GiB │ guard, 4 GiB + 4 KiB",
+        "64 GiB reserved             │ 4 KiB ",
+        "never larger than 2^32 − 2^24 bytes",
+        "`B - 4096 - 16 (i + 1)`",
+        "lie in one area of 2 GiB",
+    ] {
+        assert!(text.contains(stated), "{stated}");
+    }
+}
+
+#[test]
+fn builtins() {
+    let rows = table(&abi(), &["name", "parameters", "result"]);
+    let stated = rows.iter().map(|row| {
+        let result = !row[2].is_empty() && row[2] != "does not return";
+        (row[0].as_str(), row[1].split(", ").count(), result)
+    });
+    let ours = Builtin::ALL.iter();
+    let ours = ours.map(|b| (b.name(), b.params().len(), b.result().is_some()));
+    assert_eq!(stated.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+}
+
+#[test]
+fn traps() {
+    let rows = table(&abi(), &["code", "name", "how"]);
+    let stated = rows.iter().map(|row| (number(&row[0]), row[1].as_str()));
+    let ours = TrapCode::ALL.iter().map(|&code| (code as u64, code.name()));
+    assert_eq!(stated.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+}
+
+#[test]
+fn relocations() {
+    let rows = table(&abi(), &["kind", "formula", "where"]);
+    let stated = rows.iter().map(|row| {
+        let (name, rest) = row[0].split_once(" (").expect("name and number");
+        (row[2].as_str(), number(rest.trim_end_matches(')')), name)
+    });
+    let standard = (0..100).filter_map(Standard::from_number);
+    let standard = standard.map(|kind| match kind {
+        Standard::JumpSlot => (".rela.plt", u64::from(kind.number()), kind.name()),
+        _ => (".rela.dyn", u64::from(kind.number()), kind.name()),
+    });
+    let ours = Kind::ALL.iter();
+    let ours = ours.map(|&kind| (SEC_RELA, kind as u64, kind.name()));
+    let mut stated: Vec<_> = stated.collect();
+    let mut ours: Vec<_> = standard.chain(ours).collect();
+    stated.sort_unstable();
+    ours.sort_unstable();
+    assert_eq!(stated, ours);
+}
+
+#[test]
+fn symbols() {
+    let text = abi();
+    let rows = table(&text, &["number", "kind", "ELF type", "value"]);
+    let stated = rows.iter().map(|row| (number(&row[0]), row[1].as_str()));
+    let ours = (0..=u8::MAX).filter_map(SymbolKind::from_byte);
+    let ours = ours.map(|kind| (kind as u64, kind.name()));
+    assert_eq!(stated.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
+
+    let rows = table(&text, &["flag", "of", ""]);
+    let stated = rows
+        .iter()
+        .map(|row| (number(&row[0]) as u8, row[1].as_str()));
+    let ours = [
+        (SymbolRecord::PRIMARY, "memories, tables"),
+        (SymbolRecord::STACK_POINTER, "globals"),
+        (SymbolRecord::OWN, "data"),
+        (SymbolRecord::BOUND, "data"),
+    ];
+    assert_eq!(stated.collect::<Vec<_>>(), ours);
+}
+
+#[test]
+fn sections_segments_and_tags() {
+    let text = abi();
+    let ours = [
+        SEC_NOTE,
+        SEC_INFO,
+        SEC_IMPORTS,
+        SEC_SYMBOLS,
+        SEC_RELA,
+        SEC_FUNCTIONS,
+        SEC_ELEMENTS,
+        SEC_FUNCREFS,
+        SEC_MEMORY,
+        SEC_HANDLERS,
+        SEC_CALLS,
+        SEC_PRELINK,
+        SEC_TRAPS,
+        SEC_LINES,
+        SEC_SOURCE,
+    ];
+    let rows = table(&text, &["section", "content"]);
+    let stated: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(stated, ours);
+
+    let segments = table(&text, &["segment", "sections"]);
+    let all: String = segments.iter().map(|row| row[1].clone() + " ").collect();
+    let named: Vec<&str> = all.split([' ', ',', ':', ';']).collect();
+    for section in ours.iter().chain([&SEC_MEMORY_BSS]) {
+        let count = named.iter().filter(|name| *name == section).count();
+        assert_eq!(count, 1, "{section}");
+    }
+    let memory = format!("PT_WASMAOT_MEMORY ({PT_WASMAOT_MEMORY:#x})");
+    assert!(segments.iter().any(|row| row[0] == memory), "{segments:?}");
+
+    let rows = table(&text, &["address", "size", "section"]);
+    let tag = |text: &str| (!text.is_empty()).then(|| number(text));
+    let stated = rows
+        .iter()
+        .map(|row| (tag(&row[0]), tag(&row[1]), row[2].as_str()));
+    let ours = [
+        (DT_WASMAOT_INFO, Some(DT_WASMAOT_INFOSZ), SEC_INFO),
+        (DT_WASMAOT_SYMBOLS, Some(DT_WASMAOT_SYMBOLSSZ), SEC_SYMBOLS),
+        (DT_WASMAOT_RELA, Some(DT_WASMAOT_RELASZ), SEC_RELA),
+        (
+            DT_WASMAOT_FUNCTIONS,
+            Some(DT_WASMAOT_FUNCTIONSSZ),
+            SEC_FUNCTIONS,
+        ),
+        (
+            DT_WASMAOT_ELEMENTS,
+            Some(DT_WASMAOT_ELEMENTSSZ),
+            SEC_ELEMENTS,
+        ),
+        (DT_WASMAOT_FUNCREFS, None, SEC_FUNCREFS),
+        (
+            DT_WASMAOT_HANDLERS,
+            Some(DT_WASMAOT_HANDLERSSZ),
+            SEC_HANDLERS,
+        ),
+        (DT_WASMAOT_CALLS, Some(DT_WASMAOT_CALLSSZ), SEC_CALLS),
+        (DT_WASMAOT_PRELINK, Some(DT_WASMAOT_PRELINKSZ), SEC_PRELINK),
+        (DT_WASMAOT_IMPORTS, Some(DT_WASMAOT_IMPORTSSZ), SEC_IMPORTS),
+    ];
+    let ours = ours.map(|(address, size, section)| (Some(address), size, section));
+    assert_eq!(stated.collect::<Vec<_>>(), ours);
+}
+
+#[test]
+fn fixed_size_records() {
+    let text = abi();
+    let rows = table(&text, &["section", "content"]);
+    let content = |section| &rows.iter().find(|row| row[0] == section).expect("listed")[1];
+    for (section, size, stated) in [
+        (SEC_IMPORTS, ImportRecord::SIZE, "24 bytes each"),
+        (SEC_RELA, wasmaot_abi::reloc::Rela::SIZE, "24 bytes each"),
+    ] {
+        assert_eq!(format!("{size} bytes each"), stated);
+        assert!(content(section).contains(stated), "{section}");
+    }
+    let import = ImportRecord {
+        module: (1, 2),
+        name: (3, 4),
+        symbol: 5,
+        kind: 6,
+        weak: true,
+    };
+    let words = [1, 2, 3, 4, 5, 6 | 1 << 31u32].map(u32::to_le_bytes);
+    assert_eq!(import.encode(), words.concat()[..]);
+    let symbol = SymbolRecord {
+        kind: SymbolKind::Global,
+        flags: 2,
+        ty: 0x0807_0605,
+    };
+    assert_eq!(symbol.encode(), [3, 2, 0, 0, 5, 6, 7, 8]);
+    assert_eq!(SymbolRecord::NO_TYPE, u32::MAX);
+    let function = FunctionRecord {
+        value: 1,
+        type_id: 2,
+    };
+    assert_eq!(function.encode(), [1, 0, 0, 0, 2, 0, 0, 0]);
+    let call = PltCall { place: 1, entry: 2 };
+    assert_eq!(call.encode(), [1, 0, 0, 0, 2, 0, 0, 0]);
+    let rela = wasmaot_abi::reloc::Rela {
+        offset: 1,
+        kind: Kind::Func32,
+        symbol: 3,
+        addend: -1,
+    };
+    let bytes = [
+        &1u64.to_le_bytes()[..],
+        &[2, 0, 0, 0, 3, 0, 0, 0],
+        &[0xff; 8],
+    ];
+    assert_eq!(rela.encode(), bytes.concat()[..]);
+    assert_eq!(wasmaot_abi::info::NULL_ELEMENT, u32::MAX);
+}
+
+#[test]
+fn the_note() {
+    let text = abi();
+    assert_eq!((NOTE_NAME, NT_WASMAOT), ("wasmaot", 1));
+    assert!(
+        text.contains("**The note** has owner `wasmaot` and type 1. Its descriptor, 64 bytes:")
+    );
+    let note = Note {
+        loaded_sum: 0x0505_0505_0505_0505,
+        file_hash: [6; 32],
+        ..Note::new(0x0202_0202, 0x0303_0303_0303_0303, 0x0404_0404_0404_0404)
+    };
+    let bytes = note.encode();
+    assert_eq!(bytes.len(), 64);
+    let rows = table(&text, &["at", "", ""]);
+    let mut at = 0;
+    for (row, value) in rows.iter().zip(1..) {
+        let size = match &*row[1] {
+            "u32" => 4,
+            "u64" => 8,
+            bytes => number(bytes.trim_end_matches(" bytes")) as usize,
+        };
+        assert_eq!(number(&row[0]), at as u64);
+        let field = &bytes[at..at + size];
+        match value {
+            1 => assert_eq!(field, wasmaot_abi::ABI_VERSION.to_le_bytes()),
+            _ => assert!(field.iter().all(|&byte| byte == value), "{row:?}"),
+        }
+        at += size;
+    }
+    assert_eq!((rows.len(), at), (6, 64));
+    assert_eq!(Note::HASHES, 24);
+    assert!(text.contains("(24 to 63 of the descriptor)"));
+}
+
+#[test]
+fn cpu_features() {
+    let text = document("records.md");
+    let head = ["bit", "feature", "bit", "feature", "bit", "feature"];
+    let rows = table(&text, &head);
+    let cells = rows.iter().flat_map(|row| row.chunks_exact(2));
+    let cells = cells.filter(|pair| !pair[0].is_empty());
+    let mut stated: Vec<_> = cells
+        .map(|p| (number(&p[0]) as u32, p[1].as_str()))
+        .collect();
+    stated.sort_unstable();
+    let ours = cpu::X86_64.iter().map(|&(bit, name, _)| (bit, name));
+    assert_eq!(stated, ours.collect::<Vec<_>>());
+}

@@ -4,18 +4,20 @@
 
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::LinkingAbi;
-use wasmaot_abi::linking::{Class, ImportRole};
+use wasmaot_abi::linking::{Class, ImportRole, SymbolFlags};
 use wasmaot_abi::name::ENV;
-use wasmaot_abi::types::{GlobalType, ValType};
+use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 use wasmparser::{FunctionBody, Operator};
 
 use super::constexpr::{Known, evaluate};
 use crate::module::{
-    ConstExpr, ConstOp, DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items,
-    Module,
+    ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalPlace, Item,
+    Items, Module,
 };
 
 const STACK_POINTER: &str = "__stack_pointer";
+const MEMORY_BASE: &str = "__memory_base";
+const TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
 
 /// Runs the phases in order: each relies on those before it.
 pub(super) fn classify(module: &mut Module<'_>) {
@@ -23,6 +25,7 @@ pub(super) fn classify(module: &mut Module<'_>) {
     imports(module);
     globals(module);
     tables(module);
+    thread_relocs(module);
     exports(module);
     forwards(module);
     elements(module);
@@ -32,11 +35,13 @@ pub(super) fn classify(module: &mut Module<'_>) {
 }
 
 /// A module that has its own memory has fixed addresses, whatever its linking
-/// section says.
+/// section says, unless it asks where its data are.
 fn placement(module: &mut Module<'_>) {
     let imports_memory = module.memories.first().is_some_and(|m| m.import.is_some());
+    let mut imports = module.imports.iter();
+    let asks = imports.any(|i| i.module == ENV && i.name == MEMORY_BASE);
     // One that `dyninfo` describes has none of its own, if any.
-    if !imports_memory && module.linking.abi != LinkingAbi::Dyninfo {
+    if !imports_memory && !asks && module.linking.abi != LinkingAbi::Dyninfo {
         module.linking.placement = None;
     }
 }
@@ -137,6 +142,26 @@ fn tables(module: &mut Module<'_>) {
     module.tables[0].primary = primary;
 }
 
+/// Exports the function that relocates thread-local data: the loader calls it,
+/// and linkers make it but, unless they are told to, do not export it.
+fn thread_relocs(module: &mut Module<'_>) {
+    let known = module.exports.iter().any(|e| e.name == TLS_RELOCS);
+    if known || !module.is_relocatable() {
+        return;
+    }
+    let defined =
+        |func: u32| func >= module.imported_funcs() && (func as usize) < module.funcs.len();
+    let is_it = |func: u32| defined(func) && *module.func_type(func) == FuncType::default();
+    let named = module.names.iter().filter(|(_, name)| *name == TLS_RELOCS);
+    if let Some(func) = named.map(|(&func, _)| func).filter(|&f| is_it(f)).min() {
+        module.exports.push(Export {
+            name: TLS_RELOCS.into(),
+            item: ExportItem::Item(Item::Func(func)),
+            flags: SymbolFlags::default(),
+        });
+    }
+}
+
 fn exports(module: &mut Module<'_>) {
     if !module.linking.exports_data_addresses() {
         return;
@@ -232,7 +257,7 @@ fn static_element(
         return None;
     }
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
-        (Known::I32(offset), _) if table.import.is_none() => (offset as u32, table.ty.min),
+        (Known::I32(offset), None) if table.import.is_none() => (offset as u32, table.ty.min),
         (Known::TableBase(offset), Some(place)) => (offset as u32, place.table_size.into()),
         _ => return None,
     };
@@ -263,8 +288,8 @@ fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32>
     // The image is made of pages, and so must the memory be.
     let own = memory.import.is_none() && memory.ty.page().is_multiple_of(HOST_PAGE);
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
-        (Known::I32(offset), _) if own => (offset as u32, memory.ty.min_bytes()),
-        (Known::I64(offset), _) if own => (u32::try_from(offset).ok()?, memory.ty.min_bytes()),
+        (Known::I32(offset), None) if own => (offset as u32, memory.ty.min_bytes()),
+        (Known::I64(offset), None) if own => (u32::try_from(offset).ok()?, memory.ty.min_bytes()),
         (Known::MemoryBase(offset), Some(place)) => (offset as u32, place.memory_size.into()),
         _ => return None,
     };

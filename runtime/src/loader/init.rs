@@ -1,13 +1,13 @@
 //! Phase 7: runs what modules run before they are used.
 //!
-//! Three rounds over the group, dependencies first. The order of the rounds is
+//! Rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
 //! data relocations write there; constructors may use any library's data, so
 //! they run after all data relocations. Main's copies of data are made between
 //! the two, after the fixups of `dyninfo` modules: copies are of complete data.
 
 use wasmaot_abi::info::LinkingAbi;
-use wasmaot_abi::types::FuncType;
+use wasmaot_abi::types::{FuncType, ValType};
 
 use super::copy::{self, Copy};
 use super::search::{Group, Purpose};
@@ -16,8 +16,13 @@ use crate::config::Category;
 use crate::error::{CallError, Error, Result};
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
+use crate::value::Val;
 
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
+const TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
+/// Makes a thread's block of data at an address, and relocates them.
+const INIT_TLS: &str = "__wasm_init_tls";
+const TLS_BASE: &str = "__tls_base";
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 const INITIALIZE: &str = "_initialize";
 /// What Emscripten 1 exports instead.
@@ -47,6 +52,9 @@ pub(super) fn run(
     let dynamic = |&&m: &&usize| members[m].object.info().abi != LinkingAbi::Core;
     for &member in order.iter().filter(dynamic) {
         call(process, first + member, DATA_RELOCS)?;
+    }
+    for &member in order.iter().filter(dynamic) {
+        thread_relocs(process, first + member)?;
     }
     dyninfo::apply(process, group)?;
     copy::apply(process, copies)?;
@@ -84,8 +92,12 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
     if object.func_type(object.symbol(symbol).record) != Some(&FuncType::EMPTY) {
         return Ok(());
     }
+    call_with(process, id, name, &[])
+}
+
+fn call_with(process: &mut Process, id: usize, name: &'static str, args: &[Val]) -> Result<()> {
     trace(process, id, name);
-    let called = process.invoke_at(id, name, &[]);
+    let called = process.invoke_at(id, name, args);
     called.map(|_| ()).map_err(|e| {
         let trap = match e {
             CallError::Trap(trap) => trap,
@@ -93,6 +105,26 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
         };
         failed(process, id, name, trap)
     })
+}
+
+/// Relocates the data of the only thread. The start function has initialised
+/// them, before there was anything to relocate them by.
+fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
+    let object = &process.instances[id].object;
+    if object.find(TLS_RELOCS).is_some() {
+        return call(process, id, TLS_RELOCS);
+    }
+    let init = object
+        .find(INIT_TLS)
+        .and_then(|symbol| object.func_type(object.symbol(symbol).record));
+    let takes_address = init.is_some_and(|ty| *ty == FuncType::new([ValType::I32], []));
+    let block = process.global_get(process.instances.id(id), TLS_BASE);
+    match block {
+        Some(block @ Val::I32(at)) if takes_address && at != 0 => {
+            call_with(process, id, INIT_TLS, &[block])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn trace(process: &Process, id: usize, name: &str) {

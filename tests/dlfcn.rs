@@ -170,3 +170,36 @@ fn stubs_are_replaced_unless_told_not_to() {
     let why = "main.wasm calls it: bound to the host, that of libdl.so is a stub";
     assert!(explained.stdout.contains(why), "{explained:?}");
 }
+
+/// A program that is no dynamic main can open nothing: it is told so, in memory
+/// that is its own.
+#[test]
+fn a_static_program_gets_errors() {
+    let main = object(&source("static.c"), Code::Fixed, &[&include()]);
+    let link = |flag: &str| {
+        let start = library_directory().join("crt1-command.o");
+        let libc = library_directory().join("libc.a");
+        Link::new(
+            Kind::NoPie,
+            "main.wasm",
+            vec![start, main.clone(), libc],
+            vec![],
+        )
+        .freestanding()
+        .flag("--allow-undefined")
+        .flag(flag)
+        .make()
+    };
+    let texts = "the program is not linked dynamically: it can open nothing\n\
+                 undefined symbol: nothing (in the global scope)\n";
+    // The text is in memory of its `malloc`, in new memory, or there is no room.
+    for (flag, texts) in [
+        ("--export=free", texts),
+        ("--gc-sections", texts),
+        ("--no-growable-memory", "\n\n"),
+    ] {
+        let place = directory("static", &link(flag), &[]);
+        let ended = run(&mut wasmaot(&place, &[]));
+        ended.expect(0, &format!("{texts}0 0 1000\n"));
+    }
+}

@@ -13,7 +13,8 @@ pub enum Unresolved {
     /// Refuse to load.
     #[default]
     Error,
-    /// Say so; a call traps and names the symbol, an address is 0.
+    /// Say so; a call traps and names the symbol, and so does a call or an access
+    /// through its address.
     Warn,
     /// As [`Unresolved::Warn`], silently.
     Ignore,

@@ -10,6 +10,7 @@ use wasmaot_abi::context::{
 };
 use wasmaot_abi::types::{MemoryType, TableType};
 
+use crate::ranges::Ranges;
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
 use crate::sys::{Access, Reservation, SystemError, page_up};
 
@@ -43,6 +44,8 @@ pub(crate) struct Domain {
     pub table: Option<TableType>,
     /// Whether a module's stack pointer is in the context.
     pub has_stack_pointer: bool,
+    /// Linear memory of the loader's own that nobody uses.
+    pub spare: Ranges,
 }
 
 impl Domain {
@@ -69,6 +72,7 @@ impl Domain {
             memory: None,
             table: None,
             has_stack_pointer: false,
+            spare: Ranges::default(),
         };
         domain.update(|context| {
             *context = Context {

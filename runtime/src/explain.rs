@@ -231,9 +231,8 @@ impl Process {
                 }
             }
             Target::Builtin(_) => text("the runtime", "built in"),
-            Target::Stub(_) | Target::Null => {
-                text("nothing", "nobody defines it; a use traps or is null")
-            }
+            Target::Null => text("nothing", "nobody defines it; its address is null"),
+            target if target.is_undefined() => text("nothing", "nobody defines it; a use traps"),
             Target::Lazy => text("nothing yet", "it is bound at the first call"),
             _ => text("the loader", "the loader's own"),
         }

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::trap::TrapCode;
@@ -98,6 +99,16 @@ impl trap::CodeMap for Process {
         let of = |s: &Symbol| s.defines(SymbolKind::Tag) && image.start() + s.value == tag;
         let symbol = object.symbols().find(of)?;
         Some(object.symbol_name(&symbol).to_owned())
+    }
+
+    fn undefined_at(&self, addr: u64) -> Option<String> {
+        let domain = &self.domains[self.program.as_ref()?.domain];
+        if domain.table_range().contains(&addr) {
+            let below = domain.table_range().end - addr;
+            return self.undefined.named((below - 1) / TABLE_ENTRY_SIZE);
+        }
+        let linear = addr.checked_sub(domain.base())?;
+        self.undefined.data_at(linear)
     }
 
     fn fault_kind(&self, addr: u64) -> Option<TrapCode> {

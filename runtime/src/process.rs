@@ -20,6 +20,7 @@ use crate::error::{CallError, Error, Result, Unresolved as UnresolvedSymbol};
 use crate::hosts::{HostFunctions, Hosts};
 use crate::instances::{InstanceId, Instances};
 use crate::known_types::KnownTypes;
+use crate::loader::undefined::Undefined;
 use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
@@ -35,6 +36,8 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
+    /// What has an address though nothing defines it.
+    pub(crate) undefined: Undefined,
     /// Needed libraries that are loaded when a name is not found without, in
     /// the order in which they would have been.
     pub(crate) deferred: VecDeque<Deferred>,
@@ -94,8 +97,6 @@ pub(crate) struct Program {
     pub indices: Option<HashMap<u64, u64>>,
     /// Entries of the table that nobody uses.
     pub spare_entries: Ranges,
-    /// Linear memory of the loader's own that nobody uses.
-    pub spare_memory: Ranges,
     /// Numbers of the code-address space that nobody uses.
     pub spare_codes: Ranges,
 }
@@ -156,6 +157,7 @@ impl Process {
             stack,
             config,
             stubs: Stubs::default(),
+            undefined: Undefined::default(),
             deferred: VecDeque::new(),
             lazy: Lazy::default(),
             instances: Instances::default(),

@@ -131,9 +131,9 @@ pub enum Unresolved {
     /// Refuse to run
     #[default]
     Error,
-    /// Say so, and trap at the first call
+    /// Say so, and trap at the first use
     Warn,
-    /// Trap at the first call
+    /// Trap at the first use
     Ignore,
 }
 

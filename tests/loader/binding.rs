@@ -208,8 +208,15 @@ fn unresolved_symbols() {
         (import "env" "lost" (func $lost))
         (import "GOT.mem" "data" (global $data (mut i32)))
         (import "GOT.func" "gone" (global $pointer (mut i32)))
+        (import "GOT.func" "never_called" (global $other (mut i32)))
         (func (export "call") (call $gone (i32.const 1)))
-        (func (export "addresses") (result i32) (i32.or (global.get $data) (global.get $pointer)))
+        (func (export "read") (result i32) (i32.load (global.get $data)))
+        (func (export "far") (result i32) (i32.load offset=16777212 (global.get $data)))
+        (func (export "element") (result i32)
+          (i32.load (i32.add (global.get $data) (i32.const 16777212))))
+        (func (export "write") (i32.store8 offset=3 (global.get $data) (i32.const 1)))
+        (func (export "through") (call_indirect (param i32) (i32.const 1) (global.get $pointer)))
+        (func (export "other") (call_indirect (global.get $other)))
         "#,
     );
     let error = load(&main, &[], config()).err().unwrap();
@@ -217,7 +224,7 @@ fn unresolved_symbols() {
         panic!("{error}");
     };
     let names: Vec<_> = list.iter().map(|u| u.name.as_str()).collect();
-    assert_eq!(names, ["gone", "lost", "data", "gone"]);
+    assert_eq!(names, ["gone", "lost", "data", "gone", "never_called"]);
 
     let warnings = std::rc::Rc::new(std::cell::Cell::new(0));
     let count = std::rc::Rc::clone(&warnings);
@@ -231,8 +238,17 @@ fn unresolved_symbols() {
         ..config()
     };
     let mut program = load(&main, &[], config).unwrap();
-    assert_eq!(warnings.get(), 4);
-    assert_eq!(program.call("addresses", &[]), 0);
+    assert_eq!(warnings.get(), 5);
+    for access in ["read", "far", "element", "write"] {
+        let text = program.trap(access).to_string();
+        assert!(text.contains("out of bounds memory access"), "{text}");
+        assert!(text.contains("undefined data lie there: `data`"), "{text}");
+    }
+    for (call, name) in [("through", "gone"), ("other", "never_called")] {
+        let text = program.trap(call).to_string();
+        let wanted = format!("call of an unresolved symbol (`{name}`, imported by main)");
+        assert!(text.contains(&wanted), "{text}");
+    }
     let error = program
         .process
         .invoke(program.main, "call", &[])

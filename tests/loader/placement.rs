@@ -137,3 +137,106 @@ fn without_an_allocator_the_loader_s_own_memory_is_used_again() {
     assert!(places.iter().all(|&at| at == places[0]), "{places:?}");
     assert_eq!(process.link_map().count(), 1);
 }
+
+/// A relocatable main that has the memory itself, not by import.
+#[test]
+fn nothing_lies_at_address_0_whoever_has_the_memory() {
+    let main = format!(
+        r#"(module {}
+          (import "env" "__memory_base" (global $base i32))
+          (memory (export "memory") 1)
+          (global (export "text") i32 (i32.const 0))
+          (data (offset (global.get $base)) "text")
+          (data (i32.const 8) "low")
+          (func (export "at") (result i32) (global.get $base)))"#,
+        dylink(16, 0, &["lib"])
+    );
+    let lib = module(
+        16,
+        0,
+        &[],
+        r#"(import "GOT.mem" "text" (global $text (mut i32)))
+        (func (export "text_at") (result i32) (global.get $text))"#,
+    );
+    let mut program = load(&main, &[("lib", &lib)], config()).unwrap();
+    let at = program.call("at", &[]) as usize;
+    assert!(at >= 1024, "{at}");
+    let memory = program.process.memory(program.main);
+    assert_eq!(memory[at..at + 4], *b"text");
+    assert_eq!(memory[8..11], *b"low", "an address is no distance");
+    let map: Vec<_> = program.process.link_map().collect();
+    assert_eq!(map[0].memory_base, at as u64);
+    assert!(map[1].memory_base >= at as u64 + 16);
+}
+
+/// Not even where main has nothing that libraries would have to keep off.
+#[test]
+fn libraries_lie_above_the_first_page() {
+    let main = format!(
+        r#"(module {} (memory (export "memory") 0))"#,
+        dylink(0, 0, &["lib"])
+    );
+    let lib = module(16, 0, &[], "");
+    let program = load(&main, &[("lib", &lib)], config()).unwrap();
+    assert!(
+        program
+            .process
+            .link_map()
+            .all(|e| e.name == "main" || e.memory_base >= 4096)
+    );
+}
+
+#[test]
+fn a_library_shares_the_memory_of_its_program() {
+    let own = format!(
+        r#"(module {}
+          (import "env" "__memory_base" (global $base i32))
+          (memory (export "memory") 1))"#,
+        dylink(16, 0, &[])
+    );
+    let main = module(0, 0, &["lib"], "");
+    let error = load(&main, &[("lib", &own)], config()).err().unwrap();
+    assert!(error.to_string().contains("a memory of its own"), "{error}");
+    let main = module(0, 0, &[], "");
+    let mut program = load(&main, &[("lib", &own)], config()).unwrap();
+    let error = program.process.open("lib", OpenFlags::default());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("a memory of its own"), "{error}");
+}
+
+/// Thread-local data that hold addresses: the function that relocates them is
+/// seldom exported. The first global stands for what the compiler has of them.
+#[test]
+fn thread_local_data_are_relocated() {
+    let body = r#"
+        (import "GOT.mem" "own" (global $own (mut i32)))
+        (global $tls (mut i32) (i32.const 0))
+        (global (export "own") i32 (i32.const 8))
+        (data (offset (i32.add (global.get $memory_base) (i32.const 8))) "\07\00\00\00")
+        (start $initialise)
+        (func $initialise (global.set $tls (global.get $memory_base)))
+        (func (export "get") (result i32) (i32.load (i32.load (global.get $tls))))"#;
+    let relocs = r#"(i32.store (global.get $tls) (global.get $own))"#;
+    let named = format!("{body} (func $__wasm_apply_tls_relocs {relocs})");
+    let exported = format!(r#"{body} (func (export "__wasm_apply_tls_relocs") {relocs})"#);
+    let by_init = format!(
+        r#"{body} (export "__tls_base" (global $tls))
+        (func (export "__wasm_init_tls") (param i32) (global.set $tls (local.get 0)) {relocs})"#
+    );
+    for text in [named, exported, by_init] {
+        let library = module(16, 0, &[], &text);
+        let mut program = load(&library, &[], config()).unwrap();
+        assert_eq!(program.call("get", &[]), 7, "{text}");
+        let main = module(0, 0, &[], "");
+        let mut program = load(&main, &[("lib", &library)], config()).unwrap();
+        let opened = program.process.open(
+            "lib",
+            OpenFlags {
+                now: true,
+                ..OpenFlags::default()
+            },
+        );
+        let got = program.process.invoke(opened.unwrap(), "get", &[]).unwrap();
+        assert_eq!(got, [wasmaot_runtime::Val::I32(7)]);
+    }
+}

@@ -1,23 +1,40 @@
-//! Handlers of `atexit` and `__cxa_atexit` (so destructors, too) of opened
-//! libraries. They have to run when their library is closed, but the program's
-//! libc knows nothing of that: it would call them at the end, when the library
-//! is gone. So an opened library's calls are taken over: the handler is kept
-//! here, and the libc is given one that asks here what is left to be done.
+//! What opened libraries register to be called at the end. The program's libc
+//! knows nothing of libraries that go before: it would call what is gone. So
+//! these functions are taken over for opened libraries, as glibc does it:
+//!
+//! - handlers of `atexit` and `__cxa_atexit` (so destructors, too) run when their
+//!   library is closed;
+//! - those of `at_quick_exit` go with it, and do not run;
+//! - a library with destructors of `thread_local` objects stays until the
+//!   thread ends, which for the only thread is the end of the program.
+//!
+//! The handler is kept here, and the libc is given one that asks here what is
+//! left to be done.
 
 use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::MODULE;
-use crate::host::{Caller, HostError};
+use crate::host::{Caller, HostError, HostFunction};
 use crate::loader::{Target, table_index};
 use crate::process::Process;
 use crate::trap::Trap;
 use crate::value::Val;
 
 /// Functions of which opened libraries get the loader's.
-const TAKEN_OVER: [&str; 2] = [CXA_ATEXIT, "atexit"];
+const TAKEN_OVER: [&str; 5] = [
+    CXA_ATEXIT,
+    "atexit",
+    AT_QUICK_EXIT,
+    THREAD_ATEXIT[0],
+    THREAD_ATEXIT[1],
+];
 const CXA_ATEXIT: &str = "__cxa_atexit";
+const AT_QUICK_EXIT: &str = "at_quick_exit";
+/// What compilers call for a destructor of a `thread_local` object, and what
+/// that calls where it can.
+pub(super) const THREAD_ATEXIT: [&str; 2] = ["__cxa_thread_atexit", "__cxa_thread_atexit_impl"];
 /// What libc calls at the end.
 const AT_END: &str = "at_end";
 
@@ -28,7 +45,8 @@ pub(crate) fn is_taken_over(name: &str) -> bool {
 
 /// The loader's function for an import of an opened library.
 pub(crate) fn taken_over(process: &Process, import: &Import<'_>) -> Option<Target> {
-    let wanted = matches!(import.kind, ImportKind::Func(_)) && is_taken_over(import.name);
+    let function = matches!(import.kind, ImportKind::Func(_) | ImportKind::GotFunc);
+    let wanted = function && is_taken_over(import.name);
     let number = process.hosts.find(MODULE, import.name).filter(|_| wanted);
     number.map(Target::Host)
 }
@@ -43,6 +61,9 @@ pub(crate) struct Handlers {
     /// Calls of [`AT_END`] that libc will make, by the number it gives, whose
     /// handler has already run.
     idle: Vec<u32>,
+    /// The handlers of `quick_exit`, in the places of the calls that libc will
+    /// make; `None` where the handler is gone.
+    quick: Vec<Option<Handler>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +93,91 @@ pub(super) fn cxa_atexit(
 pub(super) fn atexit(caller: &mut Caller<'_>, function: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
     register(process, process.caller(), function, None)
+}
+
+/// `at_quick_exit` for opened libraries.
+pub(super) fn at_quick_exit(caller: &mut Caller<'_>, function: u32) -> Result<i32, HostError> {
+    let process = caller.process_mut()?;
+    let Some(owner) = process.caller().map(|n| process.instances[n].serial) else {
+        return Ok(-1);
+    };
+    let handler = Handler {
+        number: 0,
+        owner,
+        function,
+        arg: None,
+    };
+    let quick = &mut process.dl.exit.quick;
+    match quick.iter_mut().rfind(|place| place.is_none()) {
+        Some(place) => *place = Some(handler),
+        None => {
+            let place = quick.len();
+            if !tell_libc_of_quick(process, place)? {
+                return Ok(-1);
+            }
+            process.dl.exit.quick.push(Some(handler));
+        }
+    }
+    Ok(0)
+}
+
+/// Has the program's libc call a function that runs the handler in a place.
+fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostError> {
+    let ty = FuncType::new([ValType::I32], [ValType::I32]);
+    let Some(libc) = defined(process, &process.scope, AT_QUICK_EXIT, &ty) else {
+        // Without a libc nothing calls handlers at the end.
+        return Ok(true);
+    };
+    // What libc calls gets no argument: each place has a function of its own.
+    let name = format!("at_quick_end.{place}");
+    let body = move |caller: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
+        let process = caller.process_mut()?;
+        let handler = process.dl.exit.quick.get_mut(place).and_then(Option::take);
+        let ran = handler.map_or(Ok(()), |handler| run(process, handler));
+        ran.map_err(|trap| HostError::Trap(Box::new(trap)))
+    };
+    let function = HostFunction::new(MODULE, name, FuncType::default(), body);
+    let target = Target::Host(process.hosts.len());
+    process.hosts.add_stub(function);
+    let index = table_index(process, target)? as u32;
+    let args = [Val::I32(index.cast_signed())];
+    let called = process.call_target(libc, &ty, &args);
+    let answer = called.map_err(|trap| HostError::Trap(Box::new(trap)))?;
+    Ok(answer == [Val::I32(0)])
+}
+
+/// The first definition of a function of that type in some objects.
+fn defined(process: &Process, places: &[usize], name: &str, ty: &FuncType) -> Option<Target> {
+    let mut places = places.iter();
+    let found = places.find_map(|&n| process.export(n, name, SymbolKind::Function));
+    found.filter(|&target| process.type_of(target) == Some(ty))
+}
+
+/// `__cxa_thread_atexit` for opened libraries: the program's own, or a handler
+/// of the end where it has none.
+pub(super) fn thread_atexit<const NUMBER: usize>(
+    caller: &mut Caller<'_>,
+    function: u32,
+    arg: u32,
+    dso: u32,
+) -> Result<i32, HostError> {
+    let process = caller.process_mut()?;
+    let by = process.caller();
+    let Some(owner) = process.instance_of_data(dso).or(by) else {
+        return Ok(-1);
+    };
+    process.instances[owner].hold.always = true;
+    let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
+    let seen = process.seen_by(by.unwrap_or(owner));
+    let Some(target) = defined(process, &seen, THREAD_ATEXIT[NUMBER], &ty) else {
+        return register(process, Some(owner), function, Some(arg));
+    };
+    let args = [function, arg, dso].map(|v| Val::I32(v.cast_signed()));
+    let called = process.call_target(target, &ty, &args);
+    match called.map_err(|trap| HostError::Trap(Box::new(trap)))?[..] {
+        [Val::I32(answer)] => Ok(answer),
+        _ => Ok(0),
+    }
 }
 
 fn register(
@@ -104,9 +210,7 @@ fn register(
 /// Has the program's libc call [`AT_END`] with that number.
 fn tell_libc(process: &mut Process, number: u32) -> Result<(), HostError> {
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
-    let mut scope = process.scope.iter();
-    let libc = scope.find_map(|&n| process.export(n, CXA_ATEXIT, SymbolKind::Function));
-    let libc = libc.filter(|&target| process.type_of(target) == Some(&ty));
+    let libc = defined(process, &process.scope, CXA_ATEXIT, &ty);
     let at_end = process.hosts.find(MODULE, AT_END).map(Target::Host);
     let (Some(libc), Some(at_end)) = (libc, at_end) else {
         // Without a libc nothing calls handlers at the end.
@@ -144,8 +248,12 @@ fn run(process: &mut Process, handler: Handler) -> Result<(), Trap> {
 }
 
 impl Process {
-    /// Runs the handlers of an instance, the last registered first.
+    /// Runs the handlers of an instance, the last registered first; those of
+    /// `quick_exit` go as they are.
     pub(super) fn run_handlers_of(&mut self, owner: u64) -> Result<(), Trap> {
+        for place in &mut self.dl.exit.quick {
+            place.take_if(|handler| handler.owner == owner);
+        }
         loop {
             let exit = &mut self.dl.exit;
             let Some(at) = exit.list.iter().rposition(|h| h.owner == owner) else {

@@ -18,7 +18,7 @@ const NEXT: u32 = u32::MAX;
 
 /// An entry for a function.
 macro_rules! entry {
-    ($module:expr, $name:literal, $function:expr) => {
+    ($module:expr, $name:expr, $function:expr) => {
         (
             $module,
             $name,
@@ -39,6 +39,9 @@ const FUNCTIONS: &[Entry<()>] = &[
     entry!(MODULE, "__cxa_atexit", exit::cxa_atexit),
     entry!(MODULE, "atexit", exit::atexit),
     entry!(MODULE, "at_end", exit::at_end),
+    entry!(MODULE, "at_quick_exit", exit::at_quick_exit),
+    entry!(MODULE, exit::THREAD_ATEXIT[0], exit::thread_atexit::<0>),
+    entry!(MODULE, exit::THREAD_ATEXIT[1], exit::thread_atexit::<1>),
 ];
 
 /// The functions.
@@ -182,7 +185,13 @@ fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
     let Some(error) = process.dl.error.take() else {
         return Ok(0);
     };
-    let block = process.place_text(&error)?;
+    let domain = (process.caller()).map(|caller| process.instances[caller].domain);
+    let domain = domain.or_else(|| process.program.as_ref().map(|p| p.domain));
+    // A program whose memory is full gets no text; that is no reason to end it.
+    let block = domain.and_then(|domain| process.place_text(domain, &error).ok());
+    let Some(block) = block else {
+        return Ok(0);
+    };
     let at = block.at as u32;
     process.dl.told = Some(block);
     Ok(at)

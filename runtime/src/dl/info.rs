@@ -33,14 +33,12 @@ impl Process {
             .map(|(n, _)| n)
     }
 
-    /// Puts a text, zero-terminated, into the program's memory.
-    pub(super) fn place_text(&mut self, text: &str) -> Result<Block, HostError> {
+    /// Puts a text, zero-terminated, into the memory of a domain.
+    pub(super) fn place_text(&mut self, domain: usize, text: &str) -> crate::error::Result<Block> {
         let bytes = text.len() as u64 + 1;
-        let block = heap::allocate(self, bytes, 1, "the loader")?;
+        let block = heap::allocate_in(self, domain, bytes, 1, "the loader")?;
         let range = block.at as usize..block.at as usize + text.len();
-        if let Some(program) = &self.program
-            && let Some(place) = self.domains[program.domain].memory_mut().get_mut(range)
-        {
+        if let Some(place) = self.domains[domain].memory_mut().get_mut(range) {
             place.copy_from_slice(text.as_bytes());
         }
         Ok(block)
@@ -54,7 +52,8 @@ impl Process {
         if let Some((_, block)) = known {
             return Ok(block.at as u32);
         }
-        let block = self.place_text(text)?;
+        let domain = self.instances[number].domain;
+        let block = self.place_text(domain, text)?;
         let at = block.at as u32;
         let names = self.dl.names.entry(serial).or_default();
         names.push((text.to_owned(), block));
@@ -166,6 +165,9 @@ pub(super) fn dl_iterate_phdr(
     data: u32,
 ) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
+    if process.main().is_err() {
+        return Ok(0);
+    }
     let block = heap::allocate(process, u64::from(INFO + HEADER), 8, "the loader")?;
     let serials: Vec<u64> = process.instances.values().map(|i| i.serial).collect();
     let answer = visit(caller, callback, data, &serials, block.at);

@@ -71,7 +71,7 @@ pub enum DlError {
     #[error("{0:#x}: the module is instantiated already")]
     Instantiated(u32),
     /// The process has no program to open libraries for.
-    #[error("no dynamically linked program is loaded")]
+    #[error("the program is not linked dynamically: it can open nothing")]
     NoProgram,
     /// A handle that stands for nothing (any more).
     #[error("{0:#x} is not the handle of an open library")]

@@ -467,7 +467,8 @@ impl<'a> Checker<'a> {
                 Meaning::Definition(definer, symbol) => {
                     slot == self.linear(&self.process.instances[definer], symbol)
                 }
-                _ => slot == 0,
+                // Null where the reference is weak, else outside of any memory.
+                _ => slot == 0 || slot == MEMORY_LIMIT,
             },
         }
     }
@@ -476,7 +477,8 @@ impl<'a> Checker<'a> {
     fn is_index(&self, id: usize, symbol: u32, slot: u64) -> bool {
         let meaning = self.meaning(id, symbol);
         if meaning == Meaning::Nothing {
-            return slot == 0;
+            // Likewise, outside of any table.
+            return slot == 0 || (slot >> 16 == 0xffff && slot <= u32::MAX.into());
         }
         slot != 0 && self.is_held(id, &meaning, slot)
     }

@@ -1,10 +1,13 @@
 //! Linear memory for what the loader puts there while the program runs: from
 //! the program's own allocator where it has one, else from the end of memory.
+//! A module that is no dynamically linked program has such blocks too, for
+//! messages.
 
 use wasmaot_abi::context::WASM_PAGE;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
+use super::instance::Target;
 use crate::error::{Error, Result};
 use crate::process::Process;
 use crate::value::Val;
@@ -15,6 +18,8 @@ pub(crate) struct Block {
     /// Linear address.
     pub at: u64,
     bytes: u64,
+    /// Number of the domain whose memory it is in.
+    domain: usize,
     /// What `free` is given; `None`: the block is not of the program's allocator.
     pointer: Option<u32>,
 }
@@ -25,6 +30,7 @@ impl Block {
         Self {
             at,
             bytes: 0,
+            domain: 0,
             pointer: None,
         }
     }
@@ -35,43 +41,64 @@ impl Block {
     }
 }
 
-/// Takes zeroed memory; `who` is named in the error.
+/// Takes zeroed memory of the program; `who` is named in the error.
 pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
-    let full = || Error::MemoryLimit {
-        file: who.to_owned(),
-        what: format!("no room for {bytes} bytes in the program's memory"),
-    };
-    let block = match from_program(process, bytes, align, who)? {
+    match process.program.as_ref().map(|p| p.domain) {
+        Some(domain) => allocate_in(process, domain, bytes, align, who),
+        None => Err(full(who, bytes)),
+    }
+}
+
+/// Takes zeroed memory of a domain.
+pub(crate) fn allocate_in(
+    process: &mut Process,
+    domain: usize,
+    bytes: u64,
+    align: u64,
+    who: &str,
+) -> Result<Block> {
+    let full = || full(who, bytes);
+    let block = match from_program(process, domain, bytes, align, who)? {
         Some(block) => block,
-        None => from_end(process, bytes, align).ok_or_else(full)?,
+        None => from_end(process, domain, bytes, align).ok_or_else(full)?,
     };
-    let program = process.program.as_ref().ok_or_else(full)?;
-    let memory = process.domains[program.domain].memory_mut();
+    let memory = process.domains[domain].memory_mut();
     let end = block.at.checked_add(bytes).ok_or_else(full)?;
     let range = block.at as usize..end as usize;
     memory.get_mut(range).ok_or_else(full)?.fill(0);
     Ok(block)
 }
 
+fn full(who: &str, bytes: u64) -> Error {
+    Error::MemoryLimit {
+        file: who.to_owned(),
+        what: format!("no room for {bytes} bytes in the program's memory"),
+    }
+}
+
 /// Gives memory back.
 pub(crate) fn release(process: &mut Process, block: Block) {
     match block.pointer {
         // A program whose `free` stops has damaged its heap; the block is lost.
-        Some(pointer) => _ = call(process, "free", &[pointer], &[]),
+        Some(pointer) => _ = call(process, block.domain, "free", &[pointer], &[]),
         None => {
-            if let Some(program) = &mut process.program {
-                program
-                    .spare_memory
-                    .insert(block.at..block.at + block.bytes);
+            if let Some(domain) = process.domains.get_mut(block.domain) {
+                domain.spare.insert(block.at..block.at + block.bytes);
             }
         }
     }
 }
 
 /// From the program's allocator; `None` if it has none.
-fn from_program(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Option<Block>> {
-    let offered = |name, params| function(process, name, params, &[ValType::I32]).is_some();
-    let frees = function(process, "free", &[ValType::I32], &[]).is_some();
+fn from_program(
+    process: &mut Process,
+    domain: usize,
+    bytes: u64,
+    align: u64,
+    who: &str,
+) -> Result<Option<Block>> {
+    let offered = |name, params| function(process, domain, name, params, &[ValType::I32]).is_some();
+    let frees = function(process, domain, "free", &[ValType::I32], &[]).is_some();
     if !frees || !offered("malloc", &[ValType::I32]) {
         return Ok(None);
     }
@@ -83,7 +110,7 @@ fn from_program(process: &mut Process, bytes: u64, align: u64, who: &str) -> Res
     // What `malloc` gives is aligned for any type; more takes room to move in.
     let spare = if align > 16 { align } else { 0 };
     let size = word(bytes + spare)?;
-    let pointer = match call(process, "malloc", &[size], &[ValType::I32]) {
+    let pointer = match call(process, domain, "malloc", &[size], &[ValType::I32]) {
         Some(Ok(values)) => match values[..] {
             [Val::I32(pointer)] if pointer != 0 => pointer.cast_unsigned(),
             _ => return Err(full()),
@@ -94,53 +121,63 @@ fn from_program(process: &mut Process, bytes: u64, align: u64, who: &str) -> Res
     Ok(Some(Block {
         at: u64::from(pointer).next_multiple_of(align),
         bytes,
+        domain,
         pointer: Some(pointer),
     }))
 }
 
 /// From the loader's own spare memory, or beyond the end.
-fn from_end(process: &mut Process, bytes: u64, align: u64) -> Option<Block> {
-    let program = process.program.as_mut()?;
-    let found = program.spare_memory.take(bytes, align);
-    let at = match found {
+fn from_end(process: &mut Process, domain: usize, bytes: u64, align: u64) -> Option<Block> {
+    /// What is left free where the memory was empty: nothing is at address 0.
+    const FIRST: u64 = 16;
+    let number = domain;
+    let domain = process.domains.get_mut(domain)?;
+    let at = match domain.spare.take(bytes, align) {
         Some(at) => at,
         None => {
-            let more = (bytes + align).next_multiple_of(WASM_PAGE);
-            let end = process.domains[program.domain].grow_memory(more)?;
-            program.spare_memory.insert(end..end + more);
-            program.spare_memory.take(bytes, align)?
+            let more = (bytes + align + FIRST).next_multiple_of(WASM_PAGE);
+            let end = domain.grow_memory(more)?;
+            domain.spare.insert(end.max(FIRST)..end + more);
+            domain.spare.take(bytes, align)?
         }
     };
     Some(Block {
         at,
         bytes,
+        domain: number,
         pointer: None,
     })
 }
 
-/// A function of the global scope, if it is of that type.
+/// A function of the global scope, if it is of that type and in that domain.
 fn function(
     process: &Process,
+    domain: usize,
     name: &str,
     params: &[ValType],
     results: &[ValType],
-) -> Option<(crate::loader::Target, FuncType)> {
+) -> Option<(Target, FuncType)> {
     let ty = FuncType::new(params, results);
     let mut scope = process.scope.iter();
     let target = scope.find_map(|&id| process.export(id, name, SymbolKind::Function))?;
-    (process.type_of(target) == Some(&ty)).then_some((target, ty))
+    let here = match target {
+        Target::Symbol { instance, .. } => process.instances[instance].domain == domain,
+        _ => false,
+    };
+    (here && process.type_of(target) == Some(&ty)).then_some((target, ty))
 }
 
 /// Calls a function of the program on the loader's behalf; `None` if there is
 /// no such function. Meanwhile nothing can be opened or closed.
 fn call(
     process: &mut Process,
+    domain: usize,
     name: &str,
     params: &[u32],
     results: &[ValType],
 ) -> Option<Result<Vec<Val>>> {
     let types = vec![ValType::I32; params.len()];
-    let (target, ty) = function(process, name, &types, results)?;
+    let (target, ty) = function(process, domain, name, &types, results)?;
     let args: Vec<Val> = params.iter().map(|p| Val::I32(p.cast_signed())).collect();
     let outer = std::mem::replace(&mut process.dl.busy, true);
     let called = process.call_target(target, &ty, &args);

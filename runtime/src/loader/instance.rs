@@ -28,8 +28,12 @@ pub(crate) enum Target {
     Host(usize),
     /// A host function that stands for one that is not defined.
     Stub(usize),
-    /// An undefined address: null.
+    /// An undefined address of a weak reference: null.
     Null,
+    /// The address of data that nothing defines.
+    UndefinedData,
+    /// The pointer to a function that nothing defines, by its number.
+    UndefinedFunction(u32),
     /// A function that is looked up when it is first called.
     Lazy,
     /// A linear address that the loader provides.
@@ -41,6 +45,21 @@ pub(crate) enum Target {
     /// A tag that the loader provides, by its number.
     Tag(usize),
     Builtin(Builtin),
+}
+
+impl Target {
+    /// Whether it is the address of what nothing defines, where there is no code.
+    pub const fn is_undefined_address(self) -> bool {
+        matches!(
+            self,
+            Self::Null | Self::UndefinedData | Self::UndefinedFunction(_)
+        )
+    }
+
+    /// Whether nothing defines what it stands for.
+    pub const fn is_undefined(self) -> bool {
+        self.is_undefined_address() || matches!(self, Self::Stub(_))
+    }
 }
 
 /// Linear addresses that only the loader knows.

@@ -188,7 +188,9 @@ impl<'a> Definition<'a> {
             }
             Target::Mark(_) => Self::Data,
             Target::None => Self::Context,
-            Target::Null | Target::Lazy => Self::Other("nothing"),
+            Target::Null | Target::Lazy | Target::UndefinedData | Target::UndefinedFunction(_) => {
+                Self::Other("nothing")
+            }
             Target::Builtin(_) => Self::Other(SymbolKind::Builtin.name()),
         }
     }

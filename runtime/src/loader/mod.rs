@@ -33,6 +33,7 @@ mod resolve;
 mod search;
 mod stubs;
 mod transaction;
+pub(crate) mod undefined;
 
 use std::sync::Arc;
 
@@ -178,6 +179,7 @@ impl<'p> Mapped<'p> {
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
+        process.undefined = resolved.undefined;
         for member in &group.members {
             process.enter_types(&member.object)?;
         }

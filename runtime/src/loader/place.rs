@@ -19,6 +19,7 @@ use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 use super::heap;
 use super::instance::{Bindings, Mark};
 use super::search::{Group, Member};
+use super::undefined;
 use crate::config::Category;
 use crate::domain::Shape;
 use crate::error::{Error, Result};
@@ -78,6 +79,7 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
             "being opened at fixed addresses; link it with -shared",
         ));
     };
+    no_memory_of_its_own(member)?;
     let table = table_room(
         process,
         placement.table_size.into(),
@@ -318,7 +320,7 @@ pub(super) fn create_memory(
 /// The largest length of a table of a type.
 pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) -> Result<u64> {
     // No reservation holds more, nor can an index name it.
-    let limit = process.config.max_table.min(u32::MAX.into());
+    let limit = process.config.max_table.min(undefined::FUNCTIONS);
     if len > limit {
         return Err(Error::Limit {
             file: file.to_owned(),
@@ -416,7 +418,6 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         stack: layout.stack,
         indices: None,
         spare_entries: Ranges::default(),
-        spare_memory: Ranges::default(),
         spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
     });
     for (place, member) in places.iter_mut().zip(members) {
@@ -462,7 +463,6 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
         stack: 0..0,
         indices: None,
         spare_entries: Ranges::default(),
-        spare_memory: Ranges::default(),
         spare_codes: Ranges::default(),
     });
     Ok(())
@@ -568,6 +568,17 @@ struct Layout {
 /// Alignment that the C ABI gives the stack and `malloc`'s blocks.
 const ALIGN: u64 = 16;
 
+/// Refuses a library that defines a memory: it is to share the program's.
+fn no_memory_of_its_own(member: &Member) -> Result<()> {
+    match own_memory(member.object.info()) {
+        None => Ok(()),
+        Some(_) => Err(Error::Unsupported {
+            file: file(member),
+            what: "a library with a memory of its own; link it with -shared".to_owned(),
+        }),
+    }
+}
+
 impl Layout {
     fn new(members: &[Member], shadow_stack: u64) -> Result<Self> {
         let main = members[0].object.info();
@@ -585,7 +596,7 @@ impl Layout {
             .iter()
             .any(|m| m.object.info().stack_pointer.is_some())
         {
-            let low = cursor.next_multiple_of(ALIGN);
+            let low = cursor.max(HOST_PAGE).next_multiple_of(ALIGN);
             stack = low..(low + shadow_stack).next_multiple_of(ALIGN);
             cursor = stack.end;
         }
@@ -602,6 +613,11 @@ impl Layout {
                 bases.push((0, 0));
                 continue;
             };
+            if number != 0 {
+                no_memory_of_its_own(member)?;
+            }
+            // Nothing lies at address 0, whoever has the memory.
+            cursor = cursor.max(HOST_PAGE);
             let base = cursor.next_multiple_of(HOST_PAGE.max(1 << room.memory_align));
             cursor = base + member.object.image_end().max(room.memory_size.into());
             let table_base = table_end.next_multiple_of(1 << room.table_align);

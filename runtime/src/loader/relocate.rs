@@ -15,6 +15,7 @@ use super::instance::{Instance, Target};
 use super::lazy;
 use super::place::{create_memory, memory_limit, table_max, table_room};
 use super::stubs::Key;
+use super::undefined;
 use crate::arch;
 use crate::builtin;
 use crate::config::Category;
@@ -323,8 +324,15 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 process.domains[instance.domain].base() + addend(instance.memory_base)
             }
             Kind::HostData => {
-                let data = addend(data_address(process, target(process, id, slot.symbol))?);
-                with_headroom(process, id, data, || {
+                let target = target(process, id, slot.symbol);
+                let data = addend(data_address(process, target)?);
+                // What nothing defines is where accesses trap.
+                let end = if target == Target::UndefinedData {
+                    0
+                } else {
+                    data
+                };
+                with_headroom(process, id, end, || {
                     let symbol = instance.object.symbol(slot.symbol);
                     format!("`{}`", instance.object.symbol_name(&symbol))
                 })?;
@@ -402,6 +410,10 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
             }
         }
         Target::Null => Ok(0),
+        Target::UndefinedData => {
+            let domain = process.instances[id].domain;
+            Ok(process.domains[domain].base() + undefined::DATA)
+        }
         Target::ProgramMemory => Ok(program.map_or(0, |domain| domain.memory_desc())),
         Target::Tag(number) => Ok(process.exceptions.tag(number)),
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
@@ -447,14 +459,18 @@ pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
             Ok(definer.memory_base + symbol.value.wrapping_sub(bias))
         }
         Target::Mark(mark) => Ok(process.program.as_ref().map_or(0, |p| p.mark(mark))),
+        Target::UndefinedData => Ok(undefined::DATA),
         _ => Ok(0),
     }
 }
 
 /// The table index of a function: the one that it has already, or a new one.
 pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> {
-    if matches!(target, Target::Stub(_) | Target::Null) {
-        return Ok(0);
+    match target {
+        Target::Stub(host) => return Ok(process.undefined.index_of_stub(host).unwrap_or(0)),
+        Target::UndefinedFunction(number) => return Ok(undefined::index(number)),
+        Target::Null => return Ok(0),
+        _ => {}
     }
     let function = process.function(target)?;
     let (Some(function), Some(program)) = (function, &process.program) else {

@@ -24,6 +24,7 @@ use super::copy;
 use super::instance::{Bindings, Mark, Target};
 use super::matching;
 use super::search::{Group, Member, Purpose};
+use super::undefined::Undefined;
 use crate::config::{Bind, Category, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::flat;
@@ -41,6 +42,8 @@ pub(super) struct Resolved {
     /// Host functions made for the group: stand-ins for what is not defined,
     /// adapters; numbered on from the process's.
     pub stubs: Vec<HostFunction>,
+    /// What has an address though nothing defines it, that of the process included.
+    pub undefined: Undefined,
 }
 
 /// Binds a group. `lazy`: functions that are no more than called are left for
@@ -56,6 +59,7 @@ pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Re
     Ok(Resolved {
         bindings,
         stubs: resolver.stubs,
+        undefined: resolver.undefined,
     })
 }
 
@@ -151,6 +155,7 @@ pub(super) struct Resolver<'a> {
     active: Vec<(usize, usize)>,
     missing: Vec<error::Unresolved>,
     stubs: Vec<HostFunction>,
+    undefined: Undefined,
 }
 
 impl<'a> Resolver<'a> {
@@ -190,6 +195,7 @@ impl<'a> Resolver<'a> {
             active: Vec::new(),
             missing: Vec::new(),
             stubs: Vec::new(),
+            undefined: process.undefined.clone(),
         }
     }
 
@@ -256,7 +262,7 @@ impl<'a> Resolver<'a> {
             let number = import.symbol as usize;
             let (Some(slot), Some(called)) = (symbols.get_mut(number), called.get_mut(number))
             else {
-                if target != Target::Null {
+                if !target.is_undefined_address() {
                     defined.push((import.symbol, target));
                 }
                 continue;
@@ -265,7 +271,7 @@ impl<'a> Resolver<'a> {
             // its address, by the same symbol, has not.
             *called |= matches!(import.kind, ImportKind::Func(_));
             let checked = import.kind != ImportKind::GotFunc || !*called;
-            let better = target != Target::Null || *slot == Target::None;
+            let better = !target.is_undefined_address() || *slot == Target::None;
             if number != 0 && checked && better {
                 *slot = target;
             }
@@ -326,6 +332,7 @@ impl<'a> Resolver<'a> {
         let abi = object.info().abi;
         let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
+        let taken_over = || crate::dl::exit::taken_over(self.process, import);
         match import.kind {
             ImportKind::Context(_) => return Some(Target::None),
             ImportKind::Memory(_) if abi.is_shared_memory(import.module, import.name) => {
@@ -340,6 +347,7 @@ impl<'a> Resolver<'a> {
                 let mark = Mark::from_name(import.name).map(Target::Mark);
                 return mark.or_else(|| self.in_scope(import.name));
             }
+            ImportKind::GotFunc if self.opened && taken_over().is_some() => return taken_over(),
             ImportKind::GotFunc => {
                 let defined = self.in_scope(import.name);
                 return defined.or_else(|| self.host(name::ENV, import.name));
@@ -348,7 +356,7 @@ impl<'a> Resolver<'a> {
         }
         if self.opened
             && env
-            && let Some(target) = crate::dl::exit::taken_over(self.process, import)
+            && let Some(target) = taken_over()
         {
             return Some(target);
         }
@@ -421,7 +429,7 @@ impl<'a> Resolver<'a> {
             }
             None => self.process.instances[instance].bindings.imports[import],
         };
-        (!matches!(target, Target::None | Target::Null)).then_some(target)
+        (target != Target::None && !target.is_undefined_address()).then_some(target)
     }
 
     fn host(&self, module: &str, name: &str) -> Option<Target> {
@@ -473,12 +481,26 @@ impl<'a> Resolver<'a> {
                 format!("{by}: undefined {kind} `{name}`; a use of it will trap")
             });
         }
-        let ImportKind::Func(ty) = import.kind else {
-            return Target::Null;
+        let ty = match import.kind {
+            ImportKind::Func(ty) => ty,
+            _ if import.weak => return Target::Null,
+            ImportKind::GotFunc => {
+                let number = self.undefined.function(import.name, object.name());
+                return Target::UndefinedFunction(number);
+            }
+            _ => {
+                self.undefined.data(import.name);
+                return Target::UndefinedData;
+            }
         };
         let ty = object.info().types.get(ty).cloned();
         let trap = undefined_call(object, import);
-        Target::Stub(self.stub(import, ty.unwrap_or_default(), trap))
+        let host = self.stub(import, ty.unwrap_or_default(), trap);
+        if !import.weak && import.module == name::ENV {
+            let number = self.undefined.function(import.name, object.name());
+            self.undefined.stub(host, number);
+        }
+        Target::Stub(host)
     }
 
     /// What stands in for a function whose definition is something else, where
@@ -543,7 +565,7 @@ impl<'a> Resolver<'a> {
             let to = match target {
                 Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
                 Target::Host(_) | Target::Builtin(_) => "the host".to_owned(),
-                Target::Stub(_) | Target::Null => "nothing (undefined)".to_owned(),
+                target if target.is_undefined() => "nothing (undefined)".to_owned(),
                 _ => "the loader".to_owned(),
             };
             let (from, module, name) = (object.name(), import.module, import.name);

@@ -69,6 +69,7 @@ impl Process {
 
     /// Clears the table entries of host functions numbered from `first` on.
     fn clear_hosts(&mut self, first: usize) {
+        self.undefined.forget_stubs(first);
         let stubs = self.stubs.by_address();
         let gone = |code: &u64| matches!(stubs.get(code), Some(Key::Host(n)) if *n >= first);
         let indices = self.program.as_mut().and_then(|p| p.indices.as_mut());

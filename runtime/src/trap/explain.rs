@@ -36,6 +36,9 @@ pub(crate) trait CodeMap {
     /// The trap that an access to an address stands for, if the address is in
     /// one of the process's reservations for memories and tables.
     fn fault_kind(&self, addr: u64) -> Option<TrapCode>;
+    /// What an address in such a reservation was given to, because nothing
+    /// defines it: data, or a function, which is named by its entry in a table.
+    fn undefined_at(&self, addr: u64) -> Option<String>;
     /// Name of the tag of an identity.
     fn tag_name(&self, tag: u64) -> Option<String>;
 }
@@ -102,12 +105,22 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
         return trap;
     };
     let mut trap = Trap::new(TrapReason::Code(code));
+    if signal == libc::SIGSEGV
+        && code == TrapCode::UndefinedElement
+        && let Some(function) = map.undefined_at(address)
+    {
+        trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+        trap.detail = Some(function);
+    }
     if code == TrapCode::MemoryOutOfBounds && matches!(signal, libc::SIGSEGV | libc::SIGBUS) {
         // Of another memory than 0 nothing is known here.
         let linear = site.and_then(|site| address.checked_sub(site.registers.base()));
         trap.detail = linear
             .filter(|&linear| linear < MEMORY_RESERVE + MEMORY_GUARD)
-            .map(|linear| format!("address {linear:#x}"));
+            .map(|linear| match map.undefined_at(address) {
+                Some(what) => format!("address {linear:#x}; {what}"),
+                None => format!("address {linear:#x}"),
+            });
     }
     trap
 }

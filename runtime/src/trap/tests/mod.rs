@@ -381,6 +381,10 @@ impl CodeMap for TestObject {
             .then_some(TrapCode::MemoryOutOfBounds)
     }
 
+    fn undefined_at(&self, _: u64) -> Option<String> {
+        None
+    }
+
     fn tag_name(&self, _: u64) -> Option<String> {
         None
     }

@@ -6,12 +6,15 @@
 //! identities are); its values follow from [`HEADER`] on.
 //!
 //! The handler table ([`SEC_HANDLERS`](crate::object::SEC_HANDLERS)) lists the
-//! calls that stand in a `try`: `u32 count`, then by ascending return address
+//! calls that stand in a `try`: `u64` [`checksum`] of what follows, `u32 count`, then by ascending return address
 //! `{u32 return address, u32 frame, u32 first handler, u32 handlers}`, then the
 //! handlers `{u32 tag, u32 code}`. All addresses are the object's own
 //! (`p_vaddr`). `frame` is the distance from the frame pointer down to the
-//! stack pointer at the call, which is that of the handler's code too.
+//! stack pointer at the call, which is that of the handler's code too. The
+//! checksum is the table's own, since it grows with the code: it is looked at
+//! when an exception first passes the object, and not at every start.
 
+use crate::checksum::checksum;
 use crate::types::{FuncType, ValType};
 
 /// Offset of the tag's identity in an exception.
@@ -76,6 +79,8 @@ pub enum Tag {
 const OWN: u32 = 1;
 /// Bit of a tag's word: [`Handler::keeps`].
 const KEEPS: u32 = 2;
+/// Bytes of the checksum.
+const SUM: usize = 8;
 const SITE: usize = 16;
 const HANDLER: usize = 8;
 
@@ -83,17 +88,17 @@ const HANDLER: usize = 8;
 pub fn table_size(sites: usize, handlers: usize) -> u64 {
     match sites {
         0 => 0,
-        _ => (4 + SITE * sites + HANDLER * handlers) as u64,
+        _ => (SUM + 4 + SITE * sites + HANDLER * handlers) as u64,
     }
 }
 
 /// Writes a table of call sites in ascending order; nothing for none.
 pub fn encode(sites: &[CallSite]) -> Vec<u8> {
-    let mut words = Vec::new();
-    let mut handlers = Vec::new();
-    if !sites.is_empty() {
-        words.push(sites.len() as u32);
+    if sites.is_empty() {
+        return Vec::new();
     }
+    let mut words = vec![sites.len() as u32];
+    let mut handlers = Vec::new();
     for site in sites {
         let (first, count) = (handlers.len() as u32, site.handlers.len() as u32);
         words.extend([site.return_address, site.frame, first, count]);
@@ -108,12 +113,22 @@ pub fn encode(sites: &[CallSite]) -> Vec<u8> {
         let keeps = if handler.keeps { KEEPS } else { 0 };
         words.extend([tag | keeps, handler.code]);
     }
-    words.into_iter().flat_map(u32::to_le_bytes).collect()
+    let table: Vec<u8> = words.into_iter().flat_map(u32::to_le_bytes).collect();
+    [&checksum(&[&table]).to_le_bytes()[..], &table].concat()
 }
 
-/// Frame and handlers of the call with a return address, if it has any. A
-/// damaged table has none.
+/// Whether a table is as it was written; one of no bytes is.
+pub fn is_sound(table: &[u8]) -> bool {
+    match table.split_first_chunk::<SUM>() {
+        Some((sum, rest)) => u64::from_le_bytes(*sum) == checksum(&[rest]),
+        None => table.is_empty(),
+    }
+}
+
+/// Frame and handlers of the call with a return address, if it has any, by a
+/// table that is [sound](is_sound).
 pub fn find(table: &[u8], address: u32) -> Option<(u32, impl Iterator<Item = Handler> + '_)> {
+    let table = table.get(SUM..)?;
     let count = u32_at(table, 0)? as usize;
     let sites = table.get(4..)?.get(..SITE.checked_mul(count)?)?;
     let handlers = &table[4 + sites.len()..];
@@ -176,6 +191,12 @@ mod tests {
         }
         assert!(find(&table, 0x1006).is_none());
         assert!(encode(&[]).is_empty());
+        assert!(is_sound(&table) && is_sound(&[]));
+        for bit in 0..8 * table.len() {
+            let mut damaged = table.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(!is_sound(&damaged), "bit {bit}");
+        }
         for len in 0..table.len() {
             // Whatever is left of it, there is no panic.
             if let Some((_, handlers)) = find(&table[..len], 0x1030) {

@@ -429,3 +429,30 @@ fn a_failed_load_leaves_nothing() {
     )
     .unwrap();
 }
+
+/// `ab` and `bA` have one hash, and so have all names of as many of them.
+#[test]
+fn names_of_one_hash_are_told_apart() {
+    let name = |number: usize| -> String {
+        let parts = (0..10).map(|bit| if number >> bit & 1 == 0 { "ab" } else { "bA" });
+        parts.collect()
+    };
+    let (mut exports, mut imports, mut calls) = (String::new(), String::new(), String::new());
+    for number in 0..1000 {
+        let name = name(number);
+        exports += &format!(r#"(func (export "{name}") (result i32) (i32.const {number}))"#);
+        imports += &format!(r#"(import "env" "{name}" (func $f{number} (result i32)))"#);
+        calls += &format!(
+            "(if (i32.ne (call $f{number}) (i32.const {number})) (then (return (i32.const {number}))))"
+        );
+    }
+    let library = module(0, 0, &[], &exports);
+    let main = format!(r#"{imports} (func (export "wrong") (result i32) {calls} (i32.const -1))"#);
+    let main = module(0, 0, &["lib"], &main);
+    let mut program = load(&main, &[("lib", &library)], Config::default()).unwrap();
+    assert_eq!(program.call("wrong", &[]), -1);
+    let missing = format!(r#"(import "env" "{}" (func))"#, name(1001));
+    let main = module(0, 0, &["lib"], &missing);
+    let error = load(&main, &[("lib", &library)], config()).map(|_| ());
+    assert!(matches!(error, Err(Error::Unresolved(_))), "{error:?}");
+}

@@ -125,3 +125,140 @@ fn damaged_libraries_are_refused_or_harmless() {
     let load = |mut process: Process, object| process.load_program(object, &[]).is_ok();
     damage(&text, load);
 }
+
+/// What the checksum of the beginning does not cover, since it grows with the
+/// code: it is looked at when it is used, and harmless then.
+#[test]
+fn tables_beside_the_code_are_checked_when_they_are_used() {
+    use wasmaot_runtime::{Bind, CallError, Config};
+    let text = r#"(module
+      (import "env" "f" (func $f (param i32)))
+      (tag $own (param i32)) (tag $other)
+      (func $throw (param i32)
+        (if (local.get 0) (then (throw $own (local.get 0))))
+        (throw $other))
+      (func (export "caught") (result i32)
+        (block $b (result i32)
+          (try_table (result i32) (catch $own $b)
+            (call $f (i32.const 1)) (call $throw (i32.const 7)) (i32.const 0)))
+        (block $all
+          (try_table (catch_all $all) (call $throw (i32.const 0))))
+        (i32.const 100) (i32.add))
+      (func (export "trap") (call $deeper (i32.const 0)))
+      (func $deeper (param i32) (drop (i32.div_u (i32.const 1) (local.get 0)))))"#;
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("damaged", &wasm, &Options::default(), Emit::So).unwrap();
+    let run = |bytes: &[u8], bind, name: &str| {
+        // SAFETY: the code is the compiler's.
+        let object = unsafe { Object::from_bytes("damaged", bytes, false) }.ok()?;
+        let config = Config {
+            bind,
+            ..Config::default()
+        };
+        let mut process = Process::new(config).unwrap();
+        let nothing = |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| Ok(());
+        let ty = FuncType::new([ValType::I32], []);
+        process.add_host_functions([HostFunction::new("env", "f", ty, nothing)]);
+        let id = process.instantiate(Arc::new(object), None).ok()?;
+        Some(process.invoke(id, name, &[]))
+    };
+    let caught = |bytes: &[u8]| run(bytes, Bind::Static, "caught");
+    assert_eq!(caught(&whole).unwrap().unwrap(), [Val::I32(107)]);
+    // SAFETY: the compiler's own bytes.
+    let built = unsafe { Object::from_bytes("damaged", &whole, true) }.unwrap();
+    let flips = |name: &str| {
+        let section = built.section(name).unwrap_or_else(|| panic!("no {name}"));
+        let at = whole.windows(section.len()).position(|w| w == section);
+        let start = at.unwrap();
+        let bits = 8 * start..8 * (start + section.len());
+        assert!(!bits.is_empty());
+        let whole = &whole;
+        bits.map(move |bit| {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            (bit - 8 * start, bytes)
+        })
+    };
+    for (bit, bytes) in flips(".wasmaot.handlers") {
+        match caught(&bytes) {
+            Some(Err(CallError::Trap(trap))) if trap.to_string().contains("checksum") => {}
+            other => panic!("bit {bit} of the handlers: {other:?}"),
+        }
+    }
+    for (bit, bytes) in flips(".wasmaot.calls") {
+        // Refused where it is read; else nobody asks.
+        let direct = run(&bytes, Bind::Direct, "caught");
+        assert!(direct.is_none(), "bit {bit} of the calls: {direct:?}");
+        let now = run(&bytes, Bind::Now, "caught");
+        assert_eq!(now.unwrap().unwrap(), [Val::I32(107)]);
+    }
+    for name in [".wasmaot.traps", ".wasmaot.lines", ".eh_frame"] {
+        for (bit, bytes) in flips(name) {
+            // A message at worst says less.
+            let found = run(&bytes, Bind::Static, "trap");
+            let trapped = matches!(found, Some(Err(CallError::Trap(_))));
+            assert!(trapped, "bit {bit} of {name}: {found:?}");
+        }
+    }
+}
+
+/// Metadata that contradicts itself, under hashes that fit.
+#[test]
+fn what_metadata_say_of_one_thing_has_to_agree() {
+    let text = r#"(module
+      (import "env" "f" (func $f (param i32)))
+      (import "env" "g" (global $g (mut i32)))
+      (global $r (export "r") funcref (ref.func $f))
+      (table (export "t") 2 externref)
+      (func (export "a") (call $f (global.get $g))))"#;
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("damaged", &wasm, &Options::default(), Emit::So).unwrap();
+    // SAFETY: the compiler's own bytes.
+    let built = unsafe { Object::from_bytes("damaged", &whole, true) }.unwrap();
+    let note = whole.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
+    let refused = |what: &str, at: usize, new: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes[at..at + new.len()].copy_from_slice(new);
+        assert_ne!(bytes, whole, "{what}");
+        Note::seal(&mut bytes, note);
+        // SAFETY: the code is the compiler's, and not run.
+        let error = unsafe { Object::from_bytes("damaged", &bytes, true) };
+        assert!(
+            matches!(error, Err(Error::Object { .. })),
+            "{what}: {error:?}"
+        );
+    };
+    let place = |name: &str| {
+        let section = built.section(name).unwrap();
+        let mut places = whole.windows(section.len());
+        (places.position(|w| w == section).unwrap(), section)
+    };
+    // `R_X86_64_RELATIVE` is the first relocation of `.rela.dyn`.
+    let (rela, section) = place(".rela.dyn");
+    let first = section.as_chunks::<24>().0.iter();
+    let relative = first.enumerate().find(|(_, r)| r[8] == 8).unwrap().0;
+    for addend in [-1i64, i64::MIN, 1 << 40] {
+        refused("addend", rela + 24 * relative + 16, &addend.to_le_bytes());
+    }
+    // Symbols of imports as of another kind, or another type.
+    let (symbols, section) = place(".wasmaot.symbols");
+    for (number, record) in section.as_chunks::<8>().0.iter().enumerate().skip(1) {
+        let at = symbols + 8 * number;
+        // Imports come first.
+        let imported = number <= built.imports().len();
+        for kind in (0..8).filter(|&kind| imported && kind != record[0]) {
+            refused("kind", at, &[kind]);
+        }
+        if record[0] != 0 && record[0] != 2 && record[0] != 7 {
+            refused("type", at + 4, &9u32.to_le_bytes());
+        }
+    }
+    // Each pair of tags without one of them.
+    let (dynamic, section) = place(".dynamic");
+    for (number, entry) in section.as_chunks::<16>().0.iter().enumerate() {
+        let tag = u64::from_le_bytes(entry[..8].try_into().unwrap());
+        if tag >> 8 == 0x61_0057 && tag != 0x6100_574b {
+            refused("tag", dynamic + 16 * number, &0x6fff_0000u64.to_le_bytes());
+        }
+    }
+}

@@ -24,9 +24,12 @@ impl GnuHash {
         }
     }
 
-    /// The bucket of a name; definitions have to be in the order of these.
-    pub fn bucket(&self, name: &str) -> u32 {
-        hash(name) % self.buckets
+    /// What definitions have to be in the order of: their buckets, for the
+    /// format; in these their hashes as chains have them, and names. A loader
+    /// can search that, however many names have one hash.
+    pub fn order<'n>(&self, name: &'n str) -> (u32, u32, &'n str) {
+        let hash = hash(name);
+        (hash % self.buckets, hash & !1, name)
     }
 
     /// Enters the definitions, which begin at `.dynsym` index `first`.

@@ -107,7 +107,7 @@ pub(super) fn collect(module: &Module<'_>, text: &Text, types: &Types<'_>) -> Sy
         })
         .collect();
     let mut hash = GnuHash::new(defined.len());
-    defined.sort_by_cached_key(|s| hash.bucket(&s.name));
+    defined.sort_unstable_by(|a, b| hash.order(&a.name).cmp(&hash.order(&b.name)));
 
     let mut undefined = Undefined::new(module, types, &defined);
     let places: Vec<Place> = module

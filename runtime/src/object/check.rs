@@ -4,11 +4,12 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
-use wasmaot_abi::info::{Fixup, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
+use wasmaot_abi::info::{Fixup, Import, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::Standard;
+use wasmaot_abi::reloc::{Kind, Standard};
+use wasmaot_abi::types::ValType;
 
-use super::{Object, Place, Reloc, Segment};
+use super::{Object, Place, Reloc, Segment, Symbol};
 use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
@@ -88,11 +89,40 @@ impl Check<'_> {
         for r in self.object.relocs() {
             match r.kind {
                 Standard::Copy => self.copy(&r)?,
-                _ => self.slot(r.offset, r.symbol)?,
+                Standard::Relative => {
+                    self.slot(r.offset, r.symbol)?;
+                    let inside = u64::try_from(r.addend).is_ok_and(|at| self.readable(at, 1));
+                    if !inside {
+                        return Err(format!(
+                            "an address outside of the object ({:#x})",
+                            r.addend
+                        ));
+                    }
+                }
+                Standard::JumpSlot => {
+                    self.slot(r.offset, r.symbol)?;
+                    self.kind(r.symbol, &[SymbolKind::Function, SymbolKind::Builtin])?;
+                }
+                Standard::GlobDat | Standard::Absolute => {
+                    self.slot(r.offset, r.symbol)?;
+                    self.kind(
+                        r.symbol,
+                        &[SymbolKind::Function, SymbolKind::Global, SymbolKind::Tag],
+                    )?;
+                }
             }
         }
         for r in self.object.slots() {
             self.slot(r.offset, r.symbol)?;
+            let kinds: &[SymbolKind] = match r.kind {
+                Kind::Mem32 | Kind::HostData => &[SymbolKind::Data],
+                Kind::Func32 => &[SymbolKind::Function],
+                Kind::MemoryDesc => &[SymbolKind::Memory],
+                Kind::TableDesc => &[SymbolKind::Table],
+                Kind::BaseOf | Kind::HostBaseOf => &[SymbolKind::Function, SymbolKind::Data],
+                Kind::MemoryBase | Kind::TableBase | Kind::CodeBase | Kind::HostBase => continue,
+            };
+            self.kind(r.symbol, kinds)?;
         }
         let relro = &self.object.layout().relro;
         if relro.start < relro.end && !self.writable(relro.start, relro.end - relro.start) {
@@ -109,6 +139,18 @@ impl Check<'_> {
             return Err(format!("a relocation is outside of data ({offset:#x})"));
         }
         self.symbol(symbol)
+    }
+
+    /// That a symbol is of one of these kinds.
+    fn kind(&self, symbol: u32, kinds: &[SymbolKind]) -> Result<(), String> {
+        let found = self.object.symbol(symbol);
+        if kinds.contains(&found.record.kind) {
+            return Ok(());
+        }
+        let (name, kind) = (self.object.symbol_name(&found), found.record.kind.name());
+        Err(format!(
+            "a relocation against `{name}`, a {kind}, is of another kind"
+        ))
     }
 
     /// Data of its own that the loader is to fill.
@@ -141,8 +183,37 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Whether a definition has the type that its record says, and is where that
+    /// says it is.
+    fn declared(&self, symbol: &Symbol) -> bool {
+        let (info, record) = (self.object.info(), symbol.record);
+        let number = record.ty as usize;
+        let primary = record.flags & SymbolRecord::PRIMARY != 0;
+        let described = |desc: Option<u64>| match desc {
+            Some(at) => !primary && symbol.place == Place::Here && symbol.value == at,
+            None => primary,
+        };
+        match record.kind {
+            SymbolKind::Function | SymbolKind::Tag => number < info.types.len(),
+            SymbolKind::Global => info.globals.get(number).is_some_and(|ty| {
+                let context = record.flags & SymbolRecord::STACK_POINTER != 0;
+                !context || ty.mutable && ty.val == ValType::I32
+            }),
+            SymbolKind::Memory => {
+                let memory = info.memories.get(number);
+                memory.is_some_and(|m| described(m.desc))
+            }
+            SymbolKind::Table => info.tables.get(number).is_some_and(|t| described(t.desc)),
+            SymbolKind::None | SymbolKind::Data | SymbolKind::Builtin => true,
+        }
+    }
+
     fn symbols(&self) -> Result<(), String> {
         for symbol in self.object.symbols() {
+            if symbol.place != Place::Undefined && !self.declared(&symbol) {
+                let name = self.object.symbol_name(&symbol);
+                return Err(format!("symbol `{name}` is not what its type says"));
+            }
             let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
             let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
             if symbol.place != Place::Here {
@@ -189,6 +260,12 @@ impl Check<'_> {
                 return Err("an import that cannot be read".to_owned());
             };
             self.symbol(import.symbol)?;
+            if !self.imported(&import) {
+                return Err(format!(
+                    "import `{}` is not what its symbol says",
+                    import.name
+                ));
+            }
             if let ImportKind::Func(ty) | ImportKind::Tag(ty) = import.kind
                 && info.types.id(ty).is_none()
             {
@@ -231,6 +308,25 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Whether the symbol of an import is of its kind and type.
+    fn imported(&self, import: &Import<'_>) -> bool {
+        let record = self.object.symbol(import.symbol).record;
+        let is = |kind| record.kind == kind;
+        match import.kind {
+            ImportKind::Func(ty) => is(SymbolKind::Function) && record.ty == ty,
+            ImportKind::Tag(ty) => is(SymbolKind::Tag) && record.ty == ty,
+            ImportKind::Global(ty) => {
+                let own = self.object.info().globals.get(record.ty as usize);
+                is(SymbolKind::Global) && own == Some(&ty)
+            }
+            ImportKind::Memory(_) => is(SymbolKind::Memory),
+            ImportKind::Table { .. } => is(SymbolKind::Table),
+            ImportKind::GotMem => is(SymbolKind::Data),
+            ImportKind::GotFunc => is(SymbolKind::Function),
+            ImportKind::Context(ty) => import.symbol == 0 && ty.val == ValType::I32,
+        }
+    }
+
     fn functions(&self) -> Result<(), String> {
         let (info, functions) = (self.object.info(), self.object.functions());
         let (imported, count) = (info.imported_funcrefs as usize, functions.len());
@@ -240,6 +336,11 @@ impl Check<'_> {
         }
         for import in functions.clone().take(imported) {
             self.symbol(import.value)?;
+            self.kind(import.value, &[SymbolKind::Function])?;
+            let record = self.object.symbol(import.value).record;
+            if self.object.type_id(record) != Some(import.type_id) {
+                return Err("a function record of another type than its symbol".to_owned());
+            }
         }
         for own in functions.skip(imported) {
             self.code(own.value.into())?;

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use wasmaot_abi::exception;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
 use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::prelink::Prelink;
@@ -53,6 +54,8 @@ pub struct Object {
     elements: Range<usize>,
     funcrefs: u64,
     handlers: Range<usize>,
+    /// Whether their table is as it was written; found out when it is first used.
+    handlers_sound: OnceLock<bool>,
     calls: Range<usize>,
     build_id: Range<usize>,
     prelink: Option<Prelink>,
@@ -358,9 +361,13 @@ impl Object {
         self.funcrefs
     }
 
-    /// The table of exception handlers.
-    pub(crate) fn handlers(&self) -> &[u8] {
-        self.map.get(self.handlers.clone()).unwrap_or_default()
+    /// The table of exception handlers; `None` if it is damaged.
+    pub(crate) fn handlers(&self) -> Option<&[u8]> {
+        let table = self.map.get(self.handlers.clone()).unwrap_or_default();
+        let sound = self
+            .handlers_sound
+            .get_or_init(|| exception::is_sound(table));
+        sound.then_some(table)
     }
 
     /// The calls of PLT entries, each checked to be one. Not done when an

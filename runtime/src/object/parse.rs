@@ -85,6 +85,7 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
             (abi::DT_WASMAOT_CALLS, abi::DT_WASMAOT_CALLSSZ),
         )
         .map_err(fail)?,
+        handlers_sound: OnceLock::new(),
         funcrefs: dynamic.get(abi::DT_WASMAOT_FUNCREFS).unwrap_or(0),
         build_id: find_note(file.file, programs, GNU, elf::NT_GNU_BUILD_ID).unwrap_or(0..0),
         prelink,
@@ -392,7 +393,10 @@ impl Dynamic {
     ) -> Result<Option<Range<usize>>, String> {
         match (self.get(tag), self.get(size)) {
             (Some(vaddr), Some(len)) => file.locate(vaddr, len).map(Some),
-            _ => Ok(None),
+            (None, None) => Ok(None),
+            _ => Err(format!(
+                "the dynamic section has only one of the tags {tag:#x} and {size:#x}"
+            )),
         }
     }
 

@@ -159,7 +159,26 @@ impl Symbols {
                 s.place != Place::Undefined && rest.is_some_and(|r| r.first() == Some(&0))
             })
         };
-        self.hash.as_ref()?.find(file, name.hash, is_it)
+        let hash = self.hash.as_ref()?;
+        let number = match hash.find(file, name.hash, is_it)? {
+            Found::At(number) => return Some(number),
+            Found::After(number) => number,
+        };
+        // A long chain: names were chosen to have one hash. All definitions are
+        // in this order.
+        let buckets = (hash.buckets.len() / 4) as u32;
+        let order = |hash: u32| (hash % buckets, hash & !1);
+        let (mut low, mut high) = (number, (self.table.len() / Symbol::SIZE) as u32);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let symbol = self.get(file, middle)?;
+            let other = Name::from(self.name_of(&symbol));
+            match (order(other.hash), other.text) < (order(name.hash), name.text) {
+                true => low = middle + 1,
+                false => high = middle,
+            }
+        }
+        is_it(low).then_some(low)
     }
 }
 
@@ -216,6 +235,17 @@ struct GnuHash {
     chains: Range<usize>,
 }
 
+/// Links of a chain that are followed one by one: four is usual.
+const LONG: usize = 32;
+
+/// Where a name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    At(u32),
+    /// Not among the first [`LONG`] of its bucket: of this number or a later one.
+    After(u32),
+}
+
 impl GnuHash {
     fn read(file: &[u8], at: Range<usize>) -> Result<Self, String> {
         let short = || "the symbol hash table is cut short".to_owned();
@@ -237,7 +267,7 @@ impl GnuHash {
         })
     }
 
-    fn find(&self, file: &[u8], hash: u32, same: impl Fn(u32) -> bool) -> Option<u32> {
+    fn find(&self, file: &[u8], hash: u32, same: impl Fn(u32) -> bool) -> Option<Found> {
         let bloom = file.get(self.bloom.clone())?;
         let word = (hash as usize / 64) % (bloom.len() / 8);
         let bits = (1u64 << (hash % 64)) | (1 << ((hash >> self.bloom_shift) % 64));
@@ -248,16 +278,17 @@ impl GnuHash {
         let bucket = hash as usize % (buckets.len() / 4);
         let mut n = u32_at(buckets, 4 * bucket)?;
         let chains = file.get(self.chains.clone())?;
-        loop {
+        for _ in 0..LONG {
             let link = u32_at(chains, 4 * n.checked_sub(self.first_symbol)? as usize)?;
             if link | 1 == hash | 1 && same(n) {
-                return Some(n);
+                return Some(Found::At(n));
             }
             if link & 1 == 1 {
                 return None;
             }
             n += 1;
         }
+        Some(Found::After(n))
     }
 }
 
@@ -341,7 +372,8 @@ mod tests {
     fn finds_what_is_there_alone() {
         let bytes = table(b"puts");
         let hash = GnuHash::read(&bytes, 0..bytes.len()).unwrap();
-        assert_eq!(hash.find(&bytes, gnu_hash(b"puts"), |n| n == 1), Some(1));
+        let found = hash.find(&bytes, gnu_hash(b"puts"), |n| n == 1);
+        assert_eq!(found, Some(Found::At(1)));
         assert_eq!(hash.find(&bytes, gnu_hash(b"puts"), |_| false), None);
         assert_eq!(hash.find(&bytes, gnu_hash(b"gets"), |_| true), None);
     }

@@ -385,6 +385,17 @@ pub(super) fn record_host_error(error: HostError) {
     }
 }
 
+/// As [`record_host_error`], of a built-in function, which keeps no note of
+/// where wasm code stood: `record` is the address of its frame record.
+pub(super) fn record_error_at(error: HostError, record: u64) {
+    let current = CURRENT.get();
+    if current.is_null() {
+        std::process::abort();
+    }
+    // SAFETY: as above.
+    unsafe { (*current).stop = Some(Stop::Host { error, record }) };
+}
+
 /// Records an exception that nothing caught, likewise. `record` is the address
 /// of the frame record of the function that threw it.
 pub(super) fn record_uncaught(tag: u64, record: u64) {

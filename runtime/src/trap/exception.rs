@@ -20,6 +20,7 @@ use wasmaot_abi::exception::{self, Handler, LOADER_TAGS, Tag};
 
 use super::call;
 use crate::arch::{Resume, THUNK_SAVED_BASE};
+use crate::host::HostError;
 use crate::object::Object;
 use crate::sys::live;
 
@@ -195,7 +196,16 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
         }
         match state.image_at(pc) {
             Some(image) => {
-                if let Some((frame, handler)) = image.handler(pc, header.tag) {
+                let Some(table) = image.object.handlers() else {
+                    let name = image.object.path().display();
+                    let text = format!(
+                        "{name}: damaged: the checksum of its exception handlers differs from the one recorded"
+                    );
+                    call::record_error_at(HostError::Message(text), record);
+                    state.caught(exception, header, false);
+                    return 1;
+                };
+                if let Some((frame, handler)) = image.handler(table, pc, header.tag) {
                     let found = Resume {
                         code: image.range.start + u64::from(handler.code),
                         bp,
@@ -257,9 +267,9 @@ impl State {
 
 impl Image {
     /// The handler that takes a tag at a call, and its frame.
-    fn handler(&self, pc: u64, tag: u64) -> Option<(u32, Handler)> {
+    fn handler(&self, table: &[u8], pc: u64, tag: u64) -> Option<(u32, Handler)> {
         let address = u32::try_from(pc - self.range.start).ok()?;
-        let (frame, mut handlers) = exception::find(self.object.handlers(), address)?;
+        let (frame, mut handlers) = exception::find(table, address)?;
         let takes = |handler: &Handler| match handler.tag {
             Tag::Any => true,
             Tag::Own(at) => self.range.start + u64::from(at) == tag,

@@ -45,7 +45,7 @@
 //! # let object = compile("loop.wasm", &module, &CompileOptions::default())?;
 //! # let directory = std::env::temp_dir();
 //! let mut process = Process::new(Config {
-//!     max_memory: 160, // pages of 64 KiB
+//!     max_memory: 10 << 20, // bytes, tables and exceptions included
 //!     max_table: 1000,
 //!     stack_size: 256 << 10,
 //!     ..Config::default()

@@ -175,7 +175,7 @@ const DEEP: &str = r#"(module
 #[test]
 fn limits_hold() {
     let limits = Config {
-        max_memory: 5,
+        max_memory: 5 << 16,
         max_table: 100,
         stack_size: 64 << 10,
         ..config()
@@ -201,7 +201,7 @@ fn limits_hold() {
     assert_eq!(large.call::<i32, i32>(id, "grow", 1000).unwrap(), 1);
 
     let mut process = Process::new(Config {
-        max_memory: 2,
+        max_memory: 2 << 16,
         ..config()
     })
     .unwrap();
@@ -248,7 +248,7 @@ fn sixty_four_bit_memories_exceed_four_gibibytes() {
         (i32.store (local.get 0) (local.get 1))
         (i32.load offset=4 (i64.sub (local.get 0) (i64.const 4)))))"#;
     let roomy = Config {
-        max_memory: 1 << 17,
+        max_memory: 1 << 33,
         ..config()
     };
     let (mut process, id) = instance(roomy, vec![], text);
@@ -260,7 +260,11 @@ fn sixty_four_bit_memories_exceed_four_gibibytes() {
         );
     }
     assert_eq!(process.read(id, end as u64 - 4, 4).unwrap(), [7, 0, 0, 0]);
-    let (mut process, id) = instance(config(), vec![], text);
+    let narrow = Config {
+        max_memory: 1 << 32,
+        ..config()
+    };
+    let (mut process, id) = instance(narrow, vec![], text);
     let error = process
         .call::<(i64, i32), i32>(id, "far", (1 << 32, 7))
         .unwrap_err();

@@ -14,7 +14,8 @@ use wasmaot::runtime::linux::{self, Linux};
 use wasmaot::runtime::trap::TrapReason;
 use wasmaot::runtime::wasi::{self, Wasi};
 use wasmaot::runtime::{
-    CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, Process,
+    CallError, Caller, Config, DlError, Error, HostError, HostFunction, InstanceId, Object,
+    OpenFlags, Process,
 };
 use wasmaot::{CompileOptions, compile};
 use wasmaot_abi::trap::TrapCode;
@@ -440,4 +441,88 @@ fn what_the_host_cannot_have_is_told_before_the_program_starts() {
         ran += usize::from(outcome.code == Some(0));
     }
     assert!(ran > 5, "{ran}");
+}
+
+/// A program of one page of memory, with so much for all that it uses.
+fn run_in(bytes: &str, text: &str) -> Outcome {
+    let sandbox = Sandbox::new();
+    sandbox.write("main.wat", text);
+    sandbox.wasmaot(&["run", "--max-memory", bytes, "main.wat"])
+}
+
+#[test]
+fn exceptions_that_are_kept_count_as_memory() {
+    let text = r#"(module
+      (memory 1)
+      (tag $tag (param i32))
+      (func $keep
+        (block $caught (result i32 exnref)
+          (try_table (catch_ref $tag $caught) (throw $tag (i32.const 1)))
+          unreachable)
+        drop drop)
+      (func (export "_start") (local $n i32)
+        (loop $again
+          (call $keep)
+          (local.set $n (i32.add (local.get $n) (i32.const 1)))
+          (br_if $again (i32.lt_u (local.get $n) (i32.const 40000))))))"#;
+    run_in("1M", text).trap("out of memory", &["main.wat!"]);
+    run_in("64M", text).success();
+}
+
+#[test]
+fn tables_count_as_memory() {
+    let tables = "(table 10000000 externref)".repeat(5);
+    run_in(
+        "64K",
+        &format!(r#"(module (memory 1) {tables} (func (export "_start")))"#),
+    )
+    .error(1, &["main.wat", "10000000 entries", "--max-memory"]);
+    let grow = r#"(module
+      (memory 1) (table $a 1 funcref) (table $b 1 externref)
+      (func $grow (result i32)
+        (i32.or (table.grow $a (ref.null func) (i32.const 4096))
+          (table.grow $b (ref.null extern) (i32.const 4096))))
+      (func (export "_start")
+        (if (i32.lt_s (call $grow) (i32.const 0)) (then unreachable))
+        (if (i32.ne (memory.grow (i32.const 20)) (i32.const -1)) (then unreachable))
+        (if (i32.ge_s (call $grow) (i32.const 0)) (then unreachable))))"#;
+    run_in("200K", grow).success();
+    run_in("150K", grow).trap("unreachable", &[]);
+}
+
+#[test]
+fn libraries_that_are_opened_count_as_memory() {
+    let library = |number: i32| {
+        build(&format!(
+            r#"(module
+              (@dylink.0 (mem-info))
+              (import "env" "memory" (memory 1))
+              (func (export "f{number}") (result i32) (i32.const {number})))"#
+        ))
+    };
+    let mut process = Process::new(Config {
+        max_memory: 1 << 20,
+        shadow_stack: 64 << 10,
+        ..config()
+    })
+    .unwrap();
+    process.set_finder(move |name: &str, _: &Object| Ok(name.parse().ok().map(library)));
+    let main = build(
+        r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 1)) (func (export "_start")))"#,
+    );
+    process.load_program(main, &[]).unwrap();
+    let open = |process: &mut Process, number: i32| {
+        process.open(&number.to_string(), OpenFlags::default())
+    };
+    // Each is given back when it is closed.
+    for number in 0..200 {
+        let id = open(&mut process, number).unwrap();
+        process.close(id).unwrap().unwrap();
+    }
+    let failed = (0..200).find_map(|number| open(&mut process, number).err());
+    let error = failed.expect("200 objects are more than a mebibyte");
+    assert!(
+        matches!(error, DlError::Load(Error::MemoryLimit { .. })),
+        "{error}"
+    );
 }

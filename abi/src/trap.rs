@@ -63,6 +63,8 @@ traps! {
     UncaughtException = 18, "uncaught exception";
     /// A fault that no instruction of compiled code should have.
     NativeFault = 19, "native fault";
+    /// More than the process may use.
+    OutOfMemory = 20, "out of memory";
 }
 
 #[cfg(test)]

@@ -108,9 +108,10 @@ unsafe fn in_pieces(first: u64, count: u64, backwards: bool, mut each: impl FnMu
     }
 }
 
-unsafe extern "C" fn table_grow(_base: u64, desc: u64, delta: u64, value: u64) -> u64 {
-    // SAFETY: the calling object's own table, and a reference of its type.
-    let old = unsafe { live::table_grow(desc, delta) };
+unsafe extern "C" fn table_grow(base: u64, desc: u64, delta: u64, value: u64) -> u64 {
+    // SAFETY: compiled code's pinned register; the calling object's own table,
+    // and a reference of its type.
+    let old = unsafe { live::table_grow(desc, delta, live::budget_of(base)) };
     let Some(old) = old else {
         return u64::MAX;
     };

@@ -97,7 +97,12 @@ pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFuncti
 
 /// Options of a process.
 pub struct Config {
-    /// Largest size of a linear memory, in pages of 64 KiB.
+    /// Bytes that a process may keep for its program, all together: linear
+    /// memories as large as they are (also where nothing has touched them),
+    /// tables beyond their first 256 entries (16 bytes each), exceptions that
+    /// are referred to, and objects that are loaded while the program runs.
+    /// What would exceed it fails as such things do: `memory.grow` and
+    /// `table.grow` answer -1, a `throw` traps, `dlopen` has an error.
     pub max_memory: u64,
     /// Largest length of a table.
     pub max_table: u64,
@@ -126,7 +131,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            max_memory: 1 << 16,
+            max_memory: 8 << 30,
             max_table: 10_000_000,
             stack_size: 8 << 20,
             shadow_stack: 1 << 20,

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::ptr;
+use std::sync::Arc;
 
 use wasmaot_abi::context::{
     CONTEXT_SIZE, Context, FuncRef, MEMORY_GUARD, MEMORY_RESERVE, MemoryDesc, TABLE_ENTRY_SIZE,
@@ -12,7 +13,7 @@ use wasmaot_abi::types::{MemoryType, TableType};
 
 use crate::ranges::Ranges;
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
-use crate::sys::{Access, Reservation, SystemError, page_up};
+use crate::sys::{Access, Budget, Reservation, SystemError, page_up};
 
 /// What every context of a process holds alike.
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Domain {
     base: u64,
     shape: Shape,
     head: *mut DomainHead,
+    /// What memory and table count against.
+    budget: Arc<Budget>,
     /// The type of the memory as its module declares it, once there is one.
     pub memory: Option<MemoryType>,
     /// The primary table, once there is one.
@@ -50,7 +53,7 @@ pub(crate) struct Domain {
 
 impl Domain {
     /// Reserves the address space; memory and table are empty.
-    pub fn new(shape: Shape, common: Common) -> Result<Self, SystemError> {
+    pub fn new(shape: Shape, common: Common, budget: Arc<Budget>) -> Result<Self, SystemError> {
         let table = if shape.table { TABLE_RESERVE } else { 0 };
         // Checked or not, every memory has what 32-bit addresses reach around it.
         let room = |bytes: u64| bytes.max(MEMORY_RESERVE).saturating_add(MEMORY_GUARD);
@@ -63,12 +66,16 @@ impl Domain {
         let base = pages.start() + table + CONTEXT_SIZE;
         let first = table.min(live::FIRST_ENTRIES * TABLE_ENTRY_SIZE);
         pages.protect(base - CONTEXT_SIZE - first..base, Access::ReadWrite)?;
-        let head = Box::into_raw(Box::<DomainHead>::default());
+        let head = Box::into_raw(Box::new(DomainHead {
+            alias: 0,
+            budget: Arc::as_ptr(&budget).expose_provenance() as u64,
+        }));
         let domain = Self {
             pages,
             base,
             shape,
             head,
+            budget,
             memory: None,
             table: None,
             has_stack_pointer: false,
@@ -165,7 +172,7 @@ impl Domain {
             return None;
         }
         // SAFETY: the descriptor is this domain's.
-        let old = unsafe { live::table_grow(self.table_desc(), delta) }?;
+        let old = unsafe { live::table_grow(self.table_desc(), delta, Some(&self.budget)) }?;
         if entry != FuncRef::default() {
             // SAFETY: as above; the table's kind is `funcref`.
             unsafe { live::table_fill(self.table_desc(), old, entry, delta) };
@@ -176,6 +183,9 @@ impl Domain {
     /// Cuts the primary table back to a length it had before.
     pub fn shrink_table(&self, len: u64) {
         let table = self.context().table;
+        let beyond = table.len.saturating_sub(len.max(live::FIRST_ENTRIES));
+        let bytes = beyond * TABLE_ENTRY_SIZE;
+        self.budget.give_back(table.base, bytes);
         for i in len..table.len {
             // SAFETY: the entry is below the table's length, so it is mapped.
             unsafe { live::store(live::entry_at(&table, i), FuncRef::default()) }
@@ -269,6 +279,8 @@ impl Domain {
 
 impl Drop for Domain {
     fn drop(&mut self) {
+        self.budget.release(self.base);
+        self.budget.release(self.base - CONTEXT_SIZE);
         // SAFETY: made by `Box::into_raw` in `new`; no wasm code runs any more.
         drop(unsafe { Box::from_raw(self.head) });
     }
@@ -283,12 +295,18 @@ pub(crate) struct ExtraTable {
     pub desc: u64,
     /// Its type as declared.
     pub ty: TableType,
+    budget: Arc<Budget>,
 }
 
 impl ExtraTable {
     /// Reserves room; the descriptor to write, of length 0, for the caller to
     /// grow.
-    pub fn new(desc: u64, ty: TableType, max: u64) -> Result<(Self, TableDesc), SystemError> {
+    pub fn new(
+        desc: u64,
+        ty: TableType,
+        max: u64,
+        budget: Arc<Budget>,
+    ) -> Result<(Self, TableDesc), SystemError> {
         let bytes = page_up((max * TABLE_ENTRY_SIZE).max(1)).unwrap_or(u64::MAX);
         let pages = Reservation::new(bytes, "a table")?;
         pages.leave_out_of_dumps(pages.start()..pages.end());
@@ -304,12 +322,24 @@ impl ExtraTable {
                 EXTERN_TABLE
             },
         };
-        Ok((Self { pages, desc, ty }, content))
+        let table = Self {
+            pages,
+            desc,
+            ty,
+            budget,
+        };
+        Ok((table, content))
     }
 
     /// Addresses of the reservation.
     pub fn range(&self) -> Range<u64> {
         self.pages.start()..self.pages.end()
+    }
+}
+
+impl Drop for ExtraTable {
+    fn drop(&mut self) {
+        self.budget.release(self.pages.end());
     }
 }
 
@@ -330,7 +360,7 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_memory(memory(1), 131_072));
         assert_eq!(domain.memory().len(), 65536);
         domain.memory_mut()[65535] = 7;
@@ -356,7 +386,7 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
         let ty = MemoryType {
             page_log2: 0,
             ..memory(5)
@@ -386,7 +416,7 @@ mod tests {
             table: true,
             memory: None,
         };
-        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_table(table(), 3, 1000));
         let entry = |code| FuncRef {
             code,
@@ -423,11 +453,33 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON).unwrap();
+        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
         let mut alias = MemoryDesc::default();
         domain.set_alias((&raw mut alias).expose_provenance() as u64);
         assert!(domain.create_memory(memory(2), 131_072));
         assert_eq!(alias, domain.context().memory);
         assert_eq!(alias.bytes, 131_072);
+    }
+
+    #[test]
+    fn what_grows_counts_against_one_budget() {
+        let budget = Arc::new(Budget::new(131_072 + 1600));
+        let shape = Shape {
+            table: true,
+            memory: Some(0),
+        };
+        let mut domain = Domain::new(shape, COMMON, Arc::clone(&budget)).unwrap();
+        assert!(domain.create_memory(memory(1), u64::MAX));
+        // The first page is free.
+        assert!(domain.create_table(table(), live::FIRST_ENTRIES, u64::MAX));
+        assert_eq!(domain.grow_table(100, FuncRef::default()), Some(256));
+        assert_eq!(domain.grow_table(4097, FuncRef::default()), None);
+        assert_eq!(domain.grow_memory(65536), Some(65536));
+        assert_eq!(domain.grow_table(1, FuncRef::default()), None);
+        assert_eq!(budget.used(), 131_072 + 1600);
+        domain.shrink_table(256);
+        assert_eq!(budget.used(), 131_072);
+        drop(domain);
+        assert_eq!(budget.used(), 0);
     }
 }

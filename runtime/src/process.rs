@@ -24,7 +24,7 @@ use crate::loader::undefined::Undefined;
 use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
-use crate::sys::{CodeArea, Stack, live};
+use crate::sys::{Budget, CodeArea, Stack, live};
 use crate::trap::{self, Exceptions, Interrupter, Space, Trap, TrapReason};
 use crate::value::Val;
 
@@ -33,6 +33,8 @@ use crate::value::Val;
 pub struct Process {
     pub(crate) config: Config,
     head: Head,
+    /// What all that the program makes grow counts against.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
@@ -147,12 +149,14 @@ impl Process {
     pub fn new(config: Config) -> Result<Self> {
         let stack = Stack::new(config.stack_size)?;
         let code = CodeArea::new()?;
-        let exceptions = Exceptions::new(code.range());
+        let budget = Arc::new(Budget::new(config.max_memory));
+        let exceptions = Exceptions::new(code.range(), Arc::clone(&budget));
         let mut hosts = Hosts::default();
         dl::functions().add_to(&mut hosts);
         Ok(Self {
             head: Head::new(&exceptions),
             exceptions,
+            budget,
             code,
             stack,
             config,
@@ -563,7 +567,8 @@ impl Process {
             stack_limit: self.stack.usable().start,
             code_base: self.code.range().start,
         };
-        self.domains.push(Domain::new(shape, common)?);
+        self.domains
+            .push(Domain::new(shape, common, Arc::clone(&self.budget))?);
         Ok(self.domains.len() - 1)
     }
 

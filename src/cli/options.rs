@@ -235,7 +235,8 @@ pub struct Run {
     /// What to do about undefined symbols
     #[arg(long, value_enum, default_value_t)]
     pub unresolved: Unresolved,
-    /// Largest linear memory, in bytes (suffixes K, M, G)
+    /// What the program may use, in bytes (suffixes K, M, G): memories, tables, exceptions, and
+    /// libraries that it opens [default: 8G]
     #[arg(long, value_name = "N", value_parser = size)]
     pub max_memory: Option<u64>,
     /// Native stack, in bytes (suffixes K, M, G)

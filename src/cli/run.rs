@@ -174,9 +174,7 @@ fn config(args: &Run) -> Result<Config> {
     }
     let defaults = Config::default();
     Ok(Config {
-        max_memory: args
-            .max_memory
-            .map_or(defaults.max_memory, |bytes| bytes >> 16),
+        max_memory: args.max_memory.unwrap_or(defaults.max_memory),
         stack_size: args.stack_size,
         unresolved: match args.unresolved {
             // What is to be explained may be just that.

@@ -209,6 +209,7 @@ impl Process {
             self.tables.retain(|t| !range.contains(&t.desc));
             self.exceptions.remove(&range);
             // What the system does not take back stays reserved.
+            self.budget.release(retired.image.start());
             let _ = self.code.release(retired.image);
         }
     }

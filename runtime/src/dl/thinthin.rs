@@ -106,14 +106,32 @@ fn bytes<'a>(caller: &'a mut Caller<'_>, at: u32, len: u32) -> Result<&'a mut [u
 /// Makes a module of bytes: a handle, or 0; and how much memory it is to be
 /// given, with what it takes to align it.
 fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
-    let wasm = bytes(caller, args[0], args[1])?.to_vec();
+    bytes(caller, args[0], args[1])?;
     let process = caller.process_mut()?;
     let number = process.dl.given.len();
     let name = format!("dlload-{number}.wasm");
+    let fits = process.budget.fits(args[1].into());
+    let full = || {
+        DlError::Load(crate::Error::MemoryLimit {
+            file: name.clone(),
+            what: "the module and its object are more than the process may use".to_owned(),
+        })
+    };
+    if fail(process, fits.then_some(()).ok_or_else(full))?.is_none() {
+        return Ok(0);
+    }
+    let wasm = bytes(caller, args[0], args[1])?.to_vec();
+    let process = caller.process_mut()?;
     let object = loader::with_finder(process, |_, finder| finder.module(&name, &wasm));
     let Some(object) = fail(process, object.map_err(DlError::Load))? else {
         return Ok(0);
     };
+    // It stays for as long as the process.
+    let owner = Arc::as_ptr(&object).addr() as u64;
+    let kept = process.budget.take(owner, object.bytes().len() as u64);
+    if fail(process, kept.then_some(()).ok_or_else(full))?.is_none() {
+        return Ok(0);
+    }
     let needed = needed_memory(&object) as u32;
     process.dl.given.push(Given {
         object,

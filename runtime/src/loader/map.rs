@@ -10,7 +10,7 @@ use super::place::Place;
 use super::prelink;
 use super::search::Group;
 use crate::config::Category;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
 use crate::process::Process;
 use crate::sys::{Access, page_down};
@@ -84,11 +84,36 @@ pub(super) fn map(
             },
             room: place.room.clone(),
         });
+        if group.purpose.is_opened() {
+            charge(process, object)?;
+        }
         for run in &object.layout().memory {
             map_run(process, object, place, run)?;
         }
     }
     Ok(())
+}
+
+/// Bytes that the loader keeps for an object beside its image, at least.
+const BESIDE: u64 = HOST_PAGE;
+
+/// Counts the image of the last instance, which a running program has asked
+/// for, against what the process may use.
+fn charge(process: &Process, object: &Object) -> Result<()> {
+    let last = &process.instances[process.instances.next() - 1];
+    let range = last.image.range();
+    let bytes = range.end - range.start + BESIDE;
+    if process.budget.take(range.start, bytes) {
+        return Ok(());
+    }
+    Err(Error::MemoryLimit {
+        file: object.path().display().to_string(),
+        what: format!(
+            "needs {bytes} bytes, and {} of the {} that the process may use are in use",
+            process.budget.used(),
+            process.budget.limit()
+        ),
+    })
 }
 
 /// Maps a run of a memory image. Memory is zero where the file says nothing.

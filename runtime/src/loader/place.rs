@@ -286,7 +286,7 @@ pub(super) fn memory_limit(process: &Process, ty: MemoryType) -> u64 {
 
 /// Bytes that the process allows a memory of such addresses.
 fn process_limit(process: &Process, ty: MemoryType) -> u64 {
-    let limit = process.config.max_memory.saturating_mul(WASM_PAGE);
+    let limit = process.config.max_memory;
     if ty.index.is_wide() {
         limit
     } else {
@@ -314,7 +314,14 @@ pub(super) fn create_memory(
     }
     let max = memory_limit(process, ty).max(min);
     let made = process.domains[domain].create_memory(ty, max);
-    made.then_some(()).ok_or_else(too_large)
+    made.then_some(()).ok_or_else(|| Error::MemoryLimit {
+        file: file.to_owned(),
+        what: format!(
+            "needs a memory of {min} bytes, and {} of the {} that the process may use are in use",
+            process.budget.used(),
+            process.budget.limit()
+        ),
+    })
 }
 
 /// The largest length of a table of a type.
@@ -331,6 +338,14 @@ pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) 
     Ok(ty.max.unwrap_or(limit).min(limit).max(len))
 }
 
+/// The error of a table that is not to be had.
+pub(super) fn no_table(file: &str, len: u64) -> Error {
+    Error::MemoryLimit {
+        file: file.to_owned(),
+        what: format!("no memory for a table of {len} entries"),
+    }
+}
+
 fn create_table(
     process: &mut Process,
     domain: usize,
@@ -340,11 +355,7 @@ fn create_table(
 ) -> Result<()> {
     let max = table_max(process, file, ty, len)?;
     let made = process.domains[domain].create_table(ty, len, max);
-    made.then_some(()).ok_or_else(|| Error::Limit {
-        file: file.to_owned(),
-        what: format!("no memory for a table of {len} entries"),
-        remedy: "free memory",
-    })
+    made.then_some(()).ok_or_else(|| no_table(file, len))
 }
 
 /// Places the objects that share the program's domain.
@@ -367,10 +378,8 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     for info in members.iter().filter(shared).map(|m| m.object.info()) {
         memory.of(info);
     }
-    let limit = process
-        .config
-        .max_memory
-        .min(memory.max.unwrap_or(u64::MAX));
+    let limit = process.config.max_memory / WASM_PAGE;
+    let limit = limit.min(memory.max.unwrap_or(u64::MAX));
     let pages = memory_pages(layout.heap_base, memory.min, limit);
     if let Some(max) = memory.max.filter(|&max| max < pages) {
         process.config.trace(Category::Warning, || {

@@ -113,20 +113,16 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
                 max,
                 kind,
             },
-        ) = ExtraTable::new(at, ty, max)?;
+        ) = ExtraTable::new(at, ty, max, Arc::clone(&process.budget))?;
         for (word, value) in [base, len, max, kind].into_iter().enumerate() {
             instance.write(vaddr + 8 * word as u64, value)?;
         }
         // SAFETY: `at` is the descriptor just written, of the reservation that
         // `table` holds.
-        let grown = unsafe { live::table_grow(at, ty.min) };
+        let grown = unsafe { live::table_grow(at, ty.min, Some(&process.budget)) };
         process.tables.push(table);
         if grown.is_none() {
-            return Err(Error::Limit {
-                file: path(&object),
-                what: format!("no memory for a table of {} entries", ty.min),
-                remedy: "free memory",
-            });
+            return Err(super::place::no_table(&path(&object), ty.min));
         }
     }
     Ok(())
@@ -496,7 +492,7 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
     // SAFETY: `desc` is a live table's of this process, of functions.
     let index = unsafe {
         live::table_find(desc, entry).or_else(|| {
-            let index = live::table_grow(desc, 1)?;
+            let index = live::table_grow(desc, 1, Some(&process.budget))?;
             live::table_fill(desc, index, entry, 1).then_some(index)
         })
     };

@@ -44,6 +44,7 @@ impl Process {
             self.lazy.forget(&range);
             self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
             self.memories.retain(|desc, _| !range.contains(desc));
+            self.budget.release(range.start);
             let _ = self.code.release(instance.image);
         }
         self.clear_hosts(before.hosts);

@@ -14,7 +14,7 @@ use wasmaot_abi::context::{
 };
 
 use super::reserve::make_writable;
-use super::{page_down, page_up};
+use super::{Budget, page_down, page_up};
 
 /// Entries of a table for which there is memory from the start: a page.
 pub(crate) const FIRST_ENTRIES: u64 = HOST_PAGE / TABLE_ENTRY_SIZE;
@@ -24,12 +24,28 @@ pub(crate) const EXTERN_TABLE: u64 = 1;
 
 /// What a memory's context says beyond the descriptor; [`Context::domain`]
 /// points to it.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct DomainHead {
     /// Address of the second descriptor of the same memory, in the data of the
     /// object that defines it, if it is not that object's memory 0; or 0.
     pub alias: u64,
+    /// Address of the process's [`Budget`], which outlives the domain; or 0.
+    pub budget: u64,
+}
+
+/// The budget of the process that a pinned register's value belongs to; none
+/// in tests of a domain alone.
+///
+/// # Safety
+/// A context must stand right below `base`, and its domain be alive for `'a`.
+pub(crate) unsafe fn budget_of<'a>(base: u64) -> Option<&'a Budget> {
+    // SAFETY: by this function's contract; the head is the domain's own.
+    unsafe {
+        let context: Context = load(context_of(base));
+        let head: DomainHead = load(context.domain);
+        ptr::with_exposed_provenance::<Budget>(head.budget as usize).as_ref()
+    }
 }
 
 /// Reads a value at an address.
@@ -128,9 +144,14 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
         if bytes > memory.max_bytes {
             return None;
         }
+        let budget = budget_of(memory.base);
+        if budget.is_some_and(|budget| !budget.take(memory.base, delta)) {
+            return None;
+        }
         // A memory of small pages may end within a page of the system.
-        let edge = |bytes: u64| page_up(memory.base + bytes);
-        if !make_writable(edge(old)?..edge(bytes)?) {
+        let edge = |bytes: u64| page_up(memory.base + bytes).unwrap_or(u64::MAX);
+        if !make_writable(edge(old)..edge(bytes)) {
+            budget.inspect(|budget| budget.give_back(memory.base, delta));
             return None;
         }
         memory.bytes = bytes;
@@ -138,9 +159,7 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
         let mut context: Context = load(at);
         context.memory = memory;
         store(at, context);
-        let head: DomainHead = DomainHead {
-            alias: load(context.domain),
-        };
+        let head: DomainHead = load(context.domain);
         if head.alias != 0 {
             store(head.alias, memory);
         }
@@ -148,11 +167,12 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
     }
 }
 
-/// Grows a table by null entries; the old length.
+/// Grows a table by null entries; the old length. The first page of a table is
+/// there from the start and free.
 ///
 /// # Safety
 /// See the module.
-pub(crate) unsafe fn table_grow(desc: u64, delta: u64) -> Option<u64> {
+pub(crate) unsafe fn table_grow(desc: u64, delta: u64, budget: Option<&Budget>) -> Option<u64> {
     // SAFETY: `desc` is a live table's descriptor. Its reservation holds `max`
     // entries below `base`.
     unsafe {
@@ -163,7 +183,13 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64) -> Option<u64> {
             return None;
         }
         let edge = |len: u64| page_down(table.base - len.max(FIRST_ENTRIES) * TABLE_ENTRY_SIZE);
+        let size = |len: u64| len.max(FIRST_ENTRIES) * TABLE_ENTRY_SIZE;
+        let bytes = size(len) - size(old);
+        if budget.is_some_and(|budget| !budget.take(table.base, bytes)) {
+            return None;
+        }
         if !make_writable(edge(len)..edge(old)) {
+            budget.inspect(|budget| budget.give_back(table.base, bytes));
             return None;
         }
         table.len = len;

@@ -3,6 +3,7 @@
 //! once (no value of [`Access`] says so), nothing outside a reservation is
 //! ever remapped, and everything is given back on drop.
 
+mod budget;
 mod code;
 mod command;
 mod file;
@@ -12,6 +13,7 @@ pub(crate) mod live;
 mod reserve;
 mod stack;
 
+pub(crate) use budget::Budget;
 pub(crate) use code::CodeArea;
 pub use command::{prepare_command, was_closed};
 #[cfg(test)]

@@ -17,12 +17,13 @@ use std::sync::Arc;
 
 use wasmaot_abi::context::{Context, ProcessHead};
 use wasmaot_abi::exception::{self, Handler, LOADER_TAGS, Tag};
+use wasmaot_abi::trap::TrapCode;
 
 use super::call;
 use crate::arch::{Resume, THUNK_SAVED_BASE};
 use crate::host::HostError;
 use crate::object::Object;
-use crate::sys::live;
+use crate::sys::{Budget, live};
 
 /// The exceptions of a process, and what catches them. At one address for as
 /// long as the process lives; compiled code changes it through the built-in
@@ -34,6 +35,8 @@ pub(crate) struct Exceptions(*mut State);
 struct State {
     /// Objects, stubs and thunks.
     code: Range<u64>,
+    /// What exceptions count against.
+    budget: Arc<Budget>,
     /// Objects with handlers, by address; others are there without.
     images: Vec<Image>,
     /// Their addresses are the loader's tags.
@@ -63,9 +66,10 @@ const _: () = assert!(size_of::<Header>() == exception::HEADER as usize);
 
 impl Exceptions {
     /// No exceptions yet.
-    pub fn new(code: Range<u64>) -> Self {
+    pub fn new(code: Range<u64>, budget: Arc<Budget>) -> Self {
         Self(Box::into_raw(Box::new(State {
             code,
+            budget,
             images: Vec::new(),
             tags: [0; LOADER_TAGS.len()],
             all: Vec::new(),
@@ -162,7 +166,11 @@ unsafe fn state_of<'a>(base: u64) -> &'a mut State {
 pub(crate) unsafe extern "C" fn exception_new(base: u64, tag: u64, bytes: u64) -> u64 {
     // SAFETY: compiled code passes its pinned register.
     let state = unsafe { state_of(base) };
-    let at = state.room(bytes);
+    let Some(at) = state.room(bytes) else {
+        // SAFETY: compiled code has called this function, by a stub, and there
+        // is nothing to undo.
+        unsafe { call::leave_with(HostError::of(TrapCode::OutOfMemory)) }
+    };
     // SAFETY: `room` gives that many bytes that nobody uses.
     unsafe { live::store(at, Header { tag, size: bytes }) };
     at
@@ -228,14 +236,19 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
 }
 
 impl State {
-    /// Room for an exception.
-    fn room(&mut self, bytes: u64) -> u64 {
+    /// Room for an exception; none if that is more than the process may use.
+    fn room(&mut self, bytes: u64) -> Option<u64> {
+        /// What an exception takes beside itself: an entry of `all` and of
+        /// `spare`, and what the allocator adds.
+        const BESIDE: u64 = 64;
         if let Some(at) = self.spare.get_mut(&bytes).and_then(Vec::pop) {
-            return at;
+            return Some(at);
         }
-        let Ok(layout) = Layout::from_size_align(bytes as usize, 16) else {
-            std::process::abort();
-        };
+        let owner = ptr::from_ref(self).addr() as u64;
+        if !self.budget.take(owner, bytes.saturating_add(BESIDE)) {
+            return None;
+        }
+        let layout = Layout::from_size_align(bytes as usize, 16).ok()?;
         // SAFETY: it is not empty: it has room for a header.
         let at = unsafe { alloc::alloc_zeroed(layout) };
         if at.is_null() {
@@ -243,7 +256,7 @@ impl State {
         }
         let at = at.expose_provenance() as u64;
         self.all.push((at, layout));
-        at
+        Some(at)
     }
 
     /// Takes note of a handler, or of there being none. One that keeps no reference reads the values
@@ -290,12 +303,12 @@ mod tests {
 
     #[test]
     fn room_is_used_again_unless_a_reference_is_kept() {
-        let exceptions = Exceptions::new(0..0);
+        let exceptions = Exceptions::new(0..0, Arc::new(Budget::new(1000)));
         // SAFETY: nobody else uses it.
         let state = unsafe { &mut *exceptions.0 };
         let mut make = |size: u64, keeps: &[bool]| {
             let header = Header { tag: 1, size };
-            let at = state.room(size);
+            let at = state.room(size).unwrap();
             // SAFETY: room for it, and then an exception.
             unsafe { live::store(at, header) };
             for &keeps in keeps {
@@ -311,5 +324,9 @@ mod tests {
         assert_eq!(make(64, &[true, false]), large);
         assert_ne!(make(64, &[]), large);
         assert_eq!(make(24, &[]), small);
+        // SAFETY: as above.
+        let state = unsafe { &mut *exceptions.0 };
+        assert_eq!(state.room(900), None);
+        assert!(state.room(64).is_some());
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Outcome, Sandbox};
+use wasmaot::compiler::OptLevel;
 use wasmaot::runtime::linux::{self, Linux};
 use wasmaot::runtime::trap::TrapReason;
 use wasmaot::runtime::wasi::{self, Wasi};
@@ -525,4 +526,71 @@ fn libraries_that_are_opened_count_as_memory() {
         matches!(error, DlError::Load(Error::MemoryLimit { .. })),
         "{error}"
     );
+}
+
+#[test]
+fn a_memory_may_have_every_address() {
+    let text = r#"(module
+      (memory (export "memory") 65536)
+      (func (export "size") (result i32) (memory.size))
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
+      (func (export "store") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+      (func (export "load") (param i32) (result i32) (i32.load offset=4 (local.get 0)))
+      (func (export "next") (param i32) (result i32)
+        (i32.add (i32.load (local.get 0)) (i32.load (i32.add (local.get 0) (i32.const 4)))))
+      (func (export "fill") (param i32 i32)
+        (memory.fill (local.get 0) (i32.const 1) (local.get 1))))"#;
+    let importer = r#"(module (import "module" "memory" (memory 1))
+      (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))"#;
+    for opt_level in [OptLevel::None, OptLevel::Speed] {
+        let options = CompileOptions {
+            opt_level,
+            ..CompileOptions::default()
+        };
+        let compile =
+            |text: &str| compile("module", &wat::parse_str(text).unwrap(), &options).unwrap();
+        let mut process = Process::new(config()).unwrap();
+        let id = process.instantiate(compile(text), Some("module")).unwrap();
+        let call = |process: &mut Process, name: &str, at: u32| {
+            process.call::<i32, i32>(id, name, at.cast_signed())
+        };
+        assert_eq!(process.call::<(), i32>(id, "size", ()).unwrap(), 65536);
+        assert_eq!(call(&mut process, "grow", 0).unwrap(), 65536);
+        assert_eq!(call(&mut process, "grow", 1).unwrap(), -1);
+        process
+            .call::<(i32, i32), ()>(id, "store", (-4, 7))
+            .unwrap();
+        assert_eq!(call(&mut process, "load", u32::MAX - 7).unwrap(), 7);
+        // The second access wraps, and does not trap.
+        assert_eq!(call(&mut process, "next", u32::MAX - 3).unwrap(), 7);
+        assert_eq!(
+            code(call(&mut process, "load", u32::MAX - 6).unwrap_err()),
+            TrapCode::MemoryOutOfBounds
+        );
+        process.call::<(i32, i32), ()>(id, "fill", (-2, 2)).unwrap();
+        assert_eq!(
+            code(
+                process
+                    .call::<(i32, i32), ()>(id, "fill", (-2, 3))
+                    .unwrap_err()
+            ),
+            TrapCode::MemoryOutOfBounds
+        );
+        assert_eq!(process.read(id, u64::from(u32::MAX), 1).unwrap(), [1]);
+        // Code that relies on guards is kept away from it.
+        let error = process.instantiate(compile(importer), None).unwrap_err();
+        assert!(matches!(error, Error::Mismatch { .. }), "{error}");
+        let fitting = importer.replace("memory 1", "memory 65536");
+        let other = process.instantiate(compile(&fitting), None).unwrap();
+        assert_eq!(
+            process.call::<i32, i32>(other, "load", -4).unwrap(),
+            0x0101_0007
+        );
+    }
+    // Without a minimum as large, it may grow as far as accesses need no check.
+    let text = r#"(module (memory 1 65536)
+      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;
+    let (mut process, id) = instance(vec![], text);
+    assert_eq!(process.call::<i32, i32>(id, "grow", 65280).unwrap(), -1);
+    assert_eq!(process.call::<i32, i32>(id, "grow", 65279).unwrap(), 1);
 }

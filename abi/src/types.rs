@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::context::{HOST_PAGE, WASM_PAGE};
+use crate::context::{HOST_PAGE, MEMORY_LIMIT, WASM_PAGE};
 
 /// A WebAssembly value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -318,11 +318,14 @@ impl MemoryType {
         Some(self.max?.saturating_mul(self.page()))
     }
 
-    /// Whether the pages around the memory stop every access out of bounds:
-    /// no address reaches beyond the guard, and the end is that of a page of
-    /// the system.
+    /// Whether the pages around the memory stop every access out of bounds: no
+    /// address reaches beyond the guard, and the end is that of a page of the
+    /// system. It never comes to more than [`MEMORY_LIMIT`] then, so one that
+    /// begins with more is none of these: code checks its bounds.
     pub const fn is_guarded(&self) -> bool {
-        !self.index.is_wide() && self.page().is_multiple_of(HOST_PAGE)
+        !self.index.is_wide()
+            && self.page().is_multiple_of(HOST_PAGE)
+            && self.min_bytes() <= MEMORY_LIMIT
     }
 }
 

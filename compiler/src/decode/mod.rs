@@ -11,6 +11,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use wasmaot_abi::context::MEMORY_LIMIT;
 use wasmaot_abi::info::{Fixup, LinkingAbi};
 use wasmaot_abi::linking::data::SECTION_COPY;
 use wasmaot_abi::linking::{LinkingError, OwnReferences};
@@ -65,12 +66,22 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
         .collect::<Result<(), _>>()
         .map_err(explain)?;
     let mut module = reader.finish();
-    if module.linking.is_dynamic() && module.memories.first().is_some_and(|m| !m.ty.is_guarded()) {
+    if module.linking.is_dynamic()
+        && let Some(memory) = module.memories.first().filter(|m| !m.ty.is_guarded())
+    {
+        let feature = match memory.ty.min_bytes() > MEMORY_LIMIT && !memory.ty.index.is_wide() {
+            true => {
+                "dynamic linking with a memory of more than 65280 pages to begin with; \
+                 declare a smaller one"
+            }
+            false => {
+                "dynamic linking with 64-bit addresses or small pages; \
+                 link the module for wasm32"
+            }
+        };
         return Err(Error::Unsupported {
             file: source.to_owned(),
-            feature: "dynamic linking with 64-bit addresses or small pages; \
-                      link the module for wasm32"
-                .to_owned(),
+            feature: feature.to_owned(),
         });
     }
     dyninfo::apply(&mut module)?;

@@ -250,7 +250,9 @@ impl<'a> Definition<'a> {
                     || !found.mutable && !wanted.mutable && found.val.is_subtype_of(wanted.val)
             }
             (Self::Memory(found), ImportKind::Memory(wanted)) => {
-                let alike = (found.index, found.page()) == (wanted.index, wanted.page());
+                // Code that relies on guards must not meet a memory without.
+                let alike = (found.index, found.page()) == (wanted.index, wanted.page())
+                    && (found.is_guarded() || !wanted.is_guarded());
                 let limits = limits(found.min, found.max, wanted.min, wanted.max);
                 alike && (shared || found.shared == wanted.shared && limits)
             }

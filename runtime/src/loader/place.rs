@@ -11,7 +11,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_LIMIT, WASM_PAGE};
+use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
@@ -289,8 +289,10 @@ fn process_limit(process: &Process, ty: MemoryType) -> u64 {
     let limit = process.config.max_memory;
     if ty.index.is_wide() {
         limit
-    } else {
+    } else if ty.is_guarded() || ty.page() != WASM_PAGE {
         limit.min(MEMORY_LIMIT)
+    } else {
+        limit.min(MEMORY_RESERVE)
     }
 }
 
@@ -381,6 +383,17 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     let limit = process.config.max_memory / WASM_PAGE;
     let limit = limit.min(memory.max.unwrap_or(u64::MAX));
     let pages = memory_pages(layout.heap_base, memory.min, limit);
+    if pages > MEMORY_LIMIT / WASM_PAGE {
+        return Err(Error::Limit {
+            file,
+            what: format!(
+                "needs a memory of {pages} pages with its libraries and stack; one that \
+                 modules share has at most {}",
+                MEMORY_LIMIT / WASM_PAGE
+            ),
+            remedy: "declare a smaller memory",
+        });
+    }
     if let Some(max) = memory.max.filter(|&max| max < pages) {
         process.config.trace(Category::Warning, || {
             format!("{file}: declares a memory of at most {max} pages; with its libraries and stack it has {pages}")

@@ -50,10 +50,13 @@ pub(crate) fn with_progress<T>(
         let mut bar: Option<ProgressBar> = None;
         while watcher.strong_count() > 0 {
             thread::park_timeout(Duration::from_millis(100));
-            if start.elapsed() >= Duration::from_secs(1) {
-                let bar = bar.get_or_insert_with(new_bar);
-                bar.set_length(u64::from(progress.total.load(Ordering::Relaxed)));
-                bar.set_position(u64::from(progress.done.load(Ordering::Relaxed)));
+            let total = u64::from(progress.total.load(Ordering::Relaxed));
+            // Nothing is shown of what is not known yet, or soon done.
+            if total > 0 && start.elapsed() >= Duration::from_secs(1) {
+                let done = u64::from(progress.done.load(Ordering::Relaxed));
+                let bar = bar.get_or_insert_with(|| new_bar(total, start));
+                bar.set_length(total);
+                bar.set_position(done);
             }
         }
         if let Some(bar) = bar {
@@ -68,9 +71,76 @@ pub(crate) fn with_progress<T>(
     result
 }
 
-fn new_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style =
-        ProgressStyle::with_template("compiling [{bar:40}] {pos}/{len} functions, {eta} left");
-    bar.with_style(style.expect("a constant template"))
+/// A bar that takes the room that the rest of a line leaves, and counts from the
+/// start of the work.
+fn new_bar(total: u64, start: Instant) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(PROGRESS).expect("a constant template");
+    bar.with_style(style).with_elapsed(start.elapsed())
+}
+
+/// What is shown: on a narrow terminal, its start.
+const PROGRESS: &str = "compiling {pos}/{len} functions, {eta} left [{wide_bar}]";
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+    use std::time::Instant;
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    /// A terminal of so many columns, and the lines written.
+    #[derive(Clone, Debug)]
+    struct Terminal(u16, Arc<Mutex<Vec<String>>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            self.0
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.1.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn progress_fits_the_terminal() {
+        for columns in [24, 60, 82, 200] {
+            let terminal = Terminal(columns, Arc::default());
+            let bar = super::new_bar(133_000, Instant::now());
+            bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
+            bar.set_position(70_000);
+            bar.tick();
+            let lines = terminal.1.lock().unwrap();
+            let line = lines.iter().find(|line| line.contains("compiling"));
+            let line = line.unwrap_or_else(|| panic!("{columns}: {lines:?}"));
+            assert!(
+                line.trim_end().chars().count() <= columns.into(),
+                "{line:?}"
+            );
+            assert!(columns < 60 || line.contains("70000/133000"), "{line:?}");
+        }
+    }
 }

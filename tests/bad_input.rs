@@ -65,9 +65,22 @@ fn wrong_usage() {
     sandbox
         .wasmaot(&["build", "--target", "pdp11", "a.wat"])
         .error(2, &["pdp11"]);
-    sandbox
-        .wasmaot(&["build", "--target", "aarch64-unknown-linux-gnu", "a.wat"])
-        .error(1, &["aarch64"]);
+    for target in [
+        "aarch64-unknown-linux-gnu",
+        "x86_64-pc-windows-msvc",
+        "x86_64-apple-darwin",
+        "x86_64-unknown-freebsd",
+        "x86_64-unknown-none",
+        "x86_64-unknown-linux-gnux32",
+        "i686-unknown-linux-gnu",
+    ] {
+        sandbox
+            .wasmaot(&["build", "--target", target, "a.wat"])
+            .error(1, &[target, "not supported", "x86_64-unknown-linux-gnu"]);
+        assert!(!sandbox.path("a.wat.elf").exists(), "{target}");
+    }
+    let args = ["build", "--target", "x86_64-unknown-linux-musl", "a.wat"];
+    assert_eq!(sandbox.wasmaot(&args).code, Some(0));
     sandbox
         .wasmaot(&["build", "a.wat", "-o", "a.wat"])
         .error(1, &["a.wat", "input"]);

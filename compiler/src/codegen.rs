@@ -4,13 +4,12 @@
 //! working memory; results are put in order afterwards, so that the number of
 //! threads does not show in the output.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use cranelift_codegen::binemit::Reloc as MachReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
-use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::settings;
+use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
 use cranelift_codegen::{
     CodegenError, CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc,
     FinalizedRelocTarget, MachTrap,
@@ -23,14 +22,16 @@ use crate::code::{
 };
 use crate::foreign::{Foreign, Foreigners};
 use crate::inline::{Plan, Summary};
+use crate::limits::{self, Pipeline};
 use crate::module::{Body, Module};
 use crate::parallel;
+use crate::target::Isas;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
 use crate::{Error, OptLevel, Options, Result};
 
 /// Compiles all functions of a module.
-pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Options) -> Result<Code> {
-    compile_with(module, &Foreigners::default(), isa, options)
+pub(crate) fn compile(module: &Module<'_>, options: &Options) -> Result<Code> {
+    compile_with(module, &Foreigners::default(), options)
 }
 
 /// Compiles all functions of a module, into them those of other modules, where
@@ -38,7 +39,6 @@ pub(crate) fn compile(module: &Module<'_>, isa: &dyn TargetIsa, options: &Option
 pub(crate) fn compile_with(
     module: &Module<'_>,
     foreign: &Foreigners<'_>,
-    isa: &dyn TargetIsa,
     options: &Options,
 ) -> Result<Code> {
     let plan = plan(module, options)?;
@@ -47,11 +47,21 @@ pub(crate) fn compile_with(
         OptLevel::Speed => foreign,
         _ => &none,
     };
-    let env = Env::new(module, &plan, foreign, isa, options.calls);
-    let plain = Env::new(module, &plan, &none, isa, options.calls);
+    let isas = Isas::new(options)?;
+    let config = isa_config(&isas);
+    let env = Env::new(module, &plan, foreign, config, options.calls);
+    let plain = Env::new(module, &plan, &none, config, options.calls);
     let subjects = subjects(module, &plan);
-    let compiled = for_each(&env, isa, options, &subjects, |worker, f| {
-        worker.compile_all(f, &plain)
+    let limit = limits::code(options, module);
+    let made = AtomicU64::new(0);
+    let compiled = for_each(&env, &isas, options, &subjects, |worker, f| {
+        let both = worker.compile_all(f, &plain)?;
+        let second = both.1.as_ref().map_or(0, |(code, _)| code.bytes.len());
+        let bytes = (both.0.bytes.len() + second) as u64;
+        match made.fetch_add(bytes, Ordering::Relaxed) + bytes > limit {
+            true => Err(limits::too_much_code(module, limit)),
+            false => Ok(both),
+        }
     })?;
     let mut functions = Vec::new();
     let count = module.bodies.len() + usize::from(init_needed(module));
@@ -97,17 +107,13 @@ pub(crate) fn outline(module: &Module<'_>) -> Code {
 type Both = (CompiledFunction, Option<(CompiledFunction, Vec<u32>)>);
 
 /// The text of every function's CLIF, or of its machine code.
-pub(crate) fn listing(
-    module: &Module<'_>,
-    isa: &dyn TargetIsa,
-    options: &Options,
-    asm: bool,
-) -> Result<String> {
+pub(crate) fn listing(module: &Module<'_>, options: &Options, asm: bool) -> Result<String> {
     let plan = plan(module, options)?;
     let foreign = Foreigners::default();
-    let env = Env::new(module, &plan, &foreign, isa, options.calls);
+    let isas = Isas::new(options)?;
+    let env = Env::new(module, &plan, &foreign, isa_config(&isas), options.calls);
     let subjects = subjects(module, &plan);
-    let texts = for_each(&env, isa, options, &subjects, |worker, f| {
+    let texts = for_each(&env, &isas, options, &subjects, |worker, f| {
         if asm {
             worker.assembly(f)
         } else {
@@ -115,6 +121,10 @@ pub(crate) fn listing(
         }
     })?;
     Ok(texts.join("\n"))
+}
+
+fn isa_config(isas: &Isas) -> TargetFrontendConfig {
+    isas.of(Pipeline::Plain, 0).frontend_config()
 }
 
 /// Decides what is inlined.
@@ -163,7 +173,9 @@ const SHRUNK: usize = 4;
 /// A thread's working memory.
 struct Worker<'w> {
     env: &'w Env<'w>,
-    isa: &'w dyn TargetIsa,
+    isas: &'w Isas,
+    /// Whether anything is optimised.
+    optimises: bool,
     translator: Translator,
     context: Context,
 }
@@ -171,7 +183,7 @@ struct Worker<'w> {
 /// Applies `work` to every function; the results in order.
 fn for_each<T: Send>(
     env: &Env<'_>,
-    isa: &dyn TargetIsa,
+    isas: &Isas,
     options: &Options,
     subjects: &[Subject],
     work: impl Fn(&mut Worker<'_>, Subject) -> Result<T> + Sync,
@@ -186,7 +198,8 @@ fn for_each<T: Send>(
             .store(subjects.len() as u32, Ordering::Relaxed);
     }
     let take_all = || {
-        let mut worker = Worker::new(env, isa);
+        let optimises = options.opt_level != OptLevel::None;
+        let mut worker = Worker::new(env, isas, optimises);
         let mut room = usize::MAX;
         let mut done = Vec::new();
         loop {
@@ -197,7 +210,7 @@ fn for_each<T: Send>(
             let size = subjects[index].size(env.module);
             if size < room / SHRUNK {
                 // What was large once takes its time to clear for each small one.
-                worker = Worker::new(env, isa);
+                worker = Worker::new(env, isas, optimises);
                 room = size;
             }
             match work(&mut worker, subjects[index]) {
@@ -254,26 +267,55 @@ fn largest_first(module: &Module<'_>, subjects: &[Subject]) -> Vec<usize> {
 }
 
 impl<'w> Worker<'w> {
-    fn new(env: &'w Env<'w>, isa: &'w dyn TargetIsa) -> Self {
+    fn new(env: &'w Env<'w>, isas: &'w Isas, optimises: bool) -> Self {
         Self {
             env,
-            isa,
+            isas,
+            optimises,
             translator: Translator::default(),
             context: Context::new(),
         }
     }
 
-    fn translate(&mut self, subject: Subject) -> Result<()> {
+    /// Translates a function: in a cheaper way, if the intermediate code is to be
+    /// too much otherwise. The code generator for it.
+    fn translate(&mut self, subject: Subject) -> Result<&'w dyn TargetIsa> {
+        let module = self.env.module;
+        let pipeline = match subject {
+            Subject::Func(func) => {
+                let body = &module.bodies[subject.number(module)];
+                Pipeline::of(module, func, body, self.optimises)?
+            }
+            Subject::Init => Pipeline::Plain,
+        };
+        let pipeline = match self.translate_for(subject, pipeline) {
+            Err(Error::TooLarge { .. }) if pipeline == Pipeline::Optimised => {
+                // What was begun is of no more use.
+                *self = Self::new(self.env, self.isas, self.optimises);
+                self.translate_for(subject, Pipeline::Plain)?;
+                Pipeline::Plain
+            }
+            result => result.map(|()| pipeline)?,
+        };
+        if pipeline == Pipeline::Optimised {
+            translate::improve(module, &mut self.context);
+        }
+        let dfg = &self.context.func.dfg;
+        let tables = dfg.jump_tables.values();
+        let steps: usize = tables.map(|table| table.as_slice().len()).sum();
+        Ok(self.isas.of(pipeline, dfg.num_blocks() + steps))
+    }
+
+    fn translate_for(&mut self, subject: Subject, pipeline: Pipeline) -> Result<()> {
         self.context.clear();
         let out = &mut self.context.func;
         match subject {
-            Subject::Func(func) => self.translator.function(self.env, func, out)?,
-            Subject::Init => self.translator.init(self.env, out),
+            Subject::Func(func) => self.translator.function(self.env, func, pipeline, out),
+            Subject::Init => {
+                self.translator.init(self.env, out);
+                Ok(())
+            }
         }
-        if self.isa.flags().opt_level() != settings::OptLevel::None {
-            translate::improve(self.env.module, &mut self.context);
-        }
-        Ok(())
     }
 
     /// Compiles a function; once more without what is of other modules.
@@ -288,18 +330,18 @@ impl<'w> Worker<'w> {
         }
         imports.sort_unstable();
         imports.dedup();
-        let mut worker = Worker::new(plain, self.isa);
+        let mut worker = Worker::new(plain, self.isas, self.optimises);
         Ok((first, Some((worker.compile(subject)?, imports))))
     }
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
-        self.translate(subject)?;
-        self.generate(subject)?;
+        let isa = self.translate(subject)?;
+        self.generate(subject, isa)?;
         let compiled = self.compiled(subject)?;
         let (bytes, frame) = match frame::elide(&self.context.func, compiled) {
             Some(bytes) => (bytes, Frame::None),
             None => {
-                let unwind = compiled.create_unwind_info(self.isa);
+                let unwind = compiled.create_unwind_info(isa);
                 let unwind = unwind
                     .map_err(|error| self.failure(subject, &error))?
                     .ok_or_else(|| self.bug(subject, "no unwind information".to_owned()))?;
@@ -335,9 +377,9 @@ impl<'w> Worker<'w> {
     }
 
     fn assembly(&mut self, subject: Subject) -> Result<String> {
-        self.translate(subject)?;
+        let isa = self.translate(subject)?;
         self.context.set_disasm(true);
-        self.generate(subject)?;
+        self.generate(subject, isa)?;
         let compiled = self.compiled(subject)?;
         let framed = frame::elide(&self.context.func, compiled).is_none();
         let mut text = compiled.vcode.clone().unwrap_or_default();
@@ -349,10 +391,10 @@ impl<'w> Worker<'w> {
     }
 
     /// Generates the code of what was translated.
-    fn generate(&mut self, subject: Subject) -> Result<()> {
+    fn generate(&mut self, subject: Subject, isa: &dyn TargetIsa) -> Result<()> {
         let result = self
             .context
-            .compile(self.isa, &mut ControlPlane::default())
+            .compile(isa, &mut ControlPlane::default())
             .map(|_| ())
             .map_err(|e| e.inner);
         result.map_err(|error| self.failure(subject, &error))

@@ -44,6 +44,15 @@ pub enum Error {
         /// The limit.
         limit: String,
     },
+    /// The module's machine code exceeds the limit of the options
+    /// ([`Options::max_code`](crate::Options::max_code)).
+    #[error("{file}: the module's machine code exceeds the limit of {limit} bytes")]
+    CodeLimit {
+        /// Name of the input.
+        file: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
     /// An impossible option, as text with the remedy.
     #[error("{0}")]
     Options(String),

@@ -13,11 +13,14 @@
 //! - what calls itself through such functions alone is not inlined.
 //!
 //! Sizes count what is inlined in turn, so a chain of small functions becomes
-//! one as long as the whole is small. Where all calls of a function are inlined,
+//! one as long as the whole is small. Beside their weight, the number of their
+//! operators is limited, of which many weigh nothing; and where all that is to be
+//! inlined into a function is out of proportion to it, nothing is. Where all calls of a function are inlined,
 //! and nothing else refers to it, it has no code of its own.
 
 use wasmparser::{FunctionBody, Operator};
 
+use crate::limits;
 use crate::module::Module;
 use crate::translate;
 
@@ -51,6 +54,8 @@ struct Fate {
     coded: bool,
     /// Whether all of its calls count as calls in loops.
     looping: bool,
+    /// Whether it keeps all calls that it makes: inlined, they would be too much.
+    keeps_calls: bool,
 }
 
 /// Which calls of a function are inlined.
@@ -79,6 +84,7 @@ impl Plan {
             calls: true,
             coded: true,
             looping: false,
+            keeps_calls: false,
         };
         Self {
             fates: vec![fate; module.bodies.len()],
@@ -100,6 +106,11 @@ impl Plan {
     pub fn inlines(&self, func: u32, looping: bool) -> bool {
         self.fate(func)
             .is_some_and(|fate| fate.inlined.covers(looping))
+    }
+
+    /// Whether no call that a function makes is inlined.
+    pub fn keeps_calls(&self, func: u32) -> bool {
+        self.fate(func).is_some_and(|fate| fate.keeps_calls)
     }
 
     /// Whether all calls that a function makes count as calls in loops.
@@ -131,6 +142,8 @@ impl Plan {
 pub(crate) struct Summary {
     /// About the number of instructions, without calls.
     weight: u32,
+    /// The number of operators.
+    operators: u32,
     /// Direct calls.
     calls: Vec<Call>,
     /// Functions called in tail position, by call.
@@ -180,7 +193,8 @@ impl Summary {
 
     /// Whether it is small, calls included, all of which name what they call.
     pub fn is_small(&self) -> bool {
-        self.weight <= SMALL && self.tail_calls.is_empty() && !self.other_calls
+        let short = self.operators <= limits::INLINED_BODY;
+        short && self.weight <= SMALL && self.tail_calls.is_empty() && !self.other_calls
     }
 
     fn operator(&mut self, op: &Operator<'_>) {
@@ -194,6 +208,7 @@ impl Summary {
             _ => self.other_calls |= translate::calls(op, None, |_| true),
         }
         self.weight = self.weight.saturating_add(weight(op));
+        self.operators = self.operators.saturating_add(1);
     }
 }
 
@@ -238,6 +253,8 @@ struct Graph<'a> {
     uses: Vec<Uses>,
     /// Weights, with what is inlined.
     weights: Vec<u32>,
+    /// Operators, with what is inlined.
+    operators: Vec<u32>,
     fates: Vec<Fate>,
 }
 
@@ -258,6 +275,7 @@ impl<'a> Graph<'a> {
             calls: true,
             coded: true,
             looping: false,
+            keeps_calls: false,
         };
         let mut graph = Self {
             module,
@@ -265,6 +283,7 @@ impl<'a> Graph<'a> {
             imported: module.imported_funcs(),
             uses: vec![Uses::default(); bodies.len()],
             weights: bodies.iter().map(|b| b.weight).collect(),
+            operators: bodies.iter().map(|b| b.operators).collect(),
             fates: vec![fate; bodies.len()],
         };
         for body in bodies {
@@ -323,7 +342,14 @@ impl<'a> Graph<'a> {
         let uses = self.uses[function];
         let more = self.weights[function]
             .saturating_sub(self.weight_of_call(self.imported + function as u32));
-        let moves = uses.calls == 1 && !uses.others && self.weights[function] <= MOVED;
+        let operators = self.operators[function];
+        let moves = uses.calls == 1
+            && !uses.others
+            && self.weights[function] <= MOVED
+            && operators <= limits::MOVED_BODY;
+        if !moves && operators > limits::INLINED_BODY {
+            return Where::Nowhere;
+        }
         if moves || more <= TINY {
             Where::Anywhere
         } else if more <= SMALL {
@@ -339,6 +365,15 @@ impl<'a> Graph<'a> {
         for function in 0..self.bodies.len() {
             if search.is_new(function) {
                 self.search(function, &mut search);
+            }
+        }
+        for (function, body) in self.bodies.iter().enumerate() {
+            if self.fates[function].keeps_calls {
+                for call in &body.calls {
+                    if let Some(callee) = self.defined(call.func) {
+                        self.fates[callee].coded = true;
+                    }
+                }
             }
         }
     }
@@ -386,16 +421,32 @@ impl<'a> Graph<'a> {
         callees.collect()
     }
 
+    /// The callee of a call, if it is inlined wherever it may be.
+    fn inlined_callee(&self, function: usize, call: Call) -> Option<usize> {
+        let looping = self.is_looping(function, call);
+        let callee = self.defined(call.func);
+        callee.filter(|&c| self.fates[c].inlined.covers(looping))
+    }
+
     /// Decides on a function whose callees are decided on, but for those in a
     /// cycle with it.
     fn settle(&mut self, function: usize, may_be_inlined: bool) {
         let body = &self.bodies[function];
         let mut calls = body.other_calls || !body.tail_calls.is_empty();
         let mut weight = body.weight;
+        let mut operators = body.operators;
         for &call in &body.calls {
-            let looping = self.is_looping(function, call);
-            let callee = self.defined(call.func);
-            let inlined = callee.filter(|&c| self.fates[c].inlined.covers(looping));
+            let inlined = self.inlined_callee(function, call);
+            let more = inlined.map_or(0, |callee| self.operators[callee]);
+            operators = operators.saturating_add(more);
+        }
+        let own = body.operators;
+        let most = own.saturating_mul(1 + limits::INLINED_PER_OPERATOR);
+        let keeps_calls = operators > most.saturating_add(limits::INLINED);
+        self.operators[function] = if keeps_calls { own } else { operators };
+        for &call in &body.calls {
+            let inlined = self.inlined_callee(function, call);
+            let inlined = inlined.filter(|_| !keeps_calls);
             calls |= inlined.is_none_or(|callee| self.fates[callee].calls);
             weight = weight.saturating_add(match inlined {
                 Some(callee) => self.weights[callee],
@@ -416,6 +467,7 @@ impl<'a> Graph<'a> {
         let fate = &mut self.fates[function];
         fate.inlined = inlined;
         fate.calls = calls;
+        fate.keeps_calls = keeps_calls;
         fate.coded = kept || uses.others || uses.calls == 0;
     }
 }

@@ -16,6 +16,7 @@ mod decode;
 mod error;
 mod foreign;
 mod inline;
+mod limits;
 mod link;
 mod module;
 mod options;
@@ -60,14 +61,14 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
     let module = decode::decode(source, wasm, options)?;
     match emit {
         Emit::Clif | Emit::Asm => {
-            codegen::listing(&module, &*isa, options, emit == Emit::Asm).map(String::into_bytes)
+            codegen::listing(&module, options, emit == Emit::Asm).map(String::into_bytes)
         }
         Emit::Obj => {
-            let code = codegen::compile(&module, &*isa, options)?;
+            let code = codegen::compile(&module, options)?;
             relocatable::write(&module, code, isa)
         }
         Emit::So => {
-            let code = codegen::compile(&module, &*isa, options)?;
+            let code = codegen::compile(&module, options)?;
             link::link(
                 &module,
                 &code,

@@ -9,6 +9,10 @@ use wasmaot_abi::linking::data::DataSymbol;
 use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, TypeHash, ValType};
 
+/// A gap of as many bytes of zeros or more separates two pieces of an image of
+/// memory.
+pub(crate) const IMAGE_GAP: u64 = 64 << 10;
+
 /// A decoded module. Index spaces are wasm's own: imports first.
 #[derive(Clone, Debug)]
 pub(crate) struct Module<'a> {

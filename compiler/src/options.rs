@@ -46,7 +46,7 @@ pub enum Calls {
 /// Options of a compilation. Those that change the output enter the build id.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Target; only its architecture and ELF matter.
+    /// Target: Linux on x86-64, whatever its C library.
     pub target: Triple,
     /// Set of CPU features to use ([`wasmaot_abi::cpu`]).
     pub cpu: u64,
@@ -56,6 +56,10 @@ pub struct Options {
     pub calls: Calls,
     /// Threads to compile with; `None`: one for each core. Does not change the output.
     pub threads: Option<usize>,
+    /// Bytes of machine code that a module may become; `None`: 64 MiB, and 16
+    /// bytes more for each byte of its functions, which no module comes near that
+    /// is not made to. Does not change the output.
+    pub max_code: Option<u64>,
     /// Check the compiler's own intermediate code; for tests.
     pub verify: bool,
     /// Where to count the functions compiled, for another thread to watch.
@@ -80,6 +84,7 @@ impl Default for Options {
             opt_level: OptLevel::default(),
             calls: Calls::default(),
             threads: None,
+            max_code: None,
             verify: cfg!(debug_assertions),
             progress: None,
         }

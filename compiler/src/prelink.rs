@@ -98,7 +98,7 @@ impl<'a> Set<'a> {
         let bound: Vec<_> = bound.collect();
         let mut module = self.modules[number].clone();
         let foreign = Foreigners::of(&mut module, bound);
-        let code = codegen::compile_with(&module, &foreign, &*isa, &self.options)?;
+        let code = codegen::compile_with(&module, &foreign, &self.options)?;
         let place = Place::new(&self.members, number as u32);
         link(
             &module,

@@ -1,21 +1,57 @@
 //! The code generator's settings for a target.
 
-use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use target_lexicon::Architecture;
+use target_lexicon::{Architecture, BinaryFormat, Environment, OperatingSystem, Triple};
 use wasmaot_abi::cpu;
 
+use crate::limits::{self, Pipeline};
 use crate::{Error, OptLevel, Options, Result};
+
+/// The code generator for the options, and for code that is made otherwise.
+pub(crate) struct Isas {
+    optimised: OwnedTargetIsa,
+    many_blocks: OwnedTargetIsa,
+    plain: OwnedTargetIsa,
+}
+
+impl Isas {
+    pub fn new(options: &Options) -> Result<Self> {
+        Ok(Self {
+            optimised: isa(options)?,
+            many_blocks: make(options, options.opt_level, false)?,
+            plain: make(options, OptLevel::None, false)?,
+        })
+    }
+
+    /// The one for functions of so many blocks.
+    pub fn of(&self, pipeline: Pipeline, blocks: usize) -> &dyn TargetIsa {
+        match pipeline {
+            Pipeline::Plain => &*self.plain,
+            Pipeline::Optimised if blocks > limits::BLOCKS => &*self.many_blocks,
+            Pipeline::Optimised => &*self.optimised,
+        }
+    }
+}
 
 /// Makes the code generator for the options.
 pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
-    if options.target.architecture != Architecture::X86_64 {
+    make(
+        options,
+        options.opt_level,
+        options.opt_level != OptLevel::None,
+    )
+}
+
+/// Makes a code generator; `loops`: whether it says where loops are.
+fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIsa> {
+    if !is_supported(&options.target) {
         let target = &options.target;
         return Err(Error::Options(format!(
-            "target `{target}` is not supported: code is made for x86_64-unknown-linux-gnu alone"
+            "target `{target}` is not supported: this version makes objects for x86_64-unknown-linux-gnu, and what else is Linux on x86-64"
         )));
     }
-    let (level, allocator) = match options.opt_level {
+    let (level, allocator) = match level {
         OptLevel::None => ("none", "single_pass"),
         OptLevel::Less | OptLevel::Speed => ("speed", "backtracking"),
     };
@@ -36,15 +72,19 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_alias_analysis", "true"),
         // Where loops are, for functions to be put by.
-        ("machine_code_cfg_info", "true"),
+        (
+            "machine_code_cfg_info",
+            if loops { "true" } else { "false" },
+        ),
         (
             "enable_verifier",
             if options.verify { "true" } else { "false" },
         ),
-        // wasm code cannot be made to read what a misprediction leaks of its
-        // neighbours: all modules of a process trust each other's memory.
-        ("enable_heap_access_spectre_mitigation", "false"),
-        ("enable_table_access_spectre_mitigation", "false"),
+        // Barriers against speculation past a check of bounds. Those of accesses
+        // to memories and tables are in `translate`; Cranelift adds its own to
+        // `br_table`.
+        ("enable_heap_access_spectre_mitigation", "true"),
+        ("enable_table_access_spectre_mitigation", "true"),
     ] {
         shared
             .set(name, value)
@@ -62,4 +102,13 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
     builder
         .finish(settings::Flags::new(shared))
         .map_err(|e| Error::Options(format!("target `{}`: {e}", options.target)))
+}
+
+/// Whether objects are made for a target: what they are made of is ELF, and runs
+/// in a process of Linux.
+fn is_supported(target: &Triple) -> bool {
+    target.architecture == Architecture::X86_64
+        && target.operating_system == OperatingSystem::Linux
+        && target.binary_format == BinaryFormat::Elf
+        && target.environment != Environment::Gnux32
 }

@@ -64,6 +64,7 @@ fn of_compiling(error: &compiler::Error, command: &Command) -> Option<String> {
         (compiler::Error::Options(_), Command::Build(build)) if build.target.is_some() => {
             Some("give another --target, or none for this machine".to_owned())
         }
+        (compiler::Error::CodeLimit { .. }, _) => Some("a larger --max-code allows it".to_owned()),
         _ => None,
     }
 }

@@ -107,6 +107,7 @@ pub(super) fn options(args: &Codegen) -> compiler::Options {
             _ => compiler::OptLevel::Speed,
         },
         threads: args.jobs.map(usize::from),
+        max_code: args.max_code,
         ..defaults
     }
 }

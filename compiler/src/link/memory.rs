@@ -11,11 +11,9 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE};
 
-use crate::module::{DataMode, ExportItem, Module};
+use crate::module::{DataMode, ExportItem, IMAGE_GAP, Module};
 use crate::{Error, Result};
 
-/// A gap of as many bytes of zeros or more separates two pieces.
-const GAP: u64 = 64 << 10;
 /// More pieces than this would fill the section table.
 const MAX_PIECES: usize = 8192;
 
@@ -110,7 +108,7 @@ fn runs(pages: &Pages) -> Vec<Range<u64>> {
     let mut runs: Vec<Range<u64>> = Vec::new();
     for &page in pages.keys() {
         match runs.last_mut() {
-            Some(run) if (page - run.end) * HOST_PAGE < GAP => run.end = page + 1,
+            Some(run) if (page - run.end) * HOST_PAGE < IMAGE_GAP => run.end = page + 1,
             _ => runs.push(page..page + 1),
         }
     }

@@ -1,6 +1,6 @@
 //! Atomic accesses to memory, and waiting for others to make them.
 
-use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value, types};
 use types::{I8, I16, I32, I64};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::trap::TrapCode;
@@ -53,26 +53,29 @@ impl Body<'_, '_> {
     }
 
     /// Pops an address; where an access goes, aligned to its size.
-    fn aligned(&mut self, arg: MemArg, ty: Type) -> Value {
-        let (address, displacement) = self.place(arg, ty.bytes());
-        self.check_aligned(address, displacement, ty)
+    fn aligned(&mut self, arg: MemArg, ty: Type) -> (Value, MemFlagsData) {
+        let to = self.access(arg, ty.bytes());
+        let address = self
+            .b
+            .ins()
+            .iadd_imm_s(to.address, i64::from(to.displacement));
+        self.check_aligned(address, ty);
+        (address, to.flags)
     }
 
-    /// As [`Body::aligned`], for an access that code elsewhere makes: checked
-    /// to be within memory whatever stands around it.
+    /// As [`Body::aligned`], for an access that code elsewhere makes.
     fn aligned_and_checked(&mut self, arg: MemArg, ty: Type) -> Value {
-        let (address, displacement) = self.checked_place(arg, ty.bytes());
-        self.check_aligned(address, displacement, ty)
+        let address = self.checked_address(arg, ty.bytes());
+        self.check_aligned(address, ty);
+        address
     }
 
-    fn check_aligned(&mut self, address: Value, displacement: i32, ty: Type) -> Value {
-        let address = self.b.ins().iadd_imm_s(address, i64::from(displacement));
+    /// Memories begin at pages: an address there is as aligned as here.
+    fn check_aligned(&mut self, address: Value, ty: Type) {
         if ty.bytes() > 1 {
-            // Memories begin at pages: an address there is as aligned as here.
             let low = self.b.ins().band_imm_u(address, i64::from(ty.bytes()) - 1);
             self.trap_if(low, TrapCode::UnalignedAtomic);
         }
-        address
     }
 
     /// Pushes a value of memory, zero-extended.
@@ -96,24 +99,23 @@ impl Body<'_, '_> {
     }
 
     fn atomic_load(&mut self, arg: MemArg, ty: Type, wide: Type) {
-        let address = self.aligned(arg, ty);
-        let value = self.b.ins().atomic_load(ty, self.flags.memory, address);
+        let (address, flags) = self.aligned(arg, ty);
+        let value = self.b.ins().atomic_load(ty, flags, address);
         self.push_extended(value, wide);
     }
 
     fn atomic_store(&mut self, arg: MemArg, ty: Type) {
         let value = self.pop();
         let value = self.narrow(value, ty);
-        let address = self.aligned(arg, ty);
-        self.b.ins().atomic_store(self.flags.memory, value, address);
+        let (address, flags) = self.aligned(arg, ty);
+        self.b.ins().atomic_store(flags, value, address);
     }
 
     fn exchange(&mut self, arg: MemArg, op: AtomicRmwOp, ty: Type) {
         let value = self.pop();
         let wide = self.b.func.dfg.value_type(value);
         let value = self.narrow(value, ty);
-        let address = self.aligned(arg, ty);
-        let flags = self.flags.memory;
+        let (address, flags) = self.aligned(arg, ty);
         let old = self.b.ins().atomic_rmw(ty, flags, op, address, value);
         self.push_extended(old, wide);
     }
@@ -123,8 +125,7 @@ impl Body<'_, '_> {
         let wide = self.b.func.dfg.value_type(value);
         let value = self.narrow(value, ty);
         let expected = self.narrow(expected, ty);
-        let address = self.aligned(arg, ty);
-        let flags = self.flags.memory;
+        let (address, flags) = self.aligned(arg, ty);
         let old = self.b.ins().atomic_cas(flags, address, expected, value);
         self.push_extended(old, wide);
     }

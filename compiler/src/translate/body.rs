@@ -19,6 +19,7 @@ use super::local::{Local, Spare};
 use super::scan::Ahead;
 use super::{Env, clif_type};
 use crate::code::Target;
+use crate::limits::Pipeline;
 
 /// Memory of a translation that the next one reuses.
 #[derive(Default)]
@@ -50,6 +51,8 @@ impl Scratch {
 pub(super) struct Flags {
     /// Linear memories. All in one region: two of them may be one memory.
     pub memory: MemFlagsData,
+    /// Linear memories whose bounds code checks.
+    pub confined: MemFlagsData,
     /// The context's stack pointer field.
     pub stack_pointer: MemFlagsData,
     /// Descriptors, lengths of segments, and the context's other fields.
@@ -88,8 +91,10 @@ impl Flags {
         let globals = region(1, "globals");
         let descriptors = region(2, "descriptors");
         let records = region(5, "records");
+        let memory = little.with_alias_region(region(3, "memory"));
         Self {
-            memory: little.with_alias_region(region(3, "memory")),
+            memory,
+            confined: memory.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds))),
             stack_pointer: trusted.with_alias_region(region(4, "stack pointer")),
             descriptor: trusted.with_alias_region(descriptors),
             constant: constant.with_alias_region(descriptors),
@@ -117,6 +122,10 @@ pub(super) fn clif_trap(code: TrapCode) -> ir::TrapCode {
 /// One function in translation.
 pub(super) struct Body<'f, 'm> {
     pub env: &'f Env<'m>,
+    pub pipeline: Pipeline,
+    /// Values that it may have, and those that branches and calls carry.
+    pub budget: usize,
+    pub carried: usize,
     pub b: FunctionBuilder<'f>,
     pub flags: Flags,
     /// Values of the operand stack; vectors are `I8X16` here.
@@ -128,6 +137,8 @@ pub(super) struct Body<'f, 'm> {
     pub skipped: usize,
     /// Functions being translated, the innermost last.
     pub open: Vec<Open<'m>>,
+    /// How many of them are of other modules.
+    pub foreign: usize,
     /// Locals of all of them.
     pub locals: &'f mut Vec<Local>,
     pub spare: &'f mut Spare,
@@ -138,8 +149,8 @@ pub(super) struct Body<'f, 'm> {
     functions: &'f mut HashMap<Target, ir::FuncRef>,
     symbols: &'f mut HashMap<Target, GlobalValue>,
     signatures: &'f mut HashMap<u32, SigRef>,
-    /// Number of frames that may catch what is thrown here.
-    pub guards: usize,
+    /// The frames that may catch what is thrown here.
+    pub guards: Vec<usize>,
     /// The pinned register's value, where it is at hand.
     pub base: Option<Value>,
     /// Where it was read.
@@ -163,6 +174,7 @@ impl<'f, 'm> Body<'f, 'm> {
     /// Starts a function whose signature is set; `origins` of what is inlined.
     pub fn new(
         env: &'f Env<'m>,
+        pipeline: Pipeline,
         func: &'f mut Function,
         context: &'f mut FunctionBuilderContext,
         scratch: &'f mut Scratch,
@@ -178,6 +190,9 @@ impl<'f, 'm> Body<'f, 'm> {
         b.seal_block(entry);
         Self {
             env,
+            pipeline,
+            budget: pipeline.values().0,
+            carried: 0,
             b,
             flags,
             stack: &mut scratch.stack,
@@ -185,6 +200,7 @@ impl<'f, 'm> Body<'f, 'm> {
             reachable: true,
             skipped: 0,
             open: Vec::new(),
+            foreign: 0,
             locals: &mut scratch.locals,
             spare: &mut scratch.spare,
             aheads: &mut scratch.aheads,
@@ -193,7 +209,7 @@ impl<'f, 'm> Body<'f, 'm> {
             functions: &mut scratch.functions,
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
-            guards: 0,
+            guards: Vec::new(),
             base: None,
             base_block: None,
             calls: 0,
@@ -226,6 +242,11 @@ impl<'f, 'm> Body<'f, 'm> {
             // Null references are zero too.
             wasmparser::ValType::I64 | wasmparser::ValType::Ref(_) => self.i64(0),
         }
+    }
+
+    /// Whether locals are kept there: code is made fast, not fast code.
+    pub fn locals_in_frame(&self) -> bool {
+        self.pipeline == Pipeline::Plain
     }
 
     /// Ends the function.
@@ -302,7 +323,7 @@ impl<'f, 'm> Body<'f, 'm> {
     pub fn base(&mut self) -> Value {
         let block = self.b.current_block();
         if let Some(base) = self.base
-            && (block == self.base_block || !self.env.locals_in_frame)
+            && (block == self.base_block || !self.locals_in_frame())
         {
             return base;
         }

@@ -7,6 +7,7 @@ use wasmaot_abi::types::IndexType;
 use wasmparser::Operator;
 
 use super::body::Body;
+use super::memory::Reach;
 use crate::code::Target;
 
 impl Body<'_, '_> {
@@ -55,15 +56,7 @@ impl Body<'_, '_> {
         self.push(value);
     }
 
-    /// The host address of `len` bytes from `start` of a memory, checked.
-    fn memory_range(&mut self, memory: u32, start: Value, len: Value) -> Value {
-        let end = self.end_of_access(memory, start, len);
-        self.check_memory(memory, end);
-        let base = self.memory_base(memory);
-        self.b.ins().iadd(base, start)
-    }
-
-    /// As [`Body::memory_range`], of a small constant length. Where guards do
+    /// As [`Body::checked_range`], of a small constant length. Where guards do
     /// what a check would, there is none.
     fn small_range(&mut self, memory: u32, start: Value, len: u64) -> Value {
         let start = self.widen(start);
@@ -71,8 +64,7 @@ impl Body<'_, '_> {
             let base = self.base();
             return self.b.ins().iadd(base, start);
         }
-        let len = self.i64(len as i64);
-        self.memory_range(memory, start, len)
+        self.checked_range(memory, start, Reach::Constant(len))
     }
 
     fn memory_fill(&mut self, memory: u32) {
@@ -82,7 +74,7 @@ impl Body<'_, '_> {
             return self.small_fill(start, byte, small);
         }
         let (start, len) = (self.widen(start), self.widen(len));
-        let start = self.memory_range(memory, start, len);
+        let start = self.checked_range(memory, start, Reach::Value(len));
         self.builtin(Builtin::Memset, &[start, byte, len]);
     }
 
@@ -94,8 +86,8 @@ impl Body<'_, '_> {
             return self.small_copy(dst, src, small);
         }
         let (dst, src, len) = (self.widen(dst), self.widen(src), self.widen(len));
-        let dst = self.memory_range(dst_memory, dst, len);
-        let src = self.memory_range(src_memory, src, len);
+        let dst = self.checked_range(dst_memory, dst, Reach::Value(len));
+        let src = self.checked_range(src_memory, src, Reach::Value(len));
         self.builtin(Builtin::Memmove, &[dst, src, len]);
     }
 
@@ -114,11 +106,12 @@ impl Body<'_, '_> {
             .ins()
             .icmp(IntCC::UnsignedGreaterThan, end, available);
         self.trap_if(outside, TrapCode::MemoryOutOfBounds);
-        let dst = self.memory_range(memory, dst, len);
+        let dst = self.checked_range(memory, dst, Reach::Value(len));
         // A segment without bytes gets here only with nothing to copy.
         if has_bytes {
             let bytes = self.symbol(Target::Data(data));
             let src = self.b.ins().iadd(bytes, src);
+            let src = self.confined(outside, src);
             self.builtin(Builtin::Memmove, &[dst, src, len]);
         }
     }

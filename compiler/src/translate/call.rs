@@ -28,8 +28,11 @@ impl Body<'_, '_> {
         let func = self.in_module(func);
         let callee = self.env.module.callee(func);
         // One in another might lead back to where it began.
-        let foreign = self.open.iter().all(|open| open.foreign.is_none());
-        if let Some(body) = self.env.inlined(callee, foreign, self.is_looping()) {
+        let foreign = self.foreign == 0;
+        let innermost = self.innermost();
+        let caller = innermost.foreign.is_none().then_some(innermost.number);
+        let looping = self.is_looping();
+        if let Some(body) = self.env.inlined(callee, caller, foreign, looping) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;
@@ -142,6 +145,11 @@ impl Body<'_, '_> {
     }
 
     /// Compares the entry's type; what is wrong is found out off the hot path.
+    ///
+    /// A barrier against speculation would restrain nothing here: the processor
+    /// predicts the target of an indirect call whatever was loaded, and the
+    /// type and the address are read from one record, in one line of the cache,
+    /// so that a prediction of either is found wrong at the same time.
     fn check_type(&mut self, ty: u32, table: u32, index: Value, entry: Entry) {
         let id = i64::from(self.env.type_ids[ty as usize]);
         let at = entry.displacement + funcref::TYPE_ID;
@@ -233,10 +241,26 @@ impl Body<'_, '_> {
         }
     }
 
-    /// The entry at an index, after a check against the table's length.
+    /// The entry at an index; `code` is the trap of an index past the table's
+    /// end.
+    ///
+    /// The primary table needs no barrier against speculation: room is reserved
+    /// for every index, and past the table's end it holds nothing. Of another
+    /// table, the entry past the end is at the null address, where the access
+    /// faults: no branch is predicted, so nothing is read on a wrong guess.
     pub fn checked_entry(&mut self, table: u32, index: Value, code: TrapCode) -> Entry {
         let outside = self.outside(table, index);
-        self.trap_if(outside, code);
-        self.entry(table, index)
+        if self.is_primary(table) {
+            self.trap_if(outside, code);
+            return self.entry(table, index);
+        }
+        let entry = self.entry(table, index);
+        let displacement = i64::from(entry.displacement);
+        let address = self.b.ins().iadd_imm_s(entry.address, displacement);
+        Entry {
+            address: self.confined(outside, address),
+            displacement: 0,
+            flags: entry.flags.with_trap_code(Some(clif_trap(code))),
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Code that cannot be reached is not translated; only its frames are counted,
 //! so that the matching `end` is found.
 
+use std::collections::BTreeMap;
+
 use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
@@ -194,11 +196,12 @@ impl<'f> Body<'f, '_> {
         let ahead = self.innermost_mut().ahead.next_loop();
         if ahead.calls {
             self.base = None;
-        } else if !self.env.locals_in_frame {
+        } else if !self.locals_in_frame() {
             // At hand all through the loop; what nothing uses costs nothing.
             self.base();
         }
         let small = ahead.small;
+        self.innermost_mut().small_loops += usize::from(small);
         self.push_frame(Kind::Loop { head, small }, types);
         let height = self.stack.len() - types.0.len();
         let values = args(&self.stack[height..]);
@@ -271,7 +274,10 @@ impl<'f> Body<'f, '_> {
                 }
                 self.begin_alternative(alternative);
             }
-            Kind::Loop { head, .. } => self.b.seal_block(head),
+            Kind::Loop { head, small } => {
+                self.b.seal_block(head);
+                self.innermost_mut().small_loops -= usize::from(small);
+            }
             Kind::Block => {}
         }
         if self.reachable && self.frames.last().is_some_and(|f| f.end.is_some()) {
@@ -321,6 +327,7 @@ impl<'f> Body<'f, '_> {
     fn br(&mut self, depth: u32) {
         let block = self.label_block(depth, false);
         let values = self.label_values(depth);
+        self.carried += values.len();
         self.b.ins().jump(block, &args(&values));
         self.reachable = false;
     }
@@ -329,6 +336,7 @@ impl<'f> Body<'f, '_> {
         let condition = self.pop();
         let block = self.label_block(depth, false);
         let values = self.label_values(depth);
+        self.carried += values.len();
         let next = self.b.create_block();
         self.b
             .ins()
@@ -340,6 +348,7 @@ impl<'f> Body<'f, '_> {
         let reference = self.pop();
         let block = self.label_block(depth, false);
         let values = args(&self.label_values(depth));
+        self.carried += values.len();
         let next = self.b.create_block();
         self.b.ins().brif(reference, next, &[], block, &values);
         self.enter_only_child(next);
@@ -350,6 +359,7 @@ impl<'f> Body<'f, '_> {
     fn br_on_non_null(&mut self, depth: u32) {
         let block = self.label_block(depth, false);
         let values = args(&self.label_values(depth));
+        self.carried += values.len();
         let reference = self.pop();
         let next = self.b.create_block();
         self.b.ins().brif(reference, block, &values, next, &[]);
@@ -361,14 +371,14 @@ impl<'f> Body<'f, '_> {
         // The offsets were read once already, by the validator.
         let depths: Vec<u32> = table.targets().map_while(Result::ok).collect();
         let values = self.label_values(table.default());
-        let mut steps = vec![None; self.frames.len()];
+        let mut steps = BTreeMap::new();
         let mut call = |body: &mut Self, depth: u32| {
-            let block = match steps[depth as usize] {
-                Some(block) => block,
-                None if values.is_empty() => body.label_block(depth, false),
-                None => body.b.create_block(),
-            };
-            steps[depth as usize] = Some(block);
+            let block = *steps
+                .entry(depth)
+                .or_insert_with(|| match values.is_empty() {
+                    true => body.label_block(depth, false),
+                    false => body.b.create_block(),
+                });
             BlockCall::new(block, [], &mut body.b.func.dfg.value_lists)
         };
         let default = call(self, table.default());
@@ -382,21 +392,18 @@ impl<'f> Body<'f, '_> {
             return;
         }
         // Jump tables carry no values: a block in between does.
-        for (depth, step) in steps.into_iter().enumerate() {
-            if let Some(step) = step {
-                self.enter_only_child(step);
-                let block = self.label_block(depth as u32, false);
-                self.b.ins().jump(block, &args(&values));
-            }
+        for (depth, step) in steps {
+            self.enter_only_child(step);
+            let block = self.label_block(depth, false);
+            self.carried += values.len();
+            self.b.ins().jump(block, &args(&values));
         }
     }
 
     /// Whether what is called here counts as called in a small loop.
     pub fn is_looping(&self) -> bool {
         let function = self.innermost();
-        let mut frames = self.frames[function.frame..].iter();
-        self.env.plan.is_looping(function.number)
-            || frames.any(|frame| matches!(frame.kind, Kind::Loop { small: true, .. }))
+        self.env.plan.is_looping(function.number) || function.small_loops > 0
     }
 
     /// Returns from the innermost function: where that is inlined, to the end

@@ -4,6 +4,11 @@
 //! and in a *landing* of the clause that takes the exception if it throws. On
 //! the way to a landing every register is lost; one then holds the exception.
 //! What is not in a `try` is called as if there were no exceptions.
+//!
+//! A call has a few handlers at most, however many are open around it: the last
+//! of them is then a *relay*, which takes every exception and throws it again,
+//! as of a call further outside. So code and tables grow with the number of
+//! calls and handlers, and not with their product.
 
 use cranelift_codegen::ir::{
     self, Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag,
@@ -18,6 +23,7 @@ use super::body::{Body, clif_trap};
 use super::clif_type;
 use super::control::args;
 use crate::code::Target;
+use crate::limits::HANDLERS;
 
 /// What an open `try` of either encoding catches.
 pub(super) struct Guard {
@@ -30,8 +36,41 @@ pub(super) struct Guard {
     /// and the exception that the one being translated has caught.
     next: usize,
     caught: Option<Value>,
+    /// Of each stretch of [`PART`] clauses.
+    parts: Vec<Part>,
 }
 
+/// A stretch of an open `try`'s clauses.
+#[derive(Clone, Default)]
+struct Part {
+    /// The handlers of a call that these clauses are the innermost of, once there
+    /// is one.
+    handlers: Option<Vec<Handler>>,
+    /// What throws again for these clauses and all outside, once there is a call
+    /// that needs it.
+    relay: Option<Block>,
+}
+
+/// Clauses of a part: with a relay, as many as a call has handlers.
+const PART: usize = HANDLERS - 1;
+
+/// A part of the clauses of an open `try`: the number of the frame, and its own.
+#[derive(Clone, Copy)]
+struct Position {
+    frame: usize,
+    part: usize,
+}
+
+/// A handler of a call.
+#[derive(Clone, Copy)]
+struct Handler {
+    /// What it takes; `None`: all.
+    tag: Option<u32>,
+    keeps: bool,
+    landing: Block,
+}
+
+#[derive(Clone, Copy)]
 struct Clause {
     /// `None`: takes all.
     tag: Option<u32>,
@@ -122,7 +161,8 @@ impl Body<'_, '_> {
 
     /// Makes the innermost frame one that catches.
     fn guard(&mut self, clauses: Vec<Clause>, delegate: Option<u32>) {
-        self.guards += 1;
+        self.guards.push(self.frames.len() - 1);
+        let parts = clauses.len().div_ceil(PART).max(1);
         let frame = self.frames.last_mut().expect("a frame just entered");
         frame.guard = Some(Guard {
             clauses,
@@ -130,6 +170,7 @@ impl Body<'_, '_> {
             active: true,
             next: 0,
             caught: None,
+            parts: vec![Part::default(); parts],
         });
     }
 
@@ -138,11 +179,25 @@ impl Body<'_, '_> {
         self.frames.last_mut()?.guard.as_mut()
     }
 
-    /// Leaves the guarded part of the innermost frame.
+    /// Leaves the guarded part of the innermost frame; makes its relays.
     fn lift(&mut self) {
         let active = |guard: &mut Guard| std::mem::take(&mut guard.active);
-        if self.innermost_guard().is_some_and(active) {
-            self.guards -= 1;
+        if !self.innermost_guard().is_some_and(active) {
+            return;
+        }
+        self.guards.pop();
+        let frame = self.frames.len() - 1;
+        // One may need the next.
+        for part in 0..self.guard_at(frame).parts.len() {
+            let Some(relay) = self.guard_at(frame).parts[part].relay else {
+                continue;
+            };
+            if self.reachable {
+                self.jump_to_end();
+            }
+            let exception = self.land(relay);
+            let handlers = self.handlers(Some(Position { frame, part }));
+            self.raise_to(handlers, exception);
         }
     }
 
@@ -246,9 +301,15 @@ impl Body<'_, '_> {
 
     /// Throws an exception.
     fn raise(&mut self, exception: Value) {
+        let handlers = self.handlers_within(self.frames.len());
+        self.raise_to(handlers, exception);
+    }
+
+    /// Throws an exception to some handlers.
+    fn raise_to(&mut self, handlers: Vec<Handler>, exception: Value) {
         let throw = self.builtin_function(Builtin::Throw);
         let base = self.base();
-        self.make_call(Callee::Function(throw), &[base, exception]);
+        self.call_with(handlers, Callee::Function(throw), &[base, exception]);
         // It does not return.
         self.b.ins().trap(clif_trap(TrapCode::Unreachable));
         self.reachable = false;
@@ -268,7 +329,12 @@ impl Body<'_, '_> {
 
     /// Calls with the handlers of the outermost `frames`.
     fn call_within(&mut self, frames: usize, callee: Callee, args: &[Value]) {
-        let handlers = self.handlers(frames);
+        let handlers = self.handlers_within(frames);
+        self.call_with(handlers, callee, args);
+    }
+
+    fn call_with(&mut self, handlers: Vec<Handler>, callee: Callee, args: &[Value]) {
+        self.carried += args.len() + handlers.len();
         if handlers.is_empty() {
             let call = match callee {
                 Callee::Function(func) => self.b.ins().call(func, args),
@@ -290,8 +356,9 @@ impl Body<'_, '_> {
         let returned = (0..results.len() as u32).map(BlockArg::TryCallRet);
         let lists = &mut self.b.func.dfg.value_lists;
         let normal = BlockCall::new(next, returned, lists);
-        let items = handlers.into_iter().map(|(tag, landing)| {
-            let landing = BlockCall::new(landing, [BlockArg::TryCallExn(0)], lists);
+        let items = handlers.into_iter().map(|handler| {
+            let tag = handler_tag(handler.tag, handler.keeps);
+            let landing = BlockCall::new(handler.landing, [BlockArg::TryCallExn(0)], lists);
             ExceptionTableItem::Tag(tag, landing)
         });
         let items: Vec<_> = items.collect();
@@ -306,37 +373,117 @@ impl Body<'_, '_> {
         self.stack.extend_from_slice(self.b.block_params(next));
     }
 
-    /// The landings for what is thrown within the outermost `frames`, the
-    /// innermost first.
-    fn handlers(&mut self, frames: usize) -> Vec<(ExceptionTag, Block)> {
+    /// The handlers of what is thrown within the outermost `frames`.
+    fn handlers_within(&mut self, frames: usize) -> Vec<Handler> {
+        self.handlers(self.guarded_within(frames))
+    }
+
+    /// The innermost clauses that are open in the outermost `frames`.
+    fn guarded_within(&self, frames: usize) -> Option<Position> {
+        let within = self.guards.partition_point(|&guard| guard < frames);
+        let frame = *self.guards[..within].last()?;
+        Some(Position { frame, part: 0 })
+    }
+
+    fn guard_at(&mut self, frame: usize) -> &mut Guard {
+        let guard = self.frames[frame].guard.as_mut();
+        guard.expect("a frame that catches")
+    }
+
+    /// The clauses outside of others.
+    fn outside_of(&mut self, Position { frame, part }: Position) -> Option<Position> {
+        let guard = self.guard_at(frame);
+        if part + 1 < guard.parts.len() {
+            let part = part + 1;
+            return Some(Position { frame, part });
+        }
+        // The label of `delegate` counts from the frame outside, which may
+        // catch too.
+        let delegate = guard.delegate.unwrap_or(0) as usize;
+        self.guarded_within(frame.saturating_sub(delegate))
+    }
+
+    /// The handlers of what is thrown to some clauses, the innermost first.
+    fn handlers(&mut self, at: Option<Position>) -> Vec<Handler> {
+        let mut unknown = Vec::new();
+        let mut next = at;
         let mut found = Vec::new();
-        let mut taken = Vec::new();
-        let mut at = if self.guards == 0 { 0 } else { frames };
-        while at > 0 {
-            at -= 1;
-            let Some(guard) = self.frames[at].guard.as_mut().filter(|g| g.active) else {
-                continue;
-            };
-            for clause in &mut guard.clauses {
-                if taken.contains(&clause.tag) {
-                    continue;
-                }
-                taken.push(clause.tag);
-                let b = &mut self.b;
-                let landing = *clause.landing.get_or_insert_with(|| {
-                    let block = b.create_block();
-                    b.append_block_param(block, types::I64);
-                    b.set_cold_block(block);
-                    block
-                });
-                found.push((handler_tag(clause.tag, clause.keeps), landing));
-                if clause.tag.is_none() {
-                    return found;
-                }
+        while let Some(at) = next {
+            if let Some(known) = &self.guard_at(at.frame).parts[at.part].handlers {
+                found.clone_from(known);
+                break;
             }
-            // Its label counts from the frame outside, which may catch too.
-            at = at.saturating_sub(guard.delegate.unwrap_or(0) as usize);
+            unknown.push(at);
+            let takes_all = self.clauses_at(at).iter().any(|c| c.tag.is_none());
+            next = match takes_all {
+                true => None,
+                false => self.outside_of(at),
+            };
+        }
+        for at in unknown.into_iter().rev() {
+            found = self.with_clauses(at, &found);
+            let part = &mut self.guard_at(at.frame).parts[at.part];
+            part.handlers = Some(found.clone());
         }
         found
+    }
+
+    fn clauses_at(&mut self, Position { frame, part }: Position) -> &mut [Clause] {
+        let clauses = &mut self.guard_at(frame).clauses;
+        let end = clauses.len().min(PART * (part + 1));
+        clauses.get_mut(PART * part..end).unwrap_or_default()
+    }
+
+    /// The handlers of some clauses, and those outside.
+    fn with_clauses(&mut self, at: Position, outside: &[Handler]) -> Vec<Handler> {
+        let mut found: Vec<Handler> = Vec::new();
+        for number in 0..self.clauses_at(at).len() {
+            let Clause {
+                tag,
+                keeps,
+                landing,
+                ..
+            } = self.clauses_at(at)[number];
+            if found.iter().any(|handler| handler.tag == tag) {
+                continue;
+            }
+            let landing = landing.unwrap_or_else(|| self.landing());
+            self.clauses_at(at)[number].landing = Some(landing);
+            found.push(Handler {
+                tag,
+                keeps,
+                landing,
+            });
+            if tag.is_none() {
+                return found;
+            }
+        }
+        let own = found.len();
+        let others = outside.iter().filter(|outer| {
+            let taken = found[..own].iter().any(|handler| handler.tag == outer.tag);
+            !taken
+        });
+        let others: Vec<Handler> = others.copied().collect();
+        if own + others.len() <= HANDLERS {
+            found.extend(others);
+        } else if let Some(outer) = self.outside_of(at) {
+            let relay = self.guard_at(outer.frame).parts[outer.part].relay;
+            let relay = relay.unwrap_or_else(|| self.landing());
+            self.guard_at(outer.frame).parts[outer.part].relay = Some(relay);
+            found.push(Handler {
+                tag: None,
+                keeps: true,
+                landing: relay,
+            });
+        }
+        found
+    }
+
+    /// A block where an exception arrives.
+    fn landing(&mut self) -> Block {
+        let block = self.b.create_block();
+        self.b.append_block_param(block, types::I64);
+        self.b.set_cold_block(block);
+        block
     }
 }

@@ -13,8 +13,8 @@ use wasmparser::OperatorsReader;
 use super::body::Body;
 use super::scan::Ahead;
 use super::{invalid, unsupported};
-use crate::Result;
 use crate::foreign::Foreign;
+use crate::{Result, limits};
 
 /// A function in translation.
 pub(super) struct Open<'m> {
@@ -31,6 +31,8 @@ pub(super) struct Open<'m> {
     site: u32,
     /// Its number, if it is of another module.
     pub foreign: Option<u32>,
+    /// Its open loops in which calls matter.
+    pub small_loops: usize,
 }
 
 /// Where the instructions of a function come from. Cranelift carries a number
@@ -81,6 +83,8 @@ impl<'f, 'm> Body<'f, 'm> {
             let read = open.operators.read_with_offset();
             let (operator, offset) = read.map_err(|e| invalid(self.env.module, &e))?;
             let location = self.origins.enter(offset as u32, open.site);
+            let values = self.b.func.dfg.num_values() + self.carried;
+            limits::check_values(self.env.module, func, (values, self.budget))?;
             self.b.set_srcloc(location);
             if !self.operator(&operator) {
                 return Err(unsupported(self.env.module, &operator, offset));
@@ -124,11 +128,15 @@ impl<'f, 'm> Body<'f, 'm> {
             Some(foreign) => foreign.body,
             None => &module.bodies[(func - env.imported) as usize].body,
         };
+        let range = source.range();
+        self.budget += self.pipeline.values().1 * (range.end - range.start) as usize;
         let operators = source.get_operators_reader().map_err(invalid)?;
         let mut ahead = self.aheads.pop().unwrap_or_default();
         ahead.look(operators.clone(), |callee| {
             // The numbers in a function of another module are not ours.
-            foreign.is_some() || env.leaves_calls(module.callee(callee))
+            foreign.is_some()
+                || env.plan.keeps_calls(func)
+                || env.leaves_calls(module.callee(callee))
         });
         let first = self.locals.len();
         for &value in args {
@@ -136,7 +144,10 @@ impl<'f, 'm> Body<'f, 'm> {
         }
         for group in source.get_locals_reader().map_err(invalid)? {
             let (count, ty) = group.map_err(invalid)?;
-            let zero = self.zero(ty);
+            // There may be many of which the function makes no use.
+            let used = ahead.locals().saturating_sub(self.locals.len() - first);
+            let count = (count as usize).min(used);
+            let zero = if count > 0 { self.zero(ty) } else { continue };
             for _ in 0..count {
                 self.declare_local(zero, first, &ahead);
             }
@@ -149,7 +160,9 @@ impl<'f, 'm> Body<'f, 'm> {
             locals: first,
             site: self.origins.sites.len() as u32,
             foreign: foreign.map(|_| func),
+            small_loops: 0,
         });
+        self.foreign += usize::from(foreign.is_some());
         // A function of another module is of the type of the import.
         let func = foreign.map_or(func, |foreign| foreign.import);
         self.function_frame(&module.func_type(func).results);
@@ -187,6 +200,7 @@ impl<'f, 'm> Body<'f, 'm> {
         let Some(open) = self.open.pop() else {
             return;
         };
+        self.foreign -= usize::from(open.foreign.is_some());
         self.forget_locals(open.locals);
         self.aheads.push(open.ahead);
     }

@@ -63,7 +63,7 @@ impl Body<'_, '_> {
         let ty = self.b.func.dfg.value_type(value);
         let local = match written {
             false => Local::Value(value),
-            true if self.env.locals_in_frame => Local::Place(self.place_of_local(ty)),
+            true if self.locals_in_frame() => Local::Place(self.place_of_local(ty)),
             true => {
                 let spare = self.spare.of(ty).and_then(Vec::pop);
                 Local::Variable(spare.unwrap_or_else(|| self.b.declare_var(ty)), ty)

@@ -1,8 +1,8 @@
 //! Loads and stores of scalars, and the address computation that all accesses
 //! to linear memory share.
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, condcodes::IntCC, types};
-use wasmaot_abi::context::{memory_desc, offset};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
+use wasmaot_abi::context::{HOST_PAGE, memory_desc, offset};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
 use wasmparser::{MemArg, MemArgTarget, Operator};
@@ -13,6 +13,18 @@ use crate::module::Memory;
 
 /// So many addresses that were computed last are looked at for one to use again.
 const NEAR: usize = 8;
+
+/// Displacements up to this one keep an access to the null address in the page
+/// there, which is never mapped.
+const MAX_NULL_DISPLACEMENT: u64 = HOST_PAGE - 16;
+
+/// Where an access goes: `address + displacement`.
+#[derive(Clone, Copy)]
+pub(super) struct Access {
+    pub address: Value,
+    pub displacement: i32,
+    pub flags: MemFlagsData,
+}
 
 impl Body<'_, '_> {
     /// Translates a load or store; false if `op` is none.
@@ -59,17 +71,43 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Pops an address; where an access of `bytes` to it goes, as an address
-    /// and a displacement.
-    pub fn place(&mut self, arg: MemArg, bytes: u32) -> (Value, i32) {
-        if !self.env.module.is_guarded(self.memory_of(arg)) {
-            return self.checked_place(arg, bytes);
+    /// Pops an address; where an access of `bytes` to it goes.
+    ///
+    /// A guarded memory needs neither a check nor a barrier against speculation:
+    /// every index and offset leads into its reservation, where there is memory
+    /// or a guard.
+    pub fn access(&mut self, arg: MemArg, bytes: u32) -> Access {
+        let memory = self.memory_of(arg);
+        if !self.env.module.is_guarded(memory) {
+            return self.confined_access(arg, bytes);
         }
-        // Whatever the index and offset, what lies there is memory, or a
-        // guard whose fault is the trap.
         let index = self.pop();
         let address = self.address(index);
-        self.displaced(address, arg.offset)
+        let (address, displacement) = self.displaced(address, arg.offset, i32::MAX as u64);
+        let flags = self.flags.memory;
+        Access {
+            address,
+            displacement,
+            flags,
+        }
+    }
+
+    /// As [`Body::access`], for a memory whose bounds code checks: out of them,
+    /// the access is made at the null address, and its fault is the trap. No
+    /// branch is predicted, so nothing is read on a wrong guess.
+    fn confined_access(&mut self, arg: MemArg, bytes: u32) -> Access {
+        let memory = self.memory_of(arg);
+        let index = self.pop();
+        let index = self.widen(index);
+        let outside = self.outside_memory(memory, index, reach(arg, bytes));
+        let base = self.memory_base(memory);
+        let address = self.b.ins().iadd(base, index);
+        let (address, displacement) = self.displaced(address, arg.offset, MAX_NULL_DISPLACEMENT);
+        Access {
+            address: self.confined(outside, address),
+            displacement,
+            flags: self.flags.confined,
+        }
     }
 
     /// The address of an index in the primary memory. One that is at hand is
@@ -91,52 +129,69 @@ impl Body<'_, '_> {
         address
     }
 
-    /// As [`Body::place`], with a check.
-    pub fn checked_place(&mut self, arg: MemArg, bytes: u32) -> (Value, i32) {
-        let memory = self.memory_of(arg);
+    /// Pops an address; where an access of `bytes` to it goes that code elsewhere
+    /// makes, if at all: the check is made here, whatever stands around memory.
+    pub fn checked_address(&mut self, arg: MemArg, bytes: u32) -> Value {
         let index = self.pop();
         let index = self.widen(index);
-        // A sum that is too large stays so: no memory has as many bytes.
-        let reach = arg.offset.saturating_add(bytes.into());
-        let reach = self.i64(reach as i64);
-        let end = self.end_of_access(memory, index, reach);
-        self.check_memory(memory, end);
+        let reach = reach(arg, bytes);
+        let address = self.checked_range(self.memory_of(arg), index, reach);
+        self.b.ins().iadd_imm_s(address, arg.offset as i64)
+    }
+
+    /// The host address of a range of a memory; traps where it is not within.
+    /// `reach`: the bytes from `start` to its end.
+    pub fn checked_range(&mut self, memory: u32, start: Value, reach: Reach) -> Value {
+        let outside = self.outside_memory(memory, start, reach);
+        self.trap_if(outside, TrapCode::MemoryOutOfBounds);
         let base = self.memory_base(memory);
-        let address = self.b.ins().iadd(base, index);
-        self.displaced(address, arg.offset)
-    }
-
-    fn displaced(&mut self, address: Value, offset: u64) -> (Value, i32) {
-        match i32::try_from(offset) {
-            Ok(displacement) => (address, displacement),
-            Err(_) => {
-                let offset = self.i64(offset as i64);
-                (self.b.ins().iadd(address, offset), 0)
-            }
+        let address = self.b.ins().iadd(base, start);
+        match self.env.module.is_guarded(memory) {
+            true => address,
+            false => self.confined(outside, address),
         }
     }
 
-    /// The sum of an address and a length; traps if it is beyond all numbers.
-    pub fn end_of_access(&mut self, memory: u32, start: Value, len: Value) -> Value {
-        if self.memory_index(memory).is_wide() {
+    /// An address; null where a check has failed, even if the processor goes on
+    /// before it knows.
+    pub fn confined(&mut self, failed: Value, address: Value) -> Value {
+        let null = self.i64(0);
+        self.b.ins().select_spectre_guard(failed, null, address)
+    }
+
+    /// An address and the part of an offset that is left as a displacement:
+    /// all of it up to `most`.
+    fn displaced(&mut self, address: Value, offset: u64, most: u64) -> (Value, i32) {
+        if offset <= most {
+            return (address, offset as i32);
+        }
+        let offset = self.i64(offset as i64);
+        (self.b.ins().iadd(address, offset), 0)
+    }
+
+    /// Whether an access that reaches so far from `start` leaves a memory. Traps
+    /// if its end is beyond all numbers; a processor that goes on nevertheless
+    /// finds the sum, and so the access, at the start of the memory.
+    fn outside_memory(&mut self, memory: u32, start: Value, reach: Reach) -> Value {
+        let reach = match reach {
+            Reach::Constant(bytes) => self.i64(bytes as i64),
+            Reach::Value(bytes) => bytes,
+        };
+        let end = if self.memory_index(memory).is_wide() {
             let code = clif_trap(TrapCode::MemoryOutOfBounds);
-            return self.b.ins().uadd_overflow_trap(start, len, code);
-        }
-        // Sums of two numbers of 32 bits (and the size of an access) do not
-        // overflow.
-        self.b.ins().iadd(start, len)
+            self.b.ins().uadd_overflow_trap(start, reach, code)
+        } else {
+            // Sums of two numbers of 32 bits (and the size of an access) do
+            // not overflow.
+            self.b.ins().iadd(start, reach)
+        };
+        let bytes = self.memory_bytes(memory);
+        self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, bytes)
     }
 
     /// Type of a memory's addresses.
     pub fn memory_index(&self, memory: u32) -> IndexType {
         self.env.module.memories[memory as usize].ty.index
-    }
-
-    /// Traps unless the end of an access is within a memory.
-    pub fn check_memory(&mut self, memory: u32, end: Value) {
-        let bytes = self.memory_bytes(memory);
-        let outside = self.b.ins().icmp(IntCC::UnsignedGreaterThan, end, bytes);
-        self.trap_if(outside, TrapCode::MemoryOutOfBounds);
     }
 
     /// Address of a memory's descriptor: register or symbol, and displacement.
@@ -171,9 +226,8 @@ impl Body<'_, '_> {
 
     /// Loads a value of the accessed type and leaves it to the caller.
     pub fn load_value(&mut self, arg: MemArg, ty: Type) -> Value {
-        let (address, displacement) = self.place(arg, ty.bytes());
-        let flags = self.flags.memory;
-        self.b.ins().load(ty, flags, address, displacement)
+        let to = self.access(arg, ty.bytes());
+        self.b.ins().load(ty, to.flags, to.address, to.displacement)
     }
 
     pub fn load(&mut self, arg: MemArg, ty: Type) {
@@ -182,8 +236,11 @@ impl Body<'_, '_> {
     }
 
     fn load_signed(&mut self, arg: MemArg, narrow: Type, wide: Type) {
-        let (p, at) = self.place(arg, narrow.bytes());
-        let flags = self.flags.memory;
+        let Access {
+            address: p,
+            displacement: at,
+            flags,
+        } = self.access(arg, narrow.bytes());
         let ins = self.b.ins();
         let value = match narrow {
             types::I8 => ins.sload8(wide, flags, p, at),
@@ -194,8 +251,11 @@ impl Body<'_, '_> {
     }
 
     fn load_unsigned(&mut self, arg: MemArg, narrow: Type, wide: Type) {
-        let (p, at) = self.place(arg, narrow.bytes());
-        let flags = self.flags.memory;
+        let Access {
+            address: p,
+            displacement: at,
+            flags,
+        } = self.access(arg, narrow.bytes());
         let ins = self.b.ins();
         let value = match narrow {
             types::I8 => ins.uload8(wide, flags, p, at),
@@ -213,15 +273,19 @@ impl Body<'_, '_> {
 
     /// Stores a whole value; the address is on the stack.
     pub fn store_value(&mut self, arg: MemArg, ty: Type, value: Value) {
-        let (address, displacement) = self.place(arg, ty.bytes());
-        let flags = self.flags.memory;
-        self.b.ins().store(flags, value, address, displacement);
+        let to = self.access(arg, ty.bytes());
+        self.b
+            .ins()
+            .store(to.flags, value, to.address, to.displacement);
     }
 
     fn store_low(&mut self, arg: MemArg, narrow: Type) {
         let value = self.pop();
-        let (p, at) = self.place(arg, narrow.bytes());
-        let flags = self.flags.memory;
+        let Access {
+            address: p,
+            displacement: at,
+            flags,
+        } = self.access(arg, narrow.bytes());
         let ins = self.b.ins();
         match narrow {
             types::I8 => ins.istore8(flags, value, p, at),
@@ -229,4 +293,17 @@ impl Body<'_, '_> {
             _ => ins.istore32(flags, value, p, at),
         };
     }
+}
+
+/// How far an access reaches from where it starts.
+#[derive(Clone, Copy)]
+pub(super) enum Reach {
+    Constant(u64),
+    Value(Value),
+}
+
+/// How far an access reaches from its index. A sum that is too large stays so:
+/// no memory has as many bytes.
+fn reach(arg: MemArg, bytes: u32) -> Reach {
+    Reach::Constant(arg.offset.saturating_add(bytes.into()))
 }

@@ -28,8 +28,7 @@ mod table;
 
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
-use cranelift_codegen::isa::{CallConv, TargetFrontendConfig, TargetIsa};
-use cranelift_codegen::settings::OptLevel;
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::{FuncType, TypeHash, ValType};
 use wasmparser::Operator;
@@ -37,6 +36,7 @@ use wasmparser::Operator;
 use crate::code::Target;
 use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
+use crate::limits::Pipeline;
 use crate::module::Module;
 use crate::options::Calls;
 use crate::{Error, Result};
@@ -62,8 +62,6 @@ pub(crate) struct Env<'m> {
     imported: u32,
     /// How they are called.
     calls: Calls,
-    /// Whether locals are kept there: code is made fast, not fast code.
-    locals_in_frame: bool,
 }
 
 impl<'m> Env<'m> {
@@ -71,7 +69,7 @@ impl<'m> Env<'m> {
         module: &'m Module<'m>,
         plan: &'m Plan,
         foreign: &'m Foreigners<'m>,
-        isa: &dyn TargetIsa,
+        config: TargetFrontendConfig,
         calls: Calls,
     ) -> Self {
         Self {
@@ -80,16 +78,25 @@ impl<'m> Env<'m> {
             foreign,
             imported: module.imported_funcs(),
             calls,
-            locals_in_frame: isa.flags().opt_level() == OptLevel::None,
             signatures: module.types.iter().map(signature).collect(),
             type_ids: module.type_hashes.iter().map(TypeHash::id).collect(),
-            config: isa.frontend_config(),
+            config,
         }
     }
 
     /// The function whose body stands in the place of a call of one, in a loop
-    /// or not: itself or, if `foreign`, one of another module.
-    fn inlined(&self, callee: u32, foreign: bool, looping: bool) -> Option<u32> {
+    /// or not: itself or, if `foreign`, one of another module. `caller`: the
+    /// function that calls, if it is of this module.
+    fn inlined(
+        &self,
+        callee: u32,
+        caller: Option<u32>,
+        foreign: bool,
+        looping: bool,
+    ) -> Option<u32> {
+        if caller.is_some_and(|caller| self.plan.keeps_calls(caller)) {
+            return None;
+        }
         match callee < self.imported {
             true => self.foreign.number_of(callee).filter(|_| foreign),
             false => self.plan.inlines(callee, looping).then_some(callee),
@@ -146,8 +153,15 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
-    /// Translates a defined function into `out`, which must be cleared.
-    pub fn function(&mut self, env: &Env<'_>, func: u32, out: &mut Function) -> Result<()> {
+    /// Translates a defined function into `out`, which must be cleared. After an
+    /// error, the translator must not be used again.
+    pub fn function(
+        &mut self,
+        env: &Env<'_>,
+        func: u32,
+        pipeline: Pipeline,
+        out: &mut Function,
+    ) -> Result<()> {
         let module = env.module;
         let ty = module.funcs[func as usize].ty;
         out.name = name(Target::Func(func));
@@ -155,6 +169,7 @@ impl Translator {
 
         let mut body = Body::new(
             env,
+            pipeline,
             out,
             &mut self.context,
             &mut self.scratch,
@@ -172,6 +187,7 @@ impl Translator {
         out.signature = signature(&FuncType::default());
         let mut body = Body::new(
             env,
+            Pipeline::Plain,
             out,
             &mut self.context,
             &mut self.scratch,

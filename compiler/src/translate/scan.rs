@@ -17,6 +17,8 @@ pub(super) struct Ahead {
     tries: Vec<Clauses>,
     /// Whether each local is written; those past the end are not.
     written: Vec<bool>,
+    /// One more than the largest number of a local that is named.
+    locals: usize,
     frames: Vec<Open>,
     /// Loops and tries that translation has come past.
     past: (usize, usize),
@@ -64,6 +66,7 @@ impl Ahead {
         self.weight = 0;
         self.tries.clear();
         self.written.clear();
+        self.locals = 0;
         self.past = (0, 0);
         self.frames.clear();
         self.frames.push(Open::default());
@@ -76,6 +79,11 @@ impl Ahead {
     /// Whether a local is written.
     pub fn writes(&self, local: usize) -> bool {
         self.written.get(local).is_some_and(|&written| written)
+    }
+
+    /// One more than the largest number of a local that the function names.
+    pub fn locals(&self) -> usize {
+        self.locals
     }
 
     /// The next loop.
@@ -137,6 +145,10 @@ impl Ahead {
                     self.written.resize(local + 1, false);
                 }
                 self.written[local] = true;
+                self.locals = self.locals.max(local + 1);
+            }
+            Operator::LocalGet { local_index } => {
+                self.locals = self.locals.max(*local_index as usize + 1);
             }
             Operator::End => self.close(),
             _ => {}

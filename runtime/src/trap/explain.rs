@@ -43,6 +43,14 @@ pub(crate) trait CodeMap {
     fn tag_name(&self, tag: u64) -> Option<String>;
 }
 
+/// What an access to the null address can stand for, if the object's map says so.
+const TRAPS_AT_NULL: [TrapCode; 4] = [
+    TrapCode::NullFunctionReference,
+    TrapCode::MemoryOutOfBounds,
+    TrapCode::TableOutOfBounds,
+    TrapCode::UndefinedElement,
+];
+
 /// Names a stop of wasm code and symbolises its frames: those of the one
 /// [`call`](super::call) that it ended. Where a host function passes the trap
 /// on, those of its caller follow when that call is explained.
@@ -85,9 +93,10 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
         // map says; of one that does, the instruction knows more.
         _ => match map.fault_kind(address) {
             Some(kind) => Some(trap_at(pc, map).unwrap_or(kind)),
-            // A call through a null reference reads a record that is not there.
+            // A call through a null reference reads a record that is not there;
+            // an access out of bounds that code checks is made at address 0.
             None if address < HOST_PAGE => {
-                trap_at(pc, map).filter(|&code| code == TrapCode::NullFunctionReference)
+                trap_at(pc, map).filter(|code| TRAPS_AT_NULL.contains(code))
             }
             None => None,
         },

@@ -23,6 +23,8 @@ use super::{Address, redirect};
 
 /// So many accesses are looked at together.
 const MOST: usize = 128;
+/// So many additions are followed back from an address.
+const STEPS: usize = 32;
 
 /// An access to guarded memory.
 struct Access {
@@ -167,8 +169,10 @@ impl Access {
 fn root(func: &Function, value: Value) -> (Value, u32) {
     let mut root = func.dfg.resolve_aliases(value);
     let mut sum = 0_u32;
-    // No more than there are definitions: none refers to itself.
-    while let Some(inst) = func.dfg.value_def(root).inst() {
+    for _ in 0..STEPS {
+        let Some(inst) = func.dfg.value_def(root).inst() else {
+            break;
+        };
         let InstructionData::Binary {
             opcode: Opcode::Iadd,
             args: [a, b],

@@ -10,9 +10,11 @@ use super::binary;
 /// Loads of half a vector, each lane extended to twice its width.
 macro_rules! load_wide {
     ($self:ident, $arg:expr, $inst:ident) => {{
-        let (address, displacement) = $self.place($arg, 8);
-        let flags = $self.flags.memory;
-        let value = $self.b.ins().$inst(flags, address, displacement);
+        let from = $self.access($arg, 8);
+        let value = $self
+            .b
+            .ins()
+            .$inst(from.flags, from.address, from.displacement);
         $self.push_vector(value);
     }};
 }

@@ -30,6 +30,11 @@ fn damaged_modules() {
 }
 
 #[test]
+fn programs_with_hostile_arguments() {
+    assert_eq!(run(Target::Programs, 150), 150);
+}
+
+#[test]
 fn damaged_objects() {
     assert!(run(Target::Objects, 6000) > 100);
 }

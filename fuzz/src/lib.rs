@@ -10,6 +10,7 @@ mod mutate;
 mod native;
 mod objects;
 mod ours;
+mod programs;
 mod random;
 mod seeds;
 mod smith;
@@ -44,6 +45,8 @@ pub enum Target {
     Objects,
     /// Damaged modules.
     Inputs,
+    /// Programs that call the host with hostile arguments.
+    Programs,
 }
 
 /// A case.
@@ -55,6 +58,8 @@ pub enum Case {
     Damaged(objects::Damaged),
     /// Of `inputs`.
     Input(inputs::Input),
+    /// Of `programs`.
+    Program(programs::Program),
 }
 
 impl Target {
@@ -64,6 +69,7 @@ impl Target {
         (Self::Sets, "sets"),
         (Self::Objects, "objects"),
         (Self::Inputs, "inputs"),
+        (Self::Programs, "programs"),
     ];
 
     /// The target's name.
@@ -79,6 +85,7 @@ impl Target {
             Self::Sets => Case::Differential(differential::Differential::sets(seed)),
             Self::Objects => Case::Damaged(objects::Damaged::random(seed)),
             Self::Inputs => Case::Input(inputs::Input::random(seed)),
+            Self::Programs => Case::Program(programs::Program::random(seed)),
         }
     }
 
@@ -103,6 +110,7 @@ impl Case {
             Self::Differential(case) => case.files(),
             Self::Damaged(case) => case.files(),
             Self::Input(case) => case.files(),
+            Self::Program(case) => case.files(),
         }
     }
 
@@ -115,6 +123,7 @@ impl Case {
             Self::Differential(case) => case.check(),
             Self::Damaged(case) => case.check(),
             Self::Input(case) => case.check(),
+            Self::Program(case) => case.check(),
         }
     }
 }

@@ -115,8 +115,8 @@ impl Program {
         let config = Config {
             // A flat program has 16 MiB to begin with.
             max_memory: match self.kind {
-                Kind::Flat => 300,
-                _ => 16,
+                Kind::Flat => 20 << 20,
+                _ => 1 << 20,
             },
             max_table: 1000,
             stack_size: 1 << 20,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Outcome, Sandbox};
-use wasmaot::compiler::OptLevel;
+use wasmaot::compiler::{OptLevel, Progress};
 use wasmaot::runtime::linux::{self, Linux};
 use wasmaot::runtime::trap::TrapReason;
 use wasmaot::runtime::wasi::{self, Wasi};
@@ -275,6 +275,41 @@ fn a_request_stands_until_it_is_withdrawn() {
         assert_eq!(code(error), TrapCode::Interrupted);
         interrupter.resume();
     }
+}
+
+#[test]
+fn a_request_reaches_a_thread_that_blocks_all_signals() {
+    // The thread of this test alone.
+    nix::sys::signal::SigSet::all().thread_block().unwrap();
+    let (mut process, id) = instance(vec![], SPIN);
+    let interrupter = process.interrupter();
+    let other = std::thread::spawn(move || {
+        while !interrupter.is_running() {
+            std::thread::yield_now();
+        }
+        interrupter.interrupt(Duration::from_secs(3600))
+    });
+    let error = process.start(id).unwrap_err();
+    assert_eq!(code(error), TrapCode::Interrupted);
+    assert!(other.join().unwrap());
+}
+
+#[test]
+fn a_compilation_can_be_stopped() {
+    let progress = Arc::new(Progress::default());
+    let options = CompileOptions {
+        progress: Some(Arc::clone(&progress)),
+        ..CompileOptions::default()
+    };
+    let wasm = wat::parse_str(SPIN).unwrap();
+    assert!(compile("spin.wasm", &wasm, &options).is_ok());
+    progress.stop();
+    let error = compile("spin.wasm", &wasm, &options).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("spin.wasm: its compilation was stopped")
+    );
 }
 
 #[test]

@@ -213,7 +213,13 @@ fn for_each<T: Send>(
                 worker = Worker::new(env, isas, optimises);
                 room = size;
             }
-            match work(&mut worker, subjects[index]) {
+            let result = match progress {
+                Some(progress) if progress.is_stopped() => Err(Error::Stopped {
+                    file: env.module.source.clone(),
+                }),
+                _ => work(&mut worker, subjects[index]),
+            };
+            match result {
                 Ok(result) => {
                     done.push((index, result));
                     if let Some(progress) = progress {

@@ -56,6 +56,13 @@ pub enum Error {
     /// An impossible option, as text with the remedy.
     #[error("{0}")]
     Options(String),
+    /// Another thread has ended the compilation
+    /// ([`Progress::stop`](crate::Progress::stop)).
+    #[error("{file}: its compilation was stopped")]
+    Stopped {
+        /// Name of the input.
+        file: String,
+    },
     /// The code generator failed: a bug in wasmaot.
     #[error(
         "{file}: cannot compile {function}: {reason}; this is a bug in wasmaot, please report it with the module"

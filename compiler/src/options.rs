@@ -1,7 +1,7 @@
 //! How to compile.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use target_lexicon::Triple;
 
@@ -62,7 +62,8 @@ pub struct Options {
     pub max_code: Option<u64>,
     /// Check the compiler's own intermediate code; for tests.
     pub verify: bool,
-    /// Where to count the functions compiled, for another thread to watch.
+    /// Where to count the functions compiled, for another thread to watch, which
+    /// may also end the compilation.
     pub progress: Option<Arc<Progress>>,
 }
 
@@ -73,6 +74,20 @@ pub struct Progress {
     pub done: AtomicU32,
     /// Functions to compile; 0 while not yet known.
     pub total: AtomicU32,
+    stopped: AtomicBool,
+}
+
+impl Progress {
+    /// Has the compilation end with [`Error::Stopped`](crate::Error::Stopped),
+    /// as soon as the functions that are compiled just now are done.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is to end.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Options {

@@ -35,6 +35,13 @@ const AT_QUICK_EXIT: &str = "at_quick_exit";
 /// What compilers call for a destructor of a `thread_local` object, and what
 /// that calls where it can.
 pub(super) const THREAD_ATEXIT: [&str; 2] = ["__cxa_thread_atexit", "__cxa_thread_atexit_impl"];
+/// What a handler counts as, of what the process may use: one of `quick_exit`
+/// has a host function and its stub.
+const HANDLER: u64 = 64;
+const QUICK_HANDLER: u64 = 1024;
+/// The owners of these bytes; nothing else has such addresses.
+const AT_EXIT: u64 = 1;
+const QUICK_EXIT: u64 = 2;
 /// What libc calls at the end.
 const AT_END: &str = "at_end";
 
@@ -108,6 +115,9 @@ pub(super) fn at_quick_exit(caller: &mut Caller<'_>, function: u32) -> Result<i3
         arg: None,
     };
     let quick = &mut process.dl.exit.quick;
+    if !process.budget.take(QUICK_EXIT, QUICK_HANDLER) {
+        return Ok(-1);
+    }
     match quick.iter_mut().rfind(|place| place.is_none()) {
         Some(place) => *place = Some(handler),
         None => {
@@ -189,6 +199,9 @@ fn register(
     let Some(owner) = owner.map(|n| process.instances[n].serial) else {
         return Ok(-1);
     };
+    if !process.budget.take(AT_EXIT, HANDLER) {
+        return Ok(-1);
+    }
     let number = match process.dl.exit.idle.pop() {
         Some(number) => number,
         None => {
@@ -232,6 +245,7 @@ pub(super) fn at_end(caller: &mut Caller<'_>, number: u32) -> Result<(), HostErr
         return Ok(());
     };
     let handler = list.remove(at);
+    process.budget.give_back(AT_EXIT, HANDLER);
     run(process, handler).map_err(|trap| HostError::Trap(Box::new(trap)))
 }
 
@@ -252,7 +266,9 @@ impl Process {
     /// `quick_exit` go as they are.
     pub(super) fn run_handlers_of(&mut self, owner: u64) -> Result<(), Trap> {
         for place in &mut self.dl.exit.quick {
-            place.take_if(|handler| handler.owner == owner);
+            if place.take_if(|handler| handler.owner == owner).is_some() {
+                self.budget.give_back(QUICK_EXIT, QUICK_HANDLER);
+            }
         }
         loop {
             let exit = &mut self.dl.exit;
@@ -261,6 +277,7 @@ impl Process {
             };
             let handler = exit.list.remove(at);
             exit.idle.push(handler.number);
+            self.budget.give_back(AT_EXIT, HANDLER);
             run(self, handler)?;
         }
     }

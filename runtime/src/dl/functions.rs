@@ -5,6 +5,7 @@ use super::exit;
 use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, MODULE};
+use crate::error::Error;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::hosts::{Entry, HostLibrary};
 use crate::loader::heap;
@@ -92,7 +93,7 @@ pub(super) fn fail<T>(
     match result {
         Ok(value) => Ok(Some(value)),
         // A constructor that stopped has stopped the program.
-        Err(DlError::Load(error @ crate::error::Error::Init { .. })) => Err(error.into()),
+        Err(DlError::Load(error @ Error::Init { .. })) => Err(error.into()),
         Err(error) => {
             process.dl.error = Some(error.to_string());
             Ok(None)
@@ -187,10 +188,13 @@ fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
     };
     let domain = (process.caller()).map(|caller| process.instances[caller].domain);
     let domain = domain.or_else(|| process.program.as_ref().map(|p| p.domain));
-    // A program whose memory is full gets no text; that is no reason to end it.
-    let block = domain.and_then(|domain| process.place_text(domain, &error).ok());
-    let Some(block) = block else {
-        return Ok(0);
+    let block = match domain.map(|domain| process.place_text(domain, &error)) {
+        Some(Ok(block)) => block,
+        // An allocator that stopped has stopped the program.
+        Some(Err(error @ Error::Init { .. })) => return Err(error.into()),
+        // A program whose memory is full gets no text; that is no reason to
+        // end it.
+        Some(Err(_)) | None => return Ok(0),
     };
     let at = block.at as u32;
     process.dl.told = Some(block);

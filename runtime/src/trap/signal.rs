@@ -49,6 +49,7 @@ pub(super) fn prepare_thread() -> Result<(), String> {
         if stack.get().is_none() {
             // Only this thread can have set it since: it has not.
             let _ = stack.set(SignalStack::install()?);
+            unblock(interrupt::signal())?;
         }
         Ok(())
     })
@@ -74,6 +75,21 @@ impl Handled {
         // Before ours is in place, for it may run at once.
         self.previous.get_or_init(|| previous);
         handle_by(self.signal)
+    }
+}
+
+/// Lets a signal of ours reach this thread, whatever it had blocked before.
+fn unblock(signal: c_int) -> Result<(), String> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is filled by `sigemptyset` before it is used.
+    let failed = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, set.as_ptr(), ptr::null_mut()) != 0
+    };
+    match failed {
+        true => Err("cannot unblock a signal; wasm code needs it to be stopped".to_owned()),
+        false => Ok(()),
     }
 }
 

@@ -33,6 +33,8 @@ struct Arguments {
     keep_going: bool,
     /// Try this case alone.
     case: Option<u64>,
+    /// Run what is in this case that may take the process down.
+    run: Option<u64>,
     /// This process is a worker, which notes the case it is at in this file.
     worker: Option<PathBuf>,
 }
@@ -40,6 +42,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let run = || {
         let arguments = parse()?;
+        if let Some(seed) = arguments.run {
+            return run(arguments.target, seed);
+        }
         match (&arguments.worker, arguments.case) {
             (Some(state), _) => work(&arguments, state),
             (None, Some(seed)) => try_one(arguments.target, seed),
@@ -67,6 +72,7 @@ fn parse() -> Result<Arguments> {
         jobs: 1,
         keep_going: false,
         case: None,
+        run: None,
         worker: None,
     };
     while let Some(word) = words.next() {
@@ -85,6 +91,7 @@ fn parse() -> Result<Arguments> {
             "--seed" => arguments.seed = number,
             "--jobs" => arguments.jobs = number.max(1),
             "--case" => arguments.case = Some(number),
+            "--run" => arguments.run = Some(number),
             _ => bail!(USAGE),
         }
     }
@@ -95,9 +102,38 @@ fn artifacts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts")
 }
 
+/// Checks a case, and runs what is to run of it in a process of its own.
+fn try_case(target: Target, seed: u64) -> Result<Outcome, String> {
+    let outcome = target.try_case(seed)?;
+    if outcome != Outcome::Passed || !target.case(seed).runs() {
+        return Ok(outcome);
+    }
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    let mut command = Command::new(program);
+    command.args([target.name(), "--run", &seed.to_string()]);
+    let ended = command.output().map_err(|e| e.to_string())?;
+    match ended.status.code() {
+        Some(0) => Ok(outcome),
+        Some(_) => {
+            let said = [ended.stdout, ended.stderr].concat();
+            Err(String::from_utf8_lossy(&said).into_owned())
+        }
+        None => Err(format!("running it ended the process: {}", ended.status)),
+    }
+}
+
+/// Runs what is to run of a case; true if it went well.
+fn run(target: Target, seed: u64) -> Result<bool> {
+    let result = target.case(seed).run();
+    if let Err(what) = &result {
+        println!("{what}");
+    }
+    Ok(result.is_ok())
+}
+
 /// Tries one case; true if it passes.
 fn try_one(target: Target, seed: u64) -> Result<bool> {
-    let outcome = target.try_case(seed);
+    let outcome = try_case(target, seed);
     let failed = outcome.is_err();
     match outcome {
         Ok(outcome) => println!("{outcome:?}"),
@@ -133,7 +169,7 @@ fn work(arguments: &Arguments, state: &Path) -> Result<bool> {
     while Instant::now() < end {
         let seed = random.bits() >> 16;
         note.write_all_at(&[seed.to_le_bytes(), tried.to_le_bytes()].concat(), 0)?;
-        match arguments.target.try_case(seed) {
+        match try_case(arguments.target, seed) {
             Ok(outcome) => *outcomes.entry(outcome).or_default() += 1,
             Err(what) => {
                 failures += 1;

@@ -1,5 +1,8 @@
 //! The target `objects`: damaged objects. Without fitting hashes they are
-//! refused; with them the loader's reading must survive whatever they say.
+//! refused; with them the loader's reading must survive whatever they say, and
+//! code that is as it was built must not get out of its bounds by it.
+
+use std::ops::Range;
 
 use wasmaot_abi::object::Note;
 use wasmaot_runtime::Object;
@@ -15,6 +18,8 @@ pub struct Damaged {
     resealed: bool,
     /// Whether it differs from what was built.
     differs: bool,
+    /// Whether that is so in its code, or in what only code reads.
+    code_differs: bool,
 }
 
 impl Damaged {
@@ -51,8 +56,13 @@ impl Damaged {
             }
         }
         let resealed = !random.once_in(4) && reseal(&mut bytes).is_some();
+        let same = |part: Range<usize>| bytes.get(part.clone()) == whole.get(part);
+        let code = !sections(whole)
+            .filter(|(name, _)| CODE.contains(name))
+            .all(|(_, part)| same(part));
         Self {
             differs: bytes != *whole,
+            code_differs: code,
             bytes,
             resealed,
         }
@@ -88,6 +98,46 @@ impl Damaged {
             _ => Ok(Outcome::Passed),
         }
     }
+
+    /// Whether running it says something: its code is the compiler's.
+    pub fn runs(&self) -> bool {
+        !self.code_differs
+    }
+
+    /// Loads it and runs what it exports: for a process of its own, which may
+    /// end by it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn run(&self) -> Result<Outcome, String> {
+        match native::object("damaged", &self.bytes, false) {
+            Ok(object) => seeds::run(object),
+            Err(_) => Ok(Outcome::Refused),
+        }
+    }
+}
+
+/// What the machine runs, and constants that nothing but code reads.
+const CODE: &[&str] = &[".plt", ".text", ".rodata", ".data.rel.ro", ".data"];
+
+/// Names of an object's sections, and where they are in the file.
+fn sections(bytes: &[u8]) -> impl Iterator<Item = (&str, Range<usize>)> {
+    let field = |at: usize, size: usize| {
+        let bytes = &bytes[at..at + size];
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |word, &byte| word << 8 | usize::from(byte))
+    };
+    let header = move |number: usize| field(0x28, 8) + 64 * number;
+    let part = move |at: usize| field(at + 24, 8)..field(at + 24, 8) + field(at + 32, 8);
+    let names = part(header(field(0x3e, 2)));
+    (0..field(0x3c, 2)).map(move |number| {
+        let at = header(number);
+        let name = &bytes[names.start + field(at, 4)..names.end];
+        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+        (std::str::from_utf8(name).unwrap_or_default(), part(at))
+    })
 }
 
 /// Reads all that an object can be asked for.

@@ -2,13 +2,20 @@
 //! the objects made of them.
 
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_compiler::{Emit, OptLevel, Options};
-use wasmaot_runtime::{Bind, Bound, Config, Object, Process, Unresolved};
+use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::{
+    Bind, Bound, CallError, Config, Error, InstanceId, Object, Process, Unresolved, Val,
+};
 
-use crate::native;
+use crate::{Outcome, native};
 
 const TEXTS: &[&str] = &[
     include_str!("../seeds/core.wat"),
@@ -95,14 +102,58 @@ pub fn load(object: Object) -> Option<bool> {
     }
     // It reads the code too.
     let mut process = process(Bind::Direct, opened(set()))?;
-    let core = object.info().abi == LinkingAbi::Core;
+    Some(enter(&mut process, Arc::new(object)).is_ok())
+}
+
+fn enter(process: &mut Process, object: Arc<Object>) -> Result<InstanceId, Error> {
+    match object.info().abi {
+        LinkingAbi::Core => process.instantiate(object, Some("seed")),
+        _ => process.load_program(object, &[]),
+    }
+}
+
+/// As long as what an object exports runs at most, all of it.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Loads an object and calls every function that it exports, with zeros.
+///
+/// # Errors
+/// A fault that compiled code should not have.
+pub fn run(object: Object) -> Result<Outcome, String> {
+    let process = process(Bind::Direct, opened(set()));
+    let mut process = process.ok_or("there is no room for a process")?;
+    let interrupter = process.interrupter();
+    thread::spawn(move || {
+        thread::sleep(MOMENT);
+        interrupter.interrupt(MOMENT);
+    });
     let object = Arc::new(object);
-    let loaded = if core {
-        process.instantiate(object, Some("seed"))
-    } else {
-        process.load_program(object, &[])
+    let id = match enter(&mut process, Arc::clone(&object)) {
+        Ok(id) => id,
+        Err(Error::Init { trap, .. }) => return fault(&trap).map(|()| Outcome::Passed),
+        Err(_) => return Ok(Outcome::Refused),
     };
-    Some(loaded.is_ok())
+    let exports = object.exports();
+    let functions = exports.filter(|(_, record)| record.kind == SymbolKind::Function);
+    for (name, _) in functions {
+        let Some(ty) = process.get_func(id, name) else {
+            continue;
+        };
+        let args: Vec<Val> = ty.params.iter().map(|&ty| Val::from_bits(ty, 0)).collect();
+        match process.invoke(id, name, &args) {
+            Err(CallError::Trap(trap)) => fault(&trap)?,
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(Outcome::Passed)
+}
+
+/// Tells the traps that wasm has from a fault that it should not.
+fn fault(trap: &Trap) -> Result<(), String> {
+    match trap.reason {
+        TrapReason::Code(TrapCode::NativeFault) => Err(trap.to_string()),
+        _ => Ok(()),
+    }
 }
 
 /// A process in which every library is there; an unknown one is the first.

@@ -228,7 +228,7 @@ impl Finder for Library {
         let library = |source: anyhow::Error| Error::Library {
             name: name.to_owned(),
             by: by.path().display().to_string(),
-            source: source.into(),
+            source: source.reallocate_into_boxed_dyn_error_without_backtrace(),
         };
         self.open(&file).map(Some).map_err(library)
     }
@@ -249,7 +249,7 @@ impl Finder for Library {
         built.map_err(|source| Error::Library {
             name: name.to_owned(),
             by: "dlload".to_owned(),
-            source: source.into(),
+            source: source.reallocate_into_boxed_dyn_error_without_backtrace(),
         })
     }
 }

@@ -5,6 +5,7 @@
 //! advised to those who gave it.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::Path;
 
 #[cfg(feature = "compiler")]
@@ -13,12 +14,36 @@ use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
 
 use super::options::{Command, Run, Search, Unresolved};
 
+/// A program that cannot be linked, and what it was to be given: what was meant
+/// for a library may be among that.
+#[derive(Debug)]
+pub(super) struct NotLinked {
+    pub error: Error,
+    pub words: Vec<OsString>,
+}
+
+impl fmt::Display for NotLinked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for NotLinked {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
 /// What to do next about an error of a command, where its own text does not
 /// say it.
 pub(super) fn advice(error: &anyhow::Error, command: &Command) -> Option<String> {
+    let words = error
+        .downcast_ref()
+        .map(|NotLinked { words, .. }| &words[..]);
+    let words = words.unwrap_or_default();
     error.chain().find_map(|cause| {
         if let Some(error) = cause.downcast_ref() {
-            return of_loading(error, command);
+            return of_loading(error, command, words);
         }
         if let Some(error) = cause.downcast_ref() {
             return of_calling(error);
@@ -31,14 +56,14 @@ pub(super) fn advice(error: &anyhow::Error, command: &Command) -> Option<String>
     })
 }
 
-fn of_loading(error: &Error, command: &Command) -> Option<String> {
+fn of_loading(error: &Error, command: &Command, words: &[OsString]) -> Option<String> {
     match error {
         Error::Object { .. } => Some("that is `wasmaot build MODULE`".to_owned()),
         Error::Cpu { .. } => Some(
             "that is `wasmaot build --cpu native` on this machine, or `--cpu baseline`".to_owned(),
         ),
         Error::LibraryNotFound { .. } => Some(not_found(command)),
-        Error::Unresolved(list) => unresolved(list, command),
+        Error::Unresolved(list) => unresolved(list, command, words),
         Error::MemoryLimit { .. } => Some(match run(command).and_then(|run| run.max_memory) {
             Some(_) => "a larger --max-memory allows it".to_owned(),
             None => "--max-memory allows it".to_owned(),
@@ -96,7 +121,7 @@ fn not_found(command: &Command) -> String {
     format!("it is in none of the directories given ({directories}) nor beside what needs it")
 }
 
-fn unresolved(list: &[UnresolvedSymbol], command: &Command) -> Option<String> {
+fn unresolved(list: &[UnresolvedSymbol], command: &Command, words: &[OsString]) -> Option<String> {
     let run = run(command)?;
     let mut advice = "give it with --lib FILE".to_owned();
     // What was meant for a library may have been taken for an argument.
@@ -104,7 +129,7 @@ fn unresolved(list: &[UnresolvedSymbol], command: &Command) -> Option<String> {
         let extension = Path::new(word).extension().and_then(OsStr::to_str);
         extension.is_some_and(|extension| ["elf", "so", "wasm", "wat"].contains(&extension))
     };
-    if let Some(word) = run.words().first().filter(is_module) {
+    if let Some(word) = words.first().filter(is_module) {
         advice = format!("--lib {} loads that file as a library", word.display());
     }
     // What is neither called nor an address cannot be left undefined.

@@ -330,6 +330,7 @@ pub(super) fn instantiate(
     }) {
         let (library, names) = all.remove(next);
         let name = Some(library.module.as_str());
+        let file = library.object.path().display().to_string();
         let id = match runs {
             true => process.instantiate(library.object, name)?,
             false => process.link_module(library.object, name)?,
@@ -340,7 +341,7 @@ pub(super) fn instantiate(
                 Ok(_) => {}
                 Err(CallError::Trap(trap)) => {
                     return Err(Error::Init {
-                        file: library.module,
+                        file,
                         function: INITIALIZE,
                         trap: Box::new(trap),
                     }

@@ -39,15 +39,17 @@ const BROKEN_PIPE: u8 = 141;
 /// Parses the command line and carries it out; answers the exit code.
 pub fn main() -> i32 {
     let line: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let command = match Run::plain(&line) {
-        Some(run) => Command::Run(run),
-        None => match line.first().and_then(|word| other_tools::instead_of(word)) {
-            Some(instead) => {
-                let word = line[0].display();
-                return failed(&usage(format!("no command `{word}`; that is `{instead}`")));
-            }
-            None => Cli::parse().command,
-        },
+    let first = line.first();
+    let command = if let Some(run) = Run::plain(&line) {
+        Command::Run(run)
+    } else if let Some(instead) = first.and_then(|word| other_tools::instead_of(word)) {
+        let word = line[0].display();
+        return failed(&usage(format!("no command `{word}`; that is `{instead}`")));
+    } else if first.is_some_and(|word| options::is_of_run(word)) {
+        let run = ["wasmaot".into(), "run".into()];
+        Cli::parse_from(run.into_iter().chain(line)).command
+    } else {
+        Cli::parse().command
     };
     match carry_out(&command) {
         Ok(code) => code.into(),

@@ -14,7 +14,7 @@ use super::timeout::Timeout;
     name = "wasmaot",
     version,
     max_term_width = 100,
-    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`."
+    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`, with options before it too."
 )]
 pub struct Cli {
     /// What to do.
@@ -341,6 +341,13 @@ fn names_program(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
     let is_word = !bytes.starts_with(b"-") && !COMMANDS.iter().any(|command| word == *command);
     is_word && (bytes.iter().any(|byte| b"./".contains(byte)) || Path::new(word).is_file())
+}
+
+/// Whether the first word of a command line is an option of `run`, which is
+/// then left out: all but those that stand for themselves.
+pub fn is_of_run(word: &OsStr) -> bool {
+    let own = ["-h", "--help", "-V", "--version", "-", "--"];
+    word.as_encoded_bytes().starts_with(b"-") && !own.iter().any(|option| word == *option)
 }
 
 /// `wasmaot link`.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,8 +13,11 @@ use wasmaot_runtime::flat;
 use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::wasi::{self, Wasi};
-use wasmaot_runtime::{Bind, CallError, Config, DlStubs, Error, Object, Process, Unresolved};
+use wasmaot_runtime::{
+    Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved,
+};
 
+use super::advice::NotLinked;
 use super::grant::grant_all;
 use super::libraries::{self, Line, Shared};
 use super::options::{self, Run, Search};
@@ -29,18 +32,55 @@ const TRAP: u8 = 134;
 /// Loads and runs the program; answers the exit code.
 pub(super) fn run(args: &Run) -> Result<u8> {
     let clock = args.timeout.as_ref().map(Timeout::start);
-    match (run_until(args, clock.as_ref()), clock) {
-        (Err(error), Some(clock)) if is_interrupted(&error) => Ok(clock.ended(clock.message())),
-        (result, _) => result,
-    }
+    let clock = clock.as_ref();
+    run_until(args, clock).or_else(|error| ended_by(error, clock))
 }
 
-/// Whether loading has ended because the time is over.
-fn is_interrupted(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(Error::Interrupted))
+/// A program that is to be run, and all that is loaded with it.
+struct Program {
+    main: Arc<Object>,
+    beside: Vec<Arc<Object>>,
+    /// Whether it is one of the flat ABI.
+    is_flat: bool,
+    /// What it is given.
+    words: Vec<OsString>,
 }
 
 fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
+    // When it ends, the system takes back all that it has, faster than we can
+    // piece by piece.
+    let mut process = ManuallyDrop::new(Process::new(config(args)?)?);
+    if let Some(clock) = clock {
+        clock.stops(process.interrupter());
+    }
+    let program = open(args, &mut process)?;
+    if args.explain.is_some() || args.trace_loaded {
+        return show(args, &mut process, program).map(|()| 0);
+    }
+    let Program {
+        main,
+        beside,
+        is_flat,
+        words,
+    } = program;
+    let loaded = match is_flat {
+        true => process.load_flat(main, &beside),
+        false => process.load_program(main, &beside),
+    };
+    let id = loaded.map_err(|error| not_linked(error, &words))?;
+    if is_flat {
+        return start_flat(args, &mut process, id);
+    }
+    match args.invoke.is_empty() {
+        true => process.start(id)?,
+        false => invoke::all(&mut process, id, &args.invoke, &words)?,
+    }
+    Ok(0)
+}
+
+/// Opens the program and its libraries, and gives the process what the program
+/// may see of the host. Plain modules that are known by a name are there then.
+fn open(args: &Run, process: &mut Process) -> Result<Program> {
     let mut library = library(
         &args.search,
         args.program(),
@@ -51,87 +91,61 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
         library.grant(&grant.host, &grant.guest);
     }
     let main = open_program(&mut library, args.program())?;
-    let preload = open_all(&mut library, &args.search.preload)?;
+    let mut beside = open_all(&mut library, &args.search.preload)?;
     let finder = Shared::new(library);
     let Line { libraries, words } = Line::read(args, &main, &finder)?;
-    // When it ends, the system takes back all that it has, faster than we can
-    // piece by piece.
-    let mut process = ManuallyDrop::new(Process::new(config(args)?)?);
-    if let Some(clock) = clock {
-        clock.stops(process.interrupter());
-    }
-    add_hosts(&mut process, host(args, words.clone())?);
+    add_hosts(process, host(args, &words)?);
     process.set_finder(finder);
     let is_flat = flat::is_program(&main) && args.invoke.is_empty();
-    let with_main = match is_flat {
-        true => {
-            process.add_host_functions(flat::functions(std::io::stdout()));
-            libraries
-                .into_iter()
-                .map(|library| library.object)
-                .collect()
-        }
-        false => {
-            let runs = args.explain.is_none() && !args.trace_loaded;
-            match libraries::instantiate(&mut process, &main, libraries, runs) {
-                Ok(rest) => rest,
-                Err(error) => return not_loaded(error, clock),
-            }
-        }
-    };
-    let beside: Vec<_> = preload.into_iter().chain(with_main).collect();
-    if let Some(symbol) = &args.explain {
-        process.link_program(main, &beside)?;
-        print(process.explain(symbol).to_string())?;
-        return Ok(0);
-    }
-    if args.trace_loaded {
-        process.link_program(main, &beside)?;
-        for entry in process.link_map() {
-            print(format!(
-                "{} => {} ({:#018x})\n",
-                entry.name,
-                entry.path.display(),
-                entry.load_address
-            ))?;
-        }
-        return Ok(0);
-    }
-    let loaded = match is_flat {
-        true => process.load_flat(main, &beside),
-        false => process.load_program(main, &beside),
-    };
-    let id = match loaded {
-        Ok(id) => id,
-        Err(error) => return not_loaded(error.into(), clock),
-    };
     if is_flat {
-        let name = args.program().display();
-        return match process.start_flat(id) {
-            Ok(value) => {
-                say(format_args!("{name}::main() returned {value}"));
-                Ok(value as u8)
-            }
-            Err(error) => {
-                if let CallError::Trap(trap) = &error
-                    && let TrapReason::Exit(code) = trap.reason
-                {
-                    say(format_args!("Program terminated with: exit({code})"));
-                }
-                failed(error, clock)
-            }
-        };
+        process.add_host_functions(flat::functions(std::io::stdout()));
+        beside.extend(libraries.into_iter().map(|library| library.object));
+    } else {
+        let runs = args.explain.is_none() && !args.trace_loaded;
+        beside.extend(libraries::instantiate(process, &main, libraries, runs)?);
     }
-    if !args.invoke.is_empty() {
-        let called = invoke::all(&mut process, id, &args.invoke, &words);
-        return match called {
-            Err(error) => failed(error.downcast::<CallError>()?, clock),
-            Ok(()) => Ok(0),
-        };
+    Ok(Program {
+        main,
+        beside,
+        is_flat,
+        words,
+    })
+}
+
+/// Links the program, and shows what came of it.
+fn show(args: &Run, process: &mut Process, program: Program) -> Result<()> {
+    let linked = process.link_program(program.main, &program.beside);
+    linked.map_err(|error| not_linked(error, &program.words))?;
+    if let Some(symbol) = &args.explain {
+        return print(process.explain(symbol).to_string());
     }
-    match process.start(id) {
-        Ok(()) => Ok(0),
-        Err(error) => failed(error, clock),
+    for entry in process.link_map() {
+        print(format!(
+            "{} => {} ({:#018x})\n",
+            entry.name,
+            entry.path.display(),
+            entry.load_address
+        ))?;
+    }
+    Ok(())
+}
+
+/// Starts a flat program and says how it ended, as its own runner did.
+fn start_flat(args: &Run, process: &mut Process, id: InstanceId) -> Result<u8> {
+    match process.start_flat(id) {
+        Ok(value) => {
+            let name = args.program().display();
+            say(format_args!("{name}::main() returned {value}"));
+            Ok(value as u8)
+        }
+        Err(error) => {
+            if let CallError::Trap(trap) = &error
+                && let TrapReason::Exit(code) = trap.reason
+            {
+                say(format_args!("Program terminated with: exit({code})"));
+            }
+            Err(error.into())
+        }
     }
 }
 
@@ -207,16 +221,15 @@ pub(super) fn add_hosts(process: &mut Process, surroundings: Wasi) {
 }
 
 /// What the program may see of the host.
-fn host(args: &Run, words: Vec<OsString>) -> Result<Wasi> {
+fn host(args: &Run, words: &[OsString]) -> Result<Wasi> {
     let name = match &args.argv0 {
         Some(name) => name,
         None => args.program().file_name().unwrap_or_default(),
     };
-    let bytes = |word: OsString| word.into_vec();
     let mut wasi = Wasi::new()
         .inherit_stdio()
         .args([name.as_bytes()])
-        .args(words.into_iter().map(bytes));
+        .args(words.iter().map(|word| word.as_bytes()));
     for variable in &args.env {
         let text = variable.as_bytes();
         let set = text.iter().position(|&byte| byte == b'=');
@@ -236,25 +249,36 @@ fn host(args: &Run, words: Vec<OsString>) -> Result<Wasi> {
     }
     for address in &args.listen {
         let listener = TcpListener::bind(address)
-            .with_context(|| format!("--listen {address}: cannot listen there"))?;
+            .with_context(|| format!("--listen {address}: cannot listen there (HOST:PORT)"))?;
         wasi = wasi.listener(listener);
     }
     grant_all(wasi, &args.grants)
 }
 
-/// The exit code where loading ended in code of the program's.
-fn not_loaded(error: anyhow::Error, clock: Option<&Clock>) -> Result<u8> {
-    match error.downcast::<Error>()? {
-        Error::Init { trap, .. } => ended(*trap, clock),
-        error => Err(error.into()),
+/// What is known of the command line that helps with an error.
+fn not_linked(error: Error, words: &[OsString]) -> anyhow::Error {
+    match error {
+        Error::Unresolved(_) => NotLinked {
+            error,
+            words: words.to_vec(),
+        }
+        .into(),
+        error => error.into(),
     }
 }
 
-/// The exit code of a call that did not return.
-fn failed(error: CallError, clock: Option<&Clock>) -> Result<u8> {
-    match error {
-        CallError::Trap(trap) => ended(trap, clock),
-        error => Err(error.into()),
+/// The exit code where the program has not returned: its own, that of a trap,
+/// or that of a time that is over. What went wrong elsewhere stays an error.
+fn ended_by(error: anyhow::Error, clock: Option<&Clock>) -> Result<u8> {
+    let error = match error.downcast::<CallError>() {
+        Ok(CallError::Trap(trap)) => return ended(trap, clock),
+        Ok(error) => error.into(),
+        Err(error) => error,
+    };
+    match (error.downcast::<Error>()?, clock) {
+        (Error::Init { trap, .. }, _) => ended(*trap, clock),
+        (Error::Interrupted, Some(clock)) => Ok(clock.ended(clock.message())),
+        (error, _) => Err(error.into()),
     }
 }
 

@@ -74,6 +74,8 @@ fn what_follows_the_program_is_its_own() {
     }
     let line = ["run", "--argv0", "grep", "./args.wat", "x"];
     assert_eq!(sandbox.wasmaot(&line).success(), "grep\nx\n");
+    let line = ["--argv0", "grep", "args.wat", "--argv0"];
+    assert_eq!(sandbox.wasmaot(&line).success(), "grep\n--argv0\n");
     let nested = ["run", "../here/args.wat"];
     std::fs::create_dir(sandbox.path("here")).unwrap();
     std::fs::copy(sandbox.path("args.wat"), sandbox.path("here/args.wat")).unwrap();
@@ -191,6 +193,11 @@ fn plain_modules_are_known_by_their_names() {
     sandbox
         .wasmaot(&["run", "--invoke", "get", "main.wat", "eight.wat"])
         .error(1, &["seven.f", "--lib eight.wat"]);
+    let partly = r#"(module (import "seven" "f" (func $f (result i32))) (import "seven" "g" (func))
+      (func (export "_start")))"#;
+    sandbox.write("partly.wat", partly);
+    let refused = sandbox.wasmaot(&["run", "partly.wat", "seven.wat"]);
+    refused.error(1, &["seven.g", "--lib FILE"]);
     // Nothing runs where places are shown.
     let shown = sandbox
         .wasmaot(&["run", "--trace-loaded", "main.wat", "seven.wat"])
@@ -358,6 +365,9 @@ fn advice_fits_what_was_given() {
     let nowhere = line(&["-L", "deep"], "needs.wat");
     nowhere.error(1, &["no.so", "(deep)"]);
     assert!(!nowhere.stderr.contains("-L"), "{nowhere:#?}");
+    // What is wrong with a library that another needs is advised on as well.
+    sandbox.write("no.so.elf", b"\x7fELF and no more");
+    line(&[], "needs.wat").error(1, &["no.so.elf", "`wasmaot build MODULE`"]);
     sandbox.write(
         "large.wat",
         r#"(module (memory 40) (func (export "_start")))"#,

@@ -276,6 +276,8 @@ fn progress_is_shown_on_a_terminal_alone() {
     let line = format!("{} build -j1 many.wat", env!("CARGO_BIN_EXE_wasmaot"));
     let output = Command::new("script")
         .args(["-qec", &line, "/dev/null"])
+        // Nothing is drawn on one that says that it can do nothing.
+        .env("TERM", "xterm")
         .current_dir(sandbox.path(""))
         .output()
         .expect("cannot run `script`; install it with: apt-get install bsdutils");

@@ -101,6 +101,41 @@ pub const SQLITE_FLAGS: &[&str] = &[
     "-DSQLITE_OMIT_LOAD_EXTENSION",
 ];
 
+/// The file of a Python package, `NAME==VERSION`, as it is for 64-bit Linux; unpacked.
+///
+/// # Panics
+/// If pip cannot fetch it.
+pub fn python_package(spec: &str) -> PathBuf {
+    once("pypi", &Key::new("pypi").text(spec), |directory| {
+        let pip = |arguments: &[&str]| {
+            let mut python = tools().python.command();
+            check(
+                python
+                    .args(["-m", "pip"])
+                    .args(arguments)
+                    .current_dir(directory),
+            );
+        };
+        pip(&[
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--platform=manylinux_2_28_x86_64",
+            spec,
+        ]);
+        let archive = only_entry(directory);
+        let mut python = tools().python.command();
+        check(
+            python
+                .args(["-m", "zipfile", "-e"])
+                .arg(&archive)
+                .arg(directory),
+        );
+        fs::remove_file(archive).expect("the archive is ours");
+    })
+}
+
 /// A directory with `sqlite3.c` and its headers.
 ///
 /// # Panics

@@ -24,7 +24,10 @@ mod wasm;
 
 pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, link_sources, sources};
-pub use fetch::{SQLITE_FLAGS, crate_sources, npm_package, sqlite_sources, sysroot};
+pub use debian::Source;
+pub use fetch::{
+    SQLITE_FLAGS, crate_sources, npm_package, python_package, sqlite_sources, sysroot,
+};
 pub use manifest::{Bind, Options};
 pub use musl::{Musl, musl};
 pub use native::{Artifact, executable, shared_object};

@@ -70,6 +70,10 @@ tools! {
     gzip = "gzip" in "gzip";
     /// Fetches published modules and the sysroot.
     npm = "npm" in "nodejs npm";
+    /// Fetches and unpacks Python packages.
+    python = "python3" in "python3 python3-pip";
+    /// Unpacks what such a package holds.
+    zstd = "zstd" in "zstd";
     /// Makes musl's headers.
     sed = "sed" in "sed";
     /// Unpacks what npm and apt fetched.

@@ -622,6 +622,11 @@ fn a_memory_may_have_every_address() {
             0x0101_0007
         );
     }
+    // Modules that share a memory rely on its guards.
+    let shared = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 65536)))"#;
+    let wasm = wat::parse_str(shared).unwrap();
+    let error = compile("shared.wat", &wasm, &CompileOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("65280 pages"), "{error}");
     // Without a minimum as large, it may grow as far as accesses need no check.
     let text = r#"(module (memory 1 65536)
       (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))"#;

@@ -142,6 +142,8 @@ pub(crate) unsafe extern "C" fn enter(entry: *mut Entry) -> u64 {
 #[unsafe(naked)]
 pub(crate) unsafe extern "C" fn leave() {
     naked_asm!(
+        // What is abandoned may have been copying from the end.
+        "cld",
         "add rsp, 8",
         "pop r15",
         "pop r14",

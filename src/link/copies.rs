@@ -219,7 +219,7 @@ mod tests {
     }
 
     fn planned(main: File, library: Library, lenient: bool) -> Result<Copies> {
-        let files = [main, File::Library(library)];
+        let files = [main, File::Library(Box::new(library))];
         plan(&Symbols::resolve(&files, &[]), &files, lenient)
     }
 

@@ -101,7 +101,7 @@ mod tests {
                 kind: Kind::FunctionAddress,
             }],
         };
-        let files = [File::Object(main), File::Library(library)];
+        let files = [File::Object(main), File::Library(Box::new(library))];
         plan(&Symbols::resolve(&files, &[]), &files)
     }
 

@@ -40,7 +40,7 @@ pub fn warnings(
     }
     let libraries = || {
         files.iter().filter_map(|file| match file {
-            File::Library(library) => Some(library),
+            File::Library(library) => Some(&**library),
             _ => None,
         })
     };

@@ -194,7 +194,7 @@ fn load(inputs: &[Input]) -> Result<Vec<File>> {
                 false => File::Lazy(object),
             }));
         } else if bytes.starts_with(b"\0asm") && library::is_library(&bytes) {
-            files.push(File::Library(Library::read(&name, &bytes)?));
+            files.push(File::Library(Box::new(Library::read(&name, &bytes)?)));
         } else {
             let object = relocatable(&name, &bytes)?;
             files.push(match input.lazy {

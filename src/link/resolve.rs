@@ -15,7 +15,7 @@ pub enum File {
     /// An object that is linked if it defines what is needed.
     Lazy(Object),
     /// A shared library.
-    Library(Library),
+    Library(Box<Library>),
 }
 
 /// Who defines a symbol.
@@ -251,7 +251,7 @@ mod tests {
     }
 
     fn library(exports: &[&str]) -> File {
-        File::Library(Library::of("lib.so", exports))
+        File::Library(Box::new(Library::of("lib.so", exports)))
     }
 
     #[test]

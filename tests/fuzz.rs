@@ -1,6 +1,6 @@
 //! A bounded run of each fuzzing target: random modules do the same under
 //! wasmtime, at every level of optimisation; damaged modules and objects are
-//! refused or taken, never a panic. The seeds are always the same;
+//! refused or taken, never a panic; one wrong type in an interface is refused. The seeds are always the same;
 //! `wasmaot-fuzz` tries others.
 
 use wasmaot_fuzz::{Outcome, Target};
@@ -37,4 +37,10 @@ fn programs_with_hostile_arguments() {
 #[test]
 fn damaged_objects() {
     assert!(run(Target::Objects, 6000) > 100);
+}
+
+#[test]
+fn types() {
+    let right = run(Target::Types, 400);
+    assert!((50..350).contains(&right), "{right}");
 }

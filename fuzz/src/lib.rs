@@ -15,6 +15,7 @@ mod random;
 mod seeds;
 mod smith;
 mod theirs;
+mod types;
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -47,6 +48,8 @@ pub enum Target {
     Inputs,
     /// Programs that call the host with hostile arguments.
     Programs,
+    /// Sets of modules with one wrong type, or none.
+    Types,
 }
 
 /// A case.
@@ -60,6 +63,8 @@ pub enum Case {
     Input(inputs::Input),
     /// Of `programs`.
     Program(programs::Program),
+    /// Of `types`.
+    Typed(types::Typed),
 }
 
 impl Target {
@@ -70,6 +75,7 @@ impl Target {
         (Self::Objects, "objects"),
         (Self::Inputs, "inputs"),
         (Self::Programs, "programs"),
+        (Self::Types, "types"),
     ];
 
     /// The target's name.
@@ -86,6 +92,7 @@ impl Target {
             Self::Objects => Case::Damaged(objects::Damaged::random(seed)),
             Self::Inputs => Case::Input(inputs::Input::random(seed)),
             Self::Programs => Case::Program(programs::Program::random(seed)),
+            Self::Types => Case::Typed(types::Typed::random(seed)),
         }
     }
 
@@ -109,7 +116,7 @@ impl Case {
     pub fn runs(&self) -> bool {
         match self {
             Self::Damaged(case) => case.runs(),
-            Self::Differential(_) | Self::Input(_) | Self::Program(_) => false,
+            Self::Differential(_) | Self::Input(_) | Self::Program(_) | Self::Typed(_) => false,
         }
     }
 
@@ -120,7 +127,9 @@ impl Case {
     pub fn run(&self) -> Result<Outcome, String> {
         match self {
             Self::Damaged(case) => case.run(),
-            Self::Differential(_) | Self::Input(_) | Self::Program(_) => Ok(Outcome::Passed),
+            Self::Differential(_) | Self::Input(_) | Self::Program(_) | Self::Typed(_) => {
+                Ok(Outcome::Passed)
+            }
         }
     }
 
@@ -131,6 +140,7 @@ impl Case {
             Self::Damaged(case) => case.files(),
             Self::Input(case) => case.files(),
             Self::Program(case) => case.files(),
+            Self::Typed(case) => case.files(),
         }
     }
 
@@ -144,6 +154,7 @@ impl Case {
             Self::Damaged(case) => case.check(),
             Self::Input(case) => case.check(),
             Self::Program(case) => case.check(),
+            Self::Typed(case) => case.check(),
         }
     }
 }

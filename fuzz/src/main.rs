@@ -16,7 +16,7 @@ use wasmaot_fuzz::{Outcome, Random, Target};
 
 const USAGE: &str = "usage: wasmaot-fuzz TARGET [--seconds N] [--seed S] [--jobs J] [--keep-going]
        wasmaot-fuzz TARGET --case SEED
-targets: modules, sets, objects, inputs, programs";
+targets: modules, sets, objects, inputs, programs, types";
 
 /// As many failures of a worker are kept.
 const ENOUGH: u64 = 40;

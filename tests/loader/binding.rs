@@ -456,3 +456,28 @@ fn names_of_one_hash_are_told_apart() {
     let error = load(&main, &[("lib", &library)], config()).map(|_| ());
     assert!(matches!(error, Err(Error::Unresolved(_))), "{error:?}");
 }
+
+/// A group that fails when its slots are filled is undone with its tables.
+#[test]
+fn a_group_with_tables_that_fails_late_leaves_nothing() {
+    let table = "(table $own 1 funcref) (func (export \"len\") (result i32) (table.size $own))";
+    let library = module(0, 0, &[], &format!("{table} (func (export \"f\"))"));
+    let main = r#"(import "GOT.func" "f" (global $f (mut i32)))
+        (func (export "f_at") (result i32) (global.get $f))"#;
+    let main = module(
+        0,
+        0,
+        &["lib"],
+        &format!("{main} {}", table.replace("len", "own")),
+    );
+    let load = |max_table| {
+        let config = Config {
+            max_table,
+            ..config()
+        };
+        load(&main, &[("lib", &library)], config)
+    };
+    let error = load(1).map(|_| ());
+    assert!(matches!(error, Err(Error::Limit { .. })), "{error:?}");
+    assert_eq!(load(2).unwrap().call("f_at", &[]), 1);
+}

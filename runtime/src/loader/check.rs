@@ -37,7 +37,8 @@ const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
 pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
+    let (scope, opened) = (group.scope(process), group.purpose.is_opened());
+    let checker = Checker::new(process, group.first, scope, opened);
     for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
@@ -58,7 +59,12 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
 
 /// Checks a slot of a loaded instance that has been bound just now.
 pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
-    let checker = Checker::new(process, process.seen_by(id), false);
+    let checker = Checker::new(
+        process,
+        process.instances.next(),
+        process.seen_by(id),
+        false,
+    );
     let instance = &process.instances[id];
     let mut slots = instance.object.plt_slots();
     let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
@@ -167,6 +173,8 @@ enum Meaning {
 
 struct Checker<'a> {
     process: &'a Process,
+    /// The instances from here on are loaded together.
+    first: usize,
     scope: Vec<usize>,
     opened: bool,
     exports: HashMap<usize, HashMap<&'a str, usize>>,
@@ -174,10 +182,11 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(process: &'a Process, scope: Vec<usize>, opened: bool) -> Self {
+    fn new(process: &'a Process, first: usize, scope: Vec<usize>, opened: bool) -> Self {
         let all = process.instances.iter();
         Self {
             process,
+            first,
             scope,
             opened,
             exports: all.map(|(id, i)| (id, exports(i))).collect(),
@@ -341,6 +350,11 @@ impl<'a> Checker<'a> {
             return None;
         }
         let meaning = self.import(id, import, depth - 1);
+        let passed_on = self.process.instances[id].object.import(import as u32)?;
+        // In one group names alone count; what is loaded passes on what it has.
+        if id < self.first && self.is_other_function(id, &passed_on, &meaning) {
+            return Some(Meaning::OtherType);
+        }
         (meaning != Meaning::Nothing).then_some(meaning)
     }
 

@@ -34,6 +34,8 @@ impl Process {
     /// Goes back to it. What could not be given back to the system stays
     /// reserved until the process ends.
     pub(crate) fn roll_back(&mut self, before: Checkpoint) {
+        // Before the objects in which their descriptors are.
+        self.tables.truncate(before.tables);
         while self.instances.next() > before.instances {
             let last = self.instances.next() - 1;
             let Some(instance) = self.instances.remove(last) else {
@@ -48,7 +50,6 @@ impl Process {
             let _ = self.code.release(instance.image);
         }
         self.clear_hosts(before.hosts);
-        self.tables.truncate(before.tables);
         self.domains.truncate(before.domains);
         for (domain, &len) in self.domains.iter().zip(&before.lengths) {
             domain.shrink_table(len);

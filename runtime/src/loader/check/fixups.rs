@@ -17,7 +17,8 @@ pub(in crate::loader) fn fixups(process: &Process, group: &Group) -> Result<()> 
     if !group.numbers().any(asks) {
         return Ok(());
     }
-    let checker = Checker::new(process, group.scope(process), group.purpose.is_opened());
+    let (scope, opened) = (group.scope(process), group.purpose.is_opened());
+    let checker = Checker::new(process, group.first, scope, opened);
     for id in group.numbers() {
         let object = &process.instances[id].object;
         let list = object.info().fixups.list.iter();

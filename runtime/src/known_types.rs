@@ -37,6 +37,12 @@ impl KnownTypes {
         Ok(())
     }
 
+    /// How many of some types are not known yet, at most.
+    pub fn count_new(&self, hashes: &[TypeHash]) -> usize {
+        let is_new = |hash: &&TypeHash| self.get(hash.id()).is_none();
+        hashes.iter().filter(is_new).count()
+    }
+
     /// The type of an identity.
     pub fn get(&self, id: u32) -> Option<TypeHash> {
         let at = self.0.binary_search_by_key(&id, TypeHash::id).ok()?;

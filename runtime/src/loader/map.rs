@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::types::TypeHash;
 
 use super::instance::{Bindings, Hold, Instance};
 use super::place::Place;
@@ -102,8 +103,20 @@ const BESIDE: u64 = HOST_PAGE;
 fn charge(process: &Process, object: &Object) -> Result<()> {
     let last = &process.instances[process.instances.next() - 1];
     let range = last.image.range();
-    let bytes = range.end - range.start + BESIDE;
-    if process.budget.take(range.start, bytes) {
+    let bytes = range.end - range.start + BESIDE + last.name.len() as u64;
+    take(process, object, range.start, bytes)
+}
+
+/// Counts the types that an object brings: they stay known when it goes.
+pub(super) fn charge_types(process: &Process, object: &Object) -> Result<()> {
+    /// The owner of these bytes; nothing else has such an address.
+    const TYPES: u64 = 3;
+    let new = process.types.count_new(object.info().types.hashes());
+    take(process, object, TYPES, (new * size_of::<TypeHash>()) as u64)
+}
+
+fn take(process: &Process, object: &Object, owner: u64, bytes: u64) -> Result<()> {
+    if process.budget.take(owner, bytes) {
         return Ok(());
     }
     Err(Error::MemoryLimit {

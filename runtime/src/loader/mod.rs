@@ -181,6 +181,9 @@ impl<'p> Mapped<'p> {
         }
         process.undefined = resolved.undefined;
         for member in &group.members {
+            if group.purpose.is_opened() {
+                map::charge_types(process, &member.object)?;
+            }
             process.enter_types(&member.object)?;
         }
         let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);

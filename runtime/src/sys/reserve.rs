@@ -182,6 +182,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_program_has_is_left_out_of_dumps() {
+        let r = Reservation::new(4 * HOST_PAGE, "a test").unwrap();
+        r.leave_out_of_dumps(r.start()..r.end());
+        r.protect(r.start()..r.end(), Access::ReadWrite).unwrap();
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let own = maps.split(&format!("{:x}-", r.start())).nth(1).unwrap();
+        let flags = own.lines().find(|line| line.starts_with("VmFlags:"));
+        assert!(flags.unwrap().contains(" dd"), "{flags:?}");
+    }
+
+    #[test]
     fn only_whole_pages_inside() {
         let r = Reservation::new(4 * HOST_PAGE, "a test").unwrap();
         let (a, p) = (r.start(), HOST_PAGE);

@@ -1,26 +1,43 @@
 //! Built objects, kept by the hash of what they are made from.
 //!
-//! An entry is named by its build id and appears by rename, so any number of
-//! processes may use and fill the cache at once: the worst is that two build
-//! the same bytes. An entry that does not check is built again.
+//! An entry is named by its build id, has that id in it, and appears by rename,
+//! so any number of processes may use and fill the cache at once: the worst is
+//! that two build the same bytes. An entry that does not check is built again.
+//!
+//! The directory is the user's own: it is made for him alone, and not used if
+//! others can write there. All is asked of what has been opened.
 
-use std::fs::File;
-use std::io::Write as _;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, openat, renameat, unlinkat,
+};
+use rustix::process::geteuid;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
 
-use crate::{build, output};
+use crate::build;
+use crate::grants::Grants;
+use crate::opened::real_path;
 
 /// Environment variable that names the cache's directory.
 pub const VARIABLE: &str = "WASMAOT_CACHE_DIR";
 
+/// Others can write: group and all.
+const WRITABLE: u32 = 0o022;
+
 /// A directory of built objects.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Cache {
-    directory: PathBuf,
+    path: PathBuf,
+    directory: OwnedFd,
 }
 
 impl Cache {
@@ -28,7 +45,7 @@ impl Cache {
     /// else `~/.cache/wasmaot`.
     ///
     /// # Errors
-    /// If none of these variables nor `HOME` is set, or it cannot be made.
+    /// If none of these variables nor `HOME` is set; as of [`Cache::open`].
     ///
     /// # Safety
     /// As of [`Cache::open`].
@@ -46,22 +63,61 @@ impl Cache {
         unsafe { Self::open(directory) }
     }
 
-    /// A cache in `directory`, which is made where missing.
+    /// A cache in `directory`, which is made where missing, for this user alone.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be made; if it is another user's, or others can write
+    /// there; if the file system allows no code.
     ///
     /// # Safety
-    /// What is in the directory is run as native code: nobody but this user
-    /// may be able to write there, and no program that he runs with it.
+    /// What is in the directory is run as native code: no program that this
+    /// user runs may be able to write there.
     pub unsafe fn open(directory: PathBuf) -> Result<Self> {
-        std::fs::create_dir_all(&directory).with_context(|| {
-            format!(
-                "cannot make the cache directory {}: set {VARIABLE}",
-                directory.display()
-            )
-        })?;
-        Ok(Self { directory })
+        let path = directory;
+        let shown = path.display();
+        let open = || {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)?;
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let directory = rustix::fs::open(&path, flags, Mode::empty())?;
+            let (status, system) = (fstat(&directory)?, fstatvfs(&directory)?);
+            Ok::<_, io::Error>((directory, status, system))
+        };
+        let (directory, status, system) = open()
+            .with_context(|| format!("cannot make the cache directory {shown}: set {VARIABLE}"))?;
+        ensure!(
+            status.st_uid == geteuid().as_raw(),
+            "the cache directory {shown} belongs to another user ({}): set {VARIABLE} to one of yours",
+            status.st_uid
+        );
+        ensure!(
+            status.st_mode & WRITABLE == 0,
+            "others can write in the cache directory {shown} (mode {:o}): empty it and `chmod 700` it, or set {VARIABLE} to another",
+            status.st_mode & 0o7777
+        );
+        ensure!(
+            !system.f_flag.contains(StatVfsMountFlags::NOEXEC),
+            "the cache directory {shown} is on a file system that allows no code (noexec): set {VARIABLE} to a directory on another"
+        );
+        Ok(Self { path, directory })
+    }
+
+    /// The same, unless a program can write there.
+    pub(crate) fn outside(self, grants: &Grants) -> Result<Self> {
+        if grants.is_empty() {
+            return Ok(self);
+        }
+        let real = real_path(self.directory.as_fd());
+        if let Some(grant) = grants.writable_holding(real.as_deref()) {
+            bail!(
+                "the cache directory {} is in {}, which the program is granted: set {VARIABLE} to one outside",
+                self.path.display(),
+                grant.host.display()
+            );
+        }
+        Ok(self)
     }
 
     /// The object of a module: from the cache, or built into it. `file` is the
@@ -78,27 +134,63 @@ impl Cache {
     ) -> Result<Object> {
         let name = file.display().to_string();
         let id = build_id(&name, module, options);
-        let entry = self.directory.join(format!("{}.so", hex(&id)));
-        if let Ok(object) = open_entry(&entry, file, verify) {
+        let entry = format!("{}.so", hex(&id));
+        if let Ok(object) = self.entry(&entry, file, &id, verify) {
             return Ok(object);
         }
         let bytes = build::build(&name, module, options, Emit::So)?;
-        if let Err(error) = output::write(&entry, &bytes) {
-            unusable(&error.context(format!("set {VARIABLE} to a directory of yours")));
+        if let Err(error) = self.enter(&entry, &bytes) {
+            let what = format!(
+                "cannot write to {}: set {VARIABLE} to a directory of yours",
+                self.path.display()
+            );
+            unusable(&anyhow::Error::new(error).context(what));
             return of_compiler(&name, &bytes);
         }
         // What enters the cache is checked whole, once.
-        open_entry(&entry, file, true)
+        self.entry(&entry, file, &id, true)
     }
-}
 
-/// Opens an entry as the object of a module's file.
-fn open_entry(entry: &Path, file: &Path, verify: bool) -> Result<Object> {
-    let opened = File::open(entry)?;
-    // SAFETY: what is in the directory of a cache is trusted, by the contract
-    // of `Cache::open`.
-    let object = unsafe { Object::of_file(opened, file, verify) };
-    Ok(object?)
+    /// Opens an entry as the object of a module's file.
+    fn entry(&self, entry: &str, file: &Path, id: &[u8], verify: bool) -> Result<Object> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = File::from(openat(&self.directory, entry, flags, Mode::empty())?);
+        let metadata = opened.metadata()?;
+        let own = metadata.is_file()
+            && metadata.uid() == geteuid().as_raw()
+            && metadata.mode() & WRITABLE == 0
+            && metadata.nlink() == 1;
+        ensure!(own, "{entry}: is not a file of ours");
+        // SAFETY: what is in the directory of a cache is trusted, by the
+        // contract of `Cache::open`; entries are replaced and never changed.
+        let object = unsafe { Object::of_file(opened, file, verify) }?;
+        ensure!(object.build_id() == id, "{entry}: is another's object");
+        Ok(object)
+    }
+
+    /// Writes an entry: whole, or not at all.
+    fn enter(&self, entry: &str, bytes: &[u8]) -> io::Result<()> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".{entry}.{}.{number}", std::process::id());
+        let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
+        // One of a process that has ended, and whose number is this one's.
+        let _ = unlinkat(&self.directory, &name, AtFlags::empty());
+        let mut file = File::from(openat(
+            &self.directory,
+            &name,
+            create,
+            Mode::RUSR | Mode::WUSR,
+        )?);
+        let mut written = || {
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            Ok(renameat(&self.directory, &name, &self.directory, entry)?)
+        };
+        written().inspect_err(|_| {
+            let _ = unlinkat(&self.directory, &name, AtFlags::empty());
+        })
+    }
 }
 
 /// The object of a module, built into memory.
@@ -117,13 +209,16 @@ fn of_compiler(name: &str, bytes: &[u8]) -> Result<Object> {
     Ok(object?)
 }
 
-/// Says that there is no cache: a read-only or absent home keeps no program
-/// from running.
+/// Says, once, that there is no cache: a read-only or absent home keeps no
+/// program from running.
 pub(crate) fn unusable(error: &anyhow::Error) {
-    let _ = writeln!(
-        std::io::stderr(),
-        "warning: what is built is not kept: {error:#}"
-    );
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let _ = writeln!(
+            io::stderr(),
+            "warning: what is built is not kept: {error:#}"
+        );
+    });
 }
 
 fn hex(bytes: &[u8]) -> String {

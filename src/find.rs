@@ -1,17 +1,23 @@
 //! Paths and names on disk → objects, built through the cache where they are
 //! modules.
+//!
+//! Native code comes from the user alone. What lies in a granted directory the
+//! program can write: there a file is a module, or it is refused.
 
-use std::fs::{File, Metadata};
-use std::io::Read as _;
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use anyhow::{Context as _, Result, bail, ensure};
-use wasmaot_runtime::{Error, Finder, Object, SearchPath, beside, candidates};
+use anyhow::{Result, bail, ensure};
+use wasmaot_abi::info::ModuleInfo;
+use wasmaot_runtime::{Error, FileId, Finder, Object, SearchPath, Way, candidates};
 
 #[cfg(feature = "compiler")]
 use crate::cache::{self, Cache};
+use crate::grants::Grants;
 use crate::input::{self, Kind};
+use crate::opened::Opened;
 
 /// Environment variable with directories to search, separated by `:`.
 pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
@@ -23,12 +29,14 @@ pub struct Library {
     path: SearchPath,
     /// Whether native code is taken from files.
     trusting: bool,
-    /// Directories that the program has been granted: here, and by its name.
-    granted: Vec<(PathBuf, PathBuf)>,
+    grants: Grants,
+    /// What has been made of modules and is still in use.
+    made: HashMap<FileId, Weak<Object>>,
     #[cfg(feature = "compiler")]
     options: wasmaot_compiler::Options,
+    /// Once it has been asked for; `None` in it: there is none.
     #[cfg(feature = "compiler")]
-    cache: Option<Cache>,
+    cache: Option<Option<Cache>>,
 }
 
 impl Library {
@@ -58,8 +66,9 @@ impl Library {
                 program: own,
                 verify,
             },
-            granted: Vec::new(),
             trusting: false,
+            grants: Grants::default(),
+            made: HashMap::new(),
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
@@ -83,36 +92,46 @@ impl Library {
     }
 
     /// Lets the program open what is in a directory, by its own name for it.
-    pub fn grant(&mut self, host: impl Into<PathBuf>, guest: &str) {
-        self.granted.push((host.into(), guest.into()));
+    /// No native code is taken from there.
+    pub fn grant(&mut self, host: impl AsRef<Path>, guest: impl AsRef<Path>) {
+        self.grants.add(host.as_ref(), guest.as_ref(), true);
     }
 
-    /// Opens an object, or builds one from a module.
+    /// The same for a directory in which the program can change nothing.
+    pub fn grant_read_only(&mut self, host: impl AsRef<Path>, guest: impl AsRef<Path>) {
+        self.grants.add(host.as_ref(), guest.as_ref(), false);
+    }
+
+    /// Opens an object that the user names, or builds one from a module. An
+    /// object in a granted directory is read whole, so that nothing that the
+    /// program does to the file changes it.
     ///
     /// # Errors
     /// One line that names the file.
     pub fn open(&mut self, file: &Path) -> Result<Arc<Object>> {
-        let cannot_read = || format!("cannot read {}", file.display());
-        let mut opened = File::open(file).with_context(cannot_read)?;
-        // An object is not read, but mapped.
-        let mut bytes = vec![0; Object::MAGIC.len()];
-        let read = opened.read(&mut bytes).with_context(cannot_read)?;
-        bytes.truncate(read);
-        if Object::is_object(&bytes) {
-            ensure!(
-                self.trusting,
-                "{}: is a built object, and no native code is taken from files here; give the module",
-                file.display()
-            );
-            // SAFETY: files that are opened are trusted, by the contract of
-            // `trusting`.
-            let object = unsafe { Object::of_file(opened, file, self.path.verify) };
-            return Ok(Arc::new(object?));
+        let mut opened = Opened::named(file)?;
+        // As the kernel has it, by which link a program was started says
+        // nothing of where it is.
+        let real = opened.real_path();
+        let origin = real.as_deref().unwrap_or(file).parent();
+        let origins = origin.map(Path::to_owned).into_iter().collect();
+        let (is_object, head) = opened.head()?;
+        if !is_object {
+            let bytes = opened.rest(head)?;
+            return self.build(&opened, &bytes, |_| origins);
         }
-        opened.read_to_end(&mut bytes).with_context(cannot_read)?;
-        let name = file.display().to_string();
-        input::kind(&name, &bytes)?;
-        self.build(file, &name, &bytes)
+        ensure!(self.trusting, "{}: {UNTRUSTED}", file.display());
+        let id = opened.id();
+        let object = match self.distrust(&opened) {
+            None => self.map(opened)?,
+            Some(_) => {
+                let bytes = opened.rest(head)?;
+                // SAFETY: files that are opened are trusted, by the contract of
+                // `trusting`, and this is a copy.
+                unsafe { Object::from_bytes(file, &bytes, self.path.verify) }?
+            }
+        };
+        Ok(Arc::new(object.identified_by(id).with_origins(origins)))
     }
 
     /// Builds an object from a module's bytes, as if they lay at a path.
@@ -124,128 +143,238 @@ impl Library {
         if input::kind(&name, bytes)? == Kind::Object {
             bail!("{name}: is a built object, which is native code; give it by its path");
         }
-        self.build(file, &name, bytes)
+        self.compile(file, bytes).map(Arc::new)
+    }
+
+    /// Maps a built object.
+    fn map(&self, opened: Opened) -> Result<Object> {
+        // SAFETY: files that are found or named are trusted, by the contract of
+        // `trusting`, and the program can write none that `distrust` has
+        // nothing against.
+        let object = unsafe { Object::of_file(opened.file, &opened.path, self.path.verify) };
+        Ok(object?)
+    }
+
+    /// Why a file that the search has found is not taken for native code.
+    fn distrust(&self, opened: &Opened) -> Option<String> {
+        if !self.trusting {
+            return Some(UNTRUSTED.to_owned());
+        }
+        if self.grants.is_empty() {
+            return None;
+        }
+        if let Some(grant) = self.grants.holding(opened.real_path().as_deref()) {
+            return Some(format!(
+                "is native code in {}, which the program is granted; only modules are taken from there",
+                grant.host.display()
+            ));
+        }
+        (opened.metadata.nlink() > 1).then(|| {
+            "is native code in a file with several names (hard links), of which one may be in a granted directory; only a copy is taken".to_owned()
+        })
+    }
+
+    /// The library that a name or path stands for.
+    fn search(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>> {
+        let mut refused = None;
+        for place in candidates(name, by, &self.path) {
+            let module = self.open_at(&place.file, place.way, by);
+            let built = self.open_at(&place.built, place.way, by);
+            let built = built.filter(|built| match self.distrust(built) {
+                None => true,
+                Some(reason) => {
+                    refused.get_or_insert((place.built.clone(), reason));
+                    false
+                }
+            });
+            if let Some(found) = self.take(built, module)? {
+                return Ok(Some(found));
+            }
+        }
+        match refused {
+            Some((file, reason)) => bail!("{}: {reason}", file.display()),
+            None => Ok(None),
+        }
+    }
+
+    /// Opens a module, or the object that was built from it.
+    fn take(
+        &mut self,
+        built: Option<Opened>,
+        module: Option<Opened>,
+    ) -> Result<Option<Arc<Object>>> {
+        let Some(mut module) = module else {
+            let object = built.map(|built| self.map(built)).transpose()?;
+            return Ok(object.map(|object| Arc::new(found(object))));
+        };
+        let (is_object, head) = module.head()?;
+        if is_object {
+            if let Some(reason) = self.distrust(&module) {
+                bail!("{}: {reason}", module.path.display());
+            }
+            let id = module.id();
+            let object = found(self.map(module)?).identified_by(id);
+            return Ok(Some(Arc::new(object)));
+        }
+        let bytes = module.rest(head)?;
+        if let Some(built) = built {
+            let object = self.map(built)?;
+            if object.info().module == hash(&module, &bytes)? {
+                let object = found(object).identified_by(module.id());
+                return Ok(Some(Arc::new(object)));
+            }
+        }
+        let origins = |object: &Object| origins(object, &module.path);
+        self.build(&module, &bytes, origins).map(Some)
+    }
+
+    /// Opens the file at a place, if there is one that may be looked at.
+    fn open_at(&self, path: &Path, way: Way, by: &Object) -> Option<Opened> {
+        let is_allowed = |real: &Path| self.is_allowed(real, by);
+        match way {
+            Way::Directory => Opened::found(path),
+            // A program that could write the module could have it look
+            // anywhere.
+            Way::Object if self.is_granted(by) => Opened::allowed(path, is_allowed),
+            Way::Object => Opened::found(path),
+            Way::Path => match self.grants.open(path) {
+                Ok(Some(opened)) => Some(opened),
+                // What is not there by the program's path is not somewhere
+                // else by ours.
+                Ok(None) if path.is_relative() => None,
+                _ => Opened::allowed(path, is_allowed),
+            },
+        }
+    }
+
+    /// Whether the program may have written what an object was made of.
+    fn is_granted(&self, object: &Object) -> bool {
+        let mut origins = object.origins().iter();
+        object.origins().is_empty()
+            || origins.any(|origin| {
+                let real = directory(origin).canonicalize().ok();
+                self.grants.holding(real.as_deref()).is_some()
+            })
+    }
+
+    /// Whether a file lies in a directory to be searched, in that of the object
+    /// that asks for it, or in one granted.
+    fn is_allowed(&self, real: &Path, by: &Object) -> bool {
+        let path = &self.path;
+        let dirs = path.dirs.iter().chain(&path.env).chain(&path.program);
+        let dirs = dirs.chain(by.origins());
+        let mut dirs = dirs.filter_map(|dir| directory(dir).canonicalize().ok());
+        dirs.any(|dir| real.starts_with(dir)) || self.grants.holding(Some(real)).is_some()
+    }
+
+    /// The object of a module, built if it is not that of one in use.
+    fn build(
+        &mut self,
+        opened: &Opened,
+        bytes: &[u8],
+        origins: impl FnOnce(&Object) -> Vec<PathBuf>,
+    ) -> Result<Arc<Object>> {
+        let id = opened.id();
+        if let Some(object) = self.made.get(&id).and_then(Weak::upgrade)
+            && object.info().module == hash(opened, bytes)?
+        {
+            return Ok(object);
+        }
+        let object = self.compile(&opened.path, bytes)?.identified_by(id);
+        let origins = origins(&object);
+        let object = Arc::new(object.with_origins(origins));
+        self.made.insert(id, Arc::downgrade(&object));
+        Ok(object)
     }
 
     #[cfg(feature = "compiler")]
-    fn build(&mut self, file: &Path, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
-        let module = input::module(name, bytes)?;
-        let (options, verify) = (&self.options, self.path.verify);
-        if self.trusting && self.cache.is_none() {
+    fn compile(&mut self, file: &Path, bytes: &[u8]) -> Result<Object> {
+        let module = input::module(&file.display().to_string(), bytes)?;
+        let cache = self.cache.get_or_insert_with(|| {
             // SAFETY: the user's cache is trusted, by the contract of
-            // `trusting`.
-            match unsafe { Cache::open_default() } {
-                Ok(opened) => self.cache = Some(opened),
-                Err(error) => cache::unusable(&error),
-            }
+            // `trusting`, unless the program can write there.
+            let opened = self.trusting.then(|| unsafe { Cache::open_default() })?;
+            let usable = opened.and_then(|cache| cache.outside(&self.grants));
+            usable.inspect_err(cache::unusable).ok()
+        });
+        match cache {
+            Some(cache) => cache.object(file, &module, &self.options, self.path.verify),
+            None => cache::build_object(file, &module, &self.options),
         }
-        let object = match &self.cache {
-            Some(cache) => cache.object(file, &module, options, verify),
-            None => cache::build_object(file, &module, options),
-        };
-        object.map(Arc::new)
     }
 
     #[cfg(not(feature = "compiler"))]
     #[expect(clippy::unused_self, reason = "as the other, which compiles")]
-    fn build(&mut self, _: &Path, name: &str, _: &[u8]) -> Result<Arc<Object>> {
-        anyhow::bail!(
-            "{name}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`"
+    fn compile(&mut self, file: &Path, bytes: &[u8]) -> Result<Object> {
+        let file = file.display().to_string();
+        input::kind(&file, bytes)?;
+        bail!(
+            "{file}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`"
         )
     }
+}
 
-    /// The file that a needed name stands for.
-    pub fn locate(&self, name: &str, by: &Object) -> Option<PathBuf> {
-        let mut places = candidates(name, by, &self.path);
-        if name.contains('/') {
-            // By the program's name of a granted directory, or by ours.
-            let guest = self.granted.iter().filter_map(|(host, guest)| {
-                let rest = plain(Path::new(name))
-                    .strip_prefix(plain(guest))
-                    .ok()?
-                    .to_owned();
-                Some(host.join(rest))
-            });
-            let guest: Vec<_> = guest.flat_map(beside).collect();
-            places.splice(0..0, guest);
-            places.retain(|place| self.is_granted(place, by));
-        }
-        // Each place is asked for NAME.elf, then for NAME.
-        places.chunks(2).find_map(|pair| {
-            let [built, module] = pair else { return None };
-            let file = |path: &Path| path.metadata().ok().filter(Metadata::is_file);
-            match (file(built), file(module)) {
-                // A module that has changed since it was built is built again.
-                (Some(old), Some(new)) if is_newer(&new, &old) => Some(module.clone()),
-                (Some(_), _) => Some(built.clone()),
-                (None, Some(_)) => Some(module.clone()),
-                (None, None) => None,
-            }
-        })
-    }
+/// Why no object is taken.
+const UNTRUSTED: &str =
+    "is a built object, and no native code is taken from files here; give the module";
 
-    /// Whether a file lies in a directory of the search path or one granted,
-    /// links followed.
-    fn is_granted(&self, file: &Path, by: &Object) -> bool {
-        let real = |path: &Path| {
-            let path = if path.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                path
-            };
-            path.canonicalize().ok()
-        };
-        let Some(file) = real(file) else {
-            // What is not there cannot be opened.
-            return true;
-        };
-        let path = &self.path;
-        let own = by.path().parent().map(Path::to_owned);
-        let dirs = path.dirs.iter().chain(&path.env).chain(&path.program);
-        let dirs = dirs
-            .chain(&own)
-            .chain(self.granted.iter().map(|(host, _)| host));
-        dirs.filter_map(|dir| real(dir))
-            .any(|dir| file.starts_with(dir))
+/// A directory's path that can be opened.
+fn directory(path: &Path) -> &Path {
+    match path.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => path,
     }
 }
 
-/// A path without a leading `./`.
-fn plain(path: &Path) -> &Path {
-    path.strip_prefix(".").unwrap_or(path)
+/// The hash of a module, as its object has it.
+fn hash(opened: &Opened, bytes: &[u8]) -> Result<[u8; 32]> {
+    let name = opened.path.display().to_string();
+    #[cfg(feature = "compiler")]
+    let bytes = &*input::module(&name, bytes)?;
+    #[cfg(not(feature = "compiler"))]
+    ensure!(
+        input::kind(&name, bytes)? == Kind::Wasm,
+        "{name}: is not a binary module, and this wasmaot cannot tell whether {name}.elf was built from it"
+    );
+    Ok(ModuleInfo::module_hash(bytes))
 }
 
-/// Whether a file has changed after another.
-fn is_newer(file: &Metadata, other: &Metadata) -> bool {
-    matches!((file.modified(), other.modified()), (Ok(file), Ok(other)) if file > other)
+/// An object that the search has found.
+fn found(object: Object) -> Object {
+    let origins = origins(&object, object.path());
+    object.with_origins(origins)
+}
+
+/// Where the libraries of one that was found are: in the directory by which it
+/// was, as `ld.so` has it, or where the file itself is.
+fn origins(object: &Object, path: &Path) -> Vec<PathBuf> {
+    let parent = |path: &Path| path.parent().map(Path::to_owned);
+    let mut origins: Vec<PathBuf> = parent(path).into_iter().collect();
+    if !object.runpath().is_empty()
+        && let Some(real) = path.canonicalize().ok().as_deref().and_then(parent)
+    {
+        origins.push(real);
+    }
+    origins
 }
 
 impl Finder for Library {
     fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
-        let Some(file) = self.locate(name, by) else {
-            return Ok(None);
-        };
-        let library = |source: anyhow::Error| Error::Library {
+        self.search(name, by).map_err(|source| Error::Library {
             name: name.to_owned(),
             by: by.path().display().to_string(),
             source: source.reallocate_into_boxed_dyn_error_without_backtrace(),
-        };
-        self.open(&file).map(Some).map_err(library)
+        })
     }
 
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
-        // As if it lay with the program: that is all it may open.
-        let own = self
-            .path
-            .program
-            .as_deref()
-            .unwrap_or(Path::new("/nowhere"));
-        let file = own.join(name);
         let built = match input::kind(name, bytes) {
-            Ok(Kind::Wasm) => self.build(&file, name, bytes),
+            Ok(Kind::Wasm) => self.compile(name.as_ref(), bytes),
             Ok(_) => Err(anyhow::anyhow!("{name}: is not a binary wasm module")),
             Err(error) => Err(error),
         };
+        // It is in no directory: what it needs is searched where libraries are.
+        let built = built.map(|object| Arc::new(object.with_origins(Vec::new())));
         built.map_err(|source| Error::Library {
             name: name.to_owned(),
             by: "dlload".to_owned(),

@@ -88,8 +88,10 @@ pub mod build;
 pub mod cache;
 pub mod cli;
 pub mod find;
+mod grants;
 pub mod input;
 pub mod link;
+mod opened;
 pub mod output;
 #[cfg(feature = "compiler")]
 pub mod prelink;

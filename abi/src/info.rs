@@ -57,6 +57,9 @@ pub struct ModuleInfo {
     pub abi: LinkingAbi,
     /// Name of the input file, for messages.
     pub source: String,
+    /// BLAKE3 of the binary module: whether an object that lies beside a module
+    /// is that module's is told by nothing else.
+    pub module: [u8; 32],
     /// Compiler version and options, for `inspect` and the cache.
     pub producer: String,
     /// Every function type of the module, also those that its code alone names
@@ -254,6 +257,11 @@ pub struct Elements {
 pub const NULL_ELEMENT: u32 = u32::MAX;
 
 impl ModuleInfo {
+    /// What [`ModuleInfo::module`] is for a module.
+    pub fn module_hash(wasm: &[u8]) -> [u8; 32] {
+        *blake3::hash(wasm).as_bytes()
+    }
+
     /// The section's bytes.
     pub fn encode(&self) -> Vec<u8> {
         postcard::to_stdvec(self).expect("serialising to memory does not fail")

@@ -18,6 +18,8 @@ pub(crate) const IMAGE_GAP: u64 = 64 << 10;
 pub(crate) struct Module<'a> {
     /// Name of the input, for messages and records.
     pub source: String,
+    /// Hash of the whole module.
+    pub hash: [u8; 32],
     /// What the linking sections say.
     pub linking: Linking,
     /// Data of which the module holds a copy (`wasmaot.copy`).

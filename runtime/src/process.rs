@@ -21,7 +21,7 @@ use crate::hosts::{HostFunctions, Hosts};
 use crate::instances::{InstanceId, Instances};
 use crate::known_types::KnownTypes;
 use crate::loader::undefined::Undefined;
-use crate::loader::{self, Deferred, Finder, Key, Lazy, Retired, Stubs, Target};
+use crate::loader::{self, Deferred, Finder, Key, Lazy, Needed, Retired, Stubs, Target};
 use crate::object::Object;
 use crate::ranges::Ranges;
 use crate::sys::{Budget, CodeArea, Stack, live};
@@ -223,6 +223,16 @@ impl Process {
         let group = loader::program(self, main, preload)?;
         let ready = loader::load(self, group)?;
         Ok(self.instances.id(ready.first()))
+    }
+
+    /// The libraries that a program and its libraries need, each name that an
+    /// object gives, breadth first as they are loaded; loads nothing.
+    ///
+    /// # Errors
+    /// [`Error`](crate::Error): what keeps a library that is there from being
+    /// opened.
+    pub fn needed(&mut self, main: Arc<Object>, preload: &[Arc<Object>]) -> Result<Vec<Needed>> {
+        loader::needed(self, main, preload)
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;

@@ -314,9 +314,8 @@ fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
             }
             let given = args.lib.iter().find(|lib| is_called(lib, name)).cloned();
             let there = || {
-                candidates(name, &by, &search)
-                    .into_iter()
-                    .find(|p| is_wasm(p))
+                let places = candidates(name, &by, &search).into_iter();
+                places.map(|place| place.file).find(|file| is_wasm(file))
             };
             let path = given.or_else(there).with_context(|| {
                 format!(

@@ -1,7 +1,6 @@
 //! `wasmaot ldd`.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use anyhow::Result;
 use wasmaot_runtime::wasi::Wasi;
@@ -21,45 +20,42 @@ pub(super) fn run(args: &Ldd) -> Result<u8> {
     );
     let main = library.open(&args.file)?;
     let preload = run::open_all(&mut library, &args.search.preload)?;
+    let mut process = Process::new(Config::default())?;
+    run::add_hosts(&mut process, Wasi::new());
+    process.set_finder(library);
     let mut missing = false;
     let mut seen = HashSet::new();
-    let mut queue: Vec<Arc<Object>> = vec![main.clone()];
     for object in &preload {
         print(format!(
             "\t{} => {}\n",
             object.name(),
             object.path().display()
         ))?;
-        queue.push(object.clone());
     }
-    let mut next = 0;
-    while let Some(by) = queue.get(next).cloned() {
-        next += 1;
-        for name in by.needed() {
-            if !seen.insert(name.clone()) {
-                continue;
+    // As the loader finds them: by name, or as what is there already.
+    for needed in process.needed(main.clone(), &preload)? {
+        if !seen.insert(needed.name.clone()) {
+            continue;
+        }
+        let name = &needed.name;
+        match needed.library {
+            Some(found) => {
+                let note = prelinked(&main, &found);
+                print(format!("\t{name} => {}{note}\n", found.path().display()))?;
             }
-            let Some(file) = library.locate(name, &by) else {
-                if wasmaot_runtime::loader_provides(name) {
-                    print(format!("\t{name} => the loader\n"))?;
-                    continue;
-                }
-                print(format!("\t{name} => not found (needed by {})\n", by.name()))?;
+            None if wasmaot_runtime::loader_provides(name) => {
+                print(format!("\t{name} => the loader\n"))?;
+            }
+            None => {
+                let by = needed.by.name();
+                print(format!("\t{name} => not found (needed by {by})\n"))?;
                 missing = true;
-                continue;
-            };
-            let found = library.open(&file)?;
-            let note = prelinked(&main, &found);
-            print(format!("\t{name} => {}{note}\n", file.display()))?;
-            queue.push(found);
+            }
         }
     }
     if missing {
         return Ok(FAILURE);
     }
-    let mut process = Process::new(Config::default())?;
-    run::add_hosts(&mut process, Wasi::new());
-    process.set_finder(library);
     let unresolved = process.unresolved(main, &preload)?;
     for symbol in &unresolved {
         print(format!(

@@ -12,7 +12,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::context::MEMORY_LIMIT;
-use wasmaot_abi::info::{Fixup, LinkingAbi};
+use wasmaot_abi::info::{Fixup, LinkingAbi, ModuleInfo};
 use wasmaot_abi::linking::data::SECTION_COPY;
 use wasmaot_abi::linking::{LinkingError, OwnReferences};
 use wasmparser::{
@@ -66,6 +66,7 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
         .collect::<Result<(), _>>()
         .map_err(explain)?;
     let mut module = reader.finish();
+    module.hash = ModuleInfo::module_hash(wasm);
     if module.linking.is_dynamic()
         && let Some(memory) = module.memories.first().filter(|m| !m.ty.is_guarded())
     {

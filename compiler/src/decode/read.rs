@@ -31,6 +31,7 @@ impl<'a> Reader<'a> {
     pub fn new(source: &str) -> Self {
         let module = Module {
             source: source.to_owned(),
+            hash: [0; 32],
             linking: Linking::core(),
             copies: Vec::new(),
             forwarded: HashSet::new(),

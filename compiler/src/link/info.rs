@@ -67,6 +67,7 @@ pub(super) fn record(
     let info = ModuleInfo {
         abi: module.linking.abi,
         source: module.soname().to_owned(),
+        module: module.hash,
         producer: format!(
             "{PRODUCER}, {}, cpu {:#x}, {:?}",
             options.target, options.cpu, options.opt_level

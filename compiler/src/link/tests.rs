@@ -26,6 +26,7 @@ use crate::{Error, Options, decode, target};
 /// A module with nothing in it.
 pub(super) fn module() -> Module<'static> {
     Module {
+        hash: [0; 32],
         source: "dir/test.wasm".into(),
         linking: Linking::core(),
         copies: Vec::new(),

@@ -4,6 +4,7 @@
 //! | file | |
 //! |---|---|
 //! | `open` | libraries are opened, found again, promoted |
+//! | `path` | where a program's paths begin |
 //! | `symbol` | `dlsym`: the scopes, `RTLD_NEXT` |
 //! | `stubs` | definitions of the program's libraries that only fail |
 //! | `close` | what nobody holds any more is finalised and unloaded |
@@ -17,6 +18,7 @@ pub(crate) mod exit;
 mod functions;
 mod info;
 mod open;
+mod path;
 mod stubs;
 mod symbol;
 pub(crate) mod thinthin;
@@ -49,6 +51,8 @@ pub(crate) struct Dl {
     /// Instances that were ever taken out.
     unloaded: u64,
     exit: exit::Handlers,
+    /// The program's current directory, where a host knows it.
+    pub directory: Option<Vec<u8>>,
     /// Names in the program's memory, by the serial number of their instance.
     names: HashMap<u64, Vec<(String, Block)>>,
     /// Modules that the program has given as bytes.

@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::object::SymbolKind;
+
 use super::DlError;
 use crate::config::Category;
 use crate::error::Error;
 use crate::instances::InstanceId;
 use crate::loader::{self, Purpose, breadth_first, is_named};
+use crate::object::Object;
 use crate::process::Process;
 
 /// How a library is opened: the `RTLD_` flags of `<dlfcn.h>`.
@@ -91,6 +95,7 @@ impl Process {
             return Err(DlError::Busy);
         }
         loader::load_deferred(self)?;
+        let name = &*self.library_path(name);
         let number = match self.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
             None => self.load_library(by, name, flags)?,
@@ -124,6 +129,12 @@ impl Process {
         if flags.no_load {
             return Err(DlError::NotLoaded(name.to_owned()));
         }
+        if is_main(&object) {
+            return Err(DlError::Load(Error::Unsupported {
+                file: object.path().display().to_string(),
+                what: "being opened as a library: it is a program, with a `_start`".to_owned(),
+            }));
+        }
         self.reclaim();
         if self.is_flat() {
             if !crate::flat::can_be_opened(&object) {
@@ -153,4 +164,11 @@ impl Process {
         self.instances[first].hold.opened -= 1;
         Ok(ran?)
     }
+}
+
+/// Whether an object is made to be the main one, as a PIE is to `ld.so`.
+fn is_main(object: &Object) -> bool {
+    let start = object.find("_start").map(|number| object.symbol(number));
+    object.info().abi != LinkingAbi::Dyninfo
+        && start.is_some_and(|start| start.defines(SymbolKind::Function))
 }

@@ -85,7 +85,7 @@ impl Process {
         }
     }
 
-    fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
+    pub(super) fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
         let places = match scope {
             Scope::Library(number) if self.main().ok() == Some(number) => self.scope.clone(),
             Scope::Library(number) => breadth_first(number, |n| &self.instances[n].needs),

@@ -232,7 +232,7 @@ pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
         return Err(Error::ENOTDIR);
     }
     let resolved = dir.canonicalize(place.path())?;
-    call.state.mounts.set_current(place.seen_as(&resolved));
+    enter(call, place.seen_as(&resolved));
     DONE
 }
 
@@ -240,6 +240,14 @@ pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
 pub(super) fn fchdir(call: &mut Call<'_, '_>) -> Result {
     let open = call.file(0)?;
     let path = open.directory()?.path.clone();
-    call.state.mounts.set_current(path);
+    enter(call, path);
     DONE
+}
+
+/// Makes an absolute path the current directory, also for the loader.
+fn enter(call: &mut Call<'_, '_>, path: Vec<u8>) {
+    if let Ok(process) = call.caller.process_mut() {
+        process.dl.directory = Some(path.clone());
+    }
+    call.state.mounts.set_current(path);
 }

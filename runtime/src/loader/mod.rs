@@ -37,7 +37,7 @@ pub(crate) mod undefined;
 
 use std::sync::Arc;
 
-pub use search::{Finder, SearchPath, beside, candidates};
+pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
 
 pub(crate) use deferred::load_deferred;
 pub(crate) use init::dependencies_first;
@@ -46,7 +46,7 @@ pub(crate) use lazy::{Lazy, bind_lazily};
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
 pub(crate) use prelink::{Calls, outcome};
 pub(crate) use relocate::{data_address, index_in, table_index, target};
-pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, is_named};
+pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, has_origin, is_named};
 pub(crate) use stubs::{Key, Stubs};
 
 use crate::config::{Bind, Category};
@@ -62,12 +62,27 @@ pub(crate) fn program(
     main: Arc<Object>,
     preload: &[Arc<Object>],
 ) -> Result<Group> {
-    let roots = std::iter::once(&main).chain(preload);
-    let roots = roots.map(|o| (o.name().to_owned(), Arc::clone(o)));
-    let roots = roots.collect();
+    let roots = roots(main, preload);
     with_finder(process, |process, finder| {
         deferred::closure(process, roots, finder)
     })
+}
+
+/// What main, the preloaded libraries, and all that they need need in turn.
+pub(crate) fn needed(
+    process: &mut Process,
+    main: Arc<Object>,
+    preload: &[Arc<Object>],
+) -> Result<Vec<Needed>> {
+    let roots = roots(main, preload);
+    with_finder(process, |process, finder| {
+        search::needed(process, roots, finder)
+    })
+}
+
+fn roots(main: Arc<Object>, preload: &[Arc<Object>]) -> Vec<(String, Arc<Object>)> {
+    let roots = std::iter::once(main).chain(preload.iter().cloned());
+    roots.map(|o| (o.name().to_owned(), o)).collect()
 }
 
 /// A library to open, and all that it needs and that is not there yet.

@@ -3,7 +3,7 @@
 //! affair ([`Finder`]); [`candidates`] is the usual order of places.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::instance::Instance;
@@ -59,46 +59,95 @@ pub struct SearchPath {
     pub verify: bool,
 }
 
-/// Paths at which to look for a library, in order: a name with a slash as it
-/// is; else `DT_RUNPATH` of the object that needs it (`$ORIGIN` is its
-/// directory), `-L`, `WASMAOT_LIBRARY_PATH`, the program's directory; in each
-/// directory [`beside`] it.
-pub fn candidates(name: &str, by: &Object, path: &SearchPath) -> Vec<PathBuf> {
-    let origin = by.path().parent().unwrap_or(Path::new(""));
-    places(name, by.runpath(), origin, path)
+/// A place where a library may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The object that was built from it: `NAME.elf`.
+    pub built: PathBuf,
+    /// The library: NAME.
+    pub file: PathBuf,
+    /// Who says so.
+    pub way: Way,
 }
 
-/// The files that a library's path stands for, in order: the built object
-/// beside it, `NAME.elf`, then itself; for `NAME.so` the same of `NAME.wasm`.
-/// Pairs of an object and its module.
-pub fn beside(file: PathBuf) -> Vec<PathBuf> {
+/// Who says that a library may be at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Whoever needs or opens the library: the name is a path.
+    Path,
+    /// The same, by `$ORIGIN`; or the `DT_RUNPATH` of the object.
+    Object,
+    /// The directories to be searched.
+    Directory,
+}
+
+/// Places at which to look for a library, in the order of `ld.so`: of a name
+/// with a slash, that path; else `-L`, `WASMAOT_LIBRARY_PATH`, the
+/// `DT_RUNPATH` of the object that needs it, and the program's directory.
+/// `$ORIGIN` is the directory of the object.
+pub fn candidates(name: &str, by: &Object, path: &SearchPath) -> Vec<Candidate> {
+    places(name, by.runpath(), by.origins(), path)
+}
+
+/// What a library's path stands for, in order: itself; for `NAME.so`
+/// `NAME.wasm`, too.
+pub fn beside(file: PathBuf, way: Way) -> impl Iterator<Item = Candidate> {
     let module = (file.extension() == Some("so".as_ref())).then(|| file.with_extension("wasm"));
     let files = [file].into_iter().chain(module);
-    files
-        .flat_map(|file| {
-            let mut built = file.clone().into_os_string();
-            built.push(".elf");
-            [PathBuf::from(built), file]
-        })
+    files.map(move |file| {
+        let mut built = file.clone().into_os_string();
+        built.push(".elf");
+        Candidate {
+            built: built.into(),
+            file,
+            way,
+        }
+    })
+}
+
+fn places(
+    name: &str,
+    runpath: &[String],
+    origins: &[PathBuf],
+    path: &SearchPath,
+) -> Vec<Candidate> {
+    if name.contains('/') {
+        let way = match has_origin(name) {
+            true => Way::Object,
+            false => Way::Path,
+        };
+        let paths = expand(name, origins).into_iter();
+        return paths.flat_map(|path| beside(path, way)).collect();
+    }
+    let given = path.dirs.iter().chain(&path.env).cloned();
+    let own = runpath.iter().flat_map(|dir| expand(dir, origins));
+    let all = given.map(|dir| (dir, Way::Directory));
+    let all = all.chain(own.map(|dir| (dir, Way::Object)));
+    let all = all.chain(path.program.clone().map(|dir| (dir, Way::Directory)));
+    all.flat_map(|(dir, way)| beside(dir.join(name), way))
         .collect()
 }
 
-fn places(name: &str, runpath: &[String], origin: &Path, path: &SearchPath) -> Vec<PathBuf> {
-    if name.contains('/') {
-        return beside(PathBuf::from(name));
+/// Both ways to write it.
+const ORIGIN: [&str; 2] = ["${ORIGIN}", "$ORIGIN"];
+
+/// Whether a path is one of the directory of whoever gives it.
+pub(crate) fn has_origin(path: &str) -> bool {
+    ORIGIN.iter().any(|origin| path.contains(origin))
+}
+
+/// A path with each directory in the place of `$ORIGIN`.
+fn expand(path: &str, origins: &[PathBuf]) -> Vec<PathBuf> {
+    if !has_origin(path) {
+        return vec![path.into()];
     }
-    let runpath = runpath.iter().map(|dir| {
+    let expand = |origin: &PathBuf| {
         let origin = origin.to_string_lossy();
         let origin = if origin.is_empty() { "." } else { &*origin };
-        let dir = dir.replace("${ORIGIN}", origin);
-        PathBuf::from(dir.replace("$ORIGIN", origin))
-    });
-    runpath
-        .chain(path.dirs.iter().cloned())
-        .chain(path.env.iter().cloned())
-        .chain(path.program.clone())
-        .flat_map(|dir| beside(dir.join(name)))
-        .collect()
+        let replace = |path: String, name: &&str| path.replace(name, origin);
+        ORIGIN.iter().fold(path.to_owned(), replace).into()
+    };
+    origins.iter().map(expand).collect()
 }
 
 impl SearchPath {
@@ -114,7 +163,8 @@ impl SearchPath {
     pub unsafe fn objects(self) -> impl Finder {
         move |name: &str, by: &Object| {
             let places = candidates(name, by, &self).into_iter();
-            let found = places.into_iter().find(|path| path.is_file());
+            let mut files = places.flat_map(|place| [place.built, place.file]);
+            let found = files.find(|path| path.is_file());
             // SAFETY: the caller's contract.
             let open = |path| unsafe { Object::open(path, self.verify) };
             found.map(|path| open(path).map(Arc::new)).transpose()
@@ -244,6 +294,17 @@ impl Group {
     }
 }
 
+/// A library that an object needs.
+#[derive(Clone, Debug)]
+pub struct Needed {
+    /// The object.
+    pub by: Arc<Object>,
+    /// The name by which it does.
+    pub name: String,
+    /// What the name stands for; `None` if it is nowhere.
+    pub library: Option<Arc<Object>>,
+}
+
 /// The roots and all that they need, breadth first, but no more than `limit`
 /// libraries. What is loaded already is not loaded again. The first root needs
 /// the others.
@@ -254,10 +315,51 @@ pub(super) fn closure(
     purpose: Purpose,
     limit: usize,
 ) -> Result<Group> {
+    let mut needed = |needed: Needed| match needed.library {
+        Some(_) => Ok(()),
+        None if dl::loader_provides(&needed.name) => {
+            process.config.trace(Category::Libs, || {
+                let name = &needed.name;
+                format!("{name} is nowhere: the loader stands in for it")
+            });
+            Ok(())
+        }
+        None => Err(not_found(needed.name, &needed.by)),
+    };
+    walk(process, roots, finder, purpose, limit, &mut needed)
+}
+
+/// What the roots and all that they need need in turn, in the order in which
+/// it is looked for, also where it is nowhere.
+pub(super) fn needed(
+    process: &Process,
+    roots: Vec<(String, Arc<Object>)>,
+    finder: &mut dyn Finder,
+) -> Result<Vec<Needed>> {
+    let mut all = Vec::new();
+    let mut needed = |needed| {
+        all.push(needed);
+        Ok(())
+    };
+    let purpose = Purpose::Program;
+    walk(process, roots, finder, purpose, usize::MAX, &mut needed)?;
+    Ok(all)
+}
+
+/// Finds what the roots need; `needed` is told of each name, and says whether
+/// the walk goes on.
+fn walk(
+    process: &Process,
+    roots: Vec<(String, Arc<Object>)>,
+    finder: &mut dyn Finder,
+    purpose: Purpose,
+    limit: usize,
+    needed: &mut dyn FnMut(Needed) -> Result<()>,
+) -> Result<Group> {
     let mut known = Known::of(process);
     let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
-    let mut needed = HashSet::new();
+    let mut wanted = HashSet::new();
     for (name, object) in roots {
         let number = known.add(name, object);
         queue.push_back(number);
@@ -272,10 +374,10 @@ pub(super) fn closure(
         };
         let by = Arc::clone(&known.members[at].object);
         for name in by.needed() {
-            let number = match known.names.get(name.as_str()) {
+            let library = match known.names.get(name.as_str()) {
                 Some(&number) => {
-                    needed.insert(number);
-                    number
+                    wanted.insert(number);
+                    Some(number)
                 }
                 None if found == limit => {
                     let name = name.clone();
@@ -284,27 +386,29 @@ pub(super) fn closure(
                 }
                 None => {
                     process.refuse_if_interrupted()?;
-                    let library = find_needed(&process.config, finder, name, &by)?;
-                    let Some(library) = library else {
-                        continue;
-                    };
-                    found += 1;
+                    let library = look_for(&process.config, finder, name, &by)?;
+                    found += usize::from(library.is_some());
                     let before = known.members.len();
-                    let number = known.add(name.clone(), library);
+                    let number = library.map(|library| known.add(name.clone(), library));
                     if known.members.len() > before {
-                        queue.push_back(number);
+                        queue.extend(number);
                     }
                     number
                 }
             };
-            known.members[at].needs.push(number);
+            known.members[at].needs.extend(library);
+            needed(Needed {
+                by: Arc::clone(&by),
+                name: name.clone(),
+                library: library.map(|number| Arc::clone(known.object(process, number))),
+            })?;
         }
     }
     if purpose == Purpose::Program {
         // So far those it was asked to load count as needed by main alone.
         let first = known.first;
         let given = known.members[0].needs[..given].to_vec();
-        let given = given.iter().filter(|&n| !needed.contains(n));
+        let given = given.iter().filter(|&n| !wanted.contains(n));
         for number in given.chain([&first]) {
             known.members[number - first].chosen = true;
         }
@@ -344,25 +448,37 @@ pub(crate) fn find(
     name: &str,
     by: &Object,
 ) -> Result<Arc<Object>> {
+    look_for(config, finder, name, by)?.ok_or_else(|| not_found(name.to_owned(), by))
+}
+
+fn not_found(name: String, by: &Object) -> Error {
+    let by = by.path().display().to_string();
+    Error::LibraryNotFound { name, by }
+}
+
+/// Finds a library that may be nowhere.
+fn look_for(
+    config: &Config,
+    finder: &mut dyn Finder,
+    name: &str,
+    by: &Object,
+) -> Result<Option<Arc<Object>>> {
     config.trace(Category::Libs, || {
         format!("find library={name}, needed by {}", by.name())
     });
-    let path = || by.path().display().to_string();
     let found = finder.find(name, by).map_err(|error| match error {
         named @ Error::Library { .. } => named,
         source => Error::Library {
             name: name.to_owned(),
-            by: path(),
+            by: by.path().display().to_string(),
             source: Box::new(source),
         },
     })?;
-    let found = found.ok_or_else(|| Error::LibraryNotFound {
-        name: name.to_owned(),
-        by: path(),
-    })?;
-    config.trace(Category::Libs, || {
-        format!("found {name} as {}", found.path().display())
-    });
+    if let Some(found) = &found {
+        config.trace(Category::Libs, || {
+            format!("found {name} as {}", found.path().display())
+        });
+    }
     Ok(found)
 }
 
@@ -421,6 +537,14 @@ impl Known {
         self.names.entry(name).or_insert(number);
     }
 
+    /// The object of a number.
+    fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Arc<Object> {
+        match number.checked_sub(self.first) {
+            Some(member) => &self.members[member].object,
+            None => &process.instances[number].object,
+        }
+    }
+
     /// Number of an object, entered if it is new.
     fn add(&mut self, name: String, object: Arc<Object>) -> usize {
         let number = match self.files.get(&object.id()) {
@@ -456,22 +580,34 @@ mod tests {
             verify: false,
         };
         let runpath = ["$ORIGIN/../lib".to_owned()];
-        let found = places("a.b", &runpath, Path::new("/app/bin"), &path);
-        let want = [
-            "/app/bin/../lib/a.b.elf",
-            "/app/bin/../lib/a.b",
-            "/l/a.b.elf",
-            "/l/a.b",
-            "/e/a.b.elf",
-            "/e/a.b",
-            "/p/a.b.elf",
-            "/p/a.b",
-        ];
-        assert_eq!(found, want.map(PathBuf::from));
-        let direct = places("./x/a.so", &runpath, Path::new(""), &path);
-        let want = ["./x/a.so.elf", "./x/a.so", "./x/a.wasm.elf", "./x/a.wasm"];
-        assert_eq!(direct, want.map(PathBuf::from));
-        let here = places("a.so", &runpath, Path::new(""), &SearchPath::default());
-        assert_eq!(here[1], Path::new("./../lib/a.so"));
+        let found = |name, origin: &str| {
+            let places = places(name, &runpath, &[origin.into()], &path).into_iter();
+            let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+            let found = places.map(|place| {
+                let (built, file) = (text(place.built), text(place.file));
+                assert_eq!(built, format!("{file}.elf"));
+                (file, place.way)
+            });
+            found.collect::<Vec<_>>()
+        };
+        let found = |name, origin, want: &[(&str, Way)]| {
+            let want = want.iter().map(|&(file, way)| (file.to_owned(), way));
+            assert_eq!(found(name, origin), want.collect::<Vec<_>>());
+        };
+        found(
+            "a.b",
+            "/app/bin",
+            &[
+                ("/l/a.b", Way::Directory),
+                ("/e/a.b", Way::Directory),
+                ("/app/bin/../lib/a.b", Way::Object),
+                ("/p/a.b", Way::Directory),
+            ],
+        );
+        let direct = [("./x/a.so", Way::Path), ("./x/a.wasm", Way::Path)];
+        found("./x/a.so", "", &direct);
+        let own = [("./a/b", Way::Object)];
+        found("$ORIGIN/a/b", "", &own);
+        found("${ORIGIN}/a/b", "", &own);
     }
 }

@@ -26,13 +26,19 @@ pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub(crate) use symbols::{Name, Place, Symbol};
 
 use crate::error::{Error, Result};
-use crate::sys::{FileId, FileMap};
+use crate::sys::FileMap;
+
+pub use crate::sys::FileId;
 
 /// An object file.
 #[derive(Debug)]
 pub struct Object {
     name: String,
     path: PathBuf,
+    /// What tells it from others: of the module, where that is known.
+    id: FileId,
+    /// Directories that `$ORIGIN` stands for, in order.
+    origins: Vec<PathBuf>,
     map: FileMap,
     note: Note,
     layout: Layout,
@@ -214,6 +220,23 @@ impl Object {
         parse::object(path, map, verify)
     }
 
+    /// The same for the module that has this identity: as `ld.so` has it, one
+    /// file is one library whatever its names, and its copy is another. Without
+    /// it, the identity is that of the object's own file.
+    #[must_use]
+    pub fn identified_by(mut self, id: FileId) -> Self {
+        self.id = id;
+        self
+    }
+
+    /// The same with other directories for `$ORIGIN`, which are tried in order.
+    /// Without it, that is the one of its path.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Vec<PathBuf>) -> Self {
+        self.origins = origins;
+        self
+    }
+
     /// What every ELF file begins with.
     pub const MAGIC: &'static [u8] = b"\x7fELF";
 
@@ -230,6 +253,11 @@ impl Object {
     /// Path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Directories that `$ORIGIN` stands for.
+    pub fn origins(&self) -> &[PathBuf] {
+        &self.origins
     }
 
     /// `DT_SONAME`.
@@ -301,7 +329,7 @@ impl Object {
     }
 
     pub(crate) fn id(&self) -> FileId {
-        self.map.id()
+        self.id
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -50,6 +50,8 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
     let object = Object {
         name,
         path: path.to_owned(),
+        id: map.id(),
+        origins: vec![path.parent().unwrap_or(Path::new("")).to_owned()],
         note,
         sections: OnceLock::new(),
         symbols: parts.symbols,

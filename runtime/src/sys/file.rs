@@ -1,19 +1,34 @@
 //! Whole files mapped for reading, and files that exist in memory only.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Write;
 use std::ops::Deref;
 use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
 use std::{ptr, slice};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// What tells two open files apart, whatever their names.
+/// What tells two files apart, whatever their names. A file that is made when
+/// another is gone may get its number, but is younger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct FileId {
+pub struct FileId {
     device: u64,
     inode: u64,
+    /// `None` where the file system does not keep it.
+    born: Option<SystemTime>,
+}
+
+impl FileId {
+    /// The identity of a file that is there, or open.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            born: metadata.created().ok(),
+        }
+    }
 }
 
 /// A file, and its whole content mapped for reading.
@@ -40,10 +55,7 @@ impl FileMap {
     /// renames new files in place.
     pub unsafe fn new(file: File) -> std::io::Result<Self> {
         let meta = file.metadata()?;
-        let id = FileId {
-            device: meta.dev(),
-            inode: meta.ino(),
-        };
+        let id = FileId::of(&meta);
         let len = usize::try_from(meta.len()).map_err(std::io::Error::other)?;
         if !meta.is_file() || len == 0 {
             let why = if meta.is_file() {

@@ -16,9 +16,10 @@ mod stack;
 pub(crate) use budget::Budget;
 pub(crate) use code::CodeArea;
 pub use command::{prepare_command, was_closed};
+pub use file::FileId;
+pub(crate) use file::FileMap;
 #[cfg(test)]
 pub(crate) use file::memfd;
-pub(crate) use file::{FileId, FileMap};
 pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Stack;

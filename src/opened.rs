@@ -1,0 +1,132 @@
+//! Files that are opened once, and judged by what was opened: whoever changes
+//! names meanwhile changes nothing.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use rustix::fs::{Mode, OFlags};
+use wasmaot_runtime::{FileId, Object};
+
+/// Largest module.
+const MAX_MODULE: u64 = 1 << 30;
+
+/// An open file.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub file: File,
+    pub metadata: Metadata,
+    /// The path that led to it.
+    pub path: PathBuf,
+}
+
+impl Opened {
+    /// Opens what the user names, which may be a pipe.
+    pub fn named(path: &Path) -> Result<Self> {
+        let open = || {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            Ok::<_, io::Error>((file, metadata))
+        };
+        let (file, metadata) = open().with_context(|| cannot_read(path))?;
+        let path = path.to_owned();
+        Ok(Self {
+            file,
+            metadata,
+            path,
+        })
+    }
+
+    /// Opens a file in a directory of the user's, if there is one.
+    pub fn found(path: &Path) -> Option<Self> {
+        let file = rustix::fs::open(path, reading(), Mode::empty()).ok()?;
+        Self::regular(file.into(), path)
+    }
+
+    /// Opens a file by a path that a program gives, where it is at a place
+    /// that is allowed. What is elsewhere is not even opened.
+    pub fn allowed(path: &Path, is_allowed: impl FnOnce(&Path) -> bool) -> Option<Self> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let place = rustix::fs::open(path, flags, Mode::empty()).ok()?;
+        if !is_allowed(&real_path(place.as_fd())?) {
+            return None;
+        }
+        let link = link_of(place.as_fd());
+        let file = rustix::fs::open(link, reading(), Mode::empty()).ok()?;
+        Self::regular(file.into(), path)
+    }
+
+    /// Opens a file below a directory, as a program does: nothing leads out of
+    /// it. `host` is the same directory's path.
+    pub fn beneath(directory: &Dir, host: &Path, path: &Path) -> Option<Self> {
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(flags);
+        let file = directory.open_with(path, &options).ok()?;
+        Self::regular(file.into_std(), &host.join(path))
+    }
+
+    fn regular(file: File, path: &Path) -> Option<Self> {
+        let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+        let path = path.to_owned();
+        Some(Self {
+            file,
+            metadata,
+            path,
+        })
+    }
+
+    /// Its identity.
+    pub fn id(&self) -> FileId {
+        FileId::of(&self.metadata)
+    }
+
+    /// Where the open file is, links followed; `None` if it has no such place,
+    /// or the system does not tell.
+    pub fn real_path(&self) -> Option<PathBuf> {
+        real_path(self.file.as_fd())
+    }
+
+    /// Whether it begins as an object, not as a module; and what was read.
+    pub fn head(&mut self) -> Result<(bool, Vec<u8>)> {
+        let mut head = Vec::new();
+        let wanted = Object::MAGIC.len() as u64;
+        let read = self.file.by_ref().take(wanted).read_to_end(&mut head);
+        read.with_context(|| cannot_read(&self.path))?;
+        Ok((Object::is_object(&head), head))
+    }
+
+    /// The rest of it, after what was read.
+    pub fn rest(&mut self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+        let read = self.file.by_ref().take(MAX_MODULE).read_to_end(&mut bytes);
+        read.with_context(|| cannot_read(&self.path))?;
+        ensure!(
+            bytes.len() as u64 <= MAX_MODULE,
+            "{}: is larger than {MAX_MODULE} bytes, which is the most for a module",
+            self.path.display()
+        );
+        Ok(bytes)
+    }
+}
+
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.display())
+}
+
+/// Opening neither waits for the writer of a pipe nor takes a terminal.
+fn reading() -> OFlags {
+    OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY
+}
+
+fn link_of(fd: BorrowedFd<'_>) -> PathBuf {
+    format!("/proc/self/fd/{}", fd.as_raw_fd()).into()
+}
+
+/// The path of what a descriptor stands for.
+pub(crate) fn real_path(fd: BorrowedFd<'_>) -> Option<PathBuf> {
+    let path = std::fs::read_link(link_of(fd)).ok()?;
+    path.is_absolute().then_some(path)
+}

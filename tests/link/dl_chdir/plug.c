@@ -1,0 +1,4 @@
+int which(int x)
+{
+	return x + N;
+}

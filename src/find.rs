@@ -109,6 +109,19 @@ impl Library {
     /// # Errors
     /// One line that names the file.
     pub fn open(&mut self, file: &Path) -> Result<Arc<Object>> {
+        self.open_named(file, true)
+    }
+
+    /// Opens what the user names, but perhaps for the program and not as code:
+    /// an object in a granted directory is refused.
+    ///
+    /// # Errors
+    /// One line that names the file.
+    pub fn open_argument(&mut self, file: &Path) -> Result<Arc<Object>> {
+        self.open_named(file, false)
+    }
+
+    fn open_named(&mut self, file: &Path, as_code: bool) -> Result<Arc<Object>> {
         let mut opened = Opened::named(file)?;
         // As the kernel has it, by which link a program was started says
         // nothing of where it is.
@@ -124,7 +137,8 @@ impl Library {
         let id = opened.id();
         let object = match self.distrust(&opened) {
             None => self.map(opened)?,
-            Some(_) => {
+            Some(reason) => {
+                ensure!(as_code, "{}: {reason}", file.display());
                 let bytes = opened.rest(head)?;
                 // SAFETY: files that are opened are trusted, by the contract of
                 // `trusting`, and this is a copy.

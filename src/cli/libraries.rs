@@ -37,6 +37,14 @@ impl Shared {
         let object = self.0.borrow_mut().open(path)?;
         Ok(Library { object, module })
     }
+
+    /// The same for a word that may be meant for the program: native code that
+    /// the program could have written is not loaded because its name is given.
+    fn open_argument(&self, word: &OsStr) -> Result<Library> {
+        let Word { module, path } = Word::read(word);
+        let object = self.0.borrow_mut().open_argument(path)?;
+        Ok(Library { object, module })
+    }
 }
 
 impl Finder for Shared {
@@ -141,7 +149,7 @@ impl Line {
             if !wanted.defined_by(word)? {
                 break;
             }
-            libraries.push(finder.open(word)?);
+            libraries.push(finder.open_argument(word)?);
             rest = after;
         }
         Ok(Self {
@@ -205,7 +213,7 @@ impl<'a> Wanted<'a> {
                 .and_then(|module| Exports::of_module(&module)),
             #[cfg(not(feature = "compiler"))]
             Kind::Wat => None,
-            Kind::Object => self.finder.open(word).ok().map(|library| Exports {
+            Kind::Object => self.finder.open_argument(word).ok().map(|library| Exports {
                 names: exports(&library.object),
                 dynamic: library.object.info().abi != LinkingAbi::Core,
             }),

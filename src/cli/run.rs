@@ -88,7 +88,10 @@ fn open(args: &Run, process: &mut Process) -> Result<Program> {
         &args.codegen,
     );
     for grant in &args.grants {
-        library.grant(&grant.host, &grant.guest);
+        match grant.read_only {
+            true => library.grant_read_only(&grant.host, &grant.guest),
+            false => library.grant(&grant.host, &grant.guest),
+        }
     }
     let main = open_program(&mut library, args.program())?;
     let mut beside = open_all(&mut library, &args.search.preload)?;

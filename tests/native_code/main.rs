@@ -312,3 +312,21 @@ fn the_library_takes_objects_where_it_is_told_to() {
     let error = library.module("given", &object).unwrap_err().to_string();
     assert!(error.contains("is not a binary wasm module"), "{error}");
 }
+
+#[test]
+fn a_word_for_the_program_brings_no_native_code() {
+    let (sandbox, elsewhere, object) = place();
+    sandbox.write("g/x.so", &object);
+    sandbox.write(
+        "needing.wat",
+        r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 1))
+             (import "env" "count" (func $count (result i32)))
+             (func (export "_start") (drop (call $count))))"#,
+    );
+    let run = |args: &[&str]| run(&sandbox, &elsewhere, args);
+    run(&["--dir", "g", "needing.wat", "g/x.so"]).error(1, &["undefined function `count`"]);
+    run(&["needing.wat", "g/x.so"]).success();
+    // That is as code.
+    run(&["--dir", "g", "--lib", "g/x.so", "needing.wat"]).success();
+    run(&["--dir", "g", "--preload", "g/x.so", "needing.wat"]).success();
+}

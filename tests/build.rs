@@ -119,7 +119,7 @@ fn the_cache_serves_many_at_once_and_heals() {
         assert_eq!(output.stdout, b"hello\n");
     }
     let entries = || -> Vec<_> {
-        std::fs::read_dir(sandbox.path("cache"))
+        std::fs::read_dir(sandbox.cache())
             .unwrap()
             .map(|e| e.unwrap().path())
             .collect()

@@ -212,6 +212,7 @@ fn documents_are_here_and_stand_alone() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "SECURITY.md",
         "LICENSE",
         "abi/ABI.md",
         "abi/records.md",
@@ -226,6 +227,38 @@ fn documents_are_here_and_stand_alone() {
             );
         }
     }
+}
+
+#[test]
+fn every_limit_is_stated() {
+    let stated = std::fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let options = ["stack_size", "timeout"];
+    let mut found = 0;
+    let owners = sources()
+        .into_iter()
+        .filter(|(path, _)| !path.starts_with("abi/"));
+    for (path, text) in owners {
+        for line in code(&text).map(str::trim) {
+            // A field of options, or a function that sets one.
+            let name = line.strip_prefix("pub ").map(|rest| {
+                let rest = rest.trim_start_matches("const ").trim_start_matches("fn ");
+                rest.split([':', '(', '<']).next().unwrap_or(rest)
+            });
+            let Some(name) = name.filter(|n| n.starts_with("max_") || options.contains(n)) else {
+                continue;
+            };
+            let wanted = match path.starts_with("src/cli/") {
+                true => format!("`--{}`", name.replace('_', "-")),
+                false => format!("::{name}`"),
+            };
+            assert!(
+                stated.contains(&wanted),
+                "{path}: SECURITY.md does not state the limit {wanted}"
+            );
+            found += 1;
+        }
+    }
+    assert!(found > 4, "the search for limits is broken");
 }
 
 /// Targets of relative links in Markdown.

@@ -468,7 +468,7 @@ fn what_the_host_cannot_have_is_told_before_the_program_starts() {
             .args(["-c", &script])
             .arg(wasmaot.get_program())
             .current_dir(sandbox.path(""))
-            .env("WASMAOT_CACHE_DIR", sandbox.path("cache"));
+            .env("WASMAOT_CACHE_DIR", sandbox.cache());
         let outcome = Outcome::from(shell.output().unwrap());
         match outcome.code {
             Some(0) => assert_eq!(outcome.stdout, "hello\n", "{files} files"),

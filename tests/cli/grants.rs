@@ -109,7 +109,7 @@ fn shell(sandbox: &Sandbox, line: &str) -> Outcome {
         .args(["-c", line])
         .current_dir(sandbox.path(""))
         .env("W", env!("CARGO_BIN_EXE_wasmaot"))
-        .env("WASMAOT_CACHE_DIR", sandbox.path("cache"));
+        .env("WASMAOT_CACHE_DIR", sandbox.cache());
     Outcome::from(command.output().unwrap())
 }
 

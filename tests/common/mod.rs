@@ -9,7 +9,7 @@ pub mod program;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// A temporary directory with its own cache of built objects.
+/// A temporary directory, and beside it a cache of built objects.
 pub struct Sandbox {
     directory: tempfile::TempDir,
 }
@@ -24,13 +24,18 @@ pub struct Outcome {
 
 impl Sandbox {
     pub fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-        }
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("work")).unwrap();
+        Self { directory }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.path().join("work").join(name)
+    }
+
+    /// Where the cache is, once something is in it.
+    pub fn cache(&self) -> PathBuf {
+        self.directory.path().join("cache")
     }
 
     /// Writes a file.
@@ -45,8 +50,8 @@ impl Sandbox {
         let mut command = Command::new(env!("CARGO_BIN_EXE_wasmaot"));
         command
             .args(args)
-            .current_dir(self.directory.path())
-            .env("WASMAOT_CACHE_DIR", self.path("cache"))
+            .current_dir(self.path(""))
+            .env("WASMAOT_CACHE_DIR", self.cache())
             .env("WASMAOT_CHECK", "1")
             .env_remove("WASMAOT_DEBUG")
             .env_remove("WASMAOT_LIBRARY_PATH");

@@ -150,7 +150,7 @@ fn place() -> (Sandbox, Sandbox, Vec<u8>) {
 fn run(sandbox: &Sandbox, elsewhere: &Sandbox, args: &[&str]) -> Outcome {
     let mut command = sandbox.command(&["run"]);
     command.args(args);
-    command.env("WASMAOT_CACHE_DIR", elsewhere.path("cache"));
+    command.env("WASMAOT_CACHE_DIR", elsewhere.cache());
     command.output().unwrap().into()
 }
 
@@ -204,7 +204,7 @@ fn what_is_granted_is_a_module_or_refused() {
     let path = sandbox.path("lib").display().to_string();
     let mut command = sandbox.command(&["run", "--dir", "g", "main.wat", "--", "x.so", "link.so"]);
     command.env("WASMAOT_LIBRARY_PATH", path);
-    command.env("WASMAOT_CACHE_DIR", elsewhere.path("cache"));
+    command.env("WASMAOT_CACHE_DIR", elsewhere.cache());
     let said = Outcome::from(command.output().unwrap()).success();
     assert!(
         said.starts_with("opened\n") && said.contains(GRANTED),
@@ -268,7 +268,7 @@ fn a_program_runs_nothing_that_it_writes() {
     let (sandbox, elsewhere, object) = place();
     let mut command = sandbox.command(&["run", "--dir", "g", "main.wat", "--"]);
     command.args(["-wx.so", "g/x.so", "-wx.so.elf", "g/x.so"]);
-    command.env("WASMAOT_CACHE_DIR", elsewhere.path("cache"));
+    command.env("WASMAOT_CACHE_DIR", elsewhere.cache());
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(&object).unwrap();

@@ -204,6 +204,7 @@ fn sample() -> ModuleInfo {
     ModuleInfo {
         abi: LinkingAbi::Dyninfo,
         source: text("a source.wasm"),
+        module: std::array::from_fn(|i| i as u8),
         producer: text("ü"),
         types: Types::new(&[
             FuncType::default(),

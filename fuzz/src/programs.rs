@@ -19,7 +19,9 @@ use wasmaot_compiler::{Emit, OptLevel};
 use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Interrupter, TrapReason};
 use wasmaot_runtime::wasi::{self, Input, Output, OutputBuffer, Wasi};
-use wasmaot_runtime::{CallError, Config, InstanceId, Object, Process, Unresolved, Val, flat};
+use wasmaot_runtime::{
+    CallError, Config, Error, Finder, InstanceId, Object, Process, Unresolved, Val, flat,
+};
 
 use self::arguments::{Arguments, CANARY};
 use self::exports::{Export, Kind};
@@ -101,7 +103,7 @@ impl Program {
             let result = process.invoke(id, &export.name, &args);
             watch.end(&called)?;
             let answer = self::outcome(result, &called)?;
-            arguments.remember(answer);
+            arguments.remember(export, &args, answer, process.memory(id));
         }
         // A flat program has no way to read a file, and much memory.
         if self.kind != Kind::Flat && contains(process.memory(id), CANARY) {
@@ -130,13 +132,7 @@ impl Program {
         process.add_host_functions(wasi::functions(surroundings.clone()));
         process.add_host_functions(linux::functions(Linux::new(surroundings)));
         process.add_host_functions(flat::functions(std::io::sink()));
-        process.set_finder(|name: &str, _: &Object| {
-            Ok(match name.rsplit('/').next() {
-                Some("lib.so") => Some(exports::library(false)),
-                Some("opener.so") => Some(exports::library(true)),
-                _ => None,
-            })
-        });
+        process.set_finder(Libraries);
         let main = Arc::clone(&exports::made(self.kind).object);
         let loaded = match self.kind {
             Kind::Flat => process.load_flat(main, &[]),
@@ -144,6 +140,23 @@ impl Program {
         };
         let id = loaded.map_err(|e| e.to_string())?;
         Ok((process, id))
+    }
+}
+
+/// The libraries that a program can open, and make.
+struct Libraries;
+
+impl Finder for Libraries {
+    fn find(&mut self, name: &str, _: &Object) -> Result<Option<Arc<Object>>, Error> {
+        Ok(match name.rsplit('/').next() {
+            Some("lib.so") => Some(exports::library(false)),
+            Some("opener.so") => Some(exports::library(true)),
+            _ => None,
+        })
+    }
+
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+        exports::written(name, bytes)
     }
 }
 

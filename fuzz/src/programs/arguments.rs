@@ -64,19 +64,94 @@ const MODULE_AT: u64 = 32768;
 const LONG_AT: u64 = 40960;
 const BUFFER_AT: u64 = 65536;
 
-/// System calls that are implemented, by their numbers on i386 and on x86-64.
-const I386: &[u64] = &[
-    1, 3, 4, 5, 6, 8, 9, 10, 12, 13, 19, 20, 24, 33, 37, 38, 39, 40, 41, 45, 54, 55, 60, 63, 76,
-    78, 82, 83, 85, 90, 91, 93, 106, 107, 108, 118, 122, 125, 133, 140, 141, 142, 144, 145, 146,
-    162, 163, 168, 174, 175, 180, 181, 183, 191, 192, 194, 195, 196, 197, 219, 220, 221, 240, 252,
-    258, 265, 266, 267, 270, 295, 296, 300, 301, 302, 303, 304, 305, 307, 308, 309, 320, 330, 333,
-    334, 340, 353, 355, 383, 403, 406, 407, 412, 413, 414, 422, 439,
-];
-const X86_64: &[u64] = &[
-    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 23, 24, 25, 26, 28,
-    32, 33, 35, 62, 63, 72, 74, 75, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 95, 96, 97,
-    201, 202, 217, 228, 229, 230, 231, 234, 257, 258, 262, 263, 264, 265, 266, 267, 269, 270, 271,
-    280, 292, 295, 296, 302, 316, 318, 332, 439,
+/// System calls that are implemented: number on i386, on x86-64, parameters.
+const CALLS: &[(u16, u16, &str)] = &[
+    (3, 0, "fbn"),
+    (4, 1, "fbn"),
+    (5, 2, "pOx"),
+    (6, 3, "f"),
+    (8, 85, "px"),
+    (9, 86, "pp"),
+    (10, 87, "p"),
+    (12, 80, "p"),
+    (13, 201, "e"),
+    (19, 8, "ftc"),
+    (20, 39, ""),
+    (33, 21, "pc"),
+    (37, 62, "xx"),
+    (38, 82, "pp"),
+    (39, 83, "px"),
+    (40, 84, "p"),
+    (41, 32, "f"),
+    (45, 12, "e"),
+    (54, 16, "fxe"),
+    (55, 72, "fcx"),
+    (63, 33, "ff"),
+    (76, 97, "xe"),
+    (78, 96, "ee"),
+    (82, 23, "xyyyw"),
+    (83, 88, "pp"),
+    (85, 89, "pbn"),
+    (90, 9, "wnxxfx"),
+    (91, 11, "en"),
+    (93, 77, "ft"),
+    (106, 4, "pe"),
+    (107, 6, "pe"),
+    (108, 5, "fe"),
+    (118, 74, "f"),
+    (122, 63, "e"),
+    (133, 81, "f"),
+    (140, u16::MAX, "fxxec"),
+    (141, 78, "fbn"),
+    (145, 19, "fvq"),
+    (146, 20, "fvq"),
+    (162, 35, "we"),
+    (163, 25, "ennx"),
+    (168, 7, "yqx"),
+    (174, 13, "xeex"),
+    (175, 14, "xeex"),
+    (180, 17, "fbntx"),
+    (181, 18, "fbntx"),
+    (183, 79, "bn"),
+    (192, u16::MAX, "ennxfx"),
+    (194, u16::MAX, "ftx"),
+    (195, u16::MAX, "pe"),
+    (196, u16::MAX, "pe"),
+    (197, u16::MAX, "fe"),
+    (219, 28, "enx"),
+    (220, 217, "fbn"),
+    (221, u16::MAX, "fcx"),
+    (240, 202, "ecxw"),
+    (252, 231, "x"),
+    (265, 228, "ce"),
+    (267, 230, "ckwe"),
+    (270, 234, "xxx"),
+    (295, 257, "apOx"),
+    (296, 258, "apx"),
+    (300, 262, "apeA"),
+    (301, 263, "apA"),
+    (302, 264, "apap"),
+    (303, 265, "apapA"),
+    (304, 266, "pap"),
+    (305, 267, "apbn"),
+    (307, 269, "apc"),
+    (308, 270, "xyyywe"),
+    (309, 271, "yqwe"),
+    (320, 280, "apwA"),
+    (330, 292, "ffx"),
+    (333, 295, "fvqtx"),
+    (334, 296, "fvqtx"),
+    (340, 302, "xxee"),
+    (353, 316, "apapj"),
+    (355, 318, "bnx"),
+    (383, 332, "apAxe"),
+    (403, u16::MAX, "ce"),
+    (407, u16::MAX, "ckwe"),
+    (412, u16::MAX, "apwA"),
+    (413, u16::MAX, "xyyywe"),
+    (414, u16::MAX, "yqwe"),
+    (422, u16::MAX, "ecxw"),
+    (439, 439, "apcA"),
 ];
 
 /// Makes arguments.
@@ -86,8 +161,12 @@ pub struct Arguments {
     size: u64,
     /// Where strings lie, and how long they are.
     strings: Vec<(u64, u64)>,
-    /// What calls have answered.
+    /// What calls have answered: anything, descriptors, handles.
     answers: Vec<u64>,
+    open: [Vec<u64>; 2],
+    handles: Vec<u64>,
+    /// Whether arguments are for Linux, whose descriptors are others than WASI's.
+    linux: bool,
 }
 
 /// Takes bytes for an address.
@@ -110,6 +189,9 @@ impl Arguments {
             size: size as u64,
             strings,
             answers: vec![0],
+            open: [vec![3, 4], vec![0, 3]],
+            handles: vec![0, 0],
+            linux: false,
         }
     }
 
@@ -121,7 +203,7 @@ impl Arguments {
         }
         put(LONG_AT, &[b'a'; 5000]);
         put(LONG_AT + 5000, &[0]);
-        put(MODULE_AT, b"\0asm\x01\0\0\0");
+        put(MODULE_AT, exports::library_wasm());
         for change in 0..5 {
             self.change_part(change, put);
         }
@@ -194,17 +276,35 @@ impl Arguments {
     }
 
     /// Keeps what a call has answered.
-    pub fn remember(&mut self, answer: Option<Val>) {
-        if let Some(answer) = answer {
-            self.answers.push(answer.bits() as u64);
-            if self.answers.len() > 16 {
-                self.answers.remove(0);
+    pub fn remember(&mut self, export: &Export, args: &[Val], answer: Option<Val>, memory: &[u8]) {
+        let Some(answer) = answer.map(|answer| answer.bits() as u64) else {
+            return;
+        };
+        let keep = |list: &mut Vec<u64>, value| {
+            list.push(value);
+            if list.len() > 16 {
+                list.remove(2);
+            }
+        };
+        keep(&mut self.answers, answer);
+        let name = &export.name;
+        if name.contains("dlopen") || name.contains("dlload") {
+            if answer != 0 {
+                keep(&mut self.handles, answer);
+            }
+        } else if export.roles == "#" && (3..40).contains(&answer) {
+            keep(&mut self.open[1], answer);
+        } else if (name.contains("path_open") || name.contains("accept")) && answer == 0 {
+            let at = args.last().map_or(0, |at| at.bits() as u32 as usize);
+            if let Some(&fd) = memory.get(at) {
+                keep(&mut self.open[0], fd.into());
             }
         }
     }
 
     /// Arguments for a function.
     pub fn of(&mut self, export: &Export) -> Vec<Val> {
+        self.linux = export.roles == "#";
         let words = match export.roles {
             "#" => self.system_call(export),
             roles => self.by_role(roles, export.params.len()),
@@ -220,7 +320,7 @@ impl Arguments {
         let mut len = 0;
         for role in roles.chars() {
             // A few are of another kind altogether.
-            if self.random.once_in(12) {
+            if self.random.once_in(40) {
                 words.push(self.any());
                 continue;
             }
@@ -240,12 +340,45 @@ impl Arguments {
                     _ => self.random.below(6) as u64,
                 },
                 's' => self.near(WAITS_AT, 48),
-                'm' => self.near(MODULE_AT, 4),
+                'm' => MODULE_AT,
                 't' => self.time(),
                 // What takes room on a disk is little or more than there is.
                 'z' => *self.random.pick(&[0, 1, 4096, 100_000, 1 << 62, u64::MAX]),
                 'r' => *self.random.pick(&[0, 2, 64, 66, u64::MAX, (1 << 30) - 1]),
-                'h' => self.answer(),
+                'h' => match self.random.below(5) {
+                    0 => self.answer(),
+                    _ => *self.random.pick(&self.handles),
+                },
+                'N' => {
+                    let libraries = STRINGS.iter().zip(&self.strings);
+                    let libraries = libraries.filter(|(name, _)| name.ends_with(b".so"));
+                    let places: Vec<u64> = libraries.map(|(_, &(at, _))| at).collect();
+                    match self.random.below(4) {
+                        0 => self.string().0,
+                        _ => *self.random.pick(&places),
+                    }
+                }
+                'D' => *self
+                    .random
+                    .pick(&[1, 2, 0x101, 0x102, 2, 4, 9, 0x1001, 0x4002]),
+                'M' => exports::library_wasm().len() as u64,
+                'i' => *self.random.pick(&[1, 2, 4, 5, 8, 10, 3, 15]),
+                // Mostly no flag; flags of `open`; of `openat` and its like.
+                'j' => u64::from(self.random.once_in(4)),
+                'O' => {
+                    let access = self.random.below(3) as u64;
+                    let flags = [
+                        0, 0, 0o100, 0o100, 0o1100, 0o300, 0o200_000, 0o2000, 0o4000, 0o400_000,
+                    ];
+                    access | self.random.pick(&flags)
+                }
+                'A' => *self.random.pick(&[0, 0, 0x100, 0x400, 0x200, 0x1000]),
+                'a' => match self.random.below(2) {
+                    0 => 0xffff_ff9c,
+                    _ => self.descriptor(),
+                },
+                'w' => self.near(TIMES_AT, 8),
+                'y' => self.near(POLLS_AT, 8),
                 // Flags: whether a link is followed, how it is opened, what is
                 // opened; a clock.
                 'k' => self.random.below(2) as u64,
@@ -262,17 +395,19 @@ impl Arguments {
     }
 
     fn system_call(&mut self, export: &Export) -> Vec<u64> {
-        let table = match export.params.first() {
-            Some(ValType::I64) => X86_64,
-            _ => I386,
-        };
-        let mut words = vec![match self.random.below(4) {
-            0 => self.random.below(480) as u64,
-            _ => *self.random.pick(table),
-        }];
-        while words.len() < export.params.len() {
-            words.push(self.any());
+        let count = export.params.len();
+        if self.random.once_in(6) {
+            let number = self.random.below(480) as u64;
+            let rest = self.by_role("", count - 1);
+            return [&[number][..], &rest].concat();
         }
+        let (i386, x86_64, roles) = *self.random.pick(CALLS);
+        let number = match export.params.first() {
+            Some(ValType::I64) => x86_64,
+            _ => i386,
+        };
+        let mut words = self.by_role(roles, count - 1);
+        words.insert(0, number.into());
         words
     }
 
@@ -299,7 +434,7 @@ impl Arguments {
                 .random
                 .pick(&[u64::MAX, 1 << 31, 1000, 39, 40, 0xffff_ff9c]),
             // The first are directories; what is opened gets low numbers.
-            1..=4 => 3 + self.random.below(2) as u64,
+            1..=8 => *self.random.pick(&self.open[usize::from(self.linux)]),
             _ => self.random.below(12) as u64,
         }
     }
@@ -314,7 +449,7 @@ impl Arguments {
     }
 
     fn pointer(&mut self) -> u64 {
-        match self.random.below(8) {
+        match self.random.below(24) {
             0 => *self
                 .random
                 .pick(&[0, 1, 64, u64::MAX, 1 << 31, self.size, self.size - 1]),

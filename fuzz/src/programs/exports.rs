@@ -55,7 +55,7 @@ const WASI: &[(&str, &str)] = &[
     ("fd_fdstat_set_rights", "frr"),
     ("fd_filestat_get", "fe"),
     ("fd_filestat_set_size", "ft"),
-    ("fd_filestat_set_times", "fttx"),
+    ("fd_filestat_set_times", "ftti"),
     ("fd_pread", "fvqte"),
     ("fd_prestat_get", "fe"),
     ("fd_prestat_dir_name", "fbn"),
@@ -69,7 +69,7 @@ const WASI: &[(&str, &str)] = &[
     ("fd_write", "fvqe"),
     ("path_create_directory", "fpl"),
     ("path_filestat_get", "fkple"),
-    ("path_filestat_set_times", "fkplttx"),
+    ("path_filestat_set_times", "fkpltti"),
     ("path_link", "fkplfpl"),
     ("path_open", "fkplorrge"),
     ("path_readlink", "fplbne"),
@@ -83,21 +83,21 @@ const WASI: &[(&str, &str)] = &[
     ("sched_yield", ""),
     ("random_get", "bn"),
     ("sock_accept", "fge"),
-    ("sock_recv", "fvqxee"),
-    ("sock_send", "fvqxe"),
-    ("sock_shutdown", "fx"),
+    ("sock_recv", "fvqkee"),
+    ("sock_send", "fvqje"),
+    ("sock_shutdown", "fc"),
 ];
 
 /// `<dlfcn.h>`: module, name, parameters; all of 32 bits, with a result.
 const DLFCN: &[(&str, &str, &str)] = &[
-    ("env", "dlopen", "px"),
+    ("env", "dlopen", "ND"),
     ("env", "dlsym", "hp"),
     ("env", "dlvsym", "hpp"),
     ("env", "dlclose", "h"),
     ("env", "dlerror", ""),
     ("env", "dladdr", "ee"),
-    ("env", "dl_iterate_phdr", "xe"),
-    ("thinthin", "dlload", "mne"),
+    ("env", "dl_iterate_phdr", "ce"),
+    ("thinthin", "dlload", "mMe"),
     ("thinthin", "dlreaddep", "hbn"),
     ("thinthin", "dlinstantiate", "he"),
 ];
@@ -365,8 +365,10 @@ fn build(kind: Kind) -> Made {
          (data $data \"some bytes\")
          (func $itself (param i32) (result i32) (throw $tag (local.get 0)))
          (func $seven (result i32) (i32.const 7))
-         (elem $functions func $itself $seven)
-         (elem (table $table) (i32.const 1) func $itself $seven)
+         (func $callback (param i32 i32 i32) (result i32)
+           (drop (i32.load (local.get 0))) (i32.load (local.get 2)))
+         (elem $functions func $itself $seven $callback)
+         (elem (table $table) (i32.const 1) func $itself $seven $callback)
          {})",
         text.imports, text.functions
     );
@@ -395,9 +397,22 @@ impl Made {
             true => named(random.pick::<&str>(&wanted)).collect(),
             false => Vec::new(),
         };
-        match some.is_empty() {
+        if !some.is_empty() {
+            return random.pick::<&Export>(&some);
+        }
+        let export = random.pick(&self.exports);
+        // What is closed is of no use to what follows.
+        let closes = [
+            "fd_close",
+            "fd_renumber",
+            "dlclose",
+            "exit",
+            "_Exit",
+            "_exit",
+        ];
+        match closes.iter().any(|name| export.name.ends_with(name)) && !random.once_in(4) {
             true => random.pick(&self.exports),
-            false => random.pick::<&Export>(&some),
+            false => export,
         }
     }
 }
@@ -415,14 +430,42 @@ pub fn made(kind: Kind) -> &'static Made {
     place.get_or_init(|| build(kind))
 }
 
+/// A library's module, for a program that makes libraries of bytes.
+pub fn library_wasm() -> &'static [u8] {
+    static WASM: OnceLock<Vec<u8>> = OnceLock::new();
+    WASM.get_or_init(|| wat::parse_str(library_text("")).expect("the text is right"))
+}
+
+/// An object of a module that a program has written.
+pub fn written(name: &str, wasm: &[u8]) -> Result<Arc<Object>, Error> {
+    let options = seeds::options(OptLevel::None);
+    let bytes = wasmaot_compiler::compile(name, wasm, &options, Emit::So);
+    let bytes = bytes.map_err(|error| Error::Unsupported {
+        file: name.to_owned(),
+        what: error.to_string(),
+    })?;
+    native::object(name, &bytes, false).map(Arc::new)
+}
+
 /// A library to be opened; `opens`: its constructor opens what the program says
 /// at address 68.
 pub fn library(opens: bool) -> Arc<Object> {
     static PLAIN: OnceLock<Arc<Object>> = OnceLock::new();
     static OPENER: OnceLock<Arc<Object>> = OnceLock::new();
-    let text = |constructor: &str| {
-        format!(
-            "(module (@dylink.0 (mem-info (memory 64 4) (table 1 0)))
+    let make = |name: &str, constructor: &str| {
+        let wasm = wat::parse_str(library_text(constructor)).expect("the text is right");
+        object(name, &wasm)
+    };
+    let opener = "(drop (call $dlopen (i32.load (i32.const 68)) (i32.const 2)))";
+    Arc::clone(match opens {
+        false => PLAIN.get_or_init(|| make("lib.so", "")),
+        true => OPENER.get_or_init(|| make("opener.so", opener)),
+    })
+}
+
+fn library_text(constructor: &str) -> String {
+    format!(
+        "(module (@dylink.0 (mem-info (memory 64 4) (table 1 0)))
              (import \"env\" \"memory\" (memory 1))
              (import \"env\" \"__indirect_function_table\" (table 0 funcref))
              (import \"env\" \"__memory_base\" (global $base i32))
@@ -435,15 +478,5 @@ pub fn library(opens: bool) -> Arc<Object> {
              (func $own (export \"own\") (result i32) (i32.load (global.get $base)))
              (func (export \"lost\") (call $absent))
              (func (export \"__wasm_call_ctors\") {constructor}))"
-        )
-    };
-    let make = |name: &str, constructor: &str| {
-        let wasm = wat::parse_str(text(constructor)).expect("the text is right");
-        object(name, &wasm)
-    };
-    let opener = "(drop (call $dlopen (i32.load (i32.const 68)) (i32.const 2)))";
-    Arc::clone(match opens {
-        false => PLAIN.get_or_init(|| make("lib.so", "")),
-        true => OPENER.get_or_init(|| make("opener.so", opener)),
-    })
+    )
 }

@@ -141,13 +141,17 @@ impl Line {
             return Ok(Self { libraries, words });
         }
         let mut rest = words;
+        // A flat program is given nothing: all modules are libraries.
+        let is_flat = flat::is_program(main) && args.invoke.is_empty();
         let mut wanted = Wanted::new(main, finder);
         while let [word, after @ ..] = rest
             && is_module(word)
         {
-            wanted.look(&libraries)?;
-            if !wanted.defined_by(word)? {
-                break;
+            if !is_flat {
+                wanted.look(&libraries)?;
+                if !wanted.defined_by(word)? {
+                    break;
+                }
             }
             libraries.push(finder.open_argument(word)?);
             rest = after;
@@ -187,9 +191,6 @@ impl<'a> Wanted<'a> {
         }
         let mut process = Process::new(Config::default())?;
         add_hosts(&mut process, Wasi::new());
-        if flat::is_program(self.main) {
-            process.add_host_functions(flat::functions(std::io::sink()));
-        }
         process.set_finder(self.finder.clone());
         let missing = process.unresolved(Arc::clone(self.main), &objects);
         // A library that is nowhere may be what comes next.

@@ -199,7 +199,7 @@ fn the_heap_of_a_flat_program_begins_where_main_says() {
     sandbox.write("library.wat", library);
     for (args, above) in [
         (&["run", "main.wat"][..], 0),
-        (&["run", "low.wat", "library.wat"], "library".len()),
+        (&["run", "--lib", "library.wat", "low.wat"], "library".len()),
     ] {
         let outcome = sandbox.wasmaot(args);
         let said = format!("main() returned {above}\n");

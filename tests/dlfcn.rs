@@ -166,6 +166,11 @@ fn stubs_are_replaced_unless_told_not_to() {
     let kept = start(&["--dl-stubs", "keep"]);
     kept.expect_code(134);
     assert!(!kept.stderr.contains(line), "{kept:?}");
+    // What is preloaded is meant, what is merely loaded with the program is not.
+    let libdl = library_directory().join("libdl.so");
+    let libdl = libdl.to_str().unwrap();
+    start(&["--lib", libdl]).expect(0, "World!\n");
+    start(&["--preload", libdl]).expect_code(134);
     let explained = start(&["--explain", "dlopen"]);
     let why = "main.wasm calls it: bound to the host, that of libdl.so is a stub";
     assert!(explained.stdout.contains(why), "{explained:?}");

@@ -42,7 +42,8 @@ impl Process {
         };
         let others = set.iter().filter(|object| !is_needed(object)).cloned();
         let others: Vec<_> = others.collect();
-        self.link_program(Arc::clone(main), &others)?;
+        self.libraries.extend(others);
+        self.link_program(Arc::clone(main), &[])?;
         self.check_functions()?;
         let instance = |object: &Arc<Object>| {
             let mut instances = self.instances.iter();

@@ -38,6 +38,8 @@ pub struct Process {
     pub(crate) code: CodeArea,
     stack: Stack,
     pub(crate) stubs: Stubs,
+    /// What is loaded as if main needed it.
+    pub(crate) libraries: Vec<Arc<Object>>,
     /// What has an address though nothing defines it.
     pub(crate) undefined: Undefined,
     /// Needed libraries that are loaded when a name is not found without, in
@@ -161,6 +163,7 @@ impl Process {
             stack,
             config,
             stubs: Stubs::default(),
+            libraries: Vec::new(),
             undefined: Undefined::default(),
             deferred: VecDeque::new(),
             lazy: Lazy::default(),
@@ -191,6 +194,12 @@ impl Process {
     /// one for what is loaded from then on.
     pub fn add_host_functions(&mut self, functions: impl HostFunctions) {
         functions.add_to(&mut self.hosts);
+    }
+
+    /// Has a library loaded with the program, after those that are preloaded, as
+    /// if main needed it.
+    pub fn add_library(&mut self, library: Arc<Object>) {
+        self.libraries.push(library);
     }
 
     /// Loads a program: main, preloaded libraries, all that they need; runs

@@ -105,7 +105,9 @@ fn open(args: &Run, process: &mut Process) -> Result<Program> {
         beside.extend(libraries.into_iter().map(|library| library.object));
     } else {
         let runs = args.explain.is_none() && !args.trace_loaded;
-        beside.extend(libraries::instantiate(process, &main, libraries, runs)?);
+        for library in libraries::instantiate(process, &main, libraries, runs)? {
+            process.add_library(library);
+        }
     }
     Ok(Program {
         main,

@@ -56,13 +56,14 @@ use crate::process::Process;
 use search::Member;
 use transaction::Checkpoint;
 
-/// Main, the preloaded libraries, and all that they need.
+/// Main, the preloaded libraries, those that are loaded as if main needed them,
+/// and all that they need.
 pub(crate) fn program(
     process: &mut Process,
     main: Arc<Object>,
     preload: &[Arc<Object>],
 ) -> Result<Group> {
-    let roots = roots(main, preload);
+    let roots = roots(process, main, preload);
     with_finder(process, |process, finder| {
         deferred::closure(process, roots, finder)
     })
@@ -74,14 +75,19 @@ pub(crate) fn needed(
     main: Arc<Object>,
     preload: &[Arc<Object>],
 ) -> Result<Vec<Needed>> {
-    let roots = roots(main, preload);
+    let roots = roots(process, main, preload);
     with_finder(process, |process, finder| {
         search::needed(process, roots, finder)
     })
 }
 
-fn roots(main: Arc<Object>, preload: &[Arc<Object>]) -> Vec<(String, Arc<Object>)> {
-    let roots = std::iter::once(main).chain(preload.iter().cloned());
+fn roots(
+    process: &Process,
+    main: Arc<Object>,
+    preload: &[Arc<Object>],
+) -> Vec<(String, Arc<Object>)> {
+    let others = preload.iter().chain(&process.libraries).cloned();
+    let roots = std::iter::once(main).chain(others);
     roots.map(|o| (o.name().to_owned(), o)).collect()
 }
 

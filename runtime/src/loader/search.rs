@@ -182,8 +182,7 @@ pub(crate) struct Member {
     pub needs: Vec<usize>,
     /// Where the program wants it in its memory.
     pub memory: Option<u64>,
-    /// It is main, or was given along with main and nobody needs it by name:
-    /// it was preloaded.
+    /// It is main, or was preloaded.
     pub chosen: bool,
 }
 
@@ -359,15 +358,18 @@ fn walk(
     let mut known = Known::of(process);
     let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
-    let mut wanted = HashSet::new();
-    for (name, object) in roots {
+    let chosen = roots.len().saturating_sub(process.libraries.len());
+    for (at, (name, object)) in roots.into_iter().enumerate() {
         let number = known.add(name, object);
+        let member = number.checked_sub(known.first);
+        if let Some(member) = member.and_then(|m| known.members.get_mut(m)) {
+            member.chosen |= purpose == Purpose::Program && at < chosen;
+        }
         queue.push_back(number);
         if number != known.first {
             known.members[0].needs.push(number);
         }
     }
-    let given = known.members[0].needs.len();
     while let Some(number) = queue.pop_front() {
         let Some(at) = number.checked_sub(known.first) else {
             continue;
@@ -375,10 +377,7 @@ fn walk(
         let by = Arc::clone(&known.members[at].object);
         for name in by.needed() {
             let library = match known.names.get(name.as_str()) {
-                Some(&number) => {
-                    wanted.insert(number);
-                    Some(number)
-                }
+                Some(&number) => Some(number),
                 None if found == limit => {
                     let name = name.clone();
                     deferred.push(Deferred { by: number, name });
@@ -402,15 +401,6 @@ fn walk(
                 name: name.clone(),
                 library: library.map(|number| Arc::clone(known.object(process, number))),
             })?;
-        }
-    }
-    if purpose == Purpose::Program {
-        // So far those it was asked to load count as needed by main alone.
-        let first = known.first;
-        let given = known.members[0].needs[..given].to_vec();
-        let given = given.iter().filter(|&n| !wanted.contains(n));
-        for number in given.chain([&first]) {
-            known.members[number - first].chosen = true;
         }
     }
     let needs = |number: usize| match number.checked_sub(known.first) {

@@ -381,3 +381,51 @@ fn the_command_line_chooses() {
         "{wrong:?}"
     );
 }
+
+/// A function of another type than its import's counts when it is called, where
+/// that may be late; and it is explained.
+#[test]
+fn a_function_of_another_type_counts_when_it_may_be_late_at_its_call() {
+    let sandbox = Sandbox::new();
+    let main = |body: &str| {
+        let imports = r#"(import "env" "f" (func $f (param i32) (result i32)))"#;
+        let start = format!(r#"{imports} (func (export "_start") {body})"#);
+        module(0, 0, &["lib.wat"], &start)
+    };
+    sandbox.write(
+        "lib.wat",
+        module(0, 0, &[], r#"(func (export "f") (param f64))"#),
+    );
+    sandbox.write("dead.wat", main(""));
+    sandbox.write("call.wat", main("(drop (call $f (i32.const 1)))"));
+    let run = |file, options: &[&str]| {
+        let args = [&["run"], options, &[file]].concat();
+        sandbox.wasmaot(&args)
+    };
+    let both = ["`f`", "(i32) -> (i32)", "(f64) -> ()", "lib.wat"];
+    run("dead.wat", &[]).error(1, &both);
+    run("dead.wat", &["--bind", "now"]).error(1, &both);
+    for late in [
+        &["--bind", "lazy"][..],
+        &["--unresolved=warn"],
+        &["--unresolved=ignore"],
+    ] {
+        run("dead.wat", late).success();
+        let outcome = run("call.wat", late);
+        assert_eq!(outcome.code, Some(134), "{outcome:?}");
+        for text in both {
+            assert!(outcome.stderr.contains(text), "{late:?}: {outcome:?}");
+        }
+    }
+    let warned = run("dead.wat", &["--unresolved=warn"]).stderr;
+    assert!(warned.contains("a call will trap"), "{warned}");
+    let explained = run("dead.wat", &["--explain", "f"]).success();
+    assert!(
+        explained.contains("lib.wat defines it as (f64) -> ()"),
+        "{explained}"
+    );
+    assert!(
+        explained.contains("imported as (i32) -> (i32)"),
+        "{explained}"
+    );
+}

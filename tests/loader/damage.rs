@@ -262,3 +262,51 @@ fn what_metadata_say_of_one_thing_has_to_agree() {
         }
     }
 }
+
+/// A reference of a wrong type is not called, whatever has led to it: here a
+/// record that says another type than that of its function.
+#[test]
+fn a_reference_of_a_wrong_type_is_not_called() {
+    use wasmaot_runtime::CallError;
+    let text = r#"(module
+      (type $t (func (result i32)))
+      (func $f (type $t) (i32.const 7))
+      (func $tail (type $t) (return_call_ref $t (ref.func $f)))
+      (elem declare func $f)
+      (func (export "call") (result i32) (call_ref $t (ref.func $f)))
+      (func (export "tail") (result i32) (call $tail))
+      (func (export "null") (result i32) (call_ref $t (ref.null $t))))"#;
+    let wasm = wat::parse_str(text).unwrap();
+    let whole = compile("forged", &wasm, &Options::default(), Emit::So).unwrap();
+    let trap = |bytes: &[u8], name: &str| {
+        // SAFETY: the code is the compiler's.
+        let object = unsafe { Object::from_bytes("forged", bytes, true) }.unwrap();
+        let mut process = Process::new(config()).unwrap();
+        let id = process.instantiate(Arc::new(object), None).unwrap();
+        match process.invoke(id, name, &[]) {
+            Ok(values) => format!("{values:?}"),
+            Err(CallError::Trap(trap)) => trap.to_string(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert_eq!(trap(&whole, "call"), "[I32(7)]");
+    assert!(trap(&whole, "null").contains("null function reference"));
+    // SAFETY: the compiler's own bytes.
+    let built = unsafe { Object::from_bytes("forged", &whole, true) }.unwrap();
+    let functions = built.section(".wasmaot.functions").unwrap();
+    let at = whole.windows(functions.len()).position(|w| w == functions);
+    let at = at.unwrap();
+    let mut forged = whole.clone();
+    for record in 0..functions.len() / 8 {
+        forged[at + 8 * record + 4] ^= 1;
+    }
+    let note = forged.windows(8).position(|w| w == b"wasmaot\0").unwrap() + 8;
+    Note::seal(&mut forged, note);
+    for name in ["call", "tail"] {
+        let text = trap(&forged, name);
+        assert!(
+            text.contains("indirect call type mismatch"),
+            "{name}: {text}"
+        );
+    }
+}

@@ -275,3 +275,48 @@ fn a_wrong_function_that_may_be_late_traps_and_names_both_types() {
         "{explained}"
     );
 }
+
+#[test]
+fn a_wrong_function_of_a_library_opened_lazily_is_not_refused() {
+    use wasmaot_runtime::{Bind, DlError, OpenFlags};
+    let plugin = r#"(import "env" "f" (func $f (param i32)))
+        (import "env" "g" (global $g (mut i64)))
+        (func (export "call") (call $f (i32.const 1)))"#;
+    let good = module(0, 0, &[], plugin);
+    let bad = module(0, 0, &[], &plugin.replace("mut i64", "mut f64"));
+    let main = r#"(func (export "f") (param i64)) (global (export "g") (mut i64) (i64.const 1))"#;
+    let main = module(0, 0, &[], main);
+    let open = |bind, now, name: &str| {
+        let libraries = [("good", &*good), ("bad", &bad)];
+        let config = wasmaot_runtime::Config { bind, ..config() };
+        let mut program = load(&main, &libraries, config).unwrap();
+        let flags = OpenFlags {
+            now,
+            ..OpenFlags::default()
+        };
+        let opened = program.process.open(name, flags);
+        opened.map(|id| {
+            program
+                .process
+                .invoke(id, "call", &[])
+                .unwrap_err()
+                .to_string()
+        })
+    };
+    for bind in [Bind::Static, Bind::Direct, Bind::Lazy] {
+        let text = open(bind, false, "good").unwrap();
+        assert!(
+            text.contains("(i32) -> ()") && text.contains("(i64) -> ()"),
+            "{text}"
+        );
+    }
+    let refused = |opened| match opened {
+        Err(DlError::Load(Error::Mismatch { .. } | Error::FunctionType { .. })) => {}
+        other => panic!("{other:?}"),
+    };
+    refused(open(Bind::Static, true, "good"));
+    refused(open(Bind::Now, false, "good"));
+    for bind in [Bind::Static, Bind::Lazy] {
+        refused(open(bind, false, "bad"));
+    }
+}

@@ -109,15 +109,20 @@ impl Body<'_, '_> {
     }
 
     /// Pops a reference and arguments; the address of the code. A null
-    /// reference faults.
+    /// reference faults. That the function is of the type is known; but where
+    /// something has gone wrong with references it ends here, for a compare
+    /// and a branch.
     fn referenced_callee(&mut self, ty: u32) -> (SigRef, Value, Vec<Value>) {
         let reference = self.pop();
         let args = self.pop_many(self.env.module.types[ty as usize].params.len());
+        let id = i64::from(self.env.type_ids[ty as usize]);
         let flags = self.flags.callee;
-        let code = self
-            .b
-            .ins()
-            .load(types::I64, flags, reference, funcref::CODE);
+        let at = funcref::TYPE_ID;
+        let found = self.b.ins().load(types::I32, flags, reference, at);
+        let wrong = self.b.ins().icmp_imm_u(IntCC::NotEqual, found, id);
+        self.trap_if(wrong, TrapCode::IndirectCallTypeMismatch);
+        let at = funcref::CODE;
+        let code = self.b.ins().load(types::I64, flags, reference, at);
         (self.signature(ty), code, args)
     }
 

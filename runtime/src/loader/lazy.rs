@@ -135,6 +135,9 @@ fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found
             Err(Error::Unresolved(_)) => {
                 HostError::Trap(Box::new(resolve::undefined_call(&object, &import)))
             }
+            Err(error @ (Error::FunctionType { .. } | Error::Mismatch { .. })) => {
+                return Err(HostError::Trap(Box::new(resolve::mismatched_call(&error))));
+            }
             Err(error) => return Err(error.into()),
         }
     };

@@ -516,8 +516,7 @@ impl<'a> Resolver<'a> {
             let warning = || format!("{error}; a call will trap");
             self.process.config.trace(Category::Warning, warning);
         }
-        let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-        trap.detail = Some(error.to_string());
+        let trap = mismatched_call(&error);
         let ty = object.info().types.get(ty).cloned();
         // Unlike one that is not defined, it has an address.
         Ok(Target::Host(self.stub(
@@ -579,6 +578,13 @@ pub(super) fn undefined_call(object: &Object, import: &Import<'_>) -> Trap {
     let name = name::import(import.module, import.name);
     let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
     trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
+    trap
+}
+
+/// The trap of a call of what is of another type.
+pub(super) fn mismatched_call(error: &Error) -> Trap {
+    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+    trap.detail = Some(error.to_string());
     trap
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 use wasmaot_abi::exception::LOADER_TAGS;
 use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
 use crate::instances::InstanceId;
@@ -74,6 +75,12 @@ impl trap::CodeImage for Object {
     fn symbol_at(&self, vaddr: u64) -> Option<String> {
         self.symbol_at(vaddr)
     }
+
+    fn member(&self, soname: &str) -> Option<BuildId> {
+        let members = &self.prelink()?.members;
+        let member = members.iter().find(|member| member.name == soname)?;
+        Some(member.build_id)
+    }
 }
 
 impl trap::CodeMap for Process {
@@ -83,10 +90,10 @@ impl trap::CodeMap for Process {
         Some((&**object, image.start()))
     }
 
-    fn object_named(&self, soname: &str) -> Option<&dyn trap::CodeImage> {
+    fn object_built(&self, id: &BuildId) -> Option<&dyn trap::CodeImage> {
         let mut objects = self.images().map(|(_, object)| object);
-        let named = objects.find(|object| object.soname() == Some(soname))?;
-        Some(&**named)
+        let built = objects.find(|object| object.build_id() == id)?;
+        Some(&**built)
     }
 
     fn tag_name(&self, tag: u64) -> Option<String> {

@@ -5,6 +5,7 @@ use wasmaot_abi::maps::find_trap;
 use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
 use wasmaot_abi::maps::source::SourceMap;
 use wasmaot_abi::object::{SEC_LINES, SEC_SOURCE, SEC_TRAPS};
+use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
@@ -24,6 +25,8 @@ pub(crate) trait CodeImage {
     fn section_address(&self, name: &str) -> Option<u64>;
     /// Name of the function that an address is in.
     fn symbol_at(&self, vaddr: u64) -> Option<String>;
+    /// Build id of a member of the set that it was prelinked in.
+    fn member(&self, soname: &str) -> Option<BuildId>;
 }
 
 /// What a trap needs to know of a process.
@@ -31,8 +34,8 @@ pub(crate) trait CodeMap {
     /// The object whose image holds a code address, and the difference between
     /// addresses in the process and the object's own.
     fn object_at(&self, pc: u64) -> Option<(&dyn CodeImage, u64)>;
-    /// The object that has a name by which prelinked objects name others.
-    fn object_named(&self, soname: &str) -> Option<&dyn CodeImage>;
+    /// The loaded object of a build id.
+    fn object_built(&self, id: &BuildId) -> Option<&dyn CodeImage>;
     /// The trap that an access to an address stands for, if the address is in
     /// one of the process's reservations for memories and tables.
     fn fault_kind(&self, addr: u64) -> Option<TrapCode>;
@@ -164,7 +167,8 @@ fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
         match name.split_once('\0') {
             // Of another object: its name, the function's.
             Some((object, name)) => {
-                sources(object, map.object_named(object), name, offset, &mut frames);
+                let of = image.member(object).and_then(|id| map.object_built(&id));
+                sources(object, of, name, offset, &mut frames);
             }
             None => sources(image.name(), Some(image), &name, offset, &mut frames),
         }

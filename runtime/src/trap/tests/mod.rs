@@ -17,6 +17,7 @@ use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ProcessHead};
 use wasmaot_abi::maps::encode_traps;
 use wasmaot_abi::maps::lines::{FunctionLines, Line, encode_lines, encode_stream};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
+use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
@@ -361,6 +362,10 @@ impl CodeImage for TestObject {
         let function = self.functions.iter().find(of)?;
         self.symbols.then(|| function.0.clone())
     }
+
+    fn member(&self, _: &str) -> Option<BuildId> {
+        None
+    }
 }
 
 impl CodeMap for TestObject {
@@ -371,7 +376,7 @@ impl CodeMap for TestObject {
         Some((self, self.start - TEXT))
     }
 
-    fn object_named(&self, _: &str) -> Option<&dyn CodeImage> {
+    fn object_built(&self, _: &BuildId) -> Option<&dyn CodeImage> {
         None
     }
 

@@ -140,9 +140,8 @@ pub fn run(object: Object) -> Result<Outcome, String> {
             continue;
         };
         let args: Vec<Val> = ty.params.iter().map(|&ty| Val::from_bits(ty, 0)).collect();
-        match process.invoke(id, name, &args) {
-            Err(CallError::Trap(trap)) => fault(&trap)?,
-            Ok(_) | Err(_) => {}
+        if let Err(CallError::Trap(trap)) = process.invoke(id, name, &args) {
+            fault(&trap)?;
         }
     }
     Ok(Outcome::Passed)

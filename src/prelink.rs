@@ -1,6 +1,7 @@
 //! Sets of modules → objects that call each other directly.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use wasmaot_compiler::Options;
 use wasmaot_compiler::prelink::{Binding, Set};
-use wasmaot_runtime::{Bound, Config, Error, Finder, Object, Process, Unresolved};
+use wasmaot_runtime::{Bound, Config, Error, Finder, Object, Process, Unresolved, Way};
 
 use crate::{build, input};
 
@@ -33,6 +34,53 @@ pub fn build_files(
     };
     let modules = files.iter().map(read).collect::<Result<Vec<Module>>>()?;
     build_set(&modules, others, options)
+}
+
+/// The modules of a set, main first: those given, and those that they need and
+/// that lie in one of these directories.
+///
+/// # Errors
+/// One line that names the file; a library of which there is no module is one,
+/// because it cannot be a part of the set.
+pub fn with_libraries(files: &[PathBuf], directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut all = files.to_vec();
+    let mut at = 0;
+    while let Some(file) = all.get(at) {
+        for name in needed(file)? {
+            let is_member = |file: &PathBuf| stands_for(file.file_name(), &name);
+            if !all.iter().any(is_member) {
+                all.extend(library(&name, directories)?);
+            }
+        }
+        at += 1;
+    }
+    Ok(all)
+}
+
+/// The names of the libraries that a module needs.
+fn needed(file: &Path) -> Result<Vec<String>> {
+    let name = file.display().to_string();
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+    let module = input::module(&name, &bytes)?;
+    Ok(wasmaot_compiler::prelink::needed(&name, &module)?)
+}
+
+/// The module of a library in the first directory that has it.
+fn library(name: &str, directories: &[PathBuf]) -> Result<Option<PathBuf>> {
+    for directory in directories {
+        for place in wasmaot_runtime::beside(directory.join(name), Way::Directory) {
+            if place.file.is_file() {
+                return Ok(Some(place.file));
+            }
+            ensure!(
+                !place.built.is_file(),
+                "{}: there is no module beside it, which the set needs to call it directly; \
+                 give the directory of the module, or leave this one out",
+                place.built.display()
+            );
+        }
+    }
+    Ok(None)
 }
 
 /// Builds modules as one set that needs no library beside it.
@@ -122,18 +170,19 @@ struct Members<F> {
 
 impl<F: Finder> Finder for Members<F> {
     fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
-        let file = Path::new(name).file_name();
-        // As on disk, NAME.wasm stands for NAME.so.
-        let module = Path::new(name).with_extension("wasm");
-        let names = [file, module.file_name()];
         let mut members = self.objects.iter();
-        let member = members.find(|object| {
-            let own = object.soname().map(AsRef::as_ref);
-            own.is_some() && names.contains(&own)
-        });
+        let member = members.find(|object| stands_for(object.soname().map(AsRef::as_ref), name));
         match member {
             Some(member) => Ok(Some(Arc::clone(member))),
             None => self.others.borrow_mut().find(name, by),
         }
     }
+}
+
+/// Whether a file of this name is what a needed name means. As on disk, NAME.wasm
+/// stands for NAME.so.
+fn stands_for(file: Option<&OsStr>, name: &str) -> bool {
+    let module = Path::new(name).with_extension("wasm");
+    let names = [Path::new(name).file_name(), module.file_name()];
+    file.is_some() && names.contains(&file)
 }

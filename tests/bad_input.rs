@@ -4,6 +4,7 @@
 mod common;
 
 use common::Sandbox;
+use wasmaot_abi::object::{STRIPPED, STRIPPED_SEGMENT};
 
 const HELLO: &str = r#"
     (module
@@ -136,7 +137,14 @@ fn flipped_bits() {
     // A prime step with a walking bit visits every section of the file.
     // The hash of the whole file is of use to --verify alone.
     let file_hash = note_offset(&whole) + 32..note_offset(&whole) + 64;
-    for at in (4..loaded).step_by(13).filter(|at| !file_hash.contains(at)) {
+    let segments = 64..64 + 56 * usize::from(whole[0x38]);
+    let stripped = |at: &usize| {
+        let of_segment = at.wrapping_sub(segments.start) % 56;
+        STRIPPED.iter().any(|range| range.contains(at))
+            || segments.contains(at) && STRIPPED_SEGMENT.contains(&of_segment)
+    };
+    let checked = |at: &usize| !file_hash.contains(at) && !stripped(at);
+    for at in (4..loaded).step_by(13).filter(checked) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         sandbox.write("flip.elf", &bytes);
@@ -144,7 +152,9 @@ fn flipped_bits() {
             .wasmaot(&["run", "flip.elf"])
             .error(1, &["flip.elf", "wasmaot build"]);
     }
-    for at in (loaded..whole.len()).step_by(61).chain(file_hash) {
+    let rest = (loaded..whole.len()).step_by(61);
+    let rest = rest.chain((4..loaded).filter(stripped).step_by(7));
+    for at in rest.chain(file_hash.clone()) {
         let mut bytes = whole.clone();
         bytes[at] ^= 1 << (at % 8);
         sandbox.write("flip.elf", &bytes);
@@ -258,4 +268,21 @@ fn resealed(mut object: Vec<u8>) -> Vec<u8> {
     let note = note_offset(&object);
     Note::seal(&mut object, note);
     object
+}
+
+#[test]
+fn threads_are_named_as_what_is_missing() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "threads.wat",
+        r#"(module
+          (import "env" "memory" (memory 1 10 shared))
+          (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+          (func (export "wasi_thread_start") (param i32 i32))
+          (func (export "_start") (drop (call $spawn (i32.const 0)))))"#,
+    );
+    let words = ["threads.wat", "threads are not supported"];
+    sandbox.wasmaot(&["run", "threads.wat"]).error(1, &words);
+    let outcome = sandbox.wasmaot(&["run", "--unresolved=warn", "threads.wat"]);
+    assert!(outcome.stderr.contains(words[1]), "{outcome:#?}");
 }

@@ -142,3 +142,98 @@ fn the_cache_serves_many_at_once_and_heals() {
         "a damaged entry is built anew"
     );
 }
+
+/// What strips objects, with the options of each.
+const STRIPPERS: [(&str, &[&str]); 5] = [
+    ("strip", &[]),
+    ("strip", &["-g"]),
+    ("llvm-strip-22", &[]),
+    ("objcopy", &["--strip-debug"]),
+    ("llvm-objcopy-22", &["--strip-all"]),
+];
+
+#[test]
+fn stripped_objects_run() {
+    let sandbox = Sandbox::new();
+    // Two runs of the memory image, neither at address 0; a table; a second
+    // memory and a global of the object's own; a trap in a function.
+    let text = r#"
+        (module
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 10)
+          (memory $other 1)
+          (table 2 funcref)
+          (elem (i32.const 0) $four $load)
+          (data (i32.const 70000) "\05") (data (i32.const 400000) "\21")
+          (global $g (export "g") (mut i32) (i32.const 4))
+          (func $four (result i32) (global.get $g))
+          (func $load (result i32)
+            (i32.add (i32.load8_u (i32.const 70000)) (i32.load8_u (i32.const 400000))))
+          (func (export "trap") (result i32) (i32.load $other (i32.const 70000)))
+          (func (export "_start")
+            (call $exit (i32.add (call_indirect (result i32) (i32.const 0))
+              (call_indirect (result i32) (i32.const 1))))))"#;
+    sandbox.build("whole.wat", text);
+    let whole = sandbox.path("whole.wat.elf");
+    assert_eq!(sandbox.wasmaot(&["run", "whole.wat.elf"]).code, Some(42));
+    for (tool, options) in STRIPPERS {
+        let out = sandbox.path("stripped.elf");
+        let stripped = std::process::Command::new(tool)
+            .args(options)
+            .args(if tool.contains("objcopy") {
+                vec![whole.clone(), out.clone()]
+            } else {
+                vec!["-o".into(), out.clone(), whole.clone()]
+            })
+            .output()
+            .unwrap_or_else(|e| panic!("{tool}: {e}; tests/run installs it"));
+        assert!(stripped.status.success(), "{tool}: {stripped:?}");
+        let outcome = sandbox.wasmaot(&["run", "stripped.elf"]);
+        assert_eq!(outcome.code, Some(42), "{tool} {options:?}: {outcome:#?}");
+        let outcome = sandbox.wasmaot(&["run", "--invoke", "trap", "stripped.elf"]);
+        assert!(
+            outcome.stderr.contains("out of bounds memory access"),
+            "{tool} {options:?}: {outcome:#?}"
+        );
+        sandbox
+            .wasmaot(&["run", "--verify", "stripped.elf"])
+            .error(1, &["stripped.elf", "strip"]);
+    }
+}
+
+#[test]
+fn a_prelinked_set_has_the_libraries_that_are_found() {
+    let sandbox = Sandbox::new();
+    let module = |needed: &str, body: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info) {needed}) (import "env" "memory" (memory 1)) {body})"#
+        )
+    };
+    let main = module(
+        r#"(needed "liba.so")"#,
+        r#"(import "env" "f" (func $f (result i32)))
+           (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+           (func (export "_start") (call $exit (call $f)))"#,
+    );
+    let a = module(
+        r#"(needed "libb.so")"#,
+        r#"(import "env" "g" (func $g (result i32)))
+           (func (export "f") (result i32) (i32.add (call $g) (i32.const 1)))"#,
+    );
+    let b = module("", r#"(func (export "g") (result i32) (i32.const 41))"#);
+    std::fs::create_dir(sandbox.path("libs")).unwrap();
+    sandbox.write("m.wasm", wat::parse_str(main).unwrap());
+    sandbox.write("libs/liba.so", wat::parse_str(a).unwrap());
+    sandbox.write("libs/libb.wasm", wat::parse_str(b).unwrap());
+    let args = ["build", "--prelink", "-o", "pre", "m.wasm", "-L", "libs"];
+    sandbox.wasmaot(&args).success();
+    for name in ["m.wasm.elf", "liba.so.elf", "libb.wasm.elf"] {
+        assert!(sandbox.path("pre").join(name).exists(), "{name}");
+    }
+    std::fs::rename(sandbox.path("libs"), sandbox.path("gone")).unwrap();
+    let outcome = sandbox.wasmaot(&["run", "-L", "pre", "pre/m.wasm.elf"]);
+    assert_eq!(outcome.code, Some(42), "{outcome:#?}");
+    // Of a library without a module there is nothing to make a part of the set.
+    let args = ["build", "--prelink", "-o", "again", "m.wasm", "-L", "pre"];
+    sandbox.wasmaot(&args).error(1, &["liba.so.elf", "module"]);
+}

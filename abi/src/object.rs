@@ -32,7 +32,8 @@ pub const SEC_HANDLERS: &str = ".wasmaot.handlers";
 pub const SEC_CALLS: &str = ".wasmaot.calls";
 /// Section of the [`Prelink`](crate::prelink::Prelink) record.
 pub const SEC_PRELINK: &str = ".wasmaot.prelink";
-/// Section (not loaded) of the trap map ([`crate::maps`]).
+/// Section of the trap map ([`crate::maps`]). In a segment, though it is read
+/// from the file: what is in none may be stripped.
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
 pub const SEC_LINES: &str = ".wasmaot.lines";
@@ -40,9 +41,10 @@ pub const SEC_LINES: &str = ".wasmaot.lines";
 pub const SEC_SOURCE: &str = ".wasmaot.source";
 
 /// Segment of a page-aligned run of the linear memory image: `p_offset` and
-/// `p_filesz` in the file, `p_vaddr` for symbol values, `p_paddr` the linear
+/// `p_filesz` in the file, `p_vaddr` less [`DT_WASMAOT_MEMORY`] the linear
 /// address (relative to the memory base of a relocatable module), `p_memsz`
-/// with the zero-initialised rest.
+/// with the zero-initialised rest. `p_paddr` is the linear address, too, for
+/// people: tools that strip a file do not keep it.
 pub const PT_WASMAOT_MEMORY: u32 = 0x6577_4d45;
 
 /// Dynamic tag: address of [`SEC_INFO`].
@@ -84,6 +86,10 @@ pub const DT_WASMAOT_IMPORTS: u64 = 0x6100_5762;
 /// Dynamic tag: bytes of [`SEC_IMPORTS`].
 pub const DT_WASMAOT_IMPORTSSZ: u64 = 0x6100_5763;
 
+/// Dynamic tag: address of linear address 0 (of a relocatable module: of its
+/// memory base), from which the addresses of data symbols count.
+pub const DT_WASMAOT_MEMORY: u64 = 0x6100_5764;
+
 /// Owner name of our note, without the terminating NUL.
 pub const NOTE_NAME: &str = "wasmaot";
 /// Type of our note.
@@ -100,7 +106,8 @@ pub struct Note {
     pub cpu: u64,
     /// Bytes from the start of the file that the loader interprets.
     pub loaded_size: u64,
-    /// [`checksum`] of these bytes, without both of these fields.
+    /// [`checksum`] of these bytes, without both of these fields and what tools
+    /// rewrite that strip a file ([`STRIPPED`], [`STRIPPED_SEGMENT`]).
     pub loaded_sum: u64,
     /// BLAKE3 over the whole file, without both of these fields.
     pub file_hash: [u8; 32],
@@ -167,7 +174,12 @@ impl Note {
     /// # Panics
     /// If the descriptor exceeds it.
     pub fn checksum(loaded: &[u8], at: usize) -> u64 {
-        checksum(&[&loaded[..at + Self::HASHES], &loaded[at + Self::SIZE..]])
+        let headers = headers(&loaded[..at]);
+        checksum(&[
+            &headers,
+            &loaded[headers.len()..at + Self::HASHES],
+            &loaded[at + Self::SIZE..],
+        ])
     }
 
     /// The hash of a file whose descriptor is at `at`.
@@ -180,6 +192,35 @@ impl Note {
         hasher.update(&file[at + Self::SIZE..]);
         *hasher.finalize().as_bytes()
     }
+}
+
+/// Parts of the ELF header that say where section headers are. A tool that strips
+/// a file moves these; the loader does without.
+pub const STRIPPED: [std::ops::Range<usize>; 2] = [0x28..0x30, 0x3c..0x40];
+/// Part of each program header that such a tool may rewrite: `p_paddr`.
+pub const STRIPPED_SEGMENT: std::ops::Range<usize> = 24..32;
+/// Bytes of the ELF header, and of a program header.
+const HEADER: usize = 64;
+const SEGMENT: usize = 56;
+
+/// The ELF header and the program headers, which follow it, as far as they are
+/// within these bytes; with zeros for what a file may be stripped of.
+fn headers(bytes: &[u8]) -> Vec<u8> {
+    let count = bytes.get(0x38..0x3a).unwrap_or(&[0; 2]);
+    let count = usize::from(u16::from_le_bytes([count[0], count[1]]));
+    let end = bytes.len().min(HEADER + SEGMENT * count);
+    let mut headers = bytes[..end].to_vec();
+    for range in STRIPPED {
+        headers
+            .get_mut(range)
+            .into_iter()
+            .for_each(|part| part.fill(0));
+    }
+    let segments = headers.get_mut(HEADER..).unwrap_or_default();
+    for segment in segments.chunks_exact_mut(SEGMENT) {
+        segment[STRIPPED_SEGMENT].fill(0);
+    }
+    headers
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {

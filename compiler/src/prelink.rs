@@ -151,6 +151,14 @@ impl<'a> Set<'a> {
     }
 }
 
+/// The names of the libraries that a module needs.
+///
+/// # Errors
+/// If the module, or what it says of them, cannot be read.
+pub fn needed(source: &str, wasm: &[u8]) -> Result<Vec<String>> {
+    crate::decode::needed(source, wasm)
+}
+
 /// The function that a module exports as a symbol.
 fn exported(module: &Module<'_>, symbol: &str) -> Option<u32> {
     let mut exports = module.exports.iter();

@@ -60,6 +60,14 @@ pub enum Error {
     /// Symbols without a definition.
     #[error("{}", unresolved(.0))]
     Unresolved(Vec<Unresolved>),
+    /// The program wants threads.
+    #[error(
+        "{file}: is made for threads: it imports a shared memory; threads are not supported, a program runs in one; build it without them (wasm32-wasip1)"
+    )]
+    Threads {
+        /// The object.
+        file: String,
+    },
     /// A function's definition has another type than its import.
     #[error(
         "{importer}: imports function `{symbol}` as {wanted}, but {definer} defines it as {found}; rebuild one of them from matching sources"

@@ -63,12 +63,13 @@ fn prelinked(args: &Build) -> Result<()> {
         verify: false,
     };
     let library = run::library(&search, &args.inputs[0], &args.codegen);
-    let objects = prelink::build_files(&args.inputs, library, &options)?;
+    let inputs = prelink::with_libraries(&args.inputs, &args.library_path)?;
+    let objects = prelink::build_files(&inputs, library, &options)?;
     if let Some(directory) = &args.output {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
     }
-    for (input, bytes) in args.inputs.iter().zip(objects) {
+    for (input, bytes) in inputs.iter().zip(objects) {
         let path = default_output(input, "elf");
         let path = match (&args.output, path.file_name()) {
             (Some(directory), Some(name)) => directory.join(name),

@@ -108,7 +108,8 @@ pub struct Build {
     /// Take the inputs for a program and its libraries, and have them call each other directly
     #[arg(long)]
     pub prelink: bool,
-    /// With --prelink, look for the program's other libraries in this directory
+    /// With --prelink, look for the program's other libraries in this directory: those that are
+    /// needed and found become part of the set
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
     pub library_path: Vec<PathBuf>,
     /// What to write

@@ -14,10 +14,10 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use wasmaot_abi::context::MEMORY_LIMIT;
 use wasmaot_abi::info::{Fixup, LinkingAbi, ModuleInfo};
 use wasmaot_abi::linking::data::SECTION_COPY;
-use wasmaot_abi::linking::{LinkingError, OwnReferences};
+use wasmaot_abi::linking::{Linking, LinkingError, OwnReferences};
 use wasmparser::{
-    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, ValidPayload, Validator,
-    ValidatorResources, WasmFeatures,
+    FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, ValidPayload,
+    Validator, ValidatorResources, WasmFeatures,
 };
 
 use crate::module::{ExportItem, Module};
@@ -89,6 +89,23 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
     classify::classify(&mut module);
     data_symbols(&mut module, wasm, options)?;
     Ok(module)
+}
+
+/// The libraries that a module says it needs.
+pub(crate) fn needed(source: &str, wasm: &[u8]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CustomSection(section) = payload.map_err(|e| explain(source, wasm, &e))? {
+            let offset = section.data_offset() as usize;
+            let linking = Linking::read(section.name(), section.data(), offset);
+            let linking = linking.map_err(|error| Error::Linking {
+                file: source.to_owned(),
+                source: error,
+            })?;
+            found.extend(linking.into_iter().flat_map(|linking| linking.needed));
+        }
+    }
+    Ok(found)
 }
 
 /// What the loader has to know of exported data beside addresses.

@@ -22,6 +22,8 @@ enum Value {
     Size(Section),
     /// Address of the init function.
     Init,
+    /// Address of linear address 0.
+    Memory,
 }
 
 /// `.dynamic` in the making, and the strings it refers to.
@@ -110,6 +112,7 @@ impl Dynamic {
             Value::Number(n) => n,
             Value::Addr(section) => layout.addr(section),
             Value::Size(section) => layout.size(section),
+            Value::Memory => layout.memory,
             Value::Init => layout.addr(Section::Text) + u64::from(init),
         };
         let words = self.entries.iter().flat_map(|&(tag, v)| [tag, value(v)]);
@@ -118,7 +121,7 @@ impl Dynamic {
 }
 
 /// The tags of those of our own tables that are there even where empty.
-fn own_entries() -> [(u64, Value); 13] {
+fn own_entries() -> [(u64, Value); 14] {
     use Section::{Elements, Funcrefs, Functions, Imports, Info, Rela, Symbols};
     [
         (object::DT_WASMAOT_IMPORTS, Value::Addr(Imports)),
@@ -134,6 +137,7 @@ fn own_entries() -> [(u64, Value); 13] {
         (object::DT_WASMAOT_ELEMENTS, Value::Addr(Elements)),
         (object::DT_WASMAOT_ELEMENTSSZ, Value::Size(Elements)),
         (object::DT_WASMAOT_FUNCREFS, Value::Addr(Funcrefs)),
+        (object::DT_WASMAOT_MEMORY, Value::Memory),
     ]
 }
 

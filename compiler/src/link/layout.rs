@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! R   headers, notes, symbols, relocations, .dynamic, records   ← all that the loader reads
-//!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers .wasmaot.calls
+//!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers .wasmaot.calls .wasmaot.traps
 //! RX  .plt .text
 //! RW  .data.rel.ro .got .got.plt .wasmaot.funcrefs              ← RELRO
 //! RW  .data .bss
@@ -105,6 +105,7 @@ sections! {
     EhFrame = Constant ".eh_frame", SHT_PROGBITS, A, 8, 0, None;
     Handlers = Constant SEC_HANDLERS, SHT_PROGBITS, A, 4, 0, None;
     Calls = Constant SEC_CALLS, SHT_PROGBITS, A, 4, 8, None;
+    Traps = Constant SEC_TRAPS, SHT_PROGBITS, A, 4, 0, None;
     Plt = Code ".plt", SHT_PROGBITS, AX, 16, 16, None;
     Text = Code ".text", SHT_PROGBITS, AX, 16, 0, None;
     DataRelRo = Relro ".data.rel.ro", SHT_PROGBITS, AW, 8, 0, None;
@@ -113,7 +114,6 @@ sections! {
     Funcrefs = Relro SEC_FUNCREFS, SHT_NOBITS, AW, 16, 0, None;
     Data = Data ".data", SHT_PROGBITS, AW, 16, 0, None;
     Bss = Data ".bss", SHT_NOBITS, AW, 16, 0, None;
-    Traps = File SEC_TRAPS, SHT_PROGBITS, 0, 4, 0, None;
     Lines = File SEC_LINES, SHT_PROGBITS, 0, 4, 0, None;
     Source = File SEC_SOURCE, SHT_PROGBITS, 0, 4, 0, None;
     DebugAbbrev = File ".debug_abbrev", SHT_PROGBITS, 0, 1, 0, None;
@@ -332,11 +332,6 @@ impl Cursor {
         if sizes.of(groups) == 0 {
             return;
         }
-        let mut memsz = self.addr - addr;
-        if groups == [Group::Relro] {
-            // Sealed by whole pages.
-            memsz = memsz.next_multiple_of(HOST_PAGE);
-        }
         self.layout.segments.push(Phdr {
             kind: PT_LOAD,
             flags,
@@ -344,7 +339,7 @@ impl Cursor {
             vaddr: addr,
             paddr: addr,
             filesz: self.offset - offset,
-            memsz,
+            memsz: self.addr - addr,
             align: HOST_PAGE,
         });
     }

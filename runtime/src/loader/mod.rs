@@ -37,6 +37,8 @@ pub(crate) mod undefined;
 
 use std::sync::Arc;
 
+use wasmaot_abi::info::ImportKind;
+
 pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
 
 pub(crate) use deferred::load_deferred;
@@ -145,7 +147,32 @@ pub(crate) fn with_finder<R>(
 
 /// Loads a group up to where its code could run.
 pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
-    Mapped::new(process, group)?.relocate()?.seal()
+    let members = group.members.iter();
+    let objects: Vec<Arc<Object>> = members.map(|m| Arc::clone(&m.object)).collect();
+    let mapped = Mapped::new(process, group).map_err(|error| {
+        let of_threads = match &error {
+            Error::Unresolved(missing) => missing.iter().any(is_of_threads),
+            _ => false,
+        };
+        match objects.iter().find(|o| of_threads && is_threaded(o)) {
+            Some(object) => Error::Threads {
+                file: object.path().display().to_string(),
+            },
+            None => error,
+        }
+    });
+    mapped?.relocate()?.seal()
+}
+
+/// Whether an object wants a memory that threads share.
+fn is_threaded(object: &Object) -> bool {
+    let mut imports = object.imports();
+    imports.any(|import| matches!(import.kind, ImportKind::Memory(ty) if ty.shared))
+}
+
+/// Whether a symbol is one that a host with threads defines.
+fn is_of_threads(symbol: &Unresolved) -> bool {
+    symbol.kind == "memory" || (&*symbol.module, &*symbol.name) == ("wasi", "thread-spawn")
 }
 
 /// The symbols of a group that nothing defines; changes nothing.

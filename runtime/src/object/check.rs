@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
+use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{Fixup, Import, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
@@ -125,7 +125,12 @@ impl Check<'_> {
             self.kind(r.symbol, kinds)?;
         }
         let relro = &self.object.layout().relro;
-        if relro.start < relro.end && !self.writable(relro.start, relro.end - relro.start) {
+        let mut data = self.object.layout().segments.iter().filter(|s| s.writable);
+        let covers = |s: &Segment| {
+            let pages = s.range().end.checked_next_multiple_of(HOST_PAGE);
+            s.vaddr <= relro.start && pages.is_some_and(|end| relro.end <= end)
+        };
+        if relro.start < relro.end && !data.any(covers) {
             return Err("the RELRO part is not in a writable segment".to_owned());
         }
         if let Some(init) = self.object.init() {

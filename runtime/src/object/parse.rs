@@ -34,12 +34,19 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
     let programs = programs(&map, header).map_err(fail)?;
     let (note, at) = note(&map, programs).map_err(fail)?;
     check_note(path, &map, &note, at, verify)?;
-    let layout = layout(&map, programs).map_err(fail)?;
-    let file = Covered {
-        file: &map[..note.loaded_size as usize],
+    let mut layout = layout(&map, programs).map_err(fail)?;
+    let covered = &map[..note.loaded_size as usize];
+    let dynamic = Covered {
+        file: covered,
         layout: &layout,
     };
-    let dynamic = Dynamic::read(&file, programs).map_err(fail)?;
+    let dynamic = Dynamic::read(&dynamic, programs).map_err(fail)?;
+    let memory = dynamic.get(abi::DT_WASMAOT_MEMORY);
+    layout.place_memory(memory).map_err(fail)?;
+    let file = Covered {
+        file: covered,
+        layout: &layout,
+    };
     let parts = Parts::read(&file, &dynamic, map.len()).map_err(fail)?;
     let prelink = prelinked(&file, &dynamic, &parts.relocs).map_err(fail)?;
     let name = path
@@ -221,16 +228,15 @@ fn check_note(path: &Path, file: &[u8], note: &Note, at: usize, verify: bool) ->
         return damaged("its headers and symbols");
     }
     if verify && Note::hash(file, at) != note.file_hash {
-        return damaged("its content");
+        return damaged("its content, which `strip` changes too,");
     }
     Ok(())
 }
 
 fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, String> {
     let mut layout = Layout::default();
-    let mut bias = None;
     for p in programs {
-        let [offset, vaddr, paddr] = [&p.p_offset, &p.p_vaddr, &p.p_paddr].map(|w| w.get(LE));
+        let [offset, vaddr] = [&p.p_offset, &p.p_vaddr].map(|w| w.get(LE));
         let (filesz, memsz, flags) = (p.p_filesz.get(LE), p.p_memsz.get(LE), p.p_flags.get(LE));
         let kind = p.p_type.get(LE);
         if kind == elf::PT_LOAD || kind == abi::PT_WASMAOT_MEMORY {
@@ -252,19 +258,15 @@ fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, Strin
                 layout.push(segment)?;
             }
             elf::PT_GNU_RELRO => {
-                layout.relro = page_down(vaddr)..page_down(vaddr.saturating_add(memsz));
+                // Sealed by whole pages: none is shared with another segment.
+                let end = page_up(vaddr.saturating_add(memsz)).unwrap_or(vaddr);
+                layout.relro = page_down(vaddr)..end;
             }
             abi::PT_WASMAOT_MEMORY => {
-                let constant = vaddr.wrapping_sub(paddr);
-                if *bias.get_or_insert(constant) != constant {
-                    return Err("the memory image has two address constants".to_owned());
-                }
-                if paddr.checked_add(memsz).is_none_or(|end| end > 1 << 32) {
-                    return Err("the memory image exceeds 4 GiB".to_owned());
-                }
                 layout.memory.push(MemoryRun {
                     offset,
-                    linear: paddr,
+                    // Until the address of linear address 0 is known.
+                    linear: vaddr,
                     filesz,
                     memsz,
                 });
@@ -272,11 +274,29 @@ fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, Strin
             _ => {}
         }
     }
-    layout.memory_bias = bias.unwrap_or(0);
     Ok(layout)
 }
 
 impl Layout {
+    /// Has the runs of the memory image count from the address of linear
+    /// address 0.
+    fn place_memory(&mut self, zero: Option<u64>) -> Result<(), String> {
+        let zero = zero.ok_or("no address of its memory image")?;
+        if self.memory.is_empty() {
+            return Ok(());
+        }
+        self.memory_bias = zero;
+        for run in &mut self.memory {
+            let linear = run.linear.checked_sub(self.memory_bias);
+            let end = linear.and_then(|linear| linear.checked_add(run.memsz));
+            run.linear = match (linear, end) {
+                (Some(linear), Some(end)) if end <= 1 << 32 => linear,
+                _ => return Err("the memory image exceeds 4 GiB".to_owned()),
+            };
+        }
+        Ok(())
+    }
+
     fn push(&mut self, segment: Segment) -> Result<(), String> {
         let at = segment.vaddr;
         let fail = |what: &str| Err(format!("the segment at {at:#x} {what}"));

@@ -6,13 +6,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[cfg(feature = "compiler")]
 use wasmaot_compiler as compiler;
 use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
 
-use super::options::{Command, Run, Search, Unresolved};
+use super::options::{Command, Run, Unresolved};
 
 /// A program that cannot be linked, and what it was to be given: what was meant
 /// for a library may be among that.
@@ -64,7 +64,7 @@ fn of_loading(error: &Error, command: &Command, words: &[OsString]) -> Option<St
         ),
         Error::LibraryNotFound { .. } => Some(not_found(command)),
         Error::Unresolved(list) => unresolved(list, command, words),
-        Error::MemoryLimit { .. } => Some(match run(command).and_then(|run| run.max_memory) {
+        Error::MemoryLimit { .. } => run(command).map(|run| match run.max_memory {
             Some(_) => "a larger --max-memory allows it".to_owned(),
             None => "--max-memory allows it".to_owned(),
         }),
@@ -103,16 +103,18 @@ const fn run(command: &Command) -> Option<&Run> {
 }
 
 /// Where the command was told to look for libraries.
-fn search(command: &Command) -> Option<&Search> {
+fn directories(command: &Command) -> &[PathBuf] {
     match command {
-        Command::Run(run) => Some(&run.search),
-        Command::Ldd(ldd) => Some(&ldd.search),
-        _ => None,
+        #[cfg(feature = "compiler")]
+        Command::Build(build) => &build.library_path,
+        Command::Run(run) => &run.search.library_path,
+        Command::Ldd(ldd) => &ldd.search.library_path,
+        _ => &[],
     }
 }
 
 fn not_found(command: &Command) -> String {
-    let directories = search(command).map_or(&[][..], |search| &search.library_path);
+    let directories = directories(command);
     if directories.is_empty() {
         return "give its directory with -L or WASMAOT_LIBRARY_PATH".to_owned();
     }
@@ -122,7 +124,10 @@ fn not_found(command: &Command) -> String {
 }
 
 fn unresolved(list: &[UnresolvedSymbol], command: &Command, words: &[OsString]) -> Option<String> {
-    let run = run(command)?;
+    let Some(run) = run(command) else {
+        // What is built as one set is linked on the way.
+        return Some("give it as an input too, or its directory with -L".to_owned());
+    };
     let mut advice = "give it with --lib FILE".to_owned();
     // What was meant for a library may have been taken for an argument.
     let is_module = |word: &&OsString| {

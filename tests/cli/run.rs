@@ -365,6 +365,8 @@ fn advice_fits_what_was_given() {
     let nowhere = line(&["-L", "deep"], "needs.wat");
     nowhere.error(1, &["no.so", "(deep)"]);
     assert!(!nowhere.stderr.contains("-L"), "{nowhere:#?}");
+    let set = sandbox.wasmaot(&["build", "--prelink", "needs.wat", "-L", "deep"]);
+    set.error(1, &["no.so", "(deep)"]);
     // What is wrong with a library that another needs is advised on as well.
     sandbox.write("no.so.elf", b"\x7fELF and no more");
     line(&[], "needs.wat").error(1, &["no.so.elf", "`wasmaot build MODULE`"]);

@@ -223,3 +223,23 @@ fn the_system_answers_for_itself() {
          poll 2 4 32\nfork -1 Function not implemented\nsocket -1\n",
     );
 }
+
+/// musl's libc.so defines `dlopen` and its like for programs without a dynamic
+/// linker: there they fail. Its header has the numbers that wasi-libc's has, but
+/// for `RTLD_LOCAL`.
+#[test]
+fn libraries_are_opened_in_spite_of_the_stubs_in_libc() {
+    let object = |name: &str| vec![musl().object(&sources().join("musl").join(name), &[])];
+    let main = musl().program(object("opens.c"), &[]);
+    let plug = musl().library("libplug.so", object("opened.c"), &[]);
+    let place = scratch("musl-opens");
+    for (file, name) in [(&main, "main.wasm"), (&plug, "libplug.so")] {
+        fs::copy(file, place.join(name)).unwrap();
+    }
+    let ended = run(command(&[]).arg(place.join("main.wasm")));
+    ended.expect(0, "1 5\n0 1\n1 0\n");
+    let kept = run(command(&[])
+        .args(["--dl-stubs", "keep"])
+        .arg(place.join("main.wasm")));
+    kept.expect(1, "Dynamic loading not supported\n");
+}

@@ -34,7 +34,6 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "src/thread/pthread_cancel.c",
         "signals a thread and looks at its registers",
     ),
-    ("src/ldso/", "the loader is the host's"),
     ("src/setjmp/", "is assembly"),
     ("src/signal/siglongjmp.c", "needs setjmp"),
     ("src/signal/sigsetjmp", "needs setjmp"),

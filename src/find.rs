@@ -134,18 +134,19 @@ impl Library {
             return self.build(&opened, &bytes, |_| origins);
         }
         ensure!(self.trusting, "{}: {UNTRUSTED}", file.display());
-        let id = opened.id();
         let object = match self.distrust(&opened) {
             None => self.map(opened)?,
             Some(reason) => {
                 ensure!(as_code, "{}: {reason}", file.display());
+                let id = opened.id()?;
                 let bytes = opened.rest(head)?;
                 // SAFETY: files that are opened are trusted, by the contract of
                 // `trusting`, and this is a copy.
-                unsafe { Object::from_bytes(file, &bytes, self.path.verify) }?
+                let copy = unsafe { Object::from_bytes(file, &bytes, self.path.verify) };
+                copy?.identified_by(id)
             }
         };
-        Ok(Arc::new(object.identified_by(id).with_origins(origins)))
+        Ok(Arc::new(object.with_origins(origins)))
     }
 
     /// Builds an object from a module's bytes, as if they lay at a path.
@@ -183,7 +184,8 @@ impl Library {
                 grant.host.display()
             ));
         }
-        (opened.metadata.nlink() > 1).then(|| {
+        let is_single = opened.metadata().is_ok_and(|m| m.nlink() == 1);
+        (!is_single).then(|| {
             "is native code in a file with several names (hard links), of which one may be in a granted directory; only a copy is taken".to_owned()
         })
     }
@@ -226,15 +228,13 @@ impl Library {
             if let Some(reason) = self.distrust(&module) {
                 bail!("{}: {reason}", module.path.display());
             }
-            let id = module.id();
-            let object = found(self.map(module)?).identified_by(id);
-            return Ok(Some(Arc::new(object)));
+            return Ok(Some(Arc::new(found(self.map(module)?))));
         }
         let bytes = module.rest(head)?;
         if let Some(built) = built {
             let object = self.map(built)?;
             if object.info().module == hash(&module, &bytes)? {
-                let object = found(object).identified_by(module.id());
+                let object = found(object).identified_by(module.id()?);
                 return Ok(Some(Arc::new(object)));
             }
         }
@@ -288,7 +288,7 @@ impl Library {
         bytes: &[u8],
         origins: impl FnOnce(&Object) -> Vec<PathBuf>,
     ) -> Result<Arc<Object>> {
-        let id = opened.id();
+        let id = opened.id()?;
         if let Some(object) = self.made.get(&id).and_then(Weak::upgrade)
             && object.info().module == hash(opened, bytes)?
         {

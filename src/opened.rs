@@ -2,7 +2,7 @@
 //! names meanwhile changes nothing.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,8 @@ const MAX_MODULE: u64 = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub file: File,
-    pub metadata: Metadata,
+    /// Of one that has been asked whether it is a regular file.
+    metadata: Option<Metadata>,
     /// The path that led to it.
     pub path: PathBuf,
 }
@@ -26,17 +27,11 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens what the user names, which may be a pipe.
     pub fn named(path: &Path) -> Result<Self> {
-        let open = || {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            Ok::<_, io::Error>((file, metadata))
-        };
-        let (file, metadata) = open().with_context(|| cannot_read(path))?;
-        let path = path.to_owned();
+        let file = File::open(path).with_context(|| cannot_read(path))?;
         Ok(Self {
             file,
-            metadata,
-            path,
+            metadata: None,
+            path: path.to_owned(),
         })
     }
 
@@ -71,17 +66,23 @@ impl Opened {
 
     fn regular(file: File, path: &Path) -> Option<Self> {
         let metadata = file.metadata().ok().filter(Metadata::is_file)?;
-        let path = path.to_owned();
         Some(Self {
             file,
-            metadata,
-            path,
+            metadata: Some(metadata),
+            path: path.to_owned(),
         })
     }
 
+    /// What the system says of it.
+    pub fn metadata(&self) -> Result<Metadata> {
+        let known = self.metadata.clone();
+        let metadata = known.map_or_else(|| self.file.metadata(), Ok);
+        metadata.with_context(|| cannot_read(&self.path))
+    }
+
     /// Its identity.
-    pub fn id(&self) -> FileId {
-        FileId::of(&self.metadata)
+    pub fn id(&self) -> Result<FileId> {
+        Ok(FileId::of(&self.metadata()?))
     }
 
     /// Where the open file is, links followed; `None` if it has no such place,

@@ -144,30 +144,35 @@ fn a_cache_that_programs_reach_is_not_used() {
     );
 }
 
-#[test]
-fn a_cache_where_nothing_is_executable_is_not_used() {
-    let sandbox = Sandbox::new();
-    sandbox.write("a.wat", main(1));
-    // Such a file system, in a name space of its own.
-    let script = "mount -t tmpfs -o noexec,mode=700 none \"$WASMAOT_CACHE_DIR\" && exec \"$@\"";
-    fs::create_dir(sandbox.cache()).unwrap();
-    let run = sandbox.command(&["run", "--invoke", "f", "a.wat"]);
+/// Runs with the cache on a file system where nothing is executable, in a name
+/// space of its own, after a command that may use it as `$WASMAOT_CACHE_DIR`.
+fn without_code(sandbox: &Sandbox, before: &str, args: &[&str]) -> Outcome {
+    let mount = "mount -t tmpfs -o noexec,mode=700 none \"$WASMAOT_CACHE_DIR\"";
+    let script = format!("{mount} && {before} && exec \"$@\"");
+    let run = sandbox.command(args);
     let mut command = Command::new("unshare");
-    command.args([
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "sh",
-        "-c",
-        script,
-        "sh",
-    ]);
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command.args([&script, "sh"]);
     command.arg(run.get_program()).args(run.get_args());
     command.current_dir(sandbox.path(""));
     for (name, value) in run.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
-    let outcome = Outcome::from(command.output().unwrap());
+    let output = command.output();
+    output.expect("unshare of util-linux").into()
+}
+
+#[test]
+fn a_cache_where_nothing_is_executable_is_not_used() {
+    let sandbox = Sandbox::new();
+    let object = sandbox.build("a.wat", &main(1));
+    sandbox.write("a.elf", object);
+    fs::create_dir_all(sandbox.cache()).unwrap();
+    let outcome = without_code(&sandbox, "true", &["run", "--invoke", "f", "a.wat"]);
     assert_eq!(outcome.stdout, "1\n", "{outcome:?}");
     warned(outcome, &["noexec", "cache", "WASMAOT_CACHE_DIR"]);
+    let there = sandbox.cache().join("a.elf");
+    let run = ["run", "--invoke", "f", there.to_str().unwrap()];
+    let outcome = without_code(&sandbox, "cp a.elf \"$WASMAOT_CACHE_DIR\"", &run);
+    outcome.error(1, &["a.elf", "noexec"]);
 }

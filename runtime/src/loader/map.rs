@@ -1,6 +1,7 @@
 //! Phase 4: segments into the code area, memory images into linear memory,
 //! both copy-on-write from the file.
 
+use std::io;
 use std::sync::Arc;
 
 use wasmaot_abi::context::HOST_PAGE;
@@ -14,7 +15,7 @@ use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
 use crate::process::Process;
-use crate::sys::{Access, page_down};
+use crate::sys::{Access, SystemError, page_down};
 
 /// As many bytes that are to be written to are copied: on the whole that is
 /// less work than to have the system copy their pages at the first write.
@@ -47,7 +48,8 @@ pub(super) fn map(
                 (false, false) => Access::Read,
             };
             let (offset, filesz) = (segment.offset, segment.filesz);
-            image.map(segment.range(), object.file(), offset, filesz, access)?;
+            let mapped = image.map(segment.range(), object.file(), offset, filesz, access);
+            mapped.map_err(|error| refused(object, access, error))?;
         }
         process.config.trace(Category::Files, || {
             format!(
@@ -152,4 +154,17 @@ fn map_run(process: &mut Process, object: &Object, place: &Place, run: &MemoryRu
         .ok_or_else(outside)?
         .copy_from_slice(bytes);
     Ok(())
+}
+
+/// Why a part of an object cannot be mapped.
+fn refused(object: &Object, access: Access, error: SystemError) -> Error {
+    let is_code = access == Access::ReadExecute;
+    match error.source.kind() {
+        io::ErrorKind::PermissionDenied if is_code => Error::Unsupported {
+            file: object.path().display().to_string(),
+            what: "an object on a file system that allows no code (noexec); move it to another"
+                .to_owned(),
+        },
+        _ => Error::System(error),
+    }
 }

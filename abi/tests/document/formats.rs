@@ -6,6 +6,7 @@ use wasmaot_abi::maps::lines::{
 };
 use wasmaot_abi::maps::source::{NONE, PlaceRecord, encode_source};
 use wasmaot_abi::maps::{encode_traps, find_trap};
+use wasmaot_abi::object::Note;
 use wasmaot_abi::trap::TrapCode;
 
 use crate::document;
@@ -54,6 +55,30 @@ fn checksums() {
         assert_eq!(checksum(&[&bytes[..len]]), described(&[&bytes[..len]]));
     }
     assert_eq!(checksum(&[]), described(&[]));
+}
+
+/// What the note says of which bytes its checksum is.
+#[test]
+fn checksums_of_files() {
+    let segments = 2;
+    let mut file: Vec<u8> = (0..900u32).map(|i| (i * 7 + 3) as u8).collect();
+    file[0x38..0x3a].copy_from_slice(&[segments as u8, 0]);
+    let note = 300;
+    let mut headers = file[..64 + 56 * segments].to_vec();
+    // e_shoff, e_shnum and e_shstrndx; each p_paddr.
+    headers[0x28..0x30].fill(0);
+    headers[0x3c..0x40].fill(0);
+    for segment in 0..segments {
+        headers[64 + 56 * segment..][24..32].fill(0);
+    }
+    let parts = [
+        &headers,
+        &file[headers.len()..note + 24],
+        &file[note + 64..],
+    ];
+    assert_eq!(Note::checksum(&file, note), described(&parts));
+    let hash = blake3::hash(&[&file[..note + 24], &file[note + 64..]].concat());
+    assert_eq!(Note::hash(&file, note), *hash.as_bytes());
 }
 
 fn words(words: &[u32]) -> Vec<u8> {

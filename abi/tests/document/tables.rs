@@ -251,6 +251,7 @@ fn sections_segments_and_tags() {
         (DT_WASMAOT_CALLS, Some(DT_WASMAOT_CALLSSZ), SEC_CALLS),
         (DT_WASMAOT_PRELINK, Some(DT_WASMAOT_PRELINKSZ), SEC_PRELINK),
         (DT_WASMAOT_IMPORTS, Some(DT_WASMAOT_IMPORTSSZ), SEC_IMPORTS),
+        (DT_WASMAOT_MEMORY, None, "linear address 0, in no section"),
     ];
     let ours = ours.map(|(address, size, section)| (Some(address), size, section));
     assert_eq!(stated.collect::<Vec<_>>(), ours);

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot_compiler::{Emit, Options, Progress};
 
 use crate::input;
@@ -55,8 +55,7 @@ pub(crate) fn with_progress<T>(
             if total > 0 && start.elapsed() >= Duration::from_secs(1) {
                 let done = u64::from(progress.done.load(Ordering::Relaxed));
                 let bar = bar.get_or_insert_with(|| new_bar(total, start));
-                bar.set_length(total);
-                bar.set_position(done);
+                show(bar, done, total);
             }
         }
         if let Some(bar) = bar {
@@ -71,16 +70,23 @@ pub(crate) fn with_progress<T>(
     result
 }
 
-/// A bar that takes the room that the rest of a line leaves, and counts from the
-/// start of the work.
+/// A line that counts from the start of the work.
 fn new_bar(total: u64, start: Instant) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template(PROGRESS).expect("a constant template");
+    // A message is cut off where the line ends; nothing else in a template is.
+    let style = ProgressStyle::with_template("{wide_msg}").expect("a constant template");
     bar.with_style(style).with_elapsed(start.elapsed())
 }
 
-/// What is shown: on a narrow terminal, its start.
-const PROGRESS: &str = "compiling {pos}/{len} functions, {eta} left [{wide_bar}]";
+/// Shows how many functions of how many are compiled.
+fn show(bar: &ProgressBar, done: u64, total: u64) {
+    bar.set_length(total);
+    let (percent, left) = (100 * done / total.max(1), HumanDuration(bar.eta()));
+    bar.set_message(format!(
+        "compiling {done}/{total} functions, {percent} %, {left} left"
+    ));
+    bar.set_position(done);
+}
 
 #[cfg(test)]
 mod tests {
@@ -131,7 +137,7 @@ mod tests {
             let terminal = Terminal(columns, Arc::default());
             let bar = super::new_bar(133_000, Instant::now());
             bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
-            bar.set_position(70_000);
+            super::show(&bar, 70_000, 133_000);
             bar.tick();
             let lines = terminal.1.lock().unwrap();
             let line = lines.iter().find(|line| line.contains("compiling"));

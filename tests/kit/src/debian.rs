@@ -59,7 +59,8 @@ impl Source {
         }
         let list = state.join("sources.list");
         let line = format!(
-            "deb-src [signed-by={KEYRING}] http://deb.debian.org/debian {} main\n",
+            "deb-src [signed-by={KEYRING}] {} {} main\n",
+            self.mirror(),
             self.release
         );
         fs::write(&list, line).expect("the directory is ours");
@@ -85,6 +86,20 @@ impl Source {
         let wanted = format!("{}={}", self.package, self.version);
         apt(&["source", "--download-only", &wanted]);
         directory.join(self.archive)
+    }
+
+    /// The archive of Debian that this system is installed from.
+    fn mirror(&self) -> String {
+        let listed = Command::new("apt-get")
+            .args(["indextargets", "--format", "$(REPO_URI)"])
+            .output();
+        let listed = listed.map_err(|e| self.give_up(&e.to_string()));
+        let text = listed.map_or_else(|never| never, |output| output.stdout);
+        let text = String::from_utf8_lossy(&text);
+        let mirror = text.lines().find(|uri| uri.ends_with("/debian/"));
+        mirror
+            .unwrap_or_else(|| self.give_up("no archive of Debian is among the sources of apt"))
+            .to_owned()
     }
 
     fn verify(&self, archive: &Path) {

@@ -1,7 +1,8 @@
 //! A bounded run of each fuzzing target: random modules do the same under
 //! wasmtime, at every level of optimisation; damaged modules and objects are
-//! refused or taken, never a panic; one wrong type in an interface is refused. The seeds are always the same;
-//! `wasmaot-fuzz` tries others.
+//! refused or taken, never a panic; one wrong type in an interface is refused;
+//! programs with hostile arguments do the host no harm. The seeds are always
+//! the same; `wasmaot-fuzz` tries others.
 
 use wasmaot_fuzz::{Outcome, Target};
 

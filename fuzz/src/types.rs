@@ -246,7 +246,7 @@ impl Typed {
         let mut process = Process::new(Config {
             check: true,
             unresolved,
-            max_memory: 64,
+            max_memory: 64 << 16,
             ..Config::default()
         })?;
         if self.way == Way::Host {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::Sandbox;
 
 const PROGRAM: &str = r#"
@@ -152,6 +154,48 @@ const STRIPPERS: [(&str, &[&str]); 5] = [
     ("llvm-objcopy-22", &["--strip-all"]),
 ];
 
+/// Strips an object.
+fn strip(tool: &str, options: &[&str], from: &Path, to: &Path) {
+    let mut command = std::process::Command::new(tool);
+    command.args(options);
+    match tool.contains("objcopy") {
+        true => command.arg(from).arg(to),
+        false => command.arg("-o").arg(to).arg(from),
+    };
+    let stripped = command
+        .output()
+        .unwrap_or_else(|e| panic!("{tool}: {e}; tests/run installs it"));
+    assert!(stripped.status.success(), "{tool}: {stripped:?}");
+}
+
+#[test]
+fn objects_with_data_of_any_length_can_be_stripped() {
+    let sandbox = Sandbox::new();
+    for globals in 1..=5 {
+        let text: String = (1..=globals)
+            .map(|n| format!("(global (export \"g{n}\") (mut i32) (i32.const {n}))"))
+            .collect();
+        sandbox.build(
+            "data.wat",
+            &format!("(module {text} (func (export \"_start\")))"),
+        );
+        for (tool, options) in STRIPPERS {
+            strip(
+                tool,
+                options,
+                &sandbox.path("data.wat.elf"),
+                &sandbox.path("stripped.elf"),
+            );
+            let outcome = sandbox.wasmaot(&["run", "stripped.elf"]);
+            assert_eq!(
+                outcome.code,
+                Some(0),
+                "{globals} {tool} {options:?}: {outcome:#?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn stripped_objects_run() {
     let sandbox = Sandbox::new();
@@ -177,17 +221,7 @@ fn stripped_objects_run() {
     let whole = sandbox.path("whole.wat.elf");
     assert_eq!(sandbox.wasmaot(&["run", "whole.wat.elf"]).code, Some(42));
     for (tool, options) in STRIPPERS {
-        let out = sandbox.path("stripped.elf");
-        let stripped = std::process::Command::new(tool)
-            .args(options)
-            .args(if tool.contains("objcopy") {
-                vec![whole.clone(), out.clone()]
-            } else {
-                vec!["-o".into(), out.clone(), whole.clone()]
-            })
-            .output()
-            .unwrap_or_else(|e| panic!("{tool}: {e}; tests/run installs it"));
-        assert!(stripped.status.success(), "{tool}: {stripped:?}");
+        strip(tool, options, &whole, &sandbox.path("stripped.elf"));
         let outcome = sandbox.wasmaot(&["run", "stripped.elf"]);
         assert_eq!(outcome.code, Some(42), "{tool} {options:?}: {outcome:#?}");
         let outcome = sandbox.wasmaot(&["run", "--invoke", "trap", "stripped.elf"]);
@@ -225,6 +259,11 @@ fn a_prelinked_set_has_the_libraries_that_are_found() {
     sandbox.write("m.wasm", wat::parse_str(main).unwrap());
     sandbox.write("libs/liba.so", wat::parse_str(a).unwrap());
     sandbox.write("libs/libb.wasm", wat::parse_str(b).unwrap());
+    // A directory that is searched is not one to write to.
+    let args = ["build", "--prelink", "m.wasm", "-L", "libs"];
+    sandbox.wasmaot(&args).success();
+    assert_eq!(std::fs::read_dir(sandbox.path("libs")).unwrap().count(), 2);
+    assert!(sandbox.path("m.wasm.elf").exists());
     let args = ["build", "--prelink", "-o", "pre", "m.wasm", "-L", "libs"];
     sandbox.wasmaot(&args).success();
     for name in ["m.wasm.elf", "liba.so.elf", "libb.wasm.elf"] {

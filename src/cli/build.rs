@@ -63,7 +63,11 @@ fn prelinked(args: &Build) -> Result<()> {
         verify: false,
     };
     let library = run::library(&search, &args.inputs[0], &args.codegen);
-    let inputs = prelink::with_libraries(&args.inputs, &args.library_path)?;
+    // Nothing is written into a directory that is merely searched.
+    let inputs = match &args.output {
+        Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,
+        None => args.inputs.clone(),
+    };
     let objects = prelink::build_files(&inputs, library, &options)?;
     if let Some(directory) = &args.output {
         std::fs::create_dir_all(directory)

@@ -108,8 +108,8 @@ pub struct Build {
     /// Take the inputs for a program and its libraries, and have them call each other directly
     #[arg(long)]
     pub prelink: bool,
-    /// With --prelink, look for the program's other libraries in this directory: those that are
-    /// needed and found become part of the set
+    /// With --prelink, look for the program's other libraries in this directory: with -o, those
+    /// that are found are a part of the set, and written too
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
     pub library_path: Vec<PathBuf>,
     /// What to write
@@ -340,6 +340,9 @@ const COMMANDS: &[&str] = &[
 /// the name of a file and not of a command.
 fn names_program(word: &OsStr) -> bool {
     let bytes = word.as_encoded_bytes();
+    if bytes == b"-" {
+        return true;
+    }
     let is_word = !bytes.starts_with(b"-") && !COMMANDS.iter().any(|command| word == *command);
     is_word && (bytes.iter().any(|byte| b"./".contains(byte)) || Path::new(word).is_file())
 }

@@ -350,6 +350,12 @@ impl Cursor {
             Section::Text => spec.align.max(sizes.text_align),
             _ => spec.align,
         };
+        if size == 0 {
+            // It is left out of the file. A segment that was longer for its
+            // alignment than its sections are would be cut by `strip`.
+            let addr = self.addr.next_multiple_of(align);
+            return self.place(spec, addr, size, align);
+        }
         let pad = self.addr.next_multiple_of(align) - self.addr;
         self.addr += pad;
         let stored = spec.kind != SHT_NOBITS;

@@ -281,6 +281,16 @@ fn threads_are_named_as_what_is_missing() {
           (func (export "wasi_thread_start") (param i32 i32))
           (func (export "_start") (drop (call $spawn (i32.const 0)))))"#,
     );
+    // A memory of its own does not make it one for a single thread.
+    sandbox.write(
+        "own.wat",
+        r#"(module
+          (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+          (memory (export "memory") 1 2 shared)
+          (func (export "_start") (drop (call $spawn (i32.const 0)))))"#,
+    );
+    let words = ["own.wat", "threads are not supported"];
+    sandbox.wasmaot(&["run", "own.wat"]).error(1, &words);
     let words = ["threads.wat", "threads are not supported"];
     sandbox.wasmaot(&["run", "threads.wat"]).error(1, &words);
     let outcome = sandbox.wasmaot(&["run", "--unresolved=warn", "threads.wat"]);

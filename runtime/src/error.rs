@@ -62,7 +62,7 @@ pub enum Error {
     Unresolved(Vec<Unresolved>),
     /// The program wants threads.
     #[error(
-        "{file}: is made for threads: it imports a shared memory; threads are not supported, a program runs in one; build it without them (wasm32-wasip1)"
+        "{file}: is made for threads: it imports what starts a thread, or a memory shared by threads; threads are not supported, a program runs in one; build it without them (wasm32-wasip1)"
     )]
     Threads {
         /// The object.

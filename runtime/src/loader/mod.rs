@@ -37,7 +37,8 @@ pub(crate) mod undefined;
 
 use std::sync::Arc;
 
-use wasmaot_abi::info::ImportKind;
+use wasmaot_abi::info::{Import, ImportKind};
+use wasmaot_abi::name;
 
 pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
 
@@ -150,11 +151,11 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
     let members = group.members.iter();
     let objects: Vec<Arc<Object>> = members.map(|m| Arc::clone(&m.object)).collect();
     let mapped = Mapped::new(process, group).map_err(|error| {
-        let of_threads = match &error {
-            Error::Unresolved(missing) => missing.iter().any(is_of_threads),
-            _ => false,
+        let missing: &[Unresolved] = match &error {
+            Error::Unresolved(missing) => missing,
+            _ => &[],
         };
-        match objects.iter().find(|o| of_threads && is_threaded(o)) {
+        match objects.iter().find(|o| wants_threads(o, missing)) {
             Some(object) => Error::Threads {
                 file: object.path().display().to_string(),
             },
@@ -164,15 +165,20 @@ pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
     mapped?.relocate()?.seal()
 }
 
-/// Whether an object wants a memory that threads share.
-fn is_threaded(object: &Object) -> bool {
-    let mut imports = object.imports();
-    imports.any(|import| matches!(import.kind, ImportKind::Memory(ty) if ty.shared))
-}
-
-/// Whether a symbol is one that a host with threads defines.
-fn is_of_threads(symbol: &Unresolved) -> bool {
-    symbol.kind == "memory" || (&*symbol.module, &*symbol.name) == ("wasi", "thread-spawn")
+/// Whether an object lacks what a host with threads defines: the function that
+/// starts one, or the program's memory if it is to be shared.
+fn wants_threads(object: &Object, missing: &[Unresolved]) -> bool {
+    let lacks = |import: &Import<'_>| {
+        let mut missing = missing.iter();
+        missing.any(|m| (&*m.module, &*m.name) == (import.module, import.name))
+    };
+    object.imports().any(|import| match import.kind {
+        ImportKind::Func(_) => {
+            (import.module, import.name) == ("wasi", "thread-spawn") && lacks(&import)
+        }
+        ImportKind::Memory(ty) => ty.shared && import.module == name::ENV && lacks(&import),
+        _ => false,
+    })
 }
 
 /// The symbols of a group that nothing defines; changes nothing.

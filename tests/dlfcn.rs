@@ -208,3 +208,37 @@ fn a_static_program_gets_errors() {
         ended.expect(0, &format!("{texts}0 0 1000\n"));
     }
 }
+
+#[test]
+fn a_library_stays_while_its_constructor_closes_it() {
+    let place = scratch("closes_itself");
+    let module = |body: &str| {
+        format!(
+            r#"(module (@dylink.0 (mem-info (memory 32 4)))
+                 (import "env" "memory" (memory 1))
+                 (import "env" "__memory_base" (global $base i32))
+                 (import "env" "dlopen" (func $dlopen (param i32 i32) (result i32)))
+                 (import "env" "dlclose" (func $dlclose (param i32) (result i32)))
+                 (data (global.get $base) "a.wat\00")
+                 {body})"#
+        )
+    };
+    let main = module(
+        r#"(func (export "_start") (local $h i32)
+             (local.set $h (call $dlopen (global.get $base) (i32.const 2)))
+             (if (call $dlclose (local.get $h)) (then unreachable))
+             (if (i32.eqz (call $dlclose (local.get $h))) (then unreachable)))"#,
+    );
+    // Of its closes the first is of its own handle, the others of none.
+    let library = module(
+        r#"(func (export "__wasm_call_ctors") (local $h i32)
+             (local.set $h (call $dlopen (global.get $base) (i32.const 2)))
+             (if (call $dlclose (local.get $h)) (then unreachable))
+             (if (i32.eqz (call $dlclose (local.get $h))) (then unreachable))
+             (if (i32.eqz (call $dlclose (local.get $h))) (then unreachable)))"#,
+    );
+    std::fs::write(place.join("main.wat"), main).unwrap();
+    std::fs::write(place.join("a.wat"), library).unwrap();
+    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
+    run(command.arg(place.join("main.wat"))).expect(0, "");
+}

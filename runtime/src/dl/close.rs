@@ -116,7 +116,7 @@ impl Process {
 
     /// The instances that nothing holds.
     fn loose(&self) -> Vec<usize> {
-        let held = |i: &Instance| i.hold.always || i.hold.opened > 0;
+        let held = |i: &Instance| i.hold.always || i.hold.starting || i.hold.opened > 0;
         let all = self.instances.iter();
         let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
@@ -203,6 +203,9 @@ impl Process {
                 continue;
             }
             let range = retired.image.range();
+            // A reference that was kept may have been put into a table since
+            // the object was unloaded.
+            self.clear_tables(&range);
             self.stubs.forget(&range);
             self.lazy.forget(&range);
             self.memories.retain(|desc, _| !range.contains(desc));

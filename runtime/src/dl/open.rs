@@ -123,10 +123,14 @@ impl Process {
         let object = loader::with_finder(self, |process, finder| {
             loader::find(&process.config, finder, name, &by)
         })?;
-        if let Some(number) = self.instances.find(|i| i.object.id() == object.id()) {
+        let loaded = self.instances.find(|i| i.object.id() == object.id());
+        let main = self.program.as_ref().map(|program| program.main);
+        if let Some(number) = loaded
+            && !(loaded == main && is_main(&object))
+        {
             return Ok(number);
         }
-        if flags.no_load {
+        if flags.no_load && loaded.is_none() {
             return Err(DlError::NotLoaded(name.to_owned()));
         }
         if is_main(&object) {
@@ -157,11 +161,11 @@ impl Process {
         let group = loader::opened(self, name, object, purpose)?;
         let ready = loader::load(self, group)?;
         let first = ready.first();
-        // Constructors may open and close it too: it must not go meanwhile.
-        let hold = &mut self.instances[first].hold;
-        hold.opened += 1;
+        // Constructors may open and close it too: it must not go meanwhile, and
+        // no count that they can change says so.
+        self.instances[first].hold.starting = true;
         let ran = ready.initialise(self, true);
-        self.instances[first].hold.opened -= 1;
+        self.instances[first].hold.starting = false;
         Ok(ran?)
     }
 }

@@ -165,6 +165,9 @@ pub(crate) struct Instance {
 pub(crate) struct Hold {
     /// How often it has been opened and not closed.
     pub opened: u32,
+    /// Whether it is being initialised: it stays, however often its
+    /// constructors close it.
+    pub starting: bool,
     /// It is part of what was there from the start, or shall never go.
     pub always: bool,
 }

@@ -83,6 +83,7 @@ pub(super) fn map(
             deepbind: group.purpose.is_deepbind(),
             hold: Hold {
                 opened: 0,
+                starting: false,
                 always: !group.purpose.is_opened(),
             },
             room: place.room.clone(),

@@ -170,7 +170,45 @@ impl Library {
         Ok(object?)
     }
 
-    /// Why a file that the search has found is not taken for native code.
+    /// Why a file that the search has found in a way is not taken for native
+    /// code.
+    fn distrust_found(&self, opened: &Opened, way: Way, by: &Object) -> Option<String> {
+        // A path that a program gives and a `RUNPATH` that a module has are
+        // chosen by whoever wrote them, and may lead to what another run of the
+        // program was allowed to write.
+        let is_foreign = match way {
+            Way::Path => true,
+            Way::Object => self.is_made(by),
+            Way::Directory => false,
+        };
+        let distrusted = self.distrust(opened);
+        if distrusted.is_none() && is_foreign && !self.is_searched(opened) {
+            return Some(
+                "is native code outside of the directories that are searched for libraries; only modules are taken from where a program says".to_owned(),
+            );
+        }
+        distrusted
+    }
+
+    /// Whether an object has been made of a module, and not been taken from a
+    /// file.
+    fn is_made(&self, object: &Object) -> bool {
+        let mut made = self.made.values();
+        object.origins().is_empty() || made.any(|made| std::ptr::eq(made.as_ptr(), object))
+    }
+
+    /// Whether a file lies in a directory that the user has searched, or in the
+    /// program's own; not below one.
+    fn is_searched(&self, opened: &Opened) -> bool {
+        let real = opened.real_path();
+        let parent = real.as_deref().and_then(Path::parent);
+        let path = &self.path;
+        let dirs = path.dirs.iter().chain(&path.env).chain(&path.program);
+        let mut dirs = dirs.filter_map(|dir| directory(dir).canonicalize().ok());
+        parent.is_some_and(|parent| dirs.any(|dir| dir == parent))
+    }
+
+    /// Why a file is not taken for native code.
     fn distrust(&self, opened: &Opened) -> Option<String> {
         if !self.trusting {
             return Some(UNTRUSTED.to_owned());
@@ -196,14 +234,16 @@ impl Library {
         for place in candidates(name, by, &self.path) {
             let module = self.open_at(&place.file, place.way, by);
             let built = self.open_at(&place.built, place.way, by);
-            let built = built.filter(|built| match self.distrust(built) {
+            let distrust = |found: &Opened| self.distrust_found(found, place.way, by);
+            let built = built.filter(|built| match distrust(built) {
                 None => true,
                 Some(reason) => {
                     refused.get_or_insert((place.built.clone(), reason));
                     false
                 }
             });
-            if let Some(found) = self.take(built, module)? {
+            let reason = module.as_ref().and_then(distrust);
+            if let Some(found) = self.take(built, module, reason)? {
                 return Ok(Some(found));
             }
         }
@@ -213,11 +253,13 @@ impl Library {
         }
     }
 
-    /// Opens a module, or the object that was built from it.
+    /// Opens a module, or the object that was built from it. `distrusted`: why
+    /// the file is not taken if it is no module.
     fn take(
         &mut self,
         built: Option<Opened>,
         module: Option<Opened>,
+        distrusted: Option<String>,
     ) -> Result<Option<Arc<Object>>> {
         let Some(mut module) = module else {
             let object = built.map(|built| self.map(built)).transpose()?;
@@ -225,7 +267,7 @@ impl Library {
         };
         let (is_object, head) = module.head()?;
         if is_object {
-            if let Some(reason) = self.distrust(&module) {
+            if let Some(reason) = distrusted {
                 bail!("{}: {reason}", module.path.display());
             }
             return Ok(Some(Arc::new(found(self.map(module)?))));

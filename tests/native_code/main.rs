@@ -278,6 +278,30 @@ fn a_program_runs_nothing_that_it_writes() {
 }
 
 #[test]
+fn a_later_run_takes_no_code_from_where_a_program_says() {
+    let (sandbox, elsewhere, object) = place();
+    // What an earlier run was granted, and this one is not.
+    fs::write(sandbox.path("g/x.so"), &object).unwrap();
+    let words = ["x.so", "only modules are taken"];
+    let refused = |outcome: Outcome| {
+        let said = &outcome.stdout;
+        assert!(words.iter().all(|word| said.contains(word)), "{outcome:#?}");
+    };
+    refused(run(&sandbox, &elsewhere, &["main.wat", "--", "g/x.so"]));
+    fs::rename(sandbox.path("g/x.so"), sandbox.path("g/x.so.elf")).unwrap();
+    refused(run(&sandbox, &elsewhere, &["main.wat", "--", "g/x.so"]));
+    sandbox.write("by.wat", opener("$ORIGIN/g"));
+    refused(run(&sandbox, &elsewhere, &["by.wat", "--", "x.so"]));
+    // The user may say so.
+    let outcome = run(
+        &sandbox,
+        &elsewhere,
+        &["-L", "g", "main.wat", "--", "x.so", "-ucount"],
+    );
+    assert_eq!(outcome.stdout, "opened\n1\n", "{outcome:#?}");
+}
+
+#[test]
 fn a_program_cannot_pull_the_file_away_from_under_itself() {
     let (sandbox, elsewhere, _) = place();
     sandbox.build("main.wat", &opener(""));

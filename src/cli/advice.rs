@@ -134,8 +134,17 @@ fn unresolved(list: &[UnresolvedSymbol], command: &Command, words: &[OsString]) 
         let extension = Path::new(word).extension().and_then(OsStr::to_str);
         extension.is_some_and(|extension| ["elf", "so", "wasm", "wat"].contains(&extension))
     };
+    // A plain module is known by a name, which that of its file may not be.
+    let mut modules = list.iter().map(|symbol| symbol.module.as_str());
+    let module = modules.find(|module| !["", "env"].contains(module));
+    let known_as = module.map_or(String::new(), |module| format!("{module}="));
     if let Some(word) = words.first().filter(is_module) {
-        advice = format!("--lib {} loads that file as a library", word.display());
+        advice = format!(
+            "--lib {known_as}{} loads that file as a library",
+            word.display()
+        );
+    } else if module.is_some() {
+        advice = format!("give it with --lib {known_as}FILE");
     }
     // What is neither called nor an address cannot be left undefined.
     let can_pass = |symbol: &UnresolvedSymbol| {

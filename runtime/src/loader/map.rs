@@ -118,6 +118,17 @@ pub(super) fn charge_types(process: &Process, object: &Object) -> Result<()> {
     take(process, object, TYPES, (new * size_of::<TypeHash>()) as u64)
 }
 
+/// Counts the functions that stand in for what an opened group lacks: they stay
+/// when it goes.
+pub(super) fn charge_stubs(process: &Process, object: &Object, count: usize) -> Result<()> {
+    /// The owner of these bytes; nothing else has such an address.
+    const STUBS: u64 = 5;
+    /// About what the host keeps of each: names, a type, the text of its trap,
+    /// and code.
+    const STUB: u64 = 1 << 10;
+    take(process, object, STUBS, STUB * count as u64)
+}
+
 fn take(process: &Process, object: &Object, owner: u64, bytes: u64) -> Result<()> {
     if process.budget.take(owner, bytes) {
         return Ok(());

@@ -230,6 +230,10 @@ impl<'p> Mapped<'p> {
         let resolved = resolve::resolve(process, &group, lazy)?;
         let copies = copy::plan(process, &group)?;
         dyninfo::check(process, &group)?;
+        if group.purpose.is_opened() {
+            let (object, count) = (&group.members[0].object, resolved.stubs.len());
+            map::charge_stubs(process, object, count)?;
+        }
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }

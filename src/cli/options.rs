@@ -14,7 +14,13 @@ use super::timeout::Timeout;
     name = "wasmaot",
     version,
     max_term_width = 100,
-    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`, with options before it too."
+    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`, with options before it too.
+
+Environment:
+  WASMAOT_CACHE_DIR     Directory of built objects [default: ~/.cache/wasmaot]
+  WASMAOT_LIBRARY_PATH  Directories to look for libraries in, after those of -L
+  WASMAOT_DEBUG         What the loader prints: libs, files, bindings, …, all
+  WASMAOT_WASM_LD       The wasm-ld that `wasmaot link` runs"
 )]
 pub struct Cli {
     /// What to do.

@@ -192,12 +192,12 @@ fn plain_modules_are_known_by_their_names() {
     // One that is not what is imported is an argument, and the advice says so.
     sandbox
         .wasmaot(&["run", "--invoke", "get", "main.wat", "eight.wat"])
-        .error(1, &["seven.f", "--lib eight.wat"]);
+        .error(1, &["seven.f", "--lib seven=eight.wat"]);
     let partly = r#"(module (import "seven" "f" (func $f (result i32))) (import "seven" "g" (func))
       (func (export "_start")))"#;
     sandbox.write("partly.wat", partly);
     let refused = sandbox.wasmaot(&["run", "partly.wat", "seven.wat"]);
-    refused.error(1, &["seven.g", "--lib FILE"]);
+    refused.error(1, &["seven.g", "--lib seven=FILE"]);
     // Nothing runs where places are shown.
     let shown = sandbox
         .wasmaot(&["run", "--trace-loaded", "main.wat", "seven.wat"])

@@ -4,7 +4,6 @@
 //! Native code comes from the user alone. What lies in a granted directory the
 //! program can write: there a file is a module, or it is refused.
 
-use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -30,8 +29,9 @@ pub struct Library {
     /// Whether native code is taken from files.
     trusting: bool,
     grants: Grants,
-    /// What has been made of modules and is still in use.
-    made: HashMap<FileId, Weak<Object>>,
+    /// What has been made of modules and is still in use, by their files; the
+    /// latest of a file comes last.
+    made: Vec<(FileId, Weak<Object>)>,
     #[cfg(feature = "compiler")]
     options: wasmaot_compiler::Options,
     /// Once it has been asked for; `None` in it: there is none.
@@ -68,7 +68,7 @@ impl Library {
             },
             trusting: false,
             grants: Grants::default(),
-            made: HashMap::new(),
+            made: Vec::new(),
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
@@ -193,8 +193,8 @@ impl Library {
     /// Whether an object has been made of a module, and not been taken from a
     /// file.
     fn is_made(&self, object: &Object) -> bool {
-        let mut made = self.made.values();
-        object.origins().is_empty() || made.any(|made| std::ptr::eq(made.as_ptr(), object))
+        let mut made = self.made.iter();
+        object.origins().is_empty() || made.any(|(_, made)| std::ptr::eq(made.as_ptr(), object))
     }
 
     /// Whether a file lies in a directory that the user has searched, or in the
@@ -331,7 +331,9 @@ impl Library {
         origins: impl FnOnce(&Object) -> Vec<PathBuf>,
     ) -> Result<Arc<Object>> {
         let id = opened.id()?;
-        if let Some(object) = self.made.get(&id).and_then(Weak::upgrade)
+        let mut made = self.made.iter().rev();
+        let latest = made.find(|(file, _)| *file == id);
+        if let Some(object) = latest.and_then(|(_, made)| made.upgrade())
             && object.info().module == hash(opened, bytes)?
         {
             return Ok(object);
@@ -339,7 +341,9 @@ impl Library {
         let object = self.compile(&opened.path, bytes)?.identified_by(id);
         let origins = origins(&object);
         let object = Arc::new(object.with_origins(origins));
-        self.made.insert(id, Arc::downgrade(&object));
+        // A program may have any number of modules opened, one after another.
+        self.made.retain(|(_, made)| made.strong_count() > 0);
+        self.made.push((id, Arc::downgrade(&object)));
         Ok(object)
     }
 

@@ -3,9 +3,9 @@
 //! Whatever both sides must agree on is written here once: the layout of the
 //! native address space around a linear memory ([`context`]), where values
 //! travel in calls ([`callconv`]), type identity ([`types`]), traps
-//! ([`trap`]), exceptions ([`exception`]), what an object file carries ([`object`], [`reloc`], [`maps`],
-//! [`info`], [`prelink`]) and how the linking conventions of the wasm side are read
-//! ([`linking`]). `abi/ABI.md` states the same in prose and is normative.
+//! ([`trap`]), exceptions ([`exception`]) and what an object file carries ([`object`], [`reloc`], [`maps`],
+//! [`info`], [`prelink`]). `abi/ABI.md` states the same in prose and is normative. The linking
+//! conventions of wasm modules, which only a compiler reads, are in `wasmaot-dylink`.
 //!
 //! This crate does no I/O and has no `unsafe` code.
 
@@ -18,7 +18,6 @@ pub mod context;
 pub mod cpu;
 pub mod exception;
 pub mod info;
-pub mod linking;
 pub mod maps;
 pub mod name;
 pub mod object;

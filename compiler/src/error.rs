@@ -1,7 +1,7 @@
 //! What can go wrong, as one line for the user.
 
 use thiserror::Error;
-use wasmaot_abi::linking::LinkingError;
+use wasmaot_dylink::LinkingError;
 
 /// Why a module cannot be compiled.
 #[derive(Debug, Error)]

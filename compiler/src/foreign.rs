@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use wasmaot_abi::linking::{ImportRole, SymbolFlags};
 use wasmaot_abi::name::{GOT_FUNC, GOT_MEM};
 use wasmaot_abi::types::{GlobalType, ValType};
+use wasmaot_dylink::{ImportRole, SymbolFlags};
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use crate::inline::Summary;

@@ -1,8 +1,8 @@
 //! The objects that the front end adds to a link: room for copies, functions
 //! that forward, and the sections that describe both.
 
-use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA, leb};
-use wasmaot_abi::linking::forward::{SECTION_FORWARD, encode_forward};
+use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA, leb};
+use wasmaot_dylink::forward::{SECTION_FORWARD, encode_forward};
 
 use super::copies::Copies;
 use super::forwards::Forward;

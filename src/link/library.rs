@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context as _, Result};
-use wasmaot_abi::linking::data::{DataSymbol, SECTION_DATA, read_data_symbols};
-use wasmaot_abi::linking::{Linking, own_references};
 use wasmaot_abi::name::ENV;
+use wasmaot_dylink::data::{DataSymbol, SECTION_DATA, read_data_symbols};
+use wasmaot_dylink::{Linking, own_references};
 use wasmparser::{
     CompositeInnerType, ExternalKind, FuncType, KnownCustom, Linking as Part, Operator, Parser,
     Payload, SymbolInfo, TypeRef,

@@ -35,8 +35,8 @@ use std::path::{Path, PathBuf};
 
 use ::object::read::archive::ArchiveFile;
 use anyhow::{Context as _, Result, bail};
-use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA};
-use wasmaot_abi::linking::forward::SECTION_FORWARD;
+use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA};
+use wasmaot_dylink::forward::SECTION_FORWARD;
 
 use self::args::{Arguments, Input};
 use self::library::Library;

@@ -4,9 +4,9 @@
 
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::LinkingAbi;
-use wasmaot_abi::linking::{Class, ImportRole, SymbolFlags};
 use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{FuncType, GlobalType, ValType};
+use wasmaot_dylink::{Class, ImportRole, SymbolFlags};
 use wasmparser::{FunctionBody, Operator};
 
 use super::constexpr::{Known, evaluate};

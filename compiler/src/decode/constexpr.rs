@@ -1,8 +1,8 @@
 //! Constant expressions: reading them, and what they are worth before the
 //! module is loaded.
 
-use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::types::ValType;
+use wasmaot_dylink::ImportRole;
 use wasmparser::{AbstractHeapType, HeapType, Operator};
 
 use crate::module::{ConstExpr, ConstOp, GlobalInit, GlobalPlace, Module};

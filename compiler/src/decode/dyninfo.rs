@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
 use wasmaot_abi::info::{Fixup, LinkingAbi};
-use wasmaot_abi::linking::dyninfo::{Dyninfo, Lazy, SECTION, function_number};
-use wasmaot_abi::linking::{Class, ImportRole, LinkingError, SymbolFlags};
+use wasmaot_dylink::dyninfo::{Dyninfo, Lazy, SECTION, function_number};
+use wasmaot_dylink::{Class, ImportRole, LinkingError, SymbolFlags};
 use wasmparser::Operator;
 
 use crate::module::{

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use wasmaot_abi::linking::data::{self, read_data_symbols};
-use wasmaot_abi::linking::forward::{SECTION_FORWARD, read_forwards};
-use wasmaot_abi::linking::{ImportRole, Linking, SymbolFlags};
 use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
 };
+use wasmaot_dylink::data::{self, read_data_symbols};
+use wasmaot_dylink::forward::{SECTION_FORWARD, read_forwards};
+use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
 use wasmparser::{
     AbstractHeapType, CustomSectionReader, DataKind, ElementItems, ElementKind, ExternalKind,
     KnownCustom, Name, Payload, TableInit, TypeRef,

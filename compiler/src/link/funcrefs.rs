@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use wasmaot_abi::linking::ImportRole;
+use wasmaot_dylink::ImportRole;
 
 use super::data::Data;
 use super::text::Text;

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::info::{self, Fixup, Fixups, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
-use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::types::ValType;
+use wasmaot_dylink::ImportRole;
 
 use super::funcrefs::Funcrefs;
 use super::memory::Image;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::reloc::Kind;
+use wasmaot_dylink::ImportRole;
 
 use super::symbols::Symbols;
 use super::text::Text;

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::builtin::{self, Builtin};
-use wasmaot_abi::linking::ImportRole;
 use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
+use wasmaot_dylink::ImportRole;
 
 use super::elf::{STT_FUNC, STT_NOTYPE, STT_OBJECT};
 use super::hash::GnuHash;

@@ -7,7 +7,6 @@ use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolFlags, elf};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::info::{Import, ImportKind, ModuleInfo, NULL_ELEMENT};
-use wasmaot_abi::linking::Linking;
 use wasmaot_abi::maps::lines::{AddressMap, Line, Place, encode_stream};
 use wasmaot_abi::object::{
     DT_WASMAOT_INFO, DT_WASMAOT_INFOSZ, FunctionRecord, ImportRecord, NOTE_NAME, Note,
@@ -17,6 +16,7 @@ use wasmaot_abi::object::{
 use wasmaot_abi::reloc::{Kind, Rela};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
+use wasmaot_dylink::Linking;
 
 use super::layout::{Section, Sizes};
 use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target};

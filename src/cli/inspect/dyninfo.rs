@@ -10,10 +10,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, anyhow};
-use wasmaot_abi::linking::data::{SECTION_COPY, read_data_symbols};
-use wasmaot_abi::linking::dyninfo::{BIAS, SECTION, Section};
-use wasmaot_abi::linking::{Class, ImportRole, Linking};
 use wasmaot_abi::name::ENV;
+use wasmaot_dylink::data::{SECTION_COPY, read_data_symbols};
+use wasmaot_dylink::dyninfo::{BIAS, SECTION, Section};
+use wasmaot_dylink::{Class, ImportRole, Linking};
 use wasmparser::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload,
     TypeRef,

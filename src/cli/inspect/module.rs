@@ -1,9 +1,9 @@
 //! Listing of a binary module.
 
 use anyhow::{Result, anyhow};
-use wasmaot_abi::linking::Linking;
-use wasmaot_abi::linking::data::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
-use wasmaot_abi::linking::forward::{SECTION_FORWARD, read_forwards};
+use wasmaot_dylink::Linking;
+use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
+use wasmaot_dylink::forward::{SECTION_FORWARD, read_forwards};
 use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, TypeRef};
 
 use super::Listing;

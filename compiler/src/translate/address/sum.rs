@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value};
 use wasmaot_abi::context::HEADROOM;
-use wasmaot_abi::linking::ImportRole;
+use wasmaot_dylink::ImportRole;
 
 use super::bounds::{Bounds, constant};
 use crate::code::Target;

@@ -6,7 +6,7 @@
 
 use wasmparser::{BinaryReader, BinaryReaderError};
 
-use super::LinkingError;
+use crate::LinkingError;
 
 /// Section of the data symbols that main holds a copy of.
 pub const SECTION_COPY: &str = "wasmaot.copy";

@@ -16,7 +16,7 @@ use wasmparser::{
     BinaryReaderError, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
 };
 
-use crate::name::ENV;
+use wasmaot_abi::name::ENV;
 
 const MEMORY_BASE: &str = "__memory_base";
 /// Fills data; so does the start function, with zeros.

@@ -1,8 +1,13 @@
-//! Linking conventions of the wasm side, read into one model.
+//! The dynamic linking conventions of WebAssembly modules, read into one model.
 //!
 //! Each convention is a file; all answer the same questions: what room does
 //! the module want, which libraries does it need, and what role does each
-//! import and export play.
+//! import and export play. The compiler and the command line read modules;
+//! the runtime reads objects and does without this crate.
+//!
+//! This crate does no I/O and has no `unsafe` code.
+
+#![forbid(unsafe_code)]
 
 pub mod data;
 mod dylink;
@@ -14,11 +19,10 @@ mod own;
 use std::collections::HashMap;
 
 use thiserror::Error;
+use wasmaot_abi::info::{LinkingAbi, Placement};
+use wasmaot_abi::name::{ENV, GOT_FUNC, GOT_MEM, SYS};
 
 pub use own::{OwnReferences, own_references};
-
-use crate::info::{LinkingAbi, Placement};
-use crate::name::{ENV, GOT_FUNC, GOT_MEM, SYS};
 
 /// What a module's custom sections say about linking.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use wasmparser::{BinaryReader, Dylink0SectionReader, Dylink0Subsection, MemInfo};
 
-use super::{Linking, LinkingError, SymbolFlags};
-use crate::info::{LinkingAbi, Placement};
+use crate::{Linking, LinkingError, SymbolFlags};
+use wasmaot_abi::info::{LinkingAbi, Placement};
 
 pub(super) const SECTION: &str = "dylink.0";
 

@@ -8,9 +8,9 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::data::DataSymbol;
-use super::{Linking, LinkingError};
-use crate::info::{Fixup, Fixups, LinkingAbi, Placement};
+use crate::data::DataSymbol;
+use crate::{Linking, LinkingError};
+use wasmaot_abi::info::{Fixup, Fixups, LinkingAbi, Placement};
 
 /// Name of the section.
 pub const SECTION: &str = "dyninfo";

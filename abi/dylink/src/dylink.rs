@@ -3,8 +3,8 @@
 
 use wasmparser::{BinaryReader, BinaryReaderError, MemInfo};
 
-use super::{Linking, LinkingError, dylink0};
-use crate::info::LinkingAbi;
+use crate::{Linking, LinkingError, dylink0};
+use wasmaot_abi::info::LinkingAbi;
 
 pub(super) const SECTION: &str = "dylink";
 

@@ -148,7 +148,7 @@ fn statistics_count_the_calls() {
     let filled = program.process.invoke(program.main, "fill", &nine);
     assert_eq!(filled.unwrap(), []);
     assert_eq!(
-        program.process.memory(program.main)[..10],
+        program.process.memory_bytes(program.main)[..10],
         [5, 5, 5, 5, 5, 5, 5, 5, 5, 0]
     );
     let main = calls(&program.process, "main");

@@ -287,7 +287,7 @@ fn an_address_that_is_computed_in_parts_is_the_same() {
     let main = module(73744, 0, &["lib"], &body);
     let mut program = load(&main, &[("lib", &library)], config()).unwrap();
     program.call("fill", &[]);
-    let memory = program.process.memory(program.main).to_vec();
+    let memory = program.process.memory_bytes(program.main).to_vec();
     let mut inside = 0;
     for _ in 0..30 {
         let args = [(); 2].map(|()| match numbers.next() % 5 {

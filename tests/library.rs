@@ -380,7 +380,7 @@ fn programs_with_separate_heaps_call_each_other() {
         error.to_string().contains("outside of the linear memory"),
         "{error}"
     );
-    let size = process.memory(words).len() as u64;
+    let size = process.memory_bytes(words).len() as u64;
     let outside = OutOfBounds {
         at: size - 1,
         bytes: 2,
@@ -419,7 +419,7 @@ fn a_host_function_makes_the_memory_larger() {
     };
     let (mut process, id) = instance(config(), hosts.clone(), &text(""));
     assert_eq!(process.call::<_, i64>(id, "more", 1).unwrap(), 65536);
-    assert_eq!(process.memory(id).len(), 2 << 16);
+    assert_eq!(process.memory_bytes(id).len(), 2 << 16);
     assert_eq!(process.call::<_, i64>(id, "more", 0).unwrap(), 2 << 16);
     assert_eq!(
         process.call::<_, i64>(id, "more", (1 << 16) + 1).unwrap(),

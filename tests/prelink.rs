@@ -396,8 +396,8 @@ fn run_small(program: &mut Program, power: i32) {
     assert_eq!(program.call("power", &[3, 4]), power);
     assert_eq!(program.call("same_top", &[]), 1);
     assert_eq!(program.call("divided", &[-10]), -100);
-    let at = (program.process.memory(program.main).len() - 8) as i32;
-    program.process.memory_mut(program.main)[at as usize + 4] = 77;
+    let at = (program.process.memory_bytes(program.main).len() - 8) as i32;
+    program.process.memory_bytes_mut(program.main)[at as usize + 4] = 77;
     assert_eq!(program.call("load", &[at]), 77);
     assert_eq!(program.call("others", &[at]), 77);
 }

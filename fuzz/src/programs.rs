@@ -83,7 +83,7 @@ impl Program {
     fn run(&self, grant: &Grant) -> Result<(), String> {
         let mut random = Random::new(self.seed);
         let (mut process, id) = self.start(grant, &mut random)?;
-        let mut arguments = Arguments::new(random, process.memory(id).len());
+        let mut arguments = Arguments::new(random, process.memory_bytes(id).len());
         arguments.fill(&mut |at, bytes| {
             // What does not fit is of no use to the program either.
             let _ = process.write(id, at, bytes);
@@ -103,10 +103,10 @@ impl Program {
             let result = process.invoke(id, &export.name, &args);
             watch.end(&called)?;
             let answer = self::outcome(result, &called)?;
-            arguments.remember(export, &args, answer, process.memory(id));
+            arguments.remember(export, &args, answer, process.memory_bytes(id));
         }
         // A flat program has no way to read a file, and much memory.
-        if self.kind != Kind::Flat && contains(process.memory(id), CANARY) {
+        if self.kind != Kind::Flat && contains(process.memory_bytes(id), CANARY) {
             return Err("the program has read what is not granted".to_owned());
         }
         Ok(())

@@ -136,7 +136,7 @@ pub fn run(object: Object) -> Result<Outcome, String> {
     let exports = object.exports();
     let functions = exports.filter(|(_, record)| record.kind == SymbolKind::Function);
     for (name, _) in functions {
-        let Some(ty) = process.get_func(id, name) else {
+        let Some(ty) = process.func_type(id, name) else {
             continue;
         };
         let args: Vec<Val> = ty.params.iter().map(|&ty| Val::from_bits(ty, 0)).collect();

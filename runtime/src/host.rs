@@ -6,11 +6,11 @@ use std::sync::Arc;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use crate::access::OutOfBounds;
 use crate::config::Category;
 use crate::dl::{DlError, OpenFlags};
 use crate::error::{CallError, Error};
 use crate::instances::InstanceId;
+use crate::memory::OutOfBounds;
 use crate::object::Object;
 use crate::process::Process;
 use crate::sys::live;

@@ -1,7 +1,6 @@
 //! A native dynamic linker for wasmaot objects: maps them, resolves symbols
 //! across them, relocates, runs initialisers, calls.
 
-mod access;
 mod arch;
 mod builtin;
 mod config;
@@ -19,6 +18,7 @@ mod known_types;
 mod link_map;
 pub mod linux;
 mod loader;
+mod memory;
 mod object;
 mod prelink;
 mod process;
@@ -30,7 +30,6 @@ mod value;
 mod wait;
 pub mod wasi;
 
-pub use access::OutOfBounds;
 pub use arch::host_cpu;
 pub use config::{Bind, Category, Config, DlStubs, Missing, Trace, Unresolved};
 pub use dl::{DlError, OpenFlags, loader_provides};
@@ -41,6 +40,7 @@ pub use hosts::{HostFunctions, HostLibrary};
 pub use instances::InstanceId;
 pub use link_map::LinkMapEntry;
 pub use loader::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
+pub use memory::OutOfBounds;
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
 pub use prelink::{Bound, LinkedSet};
 pub use process::Process;

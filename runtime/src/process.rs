@@ -322,7 +322,7 @@ impl Process {
     }
 
     /// The type of an exported function.
-    pub fn get_func(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
+    pub fn func_type(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
         let number = self.instances.number(id)?;
         let target = self.export(number, name, SymbolKind::Function)?;
         self.type_of(target)

@@ -221,7 +221,7 @@ impl Process {
         params: P,
     ) -> Result<R, CallError> {
         let wanted = FuncType::new(P::types(), R::types());
-        if let Some(ty) = self.get_func(id, name)
+        if let Some(ty) = self.func_type(id, name)
             && *ty != wanted
         {
             return Err(CallError::Type {

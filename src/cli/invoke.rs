@@ -38,9 +38,9 @@ fn read(
     let mut parts = call.split_whitespace();
     let first = parts.next().unwrap_or_default();
     // A name may have spaces in it.
-    let is_name = first == call.trim() || process.get_func(id, call).is_some();
+    let is_name = first == call.trim() || process.func_type(id, call).is_some();
     let name = if is_name { call } else { first };
-    let Some(ty) = process.get_func(id, name).cloned() else {
+    let Some(ty) = process.func_type(id, name).cloned() else {
         bail!("no exported function `{name}`; `wasmaot inspect` lists the exports");
     };
     let given: Vec<String> = match (is_name, words) {

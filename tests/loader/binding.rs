@@ -44,7 +44,7 @@ fn calls_across_objects_and_shared_data() {
     assert_eq!(map[1].memory_base + 8, at as u64);
     assert_eq!(map[1].memory_base % 4096, 0);
     assert!(map[0].memory_base >= 4096 + (1 << 20));
-    let memory = program.process.memory(program.main);
+    let memory = program.process.memory_bytes(program.main);
     assert_eq!(memory[at - 8..at + 1], *b"01234567\x05");
     assert_eq!(program.call("sp", &[]), 4096 + (1 << 20));
 }
@@ -164,7 +164,7 @@ fn initialisers_run_in_order() {
     let (main, a, c) = (lib(&["a"], 'x'), lib(&["c"], 'a'), lib(&["a"], 'k'));
     let libraries = [("a", a.as_str()), ("c", c.as_str())];
     let program = load_with(&main, &[], &libraries, config(), vec![log]).unwrap();
-    let memory = program.process.memory(program.main);
+    let memory = program.process.memory_bytes(program.main);
     assert_eq!(&memory[..10], b"akxblycmz\0");
 }
 
@@ -421,7 +421,7 @@ fn a_failed_load_leaves_nothing() {
         );
         assert_eq!(process.link_map().count(), 1);
     }
-    assert_eq!(process.memory(a).len(), 65536);
+    assert_eq!(process.memory_bytes(a).len(), 65536);
     instantiate(
         &mut process,
         "c",

@@ -75,7 +75,7 @@ fn core_modules_have_domains_of_their_own() {
     assert_eq!(call(c, "run", &[]), Val::I32(67));
     assert_eq!(call(c, "size", &[]), Val::I32(2));
     assert_eq!(process.global_get(a, "count"), Some(Val::I32(5)));
-    assert_eq!(process.memory(a).len(), 131_072);
+    assert_eq!(process.memory_bytes(a).len(), 131_072);
     let trap = process.invoke(b, "indirect", &[Val::I32(3)]).unwrap_err();
     let CallError::Trap(trap) = trap else {
         panic!()

@@ -45,7 +45,7 @@ fn marks_of_the_heap_are_the_loaders() {
     assert_eq!(program.call("end", &[]), size * 65536);
     assert!(size >= 2, "some heap");
     assert_eq!(program.call("sp", &[]), 2048);
-    assert_eq!(&program.process.memory(program.main)[2048..2051], b"abc");
+    assert_eq!(&program.process.memory_bytes(program.main)[2048..2051], b"abc");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn nothing_lies_at_address_0_whoever_has_the_memory() {
     let mut program = load(&main, &[("lib", &lib)], config()).unwrap();
     let at = program.call("at", &[]) as usize;
     assert!(at >= 1024, "{at}");
-    let memory = program.process.memory(program.main);
+    let memory = program.process.memory_bytes(program.main);
     assert_eq!(memory[at..at + 4], *b"text");
     assert_eq!(memory[8..11], *b"low", "an address is no distance");
     let map: Vec<_> = program.process.link_map().collect();

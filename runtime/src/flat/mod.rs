@@ -88,14 +88,14 @@ impl Process {
     /// [`CallError`]: no such function, or it stops.
     pub fn start_flat(&mut self, main: InstanceId) -> Result<i32, CallError> {
         const CONSTRUCTORS: &str = "__wasm_call_ctors";
-        if self.get_func(main, CONSTRUCTORS).is_some() {
+        if self.func_type(main, CONSTRUCTORS).is_some() {
             self.invoke(main, CONSTRUCTORS, &[])?;
         }
         let name = MAIN
             .into_iter()
-            .find(|name| self.get_func(main, name).is_some());
+            .find(|name| self.func_type(main, name).is_some());
         let name = name.unwrap_or(MAIN[0]);
-        let params = self.get_func(main, name).map_or(0, |ty| ty.params.len());
+        let params = self.func_type(main, name).map_or(0, |ty| ty.params.len());
         let zeros = vec![Val::I32(0); params];
         let results = self.invoke(main, name, &zeros)?;
         Ok(match results[..] {

@@ -210,7 +210,7 @@ impl Live {
         Ok(Self {
             memory: File::open("/proc/self/mem").context("cannot read /proc/self/mem")?,
             images,
-            base: process.memory(main).as_ptr().addr() as u64,
+            base: process.memory_bytes(main).as_ptr().addr() as u64,
             area: low.saturating_sub(AREA)..low + AREA,
         })
     }

@@ -30,12 +30,12 @@ fn range(memory: &[u8], at: u64, bytes: u64) -> Result<Range<usize>, OutOfBounds
 
 impl Process {
     /// Linear memory 0 of an instance; nothing of one that is unloaded.
-    pub fn memory(&self, id: InstanceId) -> &[u8] {
+    pub fn memory_bytes(&self, id: InstanceId) -> &[u8] {
         self.domain_of(id).map_or(&[], Domain::memory)
     }
 
     /// Linear memory 0 of an instance, to change.
-    pub fn memory_mut(&mut self, id: InstanceId) -> &mut [u8] {
+    pub fn memory_bytes_mut(&mut self, id: InstanceId) -> &mut [u8] {
         self.domain_of_mut(id).map_or(&mut [], Domain::memory_mut)
     }
 
@@ -44,7 +44,7 @@ impl Process {
     /// # Errors
     /// [`OutOfBounds`].
     pub fn read(&self, id: InstanceId, at: u64, bytes: u64) -> Result<&[u8], OutOfBounds> {
-        let memory = self.memory(id);
+        let memory = self.memory_bytes(id);
         range(memory, at, bytes).map(|range| &memory[range])
     }
 
@@ -53,7 +53,7 @@ impl Process {
     /// # Errors
     /// [`OutOfBounds`]; nothing is written then.
     pub fn write(&mut self, id: InstanceId, at: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
-        let memory = self.memory_mut(id);
+        let memory = self.memory_bytes_mut(id);
         let range = range(memory, at, bytes.len() as u64)?;
         memory[range].copy_from_slice(bytes);
         Ok(())
@@ -70,7 +70,7 @@ impl Process {
         (to, target): (InstanceId, u64),
         bytes: u64,
     ) -> Result<(), OutOfBounds> {
-        range(self.memory(to), target, bytes)?;
+        range(self.memory_bytes(to), target, bytes)?;
         let data = self.read(from, at, bytes)?.to_vec();
         self.write(to, target, &data)
     }

@@ -429,3 +429,38 @@ fn a_function_of_another_type_counts_when_it_may_be_late_at_its_call() {
         "{explained}"
     );
 }
+
+/// Its address is that of the definition, the same from every object, though
+/// calls of it trap.
+#[test]
+fn the_address_of_a_function_of_another_type_is_the_functions_own() {
+    let sandbox = Sandbox::new();
+    let address = r#"(import "GOT.func" "f" (global $f (mut i32)))"#;
+    let own =
+        r#"(func (export "f") (param f64)) (func (export "own") (result i32) (global.get $f))"#;
+    sandbox.write("lib.wat", module(0, 0, &[], &format!("{address} {own}")));
+    for calls in ["", "(drop (call $called (i32.const 1)))"] {
+        let called = r#"(import "env" "f" (func $called (param i32) (result i32)))"#;
+        let body = format!(
+            r#"(import "env" "own" (func $own (result i32)))
+               (func (export "_start")
+                 (if (i32.eqz (global.get $f)) (then (unreachable)))
+                 (if (i32.ne (global.get $f) (call $own)) (then (unreachable)))
+                 {calls})"#
+        );
+        // Whichever import comes first.
+        for imports in [format!("{address} {called}"), format!("{called} {address}")] {
+            let main = module(0, 0, &["lib.wat"], &format!("{imports} {body}"));
+            sandbox.write("main.wat", main);
+            for late in [&["--bind", "lazy"][..], &["--unresolved=warn"]] {
+                let outcome = sandbox.wasmaot(&[&["run"], late, &["main.wat"]].concat());
+                if calls.is_empty() {
+                    outcome.success();
+                } else {
+                    assert_eq!(outcome.code, Some(134), "{outcome:?}");
+                    assert!(outcome.stderr.contains("(f64) -> ()"), "{outcome:?}");
+                }
+            }
+        }
+    }
+}

@@ -269,6 +269,19 @@ impl<'a> Checker<'a> {
         first.unwrap_or(Meaning::Definition(id, symbol as usize))
     }
 
+    /// What the address of a function symbol means: what is imported as such
+    /// has no type that could be another.
+    fn address_meaning(&self, id: usize, symbol: u32) -> Meaning {
+        let mut imports = self.process.instances[id].object.imports().enumerate();
+        let is_it = |(_, i): &(usize, Import<'_>)| {
+            i.symbol == symbol && symbol != 0 && i.kind == ImportKind::GotFunc
+        };
+        match imports.find(|import| is_it(import)) {
+            Some((number, _)) => self.import(id, number, DEPTH),
+            None => self.meaning(id, symbol),
+        }
+    }
+
     fn import(&self, id: usize, number: usize, depth: usize) -> Meaning {
         let object = &self.process.instances[id].object;
         let info = object.info();
@@ -489,7 +502,7 @@ impl<'a> Checker<'a> {
 
     /// Whether the table holds a function at an index.
     fn is_index(&self, id: usize, symbol: u32, slot: u64) -> bool {
-        let meaning = self.meaning(id, symbol);
+        let meaning = self.address_meaning(id, symbol);
         if meaning == Meaning::Nothing {
             // Likewise, outside of any table.
             return slot == 0 || (slot >> 16 == 0xffff && slot <= u32::MAX.into());

@@ -92,6 +92,10 @@ pub(crate) struct Bindings {
     /// Of the defined ones after it, those that are also imported, ascending;
     /// the others are bound to themselves.
     pub defined: Vec<(u32, Target)>,
+    /// The functions whose address is another than what calls of the symbol
+    /// lead to, ascending: calls of one of another type trap, and its address
+    /// is its own.
+    pub addresses: Vec<(u32, Target)>,
     /// By import.
     pub imports: Vec<Target>,
 }
@@ -102,8 +106,13 @@ impl Bindings {
         if let Some(&target) = self.symbols.get(number as usize) {
             return Some(target);
         }
-        let at = self.defined.binary_search_by_key(&number, |&(n, _)| n);
-        at.ok().map(|at| self.defined[at].1)
+        find(&self.defined, number)
+    }
+
+    /// What a function symbol's address is that of; as [`Bindings::symbol`]
+    /// says where that is no other.
+    pub fn address(&self, number: u32) -> Option<Target> {
+        find(&self.addresses, number).or_else(|| self.symbol(number))
     }
 
     /// The instances of the definitions, some more than once.
@@ -118,6 +127,12 @@ impl Bindings {
             _ => None,
         })
     }
+}
+
+/// The target of a symbol in a list of ascending symbols.
+fn find(list: &[(u32, Target)], number: u32) -> Option<Target> {
+    let at = list.binary_search_by_key(&number, |&(n, _)| n);
+    at.ok().map(|at| list[at].1)
 }
 
 /// An object in a process.

@@ -312,7 +312,7 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
             Kind::TableBase => addend(instance.table_base),
             Kind::CodeBase => addend(instance.pc_base),
             Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
-            Kind::Func32 => table_index(process, target(process, id, slot.symbol))?,
+            Kind::Func32 => table_index(process, address_target(process, id, slot.symbol))?,
             Kind::HostBase => {
                 let room = instance.object.info().placement.unwrap_or_default();
                 let end = instance.memory_base + u64::from(room.memory_size);
@@ -377,8 +377,19 @@ fn with_headroom(
 
 /// What a symbol of an instance is bound to.
 pub(crate) fn target(process: &Process, id: usize, symbol: u32) -> Target {
+    let bound = process.instances[id].bindings.symbol(symbol);
+    or_own(process, id, symbol, bound)
+}
+
+/// What the address of a function symbol of an instance is that of.
+fn address_target(process: &Process, id: usize, symbol: u32) -> Target {
+    let bound = process.instances[id].bindings.address(symbol);
+    or_own(process, id, symbol, bound)
+}
+
+/// A symbol that is bound to nothing else stands for itself.
+fn or_own(process: &Process, id: usize, symbol: u32, bound: Option<Target>) -> Target {
     let instance = &process.instances[id];
-    let bound = instance.bindings.symbol(symbol);
     bound.unwrap_or_else(|| match instance.object.symbol(symbol).place {
         Place::Undefined => Target::None,
         _ => Target::Symbol {

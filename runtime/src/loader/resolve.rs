@@ -248,6 +248,7 @@ impl<'a> Resolver<'a> {
         let mut imports = Vec::with_capacity(object.imports().len());
         let mut called = vec![false; symbols.len()];
         let mut defined = Vec::new();
+        let mut addresses = Vec::new();
         let lazy = self.lazy && object.info().abi != LinkingAbi::Core;
         let now = lazy.then(|| needed_now(object));
         for (i, import) in object.imports().enumerate() {
@@ -259,6 +260,9 @@ impl<'a> Resolver<'a> {
                 }
             };
             imports.push(target);
+            if import.kind == ImportKind::GotFunc {
+                addresses.push((import.symbol, target));
+            }
             let number = import.symbol as usize;
             let (Some(slot), Some(called)) = (symbols.get_mut(number), called.get_mut(number))
             else {
@@ -280,11 +284,21 @@ impl<'a> Resolver<'a> {
         defined.reverse();
         defined.sort_by_key(|&(number, _)| number);
         defined.dedup_by_key(|&mut (number, _)| number);
-        Ok(Bindings {
+        let mut bindings = Bindings {
             symbols,
             defined,
+            addresses: Vec::new(),
             imports,
-        })
+        };
+        // What stands in for a function of another type traps when it is
+        // called; whoever asks for the address gets the function's own.
+        addresses.retain(|&(number, target)| {
+            let bound = bindings.symbol(number);
+            matches!(bound, Some(Target::Host(_))) && bound != Some(target)
+        });
+        addresses.sort_by_key(|&(number, _)| number);
+        bindings.addresses = addresses;
+        Ok(bindings)
     }
 
     /// Whether an import is left for later, `now` being what cannot be.

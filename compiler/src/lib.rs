@@ -13,16 +13,16 @@
 mod code;
 mod codegen;
 mod decode;
+mod emit;
 mod error;
-mod foreign;
 mod inline;
 mod limits;
-mod link;
+mod machine;
 mod module;
 mod options;
 mod parallel;
 pub mod prelink;
-mod relocatable;
+mod prescan;
 mod target;
 mod translate;
 
@@ -65,11 +65,11 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
         }
         Emit::Obj => {
             let code = codegen::compile(&module, options)?;
-            relocatable::write(&module, code, isa)
+            emit::obj::write(&module, code, isa)
         }
         Emit::So => {
             let code = codegen::compile(&module, options)?;
-            link::link(
+            emit::so::link(
                 &module,
                 &code,
                 &*isa,

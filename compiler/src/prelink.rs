@@ -12,8 +12,8 @@ use wasmaot_abi::name;
 use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId, Prelink};
 
 use crate::decode::decode;
-use crate::foreign::{Bound, Foreigners};
-use crate::link::link;
+use crate::emit::so::link;
+use crate::inline::cross_module::{Bound, Foreigners};
 use crate::module::{ExportItem, Item, Module};
 use crate::{Options, Result, build_id, codegen, soname, target};
 

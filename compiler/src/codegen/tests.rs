@@ -4,7 +4,7 @@ use crate::decode::decode;
 use crate::{Emit, Options};
 
 mod data;
-mod place;
+mod loop_alignment;
 
 /// The instructions of a module with one function, trimmed, without labels
 /// and unwind directives.

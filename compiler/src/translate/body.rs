@@ -13,13 +13,13 @@ use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::trap::TrapCode;
 use wasmparser::Operator;
 
-use super::control::Frame;
 use super::inline::{Open, Origins};
 use super::local::{Local, Spare};
-use super::scan::Ahead;
+use super::ops::control::Frame;
 use super::{Env, clif_type};
 use crate::code::Target;
 use crate::limits::Pipeline;
+use crate::prescan::FunctionFacts;
 
 /// Memory of a translation that the next one reuses.
 #[derive(Default)]
@@ -27,7 +27,7 @@ pub(super) struct Scratch {
     stack: Vec<Value>,
     locals: Vec<Local>,
     spare: Spare,
-    aheads: Vec<Ahead>,
+    aheads: Vec<FunctionFacts>,
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
@@ -142,7 +142,7 @@ pub(super) struct Body<'f, 'm> {
     /// Locals of all of them.
     pub locals: &'f mut Vec<Local>,
     pub spare: &'f mut Spare,
-    pub aheads: &'f mut Vec<Ahead>,
+    pub aheads: &'f mut Vec<FunctionFacts>,
     pub origins: &'f mut Origins,
     /// A call just met that is inlined: function and arguments.
     pub inlined: Option<(u32, Vec<Value>)>,

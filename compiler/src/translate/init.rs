@@ -5,7 +5,7 @@ use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 use super::body::Body;
-use super::exception::Callee;
+use super::ops::exception::Callee;
 use crate::code::Target;
 use crate::module::{
     ConstOp, DataMode, Element, ElementMode, GlobalInit, GlobalPlace, Items, Module,

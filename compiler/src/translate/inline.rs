@@ -11,9 +11,9 @@ use wasmaot_abi::maps::lines::Inlined;
 use wasmparser::OperatorsReader;
 
 use super::body::Body;
-use super::scan::Ahead;
 use super::{invalid, unsupported};
-use crate::foreign::Foreign;
+use crate::inline::cross_module::Foreign;
+use crate::prescan::FunctionFacts;
 use crate::{Result, limits};
 
 /// A function in translation.
@@ -21,7 +21,7 @@ pub(super) struct Open<'m> {
     /// Its number.
     pub number: u32,
     operators: OperatorsReader<'m>,
-    pub ahead: Ahead,
+    pub ahead: FunctionFacts,
     /// Number of its outermost frame.
     pub frame: usize,
     /// Number of its first local in [`Body::locals`].
@@ -132,7 +132,7 @@ impl<'f, 'm> Body<'f, 'm> {
         self.budget += self.pipeline.values().1 * (range.end - range.start) as usize;
         let operators = source.get_operators_reader().map_err(invalid)?;
         let mut ahead = self.aheads.pop().unwrap_or_default();
-        ahead.look(operators.clone(), |callee| {
+        ahead.read(operators.clone(), |callee| {
             // The numbers in a function of another module are not ours.
             foreign.is_some()
                 || env.plan.keeps_calls(func)

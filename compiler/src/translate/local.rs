@@ -12,7 +12,7 @@ use cranelift_codegen::ir::{
 use cranelift_frontend::Variable;
 
 use super::body::{Body, Point};
-use super::scan::Ahead;
+use crate::prescan::FunctionFacts;
 
 /// A local of an open function.
 #[derive(Clone, Copy)]
@@ -58,7 +58,7 @@ const FRAME: MemFlagsData = MemFlagsData::trusted();
 
 impl Body<'_, '_> {
     /// Declares the next local of the function whose first is `first`.
-    pub fn declare_local(&mut self, value: Value, first: usize, ahead: &Ahead) {
+    pub fn declare_local(&mut self, value: Value, first: usize, ahead: &FunctionFacts) {
         let written = ahead.writes(self.locals.len() - first);
         let ty = self.b.func.dfg.value_type(value);
         let local = match written {

@@ -5,28 +5,13 @@
 //! [`body::Body`] is the state within one function, and each family of
 //! operators extends it in a file of its own.
 
-mod address;
-mod atomic;
 mod body;
-mod bulk;
-mod call;
-mod carried;
-mod choice;
-mod control;
-mod exception;
-mod global;
-mod hold;
 mod init;
 mod inline;
 mod local;
-mod memory;
-mod numeric;
-mod scan;
-mod simd;
-mod small;
-mod table;
+mod ops;
+mod passes;
 
-use cranelift_codegen::Context;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, Type, UserFuncName, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilderContext;
@@ -34,18 +19,18 @@ use wasmaot_abi::types::{FuncType, TypeHash, ValType};
 use wasmparser::Operator;
 
 use crate::code::Target;
-use crate::foreign::{Foreign, Foreigners};
 use crate::inline::Plan;
+use crate::inline::cross_module::{Foreign, Foreigners};
 use crate::limits::Pipeline;
 use crate::module::Module;
 use crate::options::Calls;
 use crate::{Error, Result};
 use body::{Body, Scratch};
 
-pub(crate) use exception::handler_of;
 pub(crate) use init::needed as init_needed;
 pub(crate) use inline::Origins;
-pub(crate) use scan::calls;
+pub(crate) use ops::exception::handler_of;
+pub(crate) use passes::improve;
 
 /// What all functions of a module share.
 pub(crate) struct Env<'m> {
@@ -196,15 +181,6 @@ impl Translator {
         body.init();
         body.finish();
     }
-}
-
-/// Rewrites a translated function into what the code generator makes better
-/// code of.
-pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
-    choice::improve(&mut context.func);
-    address::fold(module, context);
-    carried::improve(context);
-    hold::improve(context);
 }
 
 fn name(target: Target) -> UserFuncName {

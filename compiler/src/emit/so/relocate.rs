@@ -1,0 +1,71 @@
+//! Phase 7: fills the places in code, now that everything has an address.
+
+use super::Plan;
+use super::layout::{Layout, Section};
+use crate::code::Target;
+use crate::machine::x86_64::{self, Address};
+use crate::{Error, Result};
+
+/// Writes `.text` where it is to be.
+pub(super) fn text(plan: &Plan<'_>, layout: &Layout, text: &mut [u8]) -> Result<()> {
+    let base = layout.addr(Section::Text);
+    let mut end = 0;
+    for (i, function) in plan.code.functions.iter().enumerate() {
+        let start = plan.text.offsets[i];
+        text[end..start as usize].fill(x86_64::FILL);
+        end = start as usize + function.bytes.len();
+        let code = &mut text[start as usize..][..function.bytes.len()];
+        code.copy_from_slice(&function.bytes);
+        for reloc in &function.relocs {
+            address(plan, layout, reloc.target)
+                .ok_or("there is no such thing in the module")
+                .and_then(|target| {
+                    let at = base + u64::from(start);
+                    x86_64::apply(code, at, reloc.offset, reloc.kind, target, reloc.addend)
+                })
+                .map_err(|reason| Error::Codegen {
+                    file: plan.module.source.clone(),
+                    function: function_name(plan, i),
+                    reason: format!(
+                        "{:?} to {:?} at {:#x}: {reason}",
+                        reloc.kind, reloc.target, reloc.offset
+                    ),
+                })?;
+        }
+    }
+    Ok(())
+}
+
+fn function_name(plan: &Plan<'_>, number: usize) -> String {
+    let func = plan.module.imported_funcs() as usize + plan.code.function_of(number);
+    if func < plan.module.funcs.len() {
+        plan.module.func_name(func as u32)
+    } else {
+        "the init function".into()
+    }
+}
+
+/// Where a target is; `None` for what the module has not.
+fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> {
+    if let Some(entry) = plan.slots.plt_of(target) {
+        let plt = layout.addr(Section::Plt);
+        return Some(Address::Here(x86_64::plt_entry(plt, entry)));
+    }
+    if let Some(slot) = plan.slots.got_of(target) {
+        return Some(Address::Got(layout.addr(Section::Got) + 8 * slot));
+    }
+    if let Some(place) = plan.data.place(target) {
+        return Some(Address::Here(layout.addr(place.section) + place.offset));
+    }
+    match target {
+        Target::Func(f) => plan.code_offset(f),
+        Target::Init(0) => plan.init_offset(),
+        Target::Funcref(f) => {
+            return plan
+                .record(f)
+                .map(|at| Address::Here(layout.addr(Section::Funcrefs) + at));
+        }
+        _ => None,
+    }
+    .map(|offset| Address::Here(layout.addr(Section::Text) + u64::from(offset)))
+}

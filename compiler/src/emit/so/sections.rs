@@ -1,0 +1,224 @@
+//! The sections' contents: sizes first, bytes once there are addresses.
+
+use std::iter;
+
+use cranelift_codegen::isa::TargetIsa;
+use wasmaot_abi::context::TABLE_ENTRY_SIZE;
+use wasmaot_abi::info::ModuleInfo;
+use wasmaot_abi::object::{FunctionRecord, NOTE_NAME, NT_WASMAOT, Note, SymbolRecord};
+use wasmaot_abi::reloc;
+
+use super::debug::{self, Debug};
+use super::dwarf::Source;
+use super::dynamic::{self, Dynamic};
+use super::elf::{self, Strings};
+use super::frames::{self, Frames};
+use super::info::Record;
+use super::layout::{Layout, Section, Sizes};
+use super::symtab::Symtab;
+use super::write::Contents;
+use super::{Plan, calls, handlers, maps, prelink, source};
+use crate::machine::x86_64;
+use crate::prelink::Place;
+use crate::{Options, Result};
+
+/// Owner of the build id's note.
+const GNU: &str = "GNU";
+
+/// What has a size, but no address yet.
+pub(super) struct Sections<'a> {
+    build_id: Vec<u8>,
+    cpu: u64,
+    place: Option<Place<'a>>,
+    info: ModuleInfo,
+    imports: Vec<u8>,
+    elements: Vec<u8>,
+    dynamic: Dynamic,
+    dynstr: Vec<u8>,
+    /// Names of the dynamic symbols.
+    names: Vec<u32>,
+    frames: Frames,
+    traps: Vec<u8>,
+    lines: Vec<u8>,
+    source: Vec<u8>,
+    debug: Debug,
+    pub symtab: Symtab,
+    strtab: Vec<u8>,
+}
+
+impl<'a> Sections<'a> {
+    /// Makes all that does not depend on addresses.
+    pub fn prepare(
+        plan: &Plan<'_>,
+        isa: &dyn TargetIsa,
+        options: &Options,
+        build_id: &[u8],
+        place: Option<Place<'a>>,
+        record: Record,
+    ) -> Result<Self> {
+        let source = Source::read(plan.module);
+        let mut dynstr = Strings::new();
+        let names = plan.symbols.list.iter().map(|s| dynstr.add(&s.name));
+        let names = names.collect();
+        let mut strtab = Strings::new();
+        let plt_size = x86_64::plt_size(plan.slots.plt.len() as u64);
+        Ok(Self {
+            build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
+            cpu: options.cpu,
+            place,
+            info: record.info,
+            imports: dynamic::imports(plan, &record.imports, &mut dynstr),
+            elements: record
+                .elements
+                .into_iter()
+                .flat_map(u32::to_le_bytes)
+                .collect(),
+            dynamic: Dynamic::new(plan, place.is_some(), &mut dynstr),
+            dynstr: dynstr.into_bytes(),
+            names,
+            frames: frames::build(plan.module, plan.code, isa, plt_size)?,
+            traps: maps::traps(plan),
+            lines: maps::lines(plan),
+            source: source::build(plan.module, source.as_ref()),
+            debug: debug::build(plan, source.as_ref()),
+            symtab: Symtab::new(plan, &mut strtab),
+            strtab: strtab.into_bytes(),
+        })
+    }
+
+    /// Sizes of all sections.
+    pub fn sizes(&self, plan: &Plan<'_>) -> Sizes {
+        let symbols = plan.symbols.list.len() as u64 + 1;
+        let plt = plan.slots.plt.len() as u64;
+        let funcrefs = plan.funcrefs.list.len() as u64;
+        let len = |bytes: &[u8]| bytes.len() as u64;
+        // Where there is nothing to call, its head gives the function
+        // references' segment something to be in the file for.
+        let got_plt = if plt + funcrefs == 0 {
+            0
+        } else {
+            8 * (x86_64::RESERVED + plt)
+        };
+        let mut sizes = Sizes::new(plan.text.align);
+        for (section, size) in [
+            (Section::BuildId, len(&self.build_id)),
+            (Section::Note, len(&self.note(0))),
+            (Section::GnuHash, len(plan.symbols.hash.bytes())),
+            (Section::Dynsym, elf::SYM_SIZE * symbols),
+            (Section::Dynstr, len(&self.dynstr)),
+            (Section::RelaDyn, elf::RELA_SIZE * dynamic::rela_count(plan)),
+            (Section::RelaPlt, elf::RELA_SIZE * plt),
+            (Section::Dynamic, self.dynamic.size()),
+            // Addresses are numbers of variable length: the longest, for now.
+            (
+                Section::Info,
+                len(&described(&self.info, iter::repeat(u64::MAX)).encode()),
+            ),
+            (Section::Imports, len(&self.imports)),
+            (Section::Symbols, SymbolRecord::SIZE as u64 * symbols),
+            (
+                Section::Rela,
+                reloc::Rela::SIZE as u64 * dynamic::wasm_rela_count(plan),
+            ),
+            (Section::Functions, FunctionRecord::SIZE as u64 * funcrefs),
+            (Section::Elements, len(&self.elements)),
+            (Section::Prelink, prelink::size(plan, self.place)),
+            (Section::Rodata, len(&plan.data.rodata)),
+            (Section::EhFrameHdr, self.frames.hdr_size()),
+            (Section::EhFrame, len(&self.frames.bytes)),
+            (Section::Handlers, handlers::size(plan)),
+            (Section::Calls, calls::size(plan)),
+            (Section::Plt, x86_64::plt_size(plt)),
+            (Section::Text, plan.text.size),
+            (Section::DataRelRo, len(&plan.data.relro)),
+            (Section::Got, 8 * plan.slots.got.len() as u64),
+            (Section::GotPlt, got_plt),
+            (Section::Funcrefs, TABLE_ENTRY_SIZE * funcrefs),
+            (Section::Data, len(&plan.data.data)),
+            (Section::Bss, plan.data.bss),
+            (Section::Traps, len(&self.traps)),
+            (Section::Lines, len(&self.lines)),
+            (Section::Source, len(&self.source)),
+            (Section::Symtab, self.symtab.size()),
+            (Section::Strtab, len(&self.strtab)),
+        ] {
+            sizes.set(section, size);
+        }
+        for (id, section) in debug::SECTIONS {
+            sizes.set(section, self.debug.size(id));
+        }
+        sizes
+    }
+
+    /// Bytes of all sections that have any, but of the text, which is large and
+    /// comes last.
+    pub fn contents(self, plan: &Plan<'_>, layout: &mut Layout) -> Contents {
+        let addresses = plan
+            .descriptors()
+            .filter_map(|t| plan.own_address(layout, t));
+        let info = described(&self.info, addresses).encode();
+        layout.shrink(Section::Info, info.len() as u64);
+        let note = self.note(layout.loaded_size);
+        let (dynsym, symbols) = dynamic::symbols(plan, layout, &self.names);
+        let (rela, wasm_rela) = dynamic::relocations(plan, layout);
+        let (rela_plt, got_plt) = dynamic::plt(plan, layout);
+        let (eh_frame, eh_frame_hdr) = self.frames.place(&plan.text, layout);
+        let text = layout.addr(Section::Text);
+        let debug = debug::SECTIONS.map(|(id, section)| (section, self.debug.place(id, text)));
+        let (plt, slots) = (layout.addr(Section::Plt), layout.addr(Section::GotPlt));
+        let mut contents = vec![
+            (Section::BuildId, self.build_id),
+            (Section::Note, note),
+            (Section::GnuHash, plan.symbols.hash.bytes().to_vec()),
+            (Section::Dynsym, dynsym),
+            (Section::Dynstr, self.dynstr),
+            (Section::RelaDyn, rela),
+            (Section::RelaPlt, rela_plt),
+            (Section::Dynamic, self.dynamic.bytes(plan, layout)),
+            (Section::Info, info),
+            (Section::Imports, self.imports),
+            (Section::Symbols, symbols),
+            (Section::Rela, wasm_rela),
+            (Section::Functions, dynamic::functions(plan, layout)),
+            (Section::Elements, self.elements),
+            (Section::Prelink, prelink::bytes(plan, layout, self.place)),
+            (Section::Rodata, plan.data.rodata.clone()),
+            (Section::EhFrameHdr, eh_frame_hdr),
+            (Section::EhFrame, eh_frame),
+            (Section::Handlers, handlers::bytes(plan, layout)),
+            (Section::Calls, calls::bytes(plan, layout)),
+            (
+                Section::Plt,
+                x86_64::plt(plt, slots, plan.slots.plt.len() as u64),
+            ),
+            (Section::DataRelRo, plan.data.relro.clone()),
+            (Section::GotPlt, got_plt),
+            (Section::Data, plan.data.data.clone()),
+            (Section::Traps, self.traps),
+            (Section::Lines, self.lines),
+            (Section::Source, self.source),
+            (Section::Symtab, self.symtab.bytes(plan, layout)),
+            (Section::Strtab, self.strtab),
+            (Section::Shstrtab, layout.names.clone()),
+        ];
+        contents.extend(debug.into_iter().filter(|(_, bytes)| !bytes.is_empty()));
+        contents
+    }
+
+    fn note(&self, loaded_size: u64) -> Vec<u8> {
+        let note = Note::new(elf::EM_X86_64.into(), self.cpu, loaded_size);
+        elf::note(NOTE_NAME, NT_WASMAOT, &note.encode())
+    }
+}
+
+/// The record with addresses for its descriptors: the memories', then the
+/// tables', each in order.
+fn described(info: &ModuleInfo, addresses: impl Iterator<Item = u64>) -> ModuleInfo {
+    let mut info = info.clone();
+    let memories = info.memories.iter_mut().map(|m| &mut m.desc);
+    let tables = info.tables.iter_mut().map(|t| &mut t.desc);
+    for (desc, address) in memories.chain(tables).flatten().zip(addresses) {
+        *desc = address;
+    }
+    info
+}

@@ -1,0 +1,301 @@
+//! Functions of other modules of a prelinked set that stand in the place of
+//! calls of the imports that are bound to them.
+//!
+//! Such a body is read as it is, in the place of the call. What it refers to
+//! has to be something here, too: memory 0 and the stack pointer are the
+//! domain's; a symbol means the same in all objects of a program, so this module
+//! can import what the other does; and where the other's data are, a slot of the
+//! GOT says.
+
+use std::collections::BTreeMap;
+
+use wasmaot_abi::name::{GOT_FUNC, GOT_MEM};
+use wasmaot_abi::types::{GlobalType, ValType};
+use wasmaot_dylink::{ImportRole, SymbolFlags};
+use wasmparser::{BlockType, FunctionBody, Operator};
+
+use super::Summary;
+use crate::module::{Global, GlobalInit, GlobalPlace, Import, Item, Module};
+
+/// A function of another module.
+pub(crate) struct Foreign<'m> {
+    /// The imported function whose calls it stands for.
+    pub import: u32,
+    /// Soname of its object, NUL, its name.
+    pub name: String,
+    pub body: &'m FunctionBody<'m>,
+    /// What it has for globals.
+    globals: BTreeMap<u32, Meaning>,
+    /// The functions that it calls, by its own numbers, as they are numbered
+    /// here.
+    functions: BTreeMap<u32, u32>,
+}
+
+/// What a global of another module is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    StackPointer,
+    /// A global of this module.
+    Own(u32),
+    Constant(ValType, [u8; 16]),
+}
+
+impl Foreign<'_> {
+    /// What a global of its module is.
+    pub fn global(&self, global: u32) -> Option<Meaning> {
+        self.globals.get(&global).copied()
+    }
+
+    /// The function that a call in it means.
+    pub fn function(&self, func: u32) -> Option<u32> {
+        self.functions.get(&func).copied()
+    }
+
+    /// The functions of the module that it has to do with.
+    pub fn needs(&self) -> impl Iterator<Item = u32> {
+        [self.import]
+            .into_iter()
+            .chain(self.functions.values().copied())
+    }
+
+    /// Whether it calls anything.
+    pub fn calls(&self) -> bool {
+        !self.functions.is_empty()
+    }
+}
+
+/// Functions of other modules; their numbers follow those of the module's own.
+#[derive(Default)]
+pub(crate) struct Foreigners<'m> {
+    first: u32,
+    /// By ascending import.
+    list: Vec<Foreign<'m>>,
+}
+
+/// What an imported function is bound to: a function that another module of
+/// the set defines.
+pub(crate) struct Bound<'s, 'm> {
+    /// The imported function.
+    pub import: u32,
+    pub module: &'m Module<'m>,
+    /// Its number there.
+    pub func: u32,
+    /// What imported functions of that module are in this one: functions that
+    /// it defines, if it is the program's main, or imports that are bound to the
+    /// same. Functions of the set alone: the host's may ask who calls them.
+    pub common: &'s BTreeMap<u32, u32>,
+}
+
+impl<'m> Foreigners<'m> {
+    /// Those that may stand for imports of a module, which gets what they need.
+    pub fn of<'s>(module: &mut Module<'m>, bound: impl IntoIterator<Item = Bound<'s, 'm>>) -> Self
+    where
+        'm: 's,
+    {
+        let mut list = Vec::new();
+        for bound in bound {
+            list.extend(foreign(module, &bound));
+        }
+        list.sort_by_key(|f: &Foreign<'_>| f.import);
+        Self {
+            first: module.funcs.len() as u32,
+            list,
+        }
+    }
+
+    /// Number of the function that stands for an import.
+    pub fn number_of(&self, import: u32) -> Option<u32> {
+        let at = self.list.binary_search_by_key(&import, |f| f.import).ok()?;
+        Some(self.first + at as u32)
+    }
+
+    /// A function by its number; `None` for one of the module's own.
+    pub fn get(&self, number: u32) -> Option<&Foreign<'m>> {
+        self.list.get(number.checked_sub(self.first)? as usize)
+    }
+
+    /// Their numbers and names.
+    pub fn names(&self) -> impl Iterator<Item = (u32, &str)> {
+        let list = (self.first..).zip(&self.list);
+        list.map(|(number, f)| (number, &*f.name))
+    }
+}
+
+/// The function that an import is bound to, if it may stand for it.
+fn foreign<'m>(module: &mut Module<'m>, bound: &Bound<'_, 'm>) -> Option<Foreign<'m>> {
+    let (import, other) = (bound.import, bound.module);
+    let number = bound.func.checked_sub(other.imported_funcs())?;
+    let body = &other.bodies.get(number as usize)?.body;
+    let dynamic = module.linking.is_dynamic() && other.linking.is_dynamic();
+    let same = module.func_type(import) == other.func_type(bound.func);
+    if !(dynamic && same && Summary::of(body).is_small()) {
+        return None;
+    }
+    let uses = Uses::of(body)?;
+    // As all of one domain, if it has one.
+    let memory = !module.memories.is_empty() && !other.memories.is_empty();
+    (memory || !uses.memory).then_some(())?;
+    let functions = uses.functions.iter();
+    let functions = functions.map(|&func| Some((func, function(module, bound, func)?)));
+    let functions = functions.collect::<Option<_>>()?;
+    let known = |(&global, &set): (&u32, &bool)| Some((global, meaning(other, global, set)?));
+    let globals = uses.globals.iter().map(known);
+    let globals: Vec<(u32, Wanted<'m>)> = globals.collect::<Option<_>>()?;
+    let globals = globals.into_iter().map(|(global, wanted)| {
+        let meaning = match wanted {
+            Wanted::Known(meaning) => meaning,
+            Wanted::Base => Meaning::Own(own_base(module, import)),
+            Wanted::Symbol(role, name) => Meaning::Own(own_symbol(module, role, name)),
+        };
+        (global, meaning)
+    });
+    Some(Foreign {
+        import,
+        name: format!("{}\0{}", other.soname(), other.func_name(bound.func)),
+        body,
+        globals: globals.collect(),
+        functions,
+    })
+}
+
+/// What a body refers to.
+#[derive(Default)]
+struct Uses {
+    memory: bool,
+    functions: Vec<u32>,
+    /// Whether each is written.
+    globals: BTreeMap<u32, bool>,
+}
+
+impl Uses {
+    /// `None` for what has no meaning outside of its module.
+    fn of(body: &FunctionBody<'_>) -> Option<Self> {
+        let (start, bytes) = (body.range().start, body.as_bytes());
+        let operators = body.get_operators_reader().ok()?;
+        let mut uses = Self::default();
+        for op in operators.into_iter_with_offsets() {
+            let (op, offset) = op.ok()?;
+            let code = bytes.get(offset.checked_sub(start)? as usize..)?;
+            uses.operator(&op, code).then_some(())?;
+        }
+        Some(uses)
+    }
+
+    /// Takes an operator; false if it may mean something else in another
+    /// module. `code` is where it stands.
+    fn operator(&mut self, op: &Operator<'_>, code: &[u8]) -> bool {
+        match *op {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                return !matches!(blockty, BlockType::FuncType(_));
+            }
+            Operator::GlobalGet { global_index } => {
+                self.globals.entry(global_index).or_default();
+                return true;
+            }
+            Operator::GlobalSet { global_index } => {
+                self.globals.insert(global_index, true);
+                return true;
+            }
+            Operator::Call { function_index } => {
+                self.functions.push(function_index);
+                return true;
+            }
+            _ => {}
+        }
+        match *code {
+            // unreachable, nop; else, end, br, br_if, br_table, return; drop,
+            // select; local.*; constants and all that is computed from values.
+            [0x00 | 0x01 | 0x05 | 0x0b..=0x0f | 0x1a | 0x1b, ..]
+            | [0x20..=0x22 | 0x41..=0xc4, ..] => true,
+            // Loads and stores: bit 6 announces the number of a memory.
+            [0x28..=0x3e, flags, ..] => {
+                self.memory = true;
+                flags & 0x40 == 0
+            }
+            // Conversions that saturate.
+            [0xfc, 0..=7, ..] => true,
+            _ => false,
+        }
+    }
+}
+
+/// What a body wants for a global.
+enum Wanted<'m> {
+    Known(Meaning),
+    /// Where the data of its object are.
+    Base,
+    /// What the loader gives for a symbol.
+    Symbol(ImportRole, &'m str),
+}
+
+/// `None`: nothing of another module's will do.
+fn meaning<'m>(other: &Module<'m>, global: u32, set: bool) -> Option<Wanted<'m>> {
+    let global = other.globals.get(global as usize)?;
+    match &global.place {
+        GlobalPlace::StackPointer { .. } if global.ty.val == ValType::I32 => {
+            Some(Wanted::Known(Meaning::StackPointer))
+        }
+        _ if set => None,
+        GlobalPlace::Own(GlobalInit::Const(bytes)) if !global.ty.mutable => {
+            Some(Wanted::Known(Meaning::Constant(global.ty.val, *bytes)))
+        }
+        GlobalPlace::Loader(import) => {
+            let import = &other.imports[*import as usize];
+            match import.role {
+                ImportRole::MemoryBase => Some(Wanted::Base),
+                role @ (ImportRole::GotMem | ImportRole::GotFunc) => {
+                    Some(Wanted::Symbol(role, import.name))
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The function here that a call in another module's function means.
+fn function(module: &Module<'_>, bound: &Bound<'_, '_>, func: u32) -> Option<u32> {
+    let own = *bound.common.get(&func)?;
+    (module.func_type(own) == bound.module.func_type(func)).then_some(own)
+}
+
+/// A global of the module's own that is where the data of another object are:
+/// of the one that defines an imported function.
+fn own_base(module: &mut Module<'_>, func: u32) -> u32 {
+    let is_it = |g: &Global| matches!(g.place, GlobalPlace::BaseOf(f) if f == func);
+    let known = module.globals.iter().position(is_it);
+    known.map_or_else(|| add(module, GlobalPlace::BaseOf(func)), |at| at as u32)
+}
+
+/// A global of the module's own that is what the loader gives for a symbol.
+fn own_symbol<'m>(module: &mut Module<'m>, role: ImportRole, name: &'m str) -> u32 {
+    let known = module.imports.iter().find_map(|import| match import.item {
+        Item::Global(global) if import.role == role && import.name == name => Some(global),
+        _ => None,
+    });
+    if let Some(global) = known {
+        return global;
+    }
+    let global = add(module, GlobalPlace::Loader(module.imports.len() as u32));
+    module.imports.push(Import {
+        module: match role {
+            ImportRole::GotFunc => GOT_FUNC,
+            _ => GOT_MEM,
+        },
+        name,
+        role,
+        item: Item::Global(global),
+        // Without the other module it may be nowhere, and is then not needed.
+        flags: SymbolFlags::WEAK,
+    });
+    global
+}
+
+fn add(module: &mut Module<'_>, place: GlobalPlace) -> u32 {
+    let ty = GlobalType {
+        val: ValType::I32,
+        mutable: false,
+    };
+    module.globals.push(Global { ty, place });
+    module.globals.len() as u32 - 1
+}

@@ -1,0 +1,3 @@
+//! What the compiler knows of a machine.
+
+pub(crate) mod x86_64;

@@ -1,0 +1,280 @@
+//! A look ahead through a function: which locals it writes, which loops make
+//! calls, and what each `try` of the older encoding catches, which stands after
+//! its body.
+
+pub(crate) mod weight;
+
+use wasmparser::{Operator, OperatorsReader};
+
+pub(crate) use self::weight::{CALL, calls, is_inlined_bulk, is_small_loop, weight};
+
+/// What was found. What cannot be read counts as the end; translation will say
+/// so.
+#[derive(Default)]
+pub(crate) struct FunctionFacts {
+    /// In order.
+    loops: Vec<LoopFacts>,
+    /// What each `try` of the older encoding catches, in order.
+    tries: Vec<Clauses>,
+    /// Whether each local is written; those past the end are not.
+    written: Vec<bool>,
+    /// One more than the largest number of a local that is named.
+    locals: usize,
+    frames: Vec<Open>,
+    /// Loops and tries that translation has come past.
+    past: (usize, usize),
+    /// The constant that the last operator was.
+    constant: Option<i64>,
+    weight: u32,
+}
+
+/// What is known of a loop before its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LoopFacts {
+    /// Whether it makes a call.
+    pub calls: bool,
+    /// Whether it is so small that a call in it matters.
+    pub small: bool,
+    /// The weight of the function before it.
+    weight: u32,
+}
+
+/// What a `try` of the older encoding does with an exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clauses {
+    /// By clause: the tag, `None` for all of them; and whether the clause
+    /// throws the exception again.
+    pub catches: Vec<(Option<u32>, bool)>,
+    /// The label of `delegate`.
+    pub delegate: Option<u32>,
+}
+
+/// An open frame.
+#[derive(Clone, Copy, Default)]
+struct Open {
+    /// The loop that it is or stands in.
+    looping: Option<usize>,
+    /// Its number in [`FunctionFacts::tries`], if it is one.
+    attempt: Option<usize>,
+}
+
+impl FunctionFacts {
+    /// Looks through a function; forgets the one before. `makes_call` says of
+    /// a function whether a call of it is one, or leaves one where its body is
+    /// inlined.
+    pub fn read(&mut self, operators: OperatorsReader<'_>, makes_call: impl Fn(u32) -> bool) {
+        self.loops.clear();
+        self.weight = 0;
+        self.tries.clear();
+        self.written.clear();
+        self.locals = 0;
+        self.past = (0, 0);
+        self.frames.clear();
+        self.frames.push(Open::default());
+        self.constant = None;
+        for op in operators.into_iter().map_while(Result::ok) {
+            self.operator(&op, &makes_call);
+        }
+    }
+
+    /// Whether a local is written.
+    pub fn writes(&self, local: usize) -> bool {
+        self.written.get(local).is_some_and(|&written| written)
+    }
+
+    /// One more than the largest number of a local that the function names.
+    pub fn locals(&self) -> usize {
+        self.locals
+    }
+
+    /// The next loop.
+    pub fn next_loop(&mut self) -> LoopFacts {
+        self.past.0 += 1;
+        let found = self.loops.get(self.past.0 - 1);
+        found.copied().unwrap_or_default()
+    }
+
+    /// What the next `try` catches.
+    pub fn next_try(&mut self) -> Clauses {
+        self.past.1 += 1;
+        let found = self.tries.get_mut(self.past.1 - 1);
+        found.map(std::mem::take).unwrap_or_default()
+    }
+
+    fn operator(&mut self, op: &Operator<'_>, makes_call: &impl Fn(u32) -> bool) {
+        let around = self.frames.last().copied().unwrap_or_default();
+        let attempt = around.attempt.and_then(|n| self.tries.get_mut(n));
+        match op {
+            Operator::Loop { .. } => {
+                let looping = Some(self.loops.len());
+                self.loops.push(LoopFacts {
+                    weight: self.weight,
+                    ..LoopFacts::default()
+                });
+                let attempt = None;
+                self.frames.push(Open { looping, attempt });
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                let attempt = None;
+                self.frames.push(Open { attempt, ..around });
+            }
+            Operator::Try { .. } => {
+                let attempt = Some(self.tries.len());
+                self.tries.push(Clauses::default());
+                self.frames.push(Open { attempt, ..around });
+            }
+            Operator::Catch { tag_index } => {
+                attempt
+                    .into_iter()
+                    .for_each(|t| t.catches.push((Some(*tag_index), false)));
+            }
+            Operator::CatchAll => {
+                attempt
+                    .into_iter()
+                    .for_each(|t| t.catches.push((None, false)));
+            }
+            Operator::Delegate { relative_depth } => {
+                attempt
+                    .into_iter()
+                    .for_each(|t| t.delegate = Some(*relative_depth));
+                self.close();
+            }
+            Operator::Rethrow { relative_depth } => self.rethrow(*relative_depth),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                let local = *local_index as usize;
+                if self.written.len() <= local {
+                    self.written.resize(local + 1, false);
+                }
+                self.written[local] = true;
+                self.locals = self.locals.max(local + 1);
+            }
+            Operator::LocalGet { local_index } => {
+                self.locals = self.locals.max(*local_index as usize + 1);
+            }
+            Operator::End => self.close(),
+            _ => {}
+        }
+        let constant = match op {
+            Operator::I32Const { value } => Some(i64::from(*value)),
+            Operator::I64Const { value } => Some(*value),
+            _ => None,
+        };
+        let operand = std::mem::replace(&mut self.constant, constant);
+        if let Some(inner) = around.looping
+            && !self.loops[inner].calls
+            && calls(op, operand, makes_call)
+        {
+            self.loops[inner].calls = true;
+        }
+        self.weight = self.weight.saturating_add(weight(op));
+    }
+
+    fn close(&mut self) {
+        let inner = self.frames.pop().and_then(|f| f.looping);
+        let outer = self.frames.last().and_then(|f| f.looping);
+        let Some(inner) = inner.filter(|&inner| outer != Some(inner)) else {
+            return;
+        };
+        let weight = self.weight - self.loops[inner].weight;
+        self.loops[inner].small = is_small_loop(weight);
+        if let Some(outer) = outer {
+            self.loops[outer].calls |= self.loops[inner].calls;
+        }
+    }
+
+    fn rethrow(&mut self, depth: u32) {
+        let frame = self.frames.iter().rev().nth(depth as usize);
+        let clauses = frame
+            .and_then(|f| f.attempt)
+            .and_then(|n| self.tries.get_mut(n));
+        if let Some((_, again)) = clauses.and_then(|c| c.catches.last_mut()) {
+            *again = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function whose calls leave none.
+    const INLINED: u32 = 1;
+
+    fn look(text: &str) -> FunctionFacts {
+        let wasm = wat::parse_str(text).unwrap();
+        let body = wasmparser::Parser::new(0)
+            .parse_all(&wasm)
+            .find_map(|payload| match payload.unwrap() {
+                wasmparser::Payload::CodeSectionEntry(body) => Some(body),
+                _ => None,
+            });
+        let mut ahead = FunctionFacts::default();
+        let operators = body.unwrap().get_operators_reader().unwrap();
+        ahead.read(operators, |func| func != INLINED);
+        ahead
+    }
+
+    fn calling(ahead: &FunctionFacts) -> Vec<bool> {
+        ahead.loops.iter().map(|found| found.calls).collect()
+    }
+
+    #[test]
+    fn a_call_counts_for_all_loops_around_it() {
+        let ahead =
+            look("(module (func $f (loop (loop (block (call $f))) (loop)) (loop (block (loop)))))");
+        assert_eq!(calling(&ahead), [true, true, false, false, false]);
+    }
+
+    #[test]
+    fn a_call_that_is_inlined_counts_by_what_it_leaves() {
+        let ahead = look("(module (func $f (loop (call $g)) (loop (call $f))) (func $g))");
+        assert_eq!(calling(&ahead), [false, true]);
+    }
+
+    #[test]
+    fn writes_are_known_before_the_body() {
+        let ahead = look(
+            "(module (func (param i32 i32) (local i32 i32)
+               (local.set 1 (local.get 0)) (drop (local.tee 2 (local.get 3)))))",
+        );
+        let written: Vec<bool> = (0..5).map(|local| ahead.writes(local)).collect();
+        assert_eq!(written, [false, true, true, false, false]);
+    }
+
+    #[test]
+    fn a_small_copy_is_no_call() {
+        let ahead = look(
+            "(module (memory 1) (func (param i32)
+               (loop (memory.copy (i32.const 0) (i32.const 9) (i32.const 8)))
+               (loop (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
+               (loop (memory.fill (i32.const 0) (i32.const 9) (i32.const -1)))))",
+        );
+        assert_eq!(calling(&ahead), [false, true, true]);
+    }
+
+    #[test]
+    fn clauses_are_known_before_the_body() {
+        let ahead = look(
+            "(module (tag $a) (tag $b) (func
+               loop
+                 try
+                   try call 0 delegate 1
+                 catch $b
+                   nop
+                 catch_all
+                   block rethrow 1 end
+                 end
+               end))",
+        );
+        let outer = Clauses {
+            catches: vec![(Some(1), false), (None, true)],
+            delegate: None,
+        };
+        let inner = Clauses {
+            catches: vec![],
+            delegate: Some(1),
+        };
+        assert_eq!(ahead.tries, [outer, inner]);
+        assert_eq!(calling(&ahead), [true]);
+    }
+}

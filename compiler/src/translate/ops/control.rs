@@ -1,0 +1,422 @@
+//! Structured control: blocks, branches, calls, `select`.
+//!
+//! Code that cannot be reached is not translated; only its frames are counted,
+//! so that the matching `end` is found.
+
+use std::collections::BTreeMap;
+
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::ValType;
+use wasmparser::{BlockType, BrTable, Operator};
+
+use super::exception::Guard;
+use crate::translate::body::{Body, clif_trap};
+use crate::translate::clif_type;
+
+/// An open block of the function.
+pub(in crate::translate) struct Frame<'f> {
+    kind: Kind,
+    /// What it catches, where it is a `try` of either encoding.
+    pub guard: Option<Guard>,
+    /// Height of the operand stack below its parameters.
+    pub height: usize,
+    params: &'f [ValType],
+    results: &'f [ValType],
+    /// What follows it, once something jumps there.
+    end: Option<Block>,
+    /// The base register's value on entry, and the number of calls before.
+    base: Option<Value>,
+    calls: usize,
+}
+
+enum Kind {
+    Block,
+    /// `small`: calls in it matter.
+    Loop {
+        head: Block,
+        small: bool,
+    },
+    If(Alternative),
+}
+
+/// The branch of an `if` that is taken where the condition is zero.
+struct Alternative {
+    block: Block,
+    /// Parameters of the frame on entry.
+    params: Vec<Value>,
+}
+
+impl<'f> Frame<'f> {
+    fn new(kind: Kind, height: usize, (params, results): (&'f [ValType], &'f [ValType])) -> Self {
+        Self {
+            kind,
+            guard: None,
+            height,
+            params,
+            results,
+            end: None,
+            base: None,
+            calls: 0,
+        }
+    }
+
+    /// Types of the values that a branch to it carries.
+    fn label(&self) -> &'f [ValType] {
+        match self.kind {
+            Kind::Loop { .. } => self.params,
+            _ => self.results,
+        }
+    }
+}
+
+pub(in crate::translate) fn args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|&v| v.into()).collect()
+}
+
+impl<'f> Body<'f, '_> {
+    /// Translates an operator of control; false if it is not one.
+    pub fn control(&mut self, op: &Operator<'_>) -> bool {
+        match *op {
+            Operator::Unreachable => {
+                self.b.ins().trap(clif_trap(TrapCode::Unreachable));
+                self.reachable = false;
+            }
+            Operator::Nop => {}
+            Operator::Block { blockty } => self.block(blockty),
+            Operator::Loop { blockty } => self.loop_(blockty),
+            Operator::If { blockty } => self.if_(blockty),
+            Operator::Else => self.else_(),
+            Operator::End => self.end(),
+            Operator::Br { relative_depth } => self.br(relative_depth),
+            Operator::BrIf { relative_depth } => self.br_if(relative_depth),
+            Operator::BrTable { ref targets } => self.br_table(targets),
+            Operator::Return => self.return_(),
+            Operator::Call { function_index } => self.call(function_index),
+            Operator::CallIndirect {
+                type_index,
+                table_index,
+            } => self.call_indirect(type_index, table_index),
+            Operator::ReturnCall { function_index } => self.return_call(function_index),
+            Operator::ReturnCallIndirect {
+                type_index,
+                table_index,
+            } => self.return_call_indirect(type_index, table_index),
+            Operator::CallRef { type_index } => self.call_ref(type_index),
+            Operator::ReturnCallRef { type_index } => self.return_call_ref(type_index),
+            Operator::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
+            Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
+            Operator::Drop => {
+                self.pop();
+            }
+            Operator::Select | Operator::TypedSelect { .. } => {
+                let (first, second, condition) = self.pop3();
+                let value = self.b.ins().select(condition, first, second);
+                self.push(value);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Follows the frames of code that cannot be reached.
+    pub fn unreachable_operator(&mut self, op: &Operator<'_>) -> bool {
+        match op {
+            Operator::Loop { .. } => {
+                self.innermost_mut().ahead.next_loop();
+                self.skipped += 1;
+            }
+            Operator::Try { .. } => {
+                self.innermost_mut().ahead.next_try();
+                self.skipped += 1;
+            }
+            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
+                self.skipped += 1;
+            }
+            Operator::Catch { tag_index } if self.skipped == 0 => self.catch(Some(*tag_index)),
+            Operator::CatchAll if self.skipped == 0 => self.catch(None),
+            Operator::Delegate { .. } if self.skipped == 0 => self.end(),
+            Operator::Delegate { .. } => self.skipped -= 1,
+            Operator::Else if self.skipped == 0 => self.else_(),
+            Operator::End if self.skipped == 0 => self.end(),
+            Operator::End => self.skipped -= 1,
+            _ => {}
+        }
+        true
+    }
+
+    fn block_types(&self, ty: BlockType) -> (&'f [ValType], &'f [ValType]) {
+        let single: &'static [ValType] = match ty {
+            BlockType::Empty => &[],
+            BlockType::FuncType(ty) => {
+                let ty = &self.env.module.types[ty as usize];
+                return (&ty.params, &ty.results);
+            }
+            BlockType::Type(wasmparser::ValType::I32) => &[ValType::I32],
+            BlockType::Type(wasmparser::ValType::I64) => &[ValType::I64],
+            BlockType::Type(wasmparser::ValType::F32) => &[ValType::F32],
+            BlockType::Type(wasmparser::ValType::F64) => &[ValType::F64],
+            BlockType::Type(wasmparser::ValType::V128) => &[ValType::V128],
+            BlockType::Type(wasmparser::ValType::EXTERNREF) => &[ValType::ExternRef],
+            BlockType::Type(wasmparser::ValType::Ref(_)) => &[ValType::FuncRef],
+        };
+        (&[], single)
+    }
+
+    fn block_with_params(&mut self, params: &[ValType]) -> Block {
+        let block = self.b.create_block();
+        for &ty in params {
+            self.b.append_block_param(block, clif_type(ty));
+        }
+        block
+    }
+
+    fn push_frame(&mut self, kind: Kind, types: (&'f [ValType], &'f [ValType])) {
+        let height = self.stack.len() - types.0.len();
+        self.frames.push(Frame {
+            base: self.base,
+            calls: self.calls,
+            ..Frame::new(kind, height, types)
+        });
+    }
+
+    /// Enters the outermost frame of a function.
+    pub fn function_frame(&mut self, results: &'f [ValType]) {
+        self.push_frame(Kind::Block, (&[], results));
+    }
+
+    pub fn block(&mut self, ty: BlockType) {
+        let types = self.block_types(ty);
+        self.push_frame(Kind::Block, types);
+    }
+
+    fn loop_(&mut self, ty: BlockType) {
+        let types = self.block_types(ty);
+        let head = self.block_with_params(types.0);
+        let ahead = self.innermost_mut().ahead.next_loop();
+        if ahead.calls {
+            self.base = None;
+        } else if !self.locals_in_frame() {
+            // At hand all through the loop; what nothing uses costs nothing.
+            self.base();
+        }
+        let small = ahead.small;
+        self.innermost_mut().small_loops += usize::from(small);
+        self.push_frame(Kind::Loop { head, small }, types);
+        let height = self.stack.len() - types.0.len();
+        let values = args(&self.stack[height..]);
+        self.b.ins().jump(head, &values);
+        self.continue_at(head, height);
+    }
+
+    /// Goes on in a block whose parameters replace the stack above `height`.
+    fn continue_at(&mut self, block: Block, height: usize) {
+        self.b.switch_to_block(block);
+        self.stack.truncate(height);
+        self.stack.extend_from_slice(self.b.block_params(block));
+    }
+
+    fn if_(&mut self, ty: BlockType) {
+        let condition = self.pop();
+        let types = self.block_types(ty);
+        let then = self.b.create_block();
+        let block = self.b.create_block();
+        self.b.ins().brif(condition, then, &[], block, &[]);
+        let alternative = Alternative {
+            block,
+            params: self.stack[self.stack.len() - types.0.len()..].to_vec(),
+        };
+        self.push_frame(Kind::If(alternative), types);
+        self.enter_only_child(then);
+    }
+
+    /// Goes on in a block that nothing leads to any more but what does now.
+    pub fn enter_only_child(&mut self, block: Block) {
+        self.b.seal_block(block);
+        self.b.switch_to_block(block);
+    }
+
+    fn else_(&mut self) {
+        if self.reachable {
+            self.jump_to_end();
+        }
+        let frame = self.frames.last_mut().expect("validated frames");
+        if let Kind::If(alternative) = std::mem::replace(&mut frame.kind, Kind::Block) {
+            self.begin_alternative(alternative);
+        }
+    }
+
+    fn begin_alternative(&mut self, alternative: Alternative) {
+        let frame = self.frames.last().expect("validated frames");
+        self.stack.truncate(frame.height);
+        self.stack.extend_from_slice(&alternative.params);
+        self.base = frame.base;
+        self.enter_only_child(alternative.block);
+        self.reachable = true;
+    }
+
+    pub fn jump_to_end(&mut self) {
+        let end = self.label_block(0, true);
+        let frame = &self.frames[self.frames.len() - 1];
+        let values = args(&self.stack[self.stack.len() - frame.results.len()..]);
+        self.b.ins().jump(end, &values);
+        self.reachable = false;
+    }
+
+    pub fn end(&mut self) {
+        self.end_guard();
+        let frame = self.frames.last_mut().expect("validated frames");
+        match std::mem::replace(&mut frame.kind, Kind::Block) {
+            // An `if` without `else` hands on its parameters.
+            Kind::If(alternative) => {
+                if self.reachable {
+                    self.jump_to_end();
+                }
+                self.begin_alternative(alternative);
+            }
+            Kind::Loop { head, small } => {
+                self.b.seal_block(head);
+                self.innermost_mut().small_loops -= usize::from(small);
+            }
+            Kind::Block => {}
+        }
+        if self.reachable && self.frames.last().is_some_and(|f| f.end.is_some()) {
+            self.jump_to_end();
+        }
+        let frame = self.frames.pop().expect("validated frames");
+        match frame.end {
+            Some(end) => {
+                self.b.seal_block(end);
+                self.continue_at(end, frame.height);
+                // What was at hand on entry still is, if no way led through a
+                // call.
+                self.base = frame.base.filter(|_| frame.calls == self.calls);
+                self.reachable = true;
+            }
+            None if !self.reachable => self.stack.truncate(frame.height),
+            None => {}
+        }
+        if self.frames.is_empty() && self.reachable {
+            let results = self.pop_many(frame.results.len());
+            self.b.ins().return_(&results);
+            self.reachable = false;
+        }
+    }
+
+    /// The block that a branch goes to; `end`: the frame's end even of a loop.
+    pub fn label_block(&mut self, depth: u32, end: bool) -> Block {
+        let at = self.frames.len() - 1 - depth as usize;
+        let frame = &self.frames[at];
+        match (&frame.kind, frame.end) {
+            (Kind::Loop { head, .. }, _) if !end => *head,
+            (_, Some(block)) => block,
+            (_, None) => {
+                let block = self.block_with_params(frame.results);
+                self.frames[at].end = Some(block);
+                block
+            }
+        }
+    }
+
+    /// The values that a branch to a label carries: the top of the stack.
+    fn label_values(&self, depth: u32) -> Vec<Value> {
+        let frame = &self.frames[self.frames.len() - 1 - depth as usize];
+        self.stack[self.stack.len() - frame.label().len()..].to_vec()
+    }
+
+    fn br(&mut self, depth: u32) {
+        let block = self.label_block(depth, false);
+        let values = self.label_values(depth);
+        self.carried += values.len();
+        self.b.ins().jump(block, &args(&values));
+        self.reachable = false;
+    }
+
+    fn br_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        let block = self.label_block(depth, false);
+        let values = self.label_values(depth);
+        self.carried += values.len();
+        let next = self.b.create_block();
+        self.b
+            .ins()
+            .brif(condition, block, &args(&values), next, &[]);
+        self.enter_only_child(next);
+    }
+
+    fn br_on_null(&mut self, depth: u32) {
+        let reference = self.pop();
+        let block = self.label_block(depth, false);
+        let values = args(&self.label_values(depth));
+        self.carried += values.len();
+        let next = self.b.create_block();
+        self.b.ins().brif(reference, next, &[], block, &values);
+        self.enter_only_child(next);
+        self.push(reference);
+    }
+
+    /// The reference is the last of the values that the branch carries.
+    fn br_on_non_null(&mut self, depth: u32) {
+        let block = self.label_block(depth, false);
+        let values = args(&self.label_values(depth));
+        self.carried += values.len();
+        let reference = self.pop();
+        let next = self.b.create_block();
+        self.b.ins().brif(reference, block, &values, next, &[]);
+        self.enter_only_child(next);
+    }
+
+    fn br_table(&mut self, table: &BrTable<'_>) {
+        let index = self.pop();
+        // The offsets were read once already, by the validator.
+        let depths: Vec<u32> = table.targets().map_while(Result::ok).collect();
+        let values = self.label_values(table.default());
+        let mut steps = BTreeMap::new();
+        let mut call = |body: &mut Self, depth: u32| {
+            let block = *steps
+                .entry(depth)
+                .or_insert_with(|| match values.is_empty() {
+                    true => body.label_block(depth, false),
+                    false => body.b.create_block(),
+                });
+            BlockCall::new(block, [], &mut body.b.func.dfg.value_lists)
+        };
+        let default = call(self, table.default());
+        let calls: Vec<BlockCall> = depths.iter().map(|&depth| call(self, depth)).collect();
+        let table = self
+            .b
+            .create_jump_table(JumpTableData::new(default, &calls));
+        self.b.ins().br_table(index, table);
+        self.reachable = false;
+        if values.is_empty() {
+            return;
+        }
+        // Jump tables carry no values: a block in between does.
+        for (depth, step) in steps {
+            self.enter_only_child(step);
+            let block = self.label_block(depth, false);
+            self.carried += values.len();
+            self.b.ins().jump(block, &args(&values));
+        }
+    }
+
+    /// Whether what is called here counts as called in a small loop.
+    pub fn is_looping(&self) -> bool {
+        let function = self.innermost();
+        self.env.plan.is_looping(function.number) || function.small_loops > 0
+    }
+
+    /// Returns from the innermost function: where that is inlined, to the end
+    /// of its outermost frame.
+    pub fn return_(&mut self) {
+        let frame = self.innermost().frame;
+        if frame > 0 {
+            self.br((self.frames.len() - 1 - frame) as u32);
+            return;
+        }
+        let count = self.frames[0].results.len();
+        let results = self.pop_many(count);
+        self.b.ins().return_(&results);
+        self.reachable = false;
+    }
+}

@@ -1,0 +1,146 @@
+//! Locals and globals.
+
+use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
+use cranelift_codegen::ir::{ConstantData, InstBuilder, Type, Value, types};
+use wasmaot_abi::context::offset;
+use wasmaot_abi::types::ValType;
+use wasmparser::Operator;
+
+use crate::code::Target;
+use crate::inline::cross_module::Meaning;
+use crate::module::{GlobalInit, GlobalPlace};
+use crate::translate::body::Body;
+use crate::translate::clif_type;
+
+impl Body<'_, '_> {
+    /// Translates an access to a variable; false if `op` is none.
+    pub fn variable(&mut self, op: &Operator<'_>) -> bool {
+        match *op {
+            Operator::LocalGet { local_index } => {
+                let value = self.read_local(self.local(local_index));
+                self.push(value);
+            }
+            Operator::LocalSet { local_index } => {
+                let value = self.pop();
+                self.write_local(self.local(local_index), value);
+            }
+            Operator::LocalTee { local_index } => {
+                let value = self.pop();
+                self.write_local(self.local(local_index), value);
+                self.push(value);
+            }
+            Operator::GlobalGet { global_index } => {
+                let value = self.global_get(global_index);
+                self.push(value);
+            }
+            Operator::GlobalSet { global_index } => return self.global_set(global_index),
+            _ => return false,
+        }
+        true
+    }
+
+    /// The value of a global.
+    pub fn global_get(&mut self, global: u32) -> Value {
+        let foreign = self.in_foreign().and_then(|f| f.global(global));
+        match foreign {
+            Some(Meaning::StackPointer) => self.stack_pointer(types::I32),
+            Some(Meaning::Constant(ty, bytes)) => self.constant_of(ty, bytes),
+            Some(Meaning::Own(global)) => self.own_global(global),
+            None => self.own_global(global),
+        }
+    }
+
+    /// The value of a global of the module.
+    fn own_global(&mut self, global: u32) -> Value {
+        let env = self.env;
+        let found = &env.module.globals[global as usize];
+        let ty = clif_type(found.ty.val);
+        match &found.place {
+            GlobalPlace::StackPointer { .. } => self.stack_pointer(ty),
+            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => {
+                let value = self.symbol(Target::LoaderValue(global));
+                self.b.ins().ireduce(ty, value)
+            }
+            GlobalPlace::Own(GlobalInit::Const(bytes)) if !found.ty.mutable => {
+                self.constant_of(found.ty.val, *bytes)
+            }
+            GlobalPlace::Own(GlobalInit::RefFunc(func)) if !found.ty.mutable => {
+                self.symbol(Target::Funcref(*func))
+            }
+            GlobalPlace::Import(_) if !found.ty.mutable && found.ty.val != ValType::V128 => {
+                let flags = self.flags.constant_global;
+                let address = self.symbol(Target::Global(global));
+                self.b.ins().load(ty, flags, address, 0)
+            }
+            GlobalPlace::Own(_) | GlobalPlace::Import(_) => {
+                let flags = self.flags.global;
+                let address = self.symbol(Target::Global(global));
+                self.b.ins().load(ty, flags, address, 0)
+            }
+        }
+    }
+
+    /// False where the loader owns the global.
+    fn global_set(&mut self, global: u32) -> bool {
+        let value = self.pop();
+        if self.in_foreign().is_some() {
+            // No other is ever written there.
+            self.set_stack_pointer(value);
+            return true;
+        }
+        match self.env.module.globals[global as usize].place {
+            GlobalPlace::StackPointer { .. } => self.set_stack_pointer(value),
+            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => return false,
+            GlobalPlace::Own(_) | GlobalPlace::Import(_) => self.global_store(global, value),
+        }
+        true
+    }
+
+    fn stack_pointer(&mut self, ty: Type) -> Value {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
+    }
+
+    fn set_stack_pointer(&mut self, value: Value) {
+        let base = self.base();
+        let flags = self.flags.stack_pointer;
+        self.b
+            .ins()
+            .store(flags, value, base, offset::STACK_POINTER);
+    }
+
+    /// Stores into a global's storage.
+    pub fn global_store(&mut self, global: u32, value: Value) {
+        let address = self.symbol(Target::Global(global));
+        self.b.ins().store(self.flags.global, value, address, 0);
+    }
+
+    fn constant_of(&mut self, ty: ValType, bytes: [u8; 16]) -> Value {
+        let low = u64::from_le_bytes(std::array::from_fn(|i| bytes[i]));
+        match ty {
+            ValType::I32 => {
+                let value = i64::from(low as u32);
+                self.b.ins().iconst(types::I32, value)
+            }
+            ValType::F32 => self.b.ins().f32const(Ieee32::with_bits(low as u32)),
+            ValType::F64 => self.b.ins().f64const(Ieee64::with_bits(low)),
+            ValType::V128 => self.vector(&bytes),
+            ValType::I64 | ValType::FuncRef | ValType::ExternRef | ValType::Ref(_) => {
+                self.i64(low as i64)
+            }
+        }
+    }
+
+    /// A vector constant.
+    pub fn vector(&mut self, bytes: &[u8; 16]) -> Value {
+        self.vector_of(types::I8X16, bytes)
+    }
+
+    /// A vector constant of a shape.
+    pub fn vector_of(&mut self, shape: Type, bytes: &[u8; 16]) -> Value {
+        let data = ConstantData::from(&bytes[..]);
+        let constant = self.b.func.dfg.constants.insert(data);
+        self.b.ins().vconst(shape, constant)
+    }
+}

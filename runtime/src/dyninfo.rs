@@ -9,7 +9,7 @@ use crate::config::Category;
 use crate::dl::thinthin;
 use crate::error::CallError;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::instances::InstanceId;
+use crate::link::InstanceId;
 use crate::process::Process;
 use crate::value::Val;
 
@@ -17,10 +17,10 @@ impl Process {
     /// Calls the function that the section of an object says to start with;
     /// `None` if it says none.
     pub(crate) fn start_entry(&mut self, id: InstanceId) -> Option<Result<(), CallError>> {
-        let instance = &self.instances[self.instances.number(id)?];
+        let instance = &self.link.instances[self.link.instances.number(id)?];
         let entry = instance.object.info().fixups.entry?;
         let index = instance.table_base + u64::from(entry);
-        let held = self.domains[instance.domain].entry(index)?;
+        let held = self.space.domains[instance.domain].entry(index)?;
         let ty = self.any_type(held.type_id)?.clone();
         let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
         let zeros: Vec<Val> = zeros.collect();

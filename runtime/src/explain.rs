@@ -6,7 +6,7 @@ use std::fmt;
 use wasmaot_abi::info::{Fixup, Import, ImportKind};
 use wasmaot_abi::name;
 
-use crate::loader::{self, Calls, Target};
+use crate::link::{self, Calls, Target};
 use crate::object::{Object, Place};
 use crate::process::Process;
 
@@ -49,9 +49,10 @@ impl Process {
     /// Explains how a symbol is bound in the objects that are loaded.
     pub fn explain(&self, symbol: &str) -> Explanation {
         let scope: Vec<Searched> = self
+            .link
             .scope
             .iter()
-            .chain(&self.beside)
+            .chain(&self.link.beside)
             .map(|&n| self.searched(n, symbol))
             .collect();
         let hosts = [name::ENV, "wasi_snapshot_preview1", "thinthin"];
@@ -61,7 +62,7 @@ impl Process {
             Some(format!("{module}.{symbol}: {ty}"))
         });
         let mut uses = Vec::new();
-        for (number, instance) in self.instances.iter() {
+        for (number, instance) in self.link.instances.iter() {
             let imports = instance.object.imports().enumerate();
             for (at, import) in imports.filter(|(_, i)| i.name == symbol) {
                 let target = instance.bindings.imports.get(at).copied();
@@ -90,12 +91,12 @@ impl Process {
 
     /// Whether an import's calls are prelinked, where its object is.
     fn prelinked(&self, number: usize, import: &Import<'_>) -> Option<&'static str> {
-        let object = &self.instances[number].object;
+        let object = &self.link.instances[number].object;
         let called = matches!(import.kind, ImportKind::Func(_));
         object.prelink().filter(|_| called)?;
         let mut slots = object.plt_slots();
         let entry = slots.position(|slot| slot.symbol == import.symbol)?;
-        let calls = loader::outcome(self, number).ok()?;
+        let calls = link::outcome(self, number).ok()?;
         Some(match calls.get(entry)? {
             Calls::Entry => "the calls go through the PLT",
             Calls::Right => "the calls are prelinked",
@@ -106,7 +107,7 @@ impl Process {
     /// What `dyninfo` modules refer to it by.
     fn fixups_of(&self, symbol: &str) -> Vec<Use> {
         let mut uses = Vec::new();
-        for (number, instance) in self.instances.iter() {
+        for (number, instance) in self.link.instances.iter() {
             for fixup in &instance.object.info().fixups.list {
                 let (how, name) = match fixup {
                     Fixup::Symbol { symbol, .. } => ("has its value in a word", symbol),
@@ -117,7 +118,7 @@ impl Process {
                 if name != symbol {
                     continue;
                 }
-                let target = loader::dyninfo::definition(self, number, symbol);
+                let target = link::dyninfo::definition(self, number, symbol);
                 let (bound, why) = match target {
                     Some(target) => self.binding(target, number, symbol),
                     None => ("nothing".to_owned(), "it waits for a definition".to_owned()),
@@ -134,7 +135,7 @@ impl Process {
     }
 
     fn searched(&self, number: usize, symbol: &str) -> Searched {
-        let object = &self.instances[number].object;
+        let object = &self.link.instances[number].object;
         let found = object.definition(&*name::escape(symbol));
         let definition = found.map(|at| {
             let found = object.symbol(at);
@@ -168,7 +169,7 @@ impl Process {
             if self.instead_of_stub(symbol, n).is_some() {
                 return None;
             }
-            let object = &*self.instances[n].object;
+            let object = &*self.link.instances[n].object;
             let found = object.symbol(object.definition(&*name)?).record;
             Some((object, found))
         })?;
@@ -182,10 +183,10 @@ impl Process {
         let text = |bound: &str, why: &str| (bound.to_owned(), why.to_owned());
         match target {
             Target::Symbol { instance, .. } => {
-                let definer = self.instances[instance].object.name().to_owned();
+                let definer = self.link.instances[instance].object.name().to_owned();
                 let seen = self.seen_by(by);
                 let defines = |n: &&usize| {
-                    self.instances[**n]
+                    self.link.instances[**n]
                         .object
                         .definition(&*name::escape(symbol))
                         .is_some()
@@ -212,11 +213,11 @@ impl Process {
             Target::Host(number) => {
                 let mut seen = self.seen_by(by).into_iter();
                 let stub = seen.find(|&n| {
-                    let object = &self.instances[n].object;
+                    let object = &self.link.instances[n].object;
                     let defined = object.definition(&*name::escape(symbol)).is_some();
                     defined && self.instead_of_stub(symbol, n).is_some()
                 });
-                if let Some(definer) = stub.map(|n| self.instances[n].object.name()) {
+                if let Some(definer) = stub.map(|n| self.link.instances[n].object.name()) {
                     return text("the host", &format!("that of {definer} is a stub"));
                 }
                 match self.other_type(number, by, symbol) {

@@ -3,25 +3,25 @@
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, GlobalType, TableType};
 
-use crate::domain::Domain;
-use crate::instances::InstanceId;
-use crate::loader::Target;
+use crate::link::InstanceId;
+use crate::link::Target;
 use crate::process::Process;
+use crate::space::Domain;
 use crate::value::Val;
 
 impl Process {
     /// Value of an exported global.
     pub fn global_get(&self, id: InstanceId, name: &str) -> Option<Val> {
-        let number = self.instances.number(id)?;
+        let number = self.link.instances.number(id)?;
         let target = self.export(number, name, SymbolKind::Global)?;
         let Target::Symbol { instance, symbol } = target else {
             return None;
         };
-        let definer = &self.instances[instance];
+        let definer = &self.link.instances[instance];
         let symbol = definer.object.symbol(symbol);
         let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
-            let context = self.domains[definer.domain].context();
+            let context = self.space.domains[definer.domain].context();
             return Some(Val::from_bits(val, context.stack_pointer.into()));
         }
         let mut bits = 0;
@@ -34,7 +34,7 @@ impl Process {
 
     /// What an instance exports under a name, if it is of a kind.
     pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
-        let instance = self.instances.get(id)?;
+        let instance = self.link.instances.get(id)?;
         let object = &instance.object;
         if let Some(symbol) = object.definition(&*wasmaot_abi::name::escape(name)) {
             let record = object.symbol(symbol).record;
@@ -47,9 +47,10 @@ impl Process {
         let import = reexports.iter().find(|r| r.name == name)?.import;
         let target = *instance.bindings.imports.get(import as usize)?;
         let same = match target {
-            Target::Symbol { instance, symbol } => {
-                self.instances[instance].object.symbol(symbol).defines(kind)
-            }
+            Target::Symbol { instance, symbol } => self.link.instances[instance]
+                .object
+                .symbol(symbol)
+                .defines(kind),
             Target::Host(_) | Target::Stub(_) => kind == SymbolKind::Function,
             _ => false,
         };
@@ -59,7 +60,7 @@ impl Process {
     pub(crate) fn type_of(&self, target: Target) -> Option<&FuncType> {
         match target {
             Target::Symbol { instance, symbol } => {
-                let object = &self.instances.get(instance)?.object;
+                let object = &self.link.instances.get(instance)?.object;
                 object.func_type(object.symbol(symbol).record)
             }
             Target::Host(number) | Target::Stub(number) => {
@@ -72,36 +73,41 @@ impl Process {
     /// The domain whose memory 0 a memory is.
     pub(crate) fn memory_domain_number(&self, target: Target) -> Option<usize> {
         match target {
-            Target::ProgramMemory => Some(self.program.as_ref()?.domain),
+            Target::ProgramMemory => Some(self.link.program.as_ref()?.domain),
             Target::Symbol { instance, symbol } => {
-                let definer = self.instances.get(instance)?;
+                let definer = self.link.instances.get(instance)?;
                 let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
                     return Some(definer.domain);
                 }
-                self.memories.get(&definer.address(symbol.value)).copied()
+                self.space
+                    .memories
+                    .get(&definer.address(symbol.value))
+                    .copied()
             }
             _ => None,
         }
     }
 
     pub(crate) fn memory_domain(&self, target: Target) -> Option<&Domain> {
-        self.domains.get(self.memory_domain_number(target)?)
+        self.space.domains.get(self.memory_domain_number(target)?)
     }
 
     /// A table's descriptor and declared type.
     pub(crate) fn table(&self, target: Target) -> Option<(u64, TableType)> {
         let primary = |domain: &Domain| Some((domain.table_desc(), domain.table?));
         match target {
-            Target::ProgramTable => primary(&self.domains[self.program.as_ref()?.domain]),
+            Target::ProgramTable => {
+                primary(&self.space.domains[self.link.program.as_ref()?.domain])
+            }
             Target::Symbol { instance, symbol } => {
-                let definer = self.instances.get(instance)?;
+                let definer = self.link.instances.get(instance)?;
                 let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
-                    return primary(&self.domains[definer.domain]);
+                    return primary(&self.space.domains[definer.domain]);
                 }
                 let desc = definer.address(symbol.value);
-                let extra = self.tables.iter().find(|t| t.desc == desc)?;
+                let extra = self.space.tables.iter().find(|t| t.desc == desc)?;
                 Some((desc, extra.ty))
             }
             _ => None,
@@ -110,8 +116,12 @@ impl Process {
 
     /// Descriptors of all tables of functions.
     pub(crate) fn function_tables(&self) -> impl Iterator<Item = u64> {
-        let primary = self.domains.iter().filter(|d| d.table.is_some());
-        let extra = self.tables.iter().filter(|t| t.ty.elem.is_function_ref());
+        let primary = self.space.domains.iter().filter(|d| d.table.is_some());
+        let extra = self
+            .space
+            .tables
+            .iter()
+            .filter(|t| t.ty.elem.is_function_ref());
         primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
     }
 }

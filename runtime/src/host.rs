@@ -9,7 +9,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use crate::config::Category;
 use crate::dl::{DlError, OpenFlags};
 use crate::error::{CallError, Error};
-use crate::instances::InstanceId;
+use crate::link::InstanceId;
 use crate::memory::OutOfBounds;
 use crate::object::Object;
 use crate::process::Process;
@@ -105,16 +105,17 @@ impl<'a> Caller<'a> {
     pub fn heap_base(&self) -> Option<u64> {
         let process = self.process.as_deref()?;
         let domain = process
+            .space
             .domains
             .iter()
             .position(|domain| domain.base() == self.domain())?;
         let exported = |number| {
-            let value = process.global_get(process.instances.id(number), "__heap_base")?;
+            let value = process.global_get(process.link.instances.id(number), "__heap_base")?;
             u64::try_from(value.bits()).ok()
         };
-        let all = process.instances.iter();
+        let all = process.link.instances.iter();
         let mut own = all.filter(|(_, instance)| instance.domain == domain);
-        match &process.program {
+        match &process.link.program {
             Some(program) if program.domain != domain => own.find_map(|(n, _)| exported(n)),
             None => own.find_map(|(n, _)| exported(n)),
             // The loader knows where the data of all modules ends, main alone

@@ -10,7 +10,7 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
-use crate::instances::InstanceId;
+use crate::link::InstanceId;
 use crate::object::{Object, Symbol};
 use crate::process::Process;
 use crate::sys::Image;
@@ -19,10 +19,11 @@ use crate::trap;
 impl Process {
     /// The link map, in load order.
     pub fn link_map(&self) -> impl Iterator<Item = LinkMapEntry<'_>> {
-        self.instances
+        self.link
+            .instances
             .iter()
             .map(|(number, instance)| LinkMapEntry {
-                id: self.instances.id(number),
+                id: self.link.instances.id(number),
                 name: &instance.name,
                 path: instance.object.path(),
                 load_address: instance.image.start(),
@@ -35,8 +36,8 @@ impl Process {
     /// The images whose code may run: of the loaded objects, and of those
     /// whose code may still be in use.
     fn images(&self) -> impl Iterator<Item = (&Image, &Arc<Object>)> {
-        let loaded = self.instances.values().map(|i| (&i.image, &i.object));
-        loaded.chain(self.retired.iter().map(|r| (&r.image, &r.object)))
+        let loaded = self.link.instances.values().map(|i| (&i.image, &i.object));
+        loaded.chain(self.link.retired.iter().map(|r| (&r.image, &r.object)))
     }
 }
 
@@ -98,7 +99,7 @@ impl trap::CodeMap for Process {
 
     fn tag_name(&self, tag: u64) -> Option<String> {
         let mut loader = (0..).zip(LOADER_TAGS);
-        if let Some((_, name)) = loader.find(|&(n, _)| self.exceptions.tag(n) == tag) {
+        if let Some((_, name)) = loader.find(|&(n, _)| self.thread.exceptions.tag(n) == tag) {
             return Some(name.to_owned());
         }
         let mut images = self.images();
@@ -109,17 +110,17 @@ impl trap::CodeMap for Process {
     }
 
     fn undefined_at(&self, addr: u64) -> Option<String> {
-        let domain = &self.domains[self.program.as_ref()?.domain];
+        let domain = &self.space.domains[self.link.program.as_ref()?.domain];
         if domain.table_range().contains(&addr) {
             let below = domain.table_range().end - addr;
-            return self.undefined.named((below - 1) / TABLE_ENTRY_SIZE);
+            return self.link.undefined.named((below - 1) / TABLE_ENTRY_SIZE);
         }
         let linear = addr.checked_sub(domain.base())?;
-        self.undefined.data_at(linear)
+        self.link.undefined.data_at(linear)
     }
 
     fn fault_kind(&self, addr: u64) -> Option<TrapCode> {
-        for domain in &self.domains {
+        for domain in &self.space.domains {
             if domain.memory_range().contains(&addr) {
                 return Some(TrapCode::MemoryOutOfBounds);
             }
@@ -127,7 +128,7 @@ impl trap::CodeMap for Process {
                 return Some(TrapCode::UndefinedElement);
             }
         }
-        let mut extra = self.tables.iter();
+        let mut extra = self.space.tables.iter();
         extra
             .any(|t| t.range().contains(&addr))
             .then_some(TrapCode::UndefinedElement)

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::domain::Domain;
-use crate::instances::InstanceId;
+use crate::link::InstanceId;
 use crate::process::Process;
+use crate::space::Domain;
 use crate::trap::Interrupter;
 
 /// An access outside of a linear memory.
@@ -77,6 +77,6 @@ impl Process {
 
     /// Stops the wasm code of this process from another thread.
     pub fn interrupter(&self) -> Interrupter {
-        self.interrupter.clone()
+        self.thread.interrupter.clone()
     }
 }

@@ -9,7 +9,7 @@ use wasmaot_abi::prelink::{Member, Place, Prelink};
 
 use crate::arch;
 use crate::error::{Error, Result};
-use crate::loader::{self, Target};
+use crate::link::{self, Target};
 use crate::object::{Object, bad};
 use crate::process::Process;
 use crate::sys::page_up;
@@ -35,18 +35,18 @@ impl Process {
     pub fn link_set(&mut self, set: &[Arc<Object>]) -> Result<LinkedSet<'_>> {
         let members = members(set)?;
         let main = set.first().ok_or_else(|| bad("the set", "is empty"))?;
-        let needed = loader::program(self, Arc::clone(main), &[])?;
+        let needed = link::program(self, Arc::clone(main), &[])?;
         let is_needed = |object: &Arc<Object>| {
             let mut members = needed.members.iter();
             members.any(|m| Arc::ptr_eq(&m.object, object))
         };
         let others = set.iter().filter(|object| !is_needed(object)).cloned();
         let others: Vec<_> = others.collect();
-        self.libraries.extend(others);
+        self.link.libraries.extend(others);
         self.link_program(Arc::clone(main), &[])?;
         self.check_functions()?;
         let instance = |object: &Arc<Object>| {
-            let mut instances = self.instances.iter();
+            let mut instances = self.link.instances.iter();
             let found = instances.find(|(_, i)| Arc::ptr_eq(&i.object, object));
             found.map(|(number, _)| number).ok_or_else(|| {
                 let reason = "is loaded twice, or not with the program";
@@ -66,7 +66,7 @@ impl Process {
     /// Refuses functions whose definitions are of other types than their
     /// imports: a set that was built so would never be right.
     fn check_functions(&self) -> Result<()> {
-        for (number, instance) in self.instances.iter() {
+        for (number, instance) in self.link.instances.iter() {
             let imports = instance.object.imports().zip(&instance.bindings.imports);
             for (import, &target) in imports {
                 let (Target::Host(host), ImportKind::Func(_)) = (target, import.kind) else {
@@ -100,13 +100,13 @@ impl LinkedSet<'_> {
     /// What imported functions are bound to in the set, by member.
     pub fn bound(&self) -> Vec<Vec<Bound>> {
         let all = self.instances.iter().map(|&id| {
-            let instance = &self.process.instances[id];
+            let instance = &self.process.link.instances[id];
             let imports = instance.object.imports();
             let imports = imports.zip(&instance.bindings.imports).enumerate();
             let functions = imports.filter(|(_, (i, _))| matches!(i.kind, ImportKind::Func(_)));
             let bound = functions.filter_map(|(import, (_, &target))| {
                 let (member, symbol) = self.definition(target)?;
-                let object = &self.process.instances[self.instances[member]].object;
+                let object = &self.process.link.instances[self.instances[member]].object;
                 let symbol = object.symbol(symbol);
                 let symbol = object.symbol_name(&symbol);
                 Some(Bound {
@@ -126,7 +126,7 @@ impl LinkedSet<'_> {
             return None;
         };
         // Records are of a program's objects.
-        self.process.program.as_ref()?;
+        self.process.link.program.as_ref()?;
         let member = self.instances.iter().position(|&id| id == instance)?;
         Some((member, symbol))
     }
@@ -140,18 +140,18 @@ impl LinkedSet<'_> {
     }
 
     fn object(&self, id: usize) -> Result<Vec<u8>> {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let object = &instance.object;
         let mut record = Prelink {
             members: self.members.clone(),
             ..object.prelink().cloned().unwrap_or_default()
         };
         for (call, slot) in record.calls.iter_mut().zip(object.plt_slots()) {
-            let target = loader::target(self.process, id, slot.symbol);
+            let target = link::target(self.process, id, slot.symbol);
             let Some((member, symbol)) = self.definition(target) else {
                 continue;
             };
-            let definer = &self.process.instances[self.instances[member]];
+            let definer = &self.process.link.instances[self.instances[member]];
             let value = definer.object.symbol(symbol).value;
             let bound = u64::from_le_bytes(instance.read(slot.offset)?);
             // Not if a thunk stands between.

@@ -5,7 +5,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::error::CallError;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::instances::InstanceId;
+use crate::link::InstanceId;
 use crate::process::Process;
 use crate::value::Val;
 

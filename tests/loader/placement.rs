@@ -45,7 +45,10 @@ fn marks_of_the_heap_are_the_loaders() {
     assert_eq!(program.call("end", &[]), size * 65536);
     assert!(size >= 2, "some heap");
     assert_eq!(program.call("sp", &[]), 2048);
-    assert_eq!(&program.process.memory_bytes(program.main)[2048..2051], b"abc");
+    assert_eq!(
+        &program.process.memory_bytes(program.main)[2048..2051],
+        b"abc"
+    );
 }
 
 #[test]

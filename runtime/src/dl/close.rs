@@ -15,8 +15,8 @@ use std::sync::Arc;
 use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
-use crate::instances::InstanceId;
-use crate::loader::{
+use crate::link::InstanceId;
+use crate::link::{
     Instance, Retired, breadth_first, dependencies_first, dyninfo, give_back, heap, release_table,
 };
 use crate::process::Process;
@@ -30,7 +30,7 @@ impl Process {
     /// [`DlError::Handle`]: it is not open. [`CallError::Trap`]: a finaliser
     /// stopped.
     pub fn close(&mut self, library: InstanceId) -> Result<Result<(), DlError>, CallError> {
-        match self.instances.number(library) {
+        match self.link.instances.number(library) {
             Some(number) => Ok(self.close_number(number)?),
             None => Ok(Err(DlError::Handle(0))),
         }
@@ -40,8 +40,8 @@ impl Process {
         if self.dl.busy {
             return Ok(Err(DlError::Busy));
         }
-        let serial = self.instances[number].serial;
-        let hold = &mut self.instances[number].hold;
+        let serial = self.link.instances[number].serial;
+        let hold = &mut self.link.instances[number].hold;
         if hold.opened == 0 {
             return Ok(Err(DlError::Handle(super::functions::handle(serial))));
         }
@@ -73,7 +73,10 @@ impl Process {
                 return Ok(());
             }
             self.order_for_the_end(&mut loose);
-            let serials: Vec<u64> = loose.iter().map(|&n| self.instances[n].serial).collect();
+            let serials: Vec<u64> = loose
+                .iter()
+                .map(|&n| self.link.instances[n].serial)
+                .collect();
             for &serial in &serials {
                 self.run_handlers_of(serial)?;
             }
@@ -81,7 +84,7 @@ impl Process {
             let still: HashSet<usize> = self.loose().into_iter().collect();
             for number in loose {
                 let same = |i: &Instance| serials.contains(&i.serial);
-                if still.contains(&number) && self.instances.get(number).is_some_and(same) {
+                if still.contains(&number) && self.link.instances.get(number).is_some_and(same) {
                     self.unload(number);
                 }
             }
@@ -92,13 +95,19 @@ impl Process {
     /// need others before these, as with glibc. What an object is bound to
     /// without a need counts too, unless that is against the needs of others.
     fn order_for_the_end(&self, loose: &mut Vec<usize>) {
-        loose.sort_by_key(|&n| self.instances[n].serial);
+        loose.sort_by_key(|&n| self.link.instances[n].serial);
         let place = |n: &usize| loose.iter().position(|m| m == n);
-        let needs_of = |&n: &usize| self.instances[n].needs.iter().filter_map(place).collect();
+        let needs_of = |&n: &usize| {
+            self.link.instances[n]
+                .needs
+                .iter()
+                .filter_map(place)
+                .collect()
+        };
         let needs: Vec<Vec<usize>> = loose.iter().map(needs_of).collect();
         let bound_to = |&n: &usize| -> Vec<usize> {
-            let needed = breadth_first(n, |n| &self.instances[n].needs);
-            let uses = self.instances[n].uses.iter();
+            let needed = breadth_first(n, |n| &self.link.instances[n].needs);
+            let uses = self.link.instances[n].uses.iter();
             let others = uses.filter(|n| !needed.contains(n));
             others.filter_map(place).collect()
         };
@@ -117,21 +126,21 @@ impl Process {
     /// The instances that nothing holds.
     fn loose(&self) -> Vec<usize> {
         let held = |i: &Instance| i.hold.always || i.hold.starting || i.hold.opened > 0;
-        let all = self.instances.iter();
+        let all = self.link.instances.iter();
         let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
         let mut queue = roots;
         while let Some(number) = queue.pop() {
-            let uses = self.instances[number].uses.iter().copied();
+            let uses = self.link.instances[number].uses.iter().copied();
             queue.extend(uses.filter(|&n| reached.insert(n)));
         }
-        let all = self.instances.iter().map(|(n, _)| n);
+        let all = self.link.instances.iter().map(|(n, _)| n);
         all.filter(|n| !reached.contains(n)).collect()
     }
 
     /// Takes an instance out; its image is retired.
     fn unload(&mut self, number: usize) {
-        let Some(instance) = self.instances.remove(number) else {
+        let Some(instance) = self.link.instances.remove(number) else {
             return;
         };
         let range = instance.image.range();
@@ -140,15 +149,15 @@ impl Process {
         });
         self.dl.unloaded += 1;
         dyninfo::forget(self, instance.serial);
-        self.scope.retain(|&n| n != number);
-        self.names.retain(|_, n| *n != number);
+        self.link.scope.retain(|&n| n != number);
+        self.link.names.retain(|_, n| *n != number);
         self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
         let blocks = self.dl.names.remove(&instance.serial);
         for (_, block) in blocks.into_iter().flatten() {
             heap::release(self, block);
         }
         give_back(self, instance.room);
-        self.retired.push(Retired {
+        self.link.retired.push(Retired {
             image: instance.image,
             object: Arc::clone(&instance.object),
         });
@@ -158,7 +167,7 @@ impl Process {
     /// indices that were given to functions outside of the object's own part.
     pub(crate) fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
         let own = own.unwrap_or_default();
-        if let Some(indices) = self.program.as_mut().and_then(|p| p.indices.as_mut()) {
+        if let Some(indices) = self.link.program.as_mut().and_then(|p| p.indices.as_mut()) {
             let mut given = Vec::new();
             indices.retain(|code, index| {
                 let gone = image.contains(code);
@@ -176,11 +185,11 @@ impl Process {
 
     /// Gives back the images that nothing points into any more.
     pub(crate) fn reclaim(&mut self) {
-        if self.retired.is_empty() {
+        if self.link.retired.is_empty() {
             return;
         }
-        let mut kept = vec![false; self.retired.len()];
-        let ranges: Vec<Range<u64>> = self.retired.iter().map(|r| r.image.range()).collect();
+        let mut kept = vec![false; self.link.retired.len()];
+        let ranges: Vec<Range<u64>> = self.link.retired.iter().map(|r| r.image.range()).collect();
         let mut news: Vec<usize> = Vec::new();
         let mark = |word: u64, kept: &mut Vec<bool>, news: &mut Vec<usize>| {
             if let Some(at) = ranges.iter().position(|r| r.contains(&word))
@@ -191,29 +200,29 @@ impl Process {
         };
         self.roots(&mut |word| mark(word, &mut kept, &mut news));
         while let Some(at) = news.pop() {
-            let Retired { image, object } = &self.retired[at];
+            let Retired { image, object } = &self.link.retired[at];
             image.words(Some(&object.layout().relro), &mut |word| {
                 mark(word, &mut kept, &mut news);
             });
         }
-        let retired = std::mem::take(&mut self.retired);
+        let retired = std::mem::take(&mut self.link.retired);
         for (retired, kept) in retired.into_iter().zip(kept) {
             if kept {
-                self.retired.push(retired);
+                self.link.retired.push(retired);
                 continue;
             }
             let range = retired.image.range();
             // A reference that was kept may have been put into a table since
             // the object was unloaded.
             self.clear_tables(&range);
-            self.stubs.forget(&range);
-            self.lazy.forget(&range);
-            self.memories.retain(|desc, _| !range.contains(desc));
-            self.tables.retain(|t| !range.contains(&t.desc));
-            self.exceptions.remove(&range);
+            self.space.stubs.forget(&range);
+            self.link.lazy.forget(&range);
+            self.space.memories.retain(|desc, _| !range.contains(desc));
+            self.space.tables.retain(|t| !range.contains(&t.desc));
+            self.thread.exceptions.remove(&range);
             // What the system does not take back stays reserved.
-            self.budget.release(retired.image.start());
-            let _ = self.code.release(retired.image);
+            self.space.budget.release(retired.image.start());
+            let _ = self.space.code.release(retired.image);
         }
     }
 
@@ -222,15 +231,15 @@ impl Process {
     fn roots(&self, f: &mut dyn FnMut(u64)) {
         // A table entry names its function by the low half of an address, which
         // code may keep as it is until it needs the whole.
-        let area = self.code.range().start;
+        let area = self.space.code.range().start;
         self.stack_words(&mut |word| {
             f(word);
             f(area + (word & u64::from(u32::MAX)));
         });
-        for instance in self.instances.values() {
+        for instance in self.link.instances.values() {
             // Its GOT names loaded objects alone.
             instance.image.words(None, f);
         }
-        self.exceptions.words(f);
+        self.thread.exceptions.words(f);
     }
 }

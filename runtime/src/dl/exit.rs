@@ -17,7 +17,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use super::MODULE;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::loader::{Target, table_index};
+use crate::link::{Target, table_index};
 use crate::process::Process;
 use crate::trap::Trap;
 use crate::value::Val;
@@ -105,7 +105,7 @@ pub(super) fn atexit(caller: &mut Caller<'_>, function: u32) -> Result<i32, Host
 /// `at_quick_exit` for opened libraries.
 pub(super) fn at_quick_exit(caller: &mut Caller<'_>, function: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
-    let Some(owner) = process.caller().map(|n| process.instances[n].serial) else {
+    let Some(owner) = process.caller().map(|n| process.link.instances[n].serial) else {
         return Ok(-1);
     };
     let handler = Handler {
@@ -115,7 +115,7 @@ pub(super) fn at_quick_exit(caller: &mut Caller<'_>, function: u32) -> Result<i3
         arg: None,
     };
     let quick = &mut process.dl.exit.quick;
-    if !process.budget.take(QUICK_EXIT, QUICK_HANDLER) {
+    if !process.space.budget.take(QUICK_EXIT, QUICK_HANDLER) {
         return Ok(-1);
     }
     match quick.iter_mut().rfind(|place| place.is_none()) {
@@ -134,7 +134,7 @@ pub(super) fn at_quick_exit(caller: &mut Caller<'_>, function: u32) -> Result<i3
 /// Has the program's libc call a function that runs the handler in a place.
 fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostError> {
     let ty = FuncType::new([ValType::I32], [ValType::I32]);
-    let Some(libc) = defined(process, &process.scope, AT_QUICK_EXIT, &ty) else {
+    let Some(libc) = defined(process, &process.link.scope, AT_QUICK_EXIT, &ty) else {
         // Without a libc nothing calls handlers at the end.
         return Ok(true);
     };
@@ -176,7 +176,7 @@ pub(super) fn thread_atexit<const NUMBER: usize>(
     let Some(owner) = process.instance_of_data(dso).or(by) else {
         return Ok(-1);
     };
-    process.instances[owner].hold.always = true;
+    process.link.instances[owner].hold.always = true;
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
     let seen = process.seen_by(by.unwrap_or(owner));
     let Some(target) = defined(process, &seen, THREAD_ATEXIT[NUMBER], &ty) else {
@@ -196,10 +196,10 @@ fn register(
     function: u32,
     arg: Option<u32>,
 ) -> Result<i32, HostError> {
-    let Some(owner) = owner.map(|n| process.instances[n].serial) else {
+    let Some(owner) = owner.map(|n| process.link.instances[n].serial) else {
         return Ok(-1);
     };
-    if !process.budget.take(AT_EXIT, HANDLER) {
+    if !process.space.budget.take(AT_EXIT, HANDLER) {
         return Ok(-1);
     }
     let number = match process.dl.exit.idle.pop() {
@@ -223,7 +223,7 @@ fn register(
 /// Has the program's libc call [`AT_END`] with that number.
 fn tell_libc(process: &mut Process, number: u32) -> Result<(), HostError> {
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
-    let libc = defined(process, &process.scope, CXA_ATEXIT, &ty);
+    let libc = defined(process, &process.link.scope, CXA_ATEXIT, &ty);
     let at_end = process.hosts.find(MODULE, AT_END).map(Target::Host);
     let (Some(libc), Some(at_end)) = (libc, at_end) else {
         // Without a libc nothing calls handlers at the end.
@@ -245,7 +245,7 @@ pub(super) fn at_end(caller: &mut Caller<'_>, number: u32) -> Result<(), HostErr
         return Ok(());
     };
     let handler = list.remove(at);
-    process.budget.give_back(AT_EXIT, HANDLER);
+    process.space.budget.give_back(AT_EXIT, HANDLER);
     run(process, handler).map_err(|trap| HostError::Trap(Box::new(trap)))
 }
 
@@ -267,7 +267,7 @@ impl Process {
     pub(super) fn run_handlers_of(&mut self, owner: u64) -> Result<(), Trap> {
         for place in &mut self.dl.exit.quick {
             if place.take_if(|handler| handler.owner == owner).is_some() {
-                self.budget.give_back(QUICK_EXIT, QUICK_HANDLER);
+                self.space.budget.give_back(QUICK_EXIT, QUICK_HANDLER);
             }
         }
         loop {
@@ -277,7 +277,7 @@ impl Process {
             };
             let handler = exit.list.remove(at);
             exit.idle.push(handler.number);
-            self.budget.give_back(AT_EXIT, HANDLER);
+            self.space.budget.give_back(AT_EXIT, HANDLER);
             run(self, handler)?;
         }
     }

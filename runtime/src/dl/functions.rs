@@ -8,7 +8,7 @@ use super::{DlError, MODULE};
 use crate::error::Error;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::hosts::{Entry, HostLibrary};
-use crate::loader::heap;
+use crate::link::heap;
 use crate::process::Process;
 use crate::typed::type_of;
 use wasmaot_abi::name::ENV;
@@ -59,9 +59,9 @@ pub(super) const fn handle(serial: u64) -> u32 {
 impl Process {
     /// The open library of a handle.
     pub(super) fn of_handle(&self, value: u32) -> Result<usize, DlError> {
-        let number = self.instances.find(|i| handle(i.serial) == value);
+        let number = self.link.instances.find(|i| handle(i.serial) == value);
         let open = |&n: &usize| {
-            let hold = self.instances[n].hold;
+            let hold = self.link.instances[n].hold;
             hold.opened > 0 || hold.always
         };
         number.filter(open).ok_or(DlError::Handle(value))
@@ -113,7 +113,7 @@ fn dlopen(caller: &mut Caller<'_>, name: u32, mode: u32) -> Result<u32, HostErro
         return Ok(0);
     }
     let number = fail(process, opened)?;
-    Ok(number.map_or(0, |n| handle(process.instances[n].serial)))
+    Ok(number.map_or(0, |n| handle(process.link.instances[n].serial)))
 }
 
 fn open(process: &mut Process, name: Option<String>, mode: u32) -> Result<usize, DlError> {
@@ -166,7 +166,7 @@ fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
     let closed = match process.of_handle(library) {
         // The program itself is always open.
-        Ok(number) if process.instances[number].hold.opened == 0 => Ok(()),
+        Ok(number) if process.link.instances[number].hold.opened == 0 => Ok(()),
         Ok(number) => process
             .close_number(number)
             .map_err(|trap| HostError::Trap(Box::new(trap)))?,
@@ -186,8 +186,8 @@ fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
     let Some(error) = process.dl.error.take() else {
         return Ok(0);
     };
-    let domain = (process.caller()).map(|caller| process.instances[caller].domain);
-    let domain = domain.or_else(|| process.program.as_ref().map(|p| p.domain));
+    let domain = (process.caller()).map(|caller| process.link.instances[caller].domain);
+    let domain = domain.or_else(|| process.link.program.as_ref().map(|p| p.domain));
     let block = match domain.map(|domain| process.place_text(domain, &error)) {
         Some(Ok(block)) => block,
         // An allocator that stopped has stopped the program.

@@ -8,7 +8,7 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::host::{Caller, HostError};
-use crate::loader::heap::{self, Block};
+use crate::link::heap::{self, Block};
 use crate::object::Place;
 use crate::process::Process;
 use crate::trap::{Trap, TrapReason};
@@ -18,7 +18,7 @@ impl Process {
     /// The linear memory that an instance's data lie in. What is below them
     /// does not count: a program at fixed addresses has its base at 0.
     fn data_range(&self, number: usize) -> std::ops::Range<u64> {
-        let instance = &self.instances[number];
+        let instance = &self.link.instances[number];
         let runs = instance.object.layout().memory.iter();
         let start = runs.map(|run| run.linear).min().unwrap_or(0);
         instance.memory_base + start..instance.memory_base + instance.object.image_end()
@@ -26,8 +26,8 @@ impl Process {
 
     /// The instance whose data lie at an address of the program.
     pub(super) fn instance_of_data(&self, address: u32) -> Option<usize> {
-        let domain = self.program.as_ref()?.domain;
-        let mut all = self.instances.iter();
+        let domain = self.link.program.as_ref()?.domain;
+        let mut all = self.link.instances.iter();
         let here = |n: usize| self.data_range(n).contains(&address.into());
         all.find(|&(n, i)| i.domain == domain && here(n))
             .map(|(n, _)| n)
@@ -38,7 +38,7 @@ impl Process {
         let bytes = text.len() as u64 + 1;
         let block = heap::allocate_in(self, domain, bytes, 1, "the loader")?;
         let range = block.at as usize..block.at as usize + text.len();
-        if let Some(place) = self.domains[domain].memory_mut().get_mut(range) {
+        if let Some(place) = self.space.domains[domain].memory_mut().get_mut(range) {
             place.copy_from_slice(text.as_bytes());
         }
         Ok(block)
@@ -46,13 +46,13 @@ impl Process {
 
     /// Address of a text that stays as long as an instance.
     fn text_of(&mut self, number: usize, text: &str) -> Result<u32, HostError> {
-        let serial = self.instances[number].serial;
+        let serial = self.link.instances[number].serial;
         let known = self.dl.names.get(&serial).into_iter().flatten();
         let known = known.into_iter().find(|(name, _)| name == text);
         if let Some((_, block)) = known {
             return Ok(block.at as u32);
         }
-        let domain = self.instances[number].domain;
+        let domain = self.link.instances[number].domain;
         let block = self.place_text(domain, text)?;
         let at = block.at as u32;
         let names = self.dl.names.entry(serial).or_default();
@@ -68,12 +68,12 @@ impl Process {
         args: &[Val],
     ) -> Result<Vec<Val>, Trap> {
         let failed = |what: &str| Trap::new(TrapReason::Host(format!("{what} at index {index}")));
-        let domain = self.program.as_ref().map(|p| p.domain);
+        let domain = self.link.program.as_ref().map(|p| p.domain);
         let domain = domain.ok_or_else(|| failed("no program"))?;
-        let entry = self.domains[domain].entry(index.into());
+        let entry = self.space.domains[domain].entry(index.into());
         let entry = entry.filter(|e| e.code != 0);
         let entry = entry.ok_or_else(|| failed("a call of no function"))?;
-        if !self.types.is(entry.type_id, ty) {
+        if !self.link.types.is(entry.type_id, ty) {
             return Err(failed("a call of a function of another type"));
         }
         self.call_code(domain, entry.code, ty, args)
@@ -81,10 +81,10 @@ impl Process {
 
     /// The function at a table index: its instance, name, and index.
     fn function_at(&self, index: u32) -> Option<(usize, String)> {
-        let domain = self.program.as_ref()?.domain;
-        let entry = self.domains[domain].entry(index.into())?;
-        let number = self.instances.at(entry.code)?;
-        let instance = &self.instances[number];
+        let domain = self.link.program.as_ref()?.domain;
+        let entry = self.space.domains[domain].entry(index.into())?;
+        let number = self.link.instances.at(entry.code)?;
+        let instance = &self.link.instances[number];
         let at = entry.code - instance.image.start();
         let of = |s: &crate::object::Symbol| s.defines(SymbolKind::Function) && s.value == at;
         let mut symbols = instance.object.symbols();
@@ -96,7 +96,7 @@ impl Process {
     /// The data symbol that an address is at or after: instance, name, address.
     fn data_at(&self, address: u32) -> Option<(usize, String, u32)> {
         let number = self.instance_of_data(address)?;
-        let instance = &self.instances[number];
+        let instance = &self.link.instances[number];
         let bias = instance.object.layout().memory_bias;
         let linear = |s: &crate::object::Symbol| match s.place {
             Place::Absolute => s.value,
@@ -125,7 +125,7 @@ pub(super) fn dladdr(caller: &mut Caller<'_>, address: u32, out: u32) -> Result<
     let Some((number, name, at)) = found else {
         return Ok(0);
     };
-    let file = process.instances[number]
+    let file = process.link.instances[number]
         .object
         .path()
         .display()
@@ -169,7 +169,7 @@ pub(super) fn dl_iterate_phdr(
         return Ok(0);
     }
     let block = heap::allocate(process, u64::from(INFO + HEADER), 8, "the loader")?;
-    let serials: Vec<u64> = process.instances.values().map(|i| i.serial).collect();
+    let serials: Vec<u64> = process.link.instances.values().map(|i| i.serial).collect();
     let answer = visit(caller, callback, data, &serials, block.at);
     heap::release(caller.process_mut()?, block);
     answer
@@ -185,20 +185,20 @@ fn visit(
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
     for &serial in serials {
         let process = caller.process_mut()?;
-        let Some(number) = process.instances.find(|i| i.serial == serial) else {
+        let Some(number) = process.link.instances.find(|i| i.serial == serial) else {
             continue;
         };
         let main = process.main().is_ok_and(|main| main == number);
-        let path = process.instances[number]
+        let path = process.link.instances[number]
             .object
             .path()
             .display()
             .to_string();
         let name = process.text_of(number, if main { "" } else { &path })?;
-        let base = process.instances[number].memory_base;
+        let base = process.link.instances[number].memory_base;
         let range = process.data_range(number);
         let (start, size) = (range.start - base, range.end - range.start);
-        let (adds, subs) = (process.instances.loaded(), process.dl.unloaded);
+        let (adds, subs) = (process.link.instances.loaded(), process.dl.unloaded);
         let header = at as u32 + INFO;
         let info = [
             base as u32,

@@ -26,7 +26,7 @@ pub(crate) mod thinthin;
 use std::collections::HashMap;
 
 use crate::error::Error;
-use crate::loader::heap::Block;
+use crate::link::heap::Block;
 
 pub use open::OpenFlags;
 

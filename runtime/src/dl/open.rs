@@ -8,8 +8,8 @@ use wasmaot_abi::object::SymbolKind;
 use super::DlError;
 use crate::config::Category;
 use crate::error::Error;
-use crate::instances::InstanceId;
-use crate::loader::{self, Purpose, breadth_first, is_named};
+use crate::link::InstanceId;
+use crate::link::{self, Purpose, breadth_first, is_named};
 use crate::object::Object;
 use crate::process::Process;
 
@@ -74,13 +74,13 @@ impl Process {
     pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<InstanceId, DlError> {
         let main = self.main()?;
         let number = self.open_for(main, name, flags)?;
-        Ok(self.instances.id(number))
+        Ok(self.link.instances.id(number))
     }
 
     /// The program's main object.
     pub(super) fn main(&self) -> Result<usize, DlError> {
-        let main = self.program.as_ref().map(|p| p.main);
-        main.filter(|&n| self.instances.get(n).is_some())
+        let main = self.link.program.as_ref().map(|p| p.main);
+        main.filter(|&n| self.link.instances.get(n).is_some())
             .ok_or(DlError::NoProgram)
     }
 
@@ -94,22 +94,22 @@ impl Process {
         if self.dl.busy {
             return Err(DlError::Busy);
         }
-        loader::load_deferred(self)?;
+        link::load_deferred(self)?;
         let name = &*self.library_path(name);
-        let number = match self.instances.find(|i| is_named(i, name)) {
+        let number = match self.link.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
             None => self.load_library(by, name, flags)?,
         };
-        let hold = &mut self.instances[number].hold;
+        let hold = &mut self.link.instances[number].hold;
         hold.opened = hold.opened.saturating_add(1);
         hold.always |= flags.no_delete;
         if flags.global {
-            let all = breadth_first(number, |n| &self.instances[n].needs);
+            let all = breadth_first(number, |n| &self.link.instances[n].needs);
             self.join_global(&all);
-            loader::dyninfo::retry(self)?;
+            link::dyninfo::retry(self)?;
         }
         self.config.trace(Category::Files, || {
-            let instance = &self.instances[number];
+            let instance = &self.link.instances[number];
             let (name, count) = (instance.object.name(), instance.hold.opened);
             format!("opened {name}; {count} handles")
         });
@@ -119,12 +119,12 @@ impl Process {
     /// Loads a library that is not there under that name, unless it is there
     /// under another.
     fn load_library(&mut self, by: usize, name: &str, flags: OpenFlags) -> Result<usize, DlError> {
-        let by = Arc::clone(&self.instances[by].object);
-        let object = loader::with_finder(self, |process, finder| {
-            loader::find(&process.config, finder, name, &by)
+        let by = Arc::clone(&self.link.instances[by].object);
+        let object = link::with_finder(self, |process, finder| {
+            link::find(&process.config, finder, name, &by)
         })?;
-        let loaded = self.instances.find(|i| i.object.id() == object.id());
-        let main = self.program.as_ref().map(|program| program.main);
+        let loaded = self.link.instances.find(|i| i.object.id() == object.id());
+        let main = self.link.program.as_ref().map(|program| program.main);
         if let Some(number) = loaded
             && !(loaded == main && is_main(&object))
         {
@@ -150,7 +150,7 @@ impl Process {
                 }));
             }
             let number = self.load_one_flat(name.to_owned(), object)?;
-            self.instances[number].hold.always = false;
+            self.link.instances[number].hold.always = false;
             return Ok(number);
         }
         let purpose = Purpose::Opened {
@@ -158,14 +158,14 @@ impl Process {
             global: flags.global,
             now: flags.now,
         };
-        let group = loader::opened(self, name, object, purpose)?;
-        let ready = loader::load(self, group)?;
+        let group = link::opened(self, name, object, purpose)?;
+        let ready = link::load(self, group)?;
         let first = ready.first();
         // Constructors may open and close it too: it must not go meanwhile, and
         // no count that they can change says so.
-        self.instances[first].hold.starting = true;
+        self.link.instances[first].hold.starting = true;
         let ran = ready.initialise(self, true);
-        self.instances[first].hold.starting = false;
+        self.link.instances[first].hold.starting = false;
         Ok(ran?)
     }
 }

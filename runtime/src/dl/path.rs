@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::symbol::Scope;
-use crate::loader::{data_address, has_origin};
+use crate::link::{data_address, has_origin};
 use crate::process::Process;
 
 /// Where wasi-libc keeps the current directory, which its host does not know.
@@ -37,7 +37,7 @@ impl Process {
         let main = self.main().ok()?;
         let target = self.find_in(Scope::Default(main), LIBC_DIRECTORY)?;
         let at = usize::try_from(data_address(self, target).ok()?).ok()?;
-        let memory = self.domains[self.program.as_ref()?.domain].memory();
+        let memory = self.space.domains[self.link.program.as_ref()?.domain].memory();
         let text = memory.get(at..)?.first_chunk()?;
         let text = memory.get(u32::from_le_bytes(*text) as usize..)?;
         let text = &text[..text.len().min(PATH_MAX)];

@@ -8,7 +8,7 @@ use wasmaot_abi::name;
 
 use super::thinthin;
 use crate::config::{Category, DlStubs};
-use crate::loader::Target;
+use crate::link::Target;
 use crate::object::Object;
 use crate::process::Process;
 
@@ -53,7 +53,7 @@ fn has_no_way(object: &Object) -> bool {
 impl Process {
     /// As [`Process::instead_of_stub_of`], of a loaded instance.
     pub(crate) fn instead_of_stub(&self, name: &str, definer: usize) -> Option<Target> {
-        let definer = &self.instances[definer];
+        let definer = &self.link.instances[definer];
         self.instead_of_stub_of(name, &definer.object, definer.chosen)
     }
 

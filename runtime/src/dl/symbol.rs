@@ -3,8 +3,8 @@
 use wasmaot_abi::object::SymbolKind;
 
 use super::DlError;
-use crate::instances::InstanceId;
-use crate::loader::{self, Target, breadth_first, data_address, table_index};
+use crate::link::InstanceId;
+use crate::link::{self, Target, breadth_first, data_address, table_index};
 use crate::process::Process;
 
 /// Where `dlsym` looks.
@@ -36,13 +36,13 @@ impl Process {
     /// # Errors
     /// [`DlError`].
     pub fn symbol(&mut self, library: InstanceId, name: &str) -> Result<u64, DlError> {
-        let number = self.instances.number(library);
+        let number = self.link.instances.number(library);
         let number = number.ok_or(DlError::Handle(0))?;
         self.symbol_in(Scope::Library(number), name)
     }
 
     pub(super) fn symbol_in(&mut self, scope: Scope, name: &str) -> Result<u64, DlError> {
-        loader::load_deferred(self)?;
+        link::load_deferred(self)?;
         let target = self
             .find_in(scope, name)
             .ok_or_else(|| DlError::Undefined {
@@ -51,7 +51,7 @@ impl Process {
             })?;
         let kind = match target {
             Target::Symbol { instance, symbol } => {
-                let object = &self.instances[instance].object;
+                let object = &self.link.instances[instance].object;
                 object.symbol(symbol).record.kind
             }
             _ => SymbolKind::Function,
@@ -71,24 +71,26 @@ impl Process {
         };
         if let (Scope::Default(caller), Target::Symbol { instance, .. }) = (scope, target) {
             // It has no handle that it could keep for as long as it uses this.
-            self.instances[caller].uses.insert(instance);
+            self.link.instances[caller].uses.insert(instance);
         }
-        self.stubs.seal()?;
+        self.space.stubs.seal()?;
         Ok(address)
     }
 
     fn place_name(&self, scope: Scope) -> String {
         match scope {
-            Scope::Library(number) => self.instances[number].object.name().to_owned(),
+            Scope::Library(number) => self.link.instances[number].object.name().to_owned(),
             Scope::Default(_) => "the global scope".to_owned(),
-            Scope::Next(number) => format!("what follows {}", self.instances[number].object.name()),
+            Scope::Next(number) => {
+                format!("what follows {}", self.link.instances[number].object.name())
+            }
         }
     }
 
     pub(super) fn find_in(&self, scope: Scope, name: &str) -> Option<Target> {
         let places = match scope {
-            Scope::Library(number) if self.main().ok() == Some(number) => self.scope.clone(),
-            Scope::Library(number) => breadth_first(number, |n| &self.instances[n].needs),
+            Scope::Library(number) if self.main().ok() == Some(number) => self.link.scope.clone(),
+            Scope::Library(number) => breadth_first(number, |n| &self.link.instances[n].needs),
             Scope::Default(caller) => self.seen_by(caller),
             Scope::Next(caller) => {
                 let all = self.seen_by(caller);
@@ -118,17 +120,17 @@ impl Process {
 
     /// The objects that an instance's names are looked up in.
     pub(crate) fn seen_by(&self, number: usize) -> Vec<usize> {
-        let instance = &self.instances[number];
-        let global = self.scope.iter().copied();
+        let instance = &self.link.instances[number];
+        let global = self.link.scope.iter().copied();
         // Of the library that it came with, some may be gone.
         let local = instance.local.iter().copied();
-        let local = local.filter(|&n| self.instances.get(n).is_some());
+        let local = local.filter(|&n| self.link.instances.get(n).is_some());
         let mut all: Vec<usize> = if instance.deepbind {
             local.chain(global).collect()
         } else {
             global.chain(local).collect()
         };
-        all.extend(&self.beside);
+        all.extend(&self.link.beside);
         let mut seen = std::collections::HashSet::new();
         all.retain(|&n| seen.insert(n));
         all

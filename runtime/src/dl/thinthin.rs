@@ -10,7 +10,7 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, functions};
 use crate::host::{Caller, HostError};
-use crate::loader;
+use crate::link;
 use crate::object::Object;
 use crate::process::Process;
 use wasmaot_abi::context::HOST_PAGE;
@@ -69,7 +69,7 @@ fn dlopen(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     let by = process.caller().map_or(main, Ok);
     let opened = by.and_then(|by| process.open_for(by, &name, GLOBAL));
     let number = fail(process, opened)?;
-    Ok(number.map_or(0, |n| functions::handle(process.instances[n].serial)))
+    Ok(number.map_or(0, |n| functions::handle(process.link.instances[n].serial)))
 }
 
 /// Looks a symbol up, in all that the caller sees or in one module: its value,
@@ -90,7 +90,7 @@ fn scope(process: &mut Process, module: Option<u32>) -> Result<Scope, DlError> {
         Ok(given) => given.serial,
         Err(_) => return process.of_handle(module).map(Scope::Library),
     };
-    let number = serial.and_then(|s| process.instances.find(|i| i.serial == s));
+    let number = serial.and_then(|s| process.link.instances.find(|i| i.serial == s));
     number.map(Scope::Library).ok_or(DlError::Handle(module))
 }
 
@@ -110,7 +110,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     let process = caller.process_mut()?;
     let number = process.dl.given.len();
     let name = format!("dlload-{number}.wasm");
-    let fits = process.budget.fits(args[1].into());
+    let fits = process.space.budget.fits(args[1].into());
     let full = || {
         DlError::Load(crate::Error::MemoryLimit {
             file: name.clone(),
@@ -122,13 +122,16 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     }
     let wasm = bytes(caller, args[0], args[1])?.to_vec();
     let process = caller.process_mut()?;
-    let object = loader::with_finder(process, |_, finder| finder.module(&name, &wasm));
+    let object = link::with_finder(process, |_, finder| finder.module(&name, &wasm));
     let Some(object) = fail(process, object.map_err(DlError::Load))? else {
         return Ok(0);
     };
     // It stays for as long as the process.
     let owner = Arc::as_ptr(&object).addr() as u64;
-    let kept = process.budget.take(owner, object.bytes().len() as u64);
+    let kept = process
+        .space
+        .budget
+        .take(owner, object.bytes().len() as u64);
     if fail(process, kept.then_some(()).ok_or_else(full))?.is_none() {
         return Ok(0);
     }
@@ -186,10 +189,10 @@ fn instantiate(process: &mut Process, module: u32, memory: u32) -> Result<(), Dl
     let object = Arc::clone(&given.object);
     let at = u64::from(memory).next_multiple_of(HOST_PAGE);
     process.zero(memory, needed_memory(&object), &object)?;
-    let group = loader::placed(process, object, at);
-    let ready = loader::load(process, group)?;
+    let group = link::placed(process, object, at);
+    let ready = link::load(process, group)?;
     let first = ready.first();
-    let instance = &mut process.instances[first];
+    let instance = &mut process.link.instances[first];
     // Nobody can close it.
     instance.hold.always = true;
     let serial = instance.serial;
@@ -203,8 +206,8 @@ fn instantiate(process: &mut Process, module: u32, memory: u32) -> Result<(), Dl
 impl Process {
     /// Clears memory that a program gives a module: it may have been used.
     fn zero(&mut self, at: u32, bytes: u64, object: &Object) -> Result<(), DlError> {
-        let domain = self.program.as_ref().ok_or(DlError::NoProgram)?.domain;
-        let memory = self.domains[domain].memory_mut();
+        let domain = self.link.program.as_ref().ok_or(DlError::NoProgram)?.domain;
+        let memory = self.space.domains[domain].memory_mut();
         let range = at as usize..at as usize + bytes as usize;
         let Some(room) = memory.get_mut(range) else {
             return Err(DlError::Load(crate::Error::Limit {

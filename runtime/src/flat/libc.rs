@@ -244,10 +244,10 @@ fn numbers() -> Vec<HostFunction> {
 /// Takes bytes of the heap, which only grows.
 fn allocate(caller: &mut Caller<'_>, state: &Shared, bytes: u32) -> Answer<u32> {
     let process = caller.process_mut()?;
-    let Some(program) = &process.program else {
+    let Some(program) = &process.link.program else {
         return Ok(0);
     };
-    let domain = &process.domains[program.domain];
+    let domain = &process.space.domains[program.domain];
     let mut state = lock(state)?;
     let start = state.heap.max(HEAP).max(program.heap.start);
     let at = start.next_multiple_of(ALIGN);

@@ -18,8 +18,8 @@ pub use libc::functions;
 
 use crate::config::Category;
 use crate::error::{CallError, Result};
-use crate::instances::InstanceId;
-use crate::loader;
+use crate::link;
+use crate::link::InstanceId;
 use crate::object::Object;
 use crate::process::Process;
 use crate::value::Val;
@@ -57,27 +57,27 @@ impl Process {
         main: Arc<Object>,
         libraries: &[Arc<Object>],
     ) -> Result<InstanceId> {
-        loader::flat_program(self)?;
+        link::flat_program(self)?;
         let mut last = None;
         for object in libraries.iter().rev().chain([&main]) {
             last = Some(self.load_one_flat(object.name().to_owned(), Arc::clone(object))?);
         }
         let main = last.unwrap_or_default();
-        if let Some(program) = &mut self.program {
+        if let Some(program) = &mut self.link.program {
             program.main = main;
         }
-        Ok(self.instances.id(main))
+        Ok(self.link.instances.id(main))
     }
 
     /// Loads one module of a flat program; its number.
     pub(crate) fn load_one_flat(&mut self, name: String, object: Arc<Object>) -> Result<usize> {
         self.report_overlaps(&object);
         let is_main = is_program(&object);
-        let group = loader::flat(self, name, object);
-        let ready = loader::load(self, group)?;
+        let group = link::flat(self, name, object);
+        let ready = link::load(self, group)?;
         let number = ready.first();
-        loader::adopt(self, number);
-        self.scope.insert(0, number);
+        link::adopt(self, number);
+        self.link.scope.insert(0, number);
         // Main's constructors run before `main`, not here.
         ready.initialise(self, !is_main)
     }
@@ -106,7 +106,7 @@ impl Process {
 
     /// Says where a module's data lie over those of others.
     fn report_overlaps(&self, object: &Object) {
-        for other in self.instances.values() {
+        for other in self.link.instances.values() {
             for &(at, len) in &object.info().data {
                 let mut others = other.object.info().data.iter();
                 let over = |&&(start, bytes): &&(u64, u64)| {
@@ -128,29 +128,29 @@ impl Process {
 
     /// The index of a function in the table of a module of a flat program,
     /// which each has for itself.
-    pub(crate) fn flat_index(&mut self, caller: usize, target: loader::Target) -> Result<u64> {
-        let instance = &self.instances[caller];
+    pub(crate) fn flat_index(&mut self, caller: usize, target: link::Target) -> Result<u64> {
+        let instance = &self.link.instances[caller];
         let tables = &instance.object.info().tables;
         let own = tables.iter().find(|t| t.ty.elem == ValType::FuncRef);
         let desc = match own {
             Some(table) => match table.desc {
                 Some(vaddr) => instance.address(vaddr),
-                None => self.domains[instance.domain].table_desc(),
+                None => self.space.domains[instance.domain].table_desc(),
             },
             // Without one it cannot call through pointers.
             None => return Ok(0),
         };
-        loader::index_in(self, desc, target)
+        link::index_in(self, desc, target)
     }
 
     /// Whether the program is a flat one.
     pub(crate) fn is_flat(&self) -> bool {
-        self.program.as_ref().is_some_and(|p| p.flat)
+        self.link.program.as_ref().is_some_and(|p| p.flat)
     }
 
     /// The latest memory that a module of a flat program exports.
-    pub(crate) fn adopted_memory(&self) -> Option<loader::Target> {
-        let mut scope = self.scope.iter();
+    pub(crate) fn adopted_memory(&self) -> Option<link::Target> {
+        let mut scope = self.link.scope.iter();
         scope.find_map(|&n| self.export(n, "memory", SymbolKind::Memory))
     }
 }

@@ -19,12 +19,13 @@ use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 use super::heap;
 use super::instance::{Bindings, Mark};
 use super::search::{Group, Member};
+use super::state::Program;
 use super::undefined;
 use crate::config::Category;
-use crate::domain::Shape;
 use crate::error::{Error, Result};
-use crate::process::{Process, Program};
+use crate::process::Process;
 use crate::ranges::Ranges;
+use crate::space::DomainLayout;
 
 /// Where an object goes.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +70,7 @@ fn room(process: &mut Process, member: &Member) -> Result<Room> {
         file: file(member),
         what: what.to_owned(),
     };
-    if process.program.is_none() {
+    if process.link.program.is_none() {
         return Err(unsupported(
             "being opened without a dynamically linked program",
         ));
@@ -124,7 +125,7 @@ fn fill(
 /// module's code has addresses that no function's table index is.
 fn pc_room(process: &mut Process, member: &Member) -> Result<Range<u64>> {
     let size = u64::from(member.object.info().fixups.pc_size);
-    let program = process.program.as_mut().filter(|_| size > 0);
+    let program = process.link.program.as_mut().filter(|_| size > 0);
     let Some(program) = program else {
         return Ok(0..0);
     };
@@ -141,7 +142,7 @@ fn pc_room(process: &mut Process, member: &Member) -> Result<Range<u64>> {
 pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = Room>) {
     for room in rooms {
         release_table(process, room.table);
-        if let Some(program) = &mut process.program {
+        if let Some(program) = &mut process.link.program {
             program.spare_codes.insert(room.codes);
         }
         if let Some(block) = room.memory {
@@ -157,11 +158,11 @@ pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<
         what: "no more room in its table of functions".to_owned(),
         remedy: "raise the limit of the process, or link main with wasm-ld's --growable-table",
     };
-    let program = process.program.as_mut().ok_or_else(full)?;
+    let program = process.link.program.as_mut().ok_or_else(full)?;
     if let Some(at) = program.spare_entries.take(len, align) {
         return Ok(at);
     }
-    let domain = &process.domains[program.domain];
+    let domain = &process.space.domains[program.domain];
     let end = domain.context().table.len;
     let start = end.next_multiple_of(align);
     let grown = domain.grow_table(start + len - end, FuncRef::default());
@@ -172,9 +173,9 @@ pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<
 
 /// Clears entries of the program's table and gives them back.
 pub(crate) fn release_table(process: &mut Process, range: Range<u64>) {
-    if let Some(program) = &mut process.program {
+    if let Some(program) = &mut process.link.program {
         for index in range.clone() {
-            process.domains[program.domain].set_entry(index, FuncRef::default());
+            process.space.domains[program.domain].set_entry(index, FuncRef::default());
         }
         program.spare_entries.insert(range);
     }
@@ -187,7 +188,7 @@ pub(super) fn place(
     bindings: &[Bindings],
     rooms: &[Room],
 ) -> Result<Vec<Place>> {
-    if let (Some(program), true) = (&process.program, group.purpose.is_opened()) {
+    if let (Some(program), true) = (&process.link.program, group.purpose.is_opened()) {
         let place = |room: &Room| Place {
             domain: program.domain,
             memory_base: room.memory.as_ref().map_or(0, |block| block.at),
@@ -248,7 +249,7 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
         return Ok(domain);
     }
     let (memory, table) = (own_memory(info), own_table(info));
-    let domain = process.new_domain(Shape {
+    let domain = process.new_domain(DomainLayout {
         table: table.is_some(),
         memory: memory.map(|ty| memory_limit(process, ty)),
     })?;
@@ -266,7 +267,7 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
 
 fn claim_stack_pointer(process: &mut Process, domain: usize, member: &Member) -> Result<()> {
     let value = member.object.info().stack_pointer.unwrap_or(0);
-    let domain = &mut process.domains[domain];
+    let domain = &mut process.space.domains[domain];
     if domain.has_stack_pointer {
         return Err(Error::Unsupported {
             file: file(member),
@@ -315,13 +316,13 @@ pub(super) fn create_memory(
         return Err(too_large());
     }
     let max = memory_limit(process, ty).max(min);
-    let made = process.domains[domain].create_memory(ty, max);
+    let made = process.space.domains[domain].create_memory(ty, max);
     made.then_some(()).ok_or_else(|| Error::MemoryLimit {
         file: file.to_owned(),
         what: format!(
             "needs a memory of {min} bytes, and {} of the {} that the process may use are in use",
-            process.budget.used(),
-            process.budget.limit()
+            process.space.budget.used(),
+            process.space.budget.limit()
         ),
     })
 }
@@ -356,21 +357,21 @@ fn create_table(
     len: u64,
 ) -> Result<()> {
     let max = table_max(process, file, ty, len)?;
-    let made = process.domains[domain].create_table(ty, len, max);
+    let made = process.space.domains[domain].create_table(ty, len, max);
     made.then_some(()).ok_or_else(|| no_table(file, len))
 }
 
 /// Places the objects that share the program's domain.
 fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> Result<()> {
     let file = file(&members[0]);
-    if process.program.is_some() {
+    if process.link.program.is_some() {
         return Err(Error::Unsupported {
             file,
             what: "a second dynamically linked program in one process; make another process"
                 .to_owned(),
         });
     }
-    let domain = process.new_domain(Shape {
+    let domain = process.new_domain(DomainLayout {
         table: true,
         memory: Some(MEMORY_LIMIT),
     })?;
@@ -419,7 +420,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
     match owner {
         Some(owner) => claim_stack_pointer(process, domain, owner)?,
         None => {
-            let domain = &mut process.domains[domain];
+            let domain = &mut process.space.domains[domain];
             domain.has_stack_pointer = true;
             domain.update(|context| context.stack_pointer = layout.stack.end);
         }
@@ -432,9 +433,9 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
             ..Place::default()
         };
     }
-    process.program = Some(Program {
+    process.link.program = Some(Program {
         domain,
-        main: process.instances.next(),
+        main: process.link.instances.next(),
         flat: false,
         heap: layout.heap_base..pages * WASM_PAGE,
         stack: layout.stack,
@@ -468,7 +469,7 @@ const FLAT_PAGES: u64 = (16 << 20) / WASM_PAGE;
 
 /// Makes the domain of a flat program.
 pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
-    let domain = process.new_domain(Shape {
+    let domain = process.new_domain(DomainLayout {
         table: true,
         memory: Some(MEMORY_LIMIT),
     })?;
@@ -477,7 +478,7 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
         ..MemoryType::default()
     };
     create_memory(process, domain, "the program", ty)?;
-    process.program = Some(Program {
+    process.link.program = Some(Program {
         domain,
         main: 0,
         flat: true,
@@ -493,7 +494,7 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
 /// Takes the memory of a module of a flat program for that of the program from
 /// now on, if the module has exported its own; keeps the heap off its data.
 pub(crate) fn adopt(process: &mut Process, number: usize) {
-    let instance = &process.instances[number];
+    let instance = &process.link.instances[number];
     let (info, domain) = (instance.object.info(), instance.domain);
     let exported = process
         .export(number, "memory", SymbolKind::Memory)
@@ -504,7 +505,7 @@ pub(crate) fn adopt(process: &mut Process, number: usize) {
     // Without a mark, all that its own memory begins with may be in use.
     let marks = !info.memories.is_empty() || instance.object.find("__heap_base").is_some();
     let marked = if marks { info.static_end } else { 0 };
-    if let Some(program) = &mut process.program {
+    if let Some(program) = &mut process.link.program {
         if own {
             program.domain = domain;
             program.heap.start = 0;

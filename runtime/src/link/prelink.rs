@@ -25,12 +25,12 @@ pub(super) fn images(process: &mut Process, group: &Group) -> Result<Vec<Image>>
     for (member, offset) in group.members.iter().zip(&offsets) {
         places.extend(offset.map(|at| (at, member.object.layout().end)));
     }
-    let mut block = process.code.allocate_block(&places).into_iter();
+    let mut block = process.space.code.allocate_block(&places).into_iter();
     let mut images = Vec::with_capacity(group.members.len());
     for (member, offset) in group.members.iter().zip(offsets) {
         let image = match offset.and_then(|_| block.next()) {
             Some(image) => image,
-            None => process.code.allocate(member.object.layout().end)?,
+            None => process.space.code.allocate(member.object.layout().end)?,
         };
         images.push(image);
     }
@@ -65,7 +65,7 @@ pub(crate) enum Calls {
 
 /// By entry of an instance's PLT, whose slots are filled.
 pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let Some(record) = instance.object.prelink() else {
         let slots = instance.object.plt_slots();
         return Ok(slots.map(|_| Calls::Entry).collect());
@@ -73,8 +73,8 @@ pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
     let there = are_there(process, instance, record);
     // What is said of the set holds for a program of its main, which is searched
     // first, and what is loaded with it: others search other places, too.
-    let main = process.program.as_ref().map(|program| program.main);
-    let main = main.and_then(|main| process.instances[main].object.number_in(record));
+    let main = process.link.program.as_ref().map(|program| program.main);
+    let main = main.and_then(|main| process.link.instances[main].object.number_in(record));
     let of_program = main == Some(0) && there.first() == Some(&true) && instance.hold.always;
     let ignored = !of_program || !matches!(process.config.bind, Bind::Static | Bind::Direct);
     let mut all = Vec::with_capacity(record.calls.len());
@@ -99,7 +99,7 @@ pub(super) fn plain(
     id: usize,
     calls: &[Calls],
 ) -> Vec<(u64, [u8; arch::BRANCH_SIZE])> {
-    let object = &process.instances[id].object;
+    let object = &process.link.instances[id].object;
     let bodies = object.prelink().map_or(&[][..], |record| &record.bodies);
     let right = |need: &u32| calls.get(*need as usize) == Some(&Calls::Right);
     let stays = |body: &Body| process.config.bind == Bind::Static && body.needs.iter().all(right);
@@ -121,14 +121,14 @@ fn are_there(process: &Process, instance: &Instance, record: &Prelink) -> Vec<bo
         let is_it = |i: &Instance| {
             i.image.start() == at && i.object.build_id() == member.build_id.as_slice()
         };
-        process.instances.values().any(is_it)
+        process.link.instances.values().any(is_it)
     });
     there.collect()
 }
 
 /// Tells what became of an object's records.
 pub(super) fn report(process: &Process, id: usize, calls: &[Calls]) {
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let (object, config) = (&instance.object, &process.config);
     let Some(record) = object.prelink().filter(|_| config.trace.is_some()) else {
         return;
@@ -139,7 +139,7 @@ pub(super) fn report(process: &Process, id: usize, calls: &[Calls]) {
         config.trace(Category::Libs, || {
             let (by, name) = (object.name(), &member.name);
             let named = |i: &Instance| i.object.soname() == Some(name);
-            let why = match process.instances.values().any(named) {
+            let why = match process.link.instances.values().any(named) {
                 true => "which is another build now, or elsewhere",
                 false => "which is not in the program",
             };

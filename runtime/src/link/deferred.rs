@@ -83,19 +83,19 @@ pub(super) fn load_next(process: &mut Process) -> Result<(), DlError> {
         return Err(DlError::Busy);
     }
     // Initialisers may come back here.
-    let Some(next) = process.deferred.pop_front() else {
+    let Some(next) = process.link.deferred.pop_front() else {
         return Ok(());
     };
     let loaded = load_needed(process, &next);
     match loaded {
         Ok(number) => {
-            let by = &mut process.instances[next.by];
+            let by = &mut process.link.instances[next.by];
             by.needs.extend(number);
             by.uses.extend(number);
             Ok(())
         }
         Err(error) => {
-            process.deferred.push_front(next);
+            process.link.deferred.push_front(next);
             Err(error.into())
         }
     }
@@ -103,7 +103,7 @@ pub(super) fn load_next(process: &mut Process) -> Result<(), DlError> {
 
 /// Loads all libraries that were left for later.
 pub(crate) fn load_deferred(process: &mut Process) -> Result<(), DlError> {
-    while !process.deferred.is_empty() {
+    while !process.link.deferred.is_empty() {
         load_next(process)?;
     }
     Ok(())
@@ -113,14 +113,18 @@ pub(crate) fn load_deferred(process: &mut Process) -> Result<(), DlError> {
 /// `None`: the loader stands in for it.
 fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> {
     let named = |i: &super::Instance| search::is_named(i, &next.name);
-    if let Some(number) = process.instances.find(named) {
+    if let Some(number) = process.link.instances.find(named) {
         return Ok(Some(number));
     }
     let object = with_finder(process, |process, finder| open(process, finder, next))?;
     let Some(object) = object else {
         return Ok(None);
     };
-    if let Some(number) = process.instances.find(|i| i.object.id() == object.id()) {
+    if let Some(number) = process
+        .link
+        .instances
+        .find(|i| i.object.id() == object.id())
+    {
         return Ok(Some(number));
     }
     let group = with_finder(process, |process, finder| {
@@ -130,7 +134,7 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> 
             return Ok(alone);
         }
         // It cannot be linked without some of the others: then with all.
-        for other in &process.deferred {
+        for other in &process.link.deferred {
             let object = open(process, finder, other)?;
             roots.extend(object.map(|object| (other.name.clone(), object)));
         }
@@ -140,7 +144,7 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> 
     let ready = load(process, group)?;
     for number in numbers {
         // As what was there from the start.
-        process.instances[number].hold.always = true;
+        process.link.instances[number].hold.always = true;
     }
     ready.initialise(process, true).map(Some)
 }
@@ -150,6 +154,6 @@ fn open(
     finder: &mut dyn Finder,
     library: &Deferred,
 ) -> Result<Option<Arc<Object>>> {
-    let by = &process.instances[library.by].object;
+    let by = &process.link.instances[library.by].object;
     search::find_needed(&process.config, finder, &library.name, by)
 }

@@ -1,7 +1,8 @@
 //! A process: one native stack, one code area, a link map, and the domains
 //! that its objects run in. Everything is given back when it is dropped.
 
-use std::collections::{HashMap, VecDeque};
+mod thread;
+
 use std::fmt;
 use std::ops::Range;
 use std::ptr;
@@ -15,63 +16,30 @@ use wasmaot_abi::types::{FuncType, HeapType, ValType};
 use crate::arch;
 use crate::config::Config;
 use crate::dl::{self, Dl};
-use crate::domain::{Common, Domain, ExtraTable, Shape};
 use crate::error::{CallError, Error, Result, Unresolved as UnresolvedSymbol};
 use crate::hosts::{HostFunctions, Hosts};
-use crate::instances::{InstanceId, Instances};
-use crate::known_types::KnownTypes;
-use crate::loader::undefined::Undefined;
-use crate::loader::{self, Deferred, Finder, Key, Lazy, Needed, Retired, Stubs, Target};
+use crate::link::{self, Finder, InstanceId, LinkState, Needed, Target};
 use crate::object::Object;
-use crate::ranges::Ranges;
-use crate::sys::{Budget, CodeArea, Stack, live};
-use crate::trap::{self, Exceptions, Interrupter, Space, Trap, TrapReason};
+use crate::space::{AddressSpace, ContextHeader, Domain, DomainLayout, Key};
+use crate::sys::live;
+use crate::trap::{self, Space, Trap, TrapReason};
 use crate::value::Val;
+use thread::ThreadState;
 
 /// A process.
 #[derive(Debug)]
 pub struct Process {
     pub(crate) config: Config,
-    head: Head,
-    /// What all that the program makes grow counts against.
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) code: CodeArea,
-    stack: Stack,
-    pub(crate) stubs: Stubs,
-    /// What is loaded as if main needed it.
-    pub(crate) libraries: Vec<Arc<Object>>,
-    /// What has an address though nothing defines it.
-    pub(crate) undefined: Undefined,
-    /// Needed libraries that are loaded when a name is not found without, in
-    /// the order in which they would have been.
-    pub(crate) deferred: VecDeque<Deferred>,
-    /// Slots that are filled at the first call.
-    pub(crate) lazy: Lazy,
-    /// The link map.
-    pub(crate) instances: Instances,
-    /// Images of unloaded objects that may still be in use.
-    pub(crate) retired: Vec<Retired>,
-    pub(crate) domains: Vec<Domain>,
-    pub(crate) tables: Vec<ExtraTable>,
-    /// Domains of memories that are not memory 0 where they are defined, by
-    /// the address of their descriptor.
-    pub(crate) memories: HashMap<u64, usize>,
-    /// Instances by the module name they are registered under.
-    pub(crate) names: HashMap<String, usize>,
-    /// The global scope.
-    pub(crate) scope: Vec<usize>,
-    /// Instances where names of `env` are looked up after all that a program
-    /// consists of.
-    pub(crate) beside: Vec<usize>,
+    /// What is loaded and bound.
+    pub(crate) link: LinkState,
+    /// Where it is.
+    pub(crate) space: AddressSpace,
+    /// What it can call of the host.
     pub(crate) hosts: Hosts,
-    /// Every function type met.
-    pub(crate) types: KnownTypes,
-    pub(crate) program: Option<Program>,
-    pub(crate) exceptions: Exceptions,
-    pub(crate) interrupter: Interrupter,
+    /// What runs it.
+    pub(crate) thread: ThreadState,
     pub(crate) finder: Option<BoxedFinder>,
     pub(crate) dl: Dl,
-    pub(crate) fixups: loader::dyninfo::State,
 }
 
 /// Who finds libraries.
@@ -81,28 +49,6 @@ impl fmt::Debug for BoxedFinder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Finder")
     }
-}
-
-/// What the objects of a dynamically linked program share.
-#[derive(Debug)]
-pub(crate) struct Program {
-    /// Number of the domain.
-    pub domain: usize,
-    /// The main object.
-    pub main: usize,
-    /// Whether its modules are of the flat ABI.
-    pub flat: bool,
-    /// Linear addresses left to the program's allocator.
-    pub heap: Range<u64>,
-    /// Linear addresses of the shadow stack.
-    pub stack: Range<u64>,
-    /// Table index of each function that has one, by its code's address; none
-    /// as long as nothing asks.
-    pub indices: Option<HashMap<u64, u64>>,
-    /// Entries of the table that nobody uses.
-    pub spare_entries: Ranges,
-    /// Numbers of the code-address space that nobody uses.
-    pub spare_codes: Ranges,
 }
 
 /// A function and how to call it.
@@ -115,73 +61,25 @@ pub(crate) struct Function {
     pub type_id: Option<u32>,
 }
 
-/// The process's head: at one address for as long as the process lives.
-#[derive(Debug)]
-struct Head(*mut ProcessHead);
-
-impl Head {
-    fn new(exceptions: &Exceptions) -> Self {
-        Self(Box::into_raw(Box::new(ProcessHead {
-            dispatch: trap::dispatch_address(),
-            unwind: trap::unwind_address(),
-            exceptions: exceptions.address(),
-            bind: trap::bind_address(),
-            ..ProcessHead::default()
-        })))
-    }
-
-    fn address(&self) -> u64 {
-        self.0.expose_provenance() as u64
-    }
-}
-
-impl Drop for Head {
-    fn drop(&mut self) {
-        // SAFETY: made by `Box::into_raw` in `new`; wasm code, the only other
-        // user, does not run any more.
-        drop(unsafe { Box::from_raw(self.0) });
-    }
-}
-
 impl Process {
     /// Makes an empty process.
     ///
     /// # Errors
     /// If the system has no room for its stack and code area.
     pub fn new(config: Config) -> Result<Self> {
-        let stack = Stack::new(config.stack_size)?;
-        let code = CodeArea::new()?;
-        let budget = Arc::new(Budget::new(config.max_memory));
-        let exceptions = Exceptions::new(code.range(), Arc::clone(&budget));
+        let space = AddressSpace::new(config.max_memory)?;
+        let (code, budget) = (space.code.range(), Arc::clone(&space.budget));
+        let thread = ThreadState::new(config.stack_size, code, budget)?;
         let mut hosts = Hosts::default();
         dl::functions().add_to(&mut hosts);
         Ok(Self {
-            head: Head::new(&exceptions),
-            exceptions,
-            budget,
-            code,
-            stack,
             config,
-            stubs: Stubs::default(),
-            libraries: Vec::new(),
-            undefined: Undefined::default(),
-            deferred: VecDeque::new(),
-            lazy: Lazy::default(),
-            instances: Instances::default(),
-            retired: Vec::new(),
+            link: LinkState::default(),
+            space,
+            hosts,
+            thread,
             finder: None,
             dl: Dl::default(),
-            fixups: loader::dyninfo::State::default(),
-            domains: Vec::new(),
-            tables: Vec::new(),
-            memories: HashMap::new(),
-            names: HashMap::new(),
-            scope: Vec::new(),
-            beside: Vec::new(),
-            hosts,
-            types: KnownTypes::default(),
-            program: None,
-            interrupter: Interrupter::default(),
         })
     }
 
@@ -199,7 +97,7 @@ impl Process {
     /// Has a library loaded with the program, after those that are preloaded, as
     /// if main needed it.
     pub fn add_library(&mut self, library: Arc<Object>) {
-        self.libraries.push(library);
+        self.link.libraries.push(library);
     }
 
     /// Loads a program: main, preloaded libraries, all that they need; runs
@@ -212,11 +110,11 @@ impl Process {
         main: Arc<Object>,
         preload: &[Arc<Object>],
     ) -> Result<InstanceId> {
-        let group = loader::program(self, main, preload)?;
-        let ready = loader::load(self, group)?;
+        let group = link::program(self, main, preload)?;
+        let ready = link::load(self, group)?;
         ready
             .initialise(self, true)
-            .map(|number| self.instances.id(number))
+            .map(|number| self.link.instances.id(number))
     }
 
     /// Loads a program as [`Process::load_program`] does, and runs nothing of
@@ -229,9 +127,9 @@ impl Process {
         main: Arc<Object>,
         preload: &[Arc<Object>],
     ) -> Result<InstanceId> {
-        let group = loader::program(self, main, preload)?;
-        let ready = loader::load(self, group)?;
-        Ok(self.instances.id(ready.first()))
+        let group = link::program(self, main, preload)?;
+        let ready = link::load(self, group)?;
+        Ok(self.link.instances.id(ready.first()))
     }
 
     /// The libraries that a program and its libraries need, each name that an
@@ -241,7 +139,7 @@ impl Process {
     /// [`Error`](crate::Error): what keeps a library that is there from being
     /// opened.
     pub fn needed(&mut self, main: Arc<Object>, preload: &[Arc<Object>]) -> Result<Vec<Needed>> {
-        loader::needed(self, main, preload)
+        link::needed(self, main, preload)
     }
 
     /// The symbols of a program that nothing defines, with all its libraries;
@@ -254,8 +152,8 @@ impl Process {
         main: Arc<Object>,
         preload: &[Arc<Object>],
     ) -> Result<Vec<UnresolvedSymbol>> {
-        let group = loader::program(self, main, preload)?;
-        loader::unresolved(self, &group)
+        let group = link::program(self, main, preload)?;
+        link::unresolved(self, &group)
     }
 
     /// Instantiates one module, by the WebAssembly specification: imports come
@@ -265,9 +163,9 @@ impl Process {
     /// # Errors
     /// [`Error`](crate::Error); nothing of the module is left unless it is [`Error::Init`](crate::Error::Init).
     pub fn instantiate(&mut self, object: Arc<Object>, name: Option<&str>) -> Result<InstanceId> {
-        let group = loader::alone(self, object);
-        let ready = loader::load(self, group)?;
-        let id = self.instances.id(ready.first());
+        let group = link::alone(self, object);
+        let ready = link::load(self, group)?;
+        let id = self.link.instances.id(ready.first());
         if let Some(name) = name {
             self.register(name, id);
         }
@@ -281,9 +179,9 @@ impl Process {
     /// # Errors
     /// [`Error`](crate::Error); nothing of the module is left.
     pub fn link_module(&mut self, object: Arc<Object>, name: Option<&str>) -> Result<InstanceId> {
-        let group = loader::alone(self, object);
-        let ready = loader::load(self, group)?;
-        let id = self.instances.id(ready.first());
+        let group = link::alone(self, object);
+        let ready = link::load(self, group)?;
+        let id = self.link.instances.id(ready.first());
         if let Some(name) = name {
             self.register(name, id);
         }
@@ -293,19 +191,19 @@ impl Process {
     /// Lets what is loaded from now on import what an instance exports from
     /// `env` too, where nothing of the program itself defines it.
     pub fn stand_beside(&mut self, id: InstanceId) {
-        self.beside.extend(self.instances.number(id));
+        self.link.beside.extend(self.link.instances.number(id));
     }
 
     /// Registers an instance under a module name.
     pub fn register(&mut self, name: &str, id: InstanceId) {
-        if let Some(number) = self.instances.number(id) {
-            self.names.insert(name.to_owned(), number);
+        if let Some(number) = self.link.instances.number(id) {
+            self.link.names.insert(name.to_owned(), number);
         }
     }
 
     /// The instance that is registered under a module name.
     pub fn instance(&self, name: &str) -> Option<InstanceId> {
-        Some(self.instances.id(*self.names.get(name)?))
+        Some(self.link.instances.id(*self.link.names.get(name)?))
     }
 
     /// Calls a function of a program's main: `_start`, or the one that its
@@ -323,7 +221,7 @@ impl Process {
 
     /// The type of an exported function.
     pub fn func_type(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
-        let number = self.instances.number(id)?;
+        let number = self.link.instances.number(id)?;
         let target = self.export(number, name, SymbolKind::Function)?;
         self.type_of(target)
     }
@@ -338,7 +236,7 @@ impl Process {
         name: &str,
         args: &[Val],
     ) -> Result<Vec<Val>, CallError> {
-        match self.instances.number(id) {
+        match self.link.instances.number(id) {
             Some(number) => self.invoke_at(number, name, args),
             None => Err(CallError::Unloaded),
         }
@@ -351,7 +249,7 @@ impl Process {
         args: &[Val],
     ) -> Result<Vec<Val>, CallError> {
         let no_export = |this: &Self| CallError::NoExport {
-            object: this.instances[id].object.name().to_owned(),
+            object: this.link.instances[id].object.name().to_owned(),
             name: name.to_owned(),
             kind: "function",
         };
@@ -371,10 +269,10 @@ impl Process {
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| no_export(self))?;
         // Stubs made just now have to be executable.
-        if self.stubs.seal().is_err() {
+        if self.space.stubs.seal().is_err() {
             return Err(no_export(self));
         }
-        let domain = function.domain.unwrap_or(self.instances[id].domain);
+        let domain = function.domain.unwrap_or(self.link.instances[id].domain);
         let code = function.code;
         self.call_code(domain, code, &ty, args)
             .map_err(CallError::Trap)
@@ -385,10 +283,10 @@ impl Process {
     pub(crate) fn is_of(&self, value: Val, ty: ValType) -> bool {
         let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
             (Some(heap), Val::FuncRef(at)) if at != 0 => match (self.record_type(at), heap) {
-                (Some(id), HeapType::Type(wanted)) => self.types.get(id) == Some(wanted),
+                (Some(id), HeapType::Type(wanted)) => self.link.types.get(id) == Some(wanted),
                 (found, _) => found.is_some(),
             },
-            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.exceptions.is_kept(at),
+            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.thread.exceptions.is_kept(at),
             _ => true,
         };
         right && value.is_of(ty)
@@ -396,7 +294,7 @@ impl Process {
 
     /// The type of the function whose record is at an address, if one is.
     fn record_type(&self, at: u64) -> Option<u32> {
-        let instance = &self.instances[self.instances.at(at)?];
+        let instance = &self.link.instances[self.link.instances.at(at)?];
         let vaddr = at - instance.image.start();
         let offset = vaddr.checked_sub(instance.object.funcrefs())?;
         let number = u32::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
@@ -413,14 +311,14 @@ impl Process {
         ty: &FuncType,
         args: &[Val],
     ) -> Result<Vec<Val>, Trap> {
-        let base = self.domains[domain].base();
+        let base = self.space.domains[domain].base();
         let space = Space {
-            code: self.code.range(),
-            stack: self.stack.usable(),
-            stack_guard: self.stack.guard(),
-            interrupt: Arc::clone(self.interrupter.state()),
+            code: self.space.code.range(),
+            stack: self.thread.stack.usable(),
+            stack_guard: self.thread.stack.guard(),
+            interrupt: Arc::clone(self.thread.interrupter.state()),
         };
-        let head = self.head.0;
+        let head = self.thread.head.as_ptr();
         let this = ptr::from_mut(self);
         // SAFETY: the head is this process's own, and alive.
         unsafe { (*head).owner = this.expose_provenance() as u64 };
@@ -436,7 +334,7 @@ impl Process {
 
     /// Refuses to go on loading if the process is to stop.
     pub(crate) fn refuse_if_interrupted(&self) -> Result<()> {
-        match self.interrupter.is_requested() {
+        match self.thread.interrupter.is_requested() {
             true => Err(Error::Interrupted),
             false => Ok(()),
         }
@@ -444,17 +342,16 @@ impl Process {
 
     /// What the process's head says now.
     fn head(&self) -> ProcessHead {
-        // SAFETY: the head is this process's own, and alive; no wasm code runs.
-        unsafe { *self.head.0 }
+        self.thread.head.get()
     }
 
     /// The instance whose code has called the host function that runs.
     pub(crate) fn caller(&self) -> Option<usize> {
         let head = self.head();
         // A frame record: the saved frame pointer, the return address.
-        let mut record = self.stack.words(head.wasm_sp);
+        let mut record = self.thread.stack.words(head.wasm_sp);
         let pc = record.nth(1).filter(|_| head.host_sp != 0)?;
-        self.instances.at(pc)
+        self.link.instances.at(pc)
     }
 
     /// The words of the stack that wasm code uses now.
@@ -463,13 +360,13 @@ impl Process {
         if head.host_sp != 0 {
             // Below the frame record are the registers.
             let from = head.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
-            self.stack.words(from).for_each(f);
+            self.thread.stack.words(from).for_each(f);
         }
     }
 
     /// Clears the table entries that name functions of an image.
     pub(crate) fn clear_tables(&self, image: &Range<u64>) {
-        let area = self.code.range().start;
+        let area = self.space.code.range().start;
         for desc in self.function_tables() {
             // SAFETY: the descriptor is a live table's of this process.
             unsafe {
@@ -482,13 +379,15 @@ impl Process {
     }
 
     pub(crate) fn domain_of(&self, id: InstanceId) -> Option<&Domain> {
-        let number = self.instances.number(id)?;
-        self.domains.get(self.instances[number].domain)
+        let number = self.link.instances.number(id)?;
+        self.space.domains.get(self.link.instances[number].domain)
     }
 
     pub(crate) fn domain_of_mut(&mut self, id: InstanceId) -> Option<&mut Domain> {
-        let number = self.instances.number(id)?;
-        self.domains.get_mut(self.instances[number].domain)
+        let number = self.link.instances.number(id)?;
+        self.space
+            .domains
+            .get_mut(self.link.instances[number].domain)
     }
 
     /// The function of a target, if it is one. Makes the stub of a host
@@ -496,7 +395,7 @@ impl Process {
     pub(crate) fn function(&mut self, target: Target) -> Result<Option<Function>> {
         Ok(match target {
             Target::Symbol { instance, symbol } => {
-                let definer = &self.instances[instance];
+                let definer = &self.link.instances[instance];
                 let symbol = definer.object.symbol(symbol);
                 symbol.defines(SymbolKind::Function).then(|| Function {
                     code: definer.address(symbol.value),
@@ -525,7 +424,7 @@ impl Process {
 
     /// Enters the types of an object's functions.
     pub(crate) fn enter_types(&mut self, object: &Object) -> Result<()> {
-        let entered = self.types.add(object.info().types.hashes());
+        let entered = self.link.types.add(object.info().types.hashes());
         entered.map_err(|id| {
             let other = object.type_of(id).cloned();
             self.collision(id, other, object.path().display().to_string())
@@ -537,7 +436,7 @@ impl Process {
         let slot = self.hosts.get(number);
         let ty = slot.map(|s| s.ty().into_owned()).unwrap_or_default();
         let hash = ty.hash();
-        let entered = self.types.add(&[hash]);
+        let entered = self.link.types.add(&[hash]);
         entered.map_err(|id| self.collision(id, Some(ty), "the host".to_owned()))?;
         Ok(hash.id())
     }
@@ -554,14 +453,14 @@ impl Process {
 
     /// The function type of an identity.
     pub(crate) fn any_type(&self, id: u32) -> Option<&FuncType> {
-        let mut objects = self.instances.values().map(|i| &i.object);
+        let mut objects = self.link.instances.values().map(|i| &i.object);
         let found = objects.find_map(|object| object.type_of(id));
         found.or_else(|| self.hosts.made_type(id))
     }
 
     /// Address of a stub.
     pub(crate) fn stub(&mut self, key: Key, make: impl Fn(u64) -> Vec<u8>) -> Result<u64> {
-        self.stubs.place(&mut self.code, key, make)
+        self.space.stub(key, make)
     }
 
     /// Bytes of stack arguments of a function type.
@@ -573,27 +472,28 @@ impl Process {
     /// Whether objects run in more than one domain, so that a function may be
     /// called from another than its own.
     pub(crate) fn many_domains(&self) -> bool {
-        let mut domains = self.instances.values().map(|i| i.domain);
+        let mut domains = self.link.instances.values().map(|i| i.domain);
         domains
             .next()
             .is_some_and(|first| domains.any(|d| d != first))
     }
 
     /// Makes a domain; its number.
-    pub(crate) fn new_domain(&mut self, shape: Shape) -> Result<usize> {
-        let common = Common {
-            process: self.head.address(),
-            stack_limit: self.stack.usable().start,
-            code_base: self.code.range().start,
+    pub(crate) fn new_domain(&mut self, layout: DomainLayout) -> Result<usize> {
+        let header = ContextHeader {
+            process: self.thread.head.address(),
+            stack_limit: self.thread.stack.usable().start,
+            code_base: self.space.code.range().start,
         };
-        self.domains
-            .push(Domain::new(shape, common, Arc::clone(&self.budget))?);
-        Ok(self.domains.len() - 1)
+        self.space
+            .domains
+            .push(Domain::new(layout, header, Arc::clone(&self.space.budget))?);
+        Ok(self.space.domains.len() - 1)
     }
 
     /// Notes the table index of a function, the first of several.
     pub(crate) fn remember_index(&mut self, domain: usize, code: u64, index: u64) {
-        let program = self.program.as_mut().filter(|p| p.domain == domain);
+        let program = self.link.program.as_mut().filter(|p| p.domain == domain);
         if let Some(indices) = program.and_then(|p| p.indices.as_mut()) {
             indices.entry(code).or_insert(index);
         }
@@ -602,8 +502,8 @@ impl Process {
     /// Adds instances to the global scope, those that are not there yet.
     pub(crate) fn join_global(&mut self, numbers: &[usize]) {
         for &number in numbers {
-            if !self.scope.contains(&number) {
-                self.scope.push(number);
+            if !self.link.scope.contains(&number) {
+                self.link.scope.push(number);
             }
         }
     }
@@ -618,9 +518,9 @@ impl Process {
         let failed = |what: &str| Trap::new(TrapReason::Host(what.to_owned()));
         let function = self.function(target).ok().flatten();
         let function = function.ok_or_else(|| failed("a call of what is no function"))?;
-        let sealed = self.stubs.seal();
+        let sealed = self.space.stubs.seal();
         sealed.map_err(|e| failed(&e.to_string()))?;
-        let program = self.program.as_ref().map(|p| p.domain);
+        let program = self.link.program.as_ref().map(|p| p.domain);
         let domain = function.domain.or(program);
         let domain = domain.ok_or_else(|| failed("a call without a program"))?;
         self.call_code(domain, function.code, ty, args)

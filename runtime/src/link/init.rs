@@ -39,7 +39,7 @@ pub(super) fn run(
     let (members, first) = (&group.members, group.first);
     let order = order(group);
     for &member in &order {
-        let instance = &process.instances[first + member];
+        let instance = &process.link.instances[first + member];
         let Some(init) = instance.object.init() else {
             continue;
         };
@@ -85,7 +85,7 @@ pub(super) fn run(
 
 /// Calls an exported function without parameters and results, if there is one.
 fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
-    let object = &process.instances[id].object;
+    let object = &process.link.instances[id].object;
     let Some(symbol) = object.find(name) else {
         return Ok(());
     };
@@ -110,7 +110,7 @@ fn call_with(process: &mut Process, id: usize, name: &'static str, args: &[Val])
 /// Relocates the data of the only thread. The start function has initialised
 /// them, before there was anything to relocate them by.
 fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
-    let object = &process.instances[id].object;
+    let object = &process.link.instances[id].object;
     if object.find(TLS_RELOCS).is_some() {
         return call(process, id, TLS_RELOCS);
     }
@@ -118,7 +118,7 @@ fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
         .find(INIT_TLS)
         .and_then(|symbol| object.func_type(object.symbol(symbol).record));
     let takes_address = init.is_some_and(|ty| *ty == FuncType::new([ValType::I32], []));
-    let block = process.global_get(process.instances.id(id), TLS_BASE);
+    let block = process.global_get(process.link.instances.id(id), TLS_BASE);
     match block {
         Some(block @ Val::I32(at)) if takes_address && at != 0 => {
             call_with(process, id, INIT_TLS, &[block])
@@ -129,13 +129,20 @@ fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
 
 fn trace(process: &Process, id: usize, name: &str) {
     process.config.trace(Category::Files, || {
-        format!("calling {name} of {}", process.instances[id].object.name())
+        format!(
+            "calling {name} of {}",
+            process.link.instances[id].object.name()
+        )
     });
 }
 
 fn failed(process: &Process, id: usize, function: &'static str, trap: Trap) -> Error {
     Error::Init {
-        file: process.instances[id].object.path().display().to_string(),
+        file: process.link.instances[id]
+            .object
+            .path()
+            .display()
+            .to_string(),
         function,
         trap: Box::new(trap),
     }

@@ -14,7 +14,6 @@ use wasmaot_abi::reloc::{Kind, Standard};
 use super::heap;
 use super::instance::Instance;
 use super::search::Group;
-use super::stubs::Key;
 use crate::arch;
 use crate::builtin;
 use crate::config::{Bind, DlStubs};
@@ -22,6 +21,7 @@ use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
 use crate::process::Process;
+use crate::space::Key;
 use crate::sys::live;
 
 mod fixups;
@@ -49,7 +49,11 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
             return Err(Error::Check {
-                file: process.instances[id].object.path().display().to_string(),
+                file: process.link.instances[id]
+                    .object
+                    .path()
+                    .display()
+                    .to_string(),
                 reason: wrong.join("; "),
             });
         }
@@ -61,11 +65,11 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
 pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
     let checker = Checker::new(
         process,
-        process.instances.next(),
+        process.link.instances.next(),
         process.seen_by(id),
         false,
     );
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let mut slots = instance.object.plt_slots();
     let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
         let right = |slot| checker.is_address(id, r.symbol, slot);
@@ -83,7 +87,7 @@ pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
 /// Checks the copies of data in the instances from `first` on, just made.
 pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
     let data = |id: usize| {
-        let instance: &Instance = &process.instances[id];
+        let instance: &Instance = &process.link.instances[id];
         let symbols = instance.object.symbols();
         let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
         own.map(move |s| {
@@ -92,14 +96,14 @@ pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
             (instance.object.symbol_name(&s), linear, s.size)
         })
     };
-    for (id, instance) in process.instances.iter().filter(|(n, _)| *n >= first) {
-        let memory = process.domains[instance.domain].memory();
+    for (id, instance) in process.link.instances.iter().filter(|(n, _)| *n >= first) {
+        let memory = process.space.domains[instance.domain].memory();
         let relocs = instance.object.relocs();
         for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
             let symbol = &instance.object.symbol(reloc.symbol);
             let name = instance.object.symbol_name(symbol);
             let own = data(id).find(|(other, ..)| *other == name);
-            let others = process.scope.iter().filter(|&&other| other != id);
+            let others = process.link.scope.iter().filter(|&&other| other != id);
             let sources = others.flat_map(|&other| data(other).map(move |d| (other, d)));
             let found = sources.into_iter().find(|(_, (other, ..))| *other == name);
             let (Some((_, to, size)), Some((definer, (_, from, known)))) = (own, found) else {
@@ -183,19 +187,19 @@ struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn new(process: &'a Process, first: usize, scope: Vec<usize>, opened: bool) -> Self {
-        let all = process.instances.iter();
+        let all = process.link.instances.iter();
         Self {
             process,
             first,
             scope,
             opened,
             exports: all.map(|(id, i)| (id, exports(i))).collect(),
-            stubs: process.stubs.by_address(),
+            stubs: process.space.stubs.by_address(),
         }
     }
 
     fn slots(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let elf = instance.object.relocs().map(|r| {
             let right = |slot: u64| match r.kind {
                 Standard::Relative => slot == instance.image.start().wrapping_add(r.addend as u64),
@@ -213,7 +217,7 @@ impl<'a> Checker<'a> {
         });
         let wasm = instance.object.slots().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
-            let memory = self.process.domains[instance.domain].base();
+            let memory = self.process.space.domains[instance.domain].base();
             let linear = |slot: u64| less(slot.wrapping_sub(memory));
             let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_LIMIT;
             let right = |slot: u64| match r.kind {
@@ -245,7 +249,7 @@ impl<'a> Checker<'a> {
     fn is_waiting(&self, at: u64, slot: u64) -> bool {
         let lazy = self.process.config.bind == Bind::Lazy;
         match self.stubs.get(&slot) {
-            Some(&Key::Lazy(number)) => lazy && self.process.lazy.is_slot(number, at),
+            Some(&Key::Lazy(number)) => lazy && self.process.link.lazy.is_slot(number, at),
             _ => false,
         }
     }
@@ -256,7 +260,7 @@ impl<'a> Checker<'a> {
 
     /// What a symbol of an instance means, by the imports that name it.
     fn meaning(&self, id: usize, symbol: u32) -> Meaning {
-        let imports = self.process.instances[id].object.imports().enumerate();
+        let imports = self.process.link.instances[id].object.imports().enumerate();
         let meanings = imports.filter(|(_, i)| i.symbol == symbol && symbol != 0);
         let mut first = None;
         for (number, import) in meanings {
@@ -272,7 +276,7 @@ impl<'a> Checker<'a> {
     /// What the address of a function symbol means: what is imported as such
     /// has no type that could be another.
     fn address_meaning(&self, id: usize, symbol: u32) -> Meaning {
-        let mut imports = self.process.instances[id].object.imports().enumerate();
+        let mut imports = self.process.link.instances[id].object.imports().enumerate();
         let is_it = |(_, i): &(usize, Import<'_>)| {
             i.symbol == symbol && symbol != 0 && i.kind == ImportKind::GotFunc
         };
@@ -283,7 +287,7 @@ impl<'a> Checker<'a> {
     }
 
     fn import(&self, id: usize, number: usize, depth: usize) -> Meaning {
-        let object = &self.process.instances[id].object;
+        let object = &self.process.link.instances[id].object;
         let info = object.info();
         let Some(import) = object.import(number as u32) else {
             return Meaning::Nothing;
@@ -294,7 +298,7 @@ impl<'a> Checker<'a> {
             return Meaning::Host(dl::MODULE.to_owned(), import.name.to_owned());
         }
         let scope = if env { &self.scope[..] } else { &[] };
-        let named = self.process.names.get(import.module);
+        let named = self.process.link.names.get(import.module);
         let named = named.filter(|_| !got).copied();
         let places: Vec<usize> = if info.abi == LinkingAbi::Core {
             named.into_iter().chain(scope.iter().copied()).collect()
@@ -329,7 +333,7 @@ impl<'a> Checker<'a> {
     /// Whether the loader's function takes the place of an object's own: that
     /// of a library which imports nothing that could open another.
     fn is_replaced(&self, id: usize, text: &str) -> bool {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let loaders = "dlopen dlsym dlvsym dlclose dlerror dladdr dl_iterate_phdr";
         let ways = "dlopen dlsym dlvsym dlload dlinstantiate";
         let among = |list: &str, name: &str| list.split(' ').any(|word| word == name);
@@ -352,18 +356,24 @@ impl<'a> Checker<'a> {
         let names = self.exports.get(&id)?;
         let text_of = name::escape(text);
         let exact = names.get(&*text_of).copied();
-        let versions = self.process.instances[id].object.has_versions(text);
+        let versions = self.process.link.instances[id].object.has_versions(text);
         let versioned = || version(names, &text_of).filter(|_| versions);
         if let Some(symbol) = exact.or_else(versioned) {
             return Some(Meaning::Definition(id, symbol));
         }
-        let mut reexports = self.process.instances[id].object.info().reexports.iter();
+        let mut reexports = self.process.link.instances[id]
+            .object
+            .info()
+            .reexports
+            .iter();
         let import = reexports.find(|r| r.name == text)?.import as usize;
         if depth == 0 || (id, import) == by {
             return None;
         }
         let meaning = self.import(id, import, depth - 1);
-        let passed_on = self.process.instances[id].object.import(import as u32)?;
+        let passed_on = self.process.link.instances[id]
+            .object
+            .import(import as u32)?;
         // In one group names alone count; what is loaded passes on what it has.
         if id < self.first && self.is_other_function(id, &passed_on, &meaning) {
             return Some(Meaning::OtherType);
@@ -373,10 +383,10 @@ impl<'a> Checker<'a> {
 
     /// Whether a slot may hold this as the host address of a symbol.
     fn is_address(&self, id: usize, symbol: u32, slot: u64) -> bool {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let own = &instance.object.symbol(symbol);
         let context = |domain: usize| {
-            let base = self.process.domains[domain].base();
+            let base = self.process.space.domains[domain].base();
             base - size_of::<Context>() as u64
         };
         match own.record.kind {
@@ -401,7 +411,7 @@ impl<'a> Checker<'a> {
             SymbolKind::Tag if self.meaning(id, symbol) == Meaning::Nothing => {
                 let name = instance.object.symbol_name(own);
                 let mut all = LOADER_TAGS.iter().enumerate();
-                all.any(|(n, &tag)| tag == name && slot == self.process.exceptions.tag(n))
+                all.any(|(n, &tag)| tag == name && slot == self.process.thread.exceptions.tag(n))
             }
             SymbolKind::Tag => self.is_in_data(id, symbol, slot),
             SymbolKind::None => true,
@@ -413,9 +423,9 @@ impl<'a> Checker<'a> {
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
-        let definer = &self.process.instances[definer];
+        let definer = &self.process.link.instances[definer];
         let found = &definer.object.symbol(symbol as u32);
-        let base = self.process.domains[definer.domain].base();
+        let base = self.process.space.domains[definer.domain].base();
         let in_context = SymbolRecord::PRIMARY | SymbolRecord::STACK_POINTER;
         if found.record.kind == SymbolKind::Data {
             return slot == base + self.linear(definer, symbol);
@@ -428,7 +438,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a definition is what every object means by its name.
     fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
-        let instances = &self.process.instances;
+        let instances = &self.process.link.instances;
         let object = &instances[id].object;
         let name = object.symbol_name(&object.symbol(symbol));
         let is_it = |i: &Import<'_>| i.kind == ImportKind::GotMem && name::escape(i.name) == name;
@@ -445,9 +455,9 @@ impl<'a> Checker<'a> {
         let stub = || self.stubs.get(&slot).copied();
         match meaning {
             &Meaning::Definition(definer, symbol) => {
-                let definer = &self.process.instances[definer];
+                let definer = &self.process.link.instances[definer];
                 let code = definer.image.start() + definer.object.symbol(symbol as u32).value;
-                let base = self.process.domains[definer.domain].base();
+                let base = self.process.space.domains[definer.domain].base();
                 let thunk = Key::Thunk { target: code, base };
                 (slot == code && definer.domain == domain) || stub() == Some(thunk)
             }
@@ -476,14 +486,14 @@ impl<'a> Checker<'a> {
     }
 
     fn is_linear(&self, id: usize, symbol: u32, slot: u64) -> bool {
-        let object = &self.process.instances[id].object;
+        let object = &self.process.link.instances[id].object;
         let import = object
             .imports()
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
-        let domain = &self.process.domains[self.process.instances[id].domain];
+        let domain = &self.process.space.domains[self.process.link.instances[id].domain];
         match import.map(|i| i.name) {
             // What is loaded later is in the heap, or behind it.
-            Some("__heap_base") => self.process.instances.values().all(|other| {
+            Some("__heap_base") => self.process.link.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
                 other.room.is_some() || slot >= other.memory_base + u64::from(room.memory_size)
             }),
@@ -492,7 +502,7 @@ impl<'a> Checker<'a> {
             Some("__stack_low" | "__stack_high") => slot <= domain.context().memory.bytes,
             _ => match self.meaning(id, symbol) {
                 Meaning::Definition(definer, symbol) => {
-                    slot == self.linear(&self.process.instances[definer], symbol)
+                    slot == self.linear(&self.process.link.instances[definer], symbol)
                 }
                 // Null where the reference is weak, else outside of any memory.
                 _ => slot == 0 || slot == MEMORY_LIMIT,
@@ -512,15 +522,15 @@ impl<'a> Checker<'a> {
 
     /// Whether the table holds what is meant at an index.
     fn is_held(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
-        let instance = &self.process.instances[id];
-        let table: TableDesc = self.process.domains[instance.domain].context().table;
+        let instance = &self.process.link.instances[id];
+        let table: TableDesc = self.process.space.domains[instance.domain].context().table;
         if slot >= table.len {
             return false;
         }
         // SAFETY: entries below the table's length are mapped.
         let entry: FuncRef = unsafe { live::load(live::entry_at(&table, slot)) };
         let domain = match meaning {
-            &Meaning::Definition(definer, _) => self.process.instances[definer].domain,
+            &Meaning::Definition(definer, _) => self.process.link.instances[definer].domain,
             _ => instance.domain,
         };
         entry.record != 0 && self.is_code(meaning, entry.code, domain)
@@ -529,7 +539,7 @@ impl<'a> Checker<'a> {
     /// The calls of PLT entries that lead neither there nor, where calls are
     /// bound directly or may be prelinked, to what the entry stands for.
     fn calls(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let bind = self.process.config.bind;
         let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
@@ -551,7 +561,7 @@ impl<'a> Checker<'a> {
                 let entry = target.checked_sub(instance.image.start());
                 let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
                 // Where it could be direct, it must be.
-                let near = self.process.code.range();
+                let near = self.process.space.code.range();
                 let far = |to: u64| !near.contains(&to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
@@ -574,7 +584,7 @@ impl<'a> Checker<'a> {
 
     /// The function records that differ.
     fn records(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let imported = instance.object.info().imported_funcrefs as usize;
         let records = instance.object.functions().enumerate();
         let wrong = records
@@ -586,17 +596,19 @@ impl<'a> Checker<'a> {
                 else {
                     return true;
                 };
-                let offset = instance.image.start() + at - self.process.code.range().start;
+                let offset = instance.image.start() + at - self.process.space.code.range().start;
                 let right = if *number < imported {
                     let meaning = self.meaning(id, record.value);
                     let domain = match meaning {
-                        Meaning::Definition(definer, _) => self.process.instances[definer].domain,
+                        Meaning::Definition(definer, _) => {
+                            self.process.link.instances[definer].domain
+                        }
                         _ => instance.domain,
                     };
                     self.is_code(&meaning, code, domain)
                 } else {
                     let target = instance.image.start() + u64::from(record.value);
-                    let base = self.process.domains[instance.domain].base();
+                    let base = self.process.space.domains[instance.domain].base();
                     let thunk = Key::Thunk { target, base };
                     code == target || self.stubs.get(&code).copied() == Some(thunk)
                 };
@@ -622,8 +634,8 @@ impl<'a> Checker<'a> {
             let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
             [(allocated(i), memory), (false, table), (false, codes)]
         };
-        let instance = &self.process.instances[id];
-        let others = self.process.instances.iter();
+        let instance = &self.process.link.instances[id];
+        let others = self.process.link.instances.iter();
         let others = others.filter(|&(other, _)| other < id).map(|(_, i)| i);
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {

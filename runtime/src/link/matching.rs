@@ -169,9 +169,9 @@ impl<'a> Definition<'a> {
             },
             Target::Tag(_) => Self::Tag(Signature::Known(Cow::Owned(loader_tag_type()))),
             Target::ProgramMemory | Target::ProgramTable => {
-                let (memory, table) = match &resolver.process().program {
+                let (memory, table) = match &resolver.process().link.program {
                     Some(program) => {
-                        let domain = &resolver.process().domains[program.domain];
+                        let domain = &resolver.process().space.domains[program.domain];
                         (domain.memory, domain.table)
                     }
                     None => {

@@ -33,7 +33,7 @@ use crate::value::Val;
 
 /// What a process remembers of it.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct Fixups {
     /// Fixups that wait for a definition: serial number of the instance, and
     /// number in its list.
     waiting: Vec<(u64, usize)>,
@@ -104,19 +104,25 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
 /// Does everything for the members of a group, and what waited for them.
 pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
     let asks = |m: &Member| !m.object.info().fixups.list.is_empty();
-    if process.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
+    if process.link.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
         return Ok(());
     }
     let members = group.members.iter().map(|m| &*m.object);
     for (symbol, number) in copy::holders(group.numbers().zip(members)) {
-        let serial = process.instances[number].serial;
-        let holders = &mut process.fixups.holders;
+        let serial = process.link.instances[number].serial;
+        let holders = &mut process.link.fixups.holders;
         holders.entry(symbol.to_owned()).or_insert(serial);
     }
     for number in group.numbers() {
-        for fixup in 0..process.instances[number].object.info().fixups.list.len() {
+        for fixup in 0..process.link.instances[number]
+            .object
+            .info()
+            .fixups
+            .list
+            .len()
+        {
             if !one(process, number, fixup)? {
-                let instance = &process.instances[number];
+                let instance = &process.link.instances[number];
                 process.config.trace(Category::Bindings, || {
                     let list = &instance.object.info().fixups.list;
                     format!(
@@ -125,7 +131,7 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
                         list[fixup]
                     )
                 });
-                process.fixups.waiting.push((instance.serial, fixup));
+                process.link.fixups.waiting.push((instance.serial, fixup));
             }
         }
     }
@@ -134,26 +140,26 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
 
 /// Tries again what waits, after the global scope has grown.
 pub(crate) fn retry(process: &mut Process) -> Result<()> {
-    let waiting = std::mem::take(&mut process.fixups.waiting);
+    let waiting = std::mem::take(&mut process.link.fixups.waiting);
     let mut result = Ok(());
     for (serial, fixup) in waiting {
         // What is unloaded waits no more.
-        let Some(number) = process.instances.find(|i| i.serial == serial) else {
+        let Some(number) = process.link.instances.find(|i| i.serial == serial) else {
             continue;
         };
         let done = one(process, number, fixup);
         if !matches!(done, Ok(true)) {
-            process.fixups.waiting.push((serial, fixup));
+            process.link.fixups.waiting.push((serial, fixup));
         }
         result = result.and(done.map(|_| ()));
     }
-    process.stubs.seal()?;
+    process.space.stubs.seal()?;
     result
 }
 
 /// Does one thing; false if it has to wait.
 fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
-    let instance = &process.instances[number];
+    let instance = &process.link.instances[number];
     let object = Arc::clone(&instance.object);
     let (memory_base, table_base) = (instance.memory_base, instance.table_base);
     let index = |function: u32| table_base + u64::from(function);
@@ -183,7 +189,7 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
         } => {
             let ty = object.info().types.get(*ty).cloned();
             let lazy = Lazy {
-                serial: process.instances[number].serial,
+                serial: process.link.instances[number].serial,
                 index: index(*function),
                 symbol: symbol.clone(),
                 library: library.clone(),
@@ -199,8 +205,8 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
 /// first definition that it sees.
 pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
     let scope = process.seen_by(number);
-    let holder = process.fixups.holders.get(&*name::escape(symbol));
-    let holds = |n: &usize| Some(&process.instances[*n].serial) == holder;
+    let holder = process.link.fixups.holders.get(&*name::escape(symbol));
+    let holds = |n: &usize| Some(&process.link.instances[*n].serial) == holder;
     let holder = holder.and_then(|_| scope.iter().copied().find(holds));
     let places = holder.into_iter().chain(scope);
     let kinds = [SymbolKind::Data, SymbolKind::Function];
@@ -220,15 +226,15 @@ pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Opti
 fn bind(process: &mut Process, number: usize, symbol: &str) -> Option<Target> {
     let target = definition(process, number, symbol)?;
     if let Target::Symbol { instance, .. } = target {
-        process.instances[number].uses.insert(instance);
+        process.link.instances[number].uses.insert(instance);
     }
     process.config.trace(Category::Bindings, || {
         let to = match target {
-            Target::Symbol { instance, .. } => process.instances[instance].object.name(),
+            Target::Symbol { instance, .. } => process.link.instances[instance].object.name(),
             Target::Host(_) => "the host",
             _ => "the loader",
         };
-        let from = process.instances[number].object.name();
+        let from = process.link.instances[number].object.name();
         format!("binding {from} to {to}: `{symbol}`")
     });
     Some(target)
@@ -241,7 +247,7 @@ fn value(process: &mut Process, number: usize, symbol: &str) -> Result<Option<u6
     };
     let is_data = match target {
         Target::Symbol { instance, symbol } => {
-            let object = &process.instances[instance].object;
+            let object = &process.link.instances[instance].object;
             object.symbol(symbol).defines(SymbolKind::Data)
         }
         Target::Mark(_) => true,
@@ -266,22 +272,22 @@ fn function_entry(process: &mut Process, number: usize, symbol: &str) -> Result<
 }
 
 fn path(process: &Process, number: usize) -> String {
-    let object = &process.instances[number].object;
+    let object = &process.link.instances[number].object;
     object.path().display().to_string()
 }
 
 /// Writes a word of an instance's memory, and of its copy.
 fn write(process: &mut Process, number: usize, at: u32, value: u64) -> Result<()> {
-    let at = process.instances[number].memory_base + u64::from(at);
-    let copied = process.fixups.copied.iter();
+    let at = process.link.instances[number].memory_base + u64::from(at);
+    let copied = process.link.fixups.copied.iter();
     let copies = copied.filter_map(|c| {
         let offset = at.checked_sub(c.from)?;
         (offset < c.bytes).then_some(c.to + offset)
     });
     let places: Vec<u64> = [at].into_iter().chain(copies).collect();
-    let domain = process.instances[number].domain;
+    let domain = process.link.instances[number].domain;
     for place in places {
-        let memory = process.domains[domain].memory_mut();
+        let memory = process.space.domains[domain].memory_mut();
         let word = memory.get_mut(place as usize..).unwrap_or_default();
         let Some(word) = word.first_chunk_mut::<4>() else {
             let reason = format!("a fixup at {place:#x} is outside of its memory");
@@ -293,8 +299,8 @@ fn write(process: &mut Process, number: usize, at: u32, value: u64) -> Result<()
 }
 
 fn set_entry(process: &Process, number: usize, index: u64, entry: FuncRef) -> Result<()> {
-    let domain = process.instances[number].domain;
-    match process.domains[domain].set_entry(index, entry) {
+    let domain = process.link.instances[number].domain;
+    match process.space.domains[domain].set_entry(index, entry) {
         true => Ok(()),
         false => {
             let reason = format!("a fixup exceeds the table (entry {index})");
@@ -308,8 +314,8 @@ fn set_entry(process: &Process, number: usize, index: u64, entry: FuncRef) -> Re
 pub(super) fn note(process: &mut Process, copies: &[Copy]) {
     for copy in copies {
         let (holder, from, to, bytes) = copy.place(process);
-        let serial = process.instances[holder].serial;
-        process.fixups.copied.push(Copied {
+        let serial = process.link.instances[holder].serial;
+        process.link.fixups.copied.push(Copied {
             serial,
             from,
             to,
@@ -320,10 +326,18 @@ pub(super) fn note(process: &mut Process, copies: &[Copy]) {
 
 /// Forgets the copies of an instance that is unloaded.
 pub(crate) fn forget(process: &mut Process, serial: u64) {
-    process.fixups.copied.retain(|c| c.serial != serial);
-    process.fixups.holders.retain(|_, holder| *holder != serial);
-    process.fixups.waiting.retain(|&(owner, _)| owner != serial);
-    for forwarder in &mut process.fixups.lazy {
+    process.link.fixups.copied.retain(|c| c.serial != serial);
+    process
+        .link
+        .fixups
+        .holders
+        .retain(|_, holder| *holder != serial);
+    process
+        .link
+        .fixups
+        .waiting
+        .retain(|&(owner, _)| owner != serial);
+    for forwarder in &mut process.link.fixups.lazy {
         forwarder.to.take_if(|lazy| lazy.serial == serial);
     }
 }
@@ -363,15 +377,15 @@ fn forward(process: &mut Process, number: usize, lazy: Lazy) -> Result<()> {
 
 /// Number of a host function that calls a lazy one.
 fn forwarder(process: &mut Process, lazy: Lazy) -> usize {
-    let mut known = process.fixups.lazy.iter_mut();
+    let mut known = process.link.fixups.lazy.iter_mut();
     if let Some(free) = known.find(|f| f.to.is_none() && f.ty == lazy.ty) {
         free.to = Some(lazy);
         return free.host;
     }
-    let at = process.fixups.lazy.len();
+    let at = process.link.fixups.lazy.len();
     let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
         let process = caller.process_mut()?;
-        let lazy = process.fixups.lazy.get(at).and_then(|f| f.to.clone());
+        let lazy = process.link.fixups.lazy.get(at).and_then(|f| f.to.clone());
         let gone = || HostError::Message("a call of a function that is unloaded".to_owned());
         let values = call(process, &lazy.ok_or_else(gone)?, args)?;
         results.copy_from_slice(&values);
@@ -381,22 +395,22 @@ fn forwarder(process: &mut Process, lazy: Lazy) -> usize {
     let function = HostFunction::new(name::SYS, "lazy", ty.clone(), body);
     process.hosts.add_stub(function);
     let to = Some(lazy);
-    process.fixups.lazy.push(Forwarder { host, ty, to });
+    process.link.fixups.lazy.push(Forwarder { host, ty, to });
     host
 }
 
 /// The first call of a lazy function.
 fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, HostError> {
-    let number = process.instances.find(|i| i.serial == lazy.serial);
+    let number = process.link.instances.find(|i| i.serial == lazy.serial);
     let undefined = |reason: String| {
         let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
         trap.detail = Some(format!("`{}` of {}{reason}", lazy.symbol, lazy.library));
         HostError::Trap(Box::new(trap))
     };
     let number = number.ok_or_else(|| undefined(String::new()))?;
-    let domain = process.instances[number].domain;
+    let domain = process.link.instances[number].domain;
     let held = |process: &Process| {
-        let entry = process.domains[domain].entry(lazy.index);
+        let entry = process.space.domains[domain].entry(lazy.index);
         entry.filter(|e| e.code != 0)
     };
     let entry = match held(process) {
@@ -416,12 +430,12 @@ fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, Ho
                 None => function_entry(process, number, &lazy.symbol)?,
             };
             let entry = entry.ok_or_else(|| undefined(" is not defined in it".to_owned()))?;
-            process.stubs.seal().map_err(HostError::from)?;
+            process.space.stubs.seal().map_err(HostError::from)?;
             set_entry(process, number, lazy.index, entry)?;
             entry
         }
     };
-    if !process.types.is(entry.type_id, &lazy.ty) {
+    if !process.link.types.is(entry.type_id, &lazy.ty) {
         return Err(undefined(" is of another type than the call's".to_owned()));
     }
     set_entry(process, number, lazy.index - 1, entry)?;

@@ -6,7 +6,7 @@ use wasmaot_abi::prelink::{Body, Place};
 use super::{Checker, Meaning};
 use crate::arch;
 use crate::config::Bind;
-use crate::loader::instance::Instance;
+use crate::link::instance::Instance;
 
 impl Checker<'_> {
     /// Whether data of the object that defines a symbol are at an address. Who
@@ -15,7 +15,7 @@ impl Checker<'_> {
         let lazy = self.process.config.bind == Bind::Lazy;
         match self.meaning(id, symbol) {
             Meaning::Definition(definer, _) => {
-                at == self.process.instances[definer].memory_base || (lazy && at == 0)
+                at == self.process.link.instances[definer].memory_base || (lazy && at == 0)
             }
             _ => at == 0,
         }
@@ -35,7 +35,7 @@ impl Checker<'_> {
 
     /// The functions that are as they must not be.
     pub(super) fn bodies(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let plain = self.redirected(instance);
         let record = instance.object.prelink();
         let bodies = record.map_or(&[][..], |record| &record.bodies).iter();
@@ -51,8 +51,8 @@ impl Checker<'_> {
     /// Whether a function contains the code of what its imports mean, in a
     /// program whose main is the set's.
     fn holds_all(&self, id: usize, body: &Body) -> bool {
-        let instance = &self.process.instances[id];
-        let first = self.process.scope.first().or(self.scope.first());
+        let instance = &self.process.link.instances[id];
+        let first = self.process.link.scope.first().or(self.scope.first());
         let main = first.is_some_and(|&first| self.is_member(id, first, 0));
         if !main || self.opened {
             return false;
@@ -70,11 +70,11 @@ impl Checker<'_> {
 
     /// Whether a symbol means what is at a place of an object's set.
     fn is_at(&self, id: usize, symbol: u32, place: Place) -> bool {
-        let instance = &self.process.instances[id];
+        let instance = &self.process.link.instances[id];
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
-        let found = &self.process.instances[definer];
+        let found = &self.process.link.instances[definer];
         self.is_member(id, definer, place.member as usize)
             && found.object.symbol(symbol as u32).value == u64::from(place.address)
             && found.domain == instance.domain
@@ -82,7 +82,10 @@ impl Checker<'_> {
 
     /// Whether an instance is a member of another's set, where that has it.
     fn is_member(&self, id: usize, other: usize, number: usize) -> bool {
-        let (instance, other) = (&self.process.instances[id], &self.process.instances[other]);
+        let (instance, other) = (
+            &self.process.link.instances[id],
+            &self.process.link.instances[other],
+        );
         let Some(record) = instance.object.prelink() else {
             return false;
         };

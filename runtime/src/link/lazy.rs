@@ -14,7 +14,6 @@ use wasmaot_abi::types::FuncType;
 use super::instance::{Bindings, Target};
 use super::matching::kind_name;
 use super::relocate::callable;
-use super::stubs::Key;
 use super::{check, deferred, resolve};
 use crate::arch;
 use crate::dl::DlError;
@@ -22,6 +21,7 @@ use crate::error::{Error, Result, Unresolved};
 use crate::host::{HostError, HostFunction};
 use crate::object::{Object, Reloc, bad};
 use crate::process::Process;
+use crate::space::Key;
 
 /// The slots that are, or were, left for later, by number.
 #[derive(Debug, Default)]
@@ -65,8 +65,8 @@ impl Lazy {
 
 /// What the slot of an instance that a relocation names holds for now.
 pub(super) fn stub(process: &mut Process, id: usize, reloc: &Reloc) -> Result<u64> {
-    let number = process.lazy.add(Slot {
-        address: process.instances[id].address(reloc.offset),
+    let number = process.link.lazy.add(Slot {
+        address: process.link.instances[id].address(reloc.offset),
         symbol: reloc.symbol,
     });
     process.stub(Key::Lazy(number), |_| arch::lazy_stub(number))
@@ -75,12 +75,12 @@ pub(super) fn stub(process: &mut Process, id: usize, reloc: &Reloc) -> Result<u6
 /// Fills the slot of a number; the address that it holds now.
 pub(crate) fn bind_lazily(process: &mut Process, number: u64) -> Result<u64, HostError> {
     let number = u32::try_from(number).unwrap_or(u32::MAX);
-    let slot = process.lazy.slots.get(&number).copied();
+    let slot = process.link.lazy.slots.get(&number).copied();
     let slot = slot.ok_or_else(unloaded)?;
     loop {
         // Libraries that were loaded just now may have run anything.
         let id = owner(process, slot)?;
-        let instance = &process.instances[id];
+        let instance = &process.link.instances[id];
         if instance.bindings.symbols.get(slot.symbol as usize) != Some(&Target::Lazy) {
             let vaddr = slot.address - instance.image.start();
             return Ok(u64::from_le_bytes(instance.read(vaddr)?));
@@ -94,7 +94,7 @@ pub(crate) fn bind_lazily(process: &mut Process, number: u64) -> Result<u64, Hos
 /// The instance whose slot it is. Code of an object that is closed may still
 /// run.
 fn owner(process: &Process, slot: Slot) -> Result<usize, HostError> {
-    process.instances.at(slot.address).ok_or_else(unloaded)
+    process.link.instances.at(slot.address).ok_or_else(unloaded)
 }
 
 fn unloaded() -> HostError {
@@ -109,7 +109,7 @@ type Found = (Target, Vec<HostFunction>);
 /// What a function of an instance stands for; `None` after loading what may
 /// define it.
 fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found>, HostError> {
-    let object = Arc::clone(&process.instances[id].object);
+    let object = Arc::clone(&process.link.instances[id].object);
     let Some((ty, import)) = resolve::functions(&object, symbol).next() else {
         return Err(HostError::Message(format!(
             "{}: a call of what it does not import",
@@ -122,7 +122,7 @@ fn look_up(process: &mut Process, id: usize, symbol: u32) -> Result<Option<Found
         Ok((target, _)) => matches!(target, Target::Host(_) | Target::Stub(_)),
         Err(error) => matches!(error, Error::Unresolved(_)),
     };
-    let more = import.module == name::ENV && !process.deferred.is_empty();
+    let more = import.module == name::ENV && !process.link.deferred.is_empty();
     let failure = if by_no_object && more {
         match deferred::load_next(process) {
             Ok(()) => return Ok(None),
@@ -177,14 +177,18 @@ fn ask(
 /// Binds a slot; the address that it holds then.
 fn fill(process: &mut Process, id: usize, slot: Slot, (target, made): Found) -> Result<u64> {
     made.into_iter().for_each(|f| process.hosts.add_stub(f));
-    let domain = process.instances[id].domain;
+    let domain = process.link.instances[id].domain;
     let function = process.function(target)?.ok_or_else(|| {
-        let file = process.instances[id].object.path().display().to_string();
+        let file = process.link.instances[id]
+            .object
+            .path()
+            .display()
+            .to_string();
         bad(file, "a call of what is no function")
     })?;
     let code = callable(process, function, Some(domain))?;
-    process.stubs.seal()?;
-    let instance = &mut process.instances[id];
+    process.space.stubs.seal()?;
+    let instance = &mut process.link.instances[id];
     let Bindings {
         imports, symbols, ..
     } = &mut instance.bindings;

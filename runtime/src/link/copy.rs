@@ -109,7 +109,7 @@ impl<'a> Planner<'a> {
     fn object(&self, id: usize) -> &'a Object {
         match id.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &self.process.instances[id].object,
+            None => &self.process.link.instances[id].object,
         }
     }
 
@@ -235,7 +235,8 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
     for copy in copies {
         let (from, to) = (address(process, copy.from), address(process, copy.to));
         process.config.trace(Category::Reloc, || {
-            let [definer, main] = [copy.from.0, copy.to.0].map(|id| &process.instances[id].object);
+            let [definer, main] =
+                [copy.from.0, copy.to.0].map(|id| &process.link.instances[id].object);
             let symbol = main.symbol(copy.to.1);
             format!(
                 "copying `{}`: {} bytes from {} at {from:#x} to {} at {to:#x}",
@@ -245,14 +246,14 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
                 main.name()
             )
         });
-        let domain = process.instances[copy.to.0].domain;
-        let domain = &mut process.domains[domain];
+        let domain = process.link.instances[copy.to.0].domain;
+        let domain = &mut process.space.domains[domain];
         let memory = domain.memory_mut();
         let range = |at: u64| Some(at as usize..usize::try_from(at.checked_add(copy.bytes)?).ok()?);
         let ranges = range(from).zip(range(to));
         let inside = ranges.filter(|(a, b)| a.end.max(b.end) <= memory.len());
         let Some((source, target)) = inside else {
-            let file = process.instances[copy.to.0].object.path();
+            let file = process.link.instances[copy.to.0].object.path();
             let reason = "data to copy lie outside of the memory";
             return Err(bad(file.display().to_string(), reason));
         };
@@ -263,7 +264,7 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
 
 /// Linear address of a definition of data.
 fn address(process: &Process, (id, number): (usize, u32)) -> u64 {
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let symbol = instance.object.symbol(number);
     let bias = instance.object.layout().memory_bias;
     instance.memory_base + symbol.value.wrapping_sub(bias)

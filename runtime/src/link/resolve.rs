@@ -82,9 +82,11 @@ pub(super) fn later(
     id: usize,
     symbol: u32,
 ) -> Result<(Target, Vec<HostFunction>)> {
-    let object = &process.instances[id].object;
+    let object = &process.link.instances[id].object;
     let scope = process.seen_by(id);
-    let objects = scope.iter().map(|&n| (n, &*process.instances[n].object));
+    let objects = scope
+        .iter()
+        .map(|&n| (n, &*process.link.instances[n].object));
     let mut resolver = Resolver {
         holders: copy::holders(objects),
         scope,
@@ -184,7 +186,7 @@ impl<'a> Resolver<'a> {
         Self {
             process,
             members: &[],
-            first: process.instances.next(),
+            first: process.link.instances.next(),
             scope: Vec::new(),
             holders: HashMap::new(),
             opened: false,
@@ -195,7 +197,7 @@ impl<'a> Resolver<'a> {
             active: Vec::new(),
             missing: Vec::new(),
             stubs: Vec::new(),
-            undefined: process.undefined.clone(),
+            undefined: process.link.undefined.clone(),
         }
     }
 
@@ -228,7 +230,7 @@ impl<'a> Resolver<'a> {
     pub fn object(&self, instance: usize) -> &'a Object {
         match instance.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &self.process.instances[instance].object,
+            None => &self.process.link.instances[instance].object,
         }
     }
 
@@ -236,7 +238,7 @@ impl<'a> Resolver<'a> {
     fn is_chosen(&self, instance: usize) -> bool {
         match instance.checked_sub(self.first) {
             Some(member) => self.members[member].chosen,
-            None => self.process.instances[instance].chosen,
+            None => self.process.link.instances[instance].chosen,
         }
     }
 
@@ -378,7 +380,7 @@ impl<'a> Resolver<'a> {
             let adopted = self.process.adopted_memory();
             return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
-        let named = self.process.names.get(import.module).copied();
+        let named = self.process.link.names.get(import.module).copied();
         let in_named = |this: &mut Self| {
             let escaped = name::escape(import.name);
             named.and_then(|id| this.export(id, import.name, Name::from(&*escaped)))
@@ -441,7 +443,7 @@ impl<'a> Resolver<'a> {
                 let reexported = object.import(import as u32)?;
                 self.lookup(member, import, &reexported)?
             }
-            None => self.process.instances[instance].bindings.imports[import],
+            None => self.process.link.instances[instance].bindings.imports[import],
         };
         (target != Target::None && !target.is_undefined_address()).then_some(target)
     }

@@ -14,15 +14,15 @@ use wasmaot_abi::reloc::{Kind, Standard};
 use super::instance::{Instance, Target};
 use super::lazy;
 use super::place::{create_memory, memory_limit, table_max, table_room};
-use super::stubs::Key;
 use super::undefined;
 use crate::arch;
 use crate::builtin;
 use crate::config::Category;
-use crate::domain::{ExtraTable, Shape};
 use crate::error::{Error, Result};
 use crate::object::{Object, Place, bad};
 use crate::process::{Function, Process};
+use crate::space::Key;
+use crate::space::{DomainLayout, ExtraTable};
 use crate::sys::live;
 
 /// Bytes of function records that are written at once.
@@ -32,15 +32,15 @@ const FEW: u32 = (HOST_PAGE / TABLE_ENTRY_SIZE) as u32;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
-    let new = first..process.instances.next();
+    let new = first..process.link.instances.next();
     for id in new.clone() {
         descriptors(process, id)?;
     }
     // A second domain makes records of the first callable from elsewhere.
     let all = process.many_domains();
-    let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
+    let loaded: Vec<usize> = process.link.instances.iter().map(|(id, _)| id).collect();
     for id in loaded.into_iter().filter(|id| new.contains(id) || all) {
-        let instance = &process.instances[id];
+        let instance = &process.link.instances[id];
         match new.contains(&id) {
             true => needed_records(process, id)?,
             false if !instance.thunked => refill_records(process, id, instance.records)?,
@@ -56,7 +56,7 @@ pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
     for id in new {
         slots(process, id)?;
         process.config.trace(Category::Reloc, || {
-            let object = &process.instances[id].object;
+            let object = &process.link.instances[id].object;
             let count = object.relocs().count() + object.slots().count();
             format!("relocated {}: {count} slots", object.name())
         });
@@ -71,20 +71,20 @@ fn path(object: &Object) -> String {
 /// Memories and tables beside the domain's own: each has its room elsewhere
 /// and a descriptor in the object's data.
 fn descriptors(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.instances[id].object);
+    let object = Arc::clone(&process.link.instances[id].object);
     for (ty, vaddr) in object
         .info()
         .memories
         .iter()
         .filter_map(|m| Some((m.ty, m.desc?)))
     {
-        let domain = process.new_domain(Shape {
+        let domain = process.new_domain(DomainLayout {
             table: false,
             memory: Some(memory_limit(process, ty)),
         })?;
         create_memory(process, domain, &path(&object), ty)?;
-        let instance = &process.instances[id];
-        let (memory, at) = (&process.domains[domain], instance.address(vaddr));
+        let instance = &process.link.instances[id];
+        let (memory, at) = (&process.space.domains[domain], instance.address(vaddr));
         let MemoryDesc {
             base,
             bytes,
@@ -94,7 +94,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
             instance.write(vaddr + 8 * word as u64, value)?;
         }
         memory.set_alias(at);
-        process.memories.insert(at, domain);
+        process.space.memories.insert(at, domain);
     }
     for (ty, vaddr) in object
         .info()
@@ -103,7 +103,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
         .filter_map(|t| Some((t.ty, t.desc?)))
     {
         let max = table_max(process, &path(&object), ty, ty.min)?;
-        let instance = &process.instances[id];
+        let instance = &process.link.instances[id];
         let at = instance.address(vaddr);
         let (
             table,
@@ -113,14 +113,14 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
                 max,
                 kind,
             },
-        ) = ExtraTable::new(at, ty, max, Arc::clone(&process.budget))?;
+        ) = ExtraTable::new(at, ty, max, Arc::clone(&process.space.budget))?;
         for (word, value) in [base, len, max, kind].into_iter().enumerate() {
             instance.write(vaddr + 8 * word as u64, value)?;
         }
         // SAFETY: `at` is the descriptor just written, of the reservation that
         // `table` holds.
-        let grown = unsafe { live::table_grow(at, ty.min, Some(&process.budget)) };
-        process.tables.push(table);
+        let grown = unsafe { live::table_grow(at, ty.min, Some(&process.space.budget)) };
+        process.space.tables.push(table);
         if grown.is_none() {
             return Err(super::place::no_table(&path(&object), ty.min));
         }
@@ -130,7 +130,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
 
 /// Fills the function records that an instance needs, or all, if they are few.
 fn needed_records(process: &mut Process, id: usize) -> Result<()> {
-    let object = &process.instances[id].object;
+    let object = &process.link.instances[id].object;
     let all = object.functions().len() as u32;
     let needed = object.info().needed_funcrefs;
     records(process, id, if all <= FEW { all } else { needed })
@@ -139,25 +139,25 @@ fn needed_records(process: &mut Process, id: usize) -> Result<()> {
 /// Fills the function records of a loaded instance up to a number, and those
 /// that are filled again; they are in its RELRO part.
 fn refill_records(process: &mut Process, id: usize, count: u32) -> Result<()> {
-    let relro = process.instances[id].object.layout().relro.clone();
-    let sealed = process.instances[id].sealed;
+    let relro = process.link.instances[id].object.layout().relro.clone();
+    let sealed = process.link.instances[id].sealed;
     if sealed {
-        process.instances[id].image.set_writable(relro, true)?;
+        process.link.instances[id].image.set_writable(relro, true)?;
     }
     records(process, id, count)?;
     match sealed {
-        true => process.instances[id].seal(),
+        true => process.link.instances[id].seal(),
         false => Ok(()),
     }
 }
 
 /// Writes the first `count` function records of an instance.
 fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
-    let object = Arc::clone(&process.instances[id].object);
+    let object = Arc::clone(&process.link.instances[id].object);
     let thunked = process.many_domains();
     let imported = object.info().imported_funcrefs;
-    let load_address = process.instances[id].address(0);
-    let first = load_address + object.funcrefs() - process.code.range().start;
+    let load_address = process.link.instances[id].address(0);
+    let first = load_address + object.funcrefs() - process.space.code.range().start;
     let mut vaddr = object.funcrefs();
     let mut bytes = Vec::with_capacity(CHUNK);
     for (number, own) in (0..count).zip(object.functions()) {
@@ -173,13 +173,13 @@ fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
         bytes.extend(own.type_id.to_le_bytes());
         bytes.extend(record.to_le_bytes());
         if bytes.len() == CHUNK {
-            process.instances[id].write_bytes(vaddr, &bytes)?;
+            process.link.instances[id].write_bytes(vaddr, &bytes)?;
             vaddr += CHUNK as u64;
             bytes.clear();
         }
     }
-    process.instances[id].write_bytes(vaddr, &bytes)?;
-    let instance = &mut process.instances[id];
+    process.link.instances[id].write_bytes(vaddr, &bytes)?;
+    let instance = &mut process.link.instances[id];
     instance.records = count;
     instance.thunked = thunked;
     Ok(())
@@ -187,7 +187,7 @@ fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
 
 /// Copies the records' code into the table entries made from them.
 fn refresh_tables(process: &Process) {
-    let area = process.code.range();
+    let area = process.space.code.range();
     for desc in process.function_tables() {
         // SAFETY: the descriptors are live, entries below the length mapped,
         // and a record number other than 0 names a record in the code area.
@@ -206,8 +206,8 @@ fn refresh_tables(process: &Process) {
 
 /// Applies the element segments that need no code.
 fn elements(process: &mut Process, id: usize) -> Result<()> {
-    let instance = &process.instances[id];
-    let domain = &process.domains[instance.domain];
+    let instance = &process.link.instances[id];
+    let domain = &process.space.domains[instance.domain];
     for segment in &instance.object.info().elements {
         let first = instance.table_base + u64::from(segment.offset);
         let entries = items(&instance.object, segment).map(|item| match item {
@@ -221,6 +221,7 @@ fn elements(process: &mut Process, id: usize) -> Result<()> {
         }
     }
     if process
+        .link
         .program
         .as_ref()
         .is_some_and(|p| p.indices.is_some())
@@ -239,10 +240,10 @@ fn items(object: &Object, segment: &Elements) -> impl Iterator<Item = u32> {
 /// Notes the table index of every function that an instance's element segments
 /// have put into the program's table.
 fn remember_indices(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.instances[id].object);
+    let object = Arc::clone(&process.link.instances[id].object);
     let (table_base, domain) = (
-        process.instances[id].table_base,
-        process.instances[id].domain,
+        process.link.instances[id].table_base,
+        process.link.instances[id].domain,
     );
     for segment in &object.info().elements {
         let first = table_base + u64::from(segment.offset);
@@ -258,18 +259,22 @@ fn remember_indices(process: &mut Process, id: usize) -> Result<()> {
 
 /// The table index of a function, if it has one.
 fn known_index(process: &mut Process, code: u64) -> Result<Option<u64>> {
-    let Some(program) = &mut process.program else {
+    let Some(program) = &mut process.link.program else {
         return Ok(None);
     };
     if program.indices.is_none() {
         // Most programs never ask.
         program.indices = Some(HashMap::new());
-        let loaded: Vec<usize> = process.instances.iter().map(|(id, _)| id).collect();
+        let loaded: Vec<usize> = process.link.instances.iter().map(|(id, _)| id).collect();
         for id in loaded {
             remember_indices(process, id)?;
         }
     }
-    let indices = process.program.as_ref().and_then(|p| p.indices.as_ref());
+    let indices = process
+        .link
+        .program
+        .as_ref()
+        .and_then(|p| p.indices.as_ref());
     Ok(indices.and_then(|indices| indices.get(&code).copied()))
 }
 
@@ -285,10 +290,10 @@ fn record(instance: &Instance, number: u32) -> Result<FuncRef> {
 }
 
 fn slots(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.instances[id].object);
+    let object = Arc::clone(&process.link.instances[id].object);
     for reloc in object.relocs() {
         let value = match reloc.kind {
-            Standard::Relative => process.instances[id]
+            Standard::Relative => process.link.instances[id]
                 .image
                 .start()
                 .wrapping_add_signed(reloc.addend),
@@ -302,10 +307,10 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
             // Copied when all else is relocated.
             Standard::Copy => continue,
         };
-        process.instances[id].write(reloc.offset, value)?;
+        process.link.instances[id].write(reloc.offset, value)?;
     }
     for slot in object.slots() {
-        let instance = &process.instances[id];
+        let instance = &process.link.instances[id];
         let addend = |value: u64| u64::from((value as u32).wrapping_add(slot.addend as u32));
         let value = match slot.kind {
             Kind::MemoryBase => addend(instance.memory_base),
@@ -317,7 +322,7 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                 let room = instance.object.info().placement.unwrap_or_default();
                 let end = instance.memory_base + u64::from(room.memory_size);
                 with_headroom(process, id, end, || "its memory".to_owned())?;
-                process.domains[instance.domain].base() + addend(instance.memory_base)
+                process.space.domains[instance.domain].base() + addend(instance.memory_base)
             }
             Kind::HostData => {
                 let target = target(process, id, slot.symbol);
@@ -332,17 +337,17 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
                     let symbol = instance.object.symbol(slot.symbol);
                     format!("`{}`", instance.object.symbol_name(&symbol))
                 })?;
-                process.domains[instance.domain].base() + data
+                process.space.domains[instance.domain].base() + data
             }
             Kind::BaseOf => base_of(process, target(process, id, slot.symbol)),
             Kind::HostBaseOf => {
                 let base = base_of(process, target(process, id, slot.symbol));
                 with_headroom(process, id, base, || "a library's memory".to_owned())?;
-                process.domains[instance.domain].base() + base
+                process.space.domains[instance.domain].base() + base
             }
             Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
         };
-        process.instances[id].write(slot.offset, value)?;
+        process.link.instances[id].write(slot.offset, value)?;
     }
     Ok(())
 }
@@ -350,7 +355,7 @@ fn slots(process: &mut Process, id: usize) -> Result<()> {
 /// The memory base of the object that defines a symbol; 0 if none does.
 fn base_of(process: &Process, target: Target) -> u64 {
     match target {
-        Target::Symbol { instance, .. } => process.instances[instance].memory_base,
+        Target::Symbol { instance, .. } => process.link.instances[instance].memory_base,
         _ => 0,
     }
 }
@@ -366,7 +371,7 @@ fn with_headroom(
         return Ok(());
     }
     Err(Error::Limit {
-        file: path(&process.instances[id].object),
+        file: path(&process.link.instances[id].object),
         what: format!(
             "{} comes to {end:#x}, too near to the end of all addresses",
             what()
@@ -377,19 +382,19 @@ fn with_headroom(
 
 /// What a symbol of an instance is bound to.
 pub(crate) fn target(process: &Process, id: usize, symbol: u32) -> Target {
-    let bound = process.instances[id].bindings.symbol(symbol);
+    let bound = process.link.instances[id].bindings.symbol(symbol);
     or_own(process, id, symbol, bound)
 }
 
 /// What the address of a function symbol of an instance is that of.
 fn address_target(process: &Process, id: usize, symbol: u32) -> Target {
-    let bound = process.instances[id].bindings.address(symbol);
+    let bound = process.link.instances[id].bindings.address(symbol);
     or_own(process, id, symbol, bound)
 }
 
 /// A symbol that is bound to nothing else stands for itself.
 fn or_own(process: &Process, id: usize, symbol: u32, bound: Option<Target>) -> Target {
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     bound.unwrap_or_else(|| match instance.object.symbol(symbol).place {
         Place::Undefined => Target::None,
         _ => Target::Symbol {
@@ -403,10 +408,14 @@ fn or_own(process: &Process, id: usize, symbol: u32, bound: Option<Target>) -> T
 fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
     let target = target(process, id, symbol);
     if let Some(function) = process.function(target)? {
-        let domain = process.instances[id].domain;
+        let domain = process.link.instances[id].domain;
         return callable(process, function, Some(domain));
     }
-    let program = process.program.as_ref().map(|p| &process.domains[p.domain]);
+    let program = process
+        .link
+        .program
+        .as_ref()
+        .map(|p| &process.space.domains[p.domain]);
     match target {
         Target::Builtin(function) => {
             let (at, on_host_stack) = builtin::address(function);
@@ -418,16 +427,16 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
         }
         Target::Null => Ok(0),
         Target::UndefinedData => {
-            let domain = process.instances[id].domain;
-            Ok(process.domains[domain].base() + undefined::DATA)
+            let domain = process.link.instances[id].domain;
+            Ok(process.space.domains[domain].base() + undefined::DATA)
         }
         Target::ProgramMemory => Ok(program.map_or(0, |domain| domain.memory_desc())),
-        Target::Tag(number) => Ok(process.exceptions.tag(number)),
+        Target::Tag(number) => Ok(process.thread.exceptions.tag(number)),
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
         Target::Symbol { instance, symbol } => {
-            let definer = &process.instances[instance];
+            let definer = &process.link.instances[instance];
             let symbol = definer.object.symbol(symbol);
-            let domain = &process.domains[definer.domain];
+            let domain = &process.space.domains[definer.domain];
             let flag = |flag| symbol.record.flags & flag != 0;
             Ok(match symbol.record.kind {
                 SymbolKind::Memory if flag(SymbolRecord::PRIMARY) => domain.memory_desc(),
@@ -440,7 +449,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
             })
         }
         _ => {
-            let object = &process.instances[id].object;
+            let object = &process.link.instances[id].object;
             let name = object.symbol_name(&object.symbol(symbol));
             let reason = format!("relocation against `{name}`, which nothing defines");
             Err(bad(path(object), reason))
@@ -452,7 +461,7 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
 pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
     match target {
         Target::Symbol { instance, symbol } => {
-            let definer = &process.instances[instance];
+            let definer = &process.link.instances[instance];
             let symbol = definer.object.symbol(symbol);
             if !symbol.defines(SymbolKind::Data) {
                 let name = definer.object.symbol_name(&symbol);
@@ -465,7 +474,7 @@ pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
             let bias = definer.object.layout().memory_bias;
             Ok(definer.memory_base + symbol.value.wrapping_sub(bias))
         }
-        Target::Mark(mark) => Ok(process.program.as_ref().map_or(0, |p| p.mark(mark))),
+        Target::Mark(mark) => Ok(process.link.program.as_ref().map_or(0, |p| p.mark(mark))),
         Target::UndefinedData => Ok(undefined::DATA),
         _ => Ok(0),
     }
@@ -474,13 +483,13 @@ pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
 /// The table index of a function: the one that it has already, or a new one.
 pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> {
     match target {
-        Target::Stub(host) => return Ok(process.undefined.index_of_stub(host).unwrap_or(0)),
+        Target::Stub(host) => return Ok(process.link.undefined.index_of_stub(host).unwrap_or(0)),
         Target::UndefinedFunction(number) => return Ok(undefined::index(number)),
         Target::Null => return Ok(0),
         _ => {}
     }
     let function = process.function(target)?;
-    let (Some(function), Some(program)) = (function, &process.program) else {
+    let (Some(function), Some(program)) = (function, &process.link.program) else {
         return Ok(0);
     };
     let domain = program.domain;
@@ -489,7 +498,7 @@ pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> 
     }
     let entry = entry_of(process, target, function)?;
     let index = table_room(process, 1, 1)?;
-    process.domains[domain].set_entry(index, entry);
+    process.space.domains[domain].set_entry(index, entry);
     process.remember_index(domain, function.code, index);
     Ok(index)
 }
@@ -503,7 +512,7 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
     // SAFETY: `desc` is a live table's of this process, of functions.
     let index = unsafe {
         live::table_find(desc, entry).or_else(|| {
-            let index = live::table_grow(desc, 1, Some(&process.budget))?;
+            let index = live::table_grow(desc, 1, Some(&process.space.budget))?;
             live::table_fill(desc, index, entry, 1).then_some(index)
         })
     };
@@ -521,14 +530,14 @@ pub(super) fn entry_of(
     function: Function,
 ) -> Result<FuncRef> {
     if let Target::Symbol { instance, symbol } = target {
-        let definer = &process.instances[instance];
+        let definer = &process.link.instances[instance];
         let value = definer.object.symbol(symbol).value;
         if let Some(number) = definer.object.record_of(value) {
             if number >= definer.records {
                 let all = definer.object.functions().len() as u32;
                 refill_records(process, instance, all)?;
             }
-            return record(&process.instances[instance], number);
+            return record(&process.link.instances[instance], number);
         }
     }
     let code = callable(process, function, None)?;
@@ -544,15 +553,13 @@ pub(super) fn entry_of(
         (None, Target::Host(number) | Target::Stub(number)) => process.host_type(number)?,
         _ => 0,
     };
-    let Process {
-        stubs, code: area, ..
-    } = process;
-    stubs.record(area, key, code, type_id)
+    let space = &mut process.space;
+    space.stubs.record(&mut space.code, key, code, type_id)
 }
 
 /// The function of a record of an instance.
 fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<Function> {
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let info = instance.object.info();
     let record = instance.object.function(number);
     let record = record.ok_or_else(|| bad(path(&instance.object), "no function record"))?;
@@ -588,7 +595,7 @@ pub(super) fn callable(
     if same {
         return Ok(function.code);
     }
-    let (target, base) = (function.code, process.domains[domain].base());
+    let (target, base) = (function.code, process.space.domains[domain].base());
     let stack_args = function.type_id.map_or(0, |id| process.stack_args(id));
     process.stub(Key::Thunk { target, base }, |at| {
         arch::domain_thunk(at, target, base, stack_args)

@@ -17,7 +17,7 @@ use crate::sys::{Access, Budget, Reservation, SystemError, page_up};
 
 /// What every context of a process holds alike.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Common {
+pub(crate) struct ContextHeader {
     /// Address of the process's head.
     pub process: u64,
     pub stack_limit: u64,
@@ -26,7 +26,7 @@ pub(crate) struct Common {
 
 /// What a domain has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
+pub(crate) struct DomainLayout {
     pub table: bool,
     /// Bytes that the memory may come to, where there is one.
     pub memory: Option<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Shape {
 pub(crate) struct Domain {
     pages: Reservation,
     base: u64,
-    shape: Shape,
+    layout: DomainLayout,
     head: *mut DomainHead,
     /// What memory and table count against.
     budget: Arc<Budget>,
@@ -53,11 +53,15 @@ pub(crate) struct Domain {
 
 impl Domain {
     /// Reserves the address space; memory and table are empty.
-    pub fn new(shape: Shape, common: Common, budget: Arc<Budget>) -> Result<Self, SystemError> {
-        let table = if shape.table { TABLE_RESERVE } else { 0 };
+    pub fn new(
+        layout: DomainLayout,
+        header: ContextHeader,
+        budget: Arc<Budget>,
+    ) -> Result<Self, SystemError> {
+        let table = if layout.table { TABLE_RESERVE } else { 0 };
         // Checked or not, every memory has what 32-bit addresses reach around it.
         let room = |bytes: u64| bytes.max(MEMORY_RESERVE).saturating_add(MEMORY_GUARD);
-        let memory = shape.memory.map_or(0, room);
+        let memory = layout.memory.map_or(0, room);
         let pages = Reservation::new(
             memory.saturating_add(table + CONTEXT_SIZE),
             "memory and table",
@@ -73,7 +77,7 @@ impl Domain {
         let domain = Self {
             pages,
             base,
-            shape,
+            layout,
             head,
             budget,
             memory: None,
@@ -84,9 +88,9 @@ impl Domain {
         domain.update(|context| {
             *context = Context {
                 domain: head.expose_provenance() as u64,
-                process: common.process,
-                stack_limit: common.stack_limit,
-                code_base: common.code_base,
+                process: header.process,
+                stack_limit: header.stack_limit,
+                code_base: header.code_base,
                 table: TableDesc {
                     base: base - CONTEXT_SIZE,
                     ..TableDesc::default()
@@ -149,7 +153,7 @@ impl Domain {
         self.update(|c| c.memory.max_bytes = max_bytes);
         let bytes = ty.min_bytes();
         // SAFETY: the descriptor is this domain's.
-        self.shape.memory.is_some()
+        self.layout.memory.is_some()
             && unsafe { live::memory_grow(self.memory_desc(), bytes) }.is_some()
     }
 
@@ -168,7 +172,7 @@ impl Domain {
 
     /// Adds entries to the primary table; the old length.
     pub fn grow_table(&self, delta: u64, entry: FuncRef) -> Option<u64> {
-        if !self.shape.table {
+        if !self.layout.table {
             return None;
         }
         // SAFETY: the descriptor is this domain's.
@@ -348,7 +352,7 @@ mod tests {
     use super::*;
     use wasmaot_abi::types::{IndexType, ValType};
 
-    const COMMON: Common = Common {
+    const HEADER: ContextHeader = ContextHeader {
         process: 1,
         stack_limit: 2,
         code_base: 3,
@@ -356,11 +360,11 @@ mod tests {
 
     #[test]
     fn memory_grows_to_its_limit() {
-        let shape = Shape {
+        let layout = DomainLayout {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_memory(memory(1), 131_072));
         assert_eq!(domain.memory().len(), 65536);
         domain.memory_mut()[65535] = 7;
@@ -382,11 +386,11 @@ mod tests {
 
     #[test]
     fn a_memory_of_bytes_ends_within_a_page() {
-        let shape = Shape {
+        let layout = DomainLayout {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
         let ty = MemoryType {
             page_log2: 0,
             ..memory(5)
@@ -412,11 +416,11 @@ mod tests {
 
     #[test]
     fn tables_grow_copy_and_shrink() {
-        let shape = Shape {
+        let layout = DomainLayout {
             table: true,
             memory: None,
         };
-        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_table(table(), 3, 1000));
         let entry = |code| FuncRef {
             code,
@@ -449,11 +453,11 @@ mod tests {
 
     #[test]
     fn both_descriptors_of_a_memory_grow() {
-        let shape = Shape {
+        let layout = DomainLayout {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
         let mut alias = MemoryDesc::default();
         domain.set_alias((&raw mut alias).expose_provenance() as u64);
         assert!(domain.create_memory(memory(2), 131_072));
@@ -464,11 +468,11 @@ mod tests {
     #[test]
     fn what_grows_counts_against_one_budget() {
         let budget = Arc::new(Budget::new(131_072 + 1600));
-        let shape = Shape {
+        let layout = DomainLayout {
             table: true,
             memory: Some(0),
         };
-        let mut domain = Domain::new(shape, COMMON, Arc::clone(&budget)).unwrap();
+        let mut domain = Domain::new(layout, HEADER, Arc::clone(&budget)).unwrap();
         assert!(domain.create_memory(memory(1), u64::MAX));
         // The first page is free.
         assert!(domain.create_table(table(), live::FIRST_ENTRIES, u64::MAX));

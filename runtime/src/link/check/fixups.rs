@@ -8,19 +8,26 @@ use wasmaot_abi::reloc::Standard;
 
 use super::{Checker, DEPTH, Meaning, SHOWN};
 use crate::error::{Error, Result};
-use crate::loader::search::Group;
+use crate::link::search::Group;
 use crate::process::Process;
 
 /// Checks the members of a group, before their constructors run.
-pub(in crate::loader) fn fixups(process: &Process, group: &Group) -> Result<()> {
-    let asks = |id: usize| !process.instances[id].object.info().fixups.list.is_empty();
+pub(in crate::link) fn fixups(process: &Process, group: &Group) -> Result<()> {
+    let asks = |id: usize| {
+        !process.link.instances[id]
+            .object
+            .info()
+            .fixups
+            .list
+            .is_empty()
+    };
     if !group.numbers().any(asks) {
         return Ok(());
     }
     let (scope, opened) = (group.scope(process), group.purpose.is_opened());
     let checker = Checker::new(process, group.first, scope, opened);
     for id in group.numbers() {
-        let object = &process.instances[id].object;
+        let object = &process.link.instances[id].object;
         let list = object.info().fixups.list.iter();
         let wrong = list.filter(|fixup| !checker.fixup(id, fixup)).take(SHOWN);
         let wrong: Vec<_> = wrong.map(|fixup| format!("{fixup:?}")).collect();
@@ -37,7 +44,7 @@ pub(in crate::loader) fn fixups(process: &Process, group: &Group) -> Result<()> 
 impl Checker<'_> {
     /// Whether an object has a copy of a symbol.
     pub(super) fn holds_copy(&self, id: usize, text: &str) -> bool {
-        let object = &self.process.instances[id].object;
+        let object = &self.process.link.instances[id].object;
         let mut relocs = object.relocs();
         relocs.any(|r| {
             let symbol = &object.symbol(r.symbol);
@@ -60,8 +67,8 @@ impl Checker<'_> {
 
     /// Whether memory or table is as a fixup says.
     fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
-        let instance = &self.process.instances[id];
-        let memory = self.process.domains[instance.domain].memory();
+        let instance = &self.process.link.instances[id];
+        let memory = self.process.space.domains[instance.domain].memory();
         let word = |at: u32| {
             let at = (instance.memory_base + u64::from(at)) as usize;
             u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
@@ -73,9 +80,10 @@ impl Checker<'_> {
             &Fixup::Index { at, function } => holds(at, index(function)),
             Fixup::Symbol { at, symbol } => match self.symbol(symbol) {
                 Meaning::Nothing => true,
-                Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => {
-                    holds(*at, self.linear(&self.process.instances[definer], symbol))
-                }
+                Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => holds(
+                    *at,
+                    self.linear(&self.process.link.instances[definer], symbol),
+                ),
                 meaning => self.is_held(id, &meaning, word(*at).into()),
             },
             Fixup::Entry { function, symbol } => match self.symbol(symbol) {
@@ -87,7 +95,7 @@ impl Checker<'_> {
     }
 
     fn is_data(&self, id: usize, symbol: usize) -> bool {
-        let object = &self.process.instances[id].object;
+        let object = &self.process.link.instances[id].object;
         object.symbol(symbol as u32).record.kind == SymbolKind::Data
     }
 }

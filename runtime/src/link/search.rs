@@ -249,7 +249,7 @@ pub(crate) struct Deferred {
 impl Group {
     /// One object that needs nothing but what is there.
     pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
-        let first = process.instances.next();
+        let first = process.link.instances.next();
         Self {
             members: vec![Member {
                 name,
@@ -274,15 +274,15 @@ impl Group {
     pub fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Object {
         match number.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &process.instances[number].object,
+            None => &process.link.instances[number].object,
         }
     }
 
     /// Where names are looked up, in order.
     pub fn scope(&self, process: &Process) -> Vec<usize> {
-        let global = process.scope.iter().copied();
+        let global = process.link.scope.iter().copied();
         let local = self.local.iter().copied();
-        let beside = process.beside.iter().copied();
+        let beside = process.link.beside.iter().copied();
         match self.purpose {
             Purpose::Program => global.chain(self.numbers()).chain(beside).collect(),
             Purpose::Module => global.chain(beside).collect(),
@@ -358,7 +358,7 @@ fn walk(
     let mut known = Known::of(process);
     let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
-    let chosen = roots.len().saturating_sub(process.libraries.len());
+    let chosen = roots.len().saturating_sub(process.link.libraries.len());
     for (at, (name, object)) in roots.into_iter().enumerate() {
         let number = known.add(name, object);
         let member = number.checked_sub(known.first);
@@ -405,7 +405,7 @@ fn walk(
     }
     let needs = |number: usize| match number.checked_sub(known.first) {
         Some(member) => &known.members[member].needs,
-        None => &process.instances[number].needs,
+        None => &process.link.instances[number].needs,
     };
     Ok(Group {
         local: breadth_first(known.first, needs),
@@ -508,12 +508,12 @@ impl Known {
     /// What a process has loaded.
     fn of(process: &Process) -> Self {
         let mut known = Self {
-            first: process.instances.next(),
+            first: process.link.instances.next(),
             members: Vec::new(),
             names: HashMap::new(),
             files: HashMap::new(),
         };
-        for (number, instance) in process.instances.iter() {
+        for (number, instance) in process.link.instances.iter() {
             known.enter(number, instance.name.clone(), &instance.object);
         }
         known
@@ -531,7 +531,7 @@ impl Known {
     fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Arc<Object> {
         match number.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &process.instances[number].object,
+            None => &process.link.instances[number].object,
         }
     }
 

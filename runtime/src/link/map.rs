@@ -60,7 +60,7 @@ pub(super) fn map(
                 place.table_base
             )
         });
-        process.instances.push(Instance {
+        process.link.instances.push(Instance {
             object: Arc::clone(object),
             name: member.name.clone(),
             chosen: member.chosen,
@@ -104,7 +104,7 @@ const BESIDE: u64 = HOST_PAGE;
 /// Counts the image of the last instance, which a running program has asked
 /// for, against what the process may use.
 fn charge(process: &Process, object: &Object) -> Result<()> {
-    let last = &process.instances[process.instances.next() - 1];
+    let last = &process.link.instances[process.link.instances.next() - 1];
     let range = last.image.range();
     let bytes = range.end - range.start + BESIDE + last.name.len() as u64;
     take(process, object, range.start, bytes)
@@ -114,7 +114,7 @@ fn charge(process: &Process, object: &Object) -> Result<()> {
 pub(super) fn charge_types(process: &Process, object: &Object) -> Result<()> {
     /// The owner of these bytes; nothing else has such an address.
     const TYPES: u64 = 3;
-    let new = process.types.count_new(object.info().types.hashes());
+    let new = process.link.types.count_new(object.info().types.hashes());
     take(process, object, TYPES, (new * size_of::<TypeHash>()) as u64)
 }
 
@@ -130,15 +130,15 @@ pub(super) fn charge_stubs(process: &Process, object: &Object, count: usize) -> 
 }
 
 fn take(process: &Process, object: &Object, owner: u64, bytes: u64) -> Result<()> {
-    if process.budget.take(owner, bytes) {
+    if process.space.budget.take(owner, bytes) {
         return Ok(());
     }
     Err(Error::MemoryLimit {
         file: object.path().display().to_string(),
         what: format!(
             "needs {bytes} bytes, and {} of the {} that the process may use are in use",
-            process.budget.used(),
-            process.budget.limit()
+            process.space.budget.used(),
+            process.space.budget.limit()
         ),
     })
 }
@@ -149,7 +149,7 @@ fn map_run(process: &mut Process, object: &Object, place: &Place, run: &MemoryRu
         let reason = format!("its data at {:#x} exceed the memory", run.linear);
         bad(object.path().display().to_string(), reason)
     };
-    let domain = &mut process.domains[place.domain];
+    let domain = &mut process.space.domains[place.domain];
     let at = place.memory_base + run.linear;
     // Only whole pages are mapped: what follows in the file is not ours.
     let aligned = at.is_multiple_of(HOST_PAGE) && run.offset.is_multiple_of(HOST_PAGE);

@@ -43,7 +43,7 @@ impl Block {
 
 /// Takes zeroed memory of the program; `who` is named in the error.
 pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
-    match process.program.as_ref().map(|p| p.domain) {
+    match process.link.program.as_ref().map(|p| p.domain) {
         Some(domain) => allocate_in(process, domain, bytes, align, who),
         None => Err(full(who, bytes)),
     }
@@ -62,7 +62,7 @@ pub(crate) fn allocate_in(
         Some(block) => block,
         None => from_end(process, domain, bytes, align).ok_or_else(full)?,
     };
-    let memory = process.domains[domain].memory_mut();
+    let memory = process.space.domains[domain].memory_mut();
     let end = block.at.checked_add(bytes).ok_or_else(full)?;
     let range = block.at as usize..end as usize;
     memory.get_mut(range).ok_or_else(full)?.fill(0);
@@ -82,7 +82,7 @@ pub(crate) fn release(process: &mut Process, block: Block) {
         // A program whose `free` stops has damaged its heap; the block is lost.
         Some(pointer) => _ = call(process, block.domain, "free", &[pointer], &[]),
         None => {
-            if let Some(domain) = process.domains.get_mut(block.domain) {
+            if let Some(domain) = process.space.domains.get_mut(block.domain) {
                 domain.spare.insert(block.at..block.at + block.bytes);
             }
         }
@@ -131,7 +131,7 @@ fn from_end(process: &mut Process, domain: usize, bytes: u64, align: u64) -> Opt
     /// What is left free where the memory was empty: nothing is at address 0.
     const FIRST: u64 = 16;
     let number = domain;
-    let domain = process.domains.get_mut(domain)?;
+    let domain = process.space.domains.get_mut(domain)?;
     let at = match domain.spare.take(bytes, align) {
         Some(at) => at,
         None => {
@@ -158,10 +158,10 @@ fn function(
     results: &[ValType],
 ) -> Option<(Target, FuncType)> {
     let ty = FuncType::new(params, results);
-    let mut scope = process.scope.iter();
+    let mut scope = process.link.scope.iter();
     let target = scope.find_map(|&id| process.export(id, name, SymbolKind::Function))?;
     let here = match target {
-        Target::Symbol { instance, .. } => process.instances[instance].domain == domain,
+        Target::Symbol { instance, .. } => process.link.instances[instance].domain == domain,
         _ => false,
     };
     (here && process.type_of(target) == Some(&ty)).then_some((target, ty))

@@ -23,6 +23,8 @@ pub(crate) mod dyninfo;
 pub(crate) mod heap;
 mod init;
 mod instance;
+mod instances;
+mod known_types;
 mod lazy;
 mod map;
 mod matching;
@@ -31,7 +33,7 @@ mod prelink;
 mod relocate;
 mod resolve;
 mod search;
-mod stubs;
+mod state;
 mod transaction;
 pub(crate) mod undefined;
 
@@ -45,12 +47,13 @@ pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates}
 pub(crate) use deferred::load_deferred;
 pub(crate) use init::dependencies_first;
 pub(crate) use instance::{Instance, Retired, Target};
-pub(crate) use lazy::{Lazy, bind_lazily};
+pub use instances::InstanceId;
+pub(crate) use lazy::bind_lazily;
 pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
 pub(crate) use prelink::{Calls, outcome};
 pub(crate) use relocate::{data_address, index_in, table_index, target};
-pub(crate) use search::{Deferred, Group, Purpose, breadth_first, find, has_origin, is_named};
-pub(crate) use stubs::{Key, Stubs};
+pub(crate) use search::{Group, Purpose, breadth_first, find, has_origin, is_named};
+pub(crate) use state::LinkState;
 
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
@@ -89,7 +92,7 @@ fn roots(
     main: Arc<Object>,
     preload: &[Arc<Object>],
 ) -> Vec<(String, Arc<Object>)> {
-    let others = preload.iter().chain(&process.libraries).cloned();
+    let others = preload.iter().chain(&process.link.libraries).cloned();
     let roots = std::iter::once(main).chain(others);
     roots.map(|o| (o.name().to_owned(), o)).collect()
 }
@@ -237,7 +240,7 @@ impl<'p> Mapped<'p> {
         for stub in resolved.stubs {
             process.hosts.add_stub(stub);
         }
-        process.undefined = resolved.undefined;
+        process.link.undefined = resolved.undefined;
         for member in &group.members {
             if group.purpose.is_opened() {
                 map::charge_types(process, &member.object)?;
@@ -278,21 +281,21 @@ impl Relocated<'_> {
         }) = self;
         let process = &mut *transaction.process;
         for number in group.numbers() {
-            let instance = &mut process.instances[number];
+            let instance = &mut process.link.instances[number];
             instance.seal()?;
         }
-        process.stubs.seal()?;
+        process.space.stubs.seal()?;
         for number in group.numbers() {
-            let instance = &process.instances[number];
+            let instance = &process.link.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
-            process.exceptions.add(range, object);
+            process.thread.exceptions.add(range, object);
         }
         if let Purpose::Program | Purpose::Opened { global: true, .. } = group.purpose {
             process.join_global(&group.local);
             process.join_global(&group.numbers().collect::<Vec<_>>());
         }
         transaction.before = None;
-        process.deferred.extend(group.deferred.iter().cloned());
+        process.link.deferred.extend(group.deferred.iter().cloned());
         process.config.trace(Category::Statistics, || {
             let slots = |m: &Member| m.object.relocs().count() + m.object.slots().count();
             let total: usize = group.members.iter().map(slots).sum();

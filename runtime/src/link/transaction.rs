@@ -1,7 +1,8 @@
 //! What a load has changed, and how it is undone.
 
-use super::{Key, Room, give_back, release_table};
+use super::{Room, give_back, release_table};
 use crate::process::Process;
+use crate::space::Key;
 
 /// The state of a process before a transaction.
 #[derive(Debug)]
@@ -22,12 +23,17 @@ impl Process {
     pub(crate) fn checkpoint(&self, rooms: Vec<Room>) -> Checkpoint {
         Checkpoint {
             rooms,
-            instances: self.instances.next(),
-            domains: self.domains.len(),
-            tables: self.tables.len(),
+            instances: self.link.instances.next(),
+            domains: self.space.domains.len(),
+            tables: self.space.tables.len(),
             hosts: self.hosts.len(),
-            program: self.program.is_some(),
-            lengths: self.domains.iter().map(|d| d.context().table.len).collect(),
+            program: self.link.program.is_some(),
+            lengths: self
+                .space
+                .domains
+                .iter()
+                .map(|d| d.context().table.len)
+                .collect(),
         }
     }
 
@@ -35,46 +41,46 @@ impl Process {
     /// reserved until the process ends.
     pub(crate) fn roll_back(&mut self, before: Checkpoint) {
         // Before the objects in which their descriptors are.
-        self.tables.truncate(before.tables);
-        while self.instances.next() > before.instances {
-            let last = self.instances.next() - 1;
-            let Some(instance) = self.instances.remove(last) else {
+        self.space.tables.truncate(before.tables);
+        while self.link.instances.next() > before.instances {
+            let last = self.link.instances.next() - 1;
+            let Some(instance) = self.link.instances.remove(last) else {
                 break;
             };
             let range = instance.image.range();
-            self.stubs.forget(&range);
-            self.lazy.forget(&range);
+            self.space.stubs.forget(&range);
+            self.link.lazy.forget(&range);
             self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
-            self.memories.retain(|desc, _| !range.contains(desc));
-            self.budget.release(range.start);
-            let _ = self.code.release(instance.image);
+            self.space.memories.retain(|desc, _| !range.contains(desc));
+            self.space.budget.release(range.start);
+            let _ = self.space.code.release(instance.image);
         }
         self.clear_hosts(before.hosts);
-        self.domains.truncate(before.domains);
-        for (domain, &len) in self.domains.iter().zip(&before.lengths) {
+        self.space.domains.truncate(before.domains);
+        for (domain, &len) in self.space.domains.iter().zip(&before.lengths) {
             domain.shrink_table(len);
         }
-        if let Some(program) = &mut self.program
+        if let Some(program) = &mut self.link.program
             && before.program
         {
-            let len = self.domains[program.domain].context().table.len;
+            let len = self.space.domains[program.domain].context().table.len;
             let indices = program.indices.iter_mut();
             indices.for_each(|all| all.retain(|_, index| *index < len));
             program.spare_entries.remove(&(len..u64::MAX));
         } else {
-            self.program = None;
+            self.link.program = None;
         }
-        self.stubs.forget_hosts(before.hosts);
+        self.space.stubs.forget_hosts(before.hosts);
         self.hosts.truncate(before.hosts);
         give_back(self, before.rooms);
     }
 
     /// Clears the table entries of host functions numbered from `first` on.
     fn clear_hosts(&mut self, first: usize) {
-        self.undefined.forget_stubs(first);
-        let stubs = self.stubs.by_address();
+        self.link.undefined.forget_stubs(first);
+        let stubs = self.space.stubs.by_address();
         let gone = |code: &u64| matches!(stubs.get(code), Some(Key::Host(n)) if *n >= first);
-        let indices = self.program.as_mut().and_then(|p| p.indices.as_mut());
+        let indices = self.link.program.as_mut().and_then(|p| p.indices.as_mut());
         let Some(indices) = indices else {
             return;
         };

@@ -30,7 +30,7 @@ pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) 
 fn calls(process: &mut Process, id: usize) -> Result<()> {
     let direct = match process.config.bind {
         Bind::Direct => true,
-        Bind::Static => is_cheap(&process.instances[id].object),
+        Bind::Static => is_cheap(&process.link.instances[id].object),
         Bind::Now | Bind::Lazy => false,
     };
     let states = prelink::outcome(process, id)?;
@@ -39,7 +39,7 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
     if !direct && plain.is_empty() && !states.contains(&Calls::Wrong) {
         return Ok(());
     }
-    let instance = &process.instances[id];
+    let instance = &process.link.instances[id];
     let object = Arc::clone(&instance.object);
     let mut targets = Vec::with_capacity(states.len());
     for ((entry, slot), state) in object.plt_slots().enumerate().zip(states) {
@@ -66,7 +66,7 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
             Some((place, bytes.flatten().next()?))
         })
         .collect();
-    let image = &mut process.instances[id].image;
+    let image = &mut process.link.instances[id].image;
     image.patch(&edits)?;
     // Such a function may begin with a call.
     image.patch(&plain)?;

@@ -14,7 +14,7 @@ use wasmaot_abi::types::{FuncType, GlobalType, HeapType, ValType};
 
 use super::{Checker, DEPTH, Meaning};
 use crate::config::{Bind, Unresolved};
-use crate::loader::instance::Instance;
+use crate::link::instance::Instance;
 use crate::sys::live;
 
 /// A type, and the list that has the types it refers to; none of the host's.
@@ -102,7 +102,7 @@ impl Checker<'_> {
     /// The imports of an instance whose definitions are of other types, and the
     /// types that are not what they are said to be.
     pub(super) fn types(&self, id: usize) -> Vec<String> {
-        let object = &self.process.instances[id].object;
+        let object = &self.process.link.instances[id].object;
         let types = &object.info().types;
         let listed = (0..).zip(types.hashes());
         let listed = listed.filter(|&(n, &hash)| types.get(n).map(FuncType::hash) != Some(hash));
@@ -128,7 +128,7 @@ impl Checker<'_> {
 
     /// Types of an instance that share an identity with another type.
     fn twins(&self, id: usize) -> Vec<String> {
-        let lists = self.process.instances.iter();
+        let lists = self.process.link.instances.iter();
         let lists: Vec<_> = lists.map(|(n, i)| (n, &i.object.info().types)).collect();
         let mut met: HashMap<u32, (&Types, u32)> = HashMap::new();
         let mut wrong = Vec::new();
@@ -152,7 +152,7 @@ impl Checker<'_> {
 
     /// Whether what an import means is of its type.
     fn is_of_type(&self, id: usize, import: &Import<'_>, meaning: &Meaning) -> bool {
-        let info = self.process.instances[id].object.info();
+        let info = self.process.link.instances[id].object.info();
         let types = &info.types;
         let wanted = |ty: u32| types.get(ty).cloned().unwrap_or_default();
         match (meaning, import.kind) {
@@ -169,7 +169,7 @@ impl Checker<'_> {
                 ty.elem == ValType::FuncRef && !ty.index.is_wide()
             }
             (&Meaning::Definition(definer, symbol), kind) => {
-                let definer = &self.process.instances[definer];
+                let definer = &self.process.link.instances[definer];
                 self.is_defined(definer, symbol as u32, (Some(types), kind))
             }
             (Meaning::Host(module, name), ImportKind::Func(ty)) => {
@@ -203,7 +203,7 @@ impl Checker<'_> {
             Some(at) => !primary && at == found.value,
             None => primary,
         };
-        let context = self.process.domains[domain].context();
+        let context = self.process.space.domains[domain].context();
         let function = |kind, ty: u32| {
             let pair = types.get(record.ty).zip(wanted.0.and_then(|t| t.get(ty)));
             record.kind == kind
@@ -227,9 +227,15 @@ impl Checker<'_> {
                 let now = match own.desc {
                     None => Some(context.memory.bytes),
                     Some(_) => {
-                        let number = self.process.memories.get(&definer.address(found.value));
+                        let number = self
+                            .process
+                            .space
+                            .memories
+                            .get(&definer.address(found.value));
                         number
-                            .map(|&n| -> MemoryDesc { self.process.domains[n].context().memory })
+                            .map(|&n| -> MemoryDesc {
+                                self.process.space.domains[n].context().memory
+                            })
                             .map(|now| now.bytes)
                     }
                 };

@@ -6,7 +6,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::loader::Instance;
+use super::instance::Instance;
 
 /// A loaded object of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,24 +1,32 @@
 //! Where parameters and results travel in a call of a wasm function.
 //!
-//! All wasm functions use Cranelift's `tail` convention, which on x86-64 is
-//! System V with three differences: the callee pops its stack arguments,
-//! results use more registers, and r15 holds the linear memory base and is
-//! never changed. rbx, rbp and r12–r14 are preserved by the callee. The upper
-//! half of a register that holds an `i32` is undefined.
+//! All wasm functions use Cranelift's `tail` convention: that of the machine's
+//! C with three differences. The callee pops its stack arguments, results use
+//! more registers, and the pinned register holds the linear memory base and is
+//! never changed. The upper half of a register that holds an `i32` is undefined.
 //!
 //! A host function sees the same through [`Layout`], which is the only place
 //! outside Cranelift that knows the assignment.
 
+use crate::machine::Register;
 use crate::types::{FuncType, ValType};
 
-/// General argument registers in order: rdi, rsi, rdx, rcx, r8, r9.
-pub const INT_ARGS: usize = 6;
-/// Vector argument registers: xmm0 to xmm7.
-pub const VEC_ARGS: usize = 8;
-/// General result registers in order: rax, rcx, rdx, rsi, rdi, r8, r9, r10.
-pub const INT_RESULTS: usize = 8;
-/// Vector result registers: xmm0 to xmm7.
-pub const VEC_RESULTS: usize = 8;
+/// The registers of a machine's convention.
+#[derive(Debug)]
+pub struct CallConv {
+    /// General argument registers in order.
+    pub int_args: &'static [Register],
+    /// Vector argument registers in order.
+    pub vec_args: &'static [Register],
+    /// General result registers in order.
+    pub int_results: &'static [Register],
+    /// Vector result registers in order.
+    pub vec_results: &'static [Register],
+    /// What the callee preserves.
+    pub preserved: &'static [Register],
+    /// What the loader may change between caller and callee.
+    pub scratch: &'static [Register],
+}
 
 /// Where one value travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +56,11 @@ pub struct Layout {
 
 impl Layout {
     /// Assigns a location to every parameter and result of `ty`.
-    pub fn of(ty: &FuncType) -> Self {
-        let mut assigner = Assigner::results();
+    pub fn of(convention: &CallConv, ty: &FuncType) -> Self {
+        let mut assigner = Assigner::results(convention);
         let results = ty.results.iter().map(|&ty| assigner.place(ty)).collect();
         let return_area = assigner.bytes();
-        let mut assigner = Assigner::params(return_area);
+        let mut assigner = Assigner::params(convention, return_area);
         let params = ty.params.iter().map(|&ty| assigner.place(ty)).collect();
         Self {
             params,
@@ -63,10 +71,10 @@ impl Layout {
     }
 
     /// The stack arguments of `ty` alone.
-    pub fn stack_args(ty: &FuncType) -> u32 {
-        let mut results = Assigner::results();
+    pub fn stack_args(convention: &CallConv, ty: &FuncType) -> u32 {
+        let mut results = Assigner::results(convention);
         ty.results.iter().for_each(|&ty| _ = results.place(ty));
-        let mut params = Assigner::params(results.bytes());
+        let mut params = Assigner::params(convention, results.bytes());
         ty.params.iter().for_each(|&ty| _ = params.place(ty));
         params.bytes()
     }
@@ -83,20 +91,20 @@ pub struct Assigner {
 impl Assigner {
     /// Begins with the results, whose return area is then a parameter.
     #[inline]
-    pub const fn results() -> Self {
+    pub const fn results(convention: &CallConv) -> Self {
         Self {
-            ints: 0..INT_RESULTS,
-            vecs: 0..VEC_RESULTS,
+            ints: 0..convention.int_results.len(),
+            vecs: 0..convention.vec_results.len(),
             stack: 0,
         }
     }
 
     /// Begins with the parameters of a function with such a return area.
     #[inline]
-    pub const fn params(return_area: u32) -> Self {
+    pub const fn params(convention: &CallConv, return_area: u32) -> Self {
         Self {
-            ints: (return_area != 0) as usize..INT_ARGS,
-            vecs: 0..VEC_ARGS,
+            ints: (return_area != 0) as usize..convention.int_args.len(),
+            vecs: 0..convention.vec_args.len(),
             stack: 0,
         }
     }
@@ -132,12 +140,13 @@ impl Assigner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::x86_64::MACHINE;
     use ValType::{F64, I32, I64, V128};
 
     #[test]
     fn registers_then_stack() {
         let ty = FuncType::new([I32, F64, I64, I64, I64, I64, I64, I32, V128], [I64, F64]);
-        let layout = Layout::of(&ty);
+        let layout = Layout::of(&MACHINE.calls, &ty);
         assert_eq!(layout.params[1], Loc::Vec(0));
         assert_eq!(layout.params[6], Loc::Int(5));
         assert_eq!(layout.params[7], Loc::Stack(0));
@@ -148,7 +157,7 @@ mod tests {
 
     #[test]
     fn many_results_take_a_hidden_argument() {
-        let layout = Layout::of(&FuncType::new([I32], [I64; 10]));
+        let layout = Layout::of(&MACHINE.calls, &FuncType::new([I32], [I64; 10]));
         assert_eq!(layout.params, [Loc::Int(1)]);
         assert_eq!(
             layout.results[7..],

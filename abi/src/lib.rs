@@ -2,7 +2,7 @@
 //!
 //! Whatever both sides must agree on is written here once: the layout of the
 //! native address space around a linear memory ([`context`]), where values
-//! travel in calls ([`callconv`]), type identity ([`types`]), traps
+//! travel in calls ([`callconv`]), what is particular to a machine ([`machine`]), type identity ([`types`]), traps
 //! ([`trap`]), exceptions ([`exception`]) and what an object file carries ([`object`], [`reloc`], [`maps`],
 //! [`info`], [`prelink`]). `abi/ABI.md` states the same in prose and is normative. The linking
 //! conventions of wasm modules, which only a compiler reads, are in `wasmaot-dylink`.
@@ -15,9 +15,9 @@ pub mod builtin;
 pub mod callconv;
 pub mod checksum;
 pub mod context;
-pub mod cpu;
 pub mod exception;
 pub mod info;
+pub mod machine;
 pub mod maps;
 pub mod name;
 pub mod object;

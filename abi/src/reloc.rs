@@ -1,54 +1,58 @@
-//! Relocations.
+//! Relocations: generic kinds, to which each machine gives numbers of its own.
 //!
-//! `.rela.dyn` and `.rela.plt` hold the standard x86-64 types (psABI, table
-//! 4.10), so that every ELF tool understands them. What has no ELF meaning, a
-//! target in linear memory or in a table, stands in
-//! [`SEC_RELA`](crate::object::SEC_RELA) with the kinds of [`Kind`].
+//! `.rela.dyn` and `.rela.plt` hold the machine's standard types ([`Standard`],
+//! numbered by [`Machine::relocation`](crate::machine::Machine::relocation)), so
+//! that every ELF tool understands them. What has no ELF meaning, a target in
+//! linear memory or in a table, stands in
+//! [`SEC_RELA`](crate::object::SEC_RELA) with the kinds of [`Kind`]. What link
+//! edit fills in code is [`CodeReloc`], and is in no object.
 //!
 //! In the formulas, S is the symbol's value, A the addend, B the object's load
-//! address, M the object's memory base, T its table base, H the host address of
-//! byte 0 of its domain's memory.
+//! address, G the address of the symbol's GOT slot, P that of the field, M the
+//! object's memory base, T its table base, H the host address of byte 0 of its
+//! domain's memory.
 
-macro_rules! standard {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
-        /// A relocation that every ELF machine has under a name and number of
-        /// its own. All but copies fill a 64-bit slot. The numbers are those of
-        /// x86-64.
+macro_rules! generic {
+    ($(#[$enum:meta])* $ty:ident { $($(#[$doc:meta])* $name:ident,)* }) => {
+        $(#[$enum])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u32)]
-        pub enum Standard { $($(#[$doc])* $name = $number,)* }
+        pub enum $ty { $($(#[$doc])* $name,)* }
 
-        impl Standard {
-            /// The kind of a number in a file.
-            pub const fn from_number(n: u32) -> Option<Self> {
-                match n { $($number => Some(Self::$name),)* _ => None }
-            }
-
-            /// The number in a file.
-            pub const fn number(self) -> u32 {
-                self as u32
-            }
-
-            /// Name in listings.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
+        impl $ty {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
 }
 
-standard! {
-    /// S + A.
-    Absolute = 1, "R_X86_64_64";
-    /// The bytes of another object's definition of S, as many as S has, to S:
-    /// after all other relocations, before any constructor.
-    Copy = 5, "R_X86_64_COPY";
-    /// S: the address of a datum.
-    GlobDat = 6, "R_X86_64_GLOB_DAT";
-    /// S: the code that a PLT entry jumps to.
-    JumpSlot = 7, "R_X86_64_JUMP_SLOT";
-    /// B + A.
-    Relative = 8, "R_X86_64_RELATIVE";
+generic! {
+    /// A relocation that every ELF machine has under a name and number of its
+    /// own. All but copies fill a 64-bit slot.
+    Standard {
+        /// S + A.
+        Absolute,
+        /// The bytes of another object's definition of S, as many as S has, to S:
+        /// after all other relocations, before any constructor.
+        Copy,
+        /// S: the address of a datum.
+        GlobDat,
+        /// S: the code that a PLT entry jumps to.
+        JumpSlot,
+        /// B + A.
+        Relative,
+    }
+}
+
+generic! {
+    /// A field of compiled code.
+    CodeReloc {
+        /// S + A: not position-independent, so no shared object has it.
+        Absolute,
+        /// S + A - P, of a call, a jump, or an address that is computed.
+        PcRelative,
+        /// G + A - P, of a load from the GOT.
+        GotPcRelative,
+    }
 }
 
 macro_rules! kinds {

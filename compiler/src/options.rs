@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use target_lexicon::Triple;
+use wasmaot_abi::machine::Machine;
 
 /// How hard to optimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,7 +49,7 @@ pub enum Calls {
 pub struct Options {
     /// Target: Linux on x86-64, whatever its C library.
     pub target: Triple,
-    /// Set of CPU features to use ([`wasmaot_abi::cpu`]).
+    /// Set of CPU features to use ([`Cpu`](wasmaot_abi::machine::Cpu)).
     pub cpu: u64,
     /// Optimisation level.
     pub opt_level: OptLevel,
@@ -95,7 +96,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             target: Triple::host(),
-            cpu: wasmaot_abi::cpu::X86_64_BASELINE,
+            cpu: Machine::HOST.map_or(0, |machine| machine.cpu.baseline.features),
             opt_level: OptLevel::default(),
             calls: Calls::default(),
             threads: None,

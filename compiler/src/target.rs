@@ -3,7 +3,7 @@
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use target_lexicon::{Architecture, BinaryFormat, Environment, OperatingSystem, Triple};
-use wasmaot_abi::cpu;
+use wasmaot_abi::machine::x86_64::MACHINE;
 
 use crate::limits::{self, Pipeline};
 use crate::{Error, OptLevel, Options, Result};
@@ -92,12 +92,10 @@ fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIs
     }
     let mut builder = isa::lookup(options.target.clone())
         .map_err(|e| Error::Options(format!("target `{}`: {e}", options.target)))?;
-    for (bit, name, flag) in cpu::X86_64 {
-        if options.cpu >> bit & 1 == 1 {
-            builder
-                .enable(flag)
-                .map_err(|e| Error::Options(format!("CPU feature {name}: {e}")))?;
-        }
+    for feature in MACHINE.cpu.features_of(options.cpu) {
+        builder
+            .enable(feature.setting)
+            .map_err(|e| Error::Options(format!("CPU feature {}: {e}", feature.name)))?;
     }
     builder
         .finish(settings::Flags::new(shared))

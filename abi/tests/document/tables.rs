@@ -6,7 +6,8 @@ use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{
     self, CONTEXT_SIZE, Context, FuncRef, MemoryDesc, ProcessHead, TableDesc, offset,
 };
-use wasmaot_abi::cpu;
+use wasmaot_abi::machine::Register;
+use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::object::*;
 use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_abi::trap::TrapCode;
@@ -127,6 +128,41 @@ fn address_space() {
 }
 
 #[test]
+fn registers_of_calls() {
+    let calls = &MACHINE.calls;
+    let list = |registers: &[Register]| {
+        let names = registers.iter().map(|register| register.name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+    let pinned = MACHINE.registers.pinned.name;
+    let first_to_last = |registers: &[Register]| {
+        let ends = [registers[0], registers[registers.len() - 1]];
+        ends.map(|register| register.name).join(" – ")
+    };
+    let ours = [
+        ("general parameters", list(calls.int_args)),
+        (
+            "vector parameters (f32 f64 v128)",
+            first_to_last(calls.vec_args),
+        ),
+        ("general results", list(calls.int_results)),
+        ("vector results", first_to_last(calls.vec_results)),
+        ("preserved by the callee", list(calls.preserved)),
+        ("memory base", pinned.to_owned()),
+        (
+            "changed by what the loader puts between caller and callee",
+            list(calls.scratch),
+        ),
+    ];
+    let rows = table(&abi(), &["", "x86-64"]);
+    let stated = rows.iter().map(|row| (row[0].as_str(), row[1].clone()));
+    let stated = stated.filter(|(what, _)| !what.starts_with("further"));
+    assert_eq!(stated.collect::<Vec<_>>(), ours);
+    let number = format!("`EM_X86_64` ({})", MACHINE.elf_number);
+    assert!(abi().contains(&number), "{number}");
+}
+
+#[test]
 fn builtins() {
     let rows = table(&abi(), &["name", "parameters", "result"]);
     let stated = rows.iter().map(|row| {
@@ -153,10 +189,13 @@ fn relocations() {
         let (name, rest) = row[0].split_once(" (").expect("name and number");
         (row[2].as_str(), number(rest.trim_end_matches(')')), name)
     });
-    let standard = (0..100).filter_map(Standard::from_number);
-    let standard = standard.map(|kind| match kind {
-        Standard::JumpSlot => (".rela.plt", u64::from(kind.number()), kind.name()),
-        _ => (".rela.dyn", u64::from(kind.number()), kind.name()),
+    let standard = MACHINE.relocations.iter();
+    let standard = standard.map(|relocation| {
+        let section = match relocation.kind {
+            Standard::JumpSlot => ".rela.plt",
+            _ => ".rela.dyn",
+        };
+        (section, u64::from(relocation.number), relocation.name)
     });
     let ours = Kind::ALL.iter();
     let ours = ours.map(|&kind| (SEC_RELA, kind as u64, kind.name()));
@@ -353,6 +392,6 @@ fn cpu_features() {
         .map(|p| (number(&p[0]) as u32, p[1].as_str()))
         .collect();
     stated.sort_unstable();
-    let ours = cpu::X86_64.iter().map(|&(bit, name, _)| (bit, name));
+    let ours = MACHINE.cpu.features.iter().map(|f| (f.bit, f.name));
     assert_eq!(stated, ours.collect::<Vec<_>>());
 }

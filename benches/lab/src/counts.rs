@@ -12,12 +12,16 @@ use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _,
     RelocationFlags,
 };
+use wasmaot_abi::machine::Relocation;
+use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::object::{PltCall, SEC_CALLS};
 use wasmaot_abi::reloc::Standard;
 
 use crate::machine::{self, Listing, listing};
 use crate::program::Loaded;
 use crate::variant::Binding;
+
+const JUMP_SLOT: &Relocation<Standard> = MACHINE.relocation(Standard::JumpSlot);
 
 /// Counts by name.
 pub type Counts = BTreeMap<String, f64>;
@@ -88,7 +92,7 @@ pub fn of_process(loaded: &Loaded, binding: Binding) -> Result<Facts> {
         }
         let lazy = binding == Binding::Lazy;
         let relocations = loaded_object.object.relocations();
-        let now = relocations.filter(|r| !lazy || r.kind != Standard::JumpSlot.name());
+        let now = relocations.filter(|r| !lazy || r.kind != JUMP_SLOT.name);
         let end = file.segments().map(|s| s.address() + s.size()).max();
         let (text, data) = pages.copied(base..base + end.unwrap_or(0));
         for (name, number) in [
@@ -124,7 +128,7 @@ pub fn of_native(program: &Path, library: Option<&Path>) -> Result<Facts> {
         let relocations = file.dynamic_relocations().into_iter().flatten();
         let lazy = is_lazy(&file);
         let jump_slot = RelocationFlags::Elf {
-            r_type: Standard::JumpSlot.number(),
+            r_type: JUMP_SLOT.number,
         };
         let now = relocations.filter(|(_, r)| !(lazy && r.flags() == jump_slot));
         *counts.entry("relocations".to_owned()).or_default() += now.count() as f64;

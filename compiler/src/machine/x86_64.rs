@@ -1,18 +1,19 @@
 //! What link edit knows of the machine: the bytes of the PLT, places in code,
 //! and relocation numbers.
 
+use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::reloc::Standard;
 
 use crate::code::RelocKind;
 
 /// Relocation of data that main holds a copy of.
-pub(crate) const COPY: u32 = Standard::Copy.number();
+pub(crate) const COPY: u32 = MACHINE.relocation(Standard::Copy).number;
 /// Relocation of a GOT slot that holds a symbol's address.
-pub(crate) const GLOB_DAT: u32 = Standard::GlobDat.number();
+pub(crate) const GLOB_DAT: u32 = MACHINE.relocation(Standard::GlobDat).number;
 /// Relocation of a word of `.got.plt`.
-pub(crate) const JUMP_SLOT: u32 = Standard::JumpSlot.number();
+pub(crate) const JUMP_SLOT: u32 = MACHINE.relocation(Standard::JumpSlot).number;
 /// Relocation of a word that holds an address in the object.
-pub(crate) const RELATIVE: u32 = Standard::Relative.number();
+pub(crate) const RELATIVE: u32 = MACHINE.relocation(Standard::Relative).number;
 
 /// Words of `.got.plt` before the first function's: the dynamic section's
 /// address and two for the loader.

@@ -3,6 +3,7 @@
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use super::{MemoryRun, Object};
+use crate::arch::HOST;
 
 /// A run of the initial memory image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Object {
         let name = |symbol: u32| self.symbol_name(&self.symbol(symbol));
         let standard = self.relocs().map(move |r| Relocation {
             offset: r.offset,
-            kind: r.kind.name(),
+            kind: HOST.relocation(r.kind).name,
             symbol: name(r.symbol),
             addend: r.addend,
         });

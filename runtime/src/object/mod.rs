@@ -25,6 +25,7 @@ use wasmaot_abi::types::{FuncType, GlobalType};
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub(crate) use symbols::{Name, Place, Symbol};
 
+use crate::arch::HOST;
 use crate::error::{Error, Result};
 use crate::sys::FileMap;
 
@@ -136,7 +137,7 @@ impl Reloc {
         let (info, number) = (word(8), word(8) as u32);
         Ok(Self {
             offset: word(0),
-            kind: Standard::from_number(number).ok_or(number)?,
+            kind: HOST.relocation_of(number).ok_or(number)?,
             symbol: (info >> 32) as u32,
             addend: word(16).cast_signed(),
         })

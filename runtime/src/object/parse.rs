@@ -10,12 +10,12 @@ use std::sync::OnceLock;
 use object::LittleEndian as LE;
 use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::{self, Pod};
+use wasmaot_abi::ABI_VERSION;
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{self as abi, Note};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::Rela;
-use wasmaot_abi::{ABI_VERSION, cpu};
 
 use super::symbols::{Symbols, text};
 use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink};
@@ -124,7 +124,7 @@ fn header(file: &[u8]) -> Result<&FileHeader64<LE>, String> {
             "not a shared object (ET_DYN)",
         ),
         (
-            header.e_machine.get(LE) != elf::EM_X86_64,
+            header.e_machine.get(LE) != arch::HOST.elf_number,
             "not for this machine (x86-64)",
         ),
     ];
@@ -202,15 +202,15 @@ fn check_note(path: &Path, file: &[u8], note: &Note, at: usize, verify: bool) ->
         );
         return Err(bad(shown(), reason));
     }
-    if note.machine != u32::from(elf::EM_X86_64) {
+    if note.machine != u32::from(arch::HOST.elf_number) {
         return Err(bad(shown(), "its code is for another machine"));
     }
     let missing = arch::missing_cpu(note.cpu);
     if missing != 0 {
         return Err(Error::Cpu {
             file: shown(),
-            missing: if missing >> cpu::X86_64.len() == 0 {
-                cpu::names(missing)
+            missing: if arch::HOST.cpu.unknown(missing) == 0 {
+                arch::HOST.cpu.names(missing)
             } else {
                 vec!["of a later version of wasmaot"]
             },

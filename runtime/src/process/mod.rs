@@ -408,7 +408,7 @@ impl Process {
                     return Ok(None);
                 };
                 let address = (&raw const *slot).expose_provenance() as u64;
-                let stack_args = Layout::stack_args(&slot.ty());
+                let stack_args = Layout::stack_args(&arch::HOST.calls, &slot.ty());
                 let stub = self.stub(Key::Host(number), |at| {
                     arch::host_stub(at, address, stack_args)
                 })?;
@@ -466,7 +466,7 @@ impl Process {
     /// Bytes of stack arguments of a function type.
     pub(crate) fn stack_args(&self, type_id: u32) -> u32 {
         let ty = self.any_type(type_id);
-        ty.map_or(0, Layout::stack_args)
+        ty.map_or(0, |ty| Layout::stack_args(&arch::HOST.calls, ty))
     }
 
     /// Whether objects run in more than one domain, so that a function may be

@@ -151,7 +151,7 @@ pub(crate) unsafe fn call(
         )));
     }
     signal::prepare_thread().map_err(RawTrap::before)?;
-    let layout = Layout::of(ty);
+    let layout = Layout::of(&arch::HOST.calls, ty);
     let mut results = values::area(layout.return_area);
     let mut stack_args = values::area(layout.stack_args);
     let mut regs = Regs::default();

@@ -9,7 +9,7 @@ use wasmaot_abi::context::{Context, ProcessHead};
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{call, values};
-use crate::arch::Regs;
+use crate::arch::{HOST, Regs};
 use crate::host::{Caller, HostError, HostFunction};
 use crate::hosts::Slot;
 use crate::process::Process;
@@ -62,8 +62,8 @@ unsafe fn carry_out(
         types.iter().for_each(|&ty| _ = all.place(ty));
         all.bytes()
     };
-    let return_area = area_of(Assigner::results(), results);
-    let stack_bytes = area_of(Assigner::params(return_area), params);
+    let return_area = area_of(Assigner::results(&HOST.calls), results);
+    let stack_bytes = area_of(Assigner::params(&HOST.calls, return_area), params);
     // SAFETY: the layout gives the size of the caller's stack arguments, which
     // begin at a multiple of 16.
     let stack_args = unsafe { std::slice::from_raw_parts(stack_args, stack_bytes as usize / 16) };
@@ -72,7 +72,7 @@ unsafe fn carry_out(
     // or enters it through an exclusive borrow of the caller.
     let mut caller = unsafe { Caller::in_process(MemoryAt::new(base), process(base)) };
     with_values(params, |args| {
-        let mut places = Assigner::params(return_area);
+        let mut places = Assigner::params(&HOST.calls, return_area);
         for (arg, &ty) in args.iter_mut().zip(params) {
             *arg = values::read(ty, places.place(ty), regs, stack_args);
         }
@@ -81,7 +81,7 @@ unsafe fn carry_out(
             // The hidden first argument.
             let target = regs.int[0] as *mut u8;
             let mut area = values::area(return_area);
-            let mut places = Assigner::results();
+            let mut places = Assigner::results(&HOST.calls);
             for (&value, &ty) in values.iter().zip(results) {
                 values::write(value, places.place(ty), regs, &mut area);
             }

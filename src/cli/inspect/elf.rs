@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use wasmaot_abi::cpu;
 use wasmaot_abi::info::ImportKind;
+use wasmaot_abi::machine::Machine;
 use wasmaot_runtime::Object;
 
 use super::Listing;
@@ -50,7 +50,9 @@ fn header(object: &Object, out: &mut Listing) {
     field("soname", object.soname().unwrap_or_default().to_owned());
     field("producer", info.producer.clone());
     field("build id", hex(object.build_id()));
-    field("CPU", cpu::names(object.note().cpu).join(" "));
+    let machine = Machine::of_elf_number(object.note().machine);
+    let features = machine.map(|m| m.cpu.names(object.note().cpu));
+    field("CPU", features.unwrap_or_default().join(" "));
     if let Some(p) = info.placement {
         field(
             "memory",

@@ -6,6 +6,7 @@ mod kernels;
 mod own;
 
 use anyhow::{Result, ensure};
+use wasmaot_abi::machine::Machine;
 use wasmaot_compiler::Options;
 
 use crate::report::{Report, Task};
@@ -79,7 +80,8 @@ fn begun(settings: &Settings) -> Report {
     };
     report.note("wasmaot", format!("{}{built}", env!("CARGO_PKG_VERSION")));
     let options = &settings.options;
-    let cpu = wasmaot_abi::cpu::names(options.cpu).join(" ");
+    let cpu = Machine::HOST.map(|m| m.cpu.names(options.cpu).join(" "));
+    let cpu = cpu.unwrap_or_default();
     report.note(
         "compiled",
         format!("{}, CPU features: {cpu}", options.opt_level.flag()),

@@ -14,6 +14,7 @@ use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, RelocationFlags,
     RelocationTarget, SymbolKind,
 };
+use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::reloc::Standard;
 use wasmaot_runtime::{InstanceId, Process};
 
@@ -325,7 +326,7 @@ impl Native {
                 let symbol = reloc
                     .symbol
                     .and_then(|name| definitions.get(&name).copied());
-                let value = match (Standard::from_number(reloc.kind), symbol) {
+                let value = match (MACHINE.relocation_of(reloc.kind), symbol) {
                     (Some(Standard::Relative), _) => base.checked_add_signed(reloc.addend),
                     (Some(Standard::JumpSlot | Standard::GlobDat), at) => at,
                     _ => None,

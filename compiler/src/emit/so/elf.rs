@@ -1,9 +1,9 @@
 //! The parts of ELF that link edit writes: numbers, and records as bytes.
 //!
-//! Relocation types are the machine's and stand in [`wasmaot_abi::reloc`].
+//! Relocation types are the machine's and stand in [`wasmaot_abi::machine`].
 
-/// Machine number of x86-64.
-pub(super) const EM_X86_64: u16 = 62;
+use wasmaot_abi::machine::x86_64::MACHINE;
+
 const ET_DYN: u16 = 3;
 
 pub(super) const EHDR_SIZE: u64 = 64;
@@ -85,7 +85,7 @@ impl Ehdr {
         // Class 64, little-endian, version 1, System V; then padding.
         let mut out = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0];
         out.resize(16, 0);
-        halves(&mut out, &[ET_DYN, EM_X86_64]);
+        halves(&mut out, &[ET_DYN, MACHINE.elf_number]);
         out.extend(1u32.to_le_bytes());
         words(&mut out, &[0, EHDR_SIZE, self.shoff]);
         out.extend(0u32.to_le_bytes());

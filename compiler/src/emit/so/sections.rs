@@ -5,6 +5,7 @@ use std::iter;
 use cranelift_codegen::isa::TargetIsa;
 use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 use wasmaot_abi::info::ModuleInfo;
+use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::object::{FunctionRecord, NOTE_NAME, NT_WASMAOT, Note, SymbolRecord};
 use wasmaot_abi::reloc;
 
@@ -206,7 +207,7 @@ impl<'a> Sections<'a> {
     }
 
     fn note(&self, loaded_size: u64) -> Vec<u8> {
-        let note = Note::new(elf::EM_X86_64.into(), self.cpu, loaded_size);
+        let note = Note::new(MACHINE.elf_number.into(), self.cpu, loaded_size);
         elf::note(NOTE_NAME, NT_WASMAOT, &note.encode())
     }
 }

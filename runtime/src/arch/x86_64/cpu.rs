@@ -3,7 +3,9 @@
 use std::arch::x86_64::__cpuid;
 use std::sync::OnceLock;
 
-use wasmaot_abi::cpu::{X86_64, X86_64_BASELINE};
+use wasmaot_abi::machine::x86_64::MACHINE;
+
+const BASELINE_FEATURES: u64 = MACHINE.cpu.baseline.features;
 
 /// The features of this CPU that objects may ask for.
 pub fn host_cpu() -> u64 {
@@ -28,8 +30,9 @@ pub fn host_cpu() -> u64 {
         "avx512vl" => has!("avx512vl"),
         _ => false,
     };
-    let bits = X86_64.iter().filter(|(_, name, _)| present(*name));
-    bits.fold(0, |set, (bit, ..)| set | 1 << bit)
+    let features = MACHINE.cpu.features.iter();
+    let present = features.filter(|feature| present(feature.name));
+    present.fold(0, |set, feature| set | 1 << feature.bit)
 }
 
 /// The features of a set that this CPU has not. To ask the CPU for all that it
@@ -37,7 +40,7 @@ pub fn host_cpu() -> u64 {
 /// that has the baseline no more is asked unless need be.
 pub(crate) fn missing_cpu(wanted: u64) -> u64 {
     static BASELINE: OnceLock<bool> = OnceLock::new();
-    match wanted & !X86_64_BASELINE == 0 && *BASELINE.get_or_init(has_baseline) {
+    match wanted & !BASELINE_FEATURES == 0 && *BASELINE.get_or_init(has_baseline) {
         true => 0,
         false => wanted & !host_cpu(),
     }
@@ -57,7 +60,7 @@ mod tests {
     #[test]
     fn both_ways_to_ask_agree() {
         let all = host_cpu();
-        assert_eq!(has_baseline(), all & X86_64_BASELINE == X86_64_BASELINE);
+        assert_eq!(has_baseline(), all & BASELINE_FEATURES == BASELINE_FEATURES);
         assert_eq!(missing_cpu(all), 0);
         assert_eq!(missing_cpu(all | 1 << 63), 1 << 63);
     }

@@ -3,9 +3,9 @@
 use std::arch::naked_asm;
 use std::mem::offset_of;
 
-use wasmaot_abi::callconv::{INT_RESULTS, VEC_RESULTS};
 use wasmaot_abi::context::offset;
 use wasmaot_abi::context::process_head::{DISPATCH, HOST_SP, WASM_SP};
+use wasmaot_abi::machine::x86_64::MACHINE;
 
 /// The registers that arguments and results travel in, numbered as in
 /// [`Layout`](wasmaot_abi::callconv::Layout): for arguments rdi, rsi, rdx, rcx,
@@ -14,9 +14,9 @@ use wasmaot_abi::context::process_head::{DISPATCH, HOST_SP, WASM_SP};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Regs {
     /// General registers.
-    pub int: [u64; INT_RESULTS],
+    pub int: [u64; MACHINE.calls.int_results.len()],
     /// Vector registers, all 16 bytes.
-    pub vec: [u128; VEC_RESULTS],
+    pub vec: [u128; MACHINE.calls.vec_results.len()],
 }
 
 /// An entry into wasm code: what [`enter`] is given and gives back.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::arch::HOST;
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::CONTEXT_SIZE;
 use wasmaot_abi::types::{FuncType, ValType};
@@ -114,7 +115,9 @@ pub(super) fn echo(ty: &FuncType) -> HostFunction {
 fn host_stub_echoes_every_class() {
     let mut process = Process::new();
     let ty = wide_type();
-    assert!(Layout::of(&ty).stack_args > 0 && Layout::of(&ty).return_area > 0);
+    assert!(
+        Layout::of(&HOST.calls, &ty).stack_args > 0 && Layout::of(&HOST.calls, &ty).return_area > 0
+    );
     let stub = process.host(echo(&ty));
     let args = wide_values(&ty);
     assert_eq!(process.call(stub, &ty, &args).unwrap(), args);
@@ -126,7 +129,7 @@ fn thunks_change_the_base_and_pass_everything() {
     let other = map(CONTEXT_SIZE) + CONTEXT_SIZE;
     process.make_context(other);
     let ty = wide_type();
-    let stack_args = Layout::of(&ty).stack_args;
+    let stack_args = Layout::of(&HOST.calls, &ty).stack_args;
     let stub = process.host(echo(&ty));
     let args = wide_values(&ty);
     // Once with a near target, once with a far one.

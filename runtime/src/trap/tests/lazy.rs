@@ -5,6 +5,7 @@ use std::arch::asm;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::arch::HOST;
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
@@ -82,7 +83,7 @@ fn every_argument_and_result_passes() {
     });
     base.set(process.base);
     let ty = wide_type();
-    let layout = Layout::of(&ty);
+    let layout = Layout::of(&HOST.calls, &ty);
     assert!(layout.stack_args > 0 && layout.return_area > 0);
     address.set(process.host(echo(&ty)));
     let stub = stub(&mut process, 0xfedc_ba98);

@@ -7,6 +7,7 @@ mod traps;
 use std::ops::Range;
 use std::ptr;
 
+use crate::arch::HOST;
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec,
     FrameDescriptionEntry, FrameTable,
@@ -158,7 +159,7 @@ impl Process {
 
     /// Places a stub of a host function.
     pub fn host(&mut self, function: HostFunction) -> u64 {
-        let stack_args = Layout::of(&function.ty).stack_args;
+        let stack_args = Layout::of(&HOST.calls, &function.ty).stack_args;
         let function = Box::into_raw(Box::new(Slot::from(function)));
         self.functions.push(function);
         let stub = host_stub(self.next, function as u64, stack_args);

@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::thread;
 
+use crate::arch::HOST;
 use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType::I32};
@@ -204,7 +205,7 @@ fn stack_overflow_in_stubs() {
 fn host_errors_through_wasm_frames() {
     let mut process = Process::new();
     let ty = FuncType::new([I32; 9], []);
-    assert_eq!(Layout::of(&ty).stack_args, 32);
+    assert_eq!(Layout::of(&HOST.calls, &ty).stack_args, 32);
     let host = HostFunction::new("host", "fail", nothing(), |_, _, _| {
         Err(HostError::Message("it is closed".into()))
     });

@@ -105,7 +105,7 @@ pub fn build_set(
     build::with_progress(options, |options| {
         let named = modules.iter().map(|(file, module)| (&**file, &**module));
         let set = Set::read(named, options)?;
-        let outlines = open(modules, &set.outlines()?)?;
+        let outlines = open(modules, &set.skeletons()?)?;
         let bound = linker(&outlines, &others)?.link_set(&outlines)?.bound();
         let bindings = bound
             .iter()

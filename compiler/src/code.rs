@@ -8,20 +8,20 @@ use wasmaot_abi::trap::TrapCode;
 /// All code of a module.
 pub(crate) struct Code {
     /// The defined wasm functions in order, those that have no code included,
-    /// then the init function if `has_init`, then those of `plain`.
+    /// then the init function if `has_init`, then those of `uninlined`.
     pub functions: Vec<CompiledFunction>,
     /// Whether the module needs an init function: what no loader can do
     /// without running code (computed globals, checked segments, `start`).
     pub has_init: bool,
     /// Functions that have second code, into which no function of another module
     /// is inlined.
-    pub plain: Vec<Plain>,
+    pub uninlined: Vec<Uninlined>,
     /// Functions of other modules that may be inlined, with their numbers.
-    pub foreign: Vec<(u32, String)>,
+    pub cross_module: Vec<(u32, String)>,
 }
 
 /// What second code is for.
-pub(crate) struct Plain {
+pub(crate) struct Uninlined {
     /// Number of the function in [`Code::functions`].
     pub function: usize,
     /// The imported functions, ascending, that others stand for in its first
@@ -63,21 +63,23 @@ impl Code {
 
     /// Number of the init function's code.
     pub fn init(&self) -> Option<usize> {
-        let last = self.functions.len() - self.plain.len();
+        let last = self.functions.len() - self.uninlined.len();
         last.checked_sub(1).filter(|_| self.has_init)
     }
 
     /// Number of the function that code is of.
     pub fn function_of(&self, number: usize) -> usize {
-        let first = self.functions.len() - self.plain.len();
-        let plain = number.checked_sub(first).and_then(|at| self.plain.get(at));
-        plain.map_or(number, |plain| plain.function)
+        let first = self.functions.len() - self.uninlined.len();
+        let uninlined = number
+            .checked_sub(first)
+            .and_then(|at| self.uninlined.get(at));
+        uninlined.map_or(number, |code| code.function)
     }
 
     /// The functions that have second code: what it is for, and its number.
-    pub fn seconds(&self) -> impl Iterator<Item = (&Plain, usize)> {
-        let first = self.functions.len() - self.plain.len();
-        self.plain.iter().zip(first..)
+    pub fn second_codes(&self) -> impl Iterator<Item = (&Uninlined, usize)> {
+        let first = self.functions.len() - self.uninlined.len();
+        self.uninlined.iter().zip(first..)
     }
 }
 
@@ -177,7 +179,7 @@ targets! {
     /// Address of a global's storage: here, or through the GOT.
     Global = 3,
     /// *Value* of a constant global that the loader provides
-    /// ([`GlobalPlace::Loader`](crate::module::GlobalPlace)): the content of
+    /// ([`GlobalStorage::Loader`](crate::module::GlobalStorage)): the content of
     /// its 64-bit GOT slot, zero-extended.
     LoaderValue = 4,
     /// Address of the descriptor of a memory that is not primary.

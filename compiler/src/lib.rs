@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+mod build_id;
 mod code;
 mod codegen;
 mod decode;
@@ -21,21 +22,15 @@ mod machine;
 mod module;
 mod options;
 mod parallel;
+mod pipeline;
 pub mod prelink;
 mod prescan;
 mod target;
 mod translate;
 
+pub use build_id::{PRODUCER, build_id};
 pub use error::{Error, Result};
 pub use options::{Calls, OptLevel, Options, Progress};
-
-use wasmaot_abi::prelink::BuildId;
-
-/// Name and version of the compiler, as it enters build ids and records.
-pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
-
-/// Hash of the compiler's own sources.
-const SOURCES: &str = env!("WASMAOT_SOURCES");
 
 /// What to make of a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,29 +74,4 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
             )
         }
     }
-}
-
-/// Hash of input, options and compiler version: all that the output depends
-/// on. Also the key of a cache of built objects.
-pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
-    let mut hasher = blake3::Hasher::new();
-    let settings = format!(
-        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
-        wasmaot_abi::ABI_VERSION,
-        options.target,
-        options.cpu,
-        options.opt_level,
-        options.calls,
-        soname(source),
-    );
-    hasher.update(settings.as_bytes());
-    hasher.update(wasm);
-    let mut id = [0; 20];
-    id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
-    id
-}
-
-/// The name by which other objects need this one: the file's own.
-pub(crate) fn soname(source: &str) -> &str {
-    source.rsplit('/').next().unwrap_or(source)
 }

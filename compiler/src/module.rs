@@ -142,12 +142,12 @@ impl Memory {
 #[derive(Clone, Debug)]
 pub(crate) struct Global {
     pub ty: GlobalType,
-    pub place: GlobalPlace,
+    pub storage: GlobalStorage,
 }
 
 /// Where a global lives.
 #[derive(Clone, Debug)]
-pub(crate) enum GlobalPlace {
+pub(crate) enum GlobalStorage {
     /// In the object's data, with this initial value.
     Own(GlobalInit),
     /// In another object; number in `imports`. Its address is in the GOT.
@@ -300,7 +300,7 @@ impl Module<'_> {
     /// The name by which other objects need this one: the input's own, without
     /// its directories.
     pub fn soname(&self) -> &str {
-        crate::soname(&self.source)
+        soname(&self.source)
     }
 
     /// Type of a function.
@@ -336,4 +336,9 @@ impl Module<'_> {
             None => format!("func[{func}]"),
         }
     }
+}
+
+/// The name by which other objects need this one: the file's own.
+pub(crate) fn soname(source: &str) -> &str {
+    source.rsplit('/').next().unwrap_or(source)
 }

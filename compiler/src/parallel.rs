@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Error, Options, Result};
+use crate::error::{Error, Result};
+use crate::options::Options;
 
 /// Items that a thread takes at once, where each is little work.
 const CHUNK: usize = 256;

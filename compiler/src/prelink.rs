@@ -3,19 +3,23 @@
 //!
 //! What each object says of the others has to be known before any of them is
 //! made, so their build ids follow from the modules alone. What imports are
-//! bound to is for the linker to say: it is shown the objects' outlines first,
+//! bound to is for the linker to say: it is shown the objects' skeletons first,
 //! which have all but code.
 
 use std::collections::{BTreeMap, HashMap};
 
 use wasmaot_abi::name;
-use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId, Prelink};
+use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId};
 
+use crate::build_id::build_id;
 use crate::decode::decode;
-use crate::emit::so::link;
-use crate::inline::cross_module::{Bound, Foreigners};
+use crate::emit::so::{Membership, link};
+use crate::error::Result;
+use crate::inline::cross_module::{BoundImport, CrossModuleBodies};
+use crate::module::soname;
 use crate::module::{ExportItem, Item, Module};
-use crate::{Options, Result, build_id, codegen, soname, target};
+use crate::options::Options;
+use crate::{codegen, target};
 
 /// A set of modules, main first.
 #[derive(Debug)]
@@ -61,18 +65,18 @@ impl<'a> Set<'a> {
     ///
     /// # Errors
     /// As [`compile`](crate::compile).
-    pub fn outlines(&self) -> Result<Vec<Vec<u8>>> {
+    pub fn skeletons(&self) -> Result<Vec<Vec<u8>>> {
         let isa = target::isa(&self.options)?;
         let objects = (0..).zip(&self.modules).map(|(number, module)| {
-            let code = codegen::outline(module);
-            let place = Place::new(&self.members, number);
+            let code = codegen::skeleton(module);
+            let membership = Membership::new(&self.members, number);
             link(
                 module,
                 &code,
                 &*isa,
                 &self.options,
-                place.build_id(),
-                Some(place),
+                membership.build_id(),
+                Some(membership),
             )
         });
         objects.collect()
@@ -89,7 +93,7 @@ impl<'a> Set<'a> {
             .map(|other| self.common(number, other, bindings))
             .collect();
         let bound = self.bound(number, bindings);
-        let bound = bound.map(|(import, (member, func))| Bound {
+        let bound = bound.map(|(import, (member, func))| BoundImport {
             import,
             module: &self.modules[member],
             func,
@@ -97,16 +101,16 @@ impl<'a> Set<'a> {
         });
         let bound: Vec<_> = bound.collect();
         let mut module = self.modules[number].clone();
-        let foreign = Foreigners::of(&mut module, bound);
-        let code = codegen::compile_with(&module, &foreign, &self.options)?;
-        let place = Place::new(&self.members, number as u32);
+        let cross_module = CrossModuleBodies::of(&mut module, bound);
+        let code = codegen::compile_with(&module, &cross_module, &self.options)?;
+        let membership = Membership::new(&self.members, number as u32);
         link(
             &module,
             &code,
             &*isa,
             &self.options,
-            place.build_id(),
-            Some(place),
+            membership.build_id(),
+            Some(membership),
         )
     }
 
@@ -191,34 +195,6 @@ fn of_member(all: &[u8], number: u32) -> BuildId {
     let mut id = [0; BUILD_ID_SIZE];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..BUILD_ID_SIZE]);
     id
-}
-
-/// An object's place in its set.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a> {
-    members: &'a [abi::Member],
-    number: u32,
-}
-
-impl<'a> Place<'a> {
-    fn new(members: &'a [abi::Member], number: u32) -> Self {
-        Self { members, number }
-    }
-
-    fn build_id(self) -> BuildId {
-        self.members[self.number as usize].build_id
-    }
-
-    /// The record of an object with these calls and bodies, before it is known
-    /// where members are and calls lead.
-    pub fn record(self, calls: Vec<abi::Call>, bodies: Vec<abi::Body>) -> Prelink {
-        Prelink {
-            number: self.number,
-            members: self.members.to_vec(),
-            calls,
-            bodies,
-        }
-    }
 }
 
 #[cfg(test)]

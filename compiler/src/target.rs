@@ -5,14 +5,16 @@ use cranelift_codegen::settings::{self, Configurable};
 use target_lexicon::{Architecture, BinaryFormat, Environment, OperatingSystem, Triple};
 use wasmaot_abi::machine::x86_64::MACHINE;
 
-use crate::limits::{self, Pipeline};
-use crate::{Error, OptLevel, Options, Result};
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::options::{OptLevel, Options};
+use crate::pipeline::Pipeline;
 
 /// The code generator for the options, and for code that is made otherwise.
 pub(crate) struct Isas {
     optimised: OwnedTargetIsa,
     many_blocks: OwnedTargetIsa,
-    plain: OwnedTargetIsa,
+    single_pass: OwnedTargetIsa,
 }
 
 impl Isas {
@@ -20,14 +22,14 @@ impl Isas {
         Ok(Self {
             optimised: isa(options)?,
             many_blocks: make(options, options.opt_level, false)?,
-            plain: make(options, OptLevel::None, false)?,
+            single_pass: make(options, OptLevel::None, false)?,
         })
     }
 
     /// The one for functions of so many blocks.
     pub fn of(&self, pipeline: Pipeline, blocks: usize) -> &dyn TargetIsa {
         match pipeline {
-            Pipeline::Plain => &*self.plain,
+            Pipeline::SinglePass => &*self.single_pass,
             Pipeline::Optimised if blocks > limits::BLOCKS => &*self.many_blocks,
             Pipeline::Optimised => &*self.optimised,
         }

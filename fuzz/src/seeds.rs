@@ -67,7 +67,7 @@ fn set() -> &'static [(&'static str, Vec<u8>)] {
             let linked = process.link_set(&objects).expect("seeds link");
             (linked.bound(), linked.objects().expect("seeds link"))
         };
-        let (bound, _) = link(set.outlines().expect("seeds compile"));
+        let (bound, _) = link(set.skeletons().expect("seeds compile"));
         let binding = |b: Bound| Binding {
             import: b.import,
             member: b.member,

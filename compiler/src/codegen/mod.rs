@@ -18,44 +18,46 @@ use wasmaot_abi::maps::lines::{Line, encode_stream};
 use wasmaot_abi::trap::TrapCode;
 
 use crate::code::{
-    Code, CompiledFunction, Frame, Plain, Reloc, RelocKind, Target, TryCall, TryHandler,
+    Code, CompiledFunction, Frame, Reloc, RelocKind, Target, TryCall, TryHandler, Uninlined,
 };
-use crate::inline::cross_module::{Foreign, Foreigners};
+use crate::error::{Error, Result};
+use crate::inline::cross_module::{CrossModuleBodies, CrossModuleBody};
 use crate::inline::{Plan, Summary};
-use crate::limits::{self, Pipeline};
+use crate::limits;
 use crate::module::{Body, Module};
+use crate::options::{OptLevel, Options};
 use crate::parallel;
+use crate::pipeline::Pipeline;
 use crate::target::Isas;
 use crate::translate::{self, Env, Origins, Translator, init_needed};
-use crate::{Error, OptLevel, Options, Result};
 
 /// Compiles all functions of a module.
 pub(crate) fn compile(module: &Module<'_>, options: &Options) -> Result<Code> {
-    compile_with(module, &Foreigners::default(), options)
+    compile_with(module, &CrossModuleBodies::default(), options)
 }
 
 /// Compiles all functions of a module, into them those of other modules, where
 /// they stand for imports.
 pub(crate) fn compile_with(
     module: &Module<'_>,
-    foreign: &Foreigners<'_>,
+    cross_module: &CrossModuleBodies<'_>,
     options: &Options,
 ) -> Result<Code> {
     let plan = plan(module, options)?;
-    let none = Foreigners::default();
-    let foreign = match options.opt_level {
-        OptLevel::Speed => foreign,
+    let none = CrossModuleBodies::default();
+    let cross_module = match options.opt_level {
+        OptLevel::Speed => cross_module,
         _ => &none,
     };
     let isas = Isas::new(options)?;
     let config = isa_config(&isas);
-    let env = Env::new(module, &plan, foreign, config, options.calls);
-    let plain = Env::new(module, &plan, &none, config, options.calls);
+    let env = Env::new(module, &plan, cross_module, config, options.calls);
+    let uninlined = Env::new(module, &plan, &none, config, options.calls);
     let subjects = subjects(module, &plan);
     let limit = limits::code(options, module);
     let made = AtomicU64::new(0);
     let compiled = for_each(&env, &isas, options, &subjects, |worker, f| {
-        let both = worker.compile_all(f, &plain)?;
+        let both = worker.compile_all(f, &uninlined)?;
         let second = both.1.as_ref().map_or(0, |(code, _)| code.bytes.len());
         let bytes = (both.0.bytes.len() + second) as u64;
         match made.fetch_add(bytes, Ordering::Relaxed) + bytes > limit {
@@ -71,21 +73,21 @@ pub(crate) fn compile_with(
         let function = subject.number(module);
         functions[function] = first;
         if let Some((second, imports)) = second {
-            seconds.push(Plain { function, imports });
+            seconds.push(Uninlined { function, imports });
             functions.push(second);
         }
     }
-    let names = foreign.names().map(|(n, name)| (n, name.to_owned()));
+    let names = cross_module.names().map(|(n, name)| (n, name.to_owned()));
     Ok(Code {
         functions,
         has_init: init_needed(module),
-        plain: seconds,
-        foreign: names.collect(),
+        uninlined: seconds,
+        cross_module: names.collect(),
     })
 }
 
 /// The code of no function: what a linker sees of a module.
-pub(crate) fn outline(module: &Module<'_>) -> Code {
+pub(crate) fn skeleton(module: &Module<'_>) -> Code {
     let has_init = init_needed(module);
     let count = module.bodies.len() + usize::from(has_init);
     let functions = (0..count).map(|_| CompiledFunction {
@@ -97,8 +99,8 @@ pub(crate) fn outline(module: &Module<'_>) -> Code {
     Code {
         functions: functions.collect(),
         has_init,
-        plain: Vec::new(),
-        foreign: Vec::new(),
+        uninlined: Vec::new(),
+        cross_module: Vec::new(),
     }
 }
 
@@ -109,9 +111,15 @@ type Both = (CompiledFunction, Option<(CompiledFunction, Vec<u32>)>);
 /// The text of every function's CLIF, or of its machine code.
 pub(crate) fn listing(module: &Module<'_>, options: &Options, asm: bool) -> Result<String> {
     let plan = plan(module, options)?;
-    let foreign = Foreigners::default();
+    let cross_module = CrossModuleBodies::default();
     let isas = Isas::new(options)?;
-    let env = Env::new(module, &plan, &foreign, isa_config(&isas), options.calls);
+    let env = Env::new(
+        module,
+        &plan,
+        &cross_module,
+        isa_config(&isas),
+        options.calls,
+    );
     let subjects = subjects(module, &plan);
     let texts = for_each(&env, &isas, options, &subjects, |worker, f| {
         if asm {
@@ -124,7 +132,7 @@ pub(crate) fn listing(module: &Module<'_>, options: &Options, asm: bool) -> Resu
 }
 
 fn isa_config(isas: &Isas) -> TargetFrontendConfig {
-    isas.of(Pipeline::Plain, 0).frontend_config()
+    isas.of(Pipeline::SinglePass, 0).frontend_config()
 }
 
 /// Decides what is inlined.
@@ -292,14 +300,14 @@ impl<'w> Worker<'w> {
                 let body = &module.bodies[subject.number(module)];
                 Pipeline::of(module, func, body, self.optimises)?
             }
-            Subject::Init => Pipeline::Plain,
+            Subject::Init => Pipeline::SinglePass,
         };
         let pipeline = match self.translate_for(subject, pipeline) {
             Err(Error::TooLarge { .. }) if pipeline == Pipeline::Optimised => {
                 // What was begun is of no more use.
                 *self = Self::new(self.env, self.isas, self.optimises);
-                self.translate_for(subject, Pipeline::Plain)?;
-                Pipeline::Plain
+                self.translate_for(subject, Pipeline::SinglePass)?;
+                Pipeline::SinglePass
             }
             result => result.map(|()| pipeline)?,
         };
@@ -325,18 +333,18 @@ impl<'w> Worker<'w> {
     }
 
     /// Compiles a function; once more without what is of other modules.
-    fn compile_all(&mut self, subject: Subject, plain: &Env<'_>) -> Result<Both> {
+    fn compile_all(&mut self, subject: Subject, uninlined: &Env<'_>) -> Result<Both> {
         let first = self.compile(subject)?;
         let sites = self.translator.origins.sites.iter();
-        let foreign = sites.filter_map(|site| self.env.foreign(site.function));
-        let needs = foreign.flat_map(Foreign::needs);
+        let cross_module = sites.filter_map(|site| self.env.cross_module_body(site.function));
+        let needs = cross_module.flat_map(CrossModuleBody::needs);
         let mut imports: Vec<u32> = needs.filter(|&f| self.env.is_imported(f)).collect();
         if imports.is_empty() {
             return Ok((first, None));
         }
         imports.sort_unstable();
         imports.dedup();
-        let mut worker = Worker::new(plain, self.isas, self.optimises);
+        let mut worker = Worker::new(uninlined, self.isas, self.optimises);
         Ok((first, Some((worker.compile(subject)?, imports))))
     }
 

@@ -12,7 +12,7 @@ use wasmparser::{FunctionBody, Operator};
 use super::constexpr::{Known, evaluate};
 use crate::limits;
 use crate::module::{
-    ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalPlace,
+    ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalStorage,
     IMAGE_GAP, Item, Items, Module,
 };
 
@@ -73,36 +73,36 @@ fn imports(module: &mut Module<'_>) {
 fn globals(module: &mut Module<'_>) {
     let stack_pointer = exported_stack_pointer(module);
     for index in 0..module.globals.len() {
-        let place = match &module.globals[index].place {
-            GlobalPlace::Import(import) => imported_place(*import, module),
-            GlobalPlace::Own(GlobalInit::Computed(expr)) => {
+        let storage = match &module.globals[index].storage {
+            GlobalStorage::Import(import) => imported_storage(*import, module),
+            GlobalStorage::Own(GlobalInit::Computed(expr)) => {
                 let known = evaluate(expr, module);
                 match known {
                     Some(Known::I32(value)) if stack_pointer == Some(index as u32) => {
-                        Some(GlobalPlace::StackPointer {
+                        Some(GlobalStorage::StackPointer {
                             init: Some(u64::from(value as u32)),
                         })
                     }
-                    _ => known.and_then(Known::into_init).map(GlobalPlace::Own),
+                    _ => known.and_then(Known::into_init).map(GlobalStorage::Own),
                 }
             }
             _ => None,
         };
-        if let Some(place) = place {
-            module.globals[index].place = place;
+        if let Some(storage) = storage {
+            module.globals[index].storage = storage;
         }
     }
 }
 
-fn imported_place(import: u32, module: &Module<'_>) -> Option<GlobalPlace> {
+fn imported_storage(import: u32, module: &Module<'_>) -> Option<GlobalStorage> {
     match module.imports[import as usize].role {
         ImportRole::Plain => None,
-        ImportRole::StackPointer => Some(GlobalPlace::StackPointer { init: None }),
+        ImportRole::StackPointer => Some(GlobalStorage::StackPointer { init: None }),
         ImportRole::MemoryBase
         | ImportRole::TableBase
         | ImportRole::GotMem
         | ImportRole::GotFunc
-        | ImportRole::CodeBase => Some(GlobalPlace::Loader(import)),
+        | ImportRole::CodeBase => Some(GlobalStorage::Loader(import)),
     }
 }
 
@@ -116,7 +116,7 @@ fn exported_stack_pointer(module: &Module<'_>) -> Option<u32> {
     match export.item {
         ExportItem::Item(Item::Global(global)) if module.linking.is_dynamic() => {
             let found = &module.globals[global as usize];
-            let own = matches!(found.place, GlobalPlace::Own(_));
+            let own = matches!(found.storage, GlobalStorage::Own(_));
             (own && found.ty == wanted).then_some(global)
         }
         _ => None,
@@ -172,8 +172,8 @@ fn exports(module: &mut Module<'_>) {
             continue;
         };
         let global = &module.globals[global as usize];
-        if let (false, ValType::I32, GlobalPlace::Own(GlobalInit::Const(bytes))) =
-            (global.ty.mutable, global.ty.val, &global.place)
+        if let (false, ValType::I32, GlobalStorage::Own(GlobalInit::Const(bytes))) =
+            (global.ty.mutable, global.ty.val, &global.storage)
         {
             let [a, b, c, d, ..] = *bytes;
             export.item = ExportItem::Data(u32::from_le_bytes([a, b, c, d]));
@@ -259,7 +259,7 @@ fn static_element(
     }
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
         (Known::I32(offset), None) if table.import.is_none() => (offset as u32, table.ty.min),
-        (Known::TableBase(offset), Some(place)) => (offset as u32, place.table_size.into()),
+        (Known::TableBase(offset), Some(placement)) => (offset as u32, placement.table_size.into()),
         _ => return None,
     };
     let end = u64::from(offset) + funcs.len() as u64;
@@ -328,7 +328,9 @@ fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32>
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
         (Known::I32(offset), None) if own => (offset as u32, memory.ty.min_bytes()),
         (Known::I64(offset), None) if own => (u32::try_from(offset).ok()?, memory.ty.min_bytes()),
-        (Known::MemoryBase(offset), Some(place)) => (offset as u32, place.memory_size.into()),
+        (Known::MemoryBase(offset), Some(placement)) => {
+            (offset as u32, placement.memory_size.into())
+        }
         _ => return None,
     };
     (u64::from(offset) + len <= room).then_some(offset)
@@ -350,9 +352,9 @@ fn funcrefs(module: &Module<'_>) -> Vec<u32> {
         }
     };
     for global in &module.globals {
-        match &global.place {
-            GlobalPlace::Own(GlobalInit::RefFunc(func)) => in_expr(&[ConstOp::RefFunc(*func)]),
-            GlobalPlace::Own(GlobalInit::Computed(expr)) => in_expr(expr),
+        match &global.storage {
+            GlobalStorage::Own(GlobalInit::RefFunc(func)) => in_expr(&[ConstOp::RefFunc(*func)]),
+            GlobalStorage::Own(GlobalInit::Computed(expr)) => in_expr(expr),
             _ => {}
         }
     }

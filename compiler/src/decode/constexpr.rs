@@ -5,7 +5,7 @@ use wasmaot_abi::types::ValType;
 use wasmaot_dylink::ImportRole;
 use wasmparser::{AbstractHeapType, HeapType, Operator};
 
-use crate::module::{ConstExpr, ConstOp, GlobalInit, GlobalPlace, Module};
+use crate::module::{ConstExpr, ConstOp, GlobalInit, GlobalStorage, Module};
 
 /// Reads an expression that the validator has passed. `None` for an operator
 /// that the supported features do not have.
@@ -128,13 +128,13 @@ fn binary(op: ConstOp, left: Known, right: Known) -> Option<Known> {
 
 fn global_value(global: u32, module: &Module<'_>) -> Option<Known> {
     let global = &module.globals[global as usize];
-    match &global.place {
-        GlobalPlace::Own(init) if !global.ty.mutable => match init {
+    match &global.storage {
+        GlobalStorage::Own(init) if !global.ty.mutable => match init {
             GlobalInit::Const(bytes) => Some(constant(global.ty.val, *bytes)),
             GlobalInit::RefFunc(func) => Some(Known::RefFunc(*func)),
             GlobalInit::Computed(_) => None,
         },
-        GlobalPlace::Loader(import) => match module.imports[*import as usize].role {
+        GlobalStorage::Loader(import) => match module.imports[*import as usize].role {
             ImportRole::MemoryBase => Some(Known::MemoryBase(0)),
             ImportRole::TableBase => Some(Known::TableBase(0)),
             _ => None,

@@ -10,10 +10,11 @@ use wasmaot_dylink::dyninfo::{Dyninfo, Lazy, SECTION, function_number};
 use wasmaot_dylink::{Class, ImportRole, LinkingError, SymbolFlags};
 use wasmparser::Operator;
 
+use crate::error::{Error, Result};
 use crate::module::{
-    ConstOp, Element, ElementMode, Export, ExportItem, GlobalInit, GlobalPlace, Item, Items, Module,
+    ConstOp, Element, ElementMode, Export, ExportItem, GlobalInit, GlobalStorage, Item, Items,
+    Module,
 };
-use crate::{Error, Result};
 
 /// The export whose value is the number of the function to start with.
 const ENTRY: &str = "entry";
@@ -78,7 +79,7 @@ fn take_entry(module: &mut Module<'_>) -> Option<u32> {
     let ExportItem::Item(Item::Global(global)) = module.exports[at].item else {
         return None;
     };
-    let GlobalPlace::Own(GlobalInit::Computed(expr)) = &module.globals[global as usize].place
+    let GlobalStorage::Own(GlobalInit::Computed(expr)) = &module.globals[global as usize].storage
     else {
         return None;
     };

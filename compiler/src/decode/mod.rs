@@ -20,8 +20,10 @@ use wasmparser::{
     Validator, ValidatorResources, WasmFeatures,
 };
 
+use crate::error::{Error, Result};
 use crate::module::{ExportItem, Module};
-use crate::{Error, Options, Result, parallel};
+use crate::options::Options;
+use crate::parallel;
 
 /// What the compiler can translate.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL

@@ -15,11 +15,11 @@ use wasmparser::{
 };
 
 use super::{Failure, constexpr};
+use crate::error::{Error, Result};
 use crate::module::{
     Body, ConstExpr, ConstOp, Data, DataMode, Element, ElementMode, Export, ExportItem, Func,
-    Global, GlobalInit, GlobalPlace, Import, Item, Items, Memory, Module, Table, Tag,
+    Global, GlobalInit, GlobalStorage, Import, Item, Items, Memory, Module, Table, Tag,
 };
-use crate::{Error, Result};
 
 /// Collects the sections of a module. Relies on the validator having passed
 /// each before it comes here.
@@ -103,8 +103,8 @@ impl<'a> Reader<'a> {
                     let global = global?;
                     let ty = self.global_type(global.ty)?;
                     let init = GlobalInit::Computed(self.expr(&global.init_expr)?);
-                    let place = GlobalPlace::Own(init);
-                    self.module.globals.push(Global { ty, place });
+                    let storage = GlobalStorage::Own(init);
+                    self.module.globals.push(Global { ty, storage });
                 }
             }
             Payload::TagSection(tags) => {
@@ -242,8 +242,8 @@ impl<'a> Reader<'a> {
             }
             TypeRef::Global(ty) => {
                 let ty = self.global_type(ty)?;
-                let place = GlobalPlace::Import(self.module.imports.len() as u32);
-                self.module.globals.push(Global { ty, place });
+                let storage = GlobalStorage::Import(self.module.imports.len() as u32);
+                self.module.globals.push(Global { ty, storage });
                 Item::Global(self.module.globals.len() as u32 - 1)
             }
             TypeRef::Tag(tag) => {

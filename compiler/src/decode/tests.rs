@@ -4,7 +4,7 @@ use wasmaot_abi::info::LinkingAbi;
 
 use super::decode;
 use crate::module::{
-    DataMode, ElementMode, ExportItem, GlobalInit, GlobalPlace, Item, Items, Module,
+    DataMode, ElementMode, ExportItem, GlobalInit, GlobalStorage, Item, Items, Module,
 };
 use crate::{Error, Options};
 
@@ -48,17 +48,17 @@ fn a_library() {
         assert_eq!(m.linking.abi, LinkingAbi::Dylink0);
         assert!(m.is_relocatable());
         assert!(m.tables[0].primary);
-        assert!(matches!(m.globals[0].place, GlobalPlace::Loader(2)));
-        let stack_pointer = &m.globals[2].place;
+        assert!(matches!(m.globals[0].storage, GlobalStorage::Loader(2)));
+        let stack_pointer = &m.globals[2].storage;
         assert!(matches!(
             stack_pointer,
-            GlobalPlace::StackPointer { init: None }
+            GlobalStorage::StackPointer { init: None }
         ));
-        assert!(matches!(m.globals[3].place, GlobalPlace::Loader(5)));
-        let computed = &m.globals[5].place;
+        assert!(matches!(m.globals[3].storage, GlobalStorage::Loader(5)));
+        let computed = &m.globals[5].storage;
         assert!(matches!(
             computed,
-            GlobalPlace::Own(GlobalInit::Computed(_))
+            GlobalStorage::Own(GlobalInit::Computed(_))
         ));
         assert_eq!(m.exports[0].item, ExportItem::Data(24));
         assert_eq!(m.exports[1].item, ExportItem::Item(Item::Global(6)));
@@ -90,10 +90,10 @@ fn a_main_program_with_fixed_addresses() {
     with(wat, |m| {
         assert!(!m.is_relocatable(), "it has its own memory");
         assert!(m.tables[0].primary);
-        let stack_pointer = &m.globals[0].place;
+        let stack_pointer = &m.globals[0].storage;
         assert!(matches!(
             stack_pointer,
-            GlobalPlace::StackPointer { init: Some(65536) }
+            GlobalStorage::StackPointer { init: Some(65536) }
         ));
         assert!(matches!(
             m.elements[0].mode,
@@ -120,12 +120,12 @@ fn a_core_module() {
     with(wat, |m| {
         assert!(m.tables[0].primary && !m.tables[1].primary);
         assert!(matches!(
-            m.globals[1].place,
-            GlobalPlace::Own(GlobalInit::Const(_))
+            m.globals[1].storage,
+            GlobalStorage::Own(GlobalInit::Const(_))
         ));
         assert!(matches!(
-            m.globals[2].place,
-            GlobalPlace::Own(GlobalInit::RefFunc(0))
+            m.globals[2].storage,
+            GlobalStorage::Own(GlobalInit::RefFunc(0))
         ));
         let modes: Vec<_> = m.elements.iter().map(|e| &e.mode).collect();
         assert!(

@@ -20,8 +20,8 @@ use wasmaot_abi::context::{TABLE_ENTRY_SIZE, funcref, memory_desc, table_desc};
 use wasmaot_abi::name;
 
 use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
-use crate::module::{ExportItem, GlobalInit, GlobalPlace, Item, Items, Module};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::module::{ExportItem, GlobalInit, GlobalStorage, Item, Items, Module};
 
 /// Writes the relocatable object.
 pub(crate) fn write(module: &Module<'_>, code: Code, isa: OwnedTargetIsa) -> Result<Vec<u8>> {
@@ -101,8 +101,8 @@ impl Writer<'_> {
 
     fn defines(&self, global: u32) -> bool {
         matches!(
-            self.module.globals[global as usize].place,
-            GlobalPlace::Own(_)
+            self.module.globals[global as usize].storage,
+            GlobalStorage::Own(_)
         )
     }
 
@@ -128,8 +128,8 @@ impl Writer<'_> {
                 return Some(format!("{value}.host"));
             }
             Target::Global(g) | Target::LoaderValue(g) => {
-                match self.module.globals.get(g as usize)?.place {
-                    GlobalPlace::Import(import) | GlobalPlace::Loader(import) => import,
+                match self.module.globals.get(g as usize)?.storage {
+                    GlobalStorage::Import(import) | GlobalStorage::Loader(import) => import,
                     _ => return None,
                 }
             }
@@ -246,12 +246,12 @@ impl Writer<'_> {
                     data.write_function_addr(0, code);
                 }
             }
-            Target::Global(g) => match module.globals.get(g as usize).map(|g| (&g.place, g.ty)) {
-                Some((GlobalPlace::Own(GlobalInit::Const(bytes)), ty)) => {
+            Target::Global(g) => match module.globals.get(g as usize).map(|g| (&g.storage, g.ty)) {
+                Some((GlobalStorage::Own(GlobalInit::Const(bytes)), ty)) => {
                     data.set_align(ty.val.bytes().into());
                     data.define(bytes[..ty.val.bytes() as usize].into());
                 }
-                Some((GlobalPlace::Own(GlobalInit::RefFunc(f)), _)) => {
+                Some((GlobalStorage::Own(GlobalInit::RefFunc(f)), _)) => {
                     self.records(&mut data, &[Some(*f)])?;
                 }
                 _ => {

@@ -15,17 +15,17 @@ use wasmaot_dylink::{ImportRole, SymbolFlags};
 use wasmparser::{BlockType, FunctionBody, Operator};
 
 use super::Summary;
-use crate::module::{Global, GlobalInit, GlobalPlace, Import, Item, Module};
+use crate::module::{Global, GlobalInit, GlobalStorage, Import, Item, Module};
 
 /// A function of another module.
-pub(crate) struct Foreign<'m> {
+pub(crate) struct CrossModuleBody<'m> {
     /// The imported function whose calls it stands for.
     pub import: u32,
     /// Soname of its object, NUL, its name.
     pub name: String,
     pub body: &'m FunctionBody<'m>,
     /// What it has for globals.
-    globals: BTreeMap<u32, Meaning>,
+    globals: BTreeMap<u32, GlobalMeaning>,
     /// The functions that it calls, by its own numbers, as they are numbered
     /// here.
     functions: BTreeMap<u32, u32>,
@@ -33,16 +33,16 @@ pub(crate) struct Foreign<'m> {
 
 /// What a global of another module is here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Meaning {
+pub(crate) enum GlobalMeaning {
     StackPointer,
     /// A global of this module.
     Own(u32),
     Constant(ValType, [u8; 16]),
 }
 
-impl Foreign<'_> {
+impl CrossModuleBody<'_> {
     /// What a global of its module is.
-    pub fn global(&self, global: u32) -> Option<Meaning> {
+    pub fn global(&self, global: u32) -> Option<GlobalMeaning> {
         self.globals.get(&global).copied()
     }
 
@@ -66,15 +66,15 @@ impl Foreign<'_> {
 
 /// Functions of other modules; their numbers follow those of the module's own.
 #[derive(Default)]
-pub(crate) struct Foreigners<'m> {
+pub(crate) struct CrossModuleBodies<'m> {
     first: u32,
     /// By ascending import.
-    list: Vec<Foreign<'m>>,
+    list: Vec<CrossModuleBody<'m>>,
 }
 
 /// What an imported function is bound to: a function that another module of
 /// the set defines.
-pub(crate) struct Bound<'s, 'm> {
+pub(crate) struct BoundImport<'s, 'm> {
     /// The imported function.
     pub import: u32,
     pub module: &'m Module<'m>,
@@ -86,17 +86,20 @@ pub(crate) struct Bound<'s, 'm> {
     pub common: &'s BTreeMap<u32, u32>,
 }
 
-impl<'m> Foreigners<'m> {
+impl<'m> CrossModuleBodies<'m> {
     /// Those that may stand for imports of a module, which gets what they need.
-    pub fn of<'s>(module: &mut Module<'m>, bound: impl IntoIterator<Item = Bound<'s, 'm>>) -> Self
+    pub fn of<'s>(
+        module: &mut Module<'m>,
+        bound: impl IntoIterator<Item = BoundImport<'s, 'm>>,
+    ) -> Self
     where
         'm: 's,
     {
         let mut list = Vec::new();
         for bound in bound {
-            list.extend(foreign(module, &bound));
+            list.extend(cross_module_body(module, &bound));
         }
-        list.sort_by_key(|f: &Foreign<'_>| f.import);
+        list.sort_by_key(|f: &CrossModuleBody<'_>| f.import);
         Self {
             first: module.funcs.len() as u32,
             list,
@@ -110,7 +113,7 @@ impl<'m> Foreigners<'m> {
     }
 
     /// A function by its number; `None` for one of the module's own.
-    pub fn get(&self, number: u32) -> Option<&Foreign<'m>> {
+    pub fn get(&self, number: u32) -> Option<&CrossModuleBody<'m>> {
         self.list.get(number.checked_sub(self.first)? as usize)
     }
 
@@ -122,7 +125,10 @@ impl<'m> Foreigners<'m> {
 }
 
 /// The function that an import is bound to, if it may stand for it.
-fn foreign<'m>(module: &mut Module<'m>, bound: &Bound<'_, 'm>) -> Option<Foreign<'m>> {
+fn cross_module_body<'m>(
+    module: &mut Module<'m>,
+    bound: &BoundImport<'_, 'm>,
+) -> Option<CrossModuleBody<'m>> {
     let (import, other) = (bound.import, bound.module);
     let number = bound.func.checked_sub(other.imported_funcs())?;
     let body = &other.bodies.get(number as usize)?.body;
@@ -144,12 +150,12 @@ fn foreign<'m>(module: &mut Module<'m>, bound: &Bound<'_, 'm>) -> Option<Foreign
     let globals = globals.into_iter().map(|(global, wanted)| {
         let meaning = match wanted {
             Wanted::Known(meaning) => meaning,
-            Wanted::Base => Meaning::Own(own_base(module, import)),
-            Wanted::Symbol(role, name) => Meaning::Own(own_symbol(module, role, name)),
+            Wanted::Base => GlobalMeaning::Own(own_base(module, import)),
+            Wanted::Symbol(role, name) => GlobalMeaning::Own(own_symbol(module, role, name)),
         };
         (global, meaning)
     });
-    Some(Foreign {
+    Some(CrossModuleBody {
         import,
         name: format!("{}\0{}", other.soname(), other.func_name(bound.func)),
         body,
@@ -221,7 +227,7 @@ impl Uses {
 
 /// What a body wants for a global.
 enum Wanted<'m> {
-    Known(Meaning),
+    Known(GlobalMeaning),
     /// Where the data of its object are.
     Base,
     /// What the loader gives for a symbol.
@@ -231,15 +237,15 @@ enum Wanted<'m> {
 /// `None`: nothing of another module's will do.
 fn meaning<'m>(other: &Module<'m>, global: u32, set: bool) -> Option<Wanted<'m>> {
     let global = other.globals.get(global as usize)?;
-    match &global.place {
-        GlobalPlace::StackPointer { .. } if global.ty.val == ValType::I32 => {
-            Some(Wanted::Known(Meaning::StackPointer))
+    match &global.storage {
+        GlobalStorage::StackPointer { .. } if global.ty.val == ValType::I32 => {
+            Some(Wanted::Known(GlobalMeaning::StackPointer))
         }
         _ if set => None,
-        GlobalPlace::Own(GlobalInit::Const(bytes)) if !global.ty.mutable => {
-            Some(Wanted::Known(Meaning::Constant(global.ty.val, *bytes)))
-        }
-        GlobalPlace::Loader(import) => {
+        GlobalStorage::Own(GlobalInit::Const(bytes)) if !global.ty.mutable => Some(Wanted::Known(
+            GlobalMeaning::Constant(global.ty.val, *bytes),
+        )),
+        GlobalStorage::Loader(import) => {
             let import = &other.imports[*import as usize];
             match import.role {
                 ImportRole::MemoryBase => Some(Wanted::Base),
@@ -254,7 +260,7 @@ fn meaning<'m>(other: &Module<'m>, global: u32, set: bool) -> Option<Wanted<'m>>
 }
 
 /// The function here that a call in another module's function means.
-fn function(module: &Module<'_>, bound: &Bound<'_, '_>, func: u32) -> Option<u32> {
+fn function(module: &Module<'_>, bound: &BoundImport<'_, '_>, func: u32) -> Option<u32> {
     let own = *bound.common.get(&func)?;
     (module.func_type(own) == bound.module.func_type(func)).then_some(own)
 }
@@ -262,9 +268,9 @@ fn function(module: &Module<'_>, bound: &Bound<'_, '_>, func: u32) -> Option<u32
 /// A global of the module's own that is where the data of another object are:
 /// of the one that defines an imported function.
 fn own_base(module: &mut Module<'_>, func: u32) -> u32 {
-    let is_it = |g: &Global| matches!(g.place, GlobalPlace::BaseOf(f) if f == func);
+    let is_it = |g: &Global| matches!(g.storage, GlobalStorage::BaseOf(f) if f == func);
     let known = module.globals.iter().position(is_it);
-    known.map_or_else(|| add(module, GlobalPlace::BaseOf(func)), |at| at as u32)
+    known.map_or_else(|| add(module, GlobalStorage::BaseOf(func)), |at| at as u32)
 }
 
 /// A global of the module's own that is what the loader gives for a symbol.
@@ -276,7 +282,7 @@ fn own_symbol<'m>(module: &mut Module<'m>, role: ImportRole, name: &'m str) -> u
     if let Some(global) = known {
         return global;
     }
-    let global = add(module, GlobalPlace::Loader(module.imports.len() as u32));
+    let global = add(module, GlobalStorage::Loader(module.imports.len() as u32));
     module.imports.push(Import {
         module: match role {
             ImportRole::GotFunc => GOT_FUNC,
@@ -291,11 +297,11 @@ fn own_symbol<'m>(module: &mut Module<'m>, role: ImportRole, name: &'m str) -> u
     global
 }
 
-fn add(module: &mut Module<'_>, place: GlobalPlace) -> u32 {
+fn add(module: &mut Module<'_>, storage: GlobalStorage) -> u32 {
     let ty = GlobalType {
         val: ValType::I32,
         mutable: false,
     };
-    module.globals.push(Global { ty, place });
+    module.globals.push(Global { ty, storage });
     module.globals.len() as u32 - 1
 }

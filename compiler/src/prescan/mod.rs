@@ -2,10 +2,12 @@
 //! calls, and what each `try` of the older encoding catches, which stands after
 //! its body.
 
+mod nesting;
 pub(crate) mod weight;
 
 use wasmparser::{Operator, OperatorsReader};
 
+pub(crate) use self::nesting::Nesting;
 pub(crate) use self::weight::{CALL, calls, is_inlined_bulk, is_small_loop, weight};
 
 /// What was found. What cannot be read counts as the end; translation will say

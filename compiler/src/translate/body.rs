@@ -4,21 +4,21 @@
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{
-    self, AbiParam, AliasRegionData, Endianness, ExtFuncData, ExternalName, Function, GlobalValue,
-    GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+    self, AbiParam, AliasRegionData, BlockArg, Endianness, ExtFuncData, ExternalName, Function,
+    GlobalValue, GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::trap::TrapCode;
-use wasmparser::Operator;
+use wasmparser::OperatorsReader;
 
-use super::inline::{Open, Origins};
-use super::local::{Local, Spare};
-use super::ops::control::Frame;
-use super::{Env, clif_type};
+use super::env::{Env, clif_type};
+use super::frame::Frame;
+use super::local::{Local, Point, Spare};
+use super::origins::Origins;
 use crate::code::Target;
-use crate::limits::Pipeline;
+use crate::pipeline::Pipeline;
 use crate::prescan::FunctionFacts;
 
 /// Memory of a translation that the next one reuses.
@@ -114,9 +114,39 @@ impl Flags {
     }
 }
 
+pub(super) fn args(values: &[Value]) -> Vec<BlockArg> {
+    values.iter().map(|&v| v.into()).collect()
+}
+
 /// The trap code by which CLIF knows a trap of ours.
 pub(super) fn clif_trap(code: TrapCode) -> ir::TrapCode {
     ir::TrapCode::unwrap_user(code as u8)
+}
+
+/// A function in translation.
+pub(super) struct OpenFunction<'m> {
+    /// Its number.
+    pub number: u32,
+    pub operators: OperatorsReader<'m>,
+    pub ahead: FunctionFacts,
+    /// Number of its outermost frame.
+    pub frame: usize,
+    /// Number of its first local in [`Body::locals`].
+    pub locals: usize,
+    /// Where it is inlined: a number in [`Origins::sites`] and one more; 0 for
+    /// the outermost.
+    pub site: u32,
+    /// Its number, if it is of another module.
+    pub cross_module: Option<u32>,
+    /// Its open loops in which calls matter.
+    pub small_loops: usize,
+}
+
+/// What is called.
+#[derive(Clone, Copy)]
+pub(super) enum Callee {
+    Function(ir::FuncRef),
+    Code(SigRef, Value),
 }
 
 /// One function in translation.
@@ -136,9 +166,9 @@ pub(super) struct Body<'f, 'm> {
     /// Frames entered since it cannot: they are not translated.
     pub skipped: usize,
     /// Functions being translated, the innermost last.
-    pub open: Vec<Open<'m>>,
+    pub open: Vec<OpenFunction<'m>>,
     /// How many of them are of other modules.
-    pub foreign: usize,
+    pub cross_module_depth: usize,
     /// Locals of all of them.
     pub locals: &'f mut Vec<Local>,
     pub spare: &'f mut Spare,
@@ -158,16 +188,9 @@ pub(super) struct Body<'f, 'm> {
     /// Calls made so far.
     pub calls: usize,
     /// The locals that are in the frame, and their address.
-    pub places: Option<(ir::StackSlot, Value)>,
+    pub frame_slots: Option<(ir::StackSlot, Value)>,
     /// Addresses by indices, and where they are at hand.
     pub addresses: (Point, &'f mut Vec<(Value, Value)>),
-}
-
-/// A stretch of a block without calls: so long, values stay in registers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Point {
-    block: Option<ir::Block>,
-    calls: usize,
 }
 
 impl<'f, 'm> Body<'f, 'm> {
@@ -200,7 +223,7 @@ impl<'f, 'm> Body<'f, 'm> {
             reachable: true,
             skipped: 0,
             open: Vec::new(),
-            foreign: 0,
+            cross_module_depth: 0,
             locals: &mut scratch.locals,
             spare: &mut scratch.spare,
             aheads: &mut scratch.aheads,
@@ -213,7 +236,7 @@ impl<'f, 'm> Body<'f, 'm> {
             base: None,
             base_block: None,
             calls: 0,
-            places: None,
+            frame_slots: None,
             addresses: (Point::default(), &mut scratch.addresses),
         }
     }
@@ -246,31 +269,12 @@ impl<'f, 'm> Body<'f, 'm> {
 
     /// Whether locals are kept there: code is made fast, not fast code.
     pub fn locals_in_frame(&self) -> bool {
-        self.pipeline == Pipeline::Plain
+        self.pipeline == Pipeline::SinglePass
     }
 
     /// Ends the function.
     pub fn finish(self) {
         self.b.finalize(self.env.config);
-    }
-
-    /// Translates an operator; false if it is not one of ours.
-    pub fn operator(&mut self, op: &Operator<'_>) -> bool {
-        if !self.reachable {
-            return self.unreachable_operator(op);
-        }
-        self.control(op)
-            || self.exception(op)
-            || self.variable(op)
-            || self.memory(op)
-            || self.constant(op)
-            || self.integer(op)
-            || self.float(op)
-            || self.conversion(op)
-            || self.bulk(op)
-            || self.atomic(op)
-            || self.table(op)
-            || self.simd(op)
     }
 
     pub fn push(&mut self, value: Value) {

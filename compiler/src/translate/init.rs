@@ -4,19 +4,19 @@
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
-use super::body::Body;
-use super::ops::exception::Callee;
+use super::body::{Body, Callee};
 use crate::code::Target;
 use crate::module::{
-    ConstOp, DataMode, Element, ElementMode, GlobalInit, GlobalPlace, Items, Module,
+    ConstOp, DataMode, Element, ElementMode, GlobalInit, GlobalStorage, Items, Module,
 };
 
 /// Whether a module needs an init function.
 pub(crate) fn needed(module: &Module<'_>) -> bool {
-    let computed = |place: &GlobalPlace| matches!(place, GlobalPlace::Own(GlobalInit::Computed(_)));
+    let computed =
+        |place: &GlobalStorage| matches!(place, GlobalStorage::Own(GlobalInit::Computed(_)));
     let active = |mode: &ElementMode| matches!(mode, ElementMode::Active { .. });
     module.start.is_some()
-        || module.globals.iter().any(|g| computed(&g.place))
+        || module.globals.iter().any(|g| computed(&g.storage))
         || module.tables.iter().any(|t| t.init.is_some())
         || module.elements.iter().any(|e| active(&e.mode))
         || module.elements.iter().any(|e| computed_values(e).is_some())
@@ -39,7 +39,7 @@ impl Body<'_, '_> {
     pub fn init(&mut self) {
         let module = self.env.module;
         for (index, global) in module.globals.iter().enumerate() {
-            if let GlobalPlace::Own(GlobalInit::Computed(expr)) = &global.place {
+            if let GlobalStorage::Own(GlobalInit::Computed(expr)) = &global.storage {
                 let value = self.const_expr(expr);
                 self.global_store(index as u32, value);
             }

@@ -10,7 +10,7 @@ use super::layout::Section;
 use super::symbols::{Definition, Symbols};
 use super::text::Text;
 use crate::code::Target;
-use crate::module::{GlobalInit, GlobalPlace, Items, Memory, Module};
+use crate::module::{GlobalInit, GlobalStorage, Items, Memory, Module};
 
 /// The data.
 #[derive(Default)]
@@ -25,12 +25,12 @@ pub(super) struct Data {
     pub bss: u64,
     /// 64-bit places of function reference records' addresses.
     pub records: Vec<RecordAddress>,
-    places: BTreeMap<Target, Place>,
+    offsets: BTreeMap<Target, SectionOffset>,
 }
 
 /// An offset in a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SectionOffset {
     pub section: Section,
     pub offset: u64,
 }
@@ -38,36 +38,36 @@ pub(super) struct Place {
 /// A word that holds the address of a function's record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RecordAddress {
-    pub at: Place,
+    pub at: SectionOffset,
     pub func: u32,
 }
 
 impl Data {
     /// Where the object's own data for a target is.
-    pub fn place(&self, target: Target) -> Option<Place> {
-        self.places.get(&target).copied()
+    pub fn offset_of(&self, target: Target) -> Option<SectionOffset> {
+        self.offsets.get(&target).copied()
     }
 
-    fn constant(&mut self, bytes: &[u8]) -> Place {
+    fn constant(&mut self, bytes: &[u8]) -> SectionOffset {
         append(Section::Rodata, &mut self.rodata, bytes, 16)
     }
 
-    fn variable(&mut self, bytes: &[u8], align: u64) -> Place {
+    fn variable(&mut self, bytes: &[u8], align: u64) -> SectionOffset {
         append(Section::Data, &mut self.data, bytes, align)
     }
 
     /// An array that the init function fills.
-    fn computed(&mut self, items: u64) -> Place {
+    fn computed(&mut self, items: u64) -> SectionOffset {
         let offset = self.bss;
         self.bss += 8 * items;
-        Place {
+        SectionOffset {
             section: Section::Bss,
             offset,
         }
     }
 
     /// An array of record addresses in `into`; null entries stay zero.
-    fn records(&mut self, section: Section, funcs: &[Option<u32>]) -> Place {
+    fn records(&mut self, section: Section, funcs: &[Option<u32>]) -> SectionOffset {
         let into = match section {
             Section::DataRelRo => &mut self.relro,
             _ => &mut self.data,
@@ -76,7 +76,7 @@ impl Data {
         for (i, func) in (0..).zip(funcs) {
             if let &Some(func) = func {
                 let offset = start.offset + 8 * i;
-                let at = Place { section, offset };
+                let at = SectionOffset { section, offset };
                 self.records.push(RecordAddress { at, func });
             }
         }
@@ -84,19 +84,19 @@ impl Data {
     }
 }
 
-fn append(section: Section, to: &mut Vec<u8>, bytes: &[u8], align: u64) -> Place {
+fn append(section: Section, to: &mut Vec<u8>, bytes: &[u8], align: u64) -> SectionOffset {
     to.resize(to.len().next_multiple_of(align as usize), 0);
     let offset = to.len() as u64;
     to.extend(bytes);
-    Place { section, offset }
+    SectionOffset { section, offset }
 }
 
 /// Places the data.
 pub(super) fn arrange(module: &Module<'_>, text: &Text, symbols: &Symbols) -> Data {
     let mut data = Data::default();
     for target in wanted(module, text, symbols) {
-        if let Some(place) = arrange_one(module, &mut data, target) {
-            data.places.insert(target, place);
+        if let Some(offset) = arrange_one(module, &mut data, target) {
+            data.offsets.insert(target, offset);
         }
     }
     data
@@ -116,19 +116,19 @@ fn wanted(module: &Module<'_>, text: &Text, symbols: &Symbols) -> BTreeSet<Targe
     wanted
 }
 
-fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<Place> {
+fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<SectionOffset> {
     match target {
         Target::Global(g) => {
             let global = module.globals.get(g as usize)?;
             let size = global.ty.val.bytes();
-            match &global.place {
-                GlobalPlace::Own(GlobalInit::Const(bytes)) => {
+            match &global.storage {
+                GlobalStorage::Own(GlobalInit::Const(bytes)) => {
                     Some(data.variable(&bytes[..size as usize], size.into()))
                 }
-                GlobalPlace::Own(GlobalInit::Computed(_)) => {
+                GlobalStorage::Own(GlobalInit::Computed(_)) => {
                     Some(data.variable(&[0; 16][..size as usize], size.into()))
                 }
-                &GlobalPlace::Own(GlobalInit::RefFunc(f)) => {
+                &GlobalStorage::Own(GlobalInit::RefFunc(f)) => {
                     Some(data.records(Section::Data, &[Some(f)]))
                 }
                 _ => None,

@@ -26,7 +26,7 @@ use super::Plan;
 use super::dwarf::{Rows, Slice, Source};
 use super::layout::Section;
 use super::recorder::Recorder;
-use crate::PRODUCER;
+use crate::build_id::PRODUCER;
 
 /// Debugging sections, before `.text` has an address.
 #[derive(Default)]
@@ -85,12 +85,12 @@ pub(super) fn build(plan: &Plan<'_>, source: Option<&Source<'_>>) -> Debug {
 /// Where a function's code comes from, as far as that is in this module.
 fn lines(plan: &Plan<'_>, number: usize) -> impl Iterator<Item = Line> {
     let stream = decode_stream(&plan.code.functions[number].lines);
-    let foreign = plan.code.foreign.first().map(|&(first, _)| first);
+    let cross_module = plan.code.cross_module.first().map(|&(first, _)| first);
     stream.into_iter().flat_map(move |(inlined, lines)| {
         lines.filter(move |line| {
             let site = (line.site as usize).checked_sub(1);
             let callee = site.and_then(|at| inlined.get(at)).map(|c| c.function);
-            foreign.is_none() || callee < foreign
+            cross_module.is_none() || callee < cross_module
         })
     })
 }

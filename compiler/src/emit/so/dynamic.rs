@@ -144,7 +144,7 @@ fn own_entries() -> [(u64, Value); 14] {
 /// A dynamic symbol as ELF has it, but for the name.
 pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
     let own = |target| {
-        let place = plan.data.place(target);
+        let place = plan.data.offset_of(target);
         place.map(|p| (layout.addr(p.section) + p.offset, layout.index(p.section)))
     };
     let (value, section) = match symbol.definition {

@@ -14,8 +14,8 @@ use super::layout::{Layout, Section};
 use super::recorder::Recorder;
 use super::text::Text;
 use crate::code::{Code, Frame};
+use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::{Error, Result};
 
 /// Symbol by which an FDE names the PLT; functions have their numbers.
 const PLT: usize = usize::MAX;

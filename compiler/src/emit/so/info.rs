@@ -11,11 +11,13 @@ use super::funcrefs::Funcrefs;
 use super::memory::Image;
 use super::symbols;
 use super::types::Types;
+use crate::build_id::PRODUCER;
+use crate::error::{Error, Result};
 use crate::module::{
-    ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalInit, GlobalPlace, Import,
+    ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalInit, GlobalStorage, Import,
     Item, Items, Memory, Module,
 };
-use crate::{Error, Options, PRODUCER, Result};
+use crate::options::Options;
 
 /// The value of a constant `i32` global: an address, by the way it is used.
 pub(super) fn constant_address(module: &Module<'_>, item: Item) -> Option<u64> {
@@ -23,8 +25,8 @@ pub(super) fn constant_address(module: &Module<'_>, item: Item) -> Option<u64> {
         return None;
     };
     let global = module.globals.get(g as usize)?;
-    match global.place {
-        GlobalPlace::Own(GlobalInit::Const(bytes))
+    match global.storage {
+        GlobalStorage::Own(GlobalInit::Const(bytes))
             if global.ty.val == ValType::I32 && !global.ty.mutable =>
         {
             let [a, b, c, d, ..] = bytes;
@@ -82,8 +84,8 @@ pub(super) fn record(
         elements,
         imported_funcrefs: funcrefs.imported,
         needed_funcrefs: funcrefs.needed,
-        stack_pointer: module.globals.iter().find_map(|g| match g.place {
-            GlobalPlace::StackPointer { init } => init,
+        stack_pointer: module.globals.iter().find_map(|g| match g.storage {
+            GlobalStorage::StackPointer { init } => init,
             _ => None,
         }),
         data: fixed_data(module),

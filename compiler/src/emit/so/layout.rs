@@ -22,7 +22,7 @@ use wasmaot_abi::object::{
 use super::elf::*;
 use super::memory::Image;
 use super::text::MAX_SPAN;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Which segment a section belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,7 +168,7 @@ fn section_names() -> Strings {
 }
 
 /// A section with its place.
-pub(super) struct Placed {
+pub(super) struct PlacedSection {
     /// `None` for the memory image's.
     pub id: Option<Section>,
     /// `link` and `info` are left to the writer.
@@ -179,7 +179,7 @@ pub(super) struct Placed {
 /// The layout.
 pub(super) struct Layout {
     /// Non-empty sections in the order of the file.
-    pub sections: Vec<Placed>,
+    pub sections: Vec<PlacedSection>,
     pub segments: Vec<Phdr>,
     /// Bytes from the start of the file that the loader interprets.
     pub loaded_size: u64,
@@ -192,21 +192,21 @@ pub(super) struct Layout {
     /// Bytes of `.shstrtab`.
     pub names: Vec<u8>,
     /// Of every section, empty or not.
-    places: [Shdr; SPECS.len()],
+    headers: [Shdr; SPECS.len()],
 }
 
 impl Layout {
     /// Address of a section; of an empty one, where it would be.
     pub fn addr(&self, section: Section) -> u64 {
-        self.places[section as usize].addr
+        self.headers[section as usize].addr
     }
 
     pub fn size(&self, section: Section) -> u64 {
-        self.places[section as usize].size
+        self.headers[section as usize].size
     }
 
     pub fn offset(&self, section: Section) -> u64 {
-        self.places[section as usize].offset
+        self.headers[section as usize].offset
     }
 
     /// Number of a section in the section table; 0 if it is empty.
@@ -217,7 +217,7 @@ impl Layout {
 
     /// Makes a section smaller than it was laid out, but not empty.
     pub fn shrink(&mut self, section: Section, size: u64) {
-        self.places[section as usize].size = size;
+        self.headers[section as usize].size = size;
         for placed in &mut self.sections {
             if placed.id == Some(section) {
                 placed.header.size = size;
@@ -230,7 +230,7 @@ impl Layout {
         let addr = self.memory + u64::from(linear);
         let image = (1..).zip(&self.sections).filter(|(_, s)| s.id.is_none());
         let mut last = None;
-        for (index, Placed { header, .. }) in image {
+        for (index, PlacedSection { header, .. }) in image {
             if (header.addr..header.addr + header.size).contains(&addr) {
                 return (addr, index);
             }
@@ -300,7 +300,7 @@ impl Cursor {
                 memory: 0,
                 pieces: Vec::new(),
                 names: Vec::new(),
-                places: [Shdr::default(); SPECS.len()],
+                headers: [Shdr::default(); SPECS.len()],
             },
             names,
             offset: headers,
@@ -387,9 +387,9 @@ impl Cursor {
             entsize: spec.entsize,
             ..Shdr::default()
         };
-        self.layout.places[spec.id as usize] = header;
+        self.layout.headers[spec.id as usize] = header;
         if size > 0 {
-            self.layout.sections.push(Placed {
+            self.layout.sections.push(PlacedSection {
                 id: Some(spec.id),
                 header,
                 link: spec.link,
@@ -450,7 +450,7 @@ impl Cursor {
             (rest, rest.size > 0 || segment.filesz == 0),
         ];
         for (header, _) in present.into_iter().filter(|&(_, present)| present) {
-            self.layout.sections.push(Placed {
+            self.layout.sections.push(PlacedSection {
                 id: None,
                 header,
                 link: None,
@@ -462,7 +462,7 @@ impl Cursor {
 impl Layout {
     /// The program headers that name a part of another segment.
     fn views(&self) -> Vec<Phdr> {
-        let place = |section: Section| self.places[section as usize];
+        let place = |section: Section| self.headers[section as usize];
         let mut views = vec![
             view(PT_DYNAMIC, place(Section::Dynamic), place(Section::Dynamic)),
             view(PT_NOTE, place(Section::BuildId), place(Section::Note)),

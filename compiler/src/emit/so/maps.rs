@@ -36,7 +36,7 @@ pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
             stream: &function.lines,
         });
     }
-    names.extend(plan.code.foreign.iter().cloned());
+    names.extend(plan.code.cross_module.iter().cloned());
     let names: Vec<_> = names.iter().map(|(n, name)| (*n, &**name)).collect();
     encode_lines(&functions, &names, module.code_start as u32)
 }

@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE};
 
+use crate::error::{Error, Result};
 use crate::module::{DataMode, ExportItem, IMAGE_GAP, Module};
-use crate::{Error, Result};
 
 /// More pieces than this would fill the section table.
 const MAX_PIECES: usize = 8192;

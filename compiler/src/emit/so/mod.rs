@@ -39,24 +39,26 @@ use wasmaot_abi::prelink::BuildId;
 
 use self::data::Data;
 use self::funcrefs::Funcrefs;
+pub(crate) use self::prelink::Membership;
+
 use self::layout::{Layout, Section};
 use self::sections::Sections;
 use self::slots::Slots;
 use self::symbols::Symbols;
 use self::text::Text;
 use crate::code::{Code, Target};
+use crate::error::Result;
 use crate::module::Module;
-use crate::prelink::Place;
-use crate::{Options, Result};
+use crate::options::Options;
 
-/// Lays out and writes the object; `place`: of one that is to be prelinked.
+/// Lays out and writes the object; `membership`: of one that is to be prelinked.
 pub(crate) fn link(
     module: &Module<'_>,
     code: &Code,
     isa: &dyn TargetIsa,
     options: &Options,
     build_id: BuildId,
-    place: Option<Place<'_>>,
+    membership: Option<Membership<'_>>,
 ) -> Result<Vec<u8>> {
     let text = text::arrange(module, code)?;
     let types = types::Types::new(module)?;
@@ -67,7 +69,7 @@ pub(crate) fn link(
     let funcrefs = funcrefs::order(module, &text, &data);
     let record = info::record(module, options, &types, &funcrefs, &image)?;
     let plan = Plan::new(module, code, text, symbols, slots, data, funcrefs);
-    let sections = Sections::prepare(&plan, isa, options, &build_id, place, record)?;
+    let sections = Sections::prepare(&plan, isa, options, &build_id, membership, record)?;
 
     let mut layout = layout::lay_out(&module.source, sections.sizes(&plan), &image)?;
 
@@ -152,7 +154,7 @@ impl<'a> Plan<'a> {
 
     /// Address of the object's own data for a target.
     fn own_address(&self, layout: &Layout, target: Target) -> Option<u64> {
-        let place = self.data.place(target)?;
+        let place = self.data.offset_of(target)?;
         Some(layout.addr(place.section) + place.offset)
     }
 
@@ -162,6 +164,6 @@ impl<'a> Plan<'a> {
         let tables = (0..self.module.tables.len() as u32).map(Target::Table);
         memories
             .chain(tables)
-            .filter(|&t| self.data.place(t).is_some())
+            .filter(|&t| self.data.offset_of(t).is_some())
     }
 }

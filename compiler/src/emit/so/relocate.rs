@@ -3,8 +3,8 @@
 use super::Plan;
 use super::layout::{Layout, Section};
 use crate::code::Target;
+use crate::error::{Error, Result};
 use crate::machine::x86_64::{self, Address};
-use crate::{Error, Result};
 
 /// Writes `.text` where it is to be.
 pub(super) fn text(plan: &Plan<'_>, layout: &Layout, text: &mut [u8]) -> Result<()> {
@@ -54,7 +54,7 @@ fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> 
     if let Some(slot) = plan.slots.got_of(target) {
         return Some(Address::Got(layout.addr(Section::Got) + 8 * slot));
     }
-    if let Some(place) = plan.data.place(target) {
+    if let Some(place) = plan.data.offset_of(target) {
         return Some(Address::Here(layout.addr(place.section) + place.offset));
     }
     match target {

@@ -16,12 +16,13 @@ use super::elf::{self, Strings};
 use super::frames::{self, Frames};
 use super::info::Record;
 use super::layout::{Layout, Section, Sizes};
+use super::prelink::Membership;
 use super::symtab::Symtab;
 use super::write::Contents;
 use super::{Plan, calls, handlers, maps, prelink, source};
+use crate::error::Result;
 use crate::machine::x86_64;
-use crate::prelink::Place;
-use crate::{Options, Result};
+use crate::options::Options;
 
 /// Owner of the build id's note.
 const GNU: &str = "GNU";
@@ -30,7 +31,7 @@ const GNU: &str = "GNU";
 pub(super) struct Sections<'a> {
     build_id: Vec<u8>,
     cpu: u64,
-    place: Option<Place<'a>>,
+    membership: Option<Membership<'a>>,
     info: ModuleInfo,
     imports: Vec<u8>,
     elements: Vec<u8>,
@@ -54,7 +55,7 @@ impl<'a> Sections<'a> {
         isa: &dyn TargetIsa,
         options: &Options,
         build_id: &[u8],
-        place: Option<Place<'a>>,
+        membership: Option<Membership<'a>>,
         record: Record,
     ) -> Result<Self> {
         let source = Source::read(plan.module);
@@ -66,7 +67,7 @@ impl<'a> Sections<'a> {
         Ok(Self {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
             cpu: options.cpu,
-            place,
+            membership,
             info: record.info,
             imports: dynamic::imports(plan, &record.imports, &mut dynstr),
             elements: record
@@ -74,7 +75,7 @@ impl<'a> Sections<'a> {
                 .into_iter()
                 .flat_map(u32::to_le_bytes)
                 .collect(),
-            dynamic: Dynamic::new(plan, place.is_some(), &mut dynstr),
+            dynamic: Dynamic::new(plan, membership.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
             frames: frames::build(plan.module, plan.code, isa, plt_size)?,
@@ -123,7 +124,7 @@ impl<'a> Sections<'a> {
             ),
             (Section::Functions, FunctionRecord::SIZE as u64 * funcrefs),
             (Section::Elements, len(&self.elements)),
-            (Section::Prelink, prelink::size(plan, self.place)),
+            (Section::Prelink, prelink::size(plan, self.membership)),
             (Section::Rodata, len(&plan.data.rodata)),
             (Section::EhFrameHdr, self.frames.hdr_size()),
             (Section::EhFrame, len(&self.frames.bytes)),
@@ -182,7 +183,10 @@ impl<'a> Sections<'a> {
             (Section::Rela, wasm_rela),
             (Section::Functions, dynamic::functions(plan, layout)),
             (Section::Elements, self.elements),
-            (Section::Prelink, prelink::bytes(plan, layout, self.place)),
+            (
+                Section::Prelink,
+                prelink::bytes(plan, layout, self.membership),
+            ),
             (Section::Rodata, plan.data.rodata.clone()),
             (Section::EhFrameHdr, eh_frame_hdr),
             (Section::EhFrame, eh_frame),

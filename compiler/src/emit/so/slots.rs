@@ -8,7 +8,7 @@ use wasmaot_dylink::ImportRole;
 use super::symbols::Symbols;
 use super::text::Text;
 use crate::code::Target;
-use crate::module::{GlobalPlace, Module};
+use crate::module::{GlobalStorage, Module};
 
 /// What the loader writes into a GOT slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +87,8 @@ fn function(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<u3
 /// The slot of a target that is reached through the GOT.
 fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> {
     match target {
-        Target::Global(g) => match module.globals.get(g as usize)?.place {
-            GlobalPlace::Import(import) => Some(Slot::Address(symbols.of_import(import))),
+        Target::Global(g) => match module.globals.get(g as usize)?.storage {
+            GlobalStorage::Import(import) => Some(Slot::Address(symbols.of_import(import))),
             _ => None,
         },
         Target::FuncAddress(f) => {
@@ -103,22 +103,22 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
             let import = module.tags.get(t as usize)?.import?;
             Some(Slot::Address(symbols.of_import(import)))
         }
-        Target::LoaderValue(g) => match module.globals.get(g as usize)?.place {
-            GlobalPlace::Loader(import) => {
+        Target::LoaderValue(g) => match module.globals.get(g as usize)?.storage {
+            GlobalStorage::Loader(import) => {
                 let kind = loader_value(module.imports[import as usize].role)?;
                 let symbol = symbols.of_import(import);
                 Some(Slot::Wasm(kind, symbol))
             }
-            GlobalPlace::BaseOf(func) => base_of(Kind::BaseOf, module, symbols, func),
+            GlobalStorage::BaseOf(func) => base_of(Kind::BaseOf, module, symbols, func),
             _ => None,
         },
         Target::HostBase(_) => Some(Slot::Wasm(Kind::HostBase, 0)),
-        Target::HostData(g) => match module.globals.get(g as usize)?.place {
-            GlobalPlace::Loader(import) => {
+        Target::HostData(g) => match module.globals.get(g as usize)?.storage {
+            GlobalStorage::Loader(import) => {
                 let symbol = symbols.of_import(import);
                 Some(Slot::Wasm(Kind::HostData, symbol))
             }
-            GlobalPlace::BaseOf(func) => base_of(Kind::HostBaseOf, module, symbols, func),
+            GlobalStorage::BaseOf(func) => base_of(Kind::HostBaseOf, module, symbols, func),
             _ => None,
         },
         Target::Memory(m) => {

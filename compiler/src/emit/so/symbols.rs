@@ -16,7 +16,7 @@ use super::hash::GnuHash;
 use super::text::Text;
 use super::types::Types;
 use crate::code::Target;
-use crate::module::{Export, ExportItem, GlobalPlace, Import, Item, Memory, Module};
+use crate::module::{Export, ExportItem, GlobalStorage, Import, Item, Memory, Module};
 
 /// A dynamic symbol.
 #[derive(Debug)]
@@ -110,12 +110,12 @@ pub(super) fn collect(module: &Module<'_>, text: &Text, types: &Types<'_>) -> Sy
     defined.sort_unstable_by(|a, b| hash.order(&a.name).cmp(&hash.order(&b.name)));
 
     let mut undefined = Undefined::new(module, types, &defined);
-    let places: Vec<Place> = module
+    let numbers: Vec<SymbolNumber> = module
         .imports
         .iter()
         .map(|i| undefined.import(module, types, i))
         .collect();
-    let builtins: Vec<(u32, Place)> = text
+    let builtins: Vec<(u32, SymbolNumber)> = text
         .targets
         .iter()
         .filter_map(|&target| match target {
@@ -131,15 +131,15 @@ pub(super) fn collect(module: &Module<'_>, text: &Text, types: &Types<'_>) -> Sy
     let first_defined = list.len() as u32 + 1;
     hash.fill(first_defined, defined.iter().map(|s| s.name.as_str()));
     list.append(&mut defined);
-    let index = |place| match place {
-        Place::None => 0,
-        Place::Undefined(n) => n + 1,
-        Place::Defined(n) => first_defined + n,
+    let index = |number| match number {
+        SymbolNumber::None => 0,
+        SymbolNumber::Undefined(n) => n + 1,
+        SymbolNumber::Defined(n) => first_defined + n,
     };
     Symbols {
         list,
         hash,
-        imports: places.into_iter().map(index).collect(),
+        imports: numbers.into_iter().map(index).collect(),
         builtins: builtins.into_iter().map(|(b, p)| (b, index(p))).collect(),
     }
 }
@@ -166,8 +166,8 @@ fn export(
             (SymbolKind::Function, 0, ty, Definition::Code(f))
         }
         ExportItem::Item(Item::Global(g)) => {
-            let (flags, definition) = match module.globals[g as usize].place {
-                GlobalPlace::StackPointer { .. } => {
+            let (flags, definition) = match module.globals[g as usize].storage {
+                GlobalStorage::StackPointer { .. } => {
                     (SymbolRecord::STACK_POINTER, Definition::Context)
                 }
                 _ => (0, Definition::Global(g)),
@@ -229,15 +229,17 @@ pub(super) fn reexported(module: &Module<'_>, item: Item) -> Option<u32> {
         Item::Table(t) => module.tables[t as usize].import,
         Item::Memory(m) => module.memories[m as usize].import,
         Item::Tag(t) => module.tags[t as usize].import,
-        Item::Global(g) => match module.globals[g as usize].place {
-            GlobalPlace::Import(import) | GlobalPlace::Loader(import) => Some(import),
-            GlobalPlace::Own(_) | GlobalPlace::StackPointer { .. } | GlobalPlace::BaseOf(_) => None,
+        Item::Global(g) => match module.globals[g as usize].storage {
+            GlobalStorage::Import(import) | GlobalStorage::Loader(import) => Some(import),
+            GlobalStorage::Own(_)
+            | GlobalStorage::StackPointer { .. }
+            | GlobalStorage::BaseOf(_) => None,
         },
     }
 }
 
 #[derive(Clone, Copy)]
-enum Place {
+enum SymbolNumber {
     None,
     /// Number among the undefined symbols.
     Undefined(u32),
@@ -287,7 +289,12 @@ impl Undefined {
         }
     }
 
-    fn import(&mut self, module: &Module<'_>, types: &Types<'_>, import: &Import<'_>) -> Place {
+    fn import(
+        &mut self,
+        module: &Module<'_>,
+        types: &Types<'_>,
+        import: &Import<'_>,
+    ) -> SymbolNumber {
         let (kind, flags, ty) = match (import.role, import.item) {
             (
                 ImportRole::MemoryBase
@@ -295,7 +302,7 @@ impl Undefined {
                 | ImportRole::StackPointer
                 | ImportRole::CodeBase,
                 _,
-            ) => return Place::None,
+            ) => return SymbolNumber::None,
             (ImportRole::GotMem, _) => (SymbolKind::Data, 0, SymbolRecord::NO_TYPE),
             (ImportRole::GotFunc, _) => {
                 let ty = self.env_functions.get(import.name).copied();
@@ -317,7 +324,7 @@ impl Undefined {
         let name = name::import(import.module, import.name);
         let got = matches!(import.role, ImportRole::GotMem | ImportRole::GotFunc);
         if got && let Some(&own) = self.defined.get(&(name.clone(), kind)) {
-            return Place::Defined(own);
+            return SymbolNumber::Defined(own);
         }
         let key = Key {
             module: if got { name::ENV } else { import.module }.to_owned(),
@@ -334,7 +341,7 @@ impl Undefined {
         self.add(key, symbol)
     }
 
-    fn builtin(&mut self, name: &str) -> Place {
+    fn builtin(&mut self, name: &str) -> SymbolNumber {
         let key = Key {
             module: builtin::MODULE.to_owned(),
             name: name.to_owned(),
@@ -355,14 +362,14 @@ impl Undefined {
     }
 
     /// A symbol that is weak for some of its imports only is not weak.
-    fn add(&mut self, key: Key, symbol: Symbol) -> Place {
+    fn add(&mut self, key: Key, symbol: Symbol) -> SymbolNumber {
         if let Some(&n) = self.known.get(&key) {
             self.symbols[n as usize].weak &= symbol.weak;
-            return Place::Undefined(n);
+            return SymbolNumber::Undefined(n);
         }
         let n = self.symbols.len() as u32;
         self.known.insert(key, n);
         self.symbols.push(symbol);
-        Place::Undefined(n)
+        SymbolNumber::Undefined(n)
     }
 }

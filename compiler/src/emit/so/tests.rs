@@ -115,8 +115,8 @@ pub(crate) fn with<T>(
     let code = Code {
         functions: functions.iter().map(|targets| function(targets)).collect(),
         has_init: functions.len() > module.bodies.len(),
-        plain: Vec::new(),
-        foreign: Vec::new(),
+        uninlined: Vec::new(),
+        cross_module: Vec::new(),
     };
     then(&module, code)
 }
@@ -526,8 +526,8 @@ fn impossible_requests_are_errors() {
         let code = Code {
             functions: vec![function(&[target])],
             has_init: false,
-            plain: Vec::new(),
-            foreign: Vec::new(),
+            uninlined: Vec::new(),
+            cross_module: Vec::new(),
         };
         let error = link_module(&module, &code).unwrap_err();
         assert!(

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::code::{Code, CompiledFunction, LINE, STARTS, Target};
+use crate::error::{Error, Result};
 use crate::module::Module;
-use crate::{Error, Result};
 
 /// What `call rel32` and RIP-relative operands can span.
 pub(super) const MAX_SPAN: u64 = 1 << 31;
@@ -33,13 +33,13 @@ fn alignment(function: &CompiledFunction) -> u64 {
 }
 
 /// The first of the best places for a function.
-fn place(function: &CompiledFunction, from: u64) -> u64 {
+fn best_offset(function: &CompiledFunction, from: u64) -> u64 {
     let align = u64::from(function.align).max(ALIGN);
     let first = from.next_multiple_of(align);
     let step = u64::from(LINE) / STARTS as u64;
-    let places = (first..first + u64::from(LINE)).step_by(align as usize);
+    let offsets = (first..first + u64::from(LINE)).step_by(align as usize);
     let cost = |at: &u64| function.starts[(at / step) as usize % STARTS];
-    places.min_by_key(cost).unwrap_or(first)
+    offsets.min_by_key(cost).unwrap_or(first)
 }
 
 /// Puts the functions one after another.
@@ -55,7 +55,7 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
             text.offsets.push(text.size as u32);
             continue;
         }
-        let at = place(function, text.size);
+        let at = best_offset(function, text.size);
         text.size = at + function.bytes.len() as u64;
         if text.size >= MAX_SPAN {
             return Err(Error::TooLarge {
@@ -73,7 +73,7 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
             .extend(handlers.filter_map(|h| h.tag).map(Target::Tag));
     }
     // By their entries of the PLT the loader sees what they are bound to.
-    let imports = code.plain.iter().flat_map(|plain| &plain.imports);
+    let imports = code.uninlined.iter().flat_map(|code| &code.imports);
     text.targets.extend(imports.map(|&f| Target::Func(f)));
     Ok(text)
 }

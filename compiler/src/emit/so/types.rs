@@ -7,8 +7,8 @@ use wasmaot_abi::object::SymbolRecord;
 use wasmaot_abi::type_list;
 use wasmaot_abi::types::{FuncType, GlobalType, TypeHash};
 
-use crate::module::{GlobalPlace, Module};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::module::{GlobalStorage, Module};
 
 /// The lists, and the numbers in them.
 pub(super) struct Types<'a> {
@@ -48,9 +48,11 @@ impl<'a> Types<'a> {
             }
             types.numbers.push(number);
         }
-        let symbols = module.globals.iter().filter(|global| match global.place {
-            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => false,
-            GlobalPlace::Import(_) | GlobalPlace::Own(_) | GlobalPlace::StackPointer { .. } => true,
+        let symbols = module.globals.iter().filter(|global| match global.storage {
+            GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => false,
+            GlobalStorage::Import(_)
+            | GlobalStorage::Own(_)
+            | GlobalStorage::StackPointer { .. } => true,
         });
         for global in symbols {
             let next = types.globals.len() as u32;

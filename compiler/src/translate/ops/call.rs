@@ -4,10 +4,9 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, SigRef, Value, condcodes:
 use wasmaot_abi::context::{self, funcref, offset, table_desc};
 use wasmaot_abi::trap::TrapCode;
 
-use super::exception::Callee;
 use crate::code::Target;
 use crate::options::Calls;
-use crate::translate::body::{Body, clif_trap};
+use crate::translate::body::{Body, Callee, clif_trap};
 
 /// Where a table's entry is: `address + displacement`.
 #[derive(Clone, Copy)]
@@ -28,11 +27,11 @@ impl Body<'_, '_> {
         let func = self.in_module(func);
         let callee = self.env.module.callee(func);
         // One in another might lead back to where it began.
-        let foreign = self.foreign == 0;
+        let cross_module = self.cross_module_depth == 0;
         let innermost = self.innermost();
-        let caller = innermost.foreign.is_none().then_some(innermost.number);
+        let caller = innermost.cross_module.is_none().then_some(innermost.number);
         let looping = self.is_looping();
-        if let Some(body) = self.env.inlined(callee, caller, foreign, looping) {
+        if let Some(body) = self.env.inlined(callee, caller, cross_module, looping) {
             let args = self.pop_many(self.env.module.func_type(func).params.len());
             self.inlined = Some((body, args));
             return;

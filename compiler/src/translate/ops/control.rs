@@ -5,74 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use cranelift_codegen::ir::{Block, BlockArg, BlockCall, InstBuilder, JumpTableData, Value};
+use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
 use wasmparser::{BlockType, BrTable, Operator};
 
-use super::exception::Guard;
-use crate::translate::body::{Body, clif_trap};
-use crate::translate::clif_type;
-
-/// An open block of the function.
-pub(in crate::translate) struct Frame<'f> {
-    kind: Kind,
-    /// What it catches, where it is a `try` of either encoding.
-    pub guard: Option<Guard>,
-    /// Height of the operand stack below its parameters.
-    pub height: usize,
-    params: &'f [ValType],
-    results: &'f [ValType],
-    /// What follows it, once something jumps there.
-    end: Option<Block>,
-    /// The base register's value on entry, and the number of calls before.
-    base: Option<Value>,
-    calls: usize,
-}
-
-enum Kind {
-    Block,
-    /// `small`: calls in it matter.
-    Loop {
-        head: Block,
-        small: bool,
-    },
-    If(Alternative),
-}
-
-/// The branch of an `if` that is taken where the condition is zero.
-struct Alternative {
-    block: Block,
-    /// Parameters of the frame on entry.
-    params: Vec<Value>,
-}
-
-impl<'f> Frame<'f> {
-    fn new(kind: Kind, height: usize, (params, results): (&'f [ValType], &'f [ValType])) -> Self {
-        Self {
-            kind,
-            guard: None,
-            height,
-            params,
-            results,
-            end: None,
-            base: None,
-            calls: 0,
-        }
-    }
-
-    /// Types of the values that a branch to it carries.
-    fn label(&self) -> &'f [ValType] {
-        match self.kind {
-            Kind::Loop { .. } => self.params,
-            _ => self.results,
-        }
-    }
-}
-
-pub(in crate::translate) fn args(values: &[Value]) -> Vec<BlockArg> {
-    values.iter().map(|&v| v.into()).collect()
-}
+use crate::translate::body::{Body, args, clif_trap};
+use crate::translate::env::clif_type;
+use crate::translate::frame::{Alternative, Frame, Kind};
 
 impl<'f> Body<'f, '_> {
     /// Translates an operator of control; false if it is not one.

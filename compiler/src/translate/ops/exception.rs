@@ -11,83 +11,19 @@
 //! calls and handlers, and not with their product.
 
 use cranelift_codegen::ir::{
-    self, Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag,
-    InstBuilder, SigRef, Value, types,
+    Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag, InstBuilder,
+    Value, types,
 };
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::exception;
 use wasmaot_abi::trap::TrapCode;
 use wasmparser::{BlockType, Catch, Operator, TryTable};
 
-use super::control::args;
 use crate::code::Target;
 use crate::limits::HANDLERS;
-use crate::translate::body::{Body, clif_trap};
-use crate::translate::clif_type;
-
-/// What an open `try` of either encoding catches.
-pub(in crate::translate) struct Guard {
-    clauses: Vec<Clause>,
-    /// The label outside the frame where exceptions go on that no clause takes.
-    delegate: Option<u32>,
-    /// Whether the code being translated is in the part that is guarded.
-    active: bool,
-    /// Of the older encoding: the number of the clause to be translated next,
-    /// and the exception that the one being translated has caught.
-    next: usize,
-    caught: Option<Value>,
-    /// Of each stretch of [`PART`] clauses.
-    parts: Vec<Part>,
-}
-
-/// A stretch of an open `try`'s clauses.
-#[derive(Clone, Default)]
-struct Part {
-    /// The handlers of a call that these clauses are the innermost of, once there
-    /// is one.
-    handlers: Option<Vec<Handler>>,
-    /// What throws again for these clauses and all outside, once there is a call
-    /// that needs it.
-    relay: Option<Block>,
-}
-
-/// Clauses of a part: with a relay, as many as a call has handlers.
-const PART: usize = HANDLERS - 1;
-
-/// A part of the clauses of an open `try`: the number of the frame, and its own.
-#[derive(Clone, Copy)]
-struct Position {
-    frame: usize,
-    part: usize,
-}
-
-/// A handler of a call.
-#[derive(Clone, Copy)]
-struct Handler {
-    /// What it takes; `None`: all.
-    tag: Option<u32>,
-    keeps: bool,
-    landing: Block,
-}
-
-#[derive(Clone, Copy)]
-struct Clause {
-    /// `None`: takes all.
-    tag: Option<u32>,
-    /// Whether a reference to the exception is kept.
-    keeps: bool,
-    /// The label outside the frame where `try_table` goes on.
-    label: u32,
-    /// Where calls go that throw, once there is one.
-    landing: Option<Block>,
-}
-
-/// What is called.
-#[derive(Clone, Copy)]
-pub(in crate::translate) enum Callee {
-    Function(ir::FuncRef),
-    Code(SigRef, Value),
-}
+use crate::translate::body::{Body, Callee, args, clif_trap};
+use crate::translate::env::clif_type;
+use crate::translate::frame::{Clause, Guard, Handler, PART, Part, Position};
 
 /// A handler as the code generator passes it on: the tag, and whether a
 /// reference is kept.

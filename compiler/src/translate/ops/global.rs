@@ -7,10 +7,10 @@ use wasmaot_abi::types::ValType;
 use wasmparser::Operator;
 
 use crate::code::Target;
-use crate::inline::cross_module::Meaning;
-use crate::module::{GlobalInit, GlobalPlace};
+use crate::inline::cross_module::GlobalMeaning;
+use crate::module::{GlobalInit, GlobalStorage};
 use crate::translate::body::Body;
-use crate::translate::clif_type;
+use crate::translate::env::clif_type;
 
 impl Body<'_, '_> {
     /// Translates an access to a variable; false if `op` is none.
@@ -41,11 +41,11 @@ impl Body<'_, '_> {
 
     /// The value of a global.
     pub fn global_get(&mut self, global: u32) -> Value {
-        let foreign = self.in_foreign().and_then(|f| f.global(global));
-        match foreign {
-            Some(Meaning::StackPointer) => self.stack_pointer(types::I32),
-            Some(Meaning::Constant(ty, bytes)) => self.constant_of(ty, bytes),
-            Some(Meaning::Own(global)) => self.own_global(global),
+        let cross_module = self.in_cross_module_body().and_then(|f| f.global(global));
+        match cross_module {
+            Some(GlobalMeaning::StackPointer) => self.stack_pointer(types::I32),
+            Some(GlobalMeaning::Constant(ty, bytes)) => self.constant_of(ty, bytes),
+            Some(GlobalMeaning::Own(global)) => self.own_global(global),
             None => self.own_global(global),
         }
     }
@@ -55,24 +55,24 @@ impl Body<'_, '_> {
         let env = self.env;
         let found = &env.module.globals[global as usize];
         let ty = clif_type(found.ty.val);
-        match &found.place {
-            GlobalPlace::StackPointer { .. } => self.stack_pointer(ty),
-            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => {
+        match &found.storage {
+            GlobalStorage::StackPointer { .. } => self.stack_pointer(ty),
+            GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => {
                 let value = self.symbol(Target::LoaderValue(global));
                 self.b.ins().ireduce(ty, value)
             }
-            GlobalPlace::Own(GlobalInit::Const(bytes)) if !found.ty.mutable => {
+            GlobalStorage::Own(GlobalInit::Const(bytes)) if !found.ty.mutable => {
                 self.constant_of(found.ty.val, *bytes)
             }
-            GlobalPlace::Own(GlobalInit::RefFunc(func)) if !found.ty.mutable => {
+            GlobalStorage::Own(GlobalInit::RefFunc(func)) if !found.ty.mutable => {
                 self.symbol(Target::Funcref(*func))
             }
-            GlobalPlace::Import(_) if !found.ty.mutable && found.ty.val != ValType::V128 => {
+            GlobalStorage::Import(_) if !found.ty.mutable && found.ty.val != ValType::V128 => {
                 let flags = self.flags.constant_global;
                 let address = self.symbol(Target::Global(global));
                 self.b.ins().load(ty, flags, address, 0)
             }
-            GlobalPlace::Own(_) | GlobalPlace::Import(_) => {
+            GlobalStorage::Own(_) | GlobalStorage::Import(_) => {
                 let flags = self.flags.global;
                 let address = self.symbol(Target::Global(global));
                 self.b.ins().load(ty, flags, address, 0)
@@ -83,15 +83,15 @@ impl Body<'_, '_> {
     /// False where the loader owns the global.
     fn global_set(&mut self, global: u32) -> bool {
         let value = self.pop();
-        if self.in_foreign().is_some() {
+        if self.in_cross_module_body().is_some() {
             // No other is ever written there.
             self.set_stack_pointer(value);
             return true;
         }
-        match self.env.module.globals[global as usize].place {
-            GlobalPlace::StackPointer { .. } => self.set_stack_pointer(value),
-            GlobalPlace::Loader(_) | GlobalPlace::BaseOf(_) => return false,
-            GlobalPlace::Own(_) | GlobalPlace::Import(_) => self.global_store(global, value),
+        match self.env.module.globals[global as usize].storage {
+            GlobalStorage::StackPointer { .. } => self.set_stack_pointer(value),
+            GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => return false,
+            GlobalStorage::Own(_) | GlobalStorage::Import(_) => self.global_store(global, value),
         }
         true
     }

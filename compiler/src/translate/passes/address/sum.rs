@@ -6,7 +6,7 @@ use wasmaot_dylink::ImportRole;
 
 use super::bounds::{Bounds, constant};
 use crate::code::Target;
-use crate::module::{GlobalPlace, Module};
+use crate::module::{GlobalStorage, Module};
 
 /// So many definitions are followed from an address.
 const DEPTH: u32 = 8;
@@ -189,9 +189,9 @@ fn anchor(func: &Function, value: Value, module: &Module<'_>) -> Option<Anchor> 
     let Target::LoaderValue(global) = Target::of(name, &func.params)? else {
         return None;
     };
-    let import = match module.globals.get(global as usize)?.place {
-        GlobalPlace::Loader(import) => import,
-        GlobalPlace::BaseOf(_) => return Some(Anchor::Data(global)),
+    let import = match module.globals.get(global as usize)?.storage {
+        GlobalStorage::Loader(import) => import,
+        GlobalStorage::BaseOf(_) => return Some(Anchor::Data(global)),
         _ => return None,
     };
     match module.imports[import as usize].role {

@@ -1,0 +1,32 @@
+//! The identity of what the compiler makes.
+
+use wasmaot_abi::prelink::BuildId;
+
+use crate::module::soname;
+use crate::options::Options;
+
+/// Name and version of the compiler, as it enters build ids and records.
+pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
+
+/// Hash of the compiler's own sources.
+const SOURCES: &str = env!("WASMAOT_SOURCES");
+
+/// Hash of input, options and compiler version: all that the output depends
+/// on. Also the key of a cache of built objects.
+pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
+    let mut hasher = blake3::Hasher::new();
+    let settings = format!(
+        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
+        wasmaot_abi::ABI_VERSION,
+        options.target,
+        options.cpu,
+        options.opt_level,
+        options.calls,
+        soname(source),
+    );
+    hasher.update(settings.as_bytes());
+    hasher.update(wasm);
+    let mut id = [0; 20];
+    id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
+    id
+}

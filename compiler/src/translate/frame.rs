@@ -1,0 +1,123 @@
+//! The open blocks of a function, and what those catch that are a `try`.
+
+use cranelift_codegen::ir::{Block, Value};
+use wasmaot_abi::types::ValType;
+
+use crate::limits::HANDLERS;
+
+/// An open block of the function.
+pub(super) struct Frame<'f> {
+    pub kind: Kind,
+    /// What it catches, where it is a `try` of either encoding.
+    pub guard: Option<Guard>,
+    /// Height of the operand stack below its parameters.
+    pub height: usize,
+    pub params: &'f [ValType],
+    pub results: &'f [ValType],
+    /// What follows it, once something jumps there.
+    pub end: Option<Block>,
+    /// The base register's value on entry, and the number of calls before.
+    pub base: Option<Value>,
+    pub calls: usize,
+}
+
+pub(super) enum Kind {
+    Block,
+    /// `small`: calls in it matter.
+    Loop {
+        head: Block,
+        small: bool,
+    },
+    If(Alternative),
+}
+
+/// The branch of an `if` that is taken where the condition is zero.
+pub(super) struct Alternative {
+    pub block: Block,
+    /// Parameters of the frame on entry.
+    pub params: Vec<Value>,
+}
+
+impl<'f> Frame<'f> {
+    pub fn new(
+        kind: Kind,
+        height: usize,
+        (params, results): (&'f [ValType], &'f [ValType]),
+    ) -> Self {
+        Self {
+            kind,
+            guard: None,
+            height,
+            params,
+            results,
+            end: None,
+            base: None,
+            calls: 0,
+        }
+    }
+
+    /// Types of the values that a branch to it carries.
+    pub fn label(&self) -> &'f [ValType] {
+        match self.kind {
+            Kind::Loop { .. } => self.params,
+            _ => self.results,
+        }
+    }
+}
+
+/// What an open `try` of either encoding catches.
+pub(super) struct Guard {
+    pub clauses: Vec<Clause>,
+    /// The label outside the frame where exceptions go on that no clause takes.
+    pub delegate: Option<u32>,
+    /// Whether the code being translated is in the part that is guarded.
+    pub active: bool,
+    /// Of the older encoding: the number of the clause to be translated next,
+    /// and the exception that the one being translated has caught.
+    pub next: usize,
+    pub caught: Option<Value>,
+    /// Of each stretch of [`PART`] clauses.
+    pub parts: Vec<Part>,
+}
+
+/// A stretch of an open `try`'s clauses.
+#[derive(Clone, Default)]
+pub(super) struct Part {
+    /// The handlers of a call that these clauses are the innermost of, once there
+    /// is one.
+    pub handlers: Option<Vec<Handler>>,
+    /// What throws again for these clauses and all outside, once there is a call
+    /// that needs it.
+    pub relay: Option<Block>,
+}
+
+/// Clauses of a part: with a relay, as many as a call has handlers.
+pub(super) const PART: usize = HANDLERS - 1;
+
+/// A part of the clauses of an open `try`: the number of the frame, and its own.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    pub frame: usize,
+    pub part: usize,
+}
+
+/// A handler of a call.
+#[derive(Clone, Copy)]
+pub(super) struct Handler {
+    /// What it takes; `None`: all.
+    pub tag: Option<u32>,
+    pub keeps: bool,
+    pub landing: Block,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Clause {
+    /// `None`: takes all.
+    pub tag: Option<u32>,
+    /// Whether a reference to the exception is kept.
+    pub keeps: bool,
+    /// The label outside the frame where `try_table` goes on.
+    pub label: u32,
+    /// Where calls go that throw, once there is one.
+    pub landing: Option<Block>,
+}

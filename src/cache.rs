@@ -23,7 +23,6 @@ use rustix::process::geteuid;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
 
-use crate::build;
 use crate::grants::Grants;
 use crate::opened::real_path;
 
@@ -32,6 +31,22 @@ pub const VARIABLE: &str = "WASMAOT_CACHE_DIR";
 
 /// Others can write: group and all.
 const WRITABLE: u32 = 0o022;
+
+/// How a module's bytes become an object's: [`compile`], or a function around
+/// it that shows how far it has come. The first argument is the module's name.
+pub type Compile = fn(&str, &[u8], &Options) -> Result<Vec<u8>, wasmaot_compiler::Error>;
+
+/// Compiles a module to a shared object.
+///
+/// # Errors
+/// Of the compiler.
+pub fn compile(
+    name: &str,
+    module: &[u8],
+    options: &Options,
+) -> Result<Vec<u8>, wasmaot_compiler::Error> {
+    wasmaot_compiler::compile(name, module, options, Emit::So)
+}
 
 /// A directory of built objects.
 #[derive(Debug)]
@@ -131,6 +146,7 @@ impl Cache {
         module: &[u8],
         options: &Options,
         verify: bool,
+        compile: Compile,
     ) -> Result<Object> {
         let name = file.display().to_string();
         let id = build_id(&name, module, options);
@@ -138,7 +154,7 @@ impl Cache {
         if let Ok(object) = self.entry(&entry, file, &id, verify) {
             return Ok(object);
         }
-        let bytes = build::build(&name, module, options, Emit::So)?;
+        let bytes = compile(&name, module, options)?;
         if let Err(error) = self.enter(&entry, &bytes) {
             let what = format!(
                 "cannot write to {}: set {VARIABLE} to a directory of yours",
@@ -197,9 +213,14 @@ impl Cache {
 ///
 /// # Errors
 /// Of compiling.
-pub fn build_object(file: &Path, module: &[u8], options: &Options) -> Result<Object> {
+pub fn build_object(
+    file: &Path,
+    module: &[u8],
+    options: &Options,
+    compile: Compile,
+) -> Result<Object> {
     let name = file.display().to_string();
-    of_compiler(&name, &build::build(&name, module, options, Emit::So)?)
+    of_compiler(&name, &compile(&name, module, options)?)
 }
 
 /// What the compiler has just made, as an object.

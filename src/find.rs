@@ -13,7 +13,7 @@ use wasmaot_abi::info::ModuleInfo;
 use wasmaot_runtime::{Error, FileId, Finder, Object, SearchPath, Way, candidates};
 
 #[cfg(feature = "compiler")]
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Compile};
 use crate::grants::Grants;
 use crate::input::{self, Kind};
 use crate::opened::Opened;
@@ -34,6 +34,8 @@ pub struct Library {
     made: Vec<(FileId, Weak<Object>)>,
     #[cfg(feature = "compiler")]
     options: wasmaot_compiler::Options,
+    #[cfg(feature = "compiler")]
+    compile: Compile,
     /// Once it has been asked for; `None` in it: there is none.
     #[cfg(feature = "compiler")]
     cache: Option<Option<Cache>>,
@@ -72,8 +74,18 @@ impl Library {
             #[cfg(feature = "compiler")]
             options,
             #[cfg(feature = "compiler")]
+            compile: cache::compile,
+            #[cfg(feature = "compiler")]
             cache: None,
         }
+    }
+
+    /// Has modules compiled by a function around the compiler.
+    #[cfg(feature = "compiler")]
+    #[must_use]
+    pub fn compiling_by(mut self, compile: Compile) -> Self {
+        self.compile = compile;
+        self
     }
 
     /// Takes built objects from files as well, and keeps what is built in the
@@ -358,8 +370,10 @@ impl Library {
             usable.inspect_err(cache::unusable).ok()
         });
         match cache {
-            Some(cache) => cache.object(file, &module, &self.options, self.path.verify),
-            None => cache::build_object(file, &module, &self.options),
+            Some(cache) => {
+                cache.object(file, &module, &self.options, self.path.verify, self.compile)
+            }
+            None => cache::build_object(file, &module, &self.options, self.compile),
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! The parts are crates of their own: [`compiler`] turns a module into an
 //! object, [`runtime`] loads and links objects into a process and runs it.
-//! This one finds inputs on disk, keeps built objects in a cache, and is the
-//! command line.
+//! This one finds inputs on disk and keeps built objects in a cache. The
+//! command line is a package of its own, `wasmaot-cli`.
 //!
 //! From bytes to a call, with a host function and a look at memory:
 //!
@@ -83,16 +83,11 @@
 //! ```
 
 #[cfg(feature = "compiler")]
-pub mod build;
-#[cfg(feature = "compiler")]
 pub mod cache;
-pub mod cli;
 pub mod find;
 mod grants;
 pub mod input;
-pub mod link;
 mod opened;
-pub mod output;
 #[cfg(feature = "compiler")]
 pub mod prelink;
 

@@ -11,7 +11,7 @@ use wasmaot_compiler::Options;
 use wasmaot_compiler::prelink::{Binding, Set};
 use wasmaot_runtime::{Bound, Config, Error, Finder, Object, Process, Unresolved, Way};
 
-use crate::{build, input};
+use crate::input;
 
 /// A module of a set: its path or name, and its bytes.
 pub type Module = (String, Vec<u8>);
@@ -102,26 +102,24 @@ pub fn build_set(
 ) -> Result<Vec<Vec<u8>>> {
     // Asked twice, for the same libraries.
     let others = Rc::new(RefCell::new(others));
-    build::with_progress(options, |options| {
-        let named = modules.iter().map(|(file, module)| (&**file, &**module));
-        let set = Set::read(named, options)?;
-        let outlines = open(modules, &set.skeletons()?)?;
-        let bound = linker(&outlines, &others)?.link_set(&outlines)?.bound();
-        let bindings = bound
-            .iter()
-            .map(|bound| bound.iter().map(binding).collect());
-        let bindings: Vec<_> = bindings.collect();
-        let objects = (0..modules.len()).map(|number| set.compile(number, &bindings));
-        let objects = objects.collect::<Result<Vec<_>, _>>()?;
-        let objects = open(modules, &objects)?;
-        let mut process = linker(&objects, &others)?;
-        let linked = process.link_set(&objects)?;
-        ensure!(
-            linked.bound() == bound,
-            "a library beside the set has changed while it was built; build it again"
-        );
-        Ok(linked.objects()?)
-    })
+    let named = modules.iter().map(|(file, module)| (&**file, &**module));
+    let set = Set::read(named, options)?;
+    let skeletons = open(modules, &set.skeletons()?)?;
+    let bound = linker(&skeletons, &others)?.link_set(&skeletons)?.bound();
+    let bindings = bound
+        .iter()
+        .map(|bound| bound.iter().map(binding).collect());
+    let bindings: Vec<_> = bindings.collect();
+    let objects = (0..modules.len()).map(|number| set.compile(number, &bindings));
+    let objects = objects.collect::<Result<Vec<_>, _>>()?;
+    let objects = open(modules, &objects)?;
+    let mut process = linker(&objects, &others)?;
+    let linked = process.link_set(&objects)?;
+    ensure!(
+        linked.bound() == bound,
+        "a library beside the set has changed while it was built; build it again"
+    );
+    Ok(linked.objects()?)
 }
 
 /// The compiler's objects of a set.

@@ -3,7 +3,8 @@
 
 #![cfg(feature = "compiler")]
 
-mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,7 @@ use wasmaot_compiler::{Emit, OptLevel, Options, compile};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Caller, Error, HostFunction, InstanceId, Object, Process, Val};
 
-use common::program::{self, config, load, module};
+use program::{config, load, module};
 
 const PAGE: usize = 65536;
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wasmaot_testkit::{
-    Code, Kind, Link, Scratch, Wasmaot, libc, library_directory, object, run, scratch, sources,
+    Code, Kind, Link, Scratch, Wasmaot, libc, library_directory, object, own_headers, run, scratch,
+    sources,
 };
 
 fn source(name: &str) -> PathBuf {
@@ -15,7 +16,7 @@ fn source(name: &str) -> PathBuf {
 }
 
 fn include() -> String {
-    format!("-I{}/include", env!("CARGO_MANIFEST_DIR"))
+    format!("-I{}", own_headers().display())
 }
 
 fn program(name: &str, kind: Kind) -> PathBuf {

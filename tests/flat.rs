@@ -7,7 +7,7 @@ mod common;
 use std::process::Command;
 
 use common::Sandbox;
-use wasmaot_testkit::{Code, Kind, Link, Wasmaot, object, run, scratch, sources};
+use wasmaot_testkit::{Code, Kind, Link, Wasmaot, object, own_headers, run, scratch, sources};
 
 /// Memory from `env`, and a main that returns a value.
 fn main_of(body: &str) -> String {
@@ -196,7 +196,7 @@ fn an_unmet_import_fails_when_called() {
 /// and library are C without any libc.
 #[test]
 fn a_library_is_opened_by_host_functions_alone() {
-    let include = format!("-I{}/include", env!("CARGO_MANIFEST_DIR"));
+    let include = format!("-I{}", own_headers().display());
     let main = object(&sources().join("dl/main.c"), Code::Fixed, &[&include]);
     let main = Link::new(Kind::Reactor, "main.wasm", vec![main], vec![])
         .freestanding()

@@ -25,7 +25,19 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "wasmaot-abi",
             "wasmaot-compiler",
             "wasmaot-dylink",
+            "wasmaot-runtime",
+        ],
+    ),
+    ("wasmaot-link", &["wasmaot-abi", "wasmaot-dylink"]),
+    (
+        "wasmaot-cli",
+        &[
+            "wasmaot",
+            "wasmaot-abi",
+            "wasmaot-compiler",
+            "wasmaot-dylink",
             "wasmaot-lab",
+            "wasmaot-link",
             "wasmaot-runtime",
         ],
     ),
@@ -50,12 +62,12 @@ const UNSAFE_PLACES: &[&str] = &[
     // Those that it made earlier.
     "src/cache.rs",
     // Those that the user has: he says so on the command line.
-    "src/cli/run.rs",
+    "cli/src/run.rs",
     "src/find.rs",
     // One that is only looked at.
-    "src/cli/inspect/mod.rs",
+    "cli/src/inspect/mod.rs",
     // The name of `main`.
-    "src/main.rs",
+    "cli/src/main.rs",
 ];
 
 /// Longest source file that reads well; tables and operator matches may be longer.
@@ -74,6 +86,8 @@ fn sources() -> Vec<(String, String)> {
         "compiler/src",
         "runtime/src",
         "benches/lab/src",
+        "cli/src",
+        "cli/link/src",
         "src",
     ];
     let mut todo: Vec<PathBuf> = folders.iter().map(|d| root().join(d)).collect();
@@ -128,13 +142,43 @@ fn crates_depend_downwards_only() {
 
 #[test]
 fn a_runtime_alone_contains_no_compiler() {
-    let tree = tree(&root(), &["--package", "wasmaot", "--no-default-features"]);
-    assert!(
-        tree.contains("wasmaot-runtime")
-            && !tree.contains("cranelift")
-            && !tree.contains("wasmaot-lab"),
-        "{tree}"
-    );
+    for package in ["wasmaot", "wasmaot-cli"] {
+        let tree = tree(&root(), &["--package", package, "--no-default-features"]);
+        assert!(
+            tree.contains("wasmaot-runtime")
+                && !tree.contains("cranelift")
+                && !tree.contains("wasmaot-lab"),
+            "{tree}"
+        );
+    }
+}
+
+/// Tests of the command are targets of its package, and those of the library of
+/// the other: a file that is listed in neither is never run.
+#[test]
+fn every_test_is_a_target() {
+    let lists = ["Cargo.toml", "cli/Cargo.toml"].map(|path| {
+        let text = std::fs::read_to_string(root().join(path)).unwrap();
+        let paths = text.lines().filter_map(|line| {
+            let path = line.strip_prefix("path = \"")?.strip_suffix('"')?;
+            path.trim_start_matches("../").strip_prefix("tests/")
+        });
+        paths.map(str::to_owned).collect::<Vec<_>>()
+    });
+    let mut listed = lists.concat();
+    let mut there: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if name.ends_with(".rs") {
+            there.push(name);
+        } else if entry.path().join("main.rs").exists() {
+            there.push(format!("{name}/main.rs"));
+        }
+    }
+    listed.sort();
+    there.sort();
+    assert_eq!(listed, there);
 }
 
 /// What a package depends on, all of it, a line each.
@@ -253,7 +297,7 @@ fn every_limit_is_stated() {
             let Some(name) = name.filter(|n| n.starts_with("max_") || options.contains(n)) else {
                 continue;
             };
-            let wanted = match path.starts_with("src/cli/") {
+            let wanted = match path.starts_with("cli/src/") {
                 true => format!("`--{}`", name.replace('_', "-")),
                 false => format!("::{name}`"),
             };

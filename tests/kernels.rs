@@ -48,7 +48,7 @@ fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
 fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
     let mut workshop = Workshop::new(&directory).unwrap();
-    workshop.link = Some(wasmaot::link::link_in);
+    workshop.link = Some(wasmaot_link::link_in);
     workshop.prelink = Some(wasmaot::prelink::build_alone);
     let wrong: Vec<String> = KERNELS
         .par_iter()

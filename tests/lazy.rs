@@ -3,7 +3,8 @@
 
 #![cfg(feature = "compiler")]
 
-mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,7 @@ use wasmaot_runtime::{
     Bind, Caller, Config, HostFunction, OpenFlags, Process, UnresolvedSymbol, Val,
 };
 
-use common::program::{self, load, load_with, module, object};
+use program::{load, load_with, module, object};
 
 fn config(bind: Bind) -> Config {
     Config {

@@ -5,7 +5,8 @@
 
 #![cfg(feature = "compiler")]
 
-mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,7 +16,7 @@ use wasmaot::prelink::build_set;
 use wasmaot_compiler::Options;
 use wasmaot_runtime::{Bind, CallError, Config, Object, Process, Val};
 
-use common::program::{self, module, object};
+use program::{module, object};
 
 const MODULES: [&str; 4] = ["main", "a", "b", "c"];
 const FUNCTIONS: u64 = 12;

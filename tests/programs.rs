@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use wasmaot_testkit::{Case, Form, Run, Wasmaot, run, scratch};
+use wasmaot_testkit::{Case, Form, Run, Wasmaot, examples, run, scratch};
 
 fn wasmaot() -> Wasmaot {
     Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"))
@@ -106,7 +106,7 @@ fn arguments_and_environment_reach_main() {
 /// The example of the documentation: no C, modules as text.
 #[test]
 fn the_example_greets() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/greet");
+    let directory = examples().join("greet");
     let expected = std::fs::read_to_string(directory.join("expected")).unwrap();
     wasmaot()
         .run(&directory.join("main.wat"))

@@ -204,7 +204,7 @@ fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
     let mut workshop = Workshop::new(directory)?;
     workshop.wasm_flags.clone_from(&args.wasm_flag);
     workshop.native_flags.clone_from(&args.native_flag);
-    workshop.link = Some(wasmaot::link::link_in);
+    workshop.link = Some(wasmaot_link::link_in);
     workshop.prelink = Some(wasmaot::prelink::build_alone);
     Ok(workshop)
 }

@@ -1,5 +1,6 @@
 //! Programs of modules given as text: compiled, loaded, called. Every process
 //! runs with the independent check on.
+#![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use wasmaot_runtime::{
     CallError, Caller, Category, Config, HostFunction, OpenFlags, Process, Unresolved, Val,
 };
 
-use crate::common::program::{config, instantiate, load, load_with, module, object};
+use crate::program::{config, instantiate, load, load_with, module, object};
 
 #[test]
 fn calls_across_objects_and_shared_data() {

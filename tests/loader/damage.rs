@@ -9,7 +9,7 @@ use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{Caller, HostFunction, Object, Process, Val};
 
-use crate::common::program::{config, dylink, module, object};
+use crate::program::{config, dylink, module, object};
 
 /// Damage that the hash does not show: what is read must still be checked.
 fn damage(text: &str, load: impl Fn(Process, Arc<Object>) -> bool) {

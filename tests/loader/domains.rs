@@ -3,7 +3,7 @@
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Config, Process, Val};
 
-use crate::common::program::{config, instantiate};
+use crate::program::{config, instantiate};
 
 #[test]
 fn core_modules_have_domains_of_their_own() {

@@ -6,7 +6,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{Caller, HostFunction, Process, Unresolved, Val};
 
-use crate::common::program::{Program, config, instantiate, load, load_with, module};
+use crate::program::{Program, config, instantiate, load, load_with, module};
 
 /// `$a` and `$b` differ, and so do those that refer to them; `$t` and `$u` have
 /// one identity.

@@ -4,10 +4,10 @@
 #![cfg(feature = "compiler")]
 
 mod binding;
-#[path = "../common/mod.rs"]
-mod common;
 mod damage;
 mod domains;
 mod imports;
 mod placement;
+#[path = "../common/program.rs"]
+mod program;
 mod types;

@@ -2,7 +2,7 @@
 
 use wasmaot_runtime::{CallError, OpenFlags};
 
-use crate::common::program::{config, dylink, load, module};
+use crate::program::{config, dylink, load, module};
 
 #[test]
 fn marks_of_the_heap_are_the_loaders() {

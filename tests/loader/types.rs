@@ -5,7 +5,7 @@ use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{Caller, HostFunction, Process, Val};
 
-use crate::common::program::{config, instantiate, load_with, module};
+use crate::program::{config, instantiate, load_with, module};
 
 /// Two function types of one identity, found by trying.
 const TWINS: [&str; 2] = [

@@ -77,10 +77,19 @@ fn beside_kit(name: &str) -> PathBuf {
     kit.with_file_name(name)
 }
 
-/// The headers that wasmaot brings.
-fn own_headers() -> PathBuf {
+/// The directory of the headers that wasmaot brings.
+pub fn own_headers() -> PathBuf {
+    workspace().join("include")
+}
+
+/// The directory of the examples.
+pub fn examples() -> PathBuf {
+    workspace().join("examples")
+}
+
+fn workspace() -> &'static Path {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    root.expect("it lies in tests/").join("include")
+    root.expect("the kit lies in tests/")
 }
 
 pub(crate) const PROGRAM: &str = "main.wasm";

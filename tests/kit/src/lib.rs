@@ -23,7 +23,7 @@ mod tools;
 mod wasm;
 
 pub use cache::{Key, Scratch, once, root, scratch};
-pub use case::{Case, Form, link_sources, sources};
+pub use case::{Case, Form, examples, link_sources, own_headers, sources};
 pub use debian::Source;
 pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, sqlite_sources, sysroot,

@@ -2,19 +2,21 @@
 
 use anyhow::Result;
 
-use super::complain;
-use super::options::Link;
-use crate::link::{Kind, link};
+use wasmaot_link::{Kind, link};
+
+use crate::options::Link;
+use crate::{complain, output};
 
 /// Links with wasm-ld, with room for what has to be copied.
-pub(super) fn run(args: &Link) -> Result<()> {
+pub(crate) fn run(args: &Link) -> Result<()> {
     let kind = match (args.pie, args.no_pie, args.shared) {
         (true, ..) => Some(Kind::Pie),
         (_, true, _) => Some(Kind::NoPie),
         (.., true) => Some(Kind::Shared),
         _ => None,
     };
-    link(kind, args.output.clone(), &args.arguments, |text| {
+    let linked = link(kind, args.output.clone(), &args.arguments, |text| {
         complain("warning", text);
-    })
+    })?;
+    output::write(&linked.output, &linked.module)
 }

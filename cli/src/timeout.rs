@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wasmaot_runtime::trap::Interrupter;
 
-use super::complain;
+use crate::complain;
 
 /// Exit code when the time is over, as that of `timeout` of the coreutils.
 const TIMED_OUT: u8 = 124;
@@ -39,7 +39,7 @@ impl Timeout {
     }
 
     /// Starts the clock.
-    pub(super) fn start(&self) -> Clock {
+    pub(crate) fn start(&self) -> Clock {
         let time = self.time;
         let clock = Clock(Arc::new(Shared {
             given: self.given.clone(),
@@ -57,7 +57,7 @@ impl Timeout {
 
 /// A clock that runs.
 #[derive(Clone, Debug)]
-pub(super) struct Clock(Arc<Shared>);
+pub(crate) struct Clock(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -69,18 +69,18 @@ struct Shared {
 
 impl Clock {
     /// Has the clock stop a process, which then says where it was.
-    pub(super) fn stops(&self, interrupter: Interrupter) {
+    pub(crate) fn stops(&self, interrupter: Interrupter) {
         // There is one process in a command.
         let _ = self.0.interrupter.set(interrupter);
     }
 
     /// What is said of a program that the clock has stopped.
-    pub(super) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.0.message()
     }
 
     /// Says that the clock has stopped the program; answers the exit code.
-    pub(super) fn ended(&self, text: impl fmt::Display) -> u8 {
+    pub(crate) fn ended(&self, text: impl fmt::Display) -> u8 {
         if self.0.is_told.swap(true, Ordering::SeqCst) {
             // The other thread is about to end this process.
             loop {

@@ -25,7 +25,7 @@ const WORD: u32 = 4;
 const ENDS: [&str; 2] = ["__data_end", "__heap_base"];
 
 /// The text of the section, of a binary module that is valid.
-pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
+pub(crate) fn list(file: &str, bytes: &[u8]) -> Result<String> {
     let fail = |e: wasmparser::Error| {
         let (what, offset) = (e.message(), e.offset());
         anyhow!("{file}: not a valid wasm module: {what} (at offset {offset:#x})")

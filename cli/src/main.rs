@@ -10,8 +10,7 @@ use std::ffi::{c_char, c_int};
 use std::panic::catch_unwind;
 use std::process::exit;
 
-use wasmaot::cli;
-use wasmaot::runtime::prepare_command;
+use wasmaot_runtime::prepare_command;
 
 /// Exit code after a panic, as Rust programs have it.
 const PANICKED: i32 = 101;
@@ -21,8 +20,8 @@ const PANICKED: i32 = 101;
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
     let run = || match prepare_command() {
-        Ok(()) => cli::main(),
-        Err(error) => cli::failed(&error.into()),
+        Ok(()) => wasmaot_cli::main(),
+        Err(error) => wasmaot_cli::failed(&error.into()),
     };
     exit(catch_unwind(run).unwrap_or(PANICKED))
 }

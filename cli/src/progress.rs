@@ -1,42 +1,21 @@
-//! Modules on disk → objects on disk, with progress on a terminal.
+//! How far a compilation has come, on a terminal.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wasmaot_compiler::{Emit, Options, Progress};
+use wasmaot::cache;
+use wasmaot_compiler::{Error, Options, Progress};
 
-use crate::input;
-
-/// Reads a `.wasm` or `.wat`, or standard input for `-`, and compiles it.
-///
-/// # Errors
-/// One line that names the file.
-pub fn build_file(path: &Path, options: &Options, emit: Emit) -> Result<Vec<u8>> {
-    let (file, bytes) = input::read(path)?;
-    let module = input::module(&file, &bytes)?;
-    build(&file, &module, options, emit)
-}
-
-/// Compiles a binary module; `file` is its path, for messages.
-///
-/// # Errors
-/// One line that names the file.
-pub fn build(file: &str, module: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
-    with_progress(options, |options| {
-        Ok(wasmaot_compiler::compile(file, module, options, emit)?)
-    })
+/// Compiles a module to a shared object, and shows how far it has come.
+pub(crate) fn compile(name: &str, module: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
+    shown(options, |options| cache::compile(name, module, options))
 }
 
 /// Runs a compilation with options that have it show how far it has come.
-pub(crate) fn with_progress<T>(
-    options: &Options,
-    compile: impl FnOnce(&Options) -> Result<T>,
-) -> Result<T> {
+pub(crate) fn shown<T>(options: &Options, compile: impl FnOnce(&Options) -> T) -> T {
     let progress = Arc::new(Progress::default());
     let options = Options {
         progress: Some(progress.clone()),

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use wasmaot::input;
+use wasmaot::prelink::build_alone;
 use wasmaot_lab::detail::tables;
 use wasmaot_lab::experiment::{self, Build, Settings, Step};
 use wasmaot_lab::html;
@@ -17,15 +19,13 @@ use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
 use wasmaot_lab::workshop::{Native, Workshop};
+use wasmaot_link::link_in;
 use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
-use super::grant::{Grant, grant_all};
-use super::options::Codegen;
-use super::{complain, print, usage};
-use crate::link::link_in;
-use crate::prelink::build_alone;
-use crate::{input, output};
+use crate::grant::{Grant, grant_all};
+use crate::options::Codegen;
+use crate::{complain, output, print, usage};
 
 /// `wasmaot bench`.
 #[derive(Debug, Args)]
@@ -101,7 +101,7 @@ fn scale(text: &str) -> Result<f64, String> {
 }
 
 /// Measures, or explains, or shows.
-pub(super) fn run(args: &Bench) -> Result<()> {
+pub(crate) fn run(args: &Bench) -> Result<()> {
     if streams(args) == [true; 2] {
         return Err(usage(
             "--json - and --html - cannot both go to standard output",
@@ -131,7 +131,7 @@ pub(super) fn run(args: &Bench) -> Result<()> {
             false => &kernels[..],
         };
         for kernel in kernels {
-            let options = super::build::options(&args.codegen);
+            let options = crate::build::options(&args.codegen);
             let facts = experiment::explain(&workshop, kernel, variant, &options)?;
             explained(kernel.name, variant, &facts)?;
         }
@@ -146,7 +146,7 @@ fn settings(args: &Bench) -> Settings {
         rounds: args.rounds.into(),
         scale: args.scale,
         only: args.only.clone(),
-        options: super::build::options(&args.codegen),
+        options: crate::build::options(&args.codegen),
     }
 }
 
@@ -237,7 +237,7 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
         Some(name) => name.clone(),
         None => entry(&modules[0])?,
     };
-    let program = Program::new(modules, &entry, &super::build::options(&args.codegen))?;
+    let program = Program::new(modules, &entry, &crate::build::options(&args.codegen))?;
     // All builds are told the same, their name too.
     let name = args.main[0].file_name().unwrap_or_default();
     let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
@@ -286,7 +286,7 @@ fn entry(main: &Module) -> Result<String> {
 
 /// Main and all libraries that it needs, in the order in which they are loaded.
 fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
-    let options = super::build::options(&args.codegen);
+    let options = crate::build::options(&args.codegen);
     let search = SearchPath {
         dirs: args.library_path.clone(),
         program: main.parent().map(Path::to_owned),
@@ -332,7 +332,7 @@ fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
 
 /// The object of a module, to see what it needs.
 fn of(module: &Module, path: &Path, options: &wasmaot_compiler::Options) -> Result<Arc<Object>> {
-    crate::compile(&path.display().to_string(), &module.wasm, options)
+    wasmaot::compile(&path.display().to_string(), &module.wasm, options)
 }
 
 fn is_called(path: &Path, name: &str) -> bool {

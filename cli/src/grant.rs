@@ -74,7 +74,7 @@ impl Grant {
 }
 
 /// Grants directories.
-pub(super) fn grant_all(wasi: Wasi, grants: &[Grant]) -> anyhow::Result<Wasi> {
+pub(crate) fn grant_all(wasi: Wasi, grants: &[Grant]) -> anyhow::Result<Wasi> {
     grants.iter().try_fold(wasi, |wasi, grant| {
         let host: &Path = &grant.host;
         grant

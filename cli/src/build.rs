@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
+use wasmaot::{input, prelink};
 use wasmaot_compiler as compiler;
 
-use super::options::{Build, Codegen, Cpu, Emit, Flag, Search};
-use super::{run, usage};
-use crate::{build, input, output, prelink};
+use crate::options::{Build, Codegen, Cpu, Emit, Flag, Search};
+use crate::{output, progress, run, usage};
 
 /// Builds each input.
-pub(super) fn run(args: &Build) -> Result<()> {
+pub(crate) fn run(args: &Build) -> Result<()> {
     if args.prelink {
         return prelinked(args);
     }
@@ -31,13 +31,17 @@ pub(super) fn run(args: &Build) -> Result<()> {
         return Err(usage("a module from standard input has no name; give -o"));
     }
     for input in &args.inputs {
-        let bytes = build::build_file(input, &options, emit)?;
+        let (file, bytes) = input::read(input)?;
+        let module = input::module(&file, &bytes)?;
+        let bytes = progress::shown(&options, |options| {
+            compiler::compile(&file, &module, options, emit)
+        })?;
         let path = args
             .output
             .clone()
             .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            super::print(&bytes)?;
+            crate::print(&bytes)?;
             continue;
         }
         if same_file(input, &path) {
@@ -68,7 +72,9 @@ fn prelinked(args: &Build) -> Result<()> {
         Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,
         None => args.inputs.clone(),
     };
-    let objects = prelink::build_files(&inputs, library, &options)?;
+    let objects = progress::shown(&options, |options| {
+        prelink::build_files(&inputs, library, options)
+    })?;
     if let Some(directory) = &args.output {
         std::fs::create_dir_all(directory)
             .with_context(|| format!("cannot make the directory {}", directory.display()))?;
@@ -99,7 +105,7 @@ fn all_options(args: &Build) -> Result<compiler::Options> {
 }
 
 /// The compiler's options for the flags.
-pub(super) fn options(args: &Codegen) -> compiler::Options {
+pub(crate) fn options(args: &Codegen) -> compiler::Options {
     let defaults = compiler::Options::default();
     compiler::Options {
         cpu: match args.cpu {

@@ -12,19 +12,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use wasmaot::find::Library as Found;
+use wasmaot::input::{self, Kind};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
 use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{CallError, Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
 
-use super::options::Run;
-use super::run::add_hosts;
-use crate::find::Library as Found;
-use crate::input::{self, Kind};
+use crate::options::Run;
+use crate::run::add_hosts;
 
 /// Who opens files, shared by the command and its processes.
 #[derive(Clone)]
-pub(super) struct Shared(Rc<RefCell<Found>>);
+pub(crate) struct Shared(Rc<RefCell<Found>>);
 
 impl Shared {
     /// Shares it.
@@ -58,7 +58,7 @@ impl Finder for Shared {
 }
 
 /// A library to load with the program.
-pub(super) struct Library {
+pub(crate) struct Library {
     pub object: Arc<Object>,
     /// The module name that a plain module's exports are imported by.
     module: String,
@@ -118,7 +118,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// What follows the program.
-pub(super) struct Line {
+pub(crate) struct Line {
     /// The libraries of `--lib`, then those among the words.
     pub libraries: Vec<Library>,
     /// What the program is given.
@@ -299,7 +299,7 @@ fn exports(object: &Object) -> HashSet<String> {
 ///
 /// # Errors
 /// As of [`Process::instantiate`]; of a start function or `_initialize` too.
-pub(super) fn instantiate(
+pub(crate) fn instantiate(
     process: &mut Process,
     main: &Object,
     libraries: Vec<Library>,

@@ -6,12 +6,12 @@ use anyhow::Result;
 use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{Config, Object, Process};
 
-use super::options::Ldd;
-use super::{FAILURE, print, run};
+use crate::options::Ldd;
+use crate::{FAILURE, print, run};
 
 /// Lists the libraries that a file needs, breadth first, and the symbols that
 /// none of them defines. The exit code says whether all is there.
-pub(super) fn run(args: &Ldd) -> Result<u8> {
+pub(crate) fn run(args: &Ldd) -> Result<u8> {
     let mut library = run::library(
         &args.search,
         &args.file,

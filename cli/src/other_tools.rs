@@ -37,7 +37,7 @@ const WORDS: &[(&[&str], &str)] = &[
 ];
 
 /// What is to be given instead of another tool's word.
-pub(super) fn instead_of(word: &OsStr) -> Option<&'static str> {
+pub(crate) fn instead_of(word: &OsStr) -> Option<&'static str> {
     let word = word.to_str()?;
     let found = WORDS.iter().find(|(words, _)| words.contains(&word));
     found.map(|(_, instead)| *instead)
@@ -48,7 +48,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::cli::options::Cli;
+    use crate::options::Cli;
 
     #[test]
     fn no_command_of_ours_is_among_the_words_of_others() {

@@ -7,11 +7,11 @@ use anyhow::{Result, bail};
 use wasmaot_abi::types::ValType;
 use wasmaot_runtime::{InstanceId, Process, Val};
 
-use super::{print, usage};
+use crate::{print, usage};
 
 /// Calls exports in turn and prints their results; `words` are the program's
 /// arguments.
-pub(super) fn all(
+pub(crate) fn all(
     process: &mut Process,
     id: InstanceId,
     calls: &[String],

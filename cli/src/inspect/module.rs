@@ -9,7 +9,7 @@ use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, Ty
 use super::Listing;
 
 /// The listing of a module.
-pub(super) fn list(file: &str, bytes: &[u8]) -> Result<String> {
+pub(crate) fn list(file: &str, bytes: &[u8]) -> Result<String> {
     let fail = |e: wasmparser::BinaryReaderError| {
         anyhow!(
             "{file}: not a valid wasm module: {} (at offset {:#x})",

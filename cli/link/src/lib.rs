@@ -42,8 +42,6 @@ use self::args::{Arguments, Input};
 use self::library::Library;
 use self::object::Object;
 use self::resolve::{File, Symbols};
-use crate::output;
-
 pub use self::tool::LeadsBack;
 
 /// What to link.
@@ -98,7 +96,18 @@ pub fn link_in(directory: &Path, arguments: &[&str]) -> Result<()> {
         false => directory.join(argument).into_os_string(),
     };
     let arguments: Vec<OsString> = arguments.iter().map(place).collect();
-    link(Some(Kind::NoPie), None, &arguments, |_| {})
+    let linked = link(Some(Kind::NoPie), None, &arguments, |_| {})?;
+    let written = std::fs::write(&linked.output, &linked.module);
+    written.with_context(|| format!("cannot write {}", linked.output.display()))
+}
+
+/// A module that wasm-ld has made.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// The file that it is meant for.
+    pub output: PathBuf,
+    /// The module's bytes.
+    pub module: Vec<u8>,
 }
 
 /// Links. `kind` and `output` are what the arguments do not say themselves;
@@ -112,7 +121,7 @@ pub fn link(
     output: Option<PathBuf>,
     arguments: &[OsString],
     warn: impl Fn(&str),
-) -> Result<()> {
+) -> Result<Linked> {
     let linker = tool::wasm_ld()?;
     linker.leads_elsewhere()?;
     let arguments = Arguments::read(arguments)?;
@@ -152,15 +161,15 @@ pub fn link(
     }
     let linked = directory.path().join("linked");
     linker.run(&first, &arguments.rest, directory.path(), &linked)?;
-    let bytes = read(&linked)?;
+    let module = read(&linked)?;
     if kind == Kind::NoPie {
-        check::check(&output.display().to_string(), &bytes, &copies, &forwards)?;
+        check::check(&output.display().to_string(), &module, &copies, &forwards)?;
     }
-    let exports = Library::read(&output.display().to_string(), &bytes)?.exports;
+    let exports = Library::read(&output.display().to_string(), &module)?.exports;
     for text in hidden::warnings(kind, &output, &symbols, &files, &exports) {
         warn(&text);
     }
-    output::write(&output, &bytes)
+    Ok(Linked { output, module })
 }
 
 /// Sizes of all data that linked objects define for others.

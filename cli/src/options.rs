@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-use super::grant::Grant;
-use super::timeout::Timeout;
+use crate::grant::Grant;
+use crate::timeout::Timeout;
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
@@ -44,7 +44,7 @@ pub enum Command {
     Inspect(Inspect),
     /// Measure ways of calling and of reaching data across modules: the ABI laboratory
     #[cfg(feature = "bench")]
-    Bench(super::bench::Bench),
+    Bench(crate::bench::Bench),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -6,13 +6,13 @@ use std::io::Write as _;
 use anyhow::Result;
 use wasmaot_runtime::{Category, Trace};
 
-use super::{complain, usage};
+use crate::{complain, usage};
 
 /// Environment variable with the categories, separated by commas.
 const VARIABLE: &str = "WASMAOT_DEBUG";
 
 /// The trace that the environment asks for.
-pub(super) fn trace() -> Result<Option<Trace>> {
+pub(crate) fn trace() -> Result<Option<Trace>> {
     let Ok(wanted) = std::env::var(VARIABLE) else {
         return Ok(None);
     };

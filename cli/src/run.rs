@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use wasmaot::find::Library;
+use wasmaot::input;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_runtime::flat;
 use wasmaot_runtime::linux::{self, Linux};
@@ -17,20 +19,20 @@ use wasmaot_runtime::{
     Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved,
 };
 
-use super::advice::NotLinked;
-use super::grant::grant_all;
-use super::libraries::{self, Line, Shared};
-use super::options::{self, Run, Search};
-use super::timeout::{Clock, Timeout};
-use super::{FAILURE, complain, debug, invoke, print, say, usage};
-use crate::find::Library;
-use crate::input;
+use crate::advice::NotLinked;
+use crate::grant::grant_all;
+use crate::libraries::{self, Line, Shared};
+use crate::options::{self, Run, Search};
+#[cfg(feature = "compiler")]
+use crate::progress;
+use crate::timeout::{Clock, Timeout};
+use crate::{FAILURE, complain, debug, invoke, print, say, usage};
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
 const TRAP: u8 = 134;
 
 /// Loads and runs the program; answers the exit code.
-pub(super) fn run(args: &Run) -> Result<u8> {
+pub(crate) fn run(args: &Run) -> Result<u8> {
     let clock = args.timeout.as_ref().map(Timeout::start);
     let clock = clock.as_ref();
     run_until(args, clock).or_else(|error| ended_by(error, clock))
@@ -164,7 +166,7 @@ fn open_program(library: &mut Library, program: &Path) -> Result<Arc<Object>> {
 }
 
 /// Where libraries come from.
-pub(super) fn library(
+pub(crate) fn library(
     search: &Search,
     program: &Path,
     #[cfg(feature = "compiler")] codegen: &options::Codegen,
@@ -174,8 +176,10 @@ pub(super) fn library(
         program,
         search.verify,
         #[cfg(feature = "compiler")]
-        super::build::options(codegen),
+        crate::build::options(codegen),
     );
+    #[cfg(feature = "compiler")]
+    let library = library.compiling_by(progress::compile);
     // SAFETY: the user trusts what he names, where he has libraries searched,
     // and his cache, as he does executables. `run` grants the directories that
     // the program gets before it opens anything; nobody else runs one.
@@ -183,7 +187,7 @@ pub(super) fn library(
 }
 
 /// Opens objects.
-pub(super) fn open_all(library: &mut Library, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
+pub(crate) fn open_all(library: &mut Library, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
     files.iter().map(|file| library.open(file)).collect()
 }
 
@@ -220,7 +224,7 @@ fn config(args: &Run) -> Result<Config> {
 }
 
 /// Adds the functions of all hosts.
-pub(super) fn add_hosts(process: &mut Process, surroundings: Wasi) {
+pub(crate) fn add_hosts(process: &mut Process, surroundings: Wasi) {
     process.add_host_functions(wasi::functions(surroundings.clone()));
     process.add_host_functions(linux::functions(Linux::new(surroundings)));
 }

@@ -1,4 +1,4 @@
-//! The command line: flags in, exit code out.
+//! The command line of wasmaot: flags in, exit code out.
 
 mod advice;
 #[cfg(feature = "bench")]
@@ -14,6 +14,9 @@ mod libraries;
 mod link;
 mod options;
 mod other_tools;
+mod output;
+#[cfg(feature = "compiler")]
+mod progress;
 mod run;
 mod timeout;
 
@@ -22,11 +25,10 @@ use std::fmt;
 use std::io::Write as _;
 
 use clap::{CommandFactory as _, Parser as _};
+use wasmaot_link::LeadsBack;
 use wasmaot_runtime::was_closed;
 
 use options::{Cli, Command, Run};
-
-use crate::link::LeadsBack;
 
 /// Exit code for an error of ours.
 const FAILURE: u8 = 1;

@@ -7,13 +7,13 @@ mod module;
 use std::fmt::Write as _;
 
 use anyhow::Result;
+use wasmaot::input::{self, Kind};
 use wasmaot_runtime::Object;
 
-use super::options::Inspect;
-use crate::input::{self, Kind};
+use crate::options::Inspect;
 
 /// Prints the listing of the file.
-pub(super) fn run(args: &Inspect) -> Result<()> {
+pub(crate) fn run(args: &Inspect) -> Result<()> {
     let (file, bytes) = input::read(&args.file)?;
     let of_module = if args.dyninfo {
         dyninfo::list
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Inspect) -> Result<()> {
             anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it")
         }
     };
-    super::print(listing)
+    crate::print(listing)
 }
 
 /// A listing: headings, and rows in aligned columns below them.

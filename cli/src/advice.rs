@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use wasmaot_compiler as compiler;
 use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
 
-use super::options::{Command, Run, Unresolved};
+use crate::options::{Command, Run, Unresolved};
 
 /// A program that cannot be linked, and what it was to be given: what was meant
 /// for a library may be among that.
 #[derive(Debug)]
-pub(super) struct NotLinked {
+pub(crate) struct NotLinked {
     pub error: Error,
     pub words: Vec<OsString>,
 }
@@ -36,7 +36,7 @@ impl std::error::Error for NotLinked {
 
 /// What to do next about an error of a command, where its own text does not
 /// say it.
-pub(super) fn advice(error: &anyhow::Error, command: &Command) -> Option<String> {
+pub(crate) fn advice(error: &anyhow::Error, command: &Command) -> Option<String> {
     let words = error
         .downcast_ref()
         .map(|NotLinked { words, .. }| &words[..]);

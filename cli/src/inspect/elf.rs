@@ -9,7 +9,7 @@ use wasmaot_runtime::Object;
 use super::Listing;
 
 /// The listing of an object.
-pub(super) fn list(object: &Object) -> String {
+pub(crate) fn list(object: &Object) -> String {
     let mut out = Listing::default();
     header(object, &mut out);
     symbols(object, &mut out);

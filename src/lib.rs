@@ -36,7 +36,7 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use wasmaot::runtime::wasi::{self, Wasi};
+//! use wasmaot::hosts::{HostEnv, wasi};
 //! use wasmaot::runtime::{CallError, Config, Process};
 //! # use wasmaot::{CompileOptions, compile};
 //!
@@ -50,7 +50,7 @@
 //!     stack_size: 256 << 10,
 //!     ..Config::default()
 //! })?;
-//! let host = Wasi::new().args(["loop"]).env("LANG", "C").preopen(&directory, "/data")?;
+//! let host = HostEnv::new().args(["loop"]).env("LANG", "C").preopen(&directory, "/data")?;
 //! process.add_host_functions(wasi::functions(host));
 //! let id = process.instantiate(object, None)?;
 //!
@@ -93,6 +93,7 @@ pub mod prelink;
 
 #[cfg(feature = "compiler")]
 pub use wasmaot_compiler as compiler;
+pub use wasmaot_hosts as hosts;
 pub use wasmaot_runtime as runtime;
 
 #[cfg(feature = "compiler")]

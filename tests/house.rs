@@ -10,12 +10,14 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("wasmaot-dylink", &["wasmaot-abi"]),
     ("wasmaot-compiler", &["wasmaot-abi", "wasmaot-dylink"]),
     ("wasmaot-runtime", &["wasmaot-abi"]),
+    ("wasmaot-hosts", &["wasmaot-abi", "wasmaot-runtime"]),
     (
         "wasmaot-lab",
         &[
             "wasmaot-abi",
             "wasmaot-compiler",
             "wasmaot-dylink",
+            "wasmaot-hosts",
             "wasmaot-runtime",
         ],
     ),
@@ -25,6 +27,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "wasmaot-abi",
             "wasmaot-compiler",
             "wasmaot-dylink",
+            "wasmaot-hosts",
             "wasmaot-runtime",
         ],
     ),
@@ -36,6 +39,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
             "wasmaot-abi",
             "wasmaot-compiler",
             "wasmaot-dylink",
+            "wasmaot-hosts",
             "wasmaot-lab",
             "wasmaot-link",
             "wasmaot-runtime",
@@ -85,6 +89,7 @@ fn sources() -> Vec<(String, String)> {
         "abi/dylink/src",
         "compiler/src",
         "runtime/src",
+        "runtime/hosts/src",
         "benches/lab/src",
         "cli/src",
         "cli/link/src",
@@ -210,7 +215,7 @@ fn unsafe_stands_in_its_places() {
             "{path}: `unsafe` may stand in {UNSAFE_PLACES:?} alone"
         );
     }
-    for krate in ["abi", "abi/dylink", "compiler"] {
+    for krate in ["abi", "abi/dylink", "compiler", "runtime/hosts"] {
         let head = std::fs::read_to_string(root().join(krate).join("src/lib.rs")).unwrap();
         assert!(
             head.contains("#![forbid(unsafe_code)]"),

@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmaot::runtime::linux::{self, Linux};
+use wasmaot::hosts::{HostEnv, Input, Output, OutputBuffer, linux, wasi};
 use wasmaot::runtime::trap::TrapReason;
-use wasmaot::runtime::wasi::{self, Input, Output, OutputBuffer, Wasi};
 use wasmaot::runtime::{
     CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, OutOfBounds,
     Process, Val,
@@ -352,7 +351,7 @@ fn programs_with_separate_heaps_call_each_other() {
     };
     let mut process = Process::new(config()).unwrap();
     process.add_host_functions(copy_functions());
-    process.add_host_functions(wasi::functions(Wasi::new()));
+    process.add_host_functions(wasi::functions(HostEnv::new()));
     // `words` calls `teller`, which is not there yet: by way of the host.
     process.add_host_functions([HostFunction::wrap(
         "teller",
@@ -441,11 +440,11 @@ fn a_host_function_makes_the_memory_larger() {
 #[test]
 fn system_calls_have_their_surroundings_from_the_host() {
     let stdout = OutputBuffer::new();
-    let surroundings = Wasi::new()
+    let surroundings = HostEnv::new()
         .stdin(Input::Bytes(b"given".to_vec()))
         .stdout(Output::Buffer(stdout.clone()));
     let mut process = Process::new(config()).unwrap();
-    process.add_host_functions(linux::functions(Linux::new(surroundings)));
+    process.add_host_functions(linux::functions(surroundings));
     let id = process
         .instantiate(
             build(

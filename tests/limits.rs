@@ -11,9 +11,8 @@ use std::time::Duration;
 
 use common::{Outcome, Sandbox};
 use wasmaot::compiler::{OptLevel, Progress};
-use wasmaot::runtime::linux::{self, Linux};
+use wasmaot::hosts::{HostEnv, linux, wasi};
 use wasmaot::runtime::trap::TrapReason;
-use wasmaot::runtime::wasi::{self, Wasi};
 use wasmaot::runtime::{
     CallError, Caller, Config, DlError, Error, HostError, HostFunction, InstanceId, Object,
     OpenFlags, Process,
@@ -202,8 +201,8 @@ fn an_interrupter_ends_whatever_the_program_does() {
         }
         eprintln!("{name}");
         let mut process = Process::new(config()).unwrap();
-        process.add_host_functions(wasi::functions(Wasi::new()));
-        process.add_host_functions(linux::functions(Linux::new(Wasi::new())));
+        process.add_host_functions(wasi::functions(HostEnv::new()));
+        process.add_host_functions(linux::functions(HostEnv::new()));
         let id = process
             .instantiate(build(&endless(items, body)), None)
             .unwrap();

@@ -11,6 +11,7 @@ use clap::{Args, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot::input;
 use wasmaot::prelink::build_alone;
+use wasmaot_hosts::HostEnv;
 use wasmaot_lab::detail::tables;
 use wasmaot_lab::experiment::{self, Build, Settings, Step};
 use wasmaot_lab::html;
@@ -20,7 +21,6 @@ use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
 use wasmaot_lab::workshop::{Native, Workshop};
 use wasmaot_link::link_in;
-use wasmaot_runtime::wasi::Wasi;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
 use crate::grant::{Grant, grant_all};
@@ -243,7 +243,7 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
     let given: Vec<Vec<u8>> = given.map(|word| word.as_bytes().to_vec()).collect();
     let grants = args.grants.clone();
-    let surroundings = move || grant_all(Wasi::new().args(given.iter().cloned()), &grants);
+    let surroundings = move || grant_all(HostEnv::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
     surroundings()?;
     let program = program.prelinked_by(Some(build_alone));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use wasmaot_runtime::wasi::Wasi;
+use wasmaot_hosts::HostEnv;
 
 /// A directory that a program is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl Grant {
     }
 
     /// Grants it.
-    fn to(&self, wasi: Wasi) -> std::io::Result<Wasi> {
+    fn to(&self, wasi: HostEnv) -> std::io::Result<HostEnv> {
         match self.read_only {
             true => wasi.preopen_read_only(&self.host, self.guest.as_str()),
             false => wasi.preopen(&self.host, self.guest.as_str()),
@@ -74,7 +74,7 @@ impl Grant {
 }
 
 /// Grants directories.
-pub(crate) fn grant_all(wasi: Wasi, grants: &[Grant]) -> anyhow::Result<Wasi> {
+pub(crate) fn grant_all(wasi: HostEnv, grants: &[Grant]) -> anyhow::Result<HostEnv> {
     grants.iter().try_fold(wasi, |wasi, grant| {
         let host: &Path = &grant.host;
         grant

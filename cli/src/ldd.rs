@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use wasmaot_runtime::wasi::Wasi;
+use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::{Config, Object, Process};
 
 use crate::options::Ldd;
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
     let main = library.open(&args.file)?;
     let preload = run::open_all(&mut library, &args.search.preload)?;
     let mut process = Process::new(Config::default())?;
-    run::add_hosts(&mut process, Wasi::new());
+    run::add_hosts(&mut process, HostEnv::new());
     process.set_finder(library);
     let mut missing = false;
     let mut seen = HashSet::new();

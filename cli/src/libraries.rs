@@ -16,7 +16,7 @@ use wasmaot::find::Library as Found;
 use wasmaot::input::{self, Kind};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
-use wasmaot_runtime::wasi::Wasi;
+use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::{CallError, Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
 
 use crate::options::Run;
@@ -190,7 +190,7 @@ impl<'a> Wanted<'a> {
             self.libraries.extend(object.needed().iter().cloned());
         }
         let mut process = Process::new(Config::default())?;
-        add_hosts(&mut process, Wasi::new());
+        add_hosts(&mut process, HostEnv::new());
         process.set_finder(self.finder.clone());
         let missing = process.unresolved(Arc::clone(self.main), &objects);
         // A library that is nowhere may be what comes next.

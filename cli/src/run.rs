@@ -11,10 +11,9 @@ use anyhow::{Context as _, Result};
 use wasmaot::find::Library;
 use wasmaot::input;
 use wasmaot_abi::trap::TrapCode;
+use wasmaot_hosts::{HostEnv, flat_libc, linux, wasi};
 use wasmaot_runtime::flat;
-use wasmaot_runtime::linux::{self, Linux};
 use wasmaot_runtime::trap::{Trap, TrapReason};
-use wasmaot_runtime::wasi::{self, Wasi};
 use wasmaot_runtime::{
     Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved,
 };
@@ -103,7 +102,7 @@ fn open(args: &Run, process: &mut Process) -> Result<Program> {
     process.set_finder(finder);
     let is_flat = flat::is_program(&main) && args.invoke.is_empty();
     if is_flat {
-        process.add_host_functions(flat::functions(std::io::stdout()));
+        process.add_host_functions(flat_libc::functions(std::io::stdout()));
         beside.extend(libraries.into_iter().map(|library| library.object));
     } else {
         let runs = args.explain.is_none() && !args.trace_loaded;
@@ -224,18 +223,18 @@ fn config(args: &Run) -> Result<Config> {
 }
 
 /// Adds the functions of all hosts.
-pub(crate) fn add_hosts(process: &mut Process, surroundings: Wasi) {
+pub(crate) fn add_hosts(process: &mut Process, surroundings: HostEnv) {
     process.add_host_functions(wasi::functions(surroundings.clone()));
-    process.add_host_functions(linux::functions(Linux::new(surroundings)));
+    process.add_host_functions(linux::functions(surroundings));
 }
 
 /// What the program may see of the host.
-fn host(args: &Run, words: &[OsString]) -> Result<Wasi> {
+fn host(args: &Run, words: &[OsString]) -> Result<HostEnv> {
     let name = match &args.argv0 {
         Some(name) => name,
         None => args.program().file_name().unwrap_or_default(),
     };
-    let mut wasi = Wasi::new()
+    let mut wasi = HostEnv::new()
         .inherit_stdio()
         .args([name.as_bytes()])
         .args(words.iter().map(|word| word.as_bytes()));

@@ -16,11 +16,10 @@ use std::time::{Duration, Instant, SystemTime};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
 use wasmaot_compiler::{Emit, OptLevel};
-use wasmaot_runtime::linux::{self, Linux};
+use wasmaot_hosts::{HostEnv, Input, Output, OutputBuffer, flat_libc, linux, wasi};
 use wasmaot_runtime::trap::{Interrupter, TrapReason};
-use wasmaot_runtime::wasi::{self, Input, Output, OutputBuffer, Wasi};
 use wasmaot_runtime::{
-    CallError, Config, Error, Finder, InstanceId, Object, Process, Unresolved, Val, flat,
+    CallError, Config, Error, Finder, InstanceId, Object, Process, Unresolved, Val,
 };
 
 use self::arguments::{Arguments, CANARY};
@@ -130,8 +129,8 @@ impl Program {
             .surroundings(random)
             .map_err(|e| format!("nothing to grant: {e}"))?;
         process.add_host_functions(wasi::functions(surroundings.clone()));
-        process.add_host_functions(linux::functions(Linux::new(surroundings)));
-        process.add_host_functions(flat::functions(std::io::sink()));
+        process.add_host_functions(linux::functions(surroundings));
+        process.add_host_functions(flat_libc::functions(std::io::sink()));
         process.set_finder(Libraries);
         let main = Arc::clone(&exports::made(self.kind).object);
         let loaded = match self.kind {
@@ -310,9 +309,9 @@ impl Grant {
     }
 
     /// What the program is given.
-    fn surroundings(&self, random: &mut Random) -> std::io::Result<Wasi> {
+    fn surroundings(&self, random: &mut Random) -> std::io::Result<HostEnv> {
         let stdout = OutputBuffer::with_limit(1 << 20);
-        let mut wasi = Wasi::new()
+        let mut wasi = HostEnv::new()
             .args(["program", "x", ""])
             .env("HOME", "/")
             .stdin(Input::Bytes(b"given".to_vec()))

@@ -44,6 +44,11 @@ pub struct Caller<'a> {
     process: Option<&'a mut Process>,
 }
 
+/// Identity of a linear memory among those of a process, for what a host keeps
+/// for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MemoryId(u64);
+
 /// The linear memory that a caller means.
 #[derive(Debug)]
 enum Memory<'a> {
@@ -125,7 +130,12 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// What tells the caller's domain from others: the base of its memory.
+    /// Which memory [`Caller::memory`] is.
+    pub fn memory_id(&self) -> MemoryId {
+        MemoryId(self.domain())
+    }
+
+    /// The base of its memory.
     pub(crate) fn domain(&self) -> u64 {
         match &self.memory {
             Memory::Live(memory) => memory.base(),
@@ -133,8 +143,17 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Reports a line, as [`Config::trace`](crate::Config).
-    pub(crate) fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
+    /// Tells the loader the program's current directory, by its own name for
+    /// it: where paths given to `dlopen` begin that do not begin with a slash.
+    pub fn set_current_directory(&mut self, path: Vec<u8>) {
+        if let Some(process) = self.process.as_deref_mut() {
+            process.dl.directory = Some(path);
+        }
+    }
+
+    /// Reports a line to [`Config::trace`](crate::Config::trace). The text is
+    /// made only if somebody listens.
+    pub fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
         if let Some(process) = &self.process {
             process.config.trace(category, || text(self));
         }
@@ -325,7 +344,7 @@ impl HostFunction {
     /// are 0 then, with numbers of 32 bits for 64 or the other way round
     /// (sign-extended, cut), with or without a result.
     #[must_use]
-    pub(crate) fn of_any_integers(mut self) -> Self {
+    pub fn of_any_integers(mut self) -> Self {
         self.any_integers = true;
         self
     }

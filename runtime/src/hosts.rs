@@ -13,14 +13,17 @@ use crate::host::HostFunction;
 /// a program is bound to many that it never calls.
 pub struct HostLibrary(Arc<dyn Library>);
 
-/// A function of a library: import module, name, type, and what makes it of
-/// the names and what the functions share.
-pub(crate) type Entry<S> = (
-    &'static str,
-    &'static str,
-    fn() -> FuncType,
-    fn(&S, &'static str, &'static str) -> HostFunction,
-);
+/// A function of a library whose functions share an `S`.
+pub struct HostEntry<S> {
+    /// Import module that it stands in.
+    pub module: &'static str,
+    /// Name.
+    pub name: &'static str,
+    /// Says its type.
+    pub ty: fn() -> FuncType,
+    /// Makes it.
+    pub make: fn(&S, &Self) -> HostFunction,
+}
 
 /// A [`HostLibrary`], whatever its functions share.
 trait Library: Send + Sync {
@@ -32,7 +35,7 @@ trait Library: Send + Sync {
 }
 
 struct Table<S: 'static> {
-    entries: &'static [Entry<S>],
+    entries: &'static [HostEntry<S>],
     shared: S,
 }
 
@@ -43,22 +46,22 @@ impl<S: Send + Sync> Library for Table<S> {
 
     fn find(&self, module: &str, name: &str) -> Option<usize> {
         let mut entries = self.entries.iter();
-        entries.position(|&(m, n, ..)| n == name && m == module)
+        entries.position(|entry| entry.name == name && entry.module == module)
     }
 
     fn ty(&self, number: usize) -> FuncType {
-        self.entries[number].2()
+        (self.entries[number].ty)()
     }
 
     fn make(&self, number: usize) -> HostFunction {
-        let (module, name, _, make) = self.entries[number];
-        make(&self.shared, module, name)
+        let entry = &self.entries[number];
+        (entry.make)(&self.shared, entry)
     }
 }
 
 impl HostLibrary {
-    /// The functions of a table.
-    pub(crate) fn new<S: Send + Sync>(entries: &'static [Entry<S>], shared: S) -> Self {
+    /// The functions of a table, and what they share.
+    pub fn new<S: Send + Sync>(entries: &'static [HostEntry<S>], shared: S) -> Self {
         Self(Arc::new(Table { entries, shared }))
     }
 

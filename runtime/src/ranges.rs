@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A set of numbers: ranges, ascending, none touching another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ranges(Vec<Range<u64>>);
+pub struct Ranges(Vec<Range<u64>>);
 
 impl Ranges {
     /// One range.

@@ -9,9 +9,8 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result, bail, ensure};
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Calls, Emit, Options, compile};
-use wasmaot_runtime::linux::{self, Linux};
+use wasmaot_hosts::{HostEnv, Output, OutputBuffer, linux, wasi};
 use wasmaot_runtime::trap::TrapReason;
-use wasmaot_runtime::wasi::{self, OutputBuffer, Wasi};
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
 use crate::contest::{Runner, Sample, cpu_time, warm_up};
@@ -43,7 +42,7 @@ enum Work {
 }
 
 /// What is given to a program that is more than a function.
-type Surroundings = Rc<dyn Fn() -> Result<Wasi>>;
+type Surroundings = Rc<dyn Fn() -> Result<HostEnv>>;
 
 /// A program: modules, and the function that is measured.
 pub struct Program {
@@ -132,7 +131,7 @@ impl Program {
             entry: entry.to_owned(),
             work,
             options: options.clone(),
-            surroundings: Rc::new(|| Ok(Wasi::new())),
+            surroundings: Rc::new(|| Ok(HostEnv::new())),
             fresh: false,
             prelink: None,
             built: RefCell::default(),
@@ -169,7 +168,7 @@ impl Program {
 
     /// The same with arguments, directories and the like.
     #[must_use]
-    pub fn within(mut self, surroundings: impl Fn() -> Result<Wasi> + 'static) -> Self {
+    pub fn within(mut self, surroundings: impl Fn() -> Result<HostEnv> + 'static) -> Self {
         self.surroundings = Rc::new(surroundings);
         self
     }
@@ -306,10 +305,10 @@ impl Program {
         let output = OutputBuffer::new();
         let surroundings = || {
             let given = (self.surroundings)()?;
-            anyhow::Ok(given.stdout(wasi::Output::Buffer(output.clone())))
+            anyhow::Ok(given.stdout(Output::Buffer(output.clone())))
         };
         process.add_host_functions(wasi::functions(surroundings()?));
-        process.add_host_functions(linux::functions(Linux::new(surroundings()?)));
+        process.add_host_functions(linux::functions(surroundings()?));
         if binding == Binding::Host {
             process.add_host_functions(self.trampolines());
         }

@@ -288,7 +288,7 @@ impl Text {
 /// Every host function of a kind.
 fn all_hosts(text: &mut Text, kind: Kind) {
     if kind == Kind::Flat {
-        for function in flat::functions(std::io::sink()) {
+        for function in flat_libc::functions(std::io::sink()) {
             let roles = FLAT.iter().find(|(name, _)| *name == function.name);
             let roles = roles.map_or("", |(_, roles)| roles);
             let ty = &function.ty;
@@ -302,7 +302,7 @@ fn all_hosts(text: &mut Text, kind: Kind) {
         }
         return;
     }
-    for function in wasi::functions(Wasi::new()).iter() {
+    for function in wasi::functions(HostEnv::new()).iter() {
         let roles = WASI.iter().find(|(name, _)| *name == function.name);
         let (_, roles) = roles.unwrap_or_else(|| panic!("{} is new", function.name));
         let ty = &function.ty;
@@ -314,7 +314,7 @@ fn all_hosts(text: &mut Text, kind: Kind) {
             roles,
         );
     }
-    for function in linux::functions(Linux::new(Wasi::new())).iter() {
+    for function in linux::functions(HostEnv::new()).iter() {
         let ty = &function.ty;
         text.host(
             &function.module,

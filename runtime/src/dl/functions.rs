@@ -7,7 +7,7 @@ use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::error::Error;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::hosts::{Entry, HostLibrary};
+use crate::hosts::{HostEntry, HostLibrary};
 use crate::link::heap;
 use crate::process::Process;
 use crate::typed::type_of;
@@ -20,16 +20,16 @@ const NEXT: u32 = u32::MAX;
 /// An entry for a function.
 macro_rules! entry {
     ($module:expr, $name:expr, $function:expr) => {
-        (
-            $module,
-            $name,
-            || type_of(&$function),
-            |(), module, name| HostFunction::wrap(module, name, $function),
-        )
+        HostEntry {
+            module: $module,
+            name: $name,
+            ty: || type_of(&$function),
+            make: |(), entry| HostFunction::wrap(entry.module, entry.name, $function),
+        }
     };
 }
 
-const FUNCTIONS: &[Entry<()>] = &[
+const FUNCTIONS: &[HostEntry<()>] = &[
     entry!(ENV, "dlopen", dlopen),
     entry!(ENV, "dlsym", dlsym),
     entry!(ENV, "dlvsym", dlvsym),

@@ -1,0 +1,327 @@
+//! Reading and writing, straight from and to the program's memory.
+
+use std::io::{IoSlice, IoSliceMut, Read};
+use std::ops::Range;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::SeekFrom;
+use rustix::io::{preadv, pwritev, readv, writev};
+
+use super::call::{Call, DONE};
+use super::error::{Error, Result};
+use super::numbers::Abi;
+use super::table::{Kind, Open, flag};
+use crate::file::HostFile;
+use crate::lock::lock;
+use crate::memory::Span;
+use crate::wait::interruptible;
+
+/// Most bytes of one call, as on Linux.
+const MAX_TRANSFER: u32 = 0x7fff_f000;
+/// Most buffers of one call.
+const IOV_MAX: u32 = 1024;
+
+/// The one buffer of a call: its address is an argument, its length the next.
+fn buffer(call: &mut Call<'_, '_>, i: usize) -> Result<Range<usize>> {
+    let span = Span {
+        ptr: call.uint(i),
+        len: call.uint(i + 1).min(MAX_TRANSFER),
+    };
+    call.memory().bytes(span)?;
+    let start = span.ptr as usize;
+    Ok(start..start + span.len as usize)
+}
+
+/// The buffers of a call: of their list too, the address is an argument and
+/// the length the next.
+fn buffers(call: &mut Call<'_, '_>, i: usize) -> Result<Vec<Range<usize>>> {
+    let list = Span {
+        ptr: call.uint(i),
+        len: call.uint(i + 1),
+    };
+    if list.len > IOV_MAX {
+        return Err(Error::EINVAL);
+    }
+    Ok(call.memory().buffers(list)?)
+}
+
+/// `read`
+pub(super) fn read(call: &mut Call<'_, '_>) -> Result {
+    let buffer = buffer(call, 1)?;
+    read_to(call, &[buffer])
+}
+
+/// `readv`
+pub(super) fn readv_(call: &mut Call<'_, '_>) -> Result {
+    let buffers = buffers(call, 1)?;
+    read_to(call, &buffers)
+}
+
+/// `write`
+pub(super) fn write(call: &mut Call<'_, '_>) -> Result {
+    let buffer = buffer(call, 1)?;
+    write_from(call, &[buffer])
+}
+
+/// `writev`
+pub(super) fn writev_(call: &mut Call<'_, '_>) -> Result {
+    let buffers = buffers(call, 1)?;
+    write_from(call, &buffers)
+}
+
+/// `pread64`
+pub(super) fn pread(call: &mut Call<'_, '_>) -> Result {
+    let buffer = buffer(call, 1)?;
+    let offset = call.wide(3);
+    read_at(call, &[buffer], offset)
+}
+
+/// `pwrite64`
+pub(super) fn pwrite(call: &mut Call<'_, '_>) -> Result {
+    let buffer = buffer(call, 1)?;
+    let offset = call.wide(3);
+    write_at(call, &[buffer], offset)
+}
+
+/// `preadv`: the offset has a low and a high word in either table, of which
+/// x86-64 ignores the high one.
+pub(super) fn preadv_(call: &mut Call<'_, '_>) -> Result {
+    let buffers = buffers(call, 1)?;
+    let offset = call.wide(3);
+    read_at(call, &buffers, offset)
+}
+
+/// `pwritev`
+pub(super) fn pwritev_(call: &mut Call<'_, '_>) -> Result {
+    let buffers = buffers(call, 1)?;
+    let offset = call.wide(3);
+    write_at(call, &buffers, offset)
+}
+
+fn read_to(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
+    let open = call.file(0)?;
+    let mut memory = call.memory();
+    let mut slices = memory.slices_mut(buffers);
+    readable(&open)?;
+    let done = match &open.kind {
+        Kind::Dir(_) => return Err(Error::EISDIR),
+        Kind::Output(_) => return Err(Error::EBADF),
+        Kind::Input(bytes) => lock(bytes).read_vectored(&mut slices)?,
+        Kind::File { file, .. } => {
+            ask_first(&open, file, PollFlags::IN)?;
+            interruptible(|| readv(file, &mut slices))?
+        }
+    };
+    Ok(done as u64)
+}
+
+fn write_from(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
+    let open = call.file(0)?;
+    let memory = call.memory();
+    let slices = memory.slices(buffers);
+    writable(&open)?;
+    let done = match &open.kind {
+        Kind::Dir(_) | Kind::Input(_) => return Err(Error::EBADF),
+        Kind::Output(buffer) => match buffer {
+            Some(buffer) => buffer.append(&slices).ok_or(Error::ENOSPC)?,
+            None => slices.iter().map(|slice| slice.len()).sum(),
+        },
+        Kind::File { file, .. } => {
+            ask_first(&open, file, PollFlags::OUT)?;
+            interruptible(|| writev(file, &slices))?
+        }
+    };
+    Ok(done as u64)
+}
+
+fn read_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Result {
+    let open = call.file(0)?;
+    let mut memory = call.memory();
+    let mut slices: Vec<IoSliceMut<'_>> = memory.slices_mut(buffers);
+    readable(&open)?;
+    let file = positioned(&open)?;
+    let done = interruptible(|| preadv(file, &mut slices, signed(offset)?))?;
+    Ok(done as u64)
+}
+
+fn write_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Result {
+    let open = call.file(0)?;
+    let memory = call.memory();
+    let slices: Vec<IoSlice<'_>> = memory.slices(buffers);
+    writable(&open)?;
+    let file = positioned(&open)?;
+    let done = interruptible(|| pwritev(file, &slices, signed(offset)?))?;
+    Ok(done as u64)
+}
+
+/// An offset that the host can express.
+fn signed(offset: u64) -> rustix::io::Result<u64> {
+    match i64::try_from(offset) {
+        Ok(_) => Ok(offset),
+        Err(_) => Err(rustix::io::Errno::INVAL),
+    }
+}
+
+/// Refuses where the file was not opened for reading: the host's may be open
+/// for more than the program asked for.
+fn readable(open: &Open) -> Result<()> {
+    match open.flags() & (flag::ACCMODE | flag::PATH) {
+        0 | flag::RDWR => Ok(()),
+        _ => Err(Error::EBADF),
+    }
+}
+
+/// The same for writing.
+pub(super) fn writable(open: &Open) -> Result<()> {
+    match open.flags() & (flag::ACCMODE | flag::PATH) {
+        flag::WRONLY | flag::RDWR => Ok(()),
+        _ => Err(Error::EBADF),
+    }
+}
+
+/// The file, for operations that need positions.
+fn positioned(open: &Open) -> Result<&HostFile> {
+    match &open.kind {
+        Kind::File { file, .. } => Ok(file),
+        Kind::Dir(_) => Err(Error::EISDIR),
+        Kind::Input(_) | Kind::Output(_) => Err(Error::ESPIPE),
+    }
+}
+
+/// Keeps a call from blocking where the program does not want that and the
+/// host's stream itself has to stay as it is.
+fn ask_first(open: &Open, file: &HostFile, events: PollFlags) -> Result<()> {
+    let shared = matches!(open.kind, Kind::File { shared: true, .. });
+    if !shared || open.flags() & flag::NONBLOCK == 0 {
+        return Ok(());
+    }
+    let no_time = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    let mut fds = [PollFd::new(file, events)];
+    match interruptible(|| rustix::event::poll(&mut fds, Some(&no_time)))? {
+        0 => Err(Error::EAGAIN),
+        _ => Ok(()),
+    }
+}
+
+/// `lseek`
+pub(super) fn lseek(call: &mut Call<'_, '_>) -> Result {
+    let position = seek(call, call.long(1), call.uint(2))?;
+    if call.abi == Abi::I386 && i32::try_from(position).is_err() {
+        return Err(Error::EOVERFLOW);
+    }
+    Ok(position)
+}
+
+/// `_llseek`: the high half first, and the answer in memory.
+pub(super) fn llseek(call: &mut Call<'_, '_>) -> Result {
+    let offset = u64::from(call.uint(1)) << 32 | u64::from(call.uint(2));
+    let position = seek(call, offset.cast_signed(), call.uint(4))?;
+    call.write(call.uint(3), &position.to_le_bytes())?;
+    DONE
+}
+
+fn seek(call: &Call<'_, '_>, offset: i64, whence: u32) -> Result {
+    let open = call.file(0)?;
+    let seek = match whence {
+        0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Error::EINVAL)?),
+        1 => SeekFrom::Current(offset),
+        2 => SeekFrom::End(offset),
+        _ => return Err(Error::EINVAL),
+    };
+    match &open.kind {
+        Kind::File { file, .. } => Ok(rustix::fs::seek(file, seek)?),
+        Kind::Dir(directory) => directory.seek(seek),
+        Kind::Input(_) | Kind::Output(_) => Err(Error::ESPIPE),
+    }
+}
+
+/// `fsync`, `fdatasync`
+pub(super) fn fsync(call: &mut Call<'_, '_>) -> Result {
+    let open = call.file(0)?;
+    rustix::fs::fsync(open.host_fd().ok_or(Error::EINVAL)?)?;
+    DONE
+}
+
+/// `ftruncate64`, and `ftruncate` of x86-64
+pub(super) fn ftruncate64(call: &mut Call<'_, '_>) -> Result {
+    let len = call.wide(1);
+    truncate(call, len)
+}
+
+/// `ftruncate` of a word
+pub(super) fn ftruncate(call: &mut Call<'_, '_>) -> Result {
+    let len = u64::try_from(call.long(1)).map_err(|_| Error::EINVAL)?;
+    truncate(call, len)
+}
+
+fn truncate(call: &Call<'_, '_>, len: u64) -> Result {
+    let open = call.file(0)?;
+    writable(&open).map_err(|_| Error::EINVAL)?;
+    match &open.kind {
+        Kind::File { file, .. } => rustix::fs::ftruncate(file, len)?,
+        _ => return Err(Error::EINVAL),
+    }
+    DONE
+}
+
+/// `ioctl`: what terminals are asked for, and whether a file is one.
+pub(super) fn ioctl(call: &mut Call<'_, '_>) -> Result {
+    const TCGETS: u32 = 0x5401;
+    const TIOCGWINSZ: u32 = 0x5413;
+    let open = call.file(0)?;
+    let Kind::File { file, .. } = &open.kind else {
+        return Err(Error::ENOTTY);
+    };
+    match call.uint(1) {
+        TIOCGWINSZ => {
+            let size = rustix::termios::tcgetwinsize(file)?;
+            let fields = [size.ws_row, size.ws_col, size.ws_xpixel, size.ws_ypixel];
+            let bytes: Vec<u8> = fields.into_iter().flat_map(u16::to_le_bytes).collect();
+            call.write(call.uint(2), &bytes)?;
+        }
+        TCGETS => {
+            let settings = termios(&rustix::termios::tcgetattr(file)?);
+            call.write(call.uint(2), &settings)?;
+        }
+        _ => return Err(Error::ENOTTY),
+    }
+    DONE
+}
+
+/// The kernel's `termios`: four words of modes, the line, 19 characters.
+fn termios(settings: &rustix::termios::Termios) -> Vec<u8> {
+    use rustix::termios::SpecialCodeIndex as Code;
+    const CODES: [Code; 17] = [
+        Code::VINTR,
+        Code::VQUIT,
+        Code::VERASE,
+        Code::VKILL,
+        Code::VEOF,
+        Code::VTIME,
+        Code::VMIN,
+        Code::VSWTC,
+        Code::VSTART,
+        Code::VSTOP,
+        Code::VSUSP,
+        Code::VEOL,
+        Code::VREPRINT,
+        Code::VDISCARD,
+        Code::VWERASE,
+        Code::VLNEXT,
+        Code::VEOL2,
+    ];
+    let modes = [
+        settings.input_modes.bits(),
+        settings.output_modes.bits(),
+        settings.control_modes.bits(),
+        settings.local_modes.bits(),
+    ];
+    let mut bytes: Vec<u8> = modes.into_iter().flat_map(u32::to_le_bytes).collect();
+    bytes.push(settings.line_discipline);
+    bytes.extend(CODES.map(|code| settings.special_codes[code]));
+    bytes.extend([0; 2]);
+    bytes
+}

@@ -1,0 +1,213 @@
+//! The program's memory: `brk`, and mappings, which are copies.
+
+use std::ops::Range;
+use std::sync::MutexGuard;
+
+use super::call::{Call, DONE};
+use super::error::{Error, Result};
+use super::numbers::Abi;
+use super::space::{Linear, PAGE, Space, page_up};
+use super::table::Kind;
+use crate::lock::lock;
+use crate::memory::Span;
+use crate::wait::interruptible;
+use wasmaot_runtime::Caller;
+
+const MAP_SHARED: u32 = 1;
+const MAP_SHARED_VALIDATE: u32 = 3;
+const MAP_TYPE: u32 = 15;
+const MAP_FIXED: u32 = 0x10;
+const MAP_ANONYMOUS: u32 = 0x20;
+const MAP_FIXED_NOREPLACE: u32 = 0x0010_0000;
+const PROT_WRITE: u32 = 2;
+const MREMAP_MAYMOVE: u32 = 1;
+const MREMAP_FIXED: u32 = 2;
+const MADV_DONTNEED: i32 = 4;
+
+impl Linear for Caller<'_> {
+    fn size(&self) -> u64 {
+        self.memory().len() as u64
+    }
+
+    fn grow(&mut self, bytes: u64) -> Option<u64> {
+        self.grow_memory(bytes)
+    }
+
+    fn zero(&mut self, range: Range<u64>) {
+        let range = range.start as usize..range.end as usize;
+        if let Some(bytes) = self.memory_mut().get_mut(range) {
+            bytes.fill(0);
+        }
+    }
+}
+
+/// Works on the addresses of the caller's memory.
+fn with_space<T>(
+    call: &mut Call<'_, '_>,
+    work: impl FnOnce(&mut Space, &mut Caller<'_>) -> T,
+) -> T {
+    let mut spaces: MutexGuard<'_, _> = lock(&call.state.spaces);
+    let caller = &mut *call.caller;
+    let space = spaces
+        .entry(caller.memory_id())
+        .or_insert_with(|| Space::new(caller.heap_base(), caller));
+    work(space, caller)
+}
+
+/// `brk`
+pub(super) fn brk(call: &mut Call<'_, '_>) -> Result {
+    let wanted = call.uint(0).into();
+    Ok(with_space(call, |space, caller| space.brk(wanted, caller)))
+}
+
+/// `mmap`: on i386 its arguments are in memory.
+pub(super) fn mmap(call: &mut Call<'_, '_>) -> Result {
+    let offset = match call.abi {
+        Abi::X86_64 => call.args[5],
+        Abi::I386 => {
+            let at = call.uint(0);
+            let words: [u8; 24] = call.memory().read(at)?;
+            for (arg, word) in call.args.iter_mut().zip(words.chunks_exact(4)) {
+                *arg = u32::from_le_bytes(word.try_into().map_err(|_| Error::EFAULT)?).into();
+            }
+            call.args[5]
+        }
+    };
+    map(call, offset)
+}
+
+/// `mmap2`: the offset in pages.
+pub(super) fn mmap2(call: &mut Call<'_, '_>) -> Result {
+    let offset = u64::from(call.uint(5)) * PAGE;
+    map(call, offset)
+}
+
+/// Maps memory or a copy of a file's.
+fn map(call: &mut Call<'_, '_>, offset: u64) -> Result {
+    let (address, len) = (u64::from(call.uint(0)), u64::from(call.uint(1)));
+    let (protection, flags) = (call.uint(2), call.uint(3));
+    if len == 0 || !offset.is_multiple_of(PAGE) {
+        return Err(Error::EINVAL);
+    }
+    let file = if flags & MAP_ANONYMOUS != 0 {
+        None
+    } else {
+        let shared = matches!(flags & MAP_TYPE, MAP_SHARED | MAP_SHARED_VALIDATE);
+        if shared && protection & PROT_WRITE != 0 {
+            // What the program writes could not reach the file.
+            return Err(Error::ENODEV);
+        }
+        Some(call.open_file(call.int(4))?)
+    };
+    let bytes = page_up(len).ok_or(Error::ENOMEM)?;
+    let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;
+    let range = address..address.saturating_add(bytes);
+    if fixed && !address.is_multiple_of(PAGE) {
+        return Err(Error::EINVAL);
+    }
+    let replace = flags & MAP_FIXED_NOREPLACE == 0;
+    let at = with_space(call, |space, caller| {
+        if !fixed {
+            space.map(bytes, caller).ok_or(Error::ENOMEM)
+        } else if !replace && space.meets_mapped(&range) {
+            Err(Error::EEXIST)
+        } else if space.map_at(range, caller) {
+            Ok(address)
+        } else {
+            Err(Error::ENOMEM)
+        }
+    })?;
+    let Some(open) = file else {
+        return Ok(at);
+    };
+    let span = Span {
+        // Pages that are given lie below 4 GiB, and so does their end.
+        ptr: at as u32,
+        len: len as u32,
+    };
+    match read_in(call, &open.kind, span, offset) {
+        Ok(()) => Ok(at),
+        Err(error) => {
+            with_space(call, |space, caller| space.unmap(&(at..at + bytes), caller));
+            Err(error)
+        }
+    }
+}
+
+/// Reads a part of a file, as much of it as there is.
+fn read_in(call: &mut Call<'_, '_>, kind: &Kind, span: Span, mut offset: u64) -> Result<()> {
+    let Kind::File { file, .. } = kind else {
+        return Err(Error::ENODEV);
+    };
+    let mut memory = call.memory();
+    let mut rest = memory.bytes_mut(span)?;
+    while !rest.is_empty() {
+        let done = interruptible(|| rustix::io::pread(file, &mut *rest, offset))?;
+        if done == 0 {
+            break;
+        }
+        offset += done as u64;
+        rest = &mut rest[done..];
+    }
+    Ok(())
+}
+
+/// Whole pages from an argument, of the length that the next one is.
+fn pages(call: &Call<'_, '_>) -> Result<Range<u64>> {
+    let (start, len) = (u64::from(call.uint(0)), u64::from(call.uint(1)));
+    let bytes = page_up(len).ok_or(Error::EINVAL)?;
+    if !start.is_multiple_of(PAGE) {
+        return Err(Error::EINVAL);
+    }
+    Ok(start..start + bytes)
+}
+
+/// `munmap`
+pub(super) fn munmap(call: &mut Call<'_, '_>) -> Result {
+    let range = pages(call)?;
+    if range.is_empty() {
+        return Err(Error::EINVAL);
+    }
+    with_space(call, |space, caller| space.unmap(&range, caller));
+    DONE
+}
+
+/// `mremap`
+pub(super) fn mremap(call: &mut Call<'_, '_>) -> Result {
+    let old = pages(call)?;
+    let (bytes, flags) = (u64::from(call.uint(2)), call.uint(3));
+    if bytes == 0 || old.is_empty() || flags & MREMAP_FIXED != 0 {
+        return Err(Error::EINVAL);
+    }
+    let may_move = flags & MREMAP_MAYMOVE != 0;
+    with_space(call, |space, caller| {
+        if !space.is_mapped(&old) {
+            return Err(Error::EFAULT);
+        }
+        let new = space.remap(&old, bytes, may_move, caller);
+        let new = new.ok_or(Error::ENOMEM)?;
+        if new != old.start {
+            let from = old.start as usize..old.end as usize;
+            caller.memory_mut().copy_within(from, new as usize);
+            space.unmap(&old, caller);
+        }
+        Ok(new)
+    })
+}
+
+/// `madvise`: advice is not taken, except for what promises zeros.
+pub(super) fn madvise(call: &mut Call<'_, '_>) -> Result {
+    let range = pages(call)?;
+    if call.int(2) == MADV_DONTNEED {
+        with_space(call, |space, caller| {
+            if space.is_mapped(&range) {
+                caller.zero(range);
+                DONE
+            } else {
+                Err(Error::ENOMEM)
+            }
+        })
+    } else {
+        DONE
+    }
+}

@@ -1,0 +1,67 @@
+//! WASI preview 1: the functions of `wasi_snapshot_preview1`, complete.
+//!
+//! A function's wasm type follows from its Rust signature (`call`); the
+//! guest's memory is reached through `memory` alone, where every pointer is
+//! checked; files are reached through cap-std alone, so a path never leads out
+//! of a granted directory. Nothing here is `unsafe`, and no lock is held while
+//! a call may block.
+
+mod call;
+mod clock;
+mod dir;
+mod environ;
+mod fd;
+mod io;
+mod path;
+mod poll;
+mod process;
+mod sock;
+mod state;
+mod table;
+#[cfg(test)]
+mod tests;
+mod types;
+
+use std::sync::{Arc, LazyLock};
+
+use self::state::State;
+use crate::HostEnv;
+
+use wasmaot_runtime::{HostEntry, HostLibrary};
+
+/// What the functions share: made with the first of them.
+type Shared = LazyLock<Arc<State>, Box<dyn FnOnce() -> Arc<State> + Send>>;
+
+/// The functions by module, each of the name that the guest imports.
+macro_rules! functions {
+    ($($module:ident: $($name:ident)*;)*) => {
+        &[$($(HostEntry {
+            module: call::MODULE,
+            name: stringify!($name),
+            ty: || call::type_of(&$module::$name),
+            make: |shared, entry| call::host(shared, entry.name, $module::$name),
+        },)*)*]
+    };
+}
+
+const FUNCTIONS: &[HostEntry<Shared>] = functions! {
+    environ: args_get args_sizes_get environ_get environ_sizes_get;
+    clock: clock_res_get clock_time_get;
+    fd: fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags
+        fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size fd_filestat_set_times
+        fd_renumber fd_seek fd_sync fd_tell;
+    io: fd_pread fd_pwrite fd_read fd_write;
+    dir: fd_prestat_dir_name fd_prestat_get fd_readdir;
+    path: path_create_directory path_filestat_get path_filestat_set_times path_link
+        path_open path_readlink path_remove_directory path_rename path_symlink
+        path_unlink_file;
+    poll: poll_oneoff;
+    process: proc_exit proc_raise random_get sched_yield;
+    sock: sock_accept sock_recv sock_send sock_shutdown;
+};
+
+/// All functions, for one program.
+pub fn functions(env: HostEnv) -> HostLibrary {
+    let state = || Arc::new(State::new(env));
+    HostLibrary::new(FUNCTIONS, LazyLock::new(Box::new(state)))
+}

@@ -1,4 +1,5 @@
-//! The native address space around a linear memory, and the context page.
+//! The native address space around a linear memory, and the records there that
+//! compiled code, the loader's stubs and the runtime share.
 //!
 //! ```text
 //!  code area (2 GiB) │ primary table, growing down (64 GiB) │ context │ memory 4 GiB │ guard
@@ -33,196 +34,139 @@ pub const TABLE_ENTRY_SIZE: u64 = 16;
 /// between them fits `call rel32`.
 pub const CODE_RESERVE: u64 = 2 << 30;
 
-/// A function reference record, and a table entry of `funcref` type.
-///
-/// A `funcref` *value* is the host address of such a record in an object's
-/// function reference table (or null); a table *entry* is a copy of the
-/// record, so that `call_indirect` needs one load less.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FuncRef {
-    /// Address of the code; 0 in an empty entry.
-    pub code: u64,
-    /// [`FuncType::id`](crate::types::FuncType::id); 0 in an empty entry.
-    pub type_id: u32,
-    /// Offset of the canonical record from [`Context::code_base`]; in the
-    /// canonical record itself too. 0 in an empty entry. What `table.get`
-    /// turns back into a `funcref` value.
-    pub record: u32,
-}
-
-/// Byte offsets of the fields of [`FuncRef`].
-pub mod funcref {
-    /// `FuncRef::code`.
-    pub const CODE: i32 = 0;
-    /// `FuncRef::type_id`.
-    pub const TYPE_ID: i32 = 8;
-    /// `FuncRef::record`.
-    pub const RECORD: i32 = 12;
-}
-
-/// Describes a table. Entry `i` is at `base - 16 * (i + 1)`. The primary
-/// table's descriptor stands in the context; every other one in the data of
-/// the object that defines the table.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TableDesc {
-    /// Address just past entry 0.
-    pub base: u64,
-    /// Current length in entries.
-    pub len: u64,
-    /// Largest length in entries.
-    pub max: u64,
-    /// 0: `funcref` entries; 1: `externref` entries, the word first.
-    pub kind: u64,
-}
-
-/// Byte offsets of the fields of [`TableDesc`].
-pub mod table_desc {
-    /// `TableDesc::base`.
-    pub const BASE: i32 = 0;
-    /// `TableDesc::len`.
-    pub const LEN: i32 = 8;
-    /// `TableDesc::max`.
-    pub const MAX: i32 = 16;
-    /// Bytes of a descriptor.
-    pub const SIZE: u64 = 32;
-}
-
-/// Describes a linear memory. Memory 0's stands in the context; every other
-/// one in the data of the object that defines it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MemoryDesc {
-    /// Address of byte 0. Never changes.
-    pub base: u64,
-    /// Current size in bytes.
-    pub bytes: u64,
-    /// Largest size in bytes.
-    pub max_bytes: u64,
-}
-
-/// Byte offsets of the fields of [`MemoryDesc`].
-pub mod memory_desc {
-    /// `MemoryDesc::base`.
-    pub const BASE: i32 = 0;
-    /// `MemoryDesc::bytes`.
-    pub const BYTES: i32 = 8;
-    /// `MemoryDesc::max_bytes`.
-    pub const MAX_BYTES: i32 = 16;
-    /// Bytes of a descriptor.
-    pub const SIZE: u64 = 24;
-}
-
-macro_rules! context {
-    ($($(#[$doc:meta])* $field:ident : $ty:ty, $name:ident),* $(,)?) => {
-        /// The context of a domain: the last bytes below linear memory.
-        ///
-        /// The most used fields come last, where an 8-bit displacement from
-        /// the pinned register reaches them.
+macro_rules! shared {
+    (
+        $(#[$doc:meta])*
+        struct $record:ident, at $module:ident from $origin:expr;
+        $($(#[$field_doc:meta])* $field:ident: $ty:ty, $name:ident;)*
+    ) => {
+        $(#[$doc])*
         #[repr(C)]
-        #[derive(Clone, Copy, Debug, Default)]
-        pub struct Context { $($(#[$doc])* pub $field: $ty,)* }
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $record { $($(#[$field_doc])* pub $field: $ty,)* }
 
-        /// Displacements of the context's fields from the pinned register.
-        pub mod offset {
-            use super::Context;
+        #[doc = concat!("Byte offsets of the fields of [`", stringify!($record), "`].")]
+        pub mod $module {
+            use super::$record;
             use std::mem::{offset_of, size_of};
-            $($(#[$doc])*
-            pub const $name: i32 =
-                offset_of!(Context, $field) as i32 - size_of::<Context>() as i32;)*
+
+            /// Bytes of the record.
+            pub const SIZE: u64 = size_of::<$record>() as u64;
+            /// Every field with its offset.
+            pub const FIELDS: &[(&str, i32)] = &[$((stringify!($field), $name)),*];
+            $($(#[$field_doc])*
+            pub const $name: i32 = offset_of!($record, $field) as i32 - $origin as i32;)*
         }
     };
 }
 
-context! {
-    /// Host pointer of the domain's owner, for the runtime's use.
-    domain: u64, DOMAIN,
-    /// Address of the process's `ProcessHead`.
-    process: u64, PROCESS,
-    /// Lowest address of the native stack that wasm code may use.
-    stack_limit: u64, STACK_LIMIT,
-    /// Address that `FuncRef::record` is relative to.
-    code_base: u64, CODE_BASE,
-    /// Thread-local storage base of the wasm program.
-    tls_base: u64, TLS_BASE,
+shared! {
+    /// A function reference record, and a table entry of `funcref` type.
+    ///
+    /// A `funcref` *value* is the host address of such a record in an object's
+    /// function reference table (or null); a table *entry* is a copy of the
+    /// record, so that `call_indirect` needs one load less.
+    struct FuncRef, at funcref from 0;
+    /// Address of the code; 0 in an empty entry.
+    code: u64, CODE;
+    /// [`FuncType::id`](crate::types::FuncType::id); 0 in an empty entry.
+    type_id: u32, TYPE_ID;
+    /// Offset of the canonical record from [`Context::code_base`]; in the
+    /// canonical record itself too. 0 in an empty entry. What `table.get`
+    /// turns back into a `funcref` value.
+    record: u32, RECORD;
+}
+
+shared! {
+    /// Describes a table. Entry `i` is at `base - 16 * (i + 1)`. The primary
+    /// table's descriptor stands in the context; every other one in the data of
+    /// the object that defines the table.
+    struct TableDesc, at table_desc from 0;
+    /// Address just past entry 0.
+    base: u64, BASE;
+    /// Current length in entries.
+    len: u64, LEN;
+    /// Largest length in entries.
+    max: u64, MAX;
+    /// 0: `funcref` entries; 1: `externref` entries, the word first.
+    kind: u64, KIND;
+}
+
+shared! {
+    /// Describes a linear memory. Memory 0's stands in the context; every other
+    /// one in the data of the object that defines it.
+    struct MemoryDesc, at memory_desc from 0;
+    /// Address of byte 0. Never changes.
+    base: u64, BASE;
+    /// Current size in bytes.
+    bytes: u64, BYTES;
+    /// Largest size in bytes.
+    max_bytes: u64, MAX_BYTES;
+}
+
+shared! {
+    /// The context of a domain: the last bytes below linear memory, at these
+    /// displacements from the pinned register. What is below it in the context
+    /// area is the runtime's own.
+    ///
+    /// The most used fields come last, where an 8-bit displacement reaches them.
+    struct Context, at offset from size_of::<Context>();
+    /// Address of the [`ThreadBlock`].
+    thread: u64, THREAD;
+    /// Address that [`FuncRef::record`] is relative to.
+    code_base: u64, CODE_BASE;
     /// The primary table.
-    table: TableDesc, TABLE,
+    table: TableDesc, TABLE;
     /// Memory 0.
-    memory: MemoryDesc, MEMORY,
+    memory: MemoryDesc, MEMORY;
     /// `env.__stack_pointer`: the shadow stack's top, a linear address.
-    stack_pointer: u64, STACK_POINTER,
+    stack_pointer: u64, STACK_POINTER;
 }
 
-/// The part of a process that native stubs read, by these offsets alone.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ProcessHead {
+shared! {
+    /// A thread's own state, as the loader's stubs read it. What follows it is
+    /// the runtime's own.
+    struct ThreadBlock, at thread_block from 0;
     /// Stack pointer to switch to when a host function is called: that of the
-    /// innermost entry into wasm code.
-    pub host_sp: u64,
+    /// innermost entry into wasm code. 0 while no wasm code runs.
+    host_sp: u64, HOST_SP;
     /// Stack pointer of wasm code at the last call of a host function: where
-    /// its frame record (saved rbp, return address) begins. What a nested
-    /// entry continues below, and a backtrace starts from.
-    pub wasm_sp: u64,
-    /// Address of the Rust function that carries out a host call.
-    pub dispatch: u64,
-    /// Address of the runtime's state of the process.
-    pub owner: u64,
-    /// Address of the Rust function that finds the handler of an exception.
-    pub unwind: u64,
-    /// Address of what that function works on.
-    pub exceptions: u64,
-    /// Address of the Rust function that binds a function at its first call.
-    pub bind: u64,
-}
-
-/// Byte offsets of the fields of [`ProcessHead`].
-pub mod process_head {
-    /// `ProcessHead::host_sp`.
-    pub const HOST_SP: i32 = 0;
-    /// `ProcessHead::wasm_sp`.
-    pub const WASM_SP: i32 = 8;
-    /// `ProcessHead::dispatch`.
-    pub const DISPATCH: i32 = 16;
-    /// `ProcessHead::unwind`.
-    pub const UNWIND: i32 = 32;
-    /// `ProcessHead::bind`.
-    pub const BIND: i32 = 48;
+    /// its frame record begins. What a nested entry continues below, and a
+    /// backtrace starts from.
+    wasm_sp: u64, WASM_SP;
+    /// Address of the function that carries out a host call.
+    dispatch: u64, DISPATCH;
+    /// Address of the function that finds the handler of an exception.
+    unwind: u64, UNWIND;
+    /// Address of the function that binds a function at its first call.
+    bind: u64, BIND;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::mem::{offset_of, size_of};
 
     #[test]
-    fn layouts() {
+    fn records_have_no_gaps() {
+        for (size, fields, origin) in [
+            (funcref::SIZE, funcref::FIELDS, 0),
+            (table_desc::SIZE, table_desc::FIELDS, 0),
+            (memory_desc::SIZE, memory_desc::FIELDS, 0),
+            (offset::SIZE, offset::FIELDS, -(offset::SIZE as i32)),
+            (thread_block::SIZE, thread_block::FIELDS, 0),
+        ] {
+            assert_eq!(fields[0].1, origin, "{fields:?}");
+            assert!(fields.is_sorted_by_key(|field| field.1) && size % 8 == 0);
+        }
+        assert_eq!(funcref::SIZE, TABLE_ENTRY_SIZE);
+        // Both ends of the context are where compiled code expects them.
         assert_eq!(offset::STACK_POINTER, -8);
-        assert_eq!(offset::MEMORY, -32);
-        assert_eq!(offset::TABLE, -64);
-        const { assert!(offset::DOMAIN >= -128, "beyond an 8-bit displacement") };
-        assert_eq!(size_of::<FuncRef>() as u64, TABLE_ENTRY_SIZE);
-        assert_eq!(offset_of!(FuncRef, type_id) as i32, funcref::TYPE_ID);
-        assert_eq!(offset_of!(FuncRef, record) as i32, funcref::RECORD);
-        assert_eq!(offset_of!(TableDesc, len) as i32, table_desc::LEN);
-        assert_eq!(offset_of!(TableDesc, max) as i32, table_desc::MAX);
-        assert_eq!(size_of::<TableDesc>() as u64, table_desc::SIZE);
-        assert_eq!(offset_of!(MemoryDesc, bytes) as i32, memory_desc::BYTES);
         assert_eq!(
-            offset_of!(MemoryDesc, max_bytes) as i32,
-            memory_desc::MAX_BYTES
+            offset::MEMORY,
+            offset::STACK_POINTER - memory_desc::SIZE as i32
         );
-        assert_eq!(size_of::<MemoryDesc>() as u64, memory_desc::SIZE);
-        assert_eq!(
-            offset_of!(ProcessHead, wasm_sp) as i32,
-            process_head::WASM_SP
-        );
-        assert_eq!(
-            offset_of!(ProcessHead, dispatch) as i32,
-            process_head::DISPATCH
-        );
-        assert_eq!(offset_of!(ProcessHead, unwind) as i32, process_head::UNWIND);
-        assert_eq!(offset_of!(ProcessHead, bind) as i32, process_head::BIND);
+        assert_eq!(offset::TABLE, offset::MEMORY - table_desc::SIZE as i32);
+        const { assert!(offset::THREAD >= -128, "beyond an 8-bit displacement") };
+        const { assert!(offset::SIZE < CONTEXT_SIZE) };
     }
 }

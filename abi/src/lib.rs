@@ -29,4 +29,4 @@ pub mod types;
 
 /// Version of everything described by this crate; an object built for another
 /// version is refused.
-pub const ABI_VERSION: u32 = 5;
+pub const ABI_VERSION: u32 = 6;

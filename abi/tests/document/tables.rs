@@ -1,10 +1,8 @@
 //! The tables of numbers.
 
-use std::mem::{offset_of, size_of};
-
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{
-    self, CONTEXT_SIZE, Context, FuncRef, MemoryDesc, ProcessHead, TableDesc, offset,
+    self, CONTEXT_SIZE, funcref, memory_desc, offset, table_desc, thread_block,
 };
 use wasmaot_abi::machine::Register;
 use wasmaot_abi::machine::x86_64::MACHINE;
@@ -26,85 +24,46 @@ fn version() {
 
 #[test]
 fn records_of_memory() {
-    type Fields = &'static [(&'static str, usize)];
-    let ours: [(&str, usize, Fields); 3] = [
-        (
-            "FuncRef",
-            size_of::<FuncRef>(),
-            &[
-                ("code", offset_of!(FuncRef, code)),
-                ("type_id", offset_of!(FuncRef, type_id)),
-                ("record", offset_of!(FuncRef, record)),
-            ],
-        ),
-        (
-            "TableDesc",
-            size_of::<TableDesc>(),
-            &[
-                ("base", offset_of!(TableDesc, base)),
-                ("len", offset_of!(TableDesc, len)),
-                ("max", offset_of!(TableDesc, max)),
-                ("kind", offset_of!(TableDesc, kind)),
-            ],
-        ),
-        (
-            "MemoryDesc",
-            size_of::<MemoryDesc>(),
-            &[
-                ("base", offset_of!(MemoryDesc, base)),
-                ("bytes", offset_of!(MemoryDesc, bytes)),
-                ("max_bytes", offset_of!(MemoryDesc, max_bytes)),
-            ],
-        ),
+    let ours = [
+        ("FuncRef", funcref::SIZE, funcref::FIELDS),
+        ("TableDesc", table_desc::SIZE, table_desc::FIELDS),
+        ("MemoryDesc", memory_desc::SIZE, memory_desc::FIELDS),
     ];
     let rows = table(&abi(), &["record", "bytes", "fields"]);
     assert_eq!(rows.len(), ours.len());
     for (row, (name, size, fields)) in rows.iter().zip(ours) {
-        assert_eq!((&*row[0], number(&row[1])), (name, size as u64));
+        assert_eq!((&*row[0], number(&row[1])), (name, size));
         let mut at = 0;
         let stated = row[2].split(", ").map(|field| {
             let (ty, name) = field.split_once(' ').expect("type and name");
             let place = (name, at);
-            at += number(ty.trim_start_matches('u')) as usize / 8;
+            at += number(ty.trim_start_matches('u')) as i32 / 8;
             place
         });
         assert_eq!(stated.collect::<Vec<_>>(), fields);
-        assert_eq!(at, size);
+        assert_eq!(at as u64, size);
     }
 }
 
 #[test]
-fn displacements_of_the_context() {
-    let ours = [
-        ("stack_pointer", offset::STACK_POINTER),
-        ("memory", offset::MEMORY),
-        ("table", offset::TABLE),
-        ("tls_base", offset::TLS_BASE),
-        ("code_base", offset::CODE_BASE),
-        ("stack_limit", offset::STACK_LIMIT),
-        ("process", offset::PROCESS),
-        ("domain", offset::DOMAIN),
-    ];
-    // All fields are among them.
-    assert_eq!(ours[ours.len() - 1].1, -(size_of::<Context>() as i32));
+fn context_and_thread_block() {
     let text = abi();
     let stated = crate::tables(&text, |head| head[..2] == ["at", "field"]);
-    let field = |row: &Vec<String>| (row[1].clone(), row[0].parse().expect("a number"));
-    let context: Vec<(String, i32)> = stated[0].iter().map(field).collect();
-    assert_eq!(context, ours.map(|(name, at)| (name.to_owned(), at)));
-
-    let head = [
-        ("host_sp", offset_of!(ProcessHead, host_sp)),
-        ("wasm_sp", offset_of!(ProcessHead, wasm_sp)),
-        ("dispatch", offset_of!(ProcessHead, dispatch)),
-        ("owner", offset_of!(ProcessHead, owner)),
-        ("unwind", offset_of!(ProcessHead, unwind)),
-        ("exceptions", offset_of!(ProcessHead, exceptions)),
-        ("bind", offset_of!(ProcessHead, bind)),
-    ];
-    assert_eq!(8 * head.len(), size_of::<ProcessHead>());
-    let stated: Vec<(String, i32)> = stated[1].iter().map(field).collect();
-    assert_eq!(stated, head.map(|(name, at)| (name.to_owned(), at as i32)));
+    let stated = stated.iter().map(|rows| {
+        let field = |row: &Vec<String>| (row[1].clone(), row[0].parse().expect("a number"));
+        rows.iter().map(field).collect::<Vec<(String, i32)>>()
+    });
+    let own = |fields: &[(&str, i32)]| -> Vec<(String, i32)> {
+        fields
+            .iter()
+            .map(|&(name, at)| (name.to_owned(), at))
+            .collect()
+    };
+    // The context is read from its end.
+    let mut context = own(offset::FIELDS);
+    context.reverse();
+    let ours = [context, own(thread_block::FIELDS)];
+    assert_eq!(stated.collect::<Vec<_>>(), ours);
 }
 
 #[test]

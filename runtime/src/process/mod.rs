@@ -9,7 +9,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::{ProcessHead, TABLE_ENTRY_SIZE};
+use wasmaot_abi::context::{TABLE_ENTRY_SIZE, ThreadBlock};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
@@ -321,14 +321,14 @@ impl Process {
         let head = self.thread.head.as_ptr();
         let this = ptr::from_mut(self);
         // SAFETY: the head is this process's own, and alive.
-        unsafe { (*head).owner = this.expose_provenance() as u64 };
+        unsafe { (*head).process = this.expose_provenance() as u64 };
         // SAFETY: the head, code area and stack are this process's own, the
         // base is of one of its domains, whose context names the head (see
-        // `common`), and `code` is a function of that domain and type, in a
+        // `new_domain`), and `code` is a function of that domain and type, in a
         // sealed object. `&mut self` keeps others out meanwhile; host functions
         // get at the process through the head, and nothing here uses `self`
         // until they have ended.
-        let called = unsafe { trap::call(head, &space, base, code, ty, args) };
+        let called = unsafe { trap::call(head.cast(), &space, base, code, ty, args) };
         called.map_err(|raw| trap::explain(raw, self))
     }
 
@@ -340,26 +340,26 @@ impl Process {
         }
     }
 
-    /// What the process's head says now.
-    fn head(&self) -> ProcessHead {
-        self.thread.head.get()
+    /// What the thread block says now.
+    fn thread_block(&self) -> ThreadBlock {
+        self.thread.head.block()
     }
 
     /// The instance whose code has called the host function that runs.
     pub(crate) fn caller(&self) -> Option<usize> {
-        let head = self.head();
+        let thread = self.thread_block();
         // A frame record: the saved frame pointer, the return address.
-        let mut record = self.thread.stack.words(head.wasm_sp);
-        let pc = record.nth(1).filter(|_| head.host_sp != 0)?;
+        let mut record = self.thread.stack.words(thread.wasm_sp);
+        let pc = record.nth(1).filter(|_| thread.host_sp != 0)?;
         self.link.instances.at(pc)
     }
 
     /// The words of the stack that wasm code uses now.
     pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
-        let head = self.head();
-        if head.host_sp != 0 {
+        let thread = self.thread_block();
+        if thread.host_sp != 0 {
             // Below the frame record are the registers.
-            let from = head.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
+            let from = thread.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
             self.thread.stack.words(from).for_each(f);
         }
     }
@@ -481,8 +481,7 @@ impl Process {
     /// Makes a domain; its number.
     pub(crate) fn new_domain(&mut self, layout: DomainLayout) -> Result<usize> {
         let header = ContextHeader {
-            process: self.thread.head.address(),
-            stack_limit: self.thread.stack.usable().start,
+            thread: self.thread.head.address(),
             code_base: self.space.code.range().start,
         };
         self.space

@@ -10,9 +10,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::context::ThreadBlock;
 
 use crate::error::Result;
+use crate::sys::live::ThreadHead;
 use crate::sys::{Budget, Stack};
 use crate::trap::{self, Exceptions, Interrupter};
 
@@ -40,18 +41,21 @@ impl ThreadState {
     }
 }
 
-/// The process's head: at one address for as long as the process lives.
+/// The thread's head: at one address for as long as the thread lives.
 #[derive(Debug)]
-pub(crate) struct Head(*mut ProcessHead);
+pub(crate) struct Head(*mut ThreadHead);
 
 impl Head {
     fn new(exceptions: &Exceptions) -> Self {
-        Self(Box::into_raw(Box::new(ProcessHead {
-            dispatch: trap::dispatch_address(),
-            unwind: trap::unwind_address(),
+        Self(Box::into_raw(Box::new(ThreadHead {
+            block: ThreadBlock {
+                dispatch: trap::dispatch_address(),
+                unwind: trap::unwind_address(),
+                bind: trap::bind_address(),
+                ..ThreadBlock::default()
+            },
+            process: 0,
             exceptions: exceptions.address(),
-            bind: trap::bind_address(),
-            ..ProcessHead::default()
         })))
     }
 
@@ -61,14 +65,14 @@ impl Head {
     }
 
     /// For an entry into wasm code.
-    pub const fn as_ptr(&self) -> *mut ProcessHead {
+    pub const fn as_ptr(&self) -> *mut ThreadHead {
         self.0
     }
 
-    /// What the head says now.
-    pub fn get(&self) -> ProcessHead {
+    /// What the thread block says now.
+    pub fn block(&self) -> ThreadBlock {
         // SAFETY: the head is this value's own, and alive; no wasm code runs.
-        unsafe { *self.0 }
+        unsafe { (*self.0).block }
     }
 }
 

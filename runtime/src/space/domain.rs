@@ -18,9 +18,8 @@ use crate::sys::{Access, Budget, Reservation, SystemError, page_up};
 /// What every context of a process holds alike.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ContextHeader {
-    /// Address of the process's head.
-    pub process: u64,
-    pub stack_limit: u64,
+    /// Address of the thread block.
+    pub thread: u64,
     pub code_base: u64,
 }
 
@@ -38,7 +37,6 @@ pub(crate) struct Domain {
     pages: Reservation,
     base: u64,
     layout: DomainLayout,
-    head: *mut DomainHead,
     /// What memory and table count against.
     budget: Arc<Budget>,
     /// The type of the memory as its module declares it, once there is one.
@@ -70,15 +68,17 @@ impl Domain {
         let base = pages.start() + table + CONTEXT_SIZE;
         let first = table.min(live::FIRST_ENTRIES * TABLE_ENTRY_SIZE);
         pages.protect(base - CONTEXT_SIZE - first..base, Access::ReadWrite)?;
-        let head = Box::into_raw(Box::new(DomainHead {
+        let head = DomainHead {
             alias: 0,
             budget: Arc::as_ptr(&budget).expose_provenance() as u64,
-        }));
+        };
+        // SAFETY: the context area, which has just become writable, has room
+        // for the head below the context.
+        unsafe { live::store(live::domain_head_of(base), head) };
         let domain = Self {
             pages,
             base,
             layout,
-            head,
             budget,
             memory: None,
             table: None,
@@ -87,9 +87,7 @@ impl Domain {
         };
         domain.update(|context| {
             *context = Context {
-                domain: head.expose_provenance() as u64,
-                process: header.process,
-                stack_limit: header.stack_limit,
+                thread: header.thread,
                 code_base: header.code_base,
                 table: TableDesc {
                     base: base - CONTEXT_SIZE,
@@ -141,9 +139,19 @@ impl Domain {
 
     /// Names the memory's second descriptor.
     pub fn set_alias(&self, desc: u64) {
-        // SAFETY: `head` is this value's own allocation; wasm code, through
-        // the built-in functions, is the only other reader and does not run.
-        unsafe { (*self.head).alias = desc }
+        let at = live::domain_head_of(self.base);
+        // SAFETY: `new` has put the head there; wasm code, through the built-in
+        // functions, is the only other reader and does not run.
+        unsafe {
+            let head: DomainHead = live::load(at);
+            live::store(
+                at,
+                DomainHead {
+                    alias: desc,
+                    ..head
+                },
+            );
+        }
     }
 
     /// Gives the memory its first size, and its limit in bytes. False if the
@@ -285,8 +293,6 @@ impl Drop for Domain {
     fn drop(&mut self) {
         self.budget.release(self.base);
         self.budget.release(self.base - CONTEXT_SIZE);
-        // SAFETY: made by `Box::into_raw` in `new`; no wasm code runs any more.
-        drop(unsafe { Box::from_raw(self.head) });
     }
 }
 
@@ -353,9 +359,8 @@ mod tests {
     use wasmaot_abi::types::{IndexType, ValType};
 
     const HEADER: ContextHeader = ContextHeader {
-        process: 1,
-        stack_limit: 2,
-        code_base: 3,
+        thread: 1,
+        code_base: 2,
     };
 
     #[test]

@@ -10,7 +10,7 @@
 use std::ptr;
 
 use wasmaot_abi::context::{
-    Context, FuncRef, HOST_PAGE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+    Context, FuncRef, HOST_PAGE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset,
 };
 
 use super::reserve::make_writable;
@@ -22,8 +22,7 @@ pub(crate) const FIRST_ENTRIES: u64 = HOST_PAGE / TABLE_ENTRY_SIZE;
 /// Kind of a table whose entries are words: `externref`, `exnref`.
 pub(crate) const EXTERN_TABLE: u64 = 1;
 
-/// What a memory's context says beyond the descriptor; [`Context::domain`]
-/// points to it.
+/// What the runtime keeps of a domain, right below its context.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct DomainHead {
@@ -34,16 +33,40 @@ pub(crate) struct DomainHead {
     pub budget: u64,
 }
 
+/// A thread block, and what only the runtime keeps with it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct ThreadHead {
+    /// What stubs read; [`Context::thread`] points to it.
+    pub block: ThreadBlock,
+    /// Address of the runtime's state of the process; 0: it has not said where
+    /// it is.
+    pub process: u64,
+    /// Address of the state of its exceptions.
+    pub exceptions: u64,
+}
+
+/// The thread that runs code with a pinned register's value.
+///
+/// # Safety
+/// A context must stand right below `base`, and name a live [`ThreadHead`].
+pub(crate) unsafe fn thread_of(base: u64) -> ThreadHead {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let context: Context = load(context_of(base));
+        load(context.thread)
+    }
+}
+
 /// The budget of the process that a pinned register's value belongs to; none
 /// in tests of a domain alone.
 ///
 /// # Safety
 /// A context must stand right below `base`, and its domain be alive for `'a`.
 pub(crate) unsafe fn budget_of<'a>(base: u64) -> Option<&'a Budget> {
-    // SAFETY: by this function's contract; the head is the domain's own.
+    // SAFETY: by this function's contract; the head stands below the context.
     unsafe {
-        let context: Context = load(context_of(base));
-        let head: DomainHead = load(context.domain);
+        let head: DomainHead = load(domain_head_of(base));
         ptr::with_exposed_provenance::<Budget>(head.budget as usize).as_ref()
     }
 }
@@ -69,6 +92,11 @@ pub(crate) unsafe fn store<T: Copy>(at: u64, value: T) {
 /// Address of the context below a memory.
 pub(crate) const fn context_of(base: u64) -> u64 {
     base - size_of::<Context>() as u64
+}
+
+/// Address of the [`DomainHead`] below the context of a memory.
+pub(crate) const fn domain_head_of(base: u64) -> u64 {
+    context_of(base) - size_of::<DomainHead>() as u64
 }
 
 /// A live memory 0, by its base.
@@ -134,9 +162,8 @@ impl MemoryAt {
 /// See the module.
 pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
     // SAFETY: `desc` is a live memory's descriptor; below every memory's base
-    // is a context, whose `domain` points to a live head. Pages from the old
-    // to the new end belong to that memory's reservation, which `max_bytes`
-    // does not exceed.
+    // is a context, and below that a head. Pages from the old to the new end
+    // belong to that memory's reservation, which `max_bytes` does not exceed.
     unsafe {
         let mut memory: MemoryDesc = load(desc);
         let old = memory.bytes;
@@ -159,7 +186,7 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
         let mut context: Context = load(at);
         context.memory = memory;
         store(at, context);
-        let head: DomainHead = load(context.domain);
+        let head: DomainHead = load(domain_head_of(memory.base));
         if head.alias != 0 {
             store(head.alias, memory);
         }

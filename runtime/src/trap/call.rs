@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::ProcessHead;
+use wasmaot_abi::context::ThreadBlock;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
@@ -134,7 +134,7 @@ thread_local! {
 /// process or change it, and on this thread, if wasm code of the process is
 /// running, it must be in a host call.
 pub(crate) unsafe fn call(
-    head: *mut ProcessHead,
+    head: *mut ThreadBlock,
     space: &Space,
     base: u64,
     code: u64,
@@ -200,7 +200,7 @@ pub(crate) unsafe fn call(
 }
 
 /// Where an entry's stack begins: at the top, or below the innermost host call.
-fn stack_top(head: &ProcessHead, space: &Space) -> u64 {
+fn stack_top(head: &ThreadBlock, space: &Space) -> u64 {
     let top = if head.host_sp == 0 {
         space.stack.end
     } else {
@@ -252,7 +252,7 @@ impl Activation {
     ///
     /// # Safety
     /// As [`call`]; the entry's arguments must be those of the function.
-    unsafe fn run(&mut self, head: *mut ProcessHead) -> Option<Stop> {
+    unsafe fn run(&mut self, head: *mut ThreadBlock) -> Option<Stop> {
         let this = ptr::from_mut(self);
         let outer = CURRENT.replace(this);
         // SAFETY: by this function's contract. While wasm code runs, the
@@ -379,7 +379,7 @@ pub(super) fn record_host_error(error: HostError) {
     // SAFETY: a current activation is alive, in the frame of a `call` further
     // out on this thread, and its head too.
     unsafe {
-        let head = (*current).entry.head as *const ProcessHead;
+        let head = (*current).entry.head as *const ThreadBlock;
         let record = (*head).wasm_sp;
         (*current).stop = Some(Stop::Host { error, record });
     }

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use wasmaot_abi::callconv::Assigner;
-use wasmaot_abi::context::{Context, ProcessHead};
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{call, values};
@@ -17,7 +16,7 @@ use crate::sys::live::{self, MemoryAt};
 use crate::value::Val;
 
 /// Address of the function that carries out a host call, for
-/// [`ProcessHead::dispatch`](wasmaot_abi::context::ProcessHead).
+/// [`ThreadBlock::dispatch`](wasmaot_abi::context::ThreadBlock).
 pub(crate) fn dispatch_address() -> u64 {
     dispatch as *const () as u64
 }
@@ -163,9 +162,8 @@ fn is_of(caller: &Caller<'_>, value: Val, ty: ValType) -> bool {
 pub(super) unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
     // SAFETY: by this function's contract.
     unsafe {
-        let context: Context = live::load(live::context_of(base));
-        let head: ProcessHead = live::load(context.process);
-        ptr::with_exposed_provenance_mut::<Process>(head.owner as usize).as_mut()
+        let thread = live::thread_of(base);
+        ptr::with_exposed_provenance_mut::<Process>(thread.process as usize).as_mut()
     }
 }
 

@@ -15,7 +15,6 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 
-use wasmaot_abi::context::{Context, ProcessHead};
 use wasmaot_abi::exception::{self, Handler, LOADER_TAGS, Tag};
 use wasmaot_abi::trap::TrapCode;
 
@@ -77,7 +76,7 @@ impl Exceptions {
         })))
     }
 
-    /// For [`ProcessHead::exceptions`].
+    /// For [`ThreadHead`](live::ThreadHead).
     pub fn address(&self) -> u64 {
         self.0.expose_provenance() as u64
     }
@@ -144,18 +143,17 @@ impl Drop for Exceptions {
     }
 }
 
-/// The head of the process that a pinned register's value belongs to.
+/// The exceptions of the process that a pinned register's value belongs to.
 ///
 /// # Safety
 /// A context must stand right below `base`.
 unsafe fn state_of<'a>(base: u64) -> &'a mut State {
     // SAFETY: by this function's contract; the context names the head of its
-    // process, which names the state, and nobody else uses it while wasm code
+    // thread, which names the state, and nobody else uses it while wasm code
     // is in a built-in function.
     unsafe {
-        let context: Context = live::load(live::context_of(base));
-        let head: ProcessHead = live::load(context.process);
-        &mut *ptr::with_exposed_provenance_mut(head.exceptions as usize)
+        let thread = live::thread_of(base);
+        &mut *ptr::with_exposed_provenance_mut(thread.exceptions as usize)
     }
 }
 
@@ -176,7 +174,7 @@ pub(crate) unsafe extern "C" fn exception_new(base: u64, tag: u64, bytes: u64) -
     at
 }
 
-/// Address of [`unwind`], for [`ProcessHead::unwind`].
+/// Address of [`unwind`], for [`ThreadBlock::unwind`](wasmaot_abi::context::ThreadBlock).
 pub(crate) fn unwind_address() -> u64 {
     unwind as *const () as u64
 }

@@ -8,7 +8,7 @@ use crate::host::{HostError, no_process};
 use crate::link;
 
 /// Address of the function that binds a function, for
-/// [`ProcessHead::bind`](wasmaot_abi::context::ProcessHead).
+/// [`ThreadBlock::bind`](wasmaot_abi::context::ThreadBlock).
 pub(crate) fn bind_address() -> u64 {
     bind as *const () as u64
 }

@@ -4,7 +4,7 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 
 use wasmaot_abi::context::offset;
-use wasmaot_abi::context::process_head::{DISPATCH, HOST_SP, WASM_SP};
+use wasmaot_abi::context::thread_block::{DISPATCH, HOST_SP, WASM_SP};
 use wasmaot_abi::machine::x86_64::MACHINE;
 
 /// The registers that arguments and results travel in, numbered as in
@@ -201,7 +201,7 @@ pub(crate) unsafe extern "C" fn host_call() {
         "mov [rsp + {preserved} + 8], r12",
         "mov [rsp + {preserved} + 16], r13",
         "mov [rsp + {preserved} + 24], r14",
-        "mov rax, [r15 + {process}]",
+        "mov rax, [r15 + {thread}]",
         "mov [rax + {wasm_sp}], rbp",
         "mov rdi, r15",
         "mov rsi, r11",
@@ -250,7 +250,7 @@ pub(crate) unsafe extern "C" fn host_call() {
         below = const BELOW_RECORD,
         vec = const VEC,
         preserved = const PRESERVED,
-        process = const offset::PROCESS,
+        thread = const offset::THREAD,
         wasm_sp = const WASM_SP,
         host_sp = const HOST_SP,
         dispatch = const DISPATCH,

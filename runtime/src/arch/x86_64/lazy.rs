@@ -8,7 +8,7 @@
 use std::arch::naked_asm;
 
 use wasmaot_abi::context::offset;
-use wasmaot_abi::context::process_head::{BIND, HOST_SP, WASM_SP};
+use wasmaot_abi::context::thread_block::{BIND, HOST_SP, WASM_SP};
 
 use super::enter::leave;
 
@@ -71,7 +71,7 @@ unsafe extern "C" fn bind() {
         ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "movaps [rsp + {general} + 16*\\n], xmm\\n",
         ".endr",
-        "mov rax, [r15 + {process}]",
+        "mov rax, [r15 + {thread}]",
         "mov [rax + {wasm_sp}], rbp",
         "mov rdi, r15",
         "mov esi, r11d",
@@ -110,7 +110,7 @@ unsafe extern "C" fn bind() {
         ".cfi_endproc",
         saved = const SAVED,
         general = const GENERAL,
-        process = const offset::PROCESS,
+        thread = const offset::THREAD,
         wasm_sp = const WASM_SP,
         host_sp = const HOST_SP,
         bind = const BIND,

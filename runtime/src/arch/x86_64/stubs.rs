@@ -5,12 +5,12 @@
 //! the first and last instructions of [`host_stub`] and [`domain_thunk`].
 
 use wasmaot_abi::context::offset;
-use wasmaot_abi::context::process_head::{HOST_SP, WASM_SP};
+use wasmaot_abi::context::thread_block::{HOST_SP, WASM_SP};
 
 use super::enter::host_call;
 
 // The displacements below are 8 bits wide.
-const _: () = assert!(offset::PROCESS >= -128 && HOST_SP < 128 && WASM_SP < 128);
+const _: () = assert!(offset::THREAD >= -128 && HOST_SP < 128 && WASM_SP < 128);
 
 /// Code of a wasm function that calls a host function.
 ///
@@ -65,7 +65,7 @@ pub(crate) fn domain_thunk(at: u64, target: u64, base: u64, stack_args: u32) -> 
 /// number of general parameters. Neither may enter wasm code.
 pub(crate) fn builtin_stub(target: u64, params: u32) -> Vec<u8> {
     let mut code = Code::with_frame_record();
-    code.put(&[0x49, 0x8b, 0x47, offset::PROCESS as u8]); // mov rax, [r15 + PROCESS]
+    code.put(&[0x49, 0x8b, 0x47, offset::THREAD as u8]); // mov rax, [r15 + THREAD]
     // Where a backtrace begins if the function leaves wasm code.
     code.put(&[0x48, 0x89, 0x68, WASM_SP as u8]); // mov [rax + WASM_SP], rbp
     code.put(&[0x48, 0x8b, 0x60, HOST_SP as u8]); // mov rsp, [rax + HOST_SP]

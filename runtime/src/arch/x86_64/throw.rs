@@ -4,7 +4,7 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 
 use wasmaot_abi::context::offset;
-use wasmaot_abi::context::process_head::{HOST_SP, UNWIND};
+use wasmaot_abi::context::thread_block::{HOST_SP, UNWIND};
 
 use super::enter::leave;
 
@@ -40,7 +40,7 @@ pub(crate) unsafe extern "C" fn throw() {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        "mov rax, [r15 + {process}]",
+        "mov rax, [r15 + {thread}]",
         "mov rdx, rbp",
         "mov rsp, [rax + {host_sp}]",
         "sub rsp, {resume}",
@@ -58,7 +58,7 @@ pub(crate) unsafe extern "C" fn throw() {
         "2: add rsp, {resume}",
         "mov eax, 1",
         "jmp {leave}",
-        process = const offset::PROCESS,
+        thread = const offset::THREAD,
         host_sp = const HOST_SP,
         unwind = const UNWIND,
         resume = const size_of::<Resume>(),

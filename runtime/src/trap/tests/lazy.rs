@@ -51,7 +51,7 @@ extern "C" fn bind(base: u64, number: u64) -> u64 {
 fn process(find: impl Fn(u64, u64) -> Result<u64, HostError> + 'static) -> Process {
     let process = Process::new();
     // SAFETY: the head is the process's own, and nothing runs yet.
-    unsafe { (*process.head).bind = bind as *const () as u64 };
+    unsafe { (*process.head).block.bind = bind as *const () as u64 };
     FIND.set(Some(Rc::new(find)));
     process
 }

@@ -7,14 +7,13 @@ mod traps;
 use std::ops::Range;
 use std::ptr;
 
-use crate::arch::HOST;
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec,
     FrameDescriptionEntry, FrameTable,
 };
 use gimli::{Encoding, Format, LittleEndian, X86_64};
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ProcessHead};
+use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ThreadBlock};
 use wasmaot_abi::maps::encode_traps;
 use wasmaot_abi::maps::lines::{FunctionLines, Line, encode_lines, encode_stream};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
@@ -23,9 +22,10 @@ use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
 use super::{CodeImage, CodeMap, RawTrap, Space, Trap, call, dispatch_address, explain};
-use crate::arch::host_stub;
+use crate::arch::{HOST, host_stub};
 use crate::host::HostFunction;
 use crate::hosts::Slot;
+use crate::sys::live::ThreadHead;
 use crate::value::Val;
 
 /// The bytes of a piece of position-independent code.
@@ -67,7 +67,7 @@ const MEMORY_BYTES: u64 = 64 << 10;
 /// A process without loader: a code area, a stack, one domain.
 pub(super) struct Process {
     /// Boxed, since the context names it by address.
-    pub head: *mut ProcessHead,
+    pub head: *mut ThreadHead,
     pub space: Space,
     pub base: u64,
     pub object: TestObject,
@@ -90,9 +90,12 @@ impl Process {
         let base = stack.end + CONTEXT_SIZE;
         protect(&guard, libc::PROT_NONE);
         protect(&(base + MEMORY_BYTES..start + size), libc::PROT_NONE);
-        let head = Box::into_raw(Box::new(ProcessHead {
-            dispatch: dispatch_address(),
-            ..ProcessHead::default()
+        let head = Box::into_raw(Box::new(ThreadHead {
+            block: ThreadBlock {
+                dispatch: dispatch_address(),
+                ..ThreadBlock::default()
+            },
+            ..ThreadHead::default()
         }));
         let process = Self {
             head,
@@ -115,7 +118,7 @@ impl Process {
     /// Writes a context for a domain right below `base`.
     pub fn make_context(&self, base: u64) {
         let context = Context {
-            process: self.head as u64,
+            thread: self.head as u64,
             memory: MemoryDesc {
                 base: self.base,
                 bytes: MEMORY_BYTES,
@@ -168,7 +171,7 @@ impl Process {
 
     pub fn call_raw(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, RawTrap> {
         // SAFETY: the code is the test's.
-        unsafe { call(self.head, &self.space, self.base, code, ty, args) }
+        unsafe { call(self.head.cast(), &self.space, self.base, code, ty, args) }
     }
 
     pub fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, Trap> {

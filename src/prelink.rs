@@ -1,10 +1,8 @@
 //! Sets of modules → objects that call each other directly.
 
-use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use wasmaot_compiler::Options;
@@ -23,7 +21,7 @@ pub type Module = (String, Vec<u8>);
 /// One line that names the file.
 pub fn build_files(
     files: &[PathBuf],
-    others: impl Finder + 'static,
+    others: impl Finder + Send + 'static,
     options: &Options,
 ) -> Result<Vec<Vec<u8>>> {
     let read = |path: &PathBuf| {
@@ -97,11 +95,11 @@ pub fn build_alone(modules: &[Module], options: &Options) -> Result<Vec<Vec<u8>>
 /// Of compiling and of linking the program that they make.
 pub fn build_set(
     modules: &[Module],
-    others: impl Finder + 'static,
+    others: impl Finder + Send + 'static,
     options: &Options,
 ) -> Result<Vec<Vec<u8>>> {
     // Asked twice, for the same libraries.
-    let others = Rc::new(RefCell::new(others));
+    let others = Arc::new(Mutex::new(others));
     let named = modules.iter().map(|(file, module)| (&**file, &**module));
     let set = Set::read(named, options)?;
     let skeletons = open(modules, &set.skeletons()?)?;
@@ -135,9 +133,9 @@ fn open(modules: &[Module], objects: &[Vec<u8>]) -> Result<Vec<Arc<Object>>> {
 }
 
 /// A process that links objects of a set.
-fn linker<F: Finder + 'static>(
+fn linker<F: Finder + Send + 'static>(
     objects: &[Arc<Object>],
-    others: &Rc<RefCell<F>>,
+    others: &Arc<Mutex<F>>,
 ) -> Result<Process> {
     let mut process = Process::new(Config {
         // What is not defined here may be where the program runs.
@@ -146,7 +144,7 @@ fn linker<F: Finder + 'static>(
     })?;
     process.set_finder(Members {
         objects: objects.to_vec(),
-        others: Rc::clone(others),
+        others: Arc::clone(others),
     });
     Ok(process)
 }
@@ -163,7 +161,7 @@ fn binding(bound: &Bound) -> Binding {
 /// Finds the members of a set, then others.
 struct Members<F> {
     objects: Vec<Arc<Object>>,
-    others: Rc<RefCell<F>>,
+    others: Arc<Mutex<F>>,
 }
 
 impl<F: Finder> Finder for Members<F> {
@@ -172,7 +170,9 @@ impl<F: Finder> Finder for Members<F> {
         let member = members.find(|object| stands_for(object.soname().map(AsRef::as_ref), name));
         match member {
             Some(member) => Ok(Some(Arc::clone(member))),
-            None => self.others.borrow_mut().find(name, by),
+            None => (self.others.lock())
+                .unwrap_or_else(PoisonError::into_inner)
+                .find(name, by),
         }
     }
 }

@@ -1,15 +1,13 @@
 //! The words after a program: which of them are libraries to load with it, and
 //! how plain modules among these come to be known by their names.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use wasmaot::find::Library as Found;
@@ -24,17 +22,21 @@ use crate::run::add_hosts;
 
 /// Who opens files, shared by the command and its processes.
 #[derive(Clone)]
-pub(crate) struct Shared(Rc<RefCell<Found>>);
+pub(crate) struct Shared(Arc<Mutex<Found>>);
 
 impl Shared {
     /// Shares it.
     pub fn new(found: Found) -> Self {
-        Self(Rc::new(RefCell::new(found)))
+        Self(Arc::new(Mutex::new(found)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self, word: &OsStr) -> Result<Library> {
         let Word { module, path } = Word::read(word);
-        let object = self.0.borrow_mut().open(path)?;
+        let object = self.lock().open(path)?;
         Ok(Library { object, module })
     }
 
@@ -42,18 +44,18 @@ impl Shared {
     /// the program could have written is not loaded because its name is given.
     fn open_argument(&self, word: &OsStr) -> Result<Library> {
         let Word { module, path } = Word::read(word);
-        let object = self.0.borrow_mut().open_argument(path)?;
+        let object = self.lock().open_argument(path)?;
         Ok(Library { object, module })
     }
 }
 
 impl Finder for Shared {
     fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
-        self.0.borrow_mut().find(name, by)
+        self.lock().find(name, by)
     }
 
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
-        self.0.borrow_mut().module(name, bytes)
+        self.lock().module(name, bytes)
     }
 }
 

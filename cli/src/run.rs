@@ -304,7 +304,7 @@ fn ended(mut trap: Trap, clock: Option<&Clock>) -> Result<u8> {
             complain("error", trap);
             Ok(TRAP)
         }
-        (TrapReason::Host(_), _) => {
+        (_, _) => {
             complain("error", trap);
             Ok(FAILURE)
         }

@@ -161,6 +161,7 @@ fn log_stop(log: &impl Fn(Event), trap: &Trap) -> bool {
         TrapReason::Code(code) => code.name(),
         TrapReason::Host(message) => message,
         TrapReason::Exit(_) => "exit",
+        _ => "an error of the host",
     };
     if matches!(trap.reason, TrapReason::Code(TrapCode::UncaughtException)) {
         // wasmtime does not say where.

@@ -89,11 +89,11 @@ impl Category {
 }
 
 /// Takes trace lines.
-pub type Trace = Box<dyn Fn(Category, &str)>;
+pub type Trace = Box<dyn Fn(Category, &str) + Send>;
 
 /// Asked for a function that no object defines when it is first called, or
 /// whose library cannot be loaded.
-pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction>>;
+pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction> + Send>;
 
 /// Options of a process.
 pub struct Config {

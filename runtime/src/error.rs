@@ -213,6 +213,7 @@ fn unresolved(list: &[Unresolved]) -> String {
 
 /// Why a call from the host did not return.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CallError {
     /// The instance has no such export.
     #[error("{object}: no exported {kind} `{name}`")]
@@ -234,9 +235,9 @@ pub enum CallError {
         /// Types of the arguments given.
         given: String,
     },
-    /// The instance is there no more.
-    #[error("the object has been unloaded")]
-    Unloaded,
+    /// The function is not there.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
     /// The function is of another type than the caller's Rust types say.
     #[error("{name}: is of type {ty}, called as {wanted}")]
     Type {
@@ -250,4 +251,65 @@ pub enum CallError {
     /// The code stopped.
     #[error(transparent)]
     Trap(#[from] Trap),
+}
+
+impl CallError {
+    /// The error that a host function returned and that nothing has caught, if
+    /// it is of a type.
+    pub fn downcast_ref<E: std::error::Error + 'static>(&self) -> Option<&E> {
+        match self {
+            Self::Trap(trap) => trap.host_error()?.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same by value.
+    ///
+    /// # Errors
+    /// This error, if it is none of a host function of that type, or if a copy
+    /// of the [`Trap`] is somewhere else.
+    pub fn downcast<E: std::error::Error + 'static>(self) -> Result<E, Self> {
+        match self {
+            Self::Trap(trap) => trap.downcast().map_err(Self::Trap),
+            other => Err(other),
+        }
+    }
+}
+
+/// Why there is nothing behind a handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The instance is there no more.
+    #[error("the object has been unloaded")]
+    Unloaded,
+    /// It is of another process than the one that it is used in.
+    #[error("the handle is of another process")]
+    OtherProcess,
+    /// A [`Caller`](crate::Caller) that is in no process.
+    #[error("called outside of a process")]
+    NoProcess,
+}
+
+/// Why a global, table or memory was not read or changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccessError {
+    /// It is not there.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    /// Part of the access is outside.
+    #[error(transparent)]
+    OutOfBounds(#[from] crate::OutOfBounds),
+    /// The global cannot be set.
+    #[error("the global is immutable")]
+    Immutable,
+    /// The value is of another type.
+    #[error("a value of type {given} for one of type {ty}")]
+    Type {
+        /// The type that it has to be of.
+        ty: wasmaot_abi::types::ValType,
+        /// The value's.
+        given: wasmaot_abi::types::ValType,
+    },
 }

@@ -1,37 +1,13 @@
 //! What the objects of a process define: exports, their types and values.
 
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::types::{FuncType, GlobalType, TableType};
+use wasmaot_abi::types::{FuncType, TableType};
 
-use crate::link::InstanceId;
 use crate::link::Target;
 use crate::process::Process;
 use crate::space::Domain;
-use crate::value::Val;
 
 impl Process {
-    /// Value of an exported global.
-    pub fn global_get(&self, id: InstanceId, name: &str) -> Option<Val> {
-        let number = self.link.instances.number(id)?;
-        let target = self.export(number, name, SymbolKind::Global)?;
-        let Target::Symbol { instance, symbol } = target else {
-            return None;
-        };
-        let definer = &self.link.instances[instance];
-        let symbol = definer.object.symbol(symbol);
-        let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
-        if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
-            let context = self.space.domains[definer.domain].context();
-            return Some(Val::from_bits(val, context.stack_pointer.into()));
-        }
-        let mut bits = 0;
-        for (i, at) in (symbol.value..).take(val.bytes() as usize).enumerate() {
-            let [byte] = definer.read(at).ok()?;
-            bits |= u128::from(byte) << (8 * i);
-        }
-        Some(Val::from_bits(val, bits))
-    }
-
     /// What an instance exports under a name, if it is of a kind.
     pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
         let instance = self.link.instances.get(id)?;
@@ -55,6 +31,66 @@ impl Process {
             _ => false,
         };
         same.then_some(target)
+    }
+
+    /// The memory or table of the program that an instance exports under a name,
+    /// having imported it.
+    pub(crate) fn shared_export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
+        let instance = self.link.instances.get(id)?;
+        let reexports = &instance.object.info().reexports;
+        let import = reexports.iter().find(|r| r.name == name)?.import;
+        let target = *instance.bindings.imports.get(import as usize)?;
+        let is_kind = match target {
+            Target::ProgramMemory => kind == SymbolKind::Memory,
+            Target::ProgramTable => kind == SymbolKind::Table,
+            _ => false,
+        };
+        is_kind.then_some(target)
+    }
+
+    /// What a message calls a function.
+    pub(crate) fn name_of(&self, target: Target) -> String {
+        match target {
+            Target::Symbol { instance, symbol } => self
+                .link
+                .instances
+                .get(instance)
+                .map(|i| i.object.symbol_name(&i.object.symbol(symbol)).to_owned())
+                .unwrap_or_default(),
+            Target::Host(number) | Target::Stub(number) => (self.hosts.get(number))
+                .map(|slot| slot.function().name.clone())
+                .unwrap_or_default(),
+            _ => String::new(),
+        }
+    }
+
+    /// Number of entries of a table.
+    pub(crate) fn table_size(&self, target: Target) -> Option<u64> {
+        let (desc, _) = self.table_of(target)?;
+        let mut extra = self.space.tables.iter();
+        match extra.find(|table| table.desc == desc) {
+            Some(table) => Some(table.size()),
+            None => Some(self.domain_of_table(desc)?.context().table.len),
+        }
+    }
+
+    /// An entry of a table as a reference's value; `None` if out of bounds.
+    pub(crate) fn table_entry(&self, target: Target, index: u64) -> Option<u64> {
+        let (desc, ty) = self.table_of(target)?;
+        let mut extra = self.space.tables.iter();
+        let entry = match extra.find(|table| table.desc == desc) {
+            Some(table) => table.entry(index)?,
+            None => self.domain_of_table(desc)?.entry(index)?,
+        };
+        Some(match ty.elem.is_function_ref() {
+            true if entry.code == 0 => 0,
+            true => self.space.code.range().start + u64::from(entry.record),
+            false => entry.code,
+        })
+    }
+
+    fn domain_of_table(&self, desc: u64) -> Option<&Domain> {
+        self.space.domains.iter().find(|d| d.table_desc() == desc)
     }
 
     pub(crate) fn type_of(&self, target: Target) -> Option<&FuncType> {
@@ -94,7 +130,7 @@ impl Process {
     }
 
     /// A table's descriptor and declared type.
-    pub(crate) fn table(&self, target: Target) -> Option<(u64, TableType)> {
+    pub(crate) fn table_of(&self, target: Target) -> Option<(u64, TableType)> {
         let primary = |domain: &Domain| Some((domain.table_desc(), domain.table?));
         match target {
             Target::ProgramTable => {

@@ -1,5 +1,8 @@
 //! What is bound to what.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{
@@ -226,19 +229,19 @@ fn unresolved_symbols() {
     let names: Vec<_> = list.iter().map(|u| u.name.as_str()).collect();
     assert_eq!(names, ["gone", "lost", "data", "gone", "never_called"]);
 
-    let warnings = std::rc::Rc::new(std::cell::Cell::new(0));
-    let count = std::rc::Rc::clone(&warnings);
+    let warnings = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&warnings);
     let config = Config {
         unresolved: Unresolved::Warn,
         trace: Some(Box::new(move |category, _| {
             if category == Category::Warning {
-                count.set(count.get() + 1);
+                count.fetch_add(1, Ordering::Relaxed);
             }
         })),
         ..config()
     };
     let mut program = load(&main, &[], config).unwrap();
-    assert_eq!(warnings.get(), 5);
+    assert_eq!(warnings.load(Ordering::Relaxed), 5);
     for access in ["read", "far", "element", "write"] {
         let text = program.trap(access).to_string();
         assert!(text.contains("out of bounds memory access"), "{text}");

@@ -1,6 +1,6 @@
 //! Where things lie in linear memory.
 
-use wasmaot_runtime::{CallError, OpenFlags};
+use wasmaot_runtime::{CallError, HandleError, OpenFlags};
 
 use crate::program::{config, dylink, load, module};
 
@@ -113,7 +113,7 @@ fn what_is_opened_lies_where_the_program_s_allocator_says() {
         assert_eq!(freed, at);
         assert!(matches!(
             process.call::<(), i32>(plugin, "where", ()),
-            Err(CallError::Unloaded)
+            Err(CallError::Handle(HandleError::Unloaded))
         ));
         last = at;
     }

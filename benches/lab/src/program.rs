@@ -56,7 +56,7 @@ pub struct Program {
     /// Whether each run is of a process of its own.
     fresh: bool,
     prelink: Option<Prelink>,
-    built: RefCell<HashMap<Form, Rc<Vec<Built>>>>,
+    built: RefCell<HashMap<Form, Arc<Vec<Built>>>>,
 }
 
 /// What objects differ in.
@@ -95,7 +95,7 @@ impl Built {
 pub struct Live {
     pub(crate) process: Process,
     pub(crate) main: InstanceId,
-    pub(crate) built: Rc<Vec<Built>>,
+    pub(crate) built: Arc<Vec<Built>>,
     output: OutputBuffer,
 }
 
@@ -204,14 +204,14 @@ impl Program {
     }
 
     /// The objects for a binding.
-    fn objects(&self, binding: Binding) -> Result<Rc<Vec<Built>>> {
+    fn objects(&self, binding: Binding) -> Result<Arc<Vec<Built>>> {
         let form = Form {
             calls: binding.calls(),
             host: binding == Binding::Host,
             prelinked: binding == Binding::Static,
         };
         if let Some(built) = self.built.borrow().get(&form) {
-            return Ok(Rc::clone(built));
+            return Ok(Arc::clone(built));
         }
         let modules = || self.modules.iter().enumerate();
         let files = match (form.prelinked, self.prelink) {
@@ -226,8 +226,8 @@ impl Program {
         };
         let built = self.modules.iter().zip(files);
         let built = built.map(|(module, file)| Built::new(module, file));
-        let built = Rc::new(built.collect::<Result<Vec<_>>>()?);
-        self.built.borrow_mut().insert(form, Rc::clone(&built));
+        let built = Arc::new(built.collect::<Result<Vec<_>>>()?);
+        self.built.borrow_mut().insert(form, Arc::clone(&built));
         Ok(built)
     }
 
@@ -312,7 +312,7 @@ impl Program {
         if binding == Binding::Host {
             process.add_host_functions(self.trampolines());
         }
-        let libraries = Rc::clone(&built);
+        let libraries = Arc::clone(&built);
         process.set_finder(move |name: &str, _: &Object| {
             let found = libraries.iter().find(|built| built.name == name);
             Ok(found.map(|built| Arc::clone(&built.object)))

@@ -295,7 +295,7 @@ fn memory(state: &Shared) -> Vec<HostFunction> {
             move |c: &mut Caller<'_>, _: u32, n: u32, _: i32, flags: i32, _: i32, _: u64| {
                 const ANONYMOUS: i32 = 0x20;
                 if flags & ANONYMOUS == 0 {
-                    return Ok(u32::MAX);
+                    return Answer::Ok(u32::MAX);
                 }
                 let at = allocate(c, &four, n)?;
                 Ok(if at == 0 { u32::MAX } else { at })

@@ -6,11 +6,9 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::error::Error;
-use crate::host::{Caller, HostError, HostFunction};
-use crate::hosts::{HostEntry, HostLibrary};
+use crate::host::{Caller, HostEntry, HostError, HostFunction, HostLibrary, type_of};
 use crate::link::heap;
 use crate::process::Process;
-use crate::typed::type_of;
 use wasmaot_abi::name::ENV;
 
 /// `RTLD_DEFAULT` and `RTLD_NEXT`.

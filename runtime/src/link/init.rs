@@ -97,7 +97,7 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
 
 fn call_with(process: &mut Process, id: usize, name: &'static str, args: &[Val]) -> Result<()> {
     trace(process, id, name);
-    let called = process.invoke_at(id, name, args);
+    let called = process.invoke(process.link.instances.id(id), name, args);
     called.map(|_| ()).map_err(|e| {
         let trap = match e {
             CallError::Trap(trap) => trap,

@@ -222,7 +222,7 @@ impl<'a> Definition<'a> {
                 Self::Memory(MemoryType { min, ..ty })
             }
             Self::Table(ty) => {
-                let now = process.table(target).map(|(desc, _)| {
+                let now = process.table_of(target).map(|(desc, _)| {
                     // SAFETY: `Process::table` gives the address of a live
                     // descriptor.
                     let now: TableDesc = unsafe { live::load(desc) };

@@ -17,7 +17,8 @@ use crate::arch;
 use crate::config::Config;
 use crate::dl::{self, Dl};
 use crate::error::{CallError, Error, Result, Unresolved as UnresolvedSymbol};
-use crate::hosts::{HostFunctions, Hosts};
+use crate::handle::ProcessId;
+use crate::host::{HostFunctions, Hosts};
 use crate::link::{self, Finder, InstanceId, LinkState, Needed, Target};
 use crate::object::Object;
 use crate::space::{AddressSpace, ContextHeader, Domain, DomainLayout, Key};
@@ -29,6 +30,8 @@ use thread::ThreadState;
 /// A process.
 #[derive(Debug)]
 pub struct Process {
+    /// What tells handles of this process from those of others.
+    pub(crate) id: ProcessId,
     pub(crate) config: Config,
     /// What is loaded and bound.
     pub(crate) link: LinkState,
@@ -40,10 +43,12 @@ pub struct Process {
     pub(crate) thread: ThreadState,
     pub(crate) finder: Option<BoxedFinder>,
     pub(crate) dl: Dl,
+    /// What the embedder keeps with the process.
+    data: Box<dyn std::any::Any + Send>,
 }
 
 /// Who finds libraries.
-pub(crate) struct BoxedFinder(pub Box<dyn Finder>);
+pub(crate) struct BoxedFinder(pub Box<dyn Finder + Send>);
 
 impl fmt::Debug for BoxedFinder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,6 +78,8 @@ impl Process {
         let mut hosts = Hosts::default();
         dl::functions().add_to(&mut hosts);
         Ok(Self {
+            id: ProcessId::new(),
+            data: Box::new(()),
             config,
             link: LinkState::default(),
             space,
@@ -84,8 +91,24 @@ impl Process {
     }
 
     /// Sets who finds needed and opened libraries; without one there are none.
-    pub fn set_finder(&mut self, finder: impl Finder + 'static) {
+    pub fn set_finder(&mut self, finder: impl Finder + Send + 'static) {
         self.finder = Some(BoxedFinder(Box::new(finder)));
+    }
+
+    /// Keeps a value with the process, in the place of the one before: what its
+    /// host functions share ([`Caller::data`](crate::Caller::data)).
+    pub fn set_data<T: std::any::Any + Send>(&mut self, data: T) {
+        self.data = Box::new(data);
+    }
+
+    /// The value that is kept with the process, if it is of the type.
+    pub fn data<T: std::any::Any>(&self) -> Option<&T> {
+        self.data.downcast_ref()
+    }
+
+    /// The same, to change.
+    pub fn data_mut<T: std::any::Any>(&mut self) -> Option<&mut T> {
+        self.data.downcast_mut()
     }
 
     /// Adds host functions. A later one of the same name replaces an earlier
@@ -217,65 +240,6 @@ impl Process {
             Some(started) => started,
             None => self.invoke(id, "_start", &[]).map(|_| ()),
         }
-    }
-
-    /// The type of an exported function.
-    pub fn func_type(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
-        let number = self.link.instances.number(id)?;
-        let target = self.export(number, name, SymbolKind::Function)?;
-        self.type_of(target)
-    }
-
-    /// Calls an exported function.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    pub fn invoke(
-        &mut self,
-        id: InstanceId,
-        name: &str,
-        args: &[Val],
-    ) -> Result<Vec<Val>, CallError> {
-        match self.link.instances.number(id) {
-            Some(number) => self.invoke_at(number, name, args),
-            None => Err(CallError::Unloaded),
-        }
-    }
-
-    pub(crate) fn invoke_at(
-        &mut self,
-        id: usize,
-        name: &str,
-        args: &[Val],
-    ) -> Result<Vec<Val>, CallError> {
-        let no_export = |this: &Self| CallError::NoExport {
-            object: this.link.instances[id].object.name().to_owned(),
-            name: name.to_owned(),
-            kind: "function",
-        };
-        let target = self.export(id, name, SymbolKind::Function);
-        let target = target.ok_or_else(|| no_export(self))?;
-        let ty = self.type_of(target).cloned();
-        let ty = ty.ok_or_else(|| no_export(self))?;
-        let fit = |(arg, &ty): (&Val, &ValType)| self.is_of(*arg, ty);
-        if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
-            let given: Vec<_> = args.iter().map(|v| v.ty().to_string()).collect();
-            return Err(CallError::Arguments {
-                name: name.to_owned(),
-                ty: Box::new(ty),
-                given: given.join(", "),
-            });
-        }
-        let function = self.function(target).ok().flatten();
-        let function = function.ok_or_else(|| no_export(self))?;
-        // Stubs made just now have to be executable.
-        if self.space.stubs.seal().is_err() {
-            return Err(no_export(self));
-        }
-        let domain = function.domain.unwrap_or(self.link.instances[id].domain);
-        let code = function.code;
-        self.call_code(domain, code, &ty, args)
-            .map_err(CallError::Trap)
     }
 
     /// Whether a value is one of a type in this process: functions and

@@ -45,6 +45,11 @@ impl ThreadState {
 #[derive(Debug)]
 pub(crate) struct Head(*mut ThreadHead);
 
+// SAFETY: the allocation is the value's own. Compiled code, the only other user,
+// reaches it by way of the process's domains, while its process is borrowed
+// exclusively.
+unsafe impl Send for Head {}
+
 impl Head {
     fn new(exceptions: &Exceptions) -> Self {
         Self(Box::into_raw(Box::new(ThreadHead {

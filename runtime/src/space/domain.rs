@@ -49,6 +49,10 @@ pub(crate) struct Domain {
     pub spare: Ranges,
 }
 
+// SAFETY: memory, table, context and head are the value's own. Compiled code,
+// the only other user, runs only while its process is borrowed exclusively.
+unsafe impl Send for Domain {}
+
 impl Domain {
     /// Reserves the address space; memory and table are empty.
     pub fn new(
@@ -339,6 +343,24 @@ impl ExtraTable {
             budget,
         };
         Ok((table, content))
+    }
+
+    /// Number of entries.
+    pub fn size(&self) -> u64 {
+        self.content().len
+    }
+
+    /// An entry; `None` if out of bounds.
+    pub fn entry(&self, index: u64) -> Option<FuncRef> {
+        let table = self.content();
+        // SAFETY: entries below the table's length are mapped.
+        (index < table.len).then(|| unsafe { live::load(live::entry_at(&table, index)) })
+    }
+
+    fn content(&self) -> TableDesc {
+        // SAFETY: the process forgets the table before the image that the
+        // descriptor stands in is given back.
+        unsafe { live::load(self.desc) }
     }
 
     /// Addresses of the reservation.

@@ -9,8 +9,8 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use super::{call, values};
 use crate::arch::{HOST, Regs};
+use crate::host::Slot;
 use crate::host::{Caller, HostError, HostFunction};
-use crate::hosts::Slot;
 use crate::process::Process;
 use crate::sys::live::{self, MemoryAt};
 use crate::value::Val;
@@ -122,7 +122,7 @@ fn run_body(
     let name = || format!("{}.{}", function.module, function.name);
     // Whatever the body leaves behind half-done is not looked at: the call
     // into wasm code ends.
-    let body = AssertUnwindSafe(|| (function.body)(caller, args, results));
+    let body = AssertUnwindSafe(|| function.call(caller, args, results));
     catch_unwind(body).unwrap_or_else(|panic| {
         let text = panic_text(&*panic);
         Err(HostError::Message(format!(

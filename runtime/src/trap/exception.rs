@@ -30,6 +30,10 @@ use crate::sys::{Budget, live};
 #[derive(Debug)]
 pub(crate) struct Exceptions(*mut State);
 
+// SAFETY: the state is the value's own allocation. Compiled code, the only other
+// user, runs only while its process is borrowed exclusively.
+unsafe impl Send for Exceptions {}
+
 #[derive(Debug)]
 struct State {
     /// Objects, stubs and thunks.

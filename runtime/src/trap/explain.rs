@@ -11,7 +11,7 @@ use wasmaot_abi::trap::TrapCode;
 use super::call::Site;
 use super::interrupt;
 use super::unwind::{Backtrace, walk};
-use super::{Frame, RawReason, RawTrap, Source, Trap, TrapReason};
+use super::{Frame, HostCause, RawReason, RawTrap, Source, Trap, TrapReason};
 use crate::host::HostError;
 
 /// What a backtrace needs of an object. Addresses are the file's own
@@ -63,6 +63,9 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         RawReason::Host(HostError::Exit(code)) => Trap::new(TrapReason::Exit(code)),
         RawReason::Host(HostError::Message(message)) => Trap::new(TrapReason::Host(message)),
         RawReason::Host(HostError::Trap(trap)) => *trap,
+        RawReason::Host(HostError::Other(error)) => {
+            Trap::new(TrapReason::Error(HostCause::new(error)))
+        }
         RawReason::Uncaught { tag } => {
             let mut trap = Trap::new(TrapReason::Code(TrapCode::UncaughtException));
             trap.detail = map.tag_name(tag).map(|name| format!("tag `{name}`"));

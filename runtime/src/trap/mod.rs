@@ -19,7 +19,9 @@ mod tests;
 mod unwind;
 mod values;
 
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use wasmaot_abi::trap::TrapCode;
 
@@ -37,13 +39,40 @@ pub(crate) use lazy::bind_address;
 
 /// Why wasm code stopped.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum TrapReason {
     /// One of WebAssembly's own.
     Code(TrapCode),
     /// A host function's message.
     Host(String),
+    /// A host function's error.
+    Error(HostCause),
     /// The program ended itself with this code; not an error.
     Exit(i32),
+}
+
+/// The error that a host function has returned
+/// ([`HostError::Other`](crate::HostError::Other)).
+#[derive(Clone)]
+pub struct HostCause(Arc<BoxedError>);
+
+type BoxedError = Box<dyn Error + Send + Sync>;
+
+impl HostCause {
+    pub(crate) fn new(error: BoxedError) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// The error.
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &**self.0
+    }
+}
+
+impl fmt::Debug for HostCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 /// A stop of wasm code, with where it was.
@@ -113,6 +142,36 @@ impl Trap {
         }
     }
 
+    /// The error that a host function returned, if that is the reason.
+    pub fn host_error(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.reason {
+            TrapReason::Error(cause) => Some(cause.error()),
+            _ => None,
+        }
+    }
+
+    /// The error that a host function returned, by value.
+    ///
+    /// # Errors
+    /// This trap, if there is none of that type, or if a copy of the trap is
+    /// somewhere else.
+    pub fn downcast<E: Error + 'static>(mut self) -> Result<E, Self> {
+        let cause = match &self.reason {
+            TrapReason::Error(cause) if cause.error().is::<E>() => cause.clone(),
+            _ => return Err(self),
+        };
+        // The other reference is `cause`'s.
+        self.reason = TrapReason::Exit(0);
+        let boxed = Arc::try_unwrap(cause.0).map_err(|shared| {
+            self.reason = TrapReason::Error(HostCause(shared));
+            self
+        })?;
+        match boxed.downcast() {
+            Ok(error) => Ok(*error),
+            Err(_) => unreachable!("the type has been looked at"),
+        }
+    }
+
     /// Adds frames that called the ones so far; `repeat` says of what is left
     /// out of them what [`Trap::omitted_repeat`] does.
     pub(crate) fn append(&mut self, frames: Vec<Frame>, omitted: usize, repeat: bool) {
@@ -141,6 +200,7 @@ impl fmt::Display for Trap {
         match &self.reason {
             TrapReason::Code(code) => write!(f, "wasm trap: {}", code.name())?,
             TrapReason::Host(message) => f.write_str(message)?,
+            TrapReason::Error(cause) => write!(f, "{}", cause.error())?,
             TrapReason::Exit(code) => write!(f, "exit with code {code}")?,
         }
         if let Some(detail) = &self.detail {
@@ -175,4 +235,8 @@ impl fmt::Display for Frame {
     }
 }
 
-impl std::error::Error for Trap {}
+impl Error for Trap {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.host_error().map(|error| error as _)
+    }
+}

@@ -24,7 +24,7 @@ use wasmaot_abi::types::FuncType;
 use super::{CodeImage, CodeMap, RawTrap, Space, Trap, call, dispatch_address, explain};
 use crate::arch::{HOST, host_stub};
 use crate::host::HostFunction;
-use crate::hosts::Slot;
+use crate::host::Slot;
 use crate::sys::live::ThreadHead;
 use crate::value::Val;
 

@@ -89,7 +89,7 @@ impl Program {
         };
         let mut results = [value(0)];
         let mut caller = Caller::of_memory(&mut self.memory);
-        (self.functions[name].body)(&mut caller, &words.map(value), &mut results)?;
+        self.functions[name].call(&mut caller, &words.map(value), &mut results)?;
         Ok(match results[0] {
             Val::I32(answer) => answer.into(),
             Val::I64(answer) => answer,

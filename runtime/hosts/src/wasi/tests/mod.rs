@@ -102,7 +102,7 @@ impl Guest {
         let zero = |&ty: &ValType| Val::from_bits(ty, 0);
         let mut results: Vec<Val> = function.ty.results.iter().map(zero).collect();
         let mut caller = Caller::of_memory(&mut self.memory);
-        (function.body)(&mut caller, &args, &mut results)?;
+        function.call(&mut caller, &args, &mut results)?;
         Ok(results)
     }
 
@@ -326,10 +326,10 @@ fn values_of_other_types_are_refused() {
     let mut caller = Caller::of_memory(&mut memory);
     for args in [&[][..], &[Val::I64(3)], &[Val::I32(3), Val::I32(3)]] {
         let mut results = [Val::I32(0)];
-        let refused = (close.body)(&mut caller, args, &mut results);
+        let refused = close.call(&mut caller, args, &mut results);
         assert!(matches!(refused, Err(HostError::Message(_))));
     }
-    let refused = (close.body)(&mut caller, &[Val::I32(99)], &mut []);
+    let refused = close.call(&mut caller, &[Val::I32(99)], &mut []);
     assert!(matches!(refused, Err(HostError::Message(_))));
 }
 

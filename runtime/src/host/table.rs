@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::types::FuncType;
 
-use crate::host::HostFunction;
+use super::HostFunction;
 
 /// Host functions of known names and types, each made when it is first called:
 /// a program is bound to many that it never calls.

@@ -1,40 +1,34 @@
 //! Host functions: what they are given and what they may answer.
+//!
+//! [`Caller`] is what a host function sees; [`function`] how one is made, of
+//! Rust types by [`typed`]; [`table`] the host functions of a process; [`error`]
+//! how one ends that does not return.
 
-use std::fmt;
+mod error;
+mod function;
+mod table;
+mod typed;
+
+use std::any::Any;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
-use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{FuncType, ValType};
-
 use crate::config::Category;
-use crate::dl::{DlError, OpenFlags};
-use crate::error::{CallError, Error};
+use crate::dl::OpenFlags;
 use crate::link::InstanceId;
-use crate::memory::OutOfBounds;
 use crate::object::Object;
 use crate::process::Process;
 use crate::sys::live;
-use crate::trap::{self, Trap, TrapReason};
-use crate::typed::Natives;
+use crate::trap;
 use crate::value::Val;
 
-/// How a host function ends other than by returning.
-#[derive(Debug)]
-pub enum HostError {
-    /// The program asked to end with this code.
-    Exit(i32),
-    /// Stop with a message; the runtime adds the backtrace.
-    Message(String),
-    /// A trap of wasm code that the function had called.
-    Trap(Box<Trap>),
-}
+pub use error::HostError;
+pub use function::{HostBody, HostFunction};
+pub use table::{HostEntry, HostFunctions, HostLibrary, Hosts};
+pub use typed::{Args, HostResult, IntoHostFunc, WasmParam, WasmParams, WasmResults, WasmTy};
 
-impl HostError {
-    /// A trap of a function that the host has called.
-    pub(crate) fn of(code: TrapCode) -> Self {
-        Self::Trap(Box::new(Trap::new(TrapReason::Code(code))))
-    }
-}
+pub(crate) use table::Slot;
+pub(crate) use typed::type_of;
 
 /// What a host function sees of its caller: the memory, and the process, in
 /// which it may call other functions.
@@ -42,6 +36,8 @@ impl HostError {
 pub struct Caller<'a> {
     memory: Memory<'a>,
     process: Option<&'a mut Process>,
+    /// A caller belongs to the thread that its wasm code runs on.
+    thread: PhantomData<*mut ()>,
 }
 
 /// Identity of a linear memory among those of a process, for what a host keeps
@@ -64,6 +60,7 @@ impl<'a> Caller<'a> {
         Self {
             memory: Memory::Bytes(memory),
             process: None,
+            thread: PhantomData,
         }
     }
 
@@ -75,6 +72,7 @@ impl<'a> Caller<'a> {
         Self {
             memory: Memory::Live(memory),
             process,
+            thread: PhantomData,
         }
     }
 
@@ -167,6 +165,27 @@ impl<'a> Caller<'a> {
         trap::interrupt_requested()
     }
 
+    /// The value that is kept with the process ([`Process::set_data`]), if it
+    /// is of the type.
+    pub fn data<T: Any>(&self) -> Option<&T> {
+        self.process.as_deref()?.data()
+    }
+
+    /// The same, to change.
+    pub fn data_mut<T: Any>(&mut self) -> Option<&mut T> {
+        self.process.as_deref_mut()?.data_mut()
+    }
+
+    /// The value that is kept with the process, to change, beside linear memory.
+    pub fn memory_and_data_mut<T: Any>(&mut self) -> (&mut [u8], Option<&mut T>) {
+        let memory = match &mut self.memory {
+            Memory::Live(memory) => memory.bytes_mut(),
+            Memory::Bytes(bytes) => bytes,
+        };
+        let process = self.process.as_deref_mut();
+        (memory, process.and_then(Process::data_mut))
+    }
+
     /// The process, to look at.
     ///
     /// # Errors
@@ -199,7 +218,7 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// As [`Caller::invoke`].
-    pub fn call<P: Natives, R: Natives>(
+    pub fn call<P: WasmParams, R: WasmResults>(
         &mut self,
         id: InstanceId,
         name: &str,
@@ -258,186 +277,9 @@ impl<'a> Caller<'a> {
     }
 }
 
-pub(crate) fn no_process() -> HostError {
-    HostError::Message("called outside of a process".to_owned())
-}
-
-impl From<CallError> for HostError {
-    fn from(error: CallError) -> Self {
-        match error {
-            CallError::Trap(Trap {
-                reason: TrapReason::Exit(code),
-                ..
-            }) => Self::Exit(code),
-            CallError::Trap(trap) => Self::Trap(Box::new(trap)),
-            other => Self::Message(other.to_string()),
-        }
-    }
-}
-
-impl From<Error> for HostError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Init { trap, .. } => CallError::Trap(*trap).into(),
-            Error::Interrupted => trap::interrupted(),
-            other => Self::Message(other.to_string()),
-        }
-    }
-}
-
-impl From<DlError> for HostError {
-    fn from(error: DlError) -> Self {
-        match error {
-            DlError::Load(error) => error.into(),
-            other => Self::Message(other.to_string()),
-        }
-    }
-}
-
-impl From<OutOfBounds> for HostError {
-    fn from(error: OutOfBounds) -> Self {
-        Self::Message(error.to_string())
-    }
-}
-
-/// Body of a host function: parameters in, results out. The results are
-/// preset with zeros of the right types; what is left in them counts.
-pub type HostBody =
-    dyn Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<(), HostError> + Send + Sync;
-
-/// A host function: a symbol of a built-in object.
-#[derive(Clone)]
-pub struct HostFunction {
-    /// Import module that it stands in.
-    pub module: String,
-    /// Name.
-    pub name: String,
-    /// Type.
-    pub ty: FuncType,
-    /// What it does.
-    pub body: Arc<HostBody>,
-    /// Whether an import may take it for one of other integers.
-    any_integers: bool,
-}
-
-impl HostFunction {
-    /// Makes a host function.
-    pub fn new(
-        module: impl Into<String>,
-        name: impl Into<String>,
-        ty: FuncType,
-        body: impl Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<(), HostError>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Self {
-        Self {
-            module: module.into(),
-            name: name.into(),
-            ty,
-            body: Arc::new(body),
-            any_integers: false,
-        }
-    }
-
-    /// The same for imports of any integer type: with fewer parameters, which
-    /// are 0 then, with numbers of 32 bits for 64 or the other way round
-    /// (sign-extended, cut), with or without a result.
-    #[must_use]
-    pub fn of_any_integers(mut self) -> Self {
-        self.any_integers = true;
-        self
-    }
-}
-
 /// Bytes by which memories grow.
 const WASM_PAGE: u64 = 1 << 16;
 
-/// Halves of a legalized 64-bit parameter: the low one first.
-const HALVES: [ValType; 2] = [ValType::I32; 2];
-
-impl HostFunction {
-    /// The type with every `i64` parameter as two `i32`, as modules made for
-    /// JavaScript (Emscripten's "legalized" ones) import it.
-    pub(crate) fn legalized_type(&self) -> FuncType {
-        let split = |&ty: &ValType| {
-            if ty == ValType::I64 {
-                HALVES.to_vec()
-            } else {
-                vec![ty]
-            }
-        };
-        let params: Vec<_> = self.ty.params.iter().flat_map(split).collect();
-        FuncType::new(params, self.ty.results.clone())
-    }
-
-    /// The function for an import of another type, if it can be had so.
-    pub(crate) fn adapted(&self, wanted: &FuncType) -> Option<Self> {
-        if *wanted == self.ty {
-            None
-        } else if *wanted == self.legalized_type() {
-            Some(self.legalized())
-        } else if self.any_integers {
-            self.with_integers(wanted)
-        } else {
-            None
-        }
-    }
-
-    /// The function by another type of integers.
-    fn with_integers(&self, wanted: &FuncType) -> Option<Self> {
-        let integer = |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64);
-        let fits = wanted.params.len() <= self.ty.params.len()
-            && wanted.results.len() <= self.ty.results.len();
-        if !fits || !wanted.params.iter().chain(&wanted.results).all(integer) {
-            return None;
-        }
-        let (own, body) = (self.ty.clone(), Arc::clone(&self.body));
-        let converted = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-            let mut given = args.iter().copied();
-            let mut next = |&ty: &ValType| convert(given.next().unwrap_or(Val::I32(0)), ty);
-            let args: Vec<Val> = own.params.iter().map(&mut next).collect();
-            let zero = |&ty: &ValType| Val::from_bits(ty, 0);
-            let mut answer: Vec<Val> = own.results.iter().map(zero).collect();
-            body(caller, &args, &mut answer)?;
-            for (result, value) in results.iter_mut().zip(answer) {
-                *result = convert(value, result.ty());
-            }
-            Ok(())
-        };
-        let adapter = Self::new(&*self.module, &*self.name, wanted.clone(), converted);
-        Some(adapter)
-    }
-
-    /// The function by its legalized type.
-    pub(crate) fn legalized(&self) -> Self {
-        let (wide, body) = (self.ty.params.clone(), Arc::clone(&self.body));
-        let joined = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-            let mut rest = args.iter().copied();
-            let mut next = || rest.next().map_or(0, Val::bits);
-            let args: Vec<Val> = wide
-                .iter()
-                .map(|&ty| match ty {
-                    ValType::I64 => Val::from_bits(ty, next() | next() << 32),
-                    ty => Val::from_bits(ty, next()),
-                })
-                .collect();
-            body(caller, &args, results)
-        };
-        Self::new(&*self.module, &*self.name, self.legalized_type(), joined)
-    }
-}
-
-/// An integer as one of another width.
-const fn convert(value: Val, ty: ValType) -> Val {
-    match (value, ty) {
-        (Val::I32(value), ValType::I64) => Val::I64(value as i64),
-        (value, ty) => Val::from_bits(ty, value.bits()),
-    }
-}
-
-impl fmt::Debug for HostFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}: {}", self.module, self.name, self.ty)
-    }
+pub(crate) fn no_process() -> HostError {
+    HostError::Message("called outside of a process".to_owned())
 }

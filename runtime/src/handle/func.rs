@@ -1,0 +1,212 @@
+//! Functions by handle.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::types::{FuncType, ValType};
+
+use super::{AsProcess, Export, Token};
+use crate::error::{CallError, HandleError};
+use crate::host::{WasmParams, WasmResults};
+use crate::link::InstanceId;
+use crate::process::Process;
+use crate::value::Val;
+
+/// An exported function of a process, to be called from the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Func {
+    export: Export,
+    /// Address of the code.
+    code: u64,
+    /// Number of the domain that it runs in.
+    domain: usize,
+}
+
+impl Func {
+    /// The function's type.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn ty<'p>(&self, process: &'p impl AsProcess) -> Result<&'p FuncType, HandleError> {
+        let process = process.as_process(Token(()))?;
+        self.export.check(process)?;
+        process
+            .type_of(self.export.target)
+            .ok_or(HandleError::Unloaded)
+    }
+
+    /// Calls the function with values of its type.
+    ///
+    /// # Errors
+    /// [`CallError`]; nothing has run if the values are of other types.
+    pub fn call(&self, process: &mut impl AsProcess, args: &[Val]) -> Result<Vec<Val>, CallError> {
+        let process = process.as_process_mut(Token(()))?;
+        let ty = self.ty(process)?.clone();
+        let fit = |(arg, &ty): (&Val, &ValType)| process.is_of(*arg, ty);
+        if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
+            let given: Vec<_> = args.iter().map(|v| v.ty().to_string()).collect();
+            return Err(CallError::Arguments {
+                name: process.name_of(self.export.target),
+                ty: Box::new(ty),
+                given: given.join(", "),
+            });
+        }
+        let results = process.call_code(self.domain, self.code, &ty, args)?;
+        Ok(results)
+    }
+
+    /// The function by Rust types, if it is of these.
+    ///
+    /// # Errors
+    /// [`CallError::Type`], [`HandleError`].
+    pub fn typed<P: WasmParams, R: WasmResults>(
+        &self,
+        process: &impl AsProcess,
+    ) -> Result<TypedFunc<P, R>, CallError> {
+        let process = process.as_process(Token(()))?;
+        let ty = self.ty(process)?;
+        let wanted = FuncType::new(P::types(), R::types());
+        if *ty != wanted {
+            return Err(CallError::Type {
+                name: process.name_of(self.export.target),
+                ty: Box::new(ty.clone()),
+                wanted: Box::new(wanted),
+            });
+        }
+        Ok(TypedFunc {
+            func: *self,
+            ty: PhantomData,
+        })
+    }
+}
+
+/// A [`Func`] of known types.
+pub struct TypedFunc<P, R> {
+    func: Func,
+    ty: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P, R> Copy for TypedFunc<P, R> {}
+
+impl<P, R> fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedFunc").field(&self.func).finish()
+    }
+}
+
+impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
+    /// Calls the function.
+    ///
+    /// # Errors
+    /// [`HandleError`] as [`CallError::Handle`]; [`CallError::Trap`].
+    #[inline]
+    pub fn call(&self, process: &mut impl AsProcess, params: P) -> Result<R, CallError> {
+        let process = process.as_process_mut(Token(()))?;
+        let results = self.func.call(process, &params.into_vals())?;
+        Ok(R::from_vals(&results).expect("the function is of that type"))
+    }
+
+    /// The function by wasm types.
+    pub const fn func(&self) -> Func {
+        self.func
+    }
+}
+
+impl Process {
+    /// An exported function.
+    ///
+    /// # Errors
+    /// [`CallError::NoExport`], [`HandleError::Unloaded`].
+    pub fn func(&mut self, id: InstanceId, name: &str) -> Result<Func, CallError> {
+        let number = self
+            .link
+            .instances
+            .number(id)
+            .ok_or(HandleError::Unloaded)?;
+        let no_export = |process: &Self| CallError::NoExport {
+            object: process.link.instances[number].object.name().to_owned(),
+            name: name.to_owned(),
+            kind: "function",
+        };
+        let export = Export::find(self, id, name, SymbolKind::Function);
+        let export = export.ok_or_else(|| no_export(self))?;
+        let function = self.function(export.target).ok().flatten();
+        let typed = self.type_of(export.target).is_some();
+        let function = function.filter(|_| typed).ok_or_else(|| no_export(self))?;
+        // Stubs made just now have to be executable.
+        if self.space.stubs.seal().is_err() {
+            return Err(no_export(self));
+        }
+        let domain = function
+            .domain
+            .unwrap_or(self.link.instances[number].domain);
+        Ok(Func {
+            export,
+            code: function.code,
+            domain,
+        })
+    }
+
+    /// An exported function of Rust types.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn typed_func<P: WasmParams, R: WasmResults>(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, CallError> {
+        self.func(id, name)?.typed(self).map_err(|e| named(e, name))
+    }
+
+    /// The type of an exported function.
+    pub fn func_type(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
+        let number = self.link.instances.number(id)?;
+        let target = self.export(number, name, SymbolKind::Function)?;
+        self.type_of(target)
+    }
+
+    /// Calls an exported function by its name. To call one often, look it up
+    /// once: [`Process::func`].
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn invoke(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+        args: &[Val],
+    ) -> Result<Vec<Val>, CallError> {
+        let func = self.func(id, name)?;
+        func.call(self, args).map_err(|error| named(error, name))
+    }
+
+    /// Calls an exported function by its name with Rust values. To call one
+    /// often, look it up once: [`Process::typed_func`].
+    ///
+    /// # Errors
+    /// [`CallError`]; nothing has run if the function is of another type.
+    pub fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        id: InstanceId,
+        name: &str,
+        params: P,
+    ) -> Result<R, CallError> {
+        self.typed_func(id, name)?.call(self, params)
+    }
+}
+
+/// An error with the name that the function was asked for by.
+fn named(mut error: CallError, asked: &str) -> CallError {
+    if let CallError::Arguments { name, .. } | CallError::Type { name, .. } = &mut error {
+        asked.clone_into(name);
+    }
+    error
+}

@@ -1,0 +1,143 @@
+//! Handles: exports of instances, each looked up by its name once.
+//!
+//! A handle holds no reference. It names the process and the instances that it
+//! is of by numbers that are never used again, and every use compares these
+//! first: a handle that outlives what it stands for is an error.
+
+mod func;
+mod global;
+mod memory;
+mod table;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use wasmaot_abi::object::SymbolKind;
+
+use crate::error::HandleError;
+use crate::host::Caller;
+use crate::link::InstanceId;
+use crate::link::Target;
+use crate::process::Process;
+
+pub use func::{Func, TypedFunc};
+pub use global::Global;
+pub use memory::{Memory, OutOfBounds};
+pub use table::Table;
+
+/// Where handles can be used: a [`Process`], or the [`Caller`] of a host
+/// function, which stands for its process.
+pub trait AsProcess: sealed::Sealed {
+    /// The process.
+    #[doc(hidden)]
+    fn as_process(&self, token: Token) -> Result<&Process, HandleError>;
+    /// The process, to change.
+    #[doc(hidden)]
+    fn as_process_mut(&mut self, token: Token) -> Result<&mut Process, HandleError>;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Process {}
+    impl Sealed for super::Caller<'_> {}
+}
+
+/// Keeps the methods of [`AsProcess`] to this crate: with them, a host function
+/// could put another process in the place of its own.
+#[derive(Debug)]
+pub struct Token(());
+
+impl AsProcess for Process {
+    #[inline]
+    fn as_process(&self, _: Token) -> Result<&Process, HandleError> {
+        Ok(self)
+    }
+
+    #[inline]
+    fn as_process_mut(&mut self, _: Token) -> Result<&mut Process, HandleError> {
+        Ok(self)
+    }
+}
+
+impl AsProcess for Caller<'_> {
+    #[inline]
+    fn as_process(&self, _: Token) -> Result<&Process, HandleError> {
+        self.process().map_err(|_| HandleError::NoProcess)
+    }
+
+    #[inline]
+    fn as_process_mut(&mut self, _: Token) -> Result<&mut Process, HandleError> {
+        self.process_mut().map_err(|_| HandleError::NoProcess)
+    }
+}
+
+/// A process among all that there ever were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ProcessId(u64);
+
+impl ProcessId {
+    /// That of a new process.
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// An export, as a handle names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Export {
+    process: ProcessId,
+    /// The instance that exports it.
+    exporter: InstanceId,
+    /// The instance that defines it, whose code or data it is.
+    definer: InstanceId,
+    target: Target,
+}
+
+impl Export {
+    /// What an instance exports under a name, if it is of the kind.
+    fn find(process: &Process, id: InstanceId, name: &str, kind: SymbolKind) -> Option<Self> {
+        let number = process.link.instances.number(id)?;
+        let own = process.export(number, name, kind);
+        let target = own.or_else(|| process.shared_export(number, name, kind))?;
+        let definer = match target {
+            Target::Symbol { instance, .. } => process.link.instances.id(instance),
+            _ => id,
+        };
+        Some(Self {
+            process: process.id,
+            exporter: id,
+            definer,
+            target,
+        })
+    }
+
+    /// Whether it is still there, in that process.
+    #[inline]
+    fn check(&self, process: &Process) -> Result<(), HandleError> {
+        if process.id != self.process {
+            return Err(HandleError::OtherProcess);
+        }
+        let is_there = |id| process.link.instances.number(id).is_some();
+        if !is_there(self.definer) || self.exporter != self.definer && !is_there(self.exporter) {
+            return Err(HandleError::Unloaded);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a process may go from thread to thread, and a caller may not, is part
+/// of what they promise.
+const _: () = {
+    const fn is_send<T: Send>() {}
+    is_send::<Process>();
+
+    /// Has one way to be called for what is not `Send`, and two for what is.
+    trait NotSend<Way> {
+        const OK: () = ();
+    }
+    struct Any;
+    struct Sent;
+    impl<T: ?Sized> NotSend<Any> for T {}
+    impl<T: ?Sized + Send> NotSend<Sent> for T {}
+    let () = <Caller<'_> as NotSend<_>>::OK;
+};

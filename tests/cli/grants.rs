@@ -45,6 +45,42 @@ fn a_directory_may_be_granted_to_be_read_alone() {
     run("maker.wat").error(1, &["--dir maker.wat"]);
 }
 
+/// The memory of the program's own process, under a name of no procfs.
+#[test]
+fn no_mount_makes_memory_a_file() {
+    const OPENER: &str = r#"
+        (module
+          (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+          (memory (export "memory") 1)
+          (data (i32.const 64) "name")
+          (func (export "_start")
+            (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 4)
+              (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
+    const ACCES: i32 = 2;
+    let sandbox = Sandbox::new();
+    sandbox.write("opener.wat", OPENER);
+    std::fs::create_dir(sandbox.path("data")).unwrap();
+    std::fs::write(sandbox.path("data/name"), "").unwrap();
+    let run = |mounted: &str| {
+        let script = format!(
+            "mount --bind {mounted} data/name && exec {} run --dir data opener.wat",
+            env!("CARGO_BIN_EXE_wasmaot")
+        );
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        command.current_dir(sandbox.path(""));
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    assert_eq!(run("/proc/meminfo"), (Some(0), String::new()));
+    assert_eq!(run("/proc/$$/mem"), (Some(ACCES), String::new()));
+}
+
 #[test]
 fn a_program_may_listen() {
     let sandbox = Sandbox::new();

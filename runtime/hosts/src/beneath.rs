@@ -8,6 +8,10 @@
 //! these the kernel follows no link, and it knows what a slash asks for. Whatever
 //! else is asked of a path is asked of an `O_PATH` descriptor of the file, which is
 //! opened without any effect on it.
+//!
+//! Of procfs only what every user may read is opened, and for reading alone:
+//! `/proc/PID/mem` would let a program write the code that it runs. What is
+//! procfs is asked of the open file, so no link, name or mount hides it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -18,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use cap_fs_ext::{FollowSymlinks, OpenOptionsFollowExt};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat, Timestamps};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, Stat, Timestamps};
 use rustix::io::Errno;
 
 use crate::wait::interruptible;
@@ -257,11 +261,9 @@ pub(crate) fn open(dir: &Dir, path: &Path, access: Access) -> Result<File> {
     // To open a pipe waits for its other end.
     let opened = |access: Access| {
         let options = access.options();
-        let opened = interruptible(|| match dir.open_with(path, &options) {
-            Err(error) if error.raw_os_error() == Some(libc::EINTR) => Err(Errno::INTR),
-            opened => Ok(opened),
-        })?;
-        Ok(opened?.into_std())
+        let file = interruptible(|| dir.open_with(path, &options))?.into_std();
+        refuse_private_procfs(&file, access)?;
+        Ok(file)
     };
     if access.create == Create::No {
         let mut access = access;
@@ -302,6 +304,22 @@ pub(crate) fn open(dir: &Dir, path: &Path, access: Access) -> Result<File> {
         write: true,
         ..access
     })
+}
+
+/// Refuses a file of procfs that is opened for writing, or that not every user
+/// may read: among these are the memory of processes and of the kernel, and the
+/// environment of the host's process.
+fn refuse_private_procfs(file: &File, access: Access) -> Result {
+    if rustix::fs::fstatfs(file)?.f_type != PROC_SUPER_MAGIC {
+        return Ok(());
+    }
+    let mode = rustix::fs::fstat(file)?.st_mode;
+    let is_directory = FileType::from_raw_mode(mode).is_dir();
+    let public = Mode::from_raw_mode(mode).contains(Mode::ROTH);
+    if access.write || access.truncate || !(public || is_directory) {
+        return Err(Errno::ACCESS.into());
+    }
+    Ok(())
 }
 
 impl Access {

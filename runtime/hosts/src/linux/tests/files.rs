@@ -92,6 +92,55 @@ fn arguments_and_environment_are_files() {
     assert_eq!(program.read(fd, 100).unwrap(), b"me\0");
 }
 
+/// A program that is granted the whole host.
+fn with_root(abi: Abi) -> Program {
+    let env = HostEnv::new().preopen("/", "/").unwrap();
+    let outer = tempfile::tempdir().unwrap();
+    std::fs::create_dir(outer.path().join("granted")).unwrap();
+    Program::of(abi, outer, OutputBuffer::new(), env)
+}
+
+#[test]
+fn no_memory_is_reached_by_procfs() {
+    for abi in [Abi::I386, Abi::X86_64] {
+        let mut program = with_root(abi);
+        let refused = Err(libc::EACCES);
+        let id = std::process::id();
+        let link = program.host("link");
+        std::os::unix::fs::symlink("../../../proc/self/mem", &link).unwrap();
+        for path in [
+            "/proc/self/mem",
+            "/proc/thread-self/mem",
+            "/proc/self/../self/mem",
+            &format!("/proc/{id}/mem"),
+            &format!("/proc/{id}/task/{id}/mem"),
+            link.to_str().unwrap(),
+        ] {
+            for flags in [
+                0,
+                flag::WRONLY,
+                flag::RDWR,
+                flag::TRUNC,
+                flag::CREAT,
+                flag::PATH,
+                flag::CREAT | flag::WRONLY,
+            ] {
+                assert_eq!(program.open(path, flags), refused, "{path} {flags:o}");
+            }
+        }
+        let directory = program.open("/proc/self", flag::DIRECTORY).unwrap();
+        let name = program.text("mem");
+        let flags = flag::RDWR.into();
+        let answer = program.call(Sys::openat, &[directory, name, flags, 0]);
+        assert_eq!(answer, refused);
+        // What all may read is as it was, but not to be written.
+        program.open("/proc/meminfo", 0).unwrap();
+        program.open("/proc/self/status", 0).unwrap();
+        assert_eq!(program.open("/proc/self/comm", flag::WRONLY), refused);
+        assert_eq!(program.open("/proc/self/auxv", 0), refused);
+    }
+}
+
 #[test]
 fn a_file_is_made_written_and_read() {
     for mut program in each() {

@@ -45,6 +45,39 @@ fn open_flags() {
 }
 
 #[test]
+fn no_memory_is_reached_by_procfs() {
+    let mut guest = Guest::with(|env| env.preopen("/", "/").unwrap());
+    let root = ROOT + 1;
+    let id = std::process::id();
+    let link = guest.host("link");
+    symlink("../../../proc/self/mem", &link).unwrap();
+    let link = link.to_str().unwrap().trim_start_matches('/').to_owned();
+    let write_only = right::FILE & !right::FD_READ;
+    for path in [
+        "proc/self/mem",
+        "proc/thread-self/mem",
+        &format!("proc/{id}/mem"),
+        &format!("proc/{id}/task/{id}/mem"),
+        &link,
+    ] {
+        for how in [0, CREAT, TRUNC] {
+            for rights in [FILE, READ, write_only, 0] {
+                let answer = guest.open_with(root, FOLLOW, path, how, rights, 0);
+                assert_eq!(answer, Err(Errno::ACCES), "{path} {how} {rights:#x}");
+            }
+        }
+    }
+    let directory = guest.open_with(root, FOLLOW, "proc/self", DIR, DIRECTORY, 0);
+    let inner = guest.open_with(directory.unwrap(), 0, "mem", 0, FILE, 0);
+    assert_eq!(inner, Err(Errno::ACCES));
+    guest
+        .open_with(root, 0, "proc/meminfo", 0, READ, 0)
+        .unwrap();
+    let comm = guest.open_with(root, FOLLOW, "proc/self/comm", 0, FILE, 0);
+    assert_eq!(comm, Err(Errno::ACCES));
+}
+
+#[test]
 fn open_directories() {
     let mut guest = Guest::new();
     guest.at("path_create_directory", "dir").unwrap();

@@ -3,6 +3,7 @@
 use cranelift_codegen::ir::{ExternalName, UserExternalName};
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::reloc::CodeReloc;
 use wasmaot_abi::trap::TrapCode;
 
 /// All code of a module.
@@ -127,20 +128,9 @@ pub(crate) struct TryHandler {
 pub(crate) struct Reloc {
     /// In the function's bytes.
     pub offset: u32,
-    pub kind: RelocKind,
+    pub kind: CodeReloc,
     pub target: Target,
     pub addend: i64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RelocKind {
-    /// 32-bit S + A - P of a call or `lea`.
-    PcRel4,
-    /// 32-bit G + A - P of `mov S@GOTPCREL(%rip), reg` (48 or 4c, 8b, ModRM);
-    /// becomes `lea S(%rip), reg` where S is an address in this object.
-    GotPcRel4,
-    /// 64-bit S + A. Not position-independent: Cranelift should never ask.
-    Abs8,
 }
 
 macro_rules! targets {

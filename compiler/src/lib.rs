@@ -53,6 +53,7 @@ pub enum Emit {
 /// [`Error`], in one line that names the file and what to do.
 pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
     let isa = target::isa(options)?;
+    let backend = target::backend(options)?;
     let module = decode::decode(source, wasm, options)?;
     match emit {
         Emit::Clif | Emit::Asm => {
@@ -60,7 +61,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
         }
         Emit::Obj => {
             let code = codegen::compile(&module, options)?;
-            emit::obj::write(&module, code, isa)
+            emit::obj::write(&module, code, isa, backend)
         }
         Emit::So => {
             let code = codegen::compile(&module, options)?;
@@ -68,6 +69,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
                 &module,
                 &code,
                 &*isa,
+                backend,
                 options,
                 build_id(source, wasm, options),
                 None,

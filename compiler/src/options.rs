@@ -47,7 +47,7 @@ pub enum Calls {
 /// Options of a compilation. Those that change the output enter the build id.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Target: Linux on x86-64, whatever its C library.
+    /// Target: Linux on one of [`Machine::ALL`], whatever its C library.
     pub target: Triple,
     /// Set of CPU features to use ([`Cpu`](wasmaot_abi::machine::Cpu)).
     pub cpu: u64,

@@ -67,13 +67,15 @@ impl<'a> Set<'a> {
     /// As [`compile`](crate::compile).
     pub fn skeletons(&self) -> Result<Vec<Vec<u8>>> {
         let isa = target::isa(&self.options)?;
+        let backend = target::backend(&self.options)?;
         let objects = (0..).zip(&self.modules).map(|(number, module)| {
-            let code = codegen::skeleton(module);
+            let code = codegen::skeleton(module, backend);
             let membership = Membership::new(&self.members, number);
             link(
                 module,
                 &code,
                 &*isa,
+                backend,
                 &self.options,
                 membership.build_id(),
                 Some(membership),
@@ -89,6 +91,7 @@ impl<'a> Set<'a> {
     /// As [`compile`](crate::compile).
     pub fn compile(&self, number: usize, bindings: &[Vec<Binding>]) -> Result<Vec<u8>> {
         let isa = target::isa(&self.options)?;
+        let backend = target::backend(&self.options)?;
         let common: Vec<_> = (0..self.modules.len())
             .map(|other| self.common(number, other, bindings))
             .collect();
@@ -108,6 +111,7 @@ impl<'a> Set<'a> {
             &module,
             &code,
             &*isa,
+            backend,
             &self.options,
             membership.build_id(),
             Some(membership),

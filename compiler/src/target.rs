@@ -2,16 +2,17 @@
 
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use target_lexicon::{Architecture, BinaryFormat, Environment, OperatingSystem, Triple};
-use wasmaot_abi::machine::x86_64::MACHINE;
+use target_lexicon::{BinaryFormat, OperatingSystem};
 
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::machine::{self, Backend};
 use crate::options::{OptLevel, Options};
 use crate::pipeline::Pipeline;
 
 /// The code generator for the options, and for code that is made otherwise.
 pub(crate) struct Isas {
+    pub backend: &'static dyn Backend,
     optimised: OwnedTargetIsa,
     many_blocks: OwnedTargetIsa,
     single_pass: OwnedTargetIsa,
@@ -20,6 +21,7 @@ pub(crate) struct Isas {
 impl Isas {
     pub fn new(options: &Options) -> Result<Self> {
         Ok(Self {
+            backend: backend(options)?,
             optimised: isa(options)?,
             many_blocks: make(options, options.opt_level, false)?,
             single_pass: make(options, OptLevel::None, false)?,
@@ -47,12 +49,7 @@ pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
 
 /// Makes a code generator; `loops`: whether it says where loops are.
 fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIsa> {
-    if !is_supported(&options.target) {
-        let target = &options.target;
-        return Err(Error::Options(format!(
-            "target `{target}` is not supported: this version makes objects for x86_64-unknown-linux-gnu, and what else is Linux on x86-64"
-        )));
-    }
+    let backend = backend(options)?;
     let (level, allocator) = match level {
         OptLevel::None => ("none", "single_pass"),
         OptLevel::Less | OptLevel::Speed => ("speed", "backtracking"),
@@ -69,7 +66,7 @@ fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIs
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         ("unwind_info", "true"),
-        // Tail calls need it, and on x86-64 every frame has one anyway.
+        // Tail calls need it.
         ("preserve_frame_pointers", "true"),
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_alias_analysis", "true"),
@@ -94,7 +91,7 @@ fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIs
     }
     let mut builder = isa::lookup(options.target.clone())
         .map_err(|e| Error::Options(format!("target `{}`: {e}", options.target)))?;
-    for feature in MACHINE.cpu.features_of(options.cpu) {
+    for feature in backend.description().cpu.features_of(options.cpu) {
         builder
             .enable(feature.setting)
             .map_err(|e| Error::Options(format!("CPU feature {}: {e}", feature.name)))?;
@@ -104,11 +101,23 @@ fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIs
         .map_err(|e| Error::Options(format!("target `{}`: {e}", options.target)))
 }
 
-/// Whether objects are made for a target: what they are made of is ELF, and runs
-/// in a process of Linux.
-fn is_supported(target: &Triple) -> bool {
-    target.architecture == Architecture::X86_64
-        && target.operating_system == OperatingSystem::Linux
-        && target.binary_format == BinaryFormat::Elf
-        && target.environment != Environment::Gnux32
+/// What makes the options' target different. What objects are made of is ELF, and
+/// runs in a process of Linux.
+///
+/// # Errors
+/// If the target is another.
+pub(crate) fn backend(options: &Options) -> Result<&'static dyn Backend> {
+    let target = &options.target;
+    let linux = target.operating_system == OperatingSystem::Linux
+        && target.binary_format == BinaryFormat::Elf;
+    let mut all = machine::ALL.iter().copied();
+    let found = all.find(|backend| linux && backend.is_for(target));
+    found.ok_or_else(|| {
+        let names = machine::ALL.iter().map(|backend| backend.description().name);
+        let names: Vec<_> = names.collect();
+        Error::Options(format!(
+            "target `{target}` is not supported: this version makes objects for Linux on {}, such as {}-unknown-linux-gnu",
+            names.join(", "), names[0]
+        ))
+    })
 }

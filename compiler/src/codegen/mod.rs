@@ -6,7 +6,6 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use cranelift_codegen::binemit::Reloc as MachReloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::{TargetFrontendConfig, TargetIsa};
@@ -17,13 +16,12 @@ use cranelift_codegen::{
 use wasmaot_abi::maps::lines::{Line, encode_stream};
 use wasmaot_abi::trap::TrapCode;
 
-use crate::code::{
-    Code, CompiledFunction, Frame, Reloc, RelocKind, Target, TryCall, TryHandler, Uninlined,
-};
+use crate::code::{Code, CompiledFunction, Frame, Reloc, Target, TryCall, TryHandler, Uninlined};
 use crate::error::{Error, Result};
 use crate::inline::cross_module::{CrossModuleBodies, CrossModuleBody};
 use crate::inline::{Plan, Summary};
 use crate::limits;
+use crate::machine::Backend;
 use crate::module::{Body, Module};
 use crate::options::{OptLevel, Options};
 use crate::parallel;
@@ -87,12 +85,11 @@ pub(crate) fn compile_with(
 }
 
 /// The code of no function: what a linker sees of a module.
-pub(crate) fn skeleton(module: &Module<'_>) -> Code {
+pub(crate) fn skeleton(module: &Module<'_>, backend: &dyn Backend) -> Code {
     let has_init = init_needed(module);
     let count = module.bodies.len() + usize::from(has_init);
     let functions = (0..count).map(|_| CompiledFunction {
-        // `int3`
-        bytes: vec![0xcc],
+        bytes: backend.trap().to_vec(),
         align: 1,
         ..CompiledFunction::default()
     });
@@ -352,7 +349,7 @@ impl<'w> Worker<'w> {
         let isa = self.translate(subject)?;
         self.generate(subject, isa)?;
         let compiled = self.compiled(subject)?;
-        let (bytes, frame) = match frame::elide(&self.context.func, compiled) {
+        let (bytes, frame) = match frame::elide(self.isas.backend, &self.context.func, compiled) {
             Some(bytes) => (bytes, Frame::None),
             None => {
                 let unwind = compiled.create_unwind_info(isa);
@@ -364,7 +361,7 @@ impl<'w> Worker<'w> {
         };
         let relocs = compiled.buffer.relocs().iter();
         let relocs = relocs.map(|r| {
-            reloc(r, &self.context.func.params).ok_or_else(|| {
+            reloc(self.isas.backend, r, &self.context.func.params).ok_or_else(|| {
                 let reason = format!("relocation {:?} of {:?}", r.kind, r.target);
                 self.bug(subject, reason)
             })
@@ -395,10 +392,10 @@ impl<'w> Worker<'w> {
         self.context.set_disasm(true);
         self.generate(subject, isa)?;
         let compiled = self.compiled(subject)?;
-        let framed = frame::elide(&self.context.func, compiled).is_none();
+        let framed = frame::elide(self.isas.backend, &self.context.func, compiled).is_none();
         let mut text = compiled.vcode.clone().unwrap_or_default();
         if !framed {
-            text = frame::without(&text);
+            text = frame::without(self.isas.backend, &text);
         }
         let text = name_targets(&text, &self.context.func.params);
         Ok(format!("; function {}\n{text}", self.name(subject)))
@@ -467,21 +464,17 @@ fn name_targets(text: &str, params: &FunctionParameters) -> String {
     out
 }
 
-fn reloc(reloc: &FinalizedMachReloc, params: &FunctionParameters) -> Option<Reloc> {
-    let kind = match reloc.kind {
-        MachReloc::X86CallPCRel4 | MachReloc::X86PCRel4 | MachReloc::X86CallPLTRel4 => {
-            RelocKind::PcRel4
-        }
-        MachReloc::X86GOTPCRel4 => RelocKind::GotPcRel4,
-        MachReloc::Abs8 => RelocKind::Abs8,
-        _ => return None,
-    };
+fn reloc(
+    backend: &dyn Backend,
+    reloc: &FinalizedMachReloc,
+    params: &FunctionParameters,
+) -> Option<Reloc> {
     let FinalizedRelocTarget::ExternalName(name) = &reloc.target else {
         return None;
     };
     Some(Reloc {
         offset: reloc.offset,
-        kind,
+        kind: backend.code_reloc(reloc.kind)?,
         target: Target::of(name, params)?,
         addend: reloc.addend,
     })
@@ -552,8 +545,6 @@ fn try_calls(compiled: &CompiledCode) -> Option<Vec<TryCall>> {
 }
 
 mod frame;
-#[cfg(test)]
-mod inlining;
 mod loop_alignment;
 #[cfg(test)]
 mod suite;

@@ -2,7 +2,6 @@
 //! context stands for, which segments need no code to be applied, which
 //! functions need a record.
 
-use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{FuncType, GlobalType, ValType};
@@ -20,8 +19,9 @@ const STACK_POINTER: &str = "__stack_pointer";
 const MEMORY_BASE: &str = "__memory_base";
 const TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
 
-/// Runs the phases in order: each relies on those before it.
-pub(super) fn classify(module: &mut Module<'_>) {
+/// Runs the phases in order: each relies on those before it. `align`: of the pieces
+/// of a memory image.
+pub(super) fn classify(module: &mut Module<'_>, align: u64) {
     placement(module);
     imports(module);
     globals(module);
@@ -30,7 +30,7 @@ pub(super) fn classify(module: &mut Module<'_>) {
     exports(module);
     forwards(module);
     elements(module);
-    data(module);
+    data(module, align);
     module.funcrefs = funcrefs(module);
     name_functions(module);
 }
@@ -268,9 +268,9 @@ fn static_element(
 
 /// Data segments that surely fit, before any that might not; none where an image
 /// would be out of proportion to what is in them.
-fn data(module: &mut Module<'_>) {
-    let mut offsets = static_offsets(module);
-    if is_sparse(module, &offsets) {
+fn data(module: &mut Module<'_>, align: u64) {
+    let mut offsets = static_offsets(module, align);
+    if is_sparse(module, &offsets, align) {
         offsets.clear();
     }
     for (index, offset) in offsets {
@@ -279,14 +279,14 @@ fn data(module: &mut Module<'_>) {
 }
 
 /// The segments that can be in an image, with their offsets.
-fn static_offsets(module: &Module<'_>) -> Vec<(usize, u32)> {
+fn static_offsets(module: &Module<'_>, align: u64) -> Vec<(usize, u32)> {
     let mut found = Vec::new();
     for (index, data) in module.data.iter().enumerate() {
         let DataMode::Active { memory, offset } = &data.mode else {
             continue;
         };
         let offset = match memory {
-            0 => static_data(offset, data.bytes.len() as u64, module),
+            0 => static_data(offset, data.bytes.len() as u64, module, align),
             _ => None,
         };
         match offset {
@@ -299,16 +299,16 @@ fn static_offsets(module: &Module<'_>) -> Vec<(usize, u32)> {
 
 /// Whether an image of these segments would be large for what is in them: each
 /// piece of it takes whole pages.
-fn is_sparse(module: &Module<'_>, segments: &[(usize, u32)]) -> bool {
+fn is_sparse(module: &Module<'_>, segments: &[(usize, u32)], align: u64) -> bool {
     let range = |&(index, offset): &(usize, u32)| {
         let (start, len) = (u64::from(offset), module.data[index].bytes.len() as u64);
-        start / HOST_PAGE..(start + len).div_ceil(HOST_PAGE)
+        start / align..(start + len).div_ceil(align)
     };
     let mut ranges: Vec<_> = segments.iter().map(range).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     let (mut pages, mut end) = (0, 0);
     for range in ranges {
-        let near = range.start.saturating_sub(end) * HOST_PAGE < IMAGE_GAP;
+        let near = range.start.saturating_sub(end) * align < IMAGE_GAP;
         let start = if near { end } else { range.start };
         pages += range.end.saturating_sub(start);
         end = end.max(range.end);
@@ -318,13 +318,13 @@ fn is_sparse(module: &Module<'_>, segments: &[(usize, u32)]) -> bool {
         .map(|&(i, _)| module.data[i].bytes.len())
         .sum();
     let most = limits::IMAGE + limits::IMAGE_PER_BYTE * bytes as u64;
-    pages * HOST_PAGE > most
+    pages * align > most
 }
 
-fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>) -> Option<u32> {
+fn static_data(offset: &ConstExpr, len: u64, module: &Module<'_>, align: u64) -> Option<u32> {
     let memory = module.memories.first()?;
     // The image is made of pages, and so must the memory be.
-    let own = memory.import.is_none() && memory.ty.page().is_multiple_of(HOST_PAGE);
+    let own = memory.import.is_none() && memory.ty.page().is_multiple_of(align);
     let (offset, room) = match (evaluate(offset, module)?, module.linking.placement) {
         (Known::I32(offset), None) if own => (offset as u32, memory.ty.min_bytes()),
         (Known::I64(offset), None) if own => (u32::try_from(offset).ok()?, memory.ty.min_bytes()),

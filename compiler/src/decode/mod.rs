@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::module::{ExportItem, Module};
 use crate::options::Options;
 use crate::parallel;
+use crate::target;
 
 /// What the compiler can translate.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -88,7 +89,8 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
         });
     }
     dyninfo::apply(&mut module)?;
-    classify::classify(&mut module);
+    let machine = target::backend(options)?.description();
+    classify::classify(&mut module, machine.image_align);
     data_symbols(&mut module, wasm, options)?;
     Ok(module)
 }

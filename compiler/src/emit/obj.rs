@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use cranelift_codegen::binemit;
 use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_module::{
@@ -19,12 +18,18 @@ use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::context::{TABLE_ENTRY_SIZE, funcref, memory_desc, table_desc};
 use wasmaot_abi::name;
 
-use crate::code::{Code, CompiledFunction, Reloc, RelocKind, Target};
+use crate::code::{Code, CompiledFunction, Reloc, Target};
 use crate::error::{Error, Result};
+use crate::machine::Backend;
 use crate::module::{ExportItem, GlobalInit, GlobalStorage, Item, Items, Module};
 
 /// Writes the relocatable object.
-pub(crate) fn write(module: &Module<'_>, code: Code, isa: OwnedTargetIsa) -> Result<Vec<u8>> {
+pub(crate) fn write(
+    module: &Module<'_>,
+    code: Code,
+    isa: OwnedTargetIsa,
+    backend: &'static dyn Backend,
+) -> Result<Vec<u8>> {
     let fail = |reason: String| Error::Codegen {
         file: module.source.clone(),
         function: "the relocatable object".into(),
@@ -36,6 +41,7 @@ pub(crate) fn write(module: &Module<'_>, code: Code, isa: OwnedTargetIsa) -> Res
     let mut writer = Writer {
         module,
         code: &code,
+        backend,
         object: ObjectModule::new(builder),
         names: HashSet::new(),
         imports: HashMap::new(),
@@ -51,6 +57,7 @@ type Written<T> = std::result::Result<T, Box<ModuleError>>;
 struct Writer<'a> {
     module: &'a Module<'a>,
     code: &'a Code,
+    backend: &'static dyn Backend,
     object: ObjectModule,
     names: HashSet<String>,
     imports: HashMap<String, Symbol>,
@@ -310,18 +317,13 @@ impl Writer<'_> {
     }
 
     fn reloc(&mut self, reloc: &Reloc) -> Written<ModuleReloc> {
-        let (name, call) = match self.symbol(reloc.target)? {
+        let (name, is_function) = match self.symbol(reloc.target)? {
             Symbol::Func(id) => (ModuleRelocTarget::from(id), true),
             Symbol::Data(id) => (ModuleRelocTarget::from(id), false),
         };
         Ok(ModuleReloc {
             offset: reloc.offset,
-            kind: match reloc.kind {
-                RelocKind::PcRel4 if call => binemit::Reloc::X86CallPCRel4,
-                RelocKind::PcRel4 => binemit::Reloc::X86PCRel4,
-                RelocKind::GotPcRel4 => binemit::Reloc::X86GOTPCRel4,
-                RelocKind::Abs8 => binemit::Reloc::Abs8,
-            },
+            kind: self.backend.object_reloc(reloc.kind, is_function),
             name,
             addend: reloc.addend,
         })
@@ -347,9 +349,11 @@ mod tests {
 
     #[test]
     fn symbols_and_relocations() {
-        let isa = target::isa(&Options::default()).unwrap();
+        let options = Options::default();
+        let isa = target::isa(&options).unwrap();
+        let backend = target::backend(&options).unwrap();
         let file = with(CORE, CORE_TARGETS, |module, code| {
-            super::write(module, code, isa).unwrap()
+            super::write(module, code, isa, backend).unwrap()
         });
         let object = object::File::parse(file.as_slice()).unwrap();
         let symbol = |name: &str| {

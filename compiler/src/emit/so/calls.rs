@@ -5,8 +5,6 @@ use wasmaot_abi::object::PltCall;
 
 use super::Plan;
 use super::layout::{Layout, Section};
-use crate::code::RelocKind;
-use crate::machine::x86_64;
 
 /// Bytes of the table.
 pub(super) fn size(plan: &Plan<'_>) -> u64 {
@@ -26,8 +24,7 @@ fn calls(plan: &Plan<'_>, text: u32) -> impl Iterator<Item = PltCall> {
     functions.flat_map(move |(&start, function)| {
         let relocs = function.relocs.iter();
         relocs.filter_map(move |reloc| {
-            let branch =
-                reloc.kind == RelocKind::PcRel4 && x86_64::is_branch(&function.bytes, reloc.offset);
+            let branch = plan.backend.is_branch(&function.bytes, reloc);
             let entry = plan.slots.plt_of(reloc.target).filter(|_| branch)?;
             Some(PltCall {
                 place: text + start + reloc.offset,

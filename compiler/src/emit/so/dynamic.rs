@@ -3,7 +3,7 @@
 
 use wasmaot_abi::name;
 use wasmaot_abi::object::{self, FunctionRecord, ImportRecord, SymbolRecord};
-use wasmaot_abi::reloc::{Kind, Rela as WasmRela};
+use wasmaot_abi::reloc::{Kind, Rela as WasmRela, Standard};
 
 use super::Plan;
 use super::elf::*;
@@ -12,7 +12,7 @@ use super::slots::Slot;
 use super::symbols::{Definition, Symbol};
 use super::{calls, handlers};
 use crate::code::Target;
-use crate::machine::x86_64;
+use crate::machine::plt_slot;
 
 /// A value of `.dynamic`.
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +210,7 @@ pub(super) fn relocations(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>
     let funcrefs = layout.addr(Section::Funcrefs);
     let relative = plan.data.records.iter().map(|record| Rela {
         offset: layout.addr(record.at.section) + record.at.offset,
-        kind: x86_64::RELATIVE,
+        kind: plan.backend.relocation(Standard::Relative),
         symbol: 0,
         addend: funcrefs + plan.record(record.func).unwrap_or_default(),
     });
@@ -225,7 +225,7 @@ pub(super) fn relocations(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>
             Slot::Address(symbol) => rela.extend(
                 Rela {
                     offset,
-                    kind: x86_64::GLOB_DAT,
+                    kind: plan.backend.relocation(Standard::GlobDat),
                     symbol,
                     addend: 0,
                 }
@@ -244,7 +244,7 @@ fn copies(plan: &Plan<'_>, layout: &Layout) -> impl Iterator<Item = Rela> {
         let defined = plan.symbols.list.get(number as usize - 1)?;
         Some(Rela {
             offset: symbol(plan, layout, defined).value,
-            kind: x86_64::COPY,
+            kind: plan.backend.relocation(Standard::Copy),
             symbol: number,
             addend: 0,
         })
@@ -271,13 +271,13 @@ pub(super) fn plt(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>) {
     let mut words = vec![layout.addr(Section::Dynamic), 0, 0];
     for (entry, &symbol) in (0..).zip(&plan.slots.plt) {
         let slot = Rela {
-            offset: x86_64::plt_slot(got_plt, entry),
-            kind: x86_64::JUMP_SLOT,
+            offset: plt_slot(got_plt, entry),
+            kind: plan.backend.relocation(Standard::JumpSlot),
             symbol,
             addend: 0,
         };
         rela.extend(slot.encode());
-        words.push(x86_64::unbound(plt, entry));
+        words.push(plan.backend.unbound(plt, entry));
     }
     (rela, words.into_iter().flat_map(u64::to_le_bytes).collect())
 }

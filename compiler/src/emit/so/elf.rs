@@ -2,8 +2,6 @@
 //!
 //! Relocation types are the machine's and stand in [`wasmaot_abi::machine`].
 
-use wasmaot_abi::machine::x86_64::MACHINE;
-
 const ET_DYN: u16 = 3;
 
 pub(super) const EHDR_SIZE: u64 = 64;
@@ -74,6 +72,7 @@ pub(super) const NT_GNU_BUILD_ID: u32 = 3;
 
 /// The file header of a shared object.
 pub(super) struct Ehdr {
+    pub machine: u16,
     pub phnum: u16,
     pub shoff: u64,
     pub shnum: u16,
@@ -85,7 +84,7 @@ impl Ehdr {
         // Class 64, little-endian, version 1, System V; then padding.
         let mut out = vec![0x7f, b'E', b'L', b'F', 2, 1, 1, 0];
         out.resize(16, 0);
-        halves(&mut out, &[ET_DYN, MACHINE.elf_number]);
+        halves(&mut out, &[ET_DYN, self.machine]);
         out.extend(1u32.to_le_bytes());
         words(&mut out, &[0, EHDR_SIZE, self.shoff]);
         out.extend(0u32.to_le_bytes());

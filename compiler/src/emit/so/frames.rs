@@ -3,18 +3,19 @@
 
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
+use gimli::DwEhPe;
 use gimli::constants::{DW_EH_PE_pcrel, DW_EH_PE_sdata4};
 use gimli::write::{
-    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, Expression,
-    FrameDescriptionEntry, FrameTable, Relocation, RelocationTarget,
+    Address, CommonInformationEntry, EhFrame, FrameDescriptionEntry, FrameTable, Relocation,
+    RelocationTarget,
 };
-use gimli::{DwEhPe, X86_64};
 
 use super::layout::{Layout, Section};
 use super::recorder::Recorder;
 use super::text::Text;
 use crate::code::{Code, Frame};
 use crate::error::{Error, Result};
+use crate::machine::Backend;
 use crate::module::Module;
 
 /// Symbol by which an FDE names the PLT; functions have their numbers.
@@ -36,12 +37,13 @@ pub(super) fn build(
     module: &Module<'_>,
     code: &Code,
     isa: &dyn TargetIsa,
+    backend: &dyn Backend,
     plt_size: u64,
 ) -> Result<Frames> {
     let mut writer = EhFrame(Recorder::default());
     if let Some(mut cie) = isa.create_systemv_cie() {
         cie.fde_address_encoding = DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
-        let table = table(code, cie, plt_size);
+        let table = table(backend, code, cie, plt_size);
         table
             .write_eh_frame(&mut writer)
             .map_err(|e| Error::Codegen {
@@ -63,12 +65,17 @@ pub(super) fn build(
     Ok(Frames { bytes, addresses })
 }
 
-fn table(code: &Code, cie: CommonInformationEntry, plt_size: u64) -> FrameTable {
+fn table(
+    backend: &dyn Backend,
+    code: &Code,
+    cie: CommonInformationEntry,
+    plt_size: u64,
+) -> FrameTable {
     let mut table = FrameTable::default();
     let cie = table.add_cie(cie);
     let address = |symbol| Address::Symbol { symbol, addend: 0 };
     if plt_size > 0 {
-        table.add_fde(cie, plt_frame(address(PLT), plt_size));
+        table.add_fde(cie, backend.plt_frame(address(PLT), plt_size));
     }
     for (i, function) in code.present() {
         let fde = match &function.frame {
@@ -80,27 +87,6 @@ fn table(code: &Code, cie: CommonInformationEntry, plt_size: u64) -> FrameTable 
         table.add_fde(cie, fde);
     }
     table
-}
-
-/// The frame in the PLT. Its first entry is entered with the entry's number
-/// pushed, and pushes another word at once. All others push one word at their
-/// byte 11: the frame is 8 bytes larger from there to the entry's end.
-fn plt_frame(address: Address, size: u64) -> FrameDescriptionEntry {
-    let mut cfa = Expression::new();
-    cfa.op_breg(X86_64::RSP, 8);
-    cfa.op_breg(X86_64::RA, 0);
-    cfa.op(gimli::DW_OP_lit15);
-    cfa.op(gimli::DW_OP_and);
-    cfa.op(gimli::DW_OP_lit11);
-    cfa.op(gimli::DW_OP_ge);
-    cfa.op(gimli::DW_OP_lit3);
-    cfa.op(gimli::DW_OP_shl);
-    cfa.op(gimli::DW_OP_plus);
-    let mut fde = FrameDescriptionEntry::new(address, size as u32);
-    fde.add_instruction(0, CallFrameInstruction::CfaOffset(16));
-    fde.add_instruction(6, CallFrameInstruction::CfaOffset(24));
-    fde.add_instruction(16, CallFrameInstruction::CfaExpression(cfa));
-    fde
 }
 
 impl Frames {

@@ -10,9 +10,8 @@
 //!     maps, symbols and names for tools                          ← not loaded
 //! ```
 //!
-//! Every segment starts on a page of its own, in the file as in memory.
+//! Every segment starts on pages of its own, in the file as in memory.
 
-use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
     SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA,
@@ -21,8 +20,11 @@ use wasmaot_abi::object::{
 
 use super::elf::*;
 use super::memory::Image;
-use super::text::MAX_SPAN;
 use crate::error::{Error, Result};
+
+/// What code and data of an object are less than: tables have addresses of 31
+/// bits.
+pub(super) const MAX_SPAN: u64 = 1 << 31;
 
 /// Which segment a section belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -249,7 +251,7 @@ pub(super) fn lay_out(source: &str, mut sizes: Sizes, image: &Image) -> Result<L
     let names = section_names();
     sizes.set(Section::Shstrtab, names.len());
     let headers = EHDR_SIZE + PHDR_SIZE * segment_count(&sizes, image);
-    let mut cursor = Cursor::new(headers, names);
+    let mut cursor = Cursor::new(headers, names, image.align);
     for (groups, flags) in SEGMENTS {
         cursor.segment(groups, flags, &sizes);
     }
@@ -287,10 +289,12 @@ struct Cursor {
     names: Strings,
     offset: u64,
     addr: u64,
+    /// Alignment of segments.
+    align: u64,
 }
 
 impl Cursor {
-    fn new(headers: u64, names: Strings) -> Self {
+    fn new(headers: u64, names: Strings, align: u64) -> Self {
         Self {
             layout: Layout {
                 sections: Vec::new(),
@@ -305,6 +309,7 @@ impl Cursor {
             names,
             offset: headers,
             addr: headers,
+            align,
         }
     }
 
@@ -319,8 +324,8 @@ impl Cursor {
     fn segment(&mut self, groups: &[Group], flags: u32, sizes: &Sizes) {
         let (mut offset, mut addr) = (0, 0);
         if groups[0] != Group::Loaded {
-            self.offset = self.offset.next_multiple_of(HOST_PAGE);
-            self.addr = self.addr.next_multiple_of(HOST_PAGE);
+            self.offset = self.offset.next_multiple_of(self.align);
+            self.addr = self.addr.next_multiple_of(self.align);
             (offset, addr) = (self.offset, self.addr);
         }
         for spec in SPECS.iter().filter(|s| groups.contains(&s.group)) {
@@ -340,7 +345,7 @@ impl Cursor {
             paddr: addr,
             filesz: self.offset - offset,
             memsz: self.addr - addr,
-            align: HOST_PAGE,
+            align: self.align,
         });
     }
 
@@ -399,12 +404,12 @@ impl Cursor {
 
     /// Places the memory image after all that is loaded; returns its segments.
     fn memory(&mut self, image: &Image) -> Vec<Phdr> {
-        let base = self.addr.next_multiple_of(HOST_PAGE);
+        let base = self.addr.next_multiple_of(self.align);
         self.layout.memory = base;
         let mut segments = Vec::with_capacity(image.pieces.len());
         for piece in &image.pieces {
             let filesz = piece.bytes.len() as u64;
-            self.offset = self.offset.next_multiple_of(HOST_PAGE);
+            self.offset = self.offset.next_multiple_of(self.align);
             let segment = Phdr {
                 kind: PT_WASMAOT_MEMORY,
                 flags: PF_R | PF_W,
@@ -413,13 +418,13 @@ impl Cursor {
                 paddr: piece.start,
                 filesz,
                 memsz: piece.size,
-                align: HOST_PAGE,
+                align: self.align,
             };
             self.memory_sections(&segment);
             self.layout.pieces.push(segment.offset);
             segments.push(segment);
             // The page's rest is zero in the file, so that it can be mapped.
-            self.offset += filesz.next_multiple_of(HOST_PAGE);
+            self.offset += filesz.next_multiple_of(self.align);
         }
         segments
     }
@@ -432,7 +437,7 @@ impl Cursor {
             addr: segment.vaddr,
             offset: segment.offset,
             size: segment.filesz,
-            align: HOST_PAGE,
+            align: self.align,
             ..Shdr::default()
         };
         let rest = Shdr {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE};
+use wasmaot_abi::context::MEMORY_RESERVE;
 
 use crate::error::{Error, Result};
 use crate::module::{DataMode, ExportItem, IMAGE_GAP, Module};
@@ -20,7 +20,7 @@ const MAX_PIECES: usize = 8192;
 /// A piece of the image: a segment of the object.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Piece {
-    /// Linear address, a multiple of the page size.
+    /// Linear address, a multiple of the alignment.
     pub start: u64,
     /// Bytes in the file. In the file, zeros follow up to the page's end.
     pub bytes: Vec<u8>,
@@ -34,14 +34,16 @@ pub(super) struct Image {
     pub pieces: Vec<Piece>,
     /// End of what a module with fixed addresses uses of its memory.
     pub static_end: u64,
+    /// What its pieces are aligned to.
+    pub align: u64,
 }
 
 type Pages = BTreeMap<u64, Vec<u8>>;
 
-/// Makes the image.
-pub(super) fn image(module: &Module<'_>) -> Result<Image> {
-    let (pages, data_end) = pages(module);
-    let runs = runs(&pages);
+/// Makes the image; `align`: what its pieces are aligned to, a page or more.
+pub(super) fn image(module: &Module<'_>, align: u64) -> Result<Image> {
+    let (pages, data_end) = pages(module, align);
+    let runs = runs(&pages, align);
     if runs.len() > MAX_PIECES {
         return Err(Error::TooLarge {
             file: module.source.clone(),
@@ -51,17 +53,18 @@ pub(super) fn image(module: &Module<'_>) -> Result<Image> {
     }
     let (start, end) = match &module.linking.placement {
         Some(placement) => (0, data_end.max(u64::from(placement.memory_size))),
-        None => fixed(module, &runs, data_end),
+        None => fixed(module, &runs, data_end, align),
     };
     Ok(Image {
-        pieces: pieces(module, &pages, &runs, start..end),
+        pieces: pieces(module, &pages, &runs, start..end, align),
         static_end: static_end(module, data_end),
+        align,
     })
 }
 
 /// Start and end of the image of a module with fixed addresses: its data, and
 /// what it holds copies of.
-fn fixed(module: &Module<'_>, runs: &[Range<u64>], data_end: u64) -> (u64, u64) {
+fn fixed(module: &Module<'_>, runs: &[Range<u64>], data_end: u64, align: u64) -> (u64, u64) {
     let copies = module.copies.iter().filter_map(|copy| {
         let start = module.exports.iter().find_map(|e| match e.item {
             ExportItem::Data(address) if e.name == copy.name => Some(u64::from(address)),
@@ -69,16 +72,16 @@ fn fixed(module: &Module<'_>, runs: &[Range<u64>], data_end: u64) -> (u64, u64) 
         })?;
         Some((start, start + u64::from(copy.size)))
     });
-    let whole = runs.first().map(|run| (run.start * HOST_PAGE, data_end));
+    let whole = runs.first().map(|run| (run.start * align, data_end));
     let whole = copies
         .chain(whole)
         .reduce(|(a, b), (c, d)| (a.min(c), b.max(d)));
     let (start, end) = whole.unwrap_or((0, data_end));
-    (start / HOST_PAGE * HOST_PAGE, end)
+    (start / align * align, end)
 }
 
 /// The pages that are not all zero, by number, and where the data ends.
-fn pages(module: &Module<'_>) -> (Pages, u64) {
+fn pages(module: &Module<'_>, align: u64) -> (Pages, u64) {
     let mut pages = Pages::new();
     let mut end = 0;
     for data in &module.data {
@@ -89,11 +92,11 @@ fn pages(module: &Module<'_>) -> (Pages, u64) {
         end = end.max(at + data.bytes.len() as u64);
         let mut rest = data.bytes;
         while !rest.is_empty() {
-            let within = (at % HOST_PAGE) as usize;
-            let (now, later) = rest.split_at(rest.len().min(HOST_PAGE as usize - within));
+            let within = (at % align) as usize;
+            let (now, later) = rest.split_at(rest.len().min(align as usize - within));
             let page = pages
-                .entry(at / HOST_PAGE)
-                .or_insert_with(|| vec![0; HOST_PAGE as usize]);
+                .entry(at / align)
+                .or_insert_with(|| vec![0; align as usize]);
             page[within..within + now.len()].copy_from_slice(now);
             at += now.len() as u64;
             rest = later;
@@ -104,11 +107,11 @@ fn pages(module: &Module<'_>) -> (Pages, u64) {
 }
 
 /// Ranges of page numbers to store, ascending.
-fn runs(pages: &Pages) -> Vec<Range<u64>> {
+fn runs(pages: &Pages, align: u64) -> Vec<Range<u64>> {
     let mut runs: Vec<Range<u64>> = Vec::new();
     for &page in pages.keys() {
         match runs.last_mut() {
-            Some(run) if (page - run.end) * HOST_PAGE < IMAGE_GAP => run.end = page + 1,
+            Some(run) if (page - run.end) * align < IMAGE_GAP => run.end = page + 1,
             _ => runs.push(page..page + 1),
         }
     }
@@ -122,8 +125,9 @@ fn pieces(
     pages: &Pages,
     runs: &[Range<u64>],
     whole: Range<u64>,
+    align: u64,
 ) -> Vec<Piece> {
-    let mut starts: Vec<u64> = runs.iter().map(|run| run.start * HOST_PAGE).collect();
+    let mut starts: Vec<u64> = runs.iter().map(|run| run.start * align).collect();
     let lead = starts.first() != Some(&whole.start);
     // A relocatable module without memory may still export addresses: they
     // need a piece to be relative to.
@@ -134,12 +138,12 @@ fn pieces(
     let ends = starts.iter().skip(1).copied().chain([whole.end]);
     let mut runs = runs.iter().peekable();
     let pieces = starts.iter().zip(ends).map(|(&start, end)| {
-        let run = runs.next_if(|run| run.start * HOST_PAGE == start);
+        let run = runs.next_if(|run| run.start * align == start);
         let mut bytes = Vec::new();
         for page in run.cloned().into_iter().flatten() {
             match pages.get(&page) {
                 Some(page) => bytes.extend(page),
-                None => bytes.resize(bytes.len() + HOST_PAGE as usize, 0),
+                None => bytes.resize(bytes.len() + align as usize, 0),
             }
         }
         bytes.truncate((end - start) as usize);
@@ -182,6 +186,7 @@ mod tests {
     use super::*;
     use crate::emit::so::tests::module;
     use crate::module::Data;
+    use wasmaot_abi::context::HOST_PAGE;
     use wasmaot_abi::info::Placement;
 
     fn with(segments: &[(u32, &'static [u8])], room: Option<u32>) -> Image {
@@ -197,7 +202,7 @@ mod tests {
                 mode: DataMode::Static { offset },
             })
             .collect();
-        image(&module).unwrap()
+        image(&module, HOST_PAGE).unwrap()
     }
 
     fn shape(image: &Image) -> Vec<(u64, usize, u64)> {

@@ -48,6 +48,7 @@ use self::symbols::Symbols;
 use self::text::Text;
 use crate::code::{Code, Target};
 use crate::error::Result;
+use crate::machine::Backend;
 use crate::module::Module;
 use crate::options::Options;
 
@@ -56,26 +57,28 @@ pub(crate) fn link(
     module: &Module<'_>,
     code: &Code,
     isa: &dyn TargetIsa,
+    backend: &'static dyn Backend,
     options: &Options,
     build_id: BuildId,
     membership: Option<Membership<'_>>,
 ) -> Result<Vec<u8>> {
-    let text = text::arrange(module, code)?;
+    let machine = backend.description();
+    let text = text::arrange(module, code, machine)?;
     let types = types::Types::new(module)?;
     let symbols = symbols::collect(module, &text, &types);
-    let image = memory::image(module)?;
+    let image = memory::image(module, machine.image_align)?;
     let slots = slots::assign(module, &symbols, &text);
     let data = data::arrange(module, &text, &symbols);
     let funcrefs = funcrefs::order(module, &text, &data);
     let record = info::record(module, options, &types, &funcrefs, &image)?;
-    let plan = Plan::new(module, code, text, symbols, slots, data, funcrefs);
+    let plan = Plan::new(module, code, backend, text, symbols, slots, data, funcrefs);
     let sections = Sections::prepare(&plan, isa, options, &build_id, membership, record)?;
 
     let mut layout = layout::lay_out(&module.source, sections.sizes(&plan), &image)?;
 
     let locals = sections.symtab.first_global();
     let contents = sections.contents(&plan, &mut layout);
-    let mut file = write::file(&layout, contents, &image, locals);
+    let mut file = write::file(machine, &layout, contents, &image, locals);
     let text = write::part(&mut file, layout.offset(Section::Text), plan.text.size);
     relocate::text(&plan, &layout, text)?;
     write::seal(&mut file, &layout);
@@ -86,6 +89,7 @@ pub(crate) fn link(
 struct Plan<'a> {
     module: &'a Module<'a>,
     code: &'a Code,
+    backend: &'static dyn Backend,
     text: Text,
     symbols: Symbols,
     slots: Slots,
@@ -100,6 +104,7 @@ impl<'a> Plan<'a> {
     fn new(
         module: &'a Module<'a>,
         code: &'a Code,
+        backend: &'static dyn Backend,
         text: Text,
         symbols: Symbols,
         slots: Slots,
@@ -109,6 +114,7 @@ impl<'a> Plan<'a> {
         Self {
             module,
             code,
+            backend,
             text,
             symbols,
             slots,

@@ -6,7 +6,6 @@ use wasmaot_abi::prelink::{Body, BuildId, Call, Member, Prelink};
 use super::Plan;
 use super::layout::{Layout, Section};
 use crate::code::Target;
-use crate::machine::x86_64;
 
 /// An object's membership in its set of prelinked objects.
 #[derive(Clone, Copy)]
@@ -56,7 +55,7 @@ pub(super) fn bytes(
 fn record(plan: &Plan<'_>, membership: Membership<'_>, plt: u64, text: u64) -> Prelink {
     let entries = 0..plan.slots.plt.len() as u64;
     let calls = entries.map(|entry| Call {
-        plt: x86_64::plt_entry(plt, entry) as u32,
+        plt: plan.backend.plt_entry(plt, entry) as u32,
         to: None,
     });
     let address = |number: usize| (text + u64::from(plan.text.offsets[number])) as u32;

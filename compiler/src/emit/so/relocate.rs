@@ -4,15 +4,17 @@ use super::Plan;
 use super::layout::{Layout, Section};
 use crate::code::Target;
 use crate::error::{Error, Result};
-use crate::machine::x86_64::{self, Address};
+use crate::machine::Location;
 
 /// Writes `.text` where it is to be.
 pub(super) fn text(plan: &Plan<'_>, layout: &Layout, text: &mut [u8]) -> Result<()> {
     let base = layout.addr(Section::Text);
+    let trap = plan.backend.trap();
     let mut end = 0;
     for (i, function) in plan.code.functions.iter().enumerate() {
         let start = plan.text.offsets[i];
-        text[end..start as usize].fill(x86_64::FILL);
+        let gap = text[end..start as usize].chunks_mut(trap.len());
+        gap.for_each(|bytes| bytes.copy_from_slice(&trap[..bytes.len()]));
         end = start as usize + function.bytes.len();
         let code = &mut text[start as usize..][..function.bytes.len()];
         code.copy_from_slice(&function.bytes);
@@ -21,7 +23,7 @@ pub(super) fn text(plan: &Plan<'_>, layout: &Layout, text: &mut [u8]) -> Result<
                 .ok_or("there is no such thing in the module")
                 .and_then(|target| {
                     let at = base + u64::from(start);
-                    x86_64::apply(code, at, reloc.offset, reloc.kind, target, reloc.addend)
+                    plan.backend.apply(code, at, reloc, target)
                 })
                 .map_err(|reason| Error::Codegen {
                     file: plan.module.source.clone(),
@@ -46,16 +48,16 @@ fn function_name(plan: &Plan<'_>, number: usize) -> String {
 }
 
 /// Where a target is; `None` for what the module has not.
-fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> {
+fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Location> {
     if let Some(entry) = plan.slots.plt_of(target) {
         let plt = layout.addr(Section::Plt);
-        return Some(Address::Here(x86_64::plt_entry(plt, entry)));
+        return Some(Location::Here(plan.backend.plt_entry(plt, entry)));
     }
     if let Some(slot) = plan.slots.got_of(target) {
-        return Some(Address::Got(layout.addr(Section::Got) + 8 * slot));
+        return Some(Location::Got(layout.addr(Section::Got) + 8 * slot));
     }
     if let Some(place) = plan.data.offset_of(target) {
-        return Some(Address::Here(layout.addr(place.section) + place.offset));
+        return Some(Location::Here(layout.addr(place.section) + place.offset));
     }
     match target {
         Target::Func(f) => plan.code_offset(f),
@@ -63,9 +65,9 @@ fn address(plan: &Plan<'_>, layout: &Layout, target: Target) -> Option<Address> 
         Target::Funcref(f) => {
             return plan
                 .record(f)
-                .map(|at| Address::Here(layout.addr(Section::Funcrefs) + at));
+                .map(|at| Location::Here(layout.addr(Section::Funcrefs) + at));
         }
         _ => None,
     }
-    .map(|offset| Address::Here(layout.addr(Section::Text) + u64::from(offset)))
+    .map(|offset| Location::Here(layout.addr(Section::Text) + u64::from(offset)))
 }

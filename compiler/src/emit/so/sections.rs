@@ -5,7 +5,6 @@ use std::iter;
 use cranelift_codegen::isa::TargetIsa;
 use wasmaot_abi::context::TABLE_ENTRY_SIZE;
 use wasmaot_abi::info::ModuleInfo;
-use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::object::{FunctionRecord, NOTE_NAME, NT_WASMAOT, Note, SymbolRecord};
 use wasmaot_abi::reloc;
 
@@ -21,7 +20,7 @@ use super::symtab::Symtab;
 use super::write::Contents;
 use super::{Plan, calls, handlers, maps, prelink, source};
 use crate::error::Result;
-use crate::machine::x86_64;
+use crate::machine::GOT_PLT_RESERVED;
 use crate::options::Options;
 
 /// Owner of the build id's note.
@@ -63,7 +62,7 @@ impl<'a> Sections<'a> {
         let names = plan.symbols.list.iter().map(|s| dynstr.add(&s.name));
         let names = names.collect();
         let mut strtab = Strings::new();
-        let plt_size = x86_64::plt_size(plan.slots.plt.len() as u64);
+        let plt_size = plan.backend.plt_size(plan.slots.plt.len() as u64);
         Ok(Self {
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
             cpu: options.cpu,
@@ -78,7 +77,7 @@ impl<'a> Sections<'a> {
             dynamic: Dynamic::new(plan, membership.is_some(), &mut dynstr),
             dynstr: dynstr.into_bytes(),
             names,
-            frames: frames::build(plan.module, plan.code, isa, plt_size)?,
+            frames: frames::build(plan.module, plan.code, isa, plan.backend, plt_size)?,
             traps: maps::traps(plan),
             lines: maps::lines(plan),
             source: source::build(plan.module, source.as_ref()),
@@ -99,12 +98,12 @@ impl<'a> Sections<'a> {
         let got_plt = if plt + funcrefs == 0 {
             0
         } else {
-            8 * (x86_64::RESERVED + plt)
+            8 * (GOT_PLT_RESERVED + plt)
         };
         let mut sizes = Sizes::new(plan.text.align);
         for (section, size) in [
             (Section::BuildId, len(&self.build_id)),
-            (Section::Note, len(&self.note(0))),
+            (Section::Note, len(&self.note(plan, 0))),
             (Section::GnuHash, len(plan.symbols.hash.bytes())),
             (Section::Dynsym, elf::SYM_SIZE * symbols),
             (Section::Dynstr, len(&self.dynstr)),
@@ -130,7 +129,7 @@ impl<'a> Sections<'a> {
             (Section::EhFrame, len(&self.frames.bytes)),
             (Section::Handlers, handlers::size(plan)),
             (Section::Calls, calls::size(plan)),
-            (Section::Plt, x86_64::plt_size(plt)),
+            (Section::Plt, plan.backend.plt_size(plt)),
             (Section::Text, plan.text.size),
             (Section::DataRelRo, len(&plan.data.relro)),
             (Section::Got, 8 * plan.slots.got.len() as u64),
@@ -160,7 +159,7 @@ impl<'a> Sections<'a> {
             .filter_map(|t| plan.own_address(layout, t));
         let info = described(&self.info, addresses).encode();
         layout.shrink(Section::Info, info.len() as u64);
-        let note = self.note(layout.loaded_size);
+        let note = self.note(plan, layout.loaded_size);
         let (dynsym, symbols) = dynamic::symbols(plan, layout, &self.names);
         let (rela, wasm_rela) = dynamic::relocations(plan, layout);
         let (rela_plt, got_plt) = dynamic::plt(plan, layout);
@@ -194,7 +193,7 @@ impl<'a> Sections<'a> {
             (Section::Calls, calls::bytes(plan, layout)),
             (
                 Section::Plt,
-                x86_64::plt(plt, slots, plan.slots.plt.len() as u64),
+                plan.backend.plt(plt, slots, plan.slots.plt.len() as u64),
             ),
             (Section::DataRelRo, plan.data.relro.clone()),
             (Section::GotPlt, got_plt),
@@ -210,8 +209,9 @@ impl<'a> Sections<'a> {
         contents
     }
 
-    fn note(&self, loaded_size: u64) -> Vec<u8> {
-        let note = Note::new(MACHINE.elf_number.into(), self.cpu, loaded_size);
+    fn note(&self, plan: &Plan<'_>, loaded_size: u64) -> Vec<u8> {
+        let machine = plan.backend.description();
+        let note = Note::new(machine.elf_number.into(), self.cpu, loaded_size);
         elf::note(NOTE_NAME, NT_WASMAOT, &note.encode())
     }
 }

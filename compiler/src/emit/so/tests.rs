@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolFlags, elf};
 use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::{Import, ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::maps::lines::{AddressMap, Line, Place, encode_stream};
 use wasmaot_abi::object::{
@@ -13,13 +14,14 @@ use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, PltCall, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_IMPORTS,
     SEC_INFO, SEC_LINES, SEC_RELA, SEC_SYMBOLS, SEC_TRAPS, SymbolKind, SymbolRecord,
 };
-use wasmaot_abi::reloc::{Kind, Rela};
+use wasmaot_abi::reloc::{CodeReloc, Kind, Rela, Standard};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
 use wasmaot_dylink::Linking;
 
 use super::layout::{Section, Sizes};
-use crate::code::{Code, CompiledFunction, Frame, Reloc, RelocKind, Target};
+use crate::code::{Code, CompiledFunction, Frame, Reloc, Target};
+use crate::machine::samples::{CALL, COMPUTE_ADDRESS, LOAD_FROM_GOT, RETURN};
 use crate::module::Module;
 use crate::{Error, Options, decode, target};
 
@@ -60,12 +62,12 @@ fn function(targets: &[Target]) -> CompiledFunction {
     for &target in targets {
         let kind = match target {
             Target::Func(_) | Target::Builtin(_) | Target::Init(_) => {
-                bytes.push(0xe8);
-                RelocKind::PcRel4
+                bytes.extend(CALL);
+                CodeReloc::PcRelative
             }
             _ => {
-                bytes.extend([0x48, 0x8b, 0x05]);
-                RelocKind::GotPcRel4
+                bytes.extend(LOAD_FROM_GOT);
+                CodeReloc::GotPcRelative
             }
         };
         relocs.push(Reloc {
@@ -76,7 +78,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
         });
         bytes.extend([0; 4]);
     }
-    bytes.push(0xc3);
+    bytes.extend(RETURN);
     CompiledFunction {
         traps: vec![(bytes.len() as u32 - 1, TrapCode::Unreachable)],
         lines: {
@@ -92,10 +94,17 @@ fn function(targets: &[Target]) -> CompiledFunction {
     }
 }
 
+/// The number of a relocation in a file.
+fn number(kind: Standard) -> u32 {
+    let backend = target::backend(&Options::default()).unwrap();
+    backend.relocation(kind)
+}
+
 fn link_module(module: &Module<'_>, code: &Code) -> crate::Result<Vec<u8>> {
     let options = Options::default();
     let isa = target::isa(&options).unwrap();
-    super::link(module, code, &*isa, &options, [7; 20], None)
+    let backend = target::backend(&options).unwrap();
+    super::link(module, code, &*isa, backend, &options, [7; 20], None)
 }
 
 /// The object of a `.wat` whose defined functions refer to these targets; the
@@ -297,7 +306,7 @@ fn calls_go_where_they_should() {
     assert_eq!(target(6), plt + 32);
     assert_eq!(target(11), text + 48);
     assert_eq!(target(16), plt + 48);
-    assert_eq!(second[20..23], [0x48, 0x8d, 0x05], "relaxed");
+    assert_eq!(second[20..23], *COMPUTE_ADDRESS, "relaxed");
     assert_eq!(target(23), address(&elf, SEC_FUNCREFS) + 16);
     assert_eq!(target(23) % 16, 0);
 
@@ -321,7 +330,7 @@ fn calls_go_where_they_should() {
         .map(|(at, kind, ..)| (at, kind))
         .collect();
     let got_plt = address(&elf, ".got.plt");
-    assert_eq!(slots[0], (got_plt + 24, crate::machine::x86_64::JUMP_SLOT));
+    assert_eq!(slots[0], (got_plt + 24, number(Standard::JumpSlot)));
     assert_eq!(slots.len(), 3);
 }
 
@@ -466,14 +475,14 @@ fn a_plain_module_has_its_data() {
         [
             (
                 address(&elf, ".data.rel.ro"),
-                crate::machine::x86_64::RELATIVE,
+                number(Standard::Relative),
                 record
             ),
-            (symbol("r").4, crate::machine::x86_64::RELATIVE, record),
+            (symbol("r").4, number(Standard::Relative), record),
         ]
     );
     let got = address(&elf, ".got");
-    assert_eq!(relas[2..], [(got, crate::machine::x86_64::GLOB_DAT, 0)]);
+    assert_eq!(relas[2..], [(got, number(Standard::GlobDat), 0)]);
     assert_eq!(wasm_relas(&elf), [(got + 8, Kind::TableDesc, 2)]);
     let init = elf.symbols().find(|s| s.name() == Ok("__wasmaot_init"));
     assert!(matches!(init.unwrap().flags(), SymbolFlags::Elf { .. }));
@@ -539,7 +548,7 @@ fn impossible_requests_are_errors() {
 
 #[test]
 fn what_cannot_be_reached_is_refused() {
-    let image = super::memory::image(&module()).unwrap();
+    let image = super::memory::image(&module(), HOST_PAGE).unwrap();
     for section in [Section::Bss, Section::Text, Section::Strtab] {
         let mut sizes = Sizes::new(16);
         sizes.set(section, 1 << 31);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use wasmaot_abi::machine::Machine;
+
+use super::layout::MAX_SPAN;
 use crate::code::{Code, CompiledFunction, LINE, STARTS, Target};
 use crate::error::{Error, Result};
 use crate::module::Module;
-
-/// What `call rel32` and RIP-relative operands can span.
-pub(super) const MAX_SPAN: u64 = 1 << 31;
 
 /// Alignment of functions, at least.
 const ALIGN: u64 = 16;
@@ -43,7 +43,8 @@ fn best_offset(function: &CompiledFunction, from: u64) -> u64 {
 }
 
 /// Puts the functions one after another.
-pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
+pub(super) fn arrange(module: &Module<'_>, code: &Code, machine: &Machine) -> Result<Text> {
+    let limit = machine.branch.reach.min(MAX_SPAN);
     let mut text = Text {
         offsets: Vec::with_capacity(code.functions.len()),
         align: ALIGN,
@@ -57,11 +58,11 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code) -> Result<Text> {
         }
         let at = best_offset(function, text.size);
         text.size = at + function.bytes.len() as u64;
-        if text.size >= MAX_SPAN {
+        if text.size >= limit {
             return Err(Error::TooLarge {
                 file: module.source.clone(),
                 what: "machine code".into(),
-                limit: "2 GiB".into(),
+                limit: format!("{} MiB", limit >> 20),
             });
         }
         text.align = text.align.max(alignment(function));

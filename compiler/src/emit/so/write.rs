@@ -1,5 +1,6 @@
 //! Phase 9: everything into one file, and its two hashes.
 
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object::{NOTE_NAME, Note};
 
 use super::elf::*;
@@ -11,6 +12,7 @@ pub(super) type Contents = Vec<(Section, Vec<u8>)>;
 
 /// Writes the file, with hashes still zero, and without text.
 pub(super) fn file(
+    machine: &Machine,
     layout: &Layout,
     contents: Contents,
     image: &Image,
@@ -20,6 +22,7 @@ pub(super) fn file(
     let size = layout.section_headers + SHDR_SIZE * u64::from(shnum);
     let mut file = vec![0; size as usize];
     let header = Ehdr {
+        machine: machine.elf_number,
         phnum: layout.segments.len() as u16,
         shoff: layout.section_headers,
         shnum,

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context as _, Result, bail, ensure};
 use rustix::fs::{
     AtFlags, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, openat, renameat, unlinkat,
 };
@@ -23,6 +22,7 @@ use rustix::process::geteuid;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
 
+use crate::error::{Error, Result};
 use crate::grants::Grants;
 use crate::opened::real_path;
 
@@ -73,7 +73,9 @@ impl Cache {
         let directory = variable(VARIABLE)
             .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
             .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
-            .with_context(|| format!("no directory for built objects: set {VARIABLE}"))?;
+            .ok_or_else(|| {
+                Error::cache(format!("no directory for built objects: set {VARIABLE}"))
+            })?;
         // SAFETY: the caller's contract.
         unsafe { Self::open(directory) }
     }
@@ -100,39 +102,43 @@ impl Cache {
             let (status, system) = (fstat(&directory)?, fstatvfs(&directory)?);
             Ok::<_, io::Error>((directory, status, system))
         };
-        let (directory, status, system) = open()
-            .with_context(|| format!("cannot make the cache directory {shown}: set {VARIABLE}"))?;
-        ensure!(
-            status.st_uid == geteuid().as_raw(),
-            "the cache directory {shown} belongs to another user ({}): set {VARIABLE} to one of yours",
-            status.st_uid
-        );
-        ensure!(
-            status.st_mode & WRITABLE == 0,
-            "others can write in the cache directory {shown} (mode {:o}): empty it and `chmod 700` it, or set {VARIABLE} to another",
-            status.st_mode & 0o7777
-        );
-        ensure!(
-            !system.f_flag.contains(StatVfsMountFlags::NOEXEC),
-            "the cache directory {shown} is on a file system that allows no code (noexec): set {VARIABLE} to a directory on another"
-        );
-        Ok(Self { path, directory })
+        let (directory, status, system) = open().map_err(Error::io(format_args!(
+            "cannot make the cache directory {shown}: set {VARIABLE}"
+        )))?;
+        let reason = if status.st_uid != geteuid().as_raw() {
+            format!(
+                "the cache directory {shown} belongs to another user ({}): set {VARIABLE} to one of yours",
+                status.st_uid
+            )
+        } else if status.st_mode & WRITABLE != 0 {
+            format!(
+                "others can write in the cache directory {shown} (mode {:o}): empty it and `chmod 700` it, or set {VARIABLE} to another",
+                status.st_mode & 0o7777
+            )
+        } else if system.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+            format!(
+                "the cache directory {shown} is on a file system that allows no code (noexec): set {VARIABLE} to a directory on another"
+            )
+        } else {
+            return Ok(Self { path, directory });
+        };
+        Err(Error::cache(reason))
     }
 
-    /// The same, unless a program can write there.
-    pub(crate) fn outside(self, grants: &Grants) -> Result<Self> {
+    /// Refuses the cache to a program that can write there.
+    pub(crate) fn check_outside(&self, grants: &Grants) -> Result<()> {
         if grants.is_empty() {
-            return Ok(self);
+            return Ok(());
         }
         let real = real_path(self.directory.as_fd());
-        if let Some(grant) = grants.writable_holding(real.as_deref()) {
-            bail!(
+        match grants.writable_holding(real.as_deref()) {
+            Some(grant) => Err(Error::cache(format!(
                 "the cache directory {} is in {}, which the program is granted: set {VARIABLE} to one outside",
                 self.path.display(),
                 grant.host.display()
-            );
+            ))),
+            None => Ok(()),
         }
-        Ok(self)
     }
 
     /// The object of a module: from the cache, or built into it. `file` is the
@@ -160,7 +166,7 @@ impl Cache {
                 "cannot write to {}: set {VARIABLE} to a directory of yours",
                 self.path.display()
             );
-            unusable(&anyhow::Error::new(error).context(what));
+            unusable(&Error::io(what)(error));
             return of_compiler(&name, &bytes);
         }
         // What enters the cache is checked whole, once.
@@ -170,18 +176,27 @@ impl Cache {
     /// Opens an entry as the object of a module's file.
     fn entry(&self, entry: &str, file: &Path, id: &[u8], verify: bool) -> Result<Object> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = File::from(openat(&self.directory, entry, flags, Mode::empty())?);
-        let metadata = opened.metadata()?;
+        let open = || {
+            let opened = File::from(openat(&self.directory, entry, flags, Mode::empty())?);
+            let metadata = opened.metadata()?;
+            Ok((opened, metadata))
+        };
+        let path = self.path.join(entry);
+        let (opened, metadata) = open().map_err(Error::cannot_read(&path))?;
         let own = metadata.is_file()
             && metadata.uid() == geteuid().as_raw()
             && metadata.mode() & WRITABLE == 0
             && metadata.nlink() == 1;
-        ensure!(own, "{entry}: is not a file of ours");
+        if !own {
+            return Err(Error::input(entry, "is not a file of ours"));
+        }
         // SAFETY: what is in the directory of a cache is trusted, by the
         // contract of `Cache::open`; entries are replaced and never changed.
         let object = unsafe { Object::of_file(opened, file, verify) }?;
-        ensure!(object.build_id() == id, "{entry}: is another's object");
-        Ok(object)
+        match object.build_id() == id {
+            true => Ok(object),
+            false => Err(Error::input(entry, "is another's object")),
+        }
     }
 
     /// Writes an entry: whole, or not at all.
@@ -232,13 +247,10 @@ fn of_compiler(name: &str, bytes: &[u8]) -> Result<Object> {
 
 /// Says, once, that there is no cache: a read-only or absent home keeps no
 /// program from running.
-pub(crate) fn unusable(error: &anyhow::Error) {
+pub(crate) fn unusable(error: &Error) {
     static SAID: Once = Once::new();
     SAID.call_once(|| {
-        let _ = writeln!(
-            io::stderr(),
-            "warning: what is built is not kept: {error:#}"
-        );
+        let _ = writeln!(io::stderr(), "warning: what is built is not kept: {error}");
     });
 }
 

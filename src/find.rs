@@ -8,99 +8,42 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use anyhow::{Result, bail, ensure};
 use wasmaot_abi::info::ModuleInfo;
-use wasmaot_runtime::{Error, FileId, Finder, Object, SearchPath, Way, candidates};
+use wasmaot_runtime::{FileId, Finder, Object, SearchPath, Way, candidates};
 
-#[cfg(feature = "compiler")]
-use crate::cache::{self, Cache, Compile};
+use crate::engine::Engine;
+use crate::error::{Error, Result};
 use crate::grants::Grants;
 use crate::input::{self, Kind};
 use crate::opened::Opened;
 
-/// Environment variable with directories to search, separated by `:`.
-pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
-
 /// Opens what a path or a needed name stands for: modules, and built objects
-/// where these are [trusted](Library::trusting).
+/// where the engine is [trusting](crate::EngineConfig::trusting).
 #[derive(Debug)]
-pub struct Library {
+pub struct LibraryFinder {
+    engine: Engine,
     path: SearchPath,
-    /// Whether native code is taken from files.
-    trusting: bool,
     grants: Grants,
     /// What has been made of modules and is still in use, by their files; the
     /// latest of a file comes last.
     made: Vec<(FileId, Weak<Object>)>,
-    #[cfg(feature = "compiler")]
-    options: wasmaot_compiler::Options,
-    #[cfg(feature = "compiler")]
-    compile: Compile,
-    /// Once it has been asked for; `None` in it: there is none.
-    #[cfg(feature = "compiler")]
-    cache: Option<Option<Cache>>,
 }
 
-impl Library {
-    /// Searches the directories given, those of the environment, and the
-    /// program's own, for modules. Each is compiled into memory.
-    pub fn new(
-        directories: &[PathBuf],
-        program: &Path,
-        verify: bool,
-        #[cfg(feature = "compiler")] options: wasmaot_compiler::Options,
-    ) -> Self {
-        let env = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let env = std::env::split_paths(&env)
-            .filter(|d| !d.as_os_str().is_empty())
-            .collect();
-        let own = program.parent().map(|d| {
-            if d.as_os_str().is_empty() {
-                ".".into()
-            } else {
-                d.to_owned()
-            }
-        });
+impl LibraryFinder {
+    /// Searches the engine's directories and that of a program's file.
+    pub(crate) fn new(engine: Engine, program: &Path) -> Self {
+        let own = program.parent().map(|dir| directory(dir).to_owned());
         Self {
             path: SearchPath {
-                dirs: directories.to_vec(),
-                env,
+                dirs: engine.library_path().to_vec(),
+                env: engine.environment().to_vec(),
                 program: own,
-                verify,
+                verify: engine.verifies(),
             },
-            trusting: false,
+            engine,
             grants: Grants::default(),
             made: Vec::new(),
-            #[cfg(feature = "compiler")]
-            options,
-            #[cfg(feature = "compiler")]
-            compile: cache::compile,
-            #[cfg(feature = "compiler")]
-            cache: None,
         }
-    }
-
-    /// Has modules compiled by a function around the compiler.
-    #[cfg(feature = "compiler")]
-    #[must_use]
-    pub fn compiling_by(mut self, compile: Compile) -> Self {
-        self.compile = compile;
-        self
-    }
-
-    /// Takes built objects from files as well, and keeps what is built in the
-    /// user's cache.
-    ///
-    /// # Safety
-    /// What is in the directories to be searched, in those that modules name
-    /// there, and in the cache, is run as native code, and so is what is
-    /// [opened](Library::open). No program that is run may be able to write
-    /// there: each directory that it may write has to be
-    /// [granted](Library::grant), before anything is opened.
-    #[must_use]
-    pub unsafe fn trusting(mut self) -> Self {
-        self.trusting = true;
-        self
     }
 
     /// Lets the program open what is in a directory, by its own name for it.
@@ -145,11 +88,15 @@ impl Library {
             let bytes = opened.rest(head)?;
             return self.build(&opened, &bytes, |_| origins);
         }
-        ensure!(self.trusting, "{}: {UNTRUSTED}", file.display());
+        if !self.engine.is_trusting() {
+            return Err(untrusted(file, UNTRUSTED));
+        }
         let object = match self.distrust(&opened) {
             None => self.map(opened)?,
             Some(reason) => {
-                ensure!(as_code, "{}: {reason}", file.display());
+                if !as_code {
+                    return Err(untrusted(file, reason));
+                }
                 let id = opened.id()?;
                 let bytes = opened.rest(head)?;
                 // SAFETY: files that are opened are trusted, by the contract of
@@ -168,7 +115,8 @@ impl Library {
     pub fn open_module(&mut self, file: &Path, bytes: &[u8]) -> Result<Arc<Object>> {
         let name = file.display().to_string();
         if input::kind(&name, bytes)? == Kind::Object {
-            bail!("{name}: is a built object, which is native code; give it by its path");
+            let reason = "is a built object, which is native code; give it by its path";
+            return Err(untrusted(file, reason));
         }
         self.compile(file, bytes).map(Arc::new)
     }
@@ -222,7 +170,7 @@ impl Library {
 
     /// Why a file is not taken for native code.
     fn distrust(&self, opened: &Opened) -> Option<String> {
-        if !self.trusting {
+        if !self.engine.is_trusting() {
             return Some(UNTRUSTED.to_owned());
         }
         if self.grants.is_empty() {
@@ -260,7 +208,7 @@ impl Library {
             }
         }
         match refused {
-            Some((file, reason)) => bail!("{}: {reason}", file.display()),
+            Some((file, reason)) => Err(untrusted(&file, reason)),
             None => Ok(None),
         }
     }
@@ -280,7 +228,7 @@ impl Library {
         let (is_object, head) = module.head()?;
         if is_object {
             if let Some(reason) = distrusted {
-                bail!("{}: {reason}", module.path.display());
+                return Err(untrusted(&module.path, reason));
             }
             return Ok(Some(Arc::new(found(self.map(module)?))));
         }
@@ -359,38 +307,22 @@ impl Library {
         Ok(object)
     }
 
-    #[cfg(feature = "compiler")]
-    fn compile(&mut self, file: &Path, bytes: &[u8]) -> Result<Object> {
-        let module = input::module(&file.display().to_string(), bytes)?;
-        let cache = self.cache.get_or_insert_with(|| {
-            // SAFETY: the user's cache is trusted, by the contract of
-            // `trusting`, unless the program can write there.
-            let opened = self.trusting.then(|| unsafe { Cache::open_default() })?;
-            let usable = opened.and_then(|cache| cache.outside(&self.grants));
-            usable.inspect_err(cache::unusable).ok()
-        });
-        match cache {
-            Some(cache) => {
-                cache.object(file, &module, &self.options, self.path.verify, self.compile)
-            }
-            None => cache::build_object(file, &module, &self.options, self.compile),
-        }
-    }
-
-    #[cfg(not(feature = "compiler"))]
-    #[expect(clippy::unused_self, reason = "as the other, which compiles")]
-    fn compile(&mut self, file: &Path, bytes: &[u8]) -> Result<Object> {
-        let file = file.display().to_string();
-        input::kind(&file, bytes)?;
-        bail!(
-            "{file}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`"
-        )
+    fn compile(&self, file: &Path, bytes: &[u8]) -> Result<Object> {
+        self.engine.build(file, bytes, &self.grants)
     }
 }
 
 /// Why no object is taken.
 const UNTRUSTED: &str =
     "is a built object, and no native code is taken from files here; give the module";
+
+/// The error of native code that is not taken.
+fn untrusted(file: &Path, reason: impl Into<String>) -> Error {
+    Error::Untrusted {
+        file: file.to_owned(),
+        reason: reason.into(),
+    }
+}
 
 /// A directory's path that can be opened.
 fn directory(path: &Path) -> &Path {
@@ -406,10 +338,12 @@ fn hash(opened: &Opened, bytes: &[u8]) -> Result<[u8; 32]> {
     #[cfg(feature = "compiler")]
     let bytes = &*input::module(&name, bytes)?;
     #[cfg(not(feature = "compiler"))]
-    ensure!(
-        input::kind(&name, bytes)? == Kind::Wasm,
-        "{name}: is not a binary module, and this wasmaot cannot tell whether {name}.elf was built from it"
-    );
+    if input::kind(&name, bytes)? != Kind::Wasm {
+        let reason = format!(
+            "is not a binary module, and this wasmaot cannot tell whether {name}.elf was built from it"
+        );
+        return Err(Error::input(name, reason));
+    }
     Ok(ModuleInfo::module_hash(bytes))
 }
 
@@ -432,27 +366,32 @@ fn origins(object: &Object, path: &Path) -> Vec<PathBuf> {
     origins
 }
 
-impl Finder for Library {
-    fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
-        self.search(name, by).map_err(|source| Error::Library {
+impl Finder for LibraryFinder {
+    fn find(
+        &mut self,
+        name: &str,
+        by: &Object,
+    ) -> Result<Option<Arc<Object>>, wasmaot_runtime::Error> {
+        let found = self.search(name, by);
+        found.map_err(|source| wasmaot_runtime::Error::Library {
             name: name.to_owned(),
             by: by.path().display().to_string(),
-            source: source.reallocate_into_boxed_dyn_error_without_backtrace(),
+            source: source.into(),
         })
     }
 
-    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, wasmaot_runtime::Error> {
         let built = match input::kind(name, bytes) {
             Ok(Kind::Wasm) => self.compile(name.as_ref(), bytes),
-            Ok(_) => Err(anyhow::anyhow!("{name}: is not a binary wasm module")),
+            Ok(_) => Err(Error::input(name, "is not a binary wasm module")),
             Err(error) => Err(error),
         };
         // It is in no directory: what it needs is searched where libraries are.
         let built = built.map(|object| Arc::new(object.with_origins(Vec::new())));
-        built.map_err(|source| Error::Library {
+        built.map_err(|source| wasmaot_runtime::Error::Library {
             name: name.to_owned(),
             by: "dlload".to_owned(),
-            source: source.reallocate_into_boxed_dyn_error_without_backtrace(),
+            source: source.into(),
         })
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use crate::error::{Error, Result};
 
 /// What stands for standard input in place of a file.
 pub const STREAM: &str = "-";
@@ -20,11 +20,11 @@ pub fn read(path: &Path) -> Result<(String, Vec<u8>)> {
     if path == Path::new(STREAM) {
         let mut bytes = Vec::new();
         let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.context("cannot read standard input")?;
+        read.map_err(Error::io("cannot read standard input"))?;
         return Ok(("<stdin>".to_owned(), bytes));
     }
     let file = path.display().to_string();
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+    let bytes = std::fs::read(path).map_err(Error::cannot_read(path))?;
     Ok((file, bytes))
 }
 
@@ -47,7 +47,8 @@ pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
     // Version 1, layer 0: a core module. Layer 1 is a component.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
     if bytes.starts_with(COMPONENT) {
-        bail!("{file}: is a component, not a core module; extract its modules first");
+        let reason = "is a component, not a core module; extract its modules first";
+        return Err(Error::input(file, reason));
     }
     if bytes.starts_with(b"\0asm") {
         return Ok(Kind::Wasm);
@@ -61,7 +62,8 @@ pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
     if is_text {
         return Ok(Kind::Wat);
     }
-    bail!("{file}: is neither a wasm module, nor its text, nor an ELF object; give one of these")
+    let reason = "is neither a wasm module, nor its text, nor an ELF object; give one of these";
+    Err(Error::input(file, reason))
 }
 
 /// The binary module of a `.wasm` or `.wat`.
@@ -85,10 +87,13 @@ pub fn module<'a>(file: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
                     .to_owned();
                 let place = text.lines().find_map(|l| l.trim().strip_prefix("--> "));
                 let place = place.map_or_else(String::new, |p| p.replace("<anon>", ""));
-                bail!("{file}{place}: {line}")
+                Err(Error::input(format_args!("{file}{place}"), line))
             }
         },
-        Kind::Object => bail!("{file}: is an ELF file, not a wasm module; it needs no building"),
+        Kind::Object => {
+            let reason = "is an ELF file, not a wasm module; it needs no building";
+            Err(Error::input(file, reason))
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use wasmaot::runtime::{Caller, Config, HostFunction, Process};
-//! use wasmaot::{CompileOptions, compile};
+//! use wasmaot::Engine;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let module = wat::parse_str(
@@ -19,7 +19,7 @@
 //!          (func (export "store") (param $at i32) (param $value i32)
 //!            (i32.store8 (local.get $at) (call $twice (local.get $value)))))"#,
 //! )?;
-//! let object = compile("store.wasm", &module, &CompileOptions::default())?;
+//! let object = Engine::default().compile("store.wasm", &module)?;
 //!
 //! let mut process = Process::new(Config::default())?;
 //! process.add_host_functions([
@@ -38,11 +38,11 @@
 //! use std::time::Duration;
 //! use wasmaot::hosts::{HostEnv, wasi};
 //! use wasmaot::runtime::{CallError, Config, Process};
-//! # use wasmaot::{CompileOptions, compile};
+//! # use wasmaot::Engine;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let module = wat::parse_str(r#"(module (memory 1) (func (export "_start") (loop (br 0))))"#)?;
-//! # let object = compile("loop.wasm", &module, &CompileOptions::default())?;
+//! # let object = Engine::default().compile("loop.wasm", &module)?;
 //! # let directory = std::env::temp_dir();
 //! let mut process = Process::new(Config {
 //!     max_memory: 10 << 20, // bytes, tables and exceptions included
@@ -69,10 +69,10 @@
 //!
 //! ```
 //! # use wasmaot::runtime::{Config, Process};
-//! # use wasmaot::{CompileOptions, compile};
+//! # use wasmaot::Engine;
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let module = wat::parse_str(r#"(module (memory 1) (data (i32.const 0) "hello"))"#)?;
-//! # let object = compile("m", &module, &CompileOptions::default())?;
+//! # let object = Engine::default().compile("m", &module)?;
 //! # let mut process = Process::new(Config::default())?;
 //! let (one, two) = (process.instantiate(object.clone(), None)?, process.instantiate(object, None)?);
 //! process.copy((one, 0), (two, 1000), 5)?;
@@ -83,8 +83,11 @@
 //! ```
 
 #[cfg(feature = "compiler")]
-pub mod cache;
-pub mod find;
+mod cache;
+mod engine;
+mod error;
+mod exports;
+mod find;
 mod grants;
 pub mod input;
 mod opened;
@@ -99,19 +102,9 @@ pub use wasmaot_runtime as runtime;
 #[cfg(feature = "compiler")]
 pub use wasmaot_compiler::Options as CompileOptions;
 
-/// Compiles a module to an object that any number of processes can load.
-/// `name` is what messages call it.
-///
-/// # Errors
-/// An invalid module; one that needs what is not supported.
 #[cfg(feature = "compiler")]
-pub fn compile(
-    name: &str,
-    wasm: &[u8],
-    options: &CompileOptions,
-) -> anyhow::Result<std::sync::Arc<runtime::Object>> {
-    let bytes = compiler::compile(name, wasm, options, compiler::Emit::So)?;
-    // SAFETY: the compiler has made these bytes just now; so their hash fits.
-    let object = unsafe { runtime::Object::from_bytes(name, &bytes, false) }?;
-    Ok(std::sync::Arc::new(object))
-}
+pub use cache::Compile;
+pub use engine::{Engine, EngineConfig, LIBRARY_PATH};
+pub use error::{Error, Result};
+pub use exports::{Export, ExportType, exports};
+pub use find::LibraryFinder;

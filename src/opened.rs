@@ -6,10 +6,11 @@ use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::{Mode, OFlags};
 use wasmaot_runtime::{FileId, Object};
+
+use crate::error::{Error, Result};
 
 /// Largest module.
 const MAX_MODULE: u64 = 1 << 30;
@@ -27,7 +28,7 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens what the user names, which may be a pipe.
     pub fn named(path: &Path) -> Result<Self> {
-        let file = File::open(path).with_context(|| cannot_read(path))?;
+        let file = File::open(path).map_err(Error::cannot_read(path))?;
         Ok(Self {
             file,
             metadata: None,
@@ -77,7 +78,7 @@ impl Opened {
     pub fn metadata(&self) -> Result<Metadata> {
         let known = self.metadata.clone();
         let metadata = known.map_or_else(|| self.file.metadata(), Ok);
-        metadata.with_context(|| cannot_read(&self.path))
+        metadata.map_err(Error::cannot_read(&self.path))
     }
 
     /// Its identity.
@@ -96,25 +97,21 @@ impl Opened {
         let mut head = Vec::new();
         let wanted = Object::MAGIC.len() as u64;
         let read = self.file.by_ref().take(wanted).read_to_end(&mut head);
-        read.with_context(|| cannot_read(&self.path))?;
+        read.map_err(Error::cannot_read(&self.path))?;
         Ok((Object::is_object(&head), head))
     }
 
     /// The rest of it, after what was read.
     pub fn rest(&mut self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
         let read = self.file.by_ref().take(MAX_MODULE).read_to_end(&mut bytes);
-        read.with_context(|| cannot_read(&self.path))?;
-        ensure!(
-            bytes.len() as u64 <= MAX_MODULE,
-            "{}: is larger than {MAX_MODULE} bytes, which is the most for a module",
-            self.path.display()
-        );
+        read.map_err(Error::cannot_read(&self.path))?;
+        if bytes.len() as u64 > MAX_MODULE {
+            let reason =
+                format!("is larger than {MAX_MODULE} bytes, which is the most for a module");
+            return Err(Error::input(self.path.display(), reason));
+        }
         Ok(bytes)
     }
-}
-
-fn cannot_read(path: &Path) -> String {
-    format!("cannot read {}", path.display())
 }
 
 /// Opening neither waits for the writer of a pipe nor takes a terminal.

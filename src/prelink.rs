@@ -4,11 +4,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context as _, Result, ensure};
 use wasmaot_compiler::Options;
 use wasmaot_compiler::prelink::{Binding, Set};
-use wasmaot_runtime::{Bound, Config, Error, Finder, Object, Process, Unresolved, Way};
+use wasmaot_runtime::{Bound, Config, Finder, Object, Process, Unresolved, Way};
 
+use crate::error::{Error, Result};
 use crate::input;
 
 /// A module of a set: its path or name, and its bytes.
@@ -26,7 +26,7 @@ pub fn build_files(
 ) -> Result<Vec<Vec<u8>>> {
     let read = |path: &PathBuf| {
         let file = path.display().to_string();
-        let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
+        let bytes = std::fs::read(path).map_err(Error::cannot_read(path))?;
         let module = input::module(&file, &bytes)?.into_owned();
         Ok((file, module))
     };
@@ -58,7 +58,7 @@ pub fn with_libraries(files: &[PathBuf], directories: &[PathBuf]) -> Result<Vec<
 /// The names of the libraries that a module needs.
 fn needed(file: &Path) -> Result<Vec<String>> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {name}"))?;
+    let bytes = std::fs::read(file).map_err(Error::cannot_read(file))?;
     let module = input::module(&name, &bytes)?;
     Ok(wasmaot_compiler::prelink::needed(&name, &module)?)
 }
@@ -70,12 +70,10 @@ fn library(name: &str, directories: &[PathBuf]) -> Result<Option<PathBuf>> {
             if place.file.is_file() {
                 return Ok(Some(place.file));
             }
-            ensure!(
-                !place.built.is_file(),
-                "{}: there is no module beside it, which the set needs to call it directly; \
-                 give the directory of the module, or leave this one out",
-                place.built.display()
-            );
+            if place.built.is_file() {
+                let reason = "there is no module beside it, which the set needs to call it directly; give the directory of the module, or leave this one out";
+                return Err(Error::input(place.built.display(), reason));
+            }
         }
     }
     Ok(None)
@@ -113,10 +111,9 @@ pub fn build_set(
     let objects = open(modules, &objects)?;
     let mut process = linker(&objects, &others)?;
     let linked = process.link_set(&objects)?;
-    ensure!(
-        linked.bound() == bound,
-        "a library beside the set has changed while it was built; build it again"
-    );
+    if linked.bound() != bound {
+        return Err(Error::SetChanged);
+    }
     Ok(linked.objects()?)
 }
 
@@ -165,7 +162,11 @@ struct Members<F> {
 }
 
 impl<F: Finder> Finder for Members<F> {
-    fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, Error> {
+    fn find(
+        &mut self,
+        name: &str,
+        by: &Object,
+    ) -> Result<Option<Arc<Object>>, wasmaot_runtime::Error> {
         let mut members = self.objects.iter();
         let member = members.find(|object| stands_for(object.soname().map(AsRef::as_ref), name));
         match member {

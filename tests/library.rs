@@ -6,20 +6,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use wasmaot::Engine;
 use wasmaot::hosts::{HostEnv, Input, Output, OutputBuffer, linux, wasi};
 use wasmaot::runtime::trap::TrapReason;
 use wasmaot::runtime::{
     CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, OutOfBounds,
     Process, Val,
 };
-use wasmaot::{CompileOptions, compile};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_testkit::{Code, Kind, Link, object, sources};
 
 fn build(text: &str) -> Arc<Object> {
-    let wasm = wat::parse_str(text).unwrap();
-    compile("module", &wasm, &CompileOptions::default()).unwrap()
+    let engine = Engine::default();
+    engine.compile("module", text.as_bytes()).unwrap()
 }
 
 fn config() -> Config {
@@ -347,7 +347,7 @@ fn programs_with_separate_heaps_call_each_other() {
             vec![],
         );
         let wasm = std::fs::read(link.make()).unwrap();
-        compile(name, &wasm, &CompileOptions::default()).unwrap()
+        Engine::default().compile(name, &wasm).unwrap()
     };
     let mut process = Process::new(config()).unwrap();
     process.add_host_functions(copy_functions());

@@ -17,12 +17,12 @@ use wasmaot::runtime::{
     CallError, Caller, Config, DlError, Error, HostError, HostFunction, InstanceId, Object,
     OpenFlags, Process,
 };
-use wasmaot::{CompileOptions, compile};
+use wasmaot::{CompileOptions, Engine, EngineConfig};
 use wasmaot_abi::trap::TrapCode;
 
 fn build(text: &str) -> Arc<Object> {
     let wasm = wat::parse_str(text).unwrap();
-    compile("module", &wasm, &CompileOptions::default()).unwrap()
+    Engine::default().compile("module", &wasm).unwrap()
 }
 
 fn config() -> Config {
@@ -301,9 +301,10 @@ fn a_compilation_can_be_stopped() {
         ..CompileOptions::default()
     };
     let wasm = wat::parse_str(SPIN).unwrap();
-    assert!(compile("spin.wasm", &wasm, &options).is_ok());
+    let engine = Engine::new(EngineConfig::new().compile_options(options));
+    assert!(engine.compile("spin.wasm", &wasm).is_ok());
     progress.stop();
-    let error = compile("spin.wasm", &wasm, &options).unwrap_err();
+    let error = engine.compile("spin.wasm", &wasm).unwrap_err();
     assert!(
         error
             .to_string()
@@ -586,8 +587,8 @@ fn a_memory_may_have_every_address() {
             opt_level,
             ..CompileOptions::default()
         };
-        let compile =
-            |text: &str| compile("module", &wat::parse_str(text).unwrap(), &options).unwrap();
+        let engine = Engine::new(EngineConfig::new().compile_options(options));
+        let compile = |text: &str| engine.compile("module", text.as_bytes()).unwrap();
         let mut process = Process::new(config()).unwrap();
         let id = process.instantiate(compile(text), Some("module")).unwrap();
         let call = |process: &mut Process, name: &str, at: u32| {
@@ -629,7 +630,7 @@ fn a_memory_may_have_every_address() {
     // Modules that share a memory rely on its guards.
     let shared = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 65536)))"#;
     let wasm = wat::parse_str(shared).unwrap();
-    let error = compile("shared.wat", &wasm, &CompileOptions::default()).unwrap_err();
+    let error = Engine::default().compile("shared.wat", &wasm).unwrap_err();
     assert!(error.to_string().contains("65280 pages"), "{error}");
     // Without a minimum as large, it may grow as far as accesses need no check.
     let text = r#"(module (memory 1 65536)

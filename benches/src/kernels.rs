@@ -205,7 +205,8 @@ fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
     workshop.wasm_flags.clone_from(&args.wasm_flag);
     workshop.native_flags.clone_from(&args.native_flag);
     workshop.link = Some(wasmaot_link::link_in);
-    workshop.prelink = Some(wasmaot::prelink::build_alone);
+    workshop.prelink =
+        Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
     Ok(workshop)
 }
 

@@ -52,7 +52,13 @@ pub(crate) fn advice(error: &anyhow::Error, command: &Command) -> Option<String>
         if let Some(error) = cause.downcast_ref() {
             return of_compiling(error, command);
         }
-        None
+        match cause.downcast_ref()? {
+            wasmaot::Error::Load(error) => of_loading(error, command, words),
+            wasmaot::Error::Call(error) => of_calling(error),
+            #[cfg(feature = "compiler")]
+            wasmaot::Error::Compile(error) => of_compiling(error, command),
+            _ => None,
+        }
     })
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wasmaot::input;
 use wasmaot::prelink::build_alone;
+use wasmaot::{Engine, EngineConfig, input};
 use wasmaot_hosts::HostEnv;
 use wasmaot_lab::detail::tables;
 use wasmaot_lab::experiment::{self, Build, Settings, Step};
@@ -123,7 +123,7 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
         .with_context(|| format!("cannot make {}", directory.display()))?;
     let mut workshop = Workshop::new(directory)?;
     workshop.link = Some(link_in);
-    workshop.prelink = Some(build_alone);
+    workshop.prelink = Some(|modules, options| Ok(build_alone(modules, options)?));
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
         let kernels = match args.kernels.is_empty() {
@@ -246,7 +246,7 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     let surroundings = move || grant_all(HostEnv::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
     surroundings()?;
-    let program = program.prelinked_by(Some(build_alone));
+    let program = program.prelinked_by(Some(|modules, options| Ok(build_alone(modules, options)?)));
     Ok(program.within(surroundings).fresh_each_time())
 }
 
@@ -332,7 +332,8 @@ fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
 
 /// The object of a module, to see what it needs.
 fn of(module: &Module, path: &Path, options: &wasmaot_compiler::Options) -> Result<Arc<Object>> {
-    wasmaot::compile(&path.display().to_string(), &module.wasm, options)
+    let engine = Engine::new(EngineConfig::new().compile_options(options.clone()));
+    Ok(engine.compile(&path.display().to_string(), &module.wasm)?)
 }
 
 fn is_called(path: &Path, name: &str) -> bool {

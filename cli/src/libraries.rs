@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
-use wasmaot::find::Library as Found;
+use wasmaot::LibraryFinder;
 use wasmaot::input::{self, Kind};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
@@ -22,15 +22,15 @@ use crate::run::add_hosts;
 
 /// Who opens files, shared by the command and its processes.
 #[derive(Clone)]
-pub(crate) struct Shared(Arc<Mutex<Found>>);
+pub(crate) struct Shared(Arc<Mutex<LibraryFinder>>);
 
 impl Shared {
     /// Shares it.
-    pub fn new(found: Found) -> Self {
+    pub fn new(found: LibraryFinder) -> Self {
         Self(Arc::new(Mutex::new(found)))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Found> {
+    fn lock(&self) -> MutexGuard<'_, LibraryFinder> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

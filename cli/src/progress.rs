@@ -6,12 +6,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wasmaot::cache;
-use wasmaot_compiler::{Error, Options, Progress};
+use wasmaot_compiler::{self as compiler, Emit, Error, Options, Progress};
 
 /// Compiles a module to a shared object, and shows how far it has come.
 pub(crate) fn compile(name: &str, module: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
-    shown(options, |options| cache::compile(name, module, options))
+    shown(options, |options| {
+        compiler::compile(name, module, options, Emit::So)
+    })
 }
 
 /// Runs a compilation with options that have it show how far it has come.

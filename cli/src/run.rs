@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use wasmaot::find::Library;
-use wasmaot::input;
+use wasmaot::{Engine, EngineConfig, LibraryFinder, input};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_hosts::{HostEnv, flat_libc, linux, wasi};
 use wasmaot_runtime::flat;
@@ -156,12 +155,12 @@ fn start_flat(args: &Run, process: &mut Process, id: InstanceId) -> Result<u8> {
 }
 
 /// Opens the program; `-` is a module from standard input.
-fn open_program(library: &mut Library, program: &Path) -> Result<Arc<Object>> {
+fn open_program(library: &mut LibraryFinder, program: &Path) -> Result<Arc<Object>> {
     if program != Path::new(input::STREAM) {
-        return library.open(program);
+        return Ok(library.open(program)?);
     }
     let (name, bytes) = input::read(program)?;
-    library.open_module(Path::new(&name), &bytes)
+    Ok(library.open_module(Path::new(&name), &bytes)?)
 }
 
 /// Where libraries come from.
@@ -169,25 +168,25 @@ pub(crate) fn library(
     search: &Search,
     program: &Path,
     #[cfg(feature = "compiler")] codegen: &options::Codegen,
-) -> Library {
-    let library = Library::new(
-        &search.library_path,
-        program,
-        search.verify,
-        #[cfg(feature = "compiler")]
-        crate::build::options(codegen),
-    );
+) -> LibraryFinder {
+    let config = EngineConfig::new()
+        .library_path(&search.library_path)
+        .environment()
+        .verify(search.verify);
     #[cfg(feature = "compiler")]
-    let library = library.compiling_by(progress::compile);
+    let config = config
+        .compile_options(crate::build::options(codegen))
+        .compile_with(progress::compile);
     // SAFETY: the user trusts what he names, where he has libraries searched,
     // and his cache, as he does executables. `run` grants the directories that
     // the program gets before it opens anything; nobody else runs one.
-    unsafe { library.trusting() }
+    let config = unsafe { config.trusting() };
+    Engine::new(config).finder(program)
 }
 
 /// Opens objects.
-pub(crate) fn open_all(library: &mut Library, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
-    files.iter().map(|file| library.open(file)).collect()
+pub(crate) fn open_all(library: &mut LibraryFinder, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
+    files.iter().map(|file| Ok(library.open(file)?)).collect()
 }
 
 fn config(args: &Run) -> Result<Config> {

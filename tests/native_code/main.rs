@@ -14,9 +14,8 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use common::{Outcome, Sandbox};
-use wasmaot::CompileOptions;
-use wasmaot::find::Library;
 use wasmaot::runtime::Finder as _;
+use wasmaot::{Engine, EngineConfig};
 
 /// Opens each of its arguments and says what came of it. Of `-wNAME` and
 /// `-tNAME`, in the first directory granted: writes the standard input there,
@@ -324,8 +323,8 @@ fn a_program_cannot_pull_the_file_away_from_under_itself() {
 fn the_library_takes_objects_where_it_is_told_to() {
     let (sandbox, _, object) = place();
     let file = sandbox.write("lib/x.so", &object);
-    let options = CompileOptions::default();
-    let mut library = Library::new(&[], &sandbox.path("main.wat"), true, options);
+    let engine = Engine::new(EngineConfig::new().verify(true));
+    let mut library = engine.finder(&sandbox.path("main.wat"));
     library.open(&sandbox.path("main.wat")).unwrap();
     let error = library.open(&file).unwrap_err().to_string();
     assert!(error.contains("no native code is taken"), "{error}");

@@ -1,0 +1,266 @@
+//! What processes have in common: how modules are compiled, where libraries are
+//! searched, whose native code is trusted, where built objects are kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+#[cfg(feature = "compiler")]
+use std::sync::OnceLock;
+
+use wasmaot_runtime::Object;
+
+#[cfg(feature = "compiler")]
+use crate::cache::{self, Cache, Compile};
+#[cfg(not(feature = "compiler"))]
+use crate::error::Error;
+use crate::error::Result;
+use crate::find::LibraryFinder;
+use crate::grants::Grants;
+use crate::input;
+
+/// Environment variable with directories to search, separated by `:`.
+pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
+
+/// Compiles modules and opens objects, for any number of processes on any
+/// number of threads. A clone is the same engine.
+///
+/// By default it compiles for every x86-64-v2 machine at `-O2`, keeps nothing
+/// on disk, searches no directory, and takes no native code from files.
+#[derive(Clone, Debug, Default)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    config: EngineConfig,
+    /// The cache, once it has been asked for; `None` in it if there is none.
+    #[cfg(feature = "compiler")]
+    cache: OnceLock<Option<Cache>>,
+}
+
+/// Options of an [`Engine`].
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct EngineConfig {
+    #[cfg(feature = "compiler")]
+    options: wasmaot_compiler::Options,
+    #[cfg(feature = "compiler")]
+    compile: Option<Compile>,
+    #[cfg(feature = "compiler")]
+    cache: Option<PathBuf>,
+    library_path: Vec<PathBuf>,
+    environment: Vec<PathBuf>,
+    verify: bool,
+    trusting: bool,
+}
+
+impl EngineConfig {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How modules are compiled.
+    #[cfg(feature = "compiler")]
+    pub fn compile_options(mut self, options: wasmaot_compiler::Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The function that compiles a module to an object: one around
+    /// [`cache::compile`] that tells the user how far it has come, for example.
+    #[cfg(feature = "compiler")]
+    pub fn compile_with(mut self, compile: Compile) -> Self {
+        self.compile = Some(compile);
+        self
+    }
+
+    /// Directories where needed and opened libraries are searched, before the
+    /// program's own.
+    pub fn library_path(
+        mut self,
+        directories: impl IntoIterator<Item = impl Into<PathBuf>>,
+    ) -> Self {
+        self.library_path = directories.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Searches the directories that `WASMAOT_LIBRARY_PATH` names, too.
+    pub fn environment(mut self) -> Self {
+        let value = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
+        let directories = std::env::split_paths(&value);
+        self.environment = directories.filter(|d| !d.as_os_str().is_empty()).collect();
+        self
+    }
+
+    /// Whether the hash over a whole object is checked when it is opened, and
+    /// not only the one over what the loader interprets.
+    pub fn verify(mut self, verify: bool) -> Self {
+        self.verify = verify;
+        self
+    }
+
+    /// Takes built objects from files, and keeps what is built in the user's
+    /// cache.
+    ///
+    /// # Safety
+    /// What is in the directories to be searched, in those that modules name
+    /// there, and in the cache, is run as native code, and so is what is
+    /// [opened](Engine::open). No program that is run may be able to write
+    /// there: each directory that it may write has to be
+    /// [granted](LibraryFinder::grant) in its process, before anything is
+    /// opened for it.
+    pub unsafe fn trusting(mut self) -> Self {
+        self.trusting = true;
+        self
+    }
+
+    /// Keeps what is built in a directory, which is made where it is missing.
+    ///
+    /// # Safety
+    /// As of [`Cache::open`]: what is in the directory is run as native code.
+    #[cfg(feature = "compiler")]
+    pub unsafe fn cache(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.cache = Some(directory.into());
+        self
+    }
+}
+
+impl Engine {
+    /// Makes an engine.
+    pub fn new(config: EngineConfig) -> Self {
+        Self(Arc::new(Inner {
+            config,
+            ..Inner::default()
+        }))
+    }
+
+    /// Compiles a module, binary or text, to an object that any number of
+    /// processes can load. `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::Input`]: it is no module. [`Error::Compile`].
+    #[cfg(feature = "compiler")]
+    pub fn compile(&self, name: &str, module: &[u8]) -> Result<Arc<Object>> {
+        let module = input::module(name, module)?;
+        let config = &self.0.config;
+        let object =
+            cache::build_object(Path::new(name), &module, &config.options, self.compiler());
+        object.map(Arc::new)
+    }
+
+    /// Compiles a module, binary or text, to the bytes of an object, for
+    /// [`Engine::load_object`] in another process.
+    ///
+    /// # Errors
+    /// As of [`Engine::compile`].
+    #[cfg(feature = "compiler")]
+    pub fn compile_to_bytes(&self, name: &str, module: &[u8]) -> Result<Vec<u8>> {
+        let module = input::module(name, module)?;
+        Ok(self.compiler()(name, &module, &self.0.config.options)?)
+    }
+
+    /// Opens a file: a module, which is compiled or taken from the cache; or an
+    /// object, if the engine is [trusting](EngineConfig::trusting).
+    ///
+    /// # Errors
+    /// [`Error`]; an object that is not trusted is [`Error::Untrusted`].
+    pub fn open(&self, file: impl AsRef<Path>) -> Result<Arc<Object>> {
+        let file = file.as_ref();
+        self.finder(file).open(file)
+    }
+
+    /// Maps a built object.
+    ///
+    /// # Errors
+    /// [`Error::Load`].
+    ///
+    /// # Safety
+    /// The file is native code, and is run: it has to be what the compiler made,
+    /// or be trusted as an executable is that is about to be started. Nobody
+    /// changes it for as long as the object exists.
+    pub unsafe fn load_object(&self, file: impl AsRef<Path>) -> Result<Arc<Object>> {
+        // SAFETY: the caller's contract.
+        let object = unsafe { Object::open(file, self.0.config.verify) };
+        Ok(Arc::new(object?))
+    }
+
+    /// Takes a built object from memory; `name` is what messages call it.
+    ///
+    /// # Errors
+    /// [`Error::Load`].
+    ///
+    /// # Safety
+    /// The bytes are native code, and are run: they have to be what the
+    /// compiler made, or be trusted as an executable is.
+    pub unsafe fn load_object_bytes(&self, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
+        // SAFETY: the caller's contract.
+        let object = unsafe { Object::from_bytes(name, bytes, self.0.config.verify) };
+        Ok(Arc::new(object?))
+    }
+
+    /// Finds the libraries of a program, in the engine's directories and in
+    /// that of the program's file.
+    pub fn finder(&self, program: &Path) -> LibraryFinder {
+        LibraryFinder::new(self.clone(), program)
+    }
+
+    pub(crate) fn library_path(&self) -> &[PathBuf] {
+        &self.0.config.library_path
+    }
+
+    pub(crate) fn environment(&self) -> &[PathBuf] {
+        &self.0.config.environment
+    }
+
+    pub(crate) fn verifies(&self) -> bool {
+        self.0.config.verify
+    }
+
+    pub(crate) fn is_trusting(&self) -> bool {
+        self.0.config.trusting
+    }
+
+    #[cfg(feature = "compiler")]
+    fn compiler(&self) -> Compile {
+        self.0.config.compile.unwrap_or(cache::compile)
+    }
+
+    /// The object of a module's file, from the cache where there is one that no
+    /// program with these grants can write.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn build(&self, file: &Path, bytes: &[u8], grants: &Grants) -> Result<Object> {
+        let module = input::module(&file.display().to_string(), bytes)?;
+        let (config, compile) = (&self.0.config, self.compiler());
+        match self.cache(grants) {
+            Some(cache) => cache.object(file, &module, &config.options, config.verify, compile),
+            None => cache::build_object(file, &module, &config.options, compile),
+        }
+    }
+
+    #[cfg(not(feature = "compiler"))]
+    pub(crate) fn build(&self, file: &Path, bytes: &[u8], _: &Grants) -> Result<Object> {
+        let file = file.display().to_string();
+        input::kind(&file, bytes)?;
+        let reason =
+            "is a module, and this wasmaot has no compiler; build it first with `wasmaot build`";
+        Err(Error::input(file, reason))
+    }
+
+    #[cfg(feature = "compiler")]
+    fn cache(&self, grants: &Grants) -> Option<&Cache> {
+        let config = &self.0.config;
+        let open = || {
+            let cache = match &config.cache {
+                // SAFETY: the contract of `EngineConfig::cache`.
+                Some(directory) => unsafe { Cache::open(directory.clone()) },
+                // SAFETY: the user's cache is trusted, by the contract of
+                // `EngineConfig::trusting`.
+                None if config.trusting => unsafe { Cache::open_default() },
+                None => return None,
+            };
+            cache.inspect_err(cache::unusable).ok()
+        };
+        let cache = self.0.cache.get_or_init(open).as_ref()?;
+        let outside = cache.check_outside(grants);
+        outside.inspect_err(cache::unusable).ok().map(|()| cache)
+    }
+}

@@ -47,11 +47,8 @@ fn what_is_missing_may_be_given_when_it_is_called() {
             .push(format!("{}: {ty}", symbol.full_name()));
         (symbol.name != "denied").then(|| HostFunction::wrap("env", &symbol.name, give))
     };
-    let generous = Config {
-        missing: Some(Box::new(missing)),
-        ..config(Bind::Lazy)
-    };
-    let mut program = load(&main, &[], generous).unwrap();
+    let mut program = load(&main, &[], config(Bind::Lazy)).unwrap();
+    program.process.set_missing(Box::new(missing));
     assert_eq!(program.call("ask_given", &[1]), 2);
     assert_eq!(program.call("ask_given", &[41]), 42);
     let text = program.trap("ask_denied").to_string();
@@ -417,10 +414,10 @@ fn a_library_may_be_missing_until_it_is_needed() {
     };
     let generous = Config {
         lazy_load: true,
-        missing: Some(Box::new(missing)),
         ..config(Bind::Lazy)
     };
     let mut program = load(&main, &[("a", &a)], generous).unwrap();
+    program.process.set_missing(Box::new(missing));
     assert_eq!(program.call("call_f", &[]), 7);
     let text = program.trap("call_g").to_string();
     assert!(text.contains("`nowhere`"), "{text}");

@@ -2,11 +2,6 @@
 
 use std::fmt;
 
-use wasmaot_abi::types::FuncType;
-
-use crate::error::Unresolved as UnresolvedSymbol;
-use crate::host::HostFunction;
-
 /// What to do with a function or address that no object defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unresolved {
@@ -91,10 +86,6 @@ impl Category {
 /// Takes trace lines.
 pub type Trace = Box<dyn Fn(Category, &str) + Send>;
 
-/// Asked for a function that no object defines when it is first called, or
-/// whose library cannot be loaded.
-pub type Missing = Box<dyn Fn(&UnresolvedSymbol, &FuncType) -> Option<HostFunction> + Send>;
-
 /// Options of a process.
 pub struct Config {
     /// Bytes that a process may keep for its program, all together: linear
@@ -119,9 +110,6 @@ pub struct Config {
     /// With [`Bind::Lazy`], whether a needed library of the program is loaded
     /// only when a name is looked up that nothing before it defines.
     pub lazy_load: bool,
-    /// With [`Bind::Lazy`], who is asked for a function that is not defined
-    /// when it is first called; what it gives has to be of the type asked for.
-    pub missing: Option<Missing>,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
@@ -139,7 +127,6 @@ impl Default for Config {
             bind: Bind::default(),
             dl_stubs: DlStubs::default(),
             lazy_load: false,
-            missing: None,
             check: false,
             trace: None,
         }

@@ -4,11 +4,29 @@ use std::path::PathBuf;
 
 use wasmaot_abi::types::FuncType;
 
-pub use crate::sys::SystemError;
-use crate::trap::Trap;
+use crate::backtrace::Trap;
 
 /// Result of loading.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A system call that failed, and what it was for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action}: {source}")]
+pub struct SystemError {
+    /// What was to be done.
+    pub action: String,
+    /// The system's answer.
+    pub source: std::io::Error,
+}
+
+impl SystemError {
+    pub(crate) fn new(action: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
+        Self {
+            action: action.into(),
+            source: source.into(),
+        }
+    }
+}
 
 /// Why objects cannot be loaded or linked.
 #[derive(Debug, thiserror::Error)]
@@ -300,7 +318,7 @@ pub enum AccessError {
     Handle(#[from] HandleError),
     /// Part of the access is outside.
     #[error(transparent)]
-    OutOfBounds(#[from] crate::OutOfBounds),
+    OutOfBounds(#[from] OutOfBounds),
     /// The global cannot be set.
     #[error("the global is immutable")]
     Immutable,
@@ -312,4 +330,58 @@ pub enum AccessError {
         /// The value's.
         given: wasmaot_abi::types::ValType,
     },
+}
+
+/// An access outside of a linear memory.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{bytes} bytes at {at:#x} are outside of the linear memory of {size} bytes")]
+pub struct OutOfBounds {
+    /// Linear address.
+    pub at: u64,
+    /// Bytes from there.
+    pub bytes: u64,
+    /// Bytes of the memory.
+    pub size: u64,
+}
+
+/// Why a library could not be opened, a symbol not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum DlError {
+    /// The library or one that it needs.
+    #[error(transparent)]
+    Load(#[from] Error),
+    /// Flags that say neither when to bind nor anything sensible.
+    #[error("dlopen: {0:#x} is no mode; give RTLD_LAZY or RTLD_NOW")]
+    Mode(u32),
+    /// It is not there and was not to be loaded.
+    #[error("{0}: not loaded")]
+    NotLoaded(String),
+    /// A module is placed once.
+    #[error("{0:#x}: the module is instantiated already")]
+    Instantiated(u32),
+    /// The process has no program to open libraries for.
+    #[error("the program is not linked dynamically: it can open nothing")]
+    NoProgram,
+    /// A handle that stands for nothing (any more).
+    #[error("{0:#x} is not the handle of an open library")]
+    Handle(u32),
+    /// No object of the scope defines it.
+    #[error("undefined symbol: {name} (in {place})")]
+    Undefined {
+        /// The symbol.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// It is something that has no address.
+    #[error("{name}: is a {kind}, which has no address")]
+    NoAddress {
+        /// The symbol.
+        name: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// Called from within the program's allocator, which the loader has called.
+    #[error("a library cannot be opened or closed by the allocator")]
+    Busy,
 }

@@ -16,10 +16,8 @@ use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
 use crate::link::InstanceId;
-use crate::link::{
-    Instance, Retired, breadth_first, dependencies_first, dyninfo, give_back, heap, release_table,
-};
-use crate::process::Process;
+use crate::link::{Instance, Retired, breadth_first, dependencies_first, dyninfo};
+use crate::process::{Process, give_back, heap};
 use crate::trap::Trap;
 
 impl Process {
@@ -41,12 +39,12 @@ impl Process {
             return Ok(Err(DlError::Busy));
         }
         let serial = self.link.instances[number].serial;
-        let hold = &mut self.link.instances[number].hold;
-        if hold.opened == 0 {
+        let refs = &mut self.link.instances[number].refs;
+        if refs.opened == 0 {
             return Ok(Err(DlError::Handle(super::functions::handle(serial))));
         }
-        hold.opened -= 1;
-        if hold.opened == 0 && !hold.always {
+        refs.opened -= 1;
+        if refs.opened == 0 && !refs.always {
             self.collect()?;
         }
         Ok(Ok(()))
@@ -125,7 +123,7 @@ impl Process {
 
     /// The instances that nothing holds.
     fn loose(&self) -> Vec<usize> {
-        let held = |i: &Instance| i.hold.always || i.hold.starting || i.hold.opened > 0;
+        let held = |i: &Instance| i.refs.always || i.refs.starting || i.refs.opened > 0;
         let all = self.link.instances.iter();
         let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
@@ -148,10 +146,11 @@ impl Process {
             format!("unloaded {} at {:#x}", instance.object.name(), range.start)
         });
         self.dl.unloaded += 1;
-        dyninfo::forget(self, instance.serial);
+        dyninfo::forget(&mut self.linker(), instance.serial);
         self.link.scope.retain(|&n| n != number);
         self.link.names.retain(|_, n| *n != number);
-        self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
+        self.linker()
+            .clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
         let blocks = self.dl.names.remove(&instance.serial);
         for (_, block) in blocks.into_iter().flatten() {
             heap::release(self, block);
@@ -161,26 +160,6 @@ impl Process {
             image: instance.image,
             object: Arc::clone(&instance.object),
         });
-    }
-
-    /// Clears what names functions of an image: entries of tables, and the
-    /// indices that were given to functions outside of the object's own part.
-    pub(crate) fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
-        let own = own.unwrap_or_default();
-        if let Some(indices) = self.link.program.as_mut().and_then(|p| p.indices.as_mut()) {
-            let mut given = Vec::new();
-            indices.retain(|code, index| {
-                let gone = image.contains(code);
-                if gone && !own.contains(index) {
-                    given.push(*index);
-                }
-                !gone
-            });
-            for index in given {
-                release_table(self, index..index + 1);
-            }
-        }
-        self.clear_tables(image);
     }
 
     /// Gives back the images that nothing points into any more.
@@ -214,7 +193,7 @@ impl Process {
             let range = retired.image.range();
             // A reference that was kept may have been put into a table since
             // the object was unloaded.
-            self.clear_tables(&range);
+            self.space.clear_tables(&range);
             self.space.stubs.forget(&range);
             self.link.lazy.forget(&range);
             self.space.memories.retain(|desc, _| !range.contains(desc));

@@ -11,19 +11,18 @@
 //! The handler is kept here, and the libc is given one that asks here what is
 //! left to be done.
 
-use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::MODULE;
 use crate::host::{Caller, HostError, HostFunction};
 use crate::link::{Target, table_index};
-use crate::process::Process;
+use crate::process::{Handler, Process};
 use crate::trap::Trap;
 use crate::value::Val;
 
 /// Functions of which opened libraries get the loader's.
-const TAKEN_OVER: [&str; 5] = [
+pub(super) const TAKEN_OVER: [&str; 5] = [
     CXA_ATEXIT,
     "atexit",
     AT_QUICK_EXIT,
@@ -44,45 +43,6 @@ const AT_EXIT: u64 = 1;
 const QUICK_EXIT: u64 = 2;
 /// What libc calls at the end.
 const AT_END: &str = "at_end";
-
-/// Whether opened libraries get the loader's function of that name.
-pub(crate) fn is_taken_over(name: &str) -> bool {
-    TAKEN_OVER.contains(&name)
-}
-
-/// The loader's function for an import of an opened library.
-pub(crate) fn taken_over(process: &Process, import: &Import<'_>) -> Option<Target> {
-    let function = matches!(import.kind, ImportKind::Func(_) | ImportKind::GotFunc);
-    let wanted = function && is_taken_over(import.name);
-    let number = process.hosts.find(MODULE, import.name).filter(|_| wanted);
-    number.map(Target::Host)
-}
-
-/// The handlers that are still to run.
-#[derive(Debug, Default)]
-pub(crate) struct Handlers {
-    /// In the order of their registration.
-    list: Vec<Handler>,
-    /// How many there have ever been.
-    count: u32,
-    /// Calls of [`AT_END`] that libc will make, by the number it gives, whose
-    /// handler has already run.
-    idle: Vec<u32>,
-    /// The handlers of `quick_exit`, in the places of the calls that libc will
-    /// make; `None` where the handler is gone.
-    quick: Vec<Option<Handler>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Handler {
-    /// What libc gives to [`AT_END`].
-    number: u32,
-    /// Serial number of the instance.
-    owner: u64,
-    function: u32,
-    /// Of `__cxa_atexit`'s.
-    arg: Option<u32>,
-}
 
 /// `__cxa_atexit` for opened libraries.
 pub(super) fn cxa_atexit(
@@ -149,7 +109,7 @@ fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostE
     let function = HostFunction::new(MODULE, name, FuncType::default(), body);
     let target = Target::Host(process.hosts.len());
     process.hosts.add_stub(function);
-    let index = table_index(process, target)? as u32;
+    let index = table_index(&mut process.linker(), target)? as u32;
     let args = [Val::I32(index.cast_signed())];
     let called = process.call_target(libc, &ty, &args);
     let answer = called.map_err(|trap| HostError::Trap(Box::new(trap)))?;
@@ -158,9 +118,9 @@ fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostE
 
 /// The first definition of a function of that type in some objects.
 fn defined(process: &Process, places: &[usize], name: &str, ty: &FuncType) -> Option<Target> {
-    let mut places = places.iter();
-    let found = places.find_map(|&n| process.export(n, name, SymbolKind::Function));
-    found.filter(|&target| process.type_of(target) == Some(ty))
+    let (view, mut places) = (process.view(), places.iter());
+    let found = places.find_map(|&n| view.export(n, name, SymbolKind::Function));
+    found.filter(|&target| view.type_of(target) == Some(ty))
 }
 
 /// `__cxa_thread_atexit` for opened libraries: the program's own, or a handler
@@ -176,9 +136,9 @@ pub(super) fn thread_atexit<const NUMBER: usize>(
     let Some(owner) = process.instance_of_data(dso).or(by) else {
         return Ok(-1);
     };
-    process.link.instances[owner].hold.always = true;
+    process.link.instances[owner].refs.always = true;
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
-    let seen = process.seen_by(by.unwrap_or(owner));
+    let seen = process.link.seen_by(by.unwrap_or(owner));
     let Some(target) = defined(process, &seen, THREAD_ATEXIT[NUMBER], &ty) else {
         return register(process, Some(owner), function, Some(arg));
     };
@@ -229,7 +189,7 @@ fn tell_libc(process: &mut Process, number: u32) -> Result<(), HostError> {
         // Without a libc nothing calls handlers at the end.
         return Ok(());
     };
-    let index = table_index(process, at_end)? as u32;
+    let index = table_index(&mut process.linker(), at_end)? as u32;
     let args = [index, number, 0].map(|v| Val::I32(v.cast_signed()));
     let called = process.call_target(libc, &ty, &args);
     called

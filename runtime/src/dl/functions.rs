@@ -7,8 +7,7 @@ use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::error::Error;
 use crate::host::{Caller, HostEntry, HostError, HostFunction, HostLibrary, type_of};
-use crate::link::heap;
-use crate::process::Process;
+use crate::process::{Process, heap};
 use wasmaot_abi::name::ENV;
 
 /// `RTLD_DEFAULT` and `RTLD_NEXT`.
@@ -59,8 +58,8 @@ impl Process {
     pub(super) fn of_handle(&self, value: u32) -> Result<usize, DlError> {
         let number = self.link.instances.find(|i| handle(i.serial) == value);
         let open = |&n: &usize| {
-            let hold = self.link.instances[n].hold;
-            hold.opened > 0 || hold.always
+            let refs = self.link.instances[n].refs;
+            refs.opened > 0 || refs.always
         };
         number.filter(open).ok_or(DlError::Handle(value))
     }
@@ -164,7 +163,7 @@ fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
     let closed = match process.of_handle(library) {
         // The program itself is always open.
-        Ok(number) if process.link.instances[number].hold.opened == 0 => Ok(()),
+        Ok(number) if process.link.instances[number].refs.opened == 0 => Ok(()),
         Ok(number) => process
             .close_number(number)
             .map_err(|trap| HostError::Trap(Box::new(trap)))?,

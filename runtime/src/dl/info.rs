@@ -8,10 +8,9 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::host::{Caller, HostError};
-use crate::link::heap::{self, Block};
+use crate::link::Block;
 use crate::object::Place;
-use crate::process::Process;
-use crate::trap::{Trap, TrapReason};
+use crate::process::{Process, heap};
 use crate::value::Val;
 
 impl Process {
@@ -58,25 +57,6 @@ impl Process {
         let names = self.dl.names.entry(serial).or_default();
         names.push((text.to_owned(), block));
         Ok(at)
-    }
-
-    /// Calls the function at an index of the program's table.
-    pub(crate) fn call_index(
-        &mut self,
-        index: u32,
-        ty: &FuncType,
-        args: &[Val],
-    ) -> Result<Vec<Val>, Trap> {
-        let failed = |what: &str| Trap::new(TrapReason::Host(format!("{what} at index {index}")));
-        let domain = self.link.program.as_ref().map(|p| p.domain);
-        let domain = domain.ok_or_else(|| failed("no program"))?;
-        let entry = self.space.domains[domain].entry(index.into());
-        let entry = entry.filter(|e| e.code != 0);
-        let entry = entry.ok_or_else(|| failed("a call of no function"))?;
-        if !self.link.types.is(entry.type_id, ty) {
-            return Err(failed("a call of a function of another type"));
-        }
-        self.call_code(domain, entry.code, ty, args)
     }
 
     /// The function at a table index: its instance, name, and index.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::object::SymbolKind;
 
-use super::DlError;
+use super::{DlError, deferred};
 use crate::config::Category;
 use crate::error::Error;
 use crate::link::InstanceId;
 use crate::link::{self, Purpose, breadth_first, is_named};
 use crate::object::Object;
-use crate::process::Process;
+use crate::process::{Process, can_be_opened};
 
 /// How a library is opened: the `RTLD_` flags of `<dlfcn.h>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,23 +94,23 @@ impl Process {
         if self.dl.busy {
             return Err(DlError::Busy);
         }
-        link::load_deferred(self)?;
+        deferred::load_all(self)?;
         let name = &*self.library_path(name);
         let number = match self.link.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
             None => self.load_library(by, name, flags)?,
         };
-        let hold = &mut self.link.instances[number].hold;
-        hold.opened = hold.opened.saturating_add(1);
-        hold.always |= flags.no_delete;
+        let refs = &mut self.link.instances[number].refs;
+        refs.opened = refs.opened.saturating_add(1);
+        refs.always |= flags.no_delete;
         if flags.global {
             let all = breadth_first(number, |n| &self.link.instances[n].needs);
-            self.join_global(&all);
-            link::dyninfo::retry(self)?;
+            self.link.join_global(&all);
+            link::dyninfo::retry(&mut self.linker())?;
         }
         self.config.trace(Category::Files, || {
             let instance = &self.link.instances[number];
-            let (name, count) = (instance.object.name(), instance.hold.opened);
+            let (name, count) = (instance.object.name(), instance.refs.opened);
             format!("opened {name}; {count} handles")
         });
         Ok(number)
@@ -120,9 +120,7 @@ impl Process {
     /// under another.
     fn load_library(&mut self, by: usize, name: &str, flags: OpenFlags) -> Result<usize, DlError> {
         let by = Arc::clone(&self.link.instances[by].object);
-        let object = link::with_finder(self, |process, finder| {
-            link::find(&process.config, finder, name, &by)
-        })?;
+        let object = self.with_finder(|view, finder| link::find(view, finder, name, &by))?;
         let loaded = self.link.instances.find(|i| i.object.id() == object.id());
         let main = self.link.program.as_ref().map(|program| program.main);
         if let Some(number) = loaded
@@ -140,8 +138,8 @@ impl Process {
             }));
         }
         self.reclaim();
-        if self.is_flat() {
-            if !crate::flat::can_be_opened(&object) {
+        if self.link.is_flat() {
+            if !can_be_opened(&object) {
                 return Err(DlError::Load(Error::Unsupported {
                     file: object.path().display().to_string(),
                     what:
@@ -150,7 +148,7 @@ impl Process {
                 }));
             }
             let number = self.load_one_flat(name.to_owned(), object)?;
-            self.link.instances[number].hold.always = false;
+            self.link.instances[number].refs.always = false;
             return Ok(number);
         }
         let purpose = Purpose::Opened {
@@ -158,15 +156,17 @@ impl Process {
             global: flags.global,
             now: flags.now,
         };
-        let group = link::opened(self, name, object, purpose)?;
-        let ready = link::load(self, group)?;
+        let group =
+            self.with_finder(|view, finder| link::opened(view, name, object, purpose, finder))?;
+        let ready = self.load(group)?;
         let first = ready.first();
         // Constructors may open and close it too: it must not go meanwhile, and
         // no count that they can change says so.
-        self.link.instances[first].hold.starting = true;
-        let ran = ready.initialise(self, true);
-        self.link.instances[first].hold.starting = false;
-        Ok(ran?)
+        self.link.instances[first].refs.starting = true;
+        let ran = self.initialise(&ready, true);
+        self.link.instances[first].refs.starting = false;
+        ran?;
+        Ok(first)
     }
 }
 

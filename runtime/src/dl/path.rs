@@ -36,7 +36,7 @@ impl Process {
     fn libc_directory(&self) -> Option<Vec<u8>> {
         let main = self.main().ok()?;
         let target = self.find_in(Scope::Default(main), LIBC_DIRECTORY)?;
-        let at = usize::try_from(data_address(self, target).ok()?).ok()?;
+        let at = usize::try_from(data_address(self.view(), target).ok()?).ok()?;
         let memory = self.space.domains[self.link.program.as_ref()?.domain].memory();
         let text = memory.get(at..)?.first_chunk()?;
         let text = memory.get(u32::from_le_bytes(*text) as usize..)?;

@@ -2,9 +2,9 @@
 
 use wasmaot_abi::object::SymbolKind;
 
-use super::DlError;
+use super::{DlError, deferred};
 use crate::link::InstanceId;
-use crate::link::{self, Target, breadth_first, data_address, table_index};
+use crate::link::{Target, breadth_first, data_address, table_index};
 use crate::process::Process;
 
 /// Where `dlsym` looks.
@@ -42,7 +42,7 @@ impl Process {
     }
 
     pub(super) fn symbol_in(&mut self, scope: Scope, name: &str) -> Result<u64, DlError> {
-        link::load_deferred(self)?;
+        deferred::load_all(self)?;
         let target = self
             .find_in(scope, name)
             .ok_or_else(|| DlError::Undefined {
@@ -58,10 +58,10 @@ impl Process {
         };
         let address = match kind {
             SymbolKind::Function => match scope.caller(self) {
-                Some(caller) if self.is_flat() => self.flat_index(caller, target)?,
-                _ => table_index(self, target)?,
+                Some(caller) if self.link.is_flat() => self.flat_index(caller, target)?,
+                _ => table_index(&mut self.linker(), target)?,
             },
-            SymbolKind::Data => data_address(self, target)?,
+            SymbolKind::Data => data_address(self.view(), target)?,
             kind => {
                 return Err(DlError::NoAddress {
                     name: name.to_owned(),
@@ -91,16 +91,16 @@ impl Process {
         let places = match scope {
             Scope::Library(number) if self.main().ok() == Some(number) => self.link.scope.clone(),
             Scope::Library(number) => breadth_first(number, |n| &self.link.instances[n].needs),
-            Scope::Default(caller) => self.seen_by(caller),
+            Scope::Default(caller) => self.link.seen_by(caller),
             Scope::Next(caller) => {
-                let all = self.seen_by(caller);
+                let all = self.link.seen_by(caller);
                 let at = all.iter().position(|&n| n == caller);
                 all[at.map_or(0, |at| at + 1)..].to_vec()
             }
         };
         let defined = places.iter().find_map(|&n| {
             let found = self.definition(n, name)?;
-            Some(self.instead_of_stub(name, n).unwrap_or(found))
+            Some(self.view().instead_of_stub(name, n).unwrap_or(found))
         });
         defined.or_else(|| {
             let host = self.hosts.find(wasmaot_abi::name::ENV, name);
@@ -115,24 +115,6 @@ impl Process {
         let kinds = [Function, Data, Global, Tag, Memory, Table];
         kinds
             .into_iter()
-            .find_map(|kind| self.export(number, name, kind))
-    }
-
-    /// The objects that an instance's names are looked up in.
-    pub(crate) fn seen_by(&self, number: usize) -> Vec<usize> {
-        let instance = &self.link.instances[number];
-        let global = self.link.scope.iter().copied();
-        // Of the library that it came with, some may be gone.
-        let local = instance.local.iter().copied();
-        let local = local.filter(|&n| self.link.instances.get(n).is_some());
-        let mut all: Vec<usize> = if instance.deepbind {
-            local.chain(global).collect()
-        } else {
-            global.chain(local).collect()
-        };
-        all.extend(&self.link.beside);
-        let mut seen = std::collections::HashSet::new();
-        all.retain(|&n| seen.insert(n));
-        all
+            .find_map(|kind| self.view().export(number, name, kind))
     }
 }

@@ -12,7 +12,7 @@ use super::{DlError, functions};
 use crate::host::{Caller, HostError};
 use crate::link;
 use crate::object::Object;
-use crate::process::Process;
+use crate::process::{Given, Process};
 use wasmaot_abi::context::HOST_PAGE;
 
 /// The import module.
@@ -32,14 +32,6 @@ pub(crate) fn find(name: &str, params: usize) -> Option<Function> {
         ("dlinstantiate", 2) => dlinstantiate,
         _ => return None,
     })
-}
-
-/// A module that the program has given as bytes.
-#[derive(Debug)]
-pub(super) struct Given {
-    object: Arc<Object>,
-    /// Serial number of its instance, once there is one.
-    serial: Option<u64>,
 }
 
 /// The handle of a given module: unlike that of any opened library.
@@ -122,7 +114,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     }
     let wasm = bytes(caller, args[0], args[1])?.to_vec();
     let process = caller.process_mut()?;
-    let object = link::with_finder(process, |_, finder| finder.module(&name, &wasm));
+    let object = process.with_finder(|_, finder| finder.module(&name, &wasm));
     let Some(object) = fail(process, object.map_err(DlError::Load))? else {
         return Ok(0);
     };
@@ -189,17 +181,17 @@ fn instantiate(process: &mut Process, module: u32, memory: u32) -> Result<(), Dl
     let object = Arc::clone(&given.object);
     let at = u64::from(memory).next_multiple_of(HOST_PAGE);
     process.zero(memory, needed_memory(&object), &object)?;
-    let group = link::placed(process, object, at);
-    let ready = link::load(process, group)?;
+    let group = link::placed(process.view(), object, at);
+    let ready = process.load(group)?;
     let first = ready.first();
     let instance = &mut process.link.instances[first];
     // Nobody can close it.
-    instance.hold.always = true;
+    instance.refs.always = true;
     let serial = instance.serial;
     if let Some(given) = process.dl.given.get_mut(module as usize >> 4) {
         given.serial = Some(serial);
     }
-    ready.initialise(process, true)?;
+    process.initialise(&ready, true)?;
     Ok(())
 }
 

@@ -32,6 +32,7 @@ impl Func {
         let process = process.as_process(Token(()))?;
         self.export.check(process)?;
         process
+            .view()
             .type_of(self.export.target)
             .ok_or(HandleError::Unloaded)
     }
@@ -47,7 +48,7 @@ impl Func {
         if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
             let given: Vec<_> = args.iter().map(|v| v.ty().to_string()).collect();
             return Err(CallError::Arguments {
-                name: process.name_of(self.export.target),
+                name: process.view().name_of(self.export.target),
                 ty: Box::new(ty),
                 given: given.join(", "),
             });
@@ -69,7 +70,7 @@ impl Func {
         let wanted = FuncType::new(P::types(), R::types());
         if *ty != wanted {
             return Err(CallError::Type {
-                name: process.name_of(self.export.target),
+                name: process.view().name_of(self.export.target),
                 ty: Box::new(ty.clone()),
                 wanted: Box::new(wanted),
             });
@@ -137,8 +138,8 @@ impl Process {
         };
         let export = Export::find(self, id, name, SymbolKind::Function);
         let export = export.ok_or_else(|| no_export(self))?;
-        let function = self.function(export.target).ok().flatten();
-        let typed = self.type_of(export.target).is_some();
+        let function = self.linker().function(export.target).ok().flatten();
+        let typed = self.view().type_of(export.target).is_some();
         let function = function.filter(|_| typed).ok_or_else(|| no_export(self))?;
         // Stubs made just now have to be executable.
         if self.space.stubs.seal().is_err() {
@@ -169,8 +170,8 @@ impl Process {
     /// The type of an exported function.
     pub fn func_type(&self, id: InstanceId, name: &str) -> Option<&FuncType> {
         let number = self.link.instances.number(id)?;
-        let target = self.export(number, name, SymbolKind::Function)?;
-        self.type_of(target)
+        let target = self.view().export(number, name, SymbolKind::Function)?;
+        self.view().type_of(target)
     }
 
     /// Calls an exported function by its name. To call one often, look it up

@@ -31,6 +31,7 @@ impl Global {
         let process = process.as_process(Token(()))?;
         self.export.check(process)?;
         process
+            .view()
             .global_value(self.export.target)
             .ok_or(HandleError::Unloaded)
     }
@@ -78,25 +79,6 @@ impl Process {
         };
         let object = &self.link.instances.get(instance)?.object;
         object.global_type(object.symbol(symbol).record)
-    }
-
-    fn global_value(&self, target: Target) -> Option<Val> {
-        let Target::Symbol { instance, symbol } = target else {
-            return None;
-        };
-        let definer = self.link.instances.get(instance)?;
-        let symbol = definer.object.symbol(symbol);
-        let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
-        if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
-            let context = self.space.domains[definer.domain].context();
-            return Some(Val::from_bits(val, context.stack_pointer.into()));
-        }
-        let mut bits = 0;
-        for (i, at) in (symbol.value..).take(val.bytes() as usize).enumerate() {
-            let [byte] = definer.read(at).ok()?;
-            bits |= u128::from(byte) << (8 * i);
-        }
-        Some(Val::from_bits(val, bits))
     }
 
     fn set_global(&mut self, target: Target, value: Val) -> Option<()> {

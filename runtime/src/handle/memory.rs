@@ -6,23 +6,11 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::MemoryType;
 
 use super::{AsProcess, Export, Token};
-use crate::error::{AccessError, HandleError};
+use crate::error::{AccessError, HandleError, OutOfBounds};
 use crate::link::InstanceId;
 use crate::process::Process;
 use crate::space::Domain;
 use crate::trap::Interrupter;
-
-/// An access outside of a linear memory.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{bytes} bytes at {at:#x} are outside of the linear memory of {size} bytes")]
-pub struct OutOfBounds {
-    /// Linear address.
-    pub at: u64,
-    /// Bytes from there.
-    pub bytes: u64,
-    /// Bytes of the memory.
-    pub size: u64,
-}
 
 /// The part of a memory that an access is to.
 fn range(memory: &[u8], at: u64, bytes: u64) -> Result<Range<usize>, OutOfBounds> {
@@ -135,7 +123,7 @@ impl Process {
     /// An exported memory.
     pub fn memory(&self, id: InstanceId, name: &str) -> Option<Memory> {
         let export = Export::find(self, id, name, SymbolKind::Memory)?;
-        let domain = self.memory_domain_number(export.target)?;
+        let domain = self.view().memory_domain_number(export.target)?;
         let ty = self.space.domains[domain].memory?;
         Some(Memory { export, domain, ty })
     }

@@ -21,7 +21,7 @@ use crate::process::Process;
 
 pub use func::{Func, TypedFunc};
 pub use global::Global;
-pub use memory::{Memory, OutOfBounds};
+pub use memory::Memory;
 pub use table::Table;
 
 /// Where handles can be used: a [`Process`], or the [`Caller`] of a host
@@ -97,8 +97,8 @@ impl Export {
     /// What an instance exports under a name, if it is of the kind.
     fn find(process: &Process, id: InstanceId, name: &str, kind: SymbolKind) -> Option<Self> {
         let number = process.link.instances.number(id)?;
-        let own = process.export(number, name, kind);
-        let target = own.or_else(|| process.shared_export(number, name, kind))?;
+        let own = process.view().export(number, name, kind);
+        let target = own.or_else(|| process.view().shared_export(number, name, kind))?;
         let definer = match target {
             Target::Symbol { instance, .. } => process.link.instances.id(instance),
             _ => id,

@@ -23,7 +23,7 @@ impl Table {
     pub fn ty(&self, process: &impl AsProcess) -> Result<TableType, HandleError> {
         let process = process.as_process(Token(()))?;
         self.export.check(process)?;
-        let table = process.table_of(self.export.target);
+        let table = process.view().table_of(self.export.target);
         table.map(|(_, ty)| ty).ok_or(HandleError::Unloaded)
     }
 
@@ -35,6 +35,7 @@ impl Table {
         let process = process.as_process(Token(()))?;
         self.export.check(process)?;
         process
+            .view()
             .table_size(self.export.target)
             .ok_or(HandleError::Unloaded)
     }
@@ -46,7 +47,7 @@ impl Table {
     pub fn get(&self, process: &impl AsProcess, index: u64) -> Result<Option<Val>, HandleError> {
         let process = process.as_process(Token(()))?;
         let ty = self.ty(process)?;
-        let entry = process.table_entry(self.export.target, index);
+        let entry = process.view().table_entry(self.export.target, index);
         Ok(entry.map(|word| Val::from_bits(ty.elem, word.into())))
     }
 }
@@ -55,7 +56,7 @@ impl Process {
     /// An exported table.
     pub fn table(&self, id: InstanceId, name: &str) -> Option<Table> {
         let export = Export::find(self, id, name, SymbolKind::Table)?;
-        self.table_of(export.target)?;
+        self.view().table_of(export.target)?;
         Some(Table { export })
     }
 }

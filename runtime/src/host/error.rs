@@ -6,8 +6,7 @@ use std::fmt;
 
 use wasmaot_abi::trap::TrapCode;
 
-use crate::dl::DlError;
-use crate::error::{CallError, Error};
+use crate::error::{CallError, DlError, Error};
 use crate::trap::{self, Trap, TrapReason};
 
 /// How a host function ends other than by returning.
@@ -33,6 +32,13 @@ impl HostError {
     /// An error of a host function's own.
     pub fn new(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Other(error.into())
+    }
+
+    /// The trap of a call of what has no definition, which the text explains.
+    pub(crate) fn unresolved(detail: String) -> Self {
+        let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
+        trap.detail = Some(detail);
+        Self::Trap(Box::new(trap))
     }
 
     /// A trap of a function that the host has called.

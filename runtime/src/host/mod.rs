@@ -14,7 +14,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::config::Category;
-use crate::dl::OpenFlags;
 use crate::link::InstanceId;
 use crate::object::Object;
 use crate::process::Process;
@@ -113,7 +112,7 @@ impl<'a> Caller<'a> {
             .iter()
             .position(|domain| domain.base() == self.domain())?;
         let exported = |number| {
-            let value = process.global_get(process.link.instances.id(number), "__heap_base")?;
+            let value = process.view().global(number, "__heap_base")?;
             u64::try_from(value.bits()).ok()
         };
         let all = process.link.instances.iter();
@@ -237,22 +236,6 @@ impl<'a> Caller<'a> {
         name: Option<&str>,
     ) -> Result<InstanceId, HostError> {
         Ok(self.process_mut()?.instantiate(object, name)?)
-    }
-
-    /// Opens a library, as [`Process::open`].
-    ///
-    /// # Errors
-    /// [`DlError`] as an error of this function.
-    pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<InstanceId, HostError> {
-        Ok(self.process_mut()?.open(name, flags)?)
-    }
-
-    /// Closes a library, as [`Process::close`].
-    ///
-    /// # Errors
-    /// As [`Caller::open`]; a finaliser's trap.
-    pub fn close(&mut self, library: InstanceId) -> Result<(), HostError> {
-        Ok(self.process_mut()?.close(library)??)
     }
 
     /// Writes bytes into an instance's memory, as [`Process::write`].

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use wasmaot_abi::types::FuncType;
 
 use super::HostFunction;
+use crate::process::Hooks;
 
 /// Host functions of known names and types, each made when it is first called:
 /// a program is bound to many that it never calls.
@@ -169,6 +170,8 @@ pub struct Hosts {
     groups: Vec<Group>,
     /// Of those that are of no library.
     numbers: HashMap<String, HashMap<String, usize>>,
+    /// What upper floors make.
+    pub(crate) hooks: Hooks,
 }
 
 impl fmt::Debug for Hosts {

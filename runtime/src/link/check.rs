@@ -11,16 +11,14 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
-use super::heap;
 use super::instance::Instance;
+use super::linker::View;
+use super::room::Block;
 use super::search::Group;
 use crate::arch;
-use crate::builtin;
 use crate::config::{Bind, DlStubs};
-use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Place;
-use crate::process::Process;
 use crate::space::Key;
 use crate::sys::live;
 
@@ -36,9 +34,9 @@ const SHOWN: usize = 5;
 const DEPTH: usize = 16;
 
 /// Checks the instances of a group.
-pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    let (scope, opened) = (group.scope(process), group.purpose.is_opened());
-    let checker = Checker::new(process, group.first, scope, opened);
+pub(super) fn check(view: View<'_>, group: &Group) -> Result<()> {
+    let (scope, opened) = (group.scope(view), group.purpose.is_opened());
+    let checker = Checker::new(view, group.first, scope, opened);
     for id in group.numbers() {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
@@ -49,11 +47,7 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
             return Err(Error::Check {
-                file: process.link.instances[id]
-                    .object
-                    .path()
-                    .display()
-                    .to_string(),
+                file: view.state.instances[id].object.path().display().to_string(),
                 reason: wrong.join("; "),
             });
         }
@@ -62,14 +56,14 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
 }
 
 /// Checks a slot of a loaded instance that has been bound just now.
-pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
+pub(super) fn slot(view: View<'_>, id: usize, vaddr: u64) -> Result<()> {
     let checker = Checker::new(
-        process,
-        process.link.instances.next(),
-        process.seen_by(id),
+        view,
+        view.state.instances.next(),
+        view.state.seen_by(id),
         false,
     );
-    let instance = &process.link.instances[id];
+    let instance = &view.state.instances[id];
     let mut slots = instance.object.plt_slots();
     let right = slots.find(|r| r.offset == vaddr).is_some_and(|r| {
         let right = |slot| checker.is_address(id, r.symbol, slot);
@@ -85,9 +79,9 @@ pub(super) fn slot(process: &Process, id: usize, vaddr: u64) -> Result<()> {
 }
 
 /// Checks the copies of data in the instances from `first` on, just made.
-pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
+pub(super) fn copies(view: View<'_>, first: usize) -> Result<()> {
     let data = |id: usize| {
-        let instance: &Instance = &process.link.instances[id];
+        let instance: &Instance = &view.state.instances[id];
         let symbols = instance.object.symbols();
         let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
         own.map(move |s| {
@@ -96,14 +90,14 @@ pub(super) fn copies(process: &Process, first: usize) -> Result<()> {
             (instance.object.symbol_name(&s), linear, s.size)
         })
     };
-    for (id, instance) in process.link.instances.iter().filter(|(n, _)| *n >= first) {
-        let memory = process.space.domains[instance.domain].memory();
+    for (id, instance) in view.state.instances.iter().filter(|(n, _)| *n >= first) {
+        let memory = view.space.domains[instance.domain].memory();
         let relocs = instance.object.relocs();
         for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
             let symbol = &instance.object.symbol(reloc.symbol);
             let name = instance.object.symbol_name(symbol);
             let own = data(id).find(|(other, ..)| *other == name);
-            let others = process.link.scope.iter().filter(|&&other| other != id);
+            let others = view.state.scope.iter().filter(|&&other| other != id);
             let sources = others.flat_map(|&other| data(other).map(move |d| (other, d)));
             let found = sources.into_iter().find(|(_, (other, ..))| *other == name);
             let (Some((_, to, size)), Some((definer, (_, from, known)))) = (own, found) else {
@@ -176,7 +170,7 @@ enum Meaning {
 }
 
 struct Checker<'a> {
-    process: &'a Process,
+    view: View<'a>,
     /// The instances from here on are loaded together.
     first: usize,
     scope: Vec<usize>,
@@ -186,20 +180,20 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(process: &'a Process, first: usize, scope: Vec<usize>, opened: bool) -> Self {
-        let all = process.link.instances.iter();
+    fn new(view: View<'a>, first: usize, scope: Vec<usize>, opened: bool) -> Self {
+        let all = view.state.instances.iter();
         Self {
-            process,
+            view,
             first,
             scope,
             opened,
             exports: all.map(|(id, i)| (id, exports(i))).collect(),
-            stubs: process.space.stubs.by_address(),
+            stubs: view.space.stubs.by_address(),
         }
     }
 
     fn slots(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let elf = instance.object.relocs().map(|r| {
             let right = |slot: u64| match r.kind {
                 Standard::Relative => slot == instance.image.start().wrapping_add(r.addend as u64),
@@ -217,7 +211,7 @@ impl<'a> Checker<'a> {
         });
         let wasm = instance.object.slots().map(|r| {
             let less = |slot: u64| u64::from((slot as u32).wrapping_sub(r.addend as u32));
-            let memory = self.process.space.domains[instance.domain].base();
+            let memory = self.view.space.domains[instance.domain].base();
             let linear = |slot: u64| less(slot.wrapping_sub(memory));
             let in_memory = |slot: u64| slot.wrapping_sub(memory) <= MEMORY_LIMIT;
             let right = |slot: u64| match r.kind {
@@ -247,9 +241,9 @@ impl<'a> Checker<'a> {
 
     /// Whether a slot holds its own stub, which is to bind it.
     fn is_waiting(&self, at: u64, slot: u64) -> bool {
-        let lazy = self.process.config.bind == Bind::Lazy;
+        let lazy = self.view.config.bind == Bind::Lazy;
         match self.stubs.get(&slot) {
-            Some(&Key::Lazy(number)) => lazy && self.process.link.lazy.is_slot(number, at),
+            Some(&Key::Lazy(number)) => lazy && self.view.state.lazy.is_slot(number, at),
             _ => false,
         }
     }
@@ -260,7 +254,7 @@ impl<'a> Checker<'a> {
 
     /// What a symbol of an instance means, by the imports that name it.
     fn meaning(&self, id: usize, symbol: u32) -> Meaning {
-        let imports = self.process.link.instances[id].object.imports().enumerate();
+        let imports = self.view.state.instances[id].object.imports().enumerate();
         let meanings = imports.filter(|(_, i)| i.symbol == symbol && symbol != 0);
         let mut first = None;
         for (number, import) in meanings {
@@ -276,7 +270,7 @@ impl<'a> Checker<'a> {
     /// What the address of a function symbol means: what is imported as such
     /// has no type that could be another.
     fn address_meaning(&self, id: usize, symbol: u32) -> Meaning {
-        let mut imports = self.process.link.instances[id].object.imports().enumerate();
+        let mut imports = self.view.state.instances[id].object.imports().enumerate();
         let is_it = |(_, i): &(usize, Import<'_>)| {
             i.symbol == symbol && symbol != 0 && i.kind == ImportKind::GotFunc
         };
@@ -287,18 +281,19 @@ impl<'a> Checker<'a> {
     }
 
     fn import(&self, id: usize, number: usize, depth: usize) -> Meaning {
-        let object = &self.process.link.instances[id].object;
+        let object = &self.view.state.instances[id].object;
         let info = object.info();
         let Some(import) = object.import(number as u32) else {
             return Meaning::Nothing;
         };
         let got = matches!(import.kind, ImportKind::GotMem | ImportKind::GotFunc);
         let env = got || import.module == name::ENV;
-        if self.opened && env && dl::exit::is_taken_over(import.name) {
-            return Meaning::Host(dl::MODULE.to_owned(), import.name.to_owned());
+        let overrides = &self.view.state.overrides;
+        if self.opened && env && overrides.opened.contains(&import.name) {
+            return Meaning::Host(overrides.opened_module.to_owned(), import.name.to_owned());
         }
         let scope = if env { &self.scope[..] } else { &[] };
-        let named = self.process.link.names.get(import.module);
+        let named = self.view.state.names.get(import.module);
         let named = named.filter(|_| !got).copied();
         let places: Vec<usize> = if info.abi == LinkingAbi::Core {
             named.into_iter().chain(scope.iter().copied()).collect()
@@ -312,7 +307,7 @@ impl<'a> Checker<'a> {
             .find_map(|place| self.meant(place, import.name, (id, number), depth));
         found.unwrap_or_else(|| {
             let module = if got { name::ENV } else { import.module };
-            match self.process.hosts.find(module, import.name) {
+            match self.view.hosts.find(module, import.name) {
                 Some(_) => Meaning::Host(module.to_owned(), import.name.to_owned()),
                 None => Meaning::Nothing,
             }
@@ -333,7 +328,7 @@ impl<'a> Checker<'a> {
     /// Whether the loader's function takes the place of an object's own: that
     /// of a library which imports nothing that could open another.
     fn is_replaced(&self, id: usize, text: &str) -> bool {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let loaders = "dlopen dlsym dlvsym dlclose dlerror dladdr dl_iterate_phdr";
         let ways = "dlopen dlsym dlvsym dlload dlinstantiate";
         let among = |list: &str, name: &str| list.split(' ').any(|word| word == name);
@@ -344,11 +339,11 @@ impl<'a> Checker<'a> {
         };
         let own = |name: &str| self.exports[&id].contains_key(name);
         let leads = |i: Import<'_>| leads(&i) && among(ways, i.name) && !own(i.name);
-        self.process.config.dl_stubs == DlStubs::Replace
+        self.view.config.dl_stubs == DlStubs::Replace
             && !instance.chosen
             && instance.object.info().abi != LinkingAbi::Core
             && among(loaders, text)
-            && self.process.hosts.find(name::ENV, text).is_some()
+            && self.view.hosts.find(name::ENV, text).is_some()
             && !instance.object.imports().any(leads)
     }
 
@@ -356,24 +351,18 @@ impl<'a> Checker<'a> {
         let names = self.exports.get(&id)?;
         let text_of = name::escape(text);
         let exact = names.get(&*text_of).copied();
-        let versions = self.process.link.instances[id].object.has_versions(text);
+        let versions = self.view.state.instances[id].object.has_versions(text);
         let versioned = || version(names, &text_of).filter(|_| versions);
         if let Some(symbol) = exact.or_else(versioned) {
             return Some(Meaning::Definition(id, symbol));
         }
-        let mut reexports = self.process.link.instances[id]
-            .object
-            .info()
-            .reexports
-            .iter();
+        let mut reexports = self.view.state.instances[id].object.info().reexports.iter();
         let import = reexports.find(|r| r.name == text)?.import as usize;
         if depth == 0 || (id, import) == by {
             return None;
         }
         let meaning = self.import(id, import, depth - 1);
-        let passed_on = self.process.link.instances[id]
-            .object
-            .import(import as u32)?;
+        let passed_on = self.view.state.instances[id].object.import(import as u32)?;
         // In one group names alone count; what is loaded passes on what it has.
         if id < self.first && self.is_other_function(id, &passed_on, &meaning) {
             return Some(Meaning::OtherType);
@@ -383,15 +372,15 @@ impl<'a> Checker<'a> {
 
     /// Whether a slot may hold this as the host address of a symbol.
     fn is_address(&self, id: usize, symbol: u32, slot: u64) -> bool {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let own = &instance.object.symbol(symbol);
         let context = |domain: usize| {
-            let base = self.process.space.domains[domain].base();
+            let base = self.view.space.domains[domain].base();
             base - size_of::<Context>() as u64
         };
         match own.record.kind {
             SymbolKind::Builtin => {
-                let of = |b| match builtin::address(b) {
+                let of = |b| match (self.view.space.anchors.builtin)(b) {
                     (_, true) => self.stubs.get(&slot).copied() == Some(Key::Builtin(b)),
                     (at, false) => at == slot,
                 };
@@ -411,7 +400,7 @@ impl<'a> Checker<'a> {
             SymbolKind::Tag if self.meaning(id, symbol) == Meaning::Nothing => {
                 let name = instance.object.symbol_name(own);
                 let mut all = LOADER_TAGS.iter().enumerate();
-                all.any(|(n, &tag)| tag == name && slot == self.process.thread.exceptions.tag(n))
+                all.any(|(n, &tag)| tag == name && slot == self.view.space.anchors.tags[n])
             }
             SymbolKind::Tag => self.is_in_data(id, symbol, slot),
             SymbolKind::None => true,
@@ -423,9 +412,9 @@ impl<'a> Checker<'a> {
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
-        let definer = &self.process.link.instances[definer];
+        let definer = &self.view.state.instances[definer];
         let found = &definer.object.symbol(symbol as u32);
-        let base = self.process.space.domains[definer.domain].base();
+        let base = self.view.space.domains[definer.domain].base();
         let in_context = SymbolRecord::PRIMARY | SymbolRecord::STACK_POINTER;
         if found.record.kind == SymbolKind::Data {
             return slot == base + self.linear(definer, symbol);
@@ -438,7 +427,7 @@ impl<'a> Checker<'a> {
 
     /// Whether a definition is what every object means by its name.
     fn is_used_by_all(&self, id: usize, symbol: u32) -> bool {
-        let instances = &self.process.link.instances;
+        let instances = &self.view.state.instances;
         let object = &instances[id].object;
         let name = object.symbol_name(&object.symbol(symbol));
         let is_it = |i: &Import<'_>| i.kind == ImportKind::GotMem && name::escape(i.name) == name;
@@ -455,17 +444,16 @@ impl<'a> Checker<'a> {
         let stub = || self.stubs.get(&slot).copied();
         match meaning {
             &Meaning::Definition(definer, symbol) => {
-                let definer = &self.process.link.instances[definer];
+                let definer = &self.view.state.instances[definer];
                 let code = definer.image.start() + definer.object.symbol(symbol as u32).value;
-                let base = self.process.space.domains[definer.domain].base();
+                let base = self.view.space.domains[definer.domain].base();
                 let thunk = Key::Thunk { target: code, base };
                 (slot == code && definer.domain == domain) || stub() == Some(thunk)
             }
             Meaning::Host(module, name) => match stub() {
                 Some(Key::Host(n)) => {
-                    let host = self.process.hosts.get(n);
-                    let host = host.map(|slot| slot.function());
-                    host.is_some_and(|h| h.module == *module && h.name == *name)
+                    let host = self.view.hosts.function(n);
+                    host.is_some_and(|h| h.module == module && h.name == name)
                 }
                 _ => false,
             },
@@ -486,14 +474,14 @@ impl<'a> Checker<'a> {
     }
 
     fn is_linear(&self, id: usize, symbol: u32, slot: u64) -> bool {
-        let object = &self.process.link.instances[id].object;
+        let object = &self.view.state.instances[id].object;
         let import = object
             .imports()
             .find(|i| i.symbol == symbol && matches!(i.kind, ImportKind::GotMem));
-        let domain = &self.process.space.domains[self.process.link.instances[id].domain];
+        let domain = &self.view.space.domains[self.view.state.instances[id].domain];
         match import.map(|i| i.name) {
             // What is loaded later is in the heap, or behind it.
-            Some("__heap_base") => self.process.link.instances.values().all(|other| {
+            Some("__heap_base") => self.view.state.instances.values().all(|other| {
                 let room = other.object.info().placement.unwrap_or_default();
                 other.room.is_some() || slot >= other.memory_base + u64::from(room.memory_size)
             }),
@@ -502,7 +490,7 @@ impl<'a> Checker<'a> {
             Some("__stack_low" | "__stack_high") => slot <= domain.context().memory.bytes,
             _ => match self.meaning(id, symbol) {
                 Meaning::Definition(definer, symbol) => {
-                    slot == self.linear(&self.process.link.instances[definer], symbol)
+                    slot == self.linear(&self.view.state.instances[definer], symbol)
                 }
                 // Null where the reference is weak, else outside of any memory.
                 _ => slot == 0 || slot == MEMORY_LIMIT,
@@ -522,15 +510,15 @@ impl<'a> Checker<'a> {
 
     /// Whether the table holds what is meant at an index.
     fn is_held(&self, id: usize, meaning: &Meaning, slot: u64) -> bool {
-        let instance = &self.process.link.instances[id];
-        let table: TableDesc = self.process.space.domains[instance.domain].context().table;
+        let instance = &self.view.state.instances[id];
+        let table: TableDesc = self.view.space.domains[instance.domain].context().table;
         if slot >= table.len {
             return false;
         }
         // SAFETY: entries below the table's length are mapped.
         let entry: FuncRef = unsafe { live::load(live::entry_at(&table, slot)) };
         let domain = match meaning {
-            &Meaning::Definition(definer, _) => self.process.link.instances[definer].domain,
+            &Meaning::Definition(definer, _) => self.view.state.instances[definer].domain,
             _ => instance.domain,
         };
         entry.record != 0 && self.is_code(meaning, entry.code, domain)
@@ -539,8 +527,8 @@ impl<'a> Checker<'a> {
     /// The calls of PLT entries that lead neither there nor, where calls are
     /// bound directly or may be prelinked, to what the entry stands for.
     fn calls(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.link.instances[id];
-        let bind = self.process.config.bind;
+        let instance = &self.view.state.instances[id];
+        let bind = self.view.config.bind;
         let (direct, prelinked) = (bind == Bind::Direct, bind == Bind::Static);
         let section = instance.object.section(SEC_CALLS).unwrap_or_default();
         let plt: Vec<_> = instance.object.plt_slots().collect();
@@ -561,7 +549,7 @@ impl<'a> Checker<'a> {
                 let entry = target.checked_sub(instance.image.start());
                 let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
                 // Where it could be direct, it must be.
-                let near = self.process.space.code.range();
+                let near = self.view.space.code.range();
                 let far = |to: u64| !near.contains(&to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
@@ -584,7 +572,7 @@ impl<'a> Checker<'a> {
 
     /// The function records that differ.
     fn records(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let imported = instance.object.info().imported_funcrefs as usize;
         let records = instance.object.functions().enumerate();
         let wrong = records
@@ -596,19 +584,19 @@ impl<'a> Checker<'a> {
                 else {
                     return true;
                 };
-                let offset = instance.image.start() + at - self.process.space.code.range().start;
+                let offset = instance.image.start() + at - self.view.space.code.range().start;
                 let right = if *number < imported {
                     let meaning = self.meaning(id, record.value);
                     let domain = match meaning {
                         Meaning::Definition(definer, _) => {
-                            self.process.link.instances[definer].domain
+                            self.view.state.instances[definer].domain
                         }
                         _ => instance.domain,
                     };
                     self.is_code(&meaning, code, domain)
                 } else {
                     let target = instance.image.start() + u64::from(record.value);
-                    let base = self.process.space.domains[instance.domain].base();
+                    let base = self.view.space.domains[instance.domain].base();
                     let thunk = Key::Thunk { target, base };
                     code == target || self.stubs.get(&code).copied() == Some(thunk)
                 };
@@ -627,15 +615,15 @@ impl<'a> Checker<'a> {
             let room = i.object.info().placement.unwrap_or_default();
             // What the program gives may be a part of its own data.
             let block = i.room.as_ref().and_then(|r| r.memory.as_ref());
-            let given = block.is_some_and(heap::Block::is_of_program);
+            let given = block.is_some_and(Block::is_of_program);
             let size = if given { 0 } else { room.memory_size };
             let memory = i.memory_base..i.memory_base + u64::from(size);
             let table = i.table_base..i.table_base + u64::from(room.table_size);
             let codes = i.pc_base..i.pc_base + u64::from(i.object.info().fixups.pc_size);
             [(allocated(i), memory), (false, table), (false, codes)]
         };
-        let instance = &self.process.link.instances[id];
-        let others = self.process.link.instances.iter();
+        let instance = &self.view.state.instances[id];
+        let others = self.view.state.instances.iter();
         let others = others.filter(|&(other, _)| other < id).map(|(_, i)| i);
         let shared = others.filter(|other| other.domain == instance.domain);
         let overlapping = shared.filter(|other| {

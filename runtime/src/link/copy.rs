@@ -14,11 +14,11 @@ use std::collections::HashMap;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
+use super::linker::{Linker, View};
 use super::search::{Group, Member};
 use crate::config::{Category, Config, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::object::{Object, Place, Symbol, bad};
-use crate::process::Process;
 
 /// Bytes to copy, from one instance's data to another's.
 #[derive(Clone, Copy, Debug)]
@@ -50,15 +50,15 @@ pub(super) fn holders<'a>(
 impl Copy {
     /// The instance that holds it; where the original is, where it is, and
     /// how many bytes.
-    pub fn place(&self, process: &Process) -> (usize, u64, u64, u64) {
-        let (from, to) = (address(process, self.from), address(process, self.to));
+    pub fn place(&self, view: View<'_>) -> (usize, u64, u64, u64) {
+        let (from, to) = (address(view, self.from), address(view, self.to));
         (self.to.0, from, to, self.bytes)
     }
 }
 
 /// Finds the definition for every copy of a group; changes nothing.
-pub(super) fn plan(process: &Process, group: &Group) -> Result<Vec<Copy>> {
-    let planner = Planner::new(process, group);
+pub(super) fn plan(view: View<'_>, group: &Group) -> Result<Vec<Copy>> {
+    let planner = Planner::new(view, group);
     let (mut copies, mut missing) = (Vec::new(), Vec::new());
     for id in group.numbers() {
         let object = planner.object(id);
@@ -77,8 +77,8 @@ pub(super) fn plan(process: &Process, group: &Group) -> Result<Vec<Copy>> {
 }
 
 /// Whether every copy of a group has a definition in it.
-pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
-    let planner = Planner::new(process, group);
+pub(super) fn is_complete(view: View<'_>, group: &Group) -> bool {
+    let planner = Planner::new(view, group);
     group.numbers().all(|id| {
         let object = planner.object(id);
         let mut copies = object.relocs().filter(|r| r.kind == Standard::Copy);
@@ -90,26 +90,26 @@ pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
 }
 
 struct Planner<'a> {
-    process: &'a Process,
+    view: View<'a>,
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(process: &'a Process, group: &'a Group) -> Self {
+    fn new(view: View<'a>, group: &'a Group) -> Self {
         Self {
-            process,
+            view,
             members: &group.members,
             first: group.first,
-            scope: group.scope(process),
+            scope: group.scope(view),
         }
     }
 
     fn object(&self, id: usize) -> &'a Object {
         match id.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &self.process.link.instances[id].object,
+            None => &self.view.state.instances[id].object,
         }
     }
 
@@ -172,7 +172,7 @@ impl<'a> Planner<'a> {
         };
         if differs {
             let bytes = copy.size.min(end);
-            self.process.config.trace(Category::Warning, || {
+            self.view.config.trace(Category::Warning, || {
                 format!(
                     "{}: `{}` has {} bytes, but {} defines it with {}; {bytes} are copied; relink the program with this library",
                     main.path().display(),
@@ -190,7 +190,7 @@ impl<'a> Planner<'a> {
         let object = self.object(id);
         let name = object.symbol_name(&self.symbol((id, number))).to_owned();
         let by = object.path().display().to_string();
-        undefined(&self.process.config, &by, &name).then(|| error::Unresolved {
+        undefined(self.view.config, &by, &name).then(|| error::Unresolved {
             module: wasmaot_abi::name::ENV.to_owned(),
             name,
             kind: "data symbol",
@@ -231,12 +231,15 @@ fn extent(object: &Object, symbol: &Symbol) -> Option<u64> {
 }
 
 /// Copies the initial bytes.
-pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
+pub(super) fn apply(linker: &mut Linker<'_>, copies: &[Copy]) -> Result<()> {
     for copy in copies {
-        let (from, to) = (address(process, copy.from), address(process, copy.to));
-        process.config.trace(Category::Reloc, || {
+        let (from, to) = (
+            address(linker.view(), copy.from),
+            address(linker.view(), copy.to),
+        );
+        linker.config.trace(Category::Reloc, || {
             let [definer, main] =
-                [copy.from.0, copy.to.0].map(|id| &process.link.instances[id].object);
+                [copy.from.0, copy.to.0].map(|id| &linker.state.instances[id].object);
             let symbol = main.symbol(copy.to.1);
             format!(
                 "copying `{}`: {} bytes from {} at {from:#x} to {} at {to:#x}",
@@ -246,14 +249,14 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
                 main.name()
             )
         });
-        let domain = process.link.instances[copy.to.0].domain;
-        let domain = &mut process.space.domains[domain];
+        let domain = linker.state.instances[copy.to.0].domain;
+        let domain = &mut linker.space.domains[domain];
         let memory = domain.memory_mut();
         let range = |at: u64| Some(at as usize..usize::try_from(at.checked_add(copy.bytes)?).ok()?);
         let ranges = range(from).zip(range(to));
         let inside = ranges.filter(|(a, b)| a.end.max(b.end) <= memory.len());
         let Some((source, target)) = inside else {
-            let file = process.link.instances[copy.to.0].object.path();
+            let file = linker.state.instances[copy.to.0].object.path();
             let reason = "data to copy lie outside of the memory";
             return Err(bad(file.display().to_string(), reason));
         };
@@ -263,8 +266,8 @@ pub(super) fn apply(process: &mut Process, copies: &[Copy]) -> Result<()> {
 }
 
 /// Linear address of a definition of data.
-fn address(process: &Process, (id, number): (usize, u32)) -> u64 {
-    let instance = &process.link.instances[id];
+fn address(view: View<'_>, (id, number): (usize, u32)) -> u64 {
+    let instance = &view.state.instances[id];
     let symbol = instance.object.symbol(number);
     let bias = instance.object.layout().memory_bias;
     instance.memory_base + symbol.value.wrapping_sub(bias)

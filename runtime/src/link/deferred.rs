@@ -10,31 +10,23 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::linker::View;
 use super::search::{self, Deferred, Finder, Group, Purpose};
-use super::{copy, dyninfo, load, resolve, with_finder};
+use super::{copy, dyninfo, resolve};
 use crate::config::Bind;
-use crate::dl::DlError;
 use crate::error::Result;
 use crate::object::Object;
-use crate::process::Process;
-
-/// How a library is loaded into a program that runs.
-const LATE: Purpose = Purpose::Opened {
-    deepbind: false,
-    global: true,
-    now: false,
-};
 
 /// The objects that a program starts with: all, or the fewest that can be
 /// linked.
 pub(super) fn closure(
-    process: &Process,
+    view: View<'_>,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
 ) -> Result<Group> {
     let program = Purpose::Program;
-    if process.config.bind != Bind::Lazy || !process.config.lazy_load {
-        return search::closure(process, roots, finder, program, usize::MAX);
+    if view.config.bind != Bind::Lazy || !view.config.lazy_load {
+        return search::closure(view, roots, finder, program, usize::MAX);
     }
     let mut finder = Remembering {
         finder,
@@ -42,20 +34,57 @@ pub(super) fn closure(
     };
     let mut libraries = 0;
     loop {
-        let group = search::closure(process, roots.clone(), &mut finder, program, libraries)?;
-        if group.deferred.is_empty() || !wants_more(process, &group)? {
+        let group = search::closure(view, roots.clone(), &mut finder, program, libraries)?;
+        if group.deferred.is_empty() || !wants_more(view, &group)? {
             return Ok(group);
         }
         libraries += 1;
     }
 }
 
+/// The objects that are loaded with a library that was left for later: it
+/// alone, or all that were, where it cannot be linked without some of them.
+pub(crate) fn late(
+    view: View<'_>,
+    name: &str,
+    object: Arc<Object>,
+    finder: &mut dyn Finder,
+) -> Result<Group> {
+    /// How a library is loaded into a program that runs.
+    const LATE: Purpose = Purpose::Opened {
+        deepbind: false,
+        global: true,
+        now: false,
+    };
+    let mut roots = vec![(name.to_owned(), object)];
+    let alone = search::closure(view, roots.clone(), finder, LATE, 0)?;
+    if !wants_more(view, &alone)? {
+        return Ok(alone);
+    }
+    for other in &view.state.deferred {
+        let object = find(view, other, finder)?;
+        roots.extend(object.map(|object| (other.name.clone(), object)));
+    }
+    search::closure(view, roots, finder, LATE, usize::MAX)
+}
+
+/// Finds a library that was left for later; `None`: the loader stands in for
+/// it.
+pub(crate) fn find(
+    view: View<'_>,
+    library: &Deferred,
+    finder: &mut dyn Finder,
+) -> Result<Option<Arc<Object>>> {
+    let by = &view.state.instances[library.by].object;
+    search::find_needed(view, finder, &library.name, by)
+}
+
 /// Whether a group refers to something, other than by calls, that no object
 /// defines.
-fn wants_more(process: &Process, group: &Group) -> Result<bool> {
-    Ok(resolve::wants_more(process, group)?
-        || !copy::is_complete(process, group)
-        || !dyninfo::is_complete(process, group))
+pub(super) fn wants_more(view: View<'_>, group: &Group) -> Result<bool> {
+    Ok(resolve::wants_more(view, group)?
+        || !copy::is_complete(view, group)
+        || !dyninfo::is_complete(view, group))
 }
 
 /// A finder that is asked once for each library.
@@ -75,85 +104,4 @@ impl Finder for Remembering<'_> {
             .extend(object.clone().map(|object| (key, object)));
         Ok(object)
     }
-}
-
-/// Loads the next library that was left for later, and initialises it.
-pub(super) fn load_next(process: &mut Process) -> Result<(), DlError> {
-    if process.dl.busy {
-        return Err(DlError::Busy);
-    }
-    // Initialisers may come back here.
-    let Some(next) = process.link.deferred.pop_front() else {
-        return Ok(());
-    };
-    let loaded = load_needed(process, &next);
-    match loaded {
-        Ok(number) => {
-            let by = &mut process.link.instances[next.by];
-            by.needs.extend(number);
-            by.uses.extend(number);
-            Ok(())
-        }
-        Err(error) => {
-            process.link.deferred.push_front(next);
-            Err(error.into())
-        }
-    }
-}
-
-/// Loads all libraries that were left for later.
-pub(crate) fn load_deferred(process: &mut Process) -> Result<(), DlError> {
-    while !process.link.deferred.is_empty() {
-        load_next(process)?;
-    }
-    Ok(())
-}
-
-/// Number of the instance of a needed library, loaded if it is not there;
-/// `None`: the loader stands in for it.
-fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> {
-    let named = |i: &super::Instance| search::is_named(i, &next.name);
-    if let Some(number) = process.link.instances.find(named) {
-        return Ok(Some(number));
-    }
-    let object = with_finder(process, |process, finder| open(process, finder, next))?;
-    let Some(object) = object else {
-        return Ok(None);
-    };
-    if let Some(number) = process
-        .link
-        .instances
-        .find(|i| i.object.id() == object.id())
-    {
-        return Ok(Some(number));
-    }
-    let group = with_finder(process, |process, finder| {
-        let mut roots = vec![(next.name.clone(), object)];
-        let alone = search::closure(process, roots.clone(), finder, LATE, 0)?;
-        if !wants_more(process, &alone)? {
-            return Ok(alone);
-        }
-        // It cannot be linked without some of the others: then with all.
-        for other in &process.link.deferred {
-            let object = open(process, finder, other)?;
-            roots.extend(object.map(|object| (other.name.clone(), object)));
-        }
-        search::closure(process, roots, finder, LATE, usize::MAX)
-    })?;
-    let numbers = group.numbers();
-    let ready = load(process, group)?;
-    for number in numbers {
-        // As what was there from the start.
-        process.link.instances[number].hold.always = true;
-    }
-    ready.initialise(process, true).map(Some)
-}
-
-fn open(
-    process: &Process,
-    finder: &mut dyn Finder,
-    library: &Deferred,
-) -> Result<Option<Arc<Object>>> {
-    let by = &process.link.instances[library.by].object;
-    search::find_needed(&process.config, finder, &library.name, by)
 }

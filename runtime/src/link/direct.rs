@@ -12,34 +12,34 @@ use std::sync::Arc;
 
 use wasmaot_abi::context::HOST_PAGE;
 
+use super::linker::Linker;
 use super::prelink::{self, Calls};
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
 use crate::object::{Object, Reloc, bad};
-use crate::process::Process;
 
 /// So many pages of code may become the process's own.
 const FEW_PAGES: usize = 8;
 
 /// Binds the calls of new instances. None of their code has run.
-pub(super) fn bind(process: &mut Process, new: impl IntoIterator<Item = usize>) -> Result<()> {
-    new.into_iter().try_for_each(|id| calls(process, id))
+pub(super) fn bind(linker: &mut Linker<'_>, new: impl IntoIterator<Item = usize>) -> Result<()> {
+    new.into_iter().try_for_each(|id| calls(linker, id))
 }
 
-fn calls(process: &mut Process, id: usize) -> Result<()> {
-    let direct = match process.config.bind {
+fn calls(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let direct = match linker.config.bind {
         Bind::Direct => true,
-        Bind::Static => is_cheap(&process.link.instances[id].object),
+        Bind::Static => is_cheap(&linker.state.instances[id].object),
         Bind::Now | Bind::Lazy => false,
     };
-    let states = prelink::outcome(process, id)?;
-    prelink::report(process, id, &states);
-    let plain = prelink::plain(process, id, &states);
+    let states = prelink::outcome(linker.view(), id)?;
+    prelink::report(linker.view(), id, &states);
+    let plain = prelink::plain(linker.view(), id, &states);
     if !direct && plain.is_empty() && !states.contains(&Calls::Wrong) {
         return Ok(());
     }
-    let instance = &process.link.instances[id];
+    let instance = &linker.state.instances[id];
     let object = Arc::clone(&instance.object);
     let mut targets = Vec::with_capacity(states.len());
     for ((entry, slot), state) in object.plt_slots().enumerate().zip(states) {
@@ -66,11 +66,11 @@ fn calls(process: &mut Process, id: usize) -> Result<()> {
             Some((place, bytes.flatten().next()?))
         })
         .collect();
-    let image = &mut process.link.instances[id].image;
+    let image = &mut linker.state.instances[id].image;
     image.patch(&edits)?;
     // Such a function may begin with a call.
     image.patch(&plain)?;
-    process.config.trace(Category::Statistics, || {
+    linker.config.trace(Category::Statistics, || {
         let how = if direct { "bound directly" } else { "changed" };
         let (patched, all) = (edits.len(), calls.len());
         format!("{}: {patched} of {all} calls {how}", object.name())

@@ -15,21 +15,17 @@ use wasmaot_abi::context::FuncRef;
 use wasmaot_abi::info::Fixup;
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
 use super::copy::{self, Copy};
-use super::instance::{Mark, Target};
+use super::host_table::{Stub, StubKind};
+use super::instance::{LinkerSymbol, Target};
+use super::linker::{Linker, View};
 use super::relocate::{data_address, entry_of, table_index};
 use super::search::{Group, Member};
 use crate::config::Category;
-use crate::dl::OpenFlags;
 use crate::error::{Error, Result};
-use crate::host::{Caller, HostError, HostFunction};
 use crate::object::bad;
-use crate::process::Process;
-use crate::trap::{Trap, TrapReason};
-use crate::value::Val;
 
 /// What a process remembers of it.
 #[derive(Debug, Default)]
@@ -43,7 +39,7 @@ pub(crate) struct Fixups {
     /// Serial number of the instance that holds the copy, by symbol.
     holders: HashMap<String, u64>,
     /// Host functions that stand for lazy ones.
-    lazy: Vec<Forwarder>,
+    pub lazy: Vec<Forwarder>,
 }
 
 /// Bytes that were copied.
@@ -57,11 +53,11 @@ struct Copied {
 }
 
 /// Whether objects define all that the members of a group refer to.
-pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
-    let scope = group.scope(process);
+pub(super) fn is_complete(view: View<'_>, group: &Group) -> bool {
+    let scope = group.scope(view);
     let defined = |symbol: &str| {
         let symbol = name::escape(symbol);
-        let mut objects = scope.iter().map(|&n| group.object(process, n));
+        let mut objects = scope.iter().map(|&n| group.object(view, n));
         objects.any(|object| object.find(&*symbol).is_some())
     };
     let mut lists = group.members.iter().map(|m| &m.object.info().fixups.list);
@@ -74,10 +70,10 @@ pub(super) fn is_complete(process: &Process, group: &Group) -> bool {
 }
 
 /// Checks that no member of a group calls what is data; changes nothing.
-pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
-    let scope = group.scope(process);
+pub(super) fn check(view: View<'_>, group: &Group) -> Result<()> {
+    let scope = group.scope(view);
     let first = |symbol: &str| {
-        let mut objects = scope.iter().map(|&n| group.object(process, n));
+        let mut objects = scope.iter().map(|&n| group.object(view, n));
         objects.find_map(|object| Some((object, object.find(symbol)?)))
     };
     for member in &group.members {
@@ -102,28 +98,28 @@ pub(super) fn check(process: &Process, group: &Group) -> Result<()> {
 }
 
 /// Does everything for the members of a group, and what waited for them.
-pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
+pub(super) fn apply(linker: &mut Linker<'_>, group: &Group) -> Result<()> {
     let asks = |m: &Member| !m.object.info().fixups.list.is_empty();
-    if process.link.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
+    if linker.state.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
         return Ok(());
     }
     let members = group.members.iter().map(|m| &*m.object);
     for (symbol, number) in copy::holders(group.numbers().zip(members)) {
-        let serial = process.link.instances[number].serial;
-        let holders = &mut process.link.fixups.holders;
+        let serial = linker.state.instances[number].serial;
+        let holders = &mut linker.state.fixups.holders;
         holders.entry(symbol.to_owned()).or_insert(serial);
     }
     for number in group.numbers() {
-        for fixup in 0..process.link.instances[number]
+        for fixup in 0..linker.state.instances[number]
             .object
             .info()
             .fixups
             .list
             .len()
         {
-            if !one(process, number, fixup)? {
-                let instance = &process.link.instances[number];
-                process.config.trace(Category::Bindings, || {
+            if !one(linker, number, fixup)? {
+                let instance = &linker.state.instances[number];
+                linker.config.trace(Category::Bindings, || {
                     let list = &instance.object.info().fixups.list;
                     format!(
                         "{} waits for a definition: {:?}",
@@ -131,55 +127,55 @@ pub(super) fn apply(process: &mut Process, group: &Group) -> Result<()> {
                         list[fixup]
                     )
                 });
-                process.link.fixups.waiting.push((instance.serial, fixup));
+                linker.state.fixups.waiting.push((instance.serial, fixup));
             }
         }
     }
-    retry(process)
+    retry(linker)
 }
 
 /// Tries again what waits, after the global scope has grown.
-pub(crate) fn retry(process: &mut Process) -> Result<()> {
-    let waiting = std::mem::take(&mut process.link.fixups.waiting);
+pub(crate) fn retry(linker: &mut Linker<'_>) -> Result<()> {
+    let waiting = std::mem::take(&mut linker.state.fixups.waiting);
     let mut result = Ok(());
     for (serial, fixup) in waiting {
         // What is unloaded waits no more.
-        let Some(number) = process.link.instances.find(|i| i.serial == serial) else {
+        let Some(number) = linker.state.instances.find(|i| i.serial == serial) else {
             continue;
         };
-        let done = one(process, number, fixup);
+        let done = one(linker, number, fixup);
         if !matches!(done, Ok(true)) {
-            process.link.fixups.waiting.push((serial, fixup));
+            linker.state.fixups.waiting.push((serial, fixup));
         }
         result = result.and(done.map(|_| ()));
     }
-    process.space.stubs.seal()?;
+    linker.space.stubs.seal()?;
     result
 }
 
 /// Does one thing; false if it has to wait.
-fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
-    let instance = &process.link.instances[number];
+fn one(linker: &mut Linker<'_>, number: usize, fixup: usize) -> Result<bool> {
+    let instance = &linker.state.instances[number];
     let object = Arc::clone(&instance.object);
     let (memory_base, table_base) = (instance.memory_base, instance.table_base);
     let index = |function: u32| table_base + u64::from(function);
     match &object.info().fixups.list[fixup] {
         &Fixup::Address { at, to } => {
             let value = (memory_base as u32).wrapping_add(to);
-            write(process, number, at, value.into())?;
+            write(linker, number, at, value.into())?;
         }
-        &Fixup::Index { at, function } => write(process, number, at, index(function))?,
+        &Fixup::Index { at, function } => write(linker, number, at, index(function))?,
         Fixup::Symbol { at, symbol } => {
-            let Some(value) = value(process, number, symbol)? else {
+            let Some(value) = value(linker, number, symbol)? else {
                 return Ok(false);
             };
-            write(process, number, *at, value)?;
+            write(linker, number, *at, value)?;
         }
         Fixup::Entry { function, symbol } => {
-            let Some(entry) = function_entry(process, number, symbol)? else {
+            let Some(entry) = function_entry(linker, number, symbol)? else {
                 return Ok(false);
             };
-            set_entry(process, number, index(*function), entry)?;
+            set_entry(linker.view(), number, index(*function), entry)?;
         }
         Fixup::Lazy {
             function,
@@ -188,14 +184,14 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
             ty,
         } => {
             let ty = object.info().types.get(*ty).cloned();
-            let lazy = Lazy {
-                serial: process.link.instances[number].serial,
+            let lazy = LazyFunction {
+                serial: linker.state.instances[number].serial,
                 index: index(*function),
                 symbol: symbol.clone(),
                 library: library.clone(),
                 ty: ty.unwrap_or_default(),
             };
-            forward(process, number, lazy)?;
+            forward(linker, number, lazy)?;
         }
     }
     Ok(true)
@@ -203,119 +199,123 @@ fn one(process: &mut Process, number: usize, fixup: usize) -> Result<bool> {
 
 /// What an instance means by a name: the copy, where there is one, else the
 /// first definition that it sees.
-pub(crate) fn definition(process: &Process, number: usize, symbol: &str) -> Option<Target> {
-    let scope = process.seen_by(number);
-    let holder = process.link.fixups.holders.get(&*name::escape(symbol));
-    let holds = |n: &usize| Some(&process.link.instances[*n].serial) == holder;
+pub(crate) fn definition(view: View<'_>, number: usize, symbol: &str) -> Option<Target> {
+    let scope = view.state.seen_by(number);
+    let holder = view.state.fixups.holders.get(&*name::escape(symbol));
+    let holds = |n: &usize| Some(&view.state.instances[*n].serial) == holder;
     let holder = holder.and_then(|_| scope.iter().copied().find(holds));
     let places = holder.into_iter().chain(scope);
     let kinds = [SymbolKind::Data, SymbolKind::Function];
     let mut found = places.filter_map(|place| {
         let mut kinds = kinds.into_iter();
-        let found = kinds.find_map(|kind| process.export(place, symbol, kind))?;
-        Some(process.instead_of_stub(symbol, place).unwrap_or(found))
+        let found = kinds.find_map(|kind| view.export(place, symbol, kind))?;
+        Some(view.instead_of_stub(symbol, place).unwrap_or(found))
     });
     let host = || {
-        let host = process.hosts.find(name::ENV, symbol).map(Target::Host);
-        host.or_else(|| Mark::from_name(symbol).map(Target::Mark))
+        let host = view.hosts.find(name::ENV, symbol).map(Target::Host);
+        host.or_else(|| LinkerSymbol::from_name(symbol).map(Target::LinkerSymbol))
     };
     found.next().or_else(host)
 }
 
 /// The definition for a fixup of an instance, which keeps the definer loaded.
-fn bind(process: &mut Process, number: usize, symbol: &str) -> Option<Target> {
-    let target = definition(process, number, symbol)?;
+fn bind(linker: &mut Linker<'_>, number: usize, symbol: &str) -> Option<Target> {
+    let target = definition(linker.view(), number, symbol)?;
     if let Target::Symbol { instance, .. } = target {
-        process.link.instances[number].uses.insert(instance);
+        linker.state.instances[number].uses.insert(instance);
     }
-    process.config.trace(Category::Bindings, || {
+    linker.config.trace(Category::Bindings, || {
         let to = match target {
-            Target::Symbol { instance, .. } => process.link.instances[instance].object.name(),
+            Target::Symbol { instance, .. } => linker.state.instances[instance].object.name(),
             Target::Host(_) => "the host",
             _ => "the loader",
         };
-        let from = process.link.instances[number].object.name();
+        let from = linker.state.instances[number].object.name();
         format!("binding {from} to {to}: `{symbol}`")
     });
     Some(target)
 }
 
 /// The value of a symbol: an address, or a table index.
-fn value(process: &mut Process, number: usize, symbol: &str) -> Result<Option<u64>> {
-    let Some(target) = bind(process, number, symbol) else {
+fn value(linker: &mut Linker<'_>, number: usize, symbol: &str) -> Result<Option<u64>> {
+    let Some(target) = bind(linker, number, symbol) else {
         return Ok(None);
     };
     let is_data = match target {
         Target::Symbol { instance, symbol } => {
-            let object = &process.link.instances[instance].object;
+            let object = &linker.state.instances[instance].object;
             object.symbol(symbol).defines(SymbolKind::Data)
         }
-        Target::Mark(_) => true,
+        Target::LinkerSymbol(_) => true,
         _ => false,
     };
     match is_data {
-        true => data_address(process, target).map(Some),
-        false => table_index(process, target).map(Some),
+        true => data_address(linker.view(), target).map(Some),
+        false => table_index(linker, target).map(Some),
     }
 }
 
 /// The table entry of a function; `None` if no function is defined, as for data
 /// of that name that came later.
-fn function_entry(process: &mut Process, number: usize, symbol: &str) -> Result<Option<FuncRef>> {
-    let Some(target) = bind(process, number, symbol) else {
+pub(crate) fn function_entry(
+    linker: &mut Linker<'_>,
+    number: usize,
+    symbol: &str,
+) -> Result<Option<FuncRef>> {
+    let Some(target) = bind(linker, number, symbol) else {
         return Ok(None);
     };
-    match process.function(target)? {
-        Some(function) => entry_of(process, target, function).map(Some),
+    match linker.function(target)? {
+        Some(function) => entry_of(linker, target, function).map(Some),
         None => Ok(None),
     }
 }
 
-fn path(process: &Process, number: usize) -> String {
-    let object = &process.link.instances[number].object;
+fn path(view: View<'_>, number: usize) -> String {
+    let object = &view.state.instances[number].object;
     object.path().display().to_string()
 }
 
 /// Writes a word of an instance's memory, and of its copy.
-fn write(process: &mut Process, number: usize, at: u32, value: u64) -> Result<()> {
-    let at = process.link.instances[number].memory_base + u64::from(at);
-    let copied = process.link.fixups.copied.iter();
+fn write(linker: &mut Linker<'_>, number: usize, at: u32, value: u64) -> Result<()> {
+    let at = linker.state.instances[number].memory_base + u64::from(at);
+    let copied = linker.state.fixups.copied.iter();
     let copies = copied.filter_map(|c| {
         let offset = at.checked_sub(c.from)?;
         (offset < c.bytes).then_some(c.to + offset)
     });
     let places: Vec<u64> = [at].into_iter().chain(copies).collect();
-    let domain = process.link.instances[number].domain;
+    let domain = linker.state.instances[number].domain;
     for place in places {
-        let memory = process.space.domains[domain].memory_mut();
+        let memory = linker.space.domains[domain].memory_mut();
         let word = memory.get_mut(place as usize..).unwrap_or_default();
         let Some(word) = word.first_chunk_mut::<4>() else {
             let reason = format!("a fixup at {place:#x} is outside of its memory");
-            return Err(bad(path(process, number), reason));
+            return Err(bad(path(linker.view(), number), reason));
         };
         *word = (value as u32).to_le_bytes();
     }
     Ok(())
 }
 
-fn set_entry(process: &Process, number: usize, index: u64, entry: FuncRef) -> Result<()> {
-    let domain = process.link.instances[number].domain;
-    match process.space.domains[domain].set_entry(index, entry) {
+pub(crate) fn set_entry(view: View<'_>, number: usize, index: u64, entry: FuncRef) -> Result<()> {
+    let domain = view.state.instances[number].domain;
+    match view.space.domains[domain].set_entry(index, entry) {
         true => Ok(()),
         false => {
             let reason = format!("a fixup exceeds the table (entry {index})");
-            Err(bad(path(process, number), reason))
+            Err(bad(path(view, number), reason))
         }
     }
 }
 
 /// Remembers copies that have been made: what is written to the original later
 /// goes to the copy, too.
-pub(super) fn note(process: &mut Process, copies: &[Copy]) {
+pub(super) fn note(linker: &mut Linker<'_>, copies: &[Copy]) {
     for copy in copies {
-        let (holder, from, to, bytes) = copy.place(process);
-        let serial = process.link.instances[holder].serial;
-        process.link.fixups.copied.push(Copied {
+        let (holder, from, to, bytes) = copy.place(linker.view());
+        let serial = linker.state.instances[holder].serial;
+        linker.state.fixups.copied.push(Copied {
             serial,
             from,
             to,
@@ -325,120 +325,72 @@ pub(super) fn note(process: &mut Process, copies: &[Copy]) {
 }
 
 /// Forgets the copies of an instance that is unloaded.
-pub(crate) fn forget(process: &mut Process, serial: u64) {
-    process.link.fixups.copied.retain(|c| c.serial != serial);
-    process
-        .link
+pub(crate) fn forget(linker: &mut Linker<'_>, serial: u64) {
+    linker.state.fixups.copied.retain(|c| c.serial != serial);
+    linker
+        .state
         .fixups
         .holders
         .retain(|_, holder| *holder != serial);
-    process
-        .link
+    linker
+        .state
         .fixups
         .waiting
         .retain(|&(owner, _)| owner != serial);
-    for forwarder in &mut process.link.fixups.lazy {
+    for forwarder in &mut linker.state.fixups.lazy {
         forwarder.to.take_if(|lazy| lazy.serial == serial);
     }
 }
 
 /// A function whose library is loaded at the first call.
 #[derive(Clone, Debug)]
-struct Lazy {
+pub(crate) struct LazyFunction {
     /// Of the instance that calls it.
-    serial: u64,
+    pub serial: u64,
     /// Table index of the entry that is to hold it.
-    index: u64,
-    symbol: String,
-    library: String,
-    ty: FuncType,
+    pub index: u64,
+    pub symbol: String,
+    pub library: String,
+    pub ty: FuncType,
 }
 
 /// A host function that is called in place of a lazy one.
 #[derive(Debug)]
-struct Forwarder {
+pub(crate) struct Forwarder {
     /// Its number.
     host: usize,
     ty: FuncType,
     /// `None`: it can be used for another.
-    to: Option<Lazy>,
+    pub to: Option<LazyFunction>,
 }
 
 /// Makes the entry before a lazy function's forward to it.
-fn forward(process: &mut Process, number: usize, lazy: Lazy) -> Result<()> {
+fn forward(linker: &mut Linker<'_>, number: usize, lazy: LazyFunction) -> Result<()> {
     let before = lazy.index - 1;
-    let target = Target::Host(forwarder(process, lazy));
-    if let Some(function) = process.function(target)? {
-        let entry = entry_of(process, target, function)?;
-        set_entry(process, number, before, entry)?;
+    let target = Target::Host(forwarder(linker, lazy));
+    if let Some(function) = linker.function(target)? {
+        let entry = entry_of(linker, target, function)?;
+        set_entry(linker.view(), number, before, entry)?;
     }
     Ok(())
 }
 
 /// Number of a host function that calls a lazy one.
-fn forwarder(process: &mut Process, lazy: Lazy) -> usize {
-    let mut known = process.link.fixups.lazy.iter_mut();
+fn forwarder(linker: &mut Linker<'_>, lazy: LazyFunction) -> usize {
+    let mut known = linker.state.fixups.lazy.iter_mut();
     if let Some(free) = known.find(|f| f.to.is_none() && f.ty == lazy.ty) {
         free.to = Some(lazy);
         return free.host;
     }
-    let at = process.link.fixups.lazy.len();
-    let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-        let process = caller.process_mut()?;
-        let lazy = process.link.fixups.lazy.get(at).and_then(|f| f.to.clone());
-        let gone = || HostError::Message("a call of a function that is unloaded".to_owned());
-        let values = call(process, &lazy.ok_or_else(gone)?, args)?;
-        results.copy_from_slice(&values);
-        Ok(())
-    };
-    let (ty, host) = (lazy.ty.clone(), process.hosts.len());
-    let function = HostFunction::new(name::SYS, "lazy", ty.clone(), body);
-    process.hosts.add_stub(function);
+    let at = linker.state.fixups.lazy.len();
+    let (ty, host) = (lazy.ty.clone(), linker.hosts.next());
+    linker.hosts.add(Stub {
+        module: name::SYS.to_owned(),
+        name: "lazy".to_owned(),
+        ty: ty.clone(),
+        kind: StubKind::Forward(at),
+    });
     let to = Some(lazy);
-    process.link.fixups.lazy.push(Forwarder { host, ty, to });
+    linker.state.fixups.lazy.push(Forwarder { host, ty, to });
     host
-}
-
-/// The first call of a lazy function.
-fn call(process: &mut Process, lazy: &Lazy, args: &[Val]) -> Result<Vec<Val>, HostError> {
-    let number = process.link.instances.find(|i| i.serial == lazy.serial);
-    let undefined = |reason: String| {
-        let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-        trap.detail = Some(format!("`{}` of {}{reason}", lazy.symbol, lazy.library));
-        HostError::Trap(Box::new(trap))
-    };
-    let number = number.ok_or_else(|| undefined(String::new()))?;
-    let domain = process.link.instances[number].domain;
-    let held = |process: &Process| {
-        let entry = process.space.domains[domain].entry(lazy.index);
-        entry.filter(|e| e.code != 0)
-    };
-    let entry = match held(process) {
-        Some(entry) => entry,
-        None => {
-            let global = OpenFlags {
-                global: true,
-                ..OpenFlags::default()
-            };
-            let opened = process.open_for(number, &lazy.library, global);
-            opened.map_err(|error| match error {
-                crate::DlError::Load(error @ Error::Init { .. }) => error.into(),
-                error => undefined(format!(": {error}")),
-            })?;
-            let entry = match held(process) {
-                Some(entry) => Some(entry),
-                None => function_entry(process, number, &lazy.symbol)?,
-            };
-            let entry = entry.ok_or_else(|| undefined(" is not defined in it".to_owned()))?;
-            process.space.stubs.seal().map_err(HostError::from)?;
-            set_entry(process, number, lazy.index, entry)?;
-            entry
-        }
-    };
-    if !process.link.types.is(entry.type_id, &lazy.ty) {
-        return Err(undefined(" is of another type than the call's".to_owned()));
-    }
-    set_entry(process, number, lazy.index - 1, entry)?;
-    let called = process.call_index(lazy.index as u32, &lazy.ty, args);
-    called.map_err(|trap| crate::CallError::Trap(trap).into())
 }

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::object::{Object, bad};
 use crate::sys::Image;
 
-use super::place::Room;
+use super::room::Room;
 
 /// What a symbol stands for. Definitions are named by instance and symbol
 /// number, so that binding needs no addresses.
@@ -37,7 +37,7 @@ pub(crate) enum Target {
     /// A function that is looked up when it is first called.
     Lazy,
     /// A linear address that the loader provides.
-    Mark(Mark),
+    LinkerSymbol(LinkerSymbol),
     /// The memory that the objects of the program share.
     ProgramMemory,
     /// Their table.
@@ -64,14 +64,14 @@ impl Target {
 
 /// Linear addresses that only the loader knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Mark {
+pub(crate) enum LinkerSymbol {
     HeapBase,
     HeapEnd,
     StackLow,
     StackHigh,
 }
 
-impl Mark {
+impl LinkerSymbol {
     /// The mark of a symbol's name.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -170,14 +170,14 @@ pub(crate) struct Instance {
     /// Whether what is in `local` comes first.
     pub deepbind: bool,
     /// Why it stays loaded.
-    pub hold: Hold,
+    pub refs: RefCount,
     /// Room that is given back with it.
     pub room: Option<Room>,
 }
 
 /// What keeps an instance loaded, beside others that need it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hold {
+pub(crate) struct RefCount {
     /// How often it has been opened and not closed.
     pub opened: u32,
     /// Whether it is being initialised: it stays, however often its

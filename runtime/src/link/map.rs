@@ -7,14 +7,14 @@ use std::sync::Arc;
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::types::TypeHash;
 
-use super::instance::{Bindings, Hold, Instance};
+use super::instance::{Bindings, Instance, RefCount};
+use super::linker::{Linker, View};
 use super::place::Place;
 use super::prelink;
 use super::search::Group;
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
-use crate::process::Process;
 use crate::sys::{Access, SystemError, page_down};
 
 /// As many bytes that are to be written to are copied: on the whole that is
@@ -23,13 +23,13 @@ const FEW: usize = 2 * HOST_PAGE as usize;
 
 /// Maps a group and enters it into the link map.
 pub(super) fn map(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     group: &Group,
     bindings: Vec<Bindings>,
     places: &[Place],
 ) -> Result<()> {
     let local: Arc<[usize]> = group.local.as_slice().into();
-    let images = prelink::images(process, group)?;
+    let images = prelink::images(linker, group)?;
     let members = group.members.iter().zip(images).zip(bindings);
     for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
@@ -51,7 +51,7 @@ pub(super) fn map(
             let mapped = image.map(segment.range(), object.file(), offset, filesz, access);
             mapped.map_err(|error| refused(object, access, error))?;
         }
-        process.config.trace(Category::Files, || {
+        linker.config.trace(Category::Files, || {
             format!(
                 "loaded {} at {:#x}, memory base {:#x}, table base {:#x}",
                 object.path().display(),
@@ -60,7 +60,7 @@ pub(super) fn map(
                 place.table_base
             )
         });
-        process.link.instances.push(Instance {
+        linker.state.instances.push(Instance {
             object: Arc::clone(object),
             name: member.name.clone(),
             chosen: member.chosen,
@@ -81,7 +81,7 @@ pub(super) fn map(
             needs: member.needs.clone(),
             local: Arc::clone(&local),
             deepbind: group.purpose.is_deepbind(),
-            hold: Hold {
+            refs: RefCount {
                 opened: 0,
                 starting: false,
                 always: !group.purpose.is_opened(),
@@ -89,10 +89,10 @@ pub(super) fn map(
             room: place.room.clone(),
         });
         if group.purpose.is_opened() {
-            charge(process, object)?;
+            charge(linker.view(), object)?;
         }
         for run in &object.layout().memory {
-            map_run(process, object, place, run)?;
+            map_run(linker, object, place, run)?;
         }
     }
     Ok(())
@@ -103,53 +103,53 @@ const BESIDE: u64 = HOST_PAGE;
 
 /// Counts the image of the last instance, which a running program has asked
 /// for, against what the process may use.
-fn charge(process: &Process, object: &Object) -> Result<()> {
-    let last = &process.link.instances[process.link.instances.next() - 1];
+fn charge(view: View<'_>, object: &Object) -> Result<()> {
+    let last = &view.state.instances[view.state.instances.next() - 1];
     let range = last.image.range();
     let bytes = range.end - range.start + BESIDE + last.name.len() as u64;
-    take(process, object, range.start, bytes)
+    take(view, object, range.start, bytes)
 }
 
 /// Counts the types that an object brings: they stay known when it goes.
-pub(super) fn charge_types(process: &Process, object: &Object) -> Result<()> {
+pub(super) fn charge_types(view: View<'_>, object: &Object) -> Result<()> {
     /// The owner of these bytes; nothing else has such an address.
     const TYPES: u64 = 3;
-    let new = process.link.types.count_new(object.info().types.hashes());
-    take(process, object, TYPES, (new * size_of::<TypeHash>()) as u64)
+    let new = view.state.types.count_new(object.info().types.hashes());
+    take(view, object, TYPES, (new * size_of::<TypeHash>()) as u64)
 }
 
 /// Counts the functions that stand in for what an opened group lacks: they stay
 /// when it goes.
-pub(super) fn charge_stubs(process: &Process, object: &Object, count: usize) -> Result<()> {
+pub(super) fn charge_stubs(view: View<'_>, object: &Object, count: usize) -> Result<()> {
     /// The owner of these bytes; nothing else has such an address.
     const STUBS: u64 = 5;
     /// About what the host keeps of each: names, a type, the text of its trap,
     /// and code.
     const STUB: u64 = 1 << 10;
-    take(process, object, STUBS, STUB * count as u64)
+    take(view, object, STUBS, STUB * count as u64)
 }
 
-fn take(process: &Process, object: &Object, owner: u64, bytes: u64) -> Result<()> {
-    if process.space.budget.take(owner, bytes) {
+fn take(view: View<'_>, object: &Object, owner: u64, bytes: u64) -> Result<()> {
+    if view.space.budget.take(owner, bytes) {
         return Ok(());
     }
     Err(Error::MemoryLimit {
         file: object.path().display().to_string(),
         what: format!(
             "needs {bytes} bytes, and {} of the {} that the process may use are in use",
-            process.space.budget.used(),
-            process.space.budget.limit()
+            view.space.budget.used(),
+            view.space.budget.limit()
         ),
     })
 }
 
 /// Maps a run of a memory image. Memory is zero where the file says nothing.
-fn map_run(process: &mut Process, object: &Object, place: &Place, run: &MemoryRun) -> Result<()> {
+fn map_run(linker: &mut Linker<'_>, object: &Object, place: &Place, run: &MemoryRun) -> Result<()> {
     let outside = || {
         let reason = format!("its data at {:#x} exceed the memory", run.linear);
         bad(object.path().display().to_string(), reason)
     };
-    let domain = &mut process.space.domains[place.domain];
+    let domain = &mut linker.space.domains[place.domain];
     let at = place.memory_base + run.linear;
     // Only whole pages are mapped: what follows in the file is not ours.
     let aligned = at.is_multiple_of(HOST_PAGE) && run.offset.is_multiple_of(HOST_PAGE);

@@ -23,7 +23,7 @@ use crate::object::Object;
 use crate::sys::live;
 
 /// What a message calls the kind of an import.
-pub(super) const fn kind_name(kind: &ImportKind) -> &'static str {
+pub(crate) const fn kind_name(kind: &ImportKind) -> &'static str {
     match kind {
         ImportKind::Func(_) => "function",
         ImportKind::Global(_) | ImportKind::Context(_) => "global",
@@ -169,9 +169,9 @@ impl<'a> Definition<'a> {
             },
             Target::Tag(_) => Self::Tag(Signature::Known(Cow::Owned(loader_tag_type()))),
             Target::ProgramMemory | Target::ProgramTable => {
-                let (memory, table) = match &resolver.process().link.program {
+                let (memory, table) = match &resolver.view().state.program {
                     Some(program) => {
-                        let domain = &resolver.process().space.domains[program.domain];
+                        let domain = &resolver.view().space.domains[program.domain];
                         (domain.memory, domain.table)
                     }
                     None => {
@@ -186,7 +186,7 @@ impl<'a> Definition<'a> {
                 let found = found.unwrap_or(Self::Other("nothing"));
                 found.now(resolver, target)
             }
-            Target::Mark(_) => Self::Data,
+            Target::LinkerSymbol(_) => Self::Data,
             Target::None => Self::Context,
             Target::Null | Target::Lazy | Target::UndefinedData | Target::UndefinedFunction(_) => {
                 Self::Other("nothing")
@@ -213,17 +213,17 @@ impl<'a> Definition<'a> {
 
     /// With its size as it is now, of what is loaded.
     fn now(self, resolver: &Resolver<'_>, target: Target) -> Self {
-        let process = resolver.process();
+        let view = resolver.view();
         match self {
             Self::Memory(ty) => {
-                let domain = process.memory_domain(target);
+                let domain = view.memory_domain(target);
                 let now = domain.map(|d| -> MemoryDesc { d.context().memory });
                 let min = now.map_or(ty.min, |now| now.bytes / ty.page());
                 Self::Memory(MemoryType { min, ..ty })
             }
             Self::Table(ty) => {
-                let now = process.table_of(target).map(|(desc, _)| {
-                    // SAFETY: `Process::table` gives the address of a live
+                let now = view.table_of(target).map(|(desc, _)| {
+                    // SAFETY: `View::table_of` gives the address of a live
                     // descriptor.
                     let now: TableDesc = unsafe { live::load(desc) };
                     now.len

@@ -1,4 +1,4 @@
-//! The loader: from objects to code that can be called.
+//! The linker: from objects to code that can be called.
 //!
 //! ```text
 //! search   the group: main and the libraries it needs, breadth first
@@ -8,30 +8,39 @@
 //! relocate descriptors, records, elements, slots, calls      │ undone unless it
 //! check    every slot computed again, naively (on request)   │ gets to the end
 //! seal     RELRO read-only, stubs executable                 ┘
-//! init     wasm start functions, data relocations, fixups, copies, constructors
 //! ```
 //!
 //! [`Mapped`], [`Relocated`] and [`Ready`] are the states between; each step
-//! consumes the one before. Once wasm code runs, nothing is undone: an
-//! instance whose start function traps may already be reachable from others.
+//! consumes the one before.
+//!
+//! Linking is a function of the link state and the address space
+//! ([`Linker`]); of the host's functions it knows numbers, names, types and
+//! addresses ([`HostTable`]). It runs no wasm code: the process does, which
+//! takes memory from the program's allocator before, and runs initialisers
+//! after.
 
 mod check;
 mod copy;
 mod deferred;
 mod direct;
 pub(crate) mod dyninfo;
-pub(crate) mod heap;
-mod init;
+mod exports;
+mod functions;
+mod host_table;
 mod instance;
 mod instances;
 mod known_types;
 mod lazy;
+mod linker;
 mod map;
 mod matching;
+mod order;
+mod overrides;
 mod place;
 mod prelink;
 mod relocate;
 mod resolve;
+mod room;
 mod search;
 mod state;
 mod transaction;
@@ -42,118 +51,102 @@ use std::sync::Arc;
 use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::name;
 
+pub use instances::InstanceId;
 pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
 
-pub(crate) use deferred::load_deferred;
-pub(crate) use init::dependencies_first;
+pub(crate) use deferred::{find as find_deferred, late};
+pub(crate) use host_table::{HostSymbol, HostTable, Stub, StubKind, Typed};
 pub(crate) use instance::{Instance, Retired, Target};
-pub use instances::InstanceId;
-pub(crate) use lazy::bind_lazily;
-pub(crate) use place::{Room, adopt, flat_program, give_back, release_table};
+pub(crate) use lazy::{LazySlot, fill as fill_slot};
+pub(crate) use linker::{Linker, View};
+pub(crate) use matching::kind_name;
+pub(crate) use order::dependencies_first;
+pub(crate) use overrides::Overrides;
+pub(crate) use place::{adopt, flat_program};
 pub(crate) use prelink::{Calls, outcome};
 pub(crate) use relocate::{data_address, index_in, table_index, target};
-pub(crate) use search::{Group, Purpose, breadth_first, find, has_origin, is_named};
+pub(crate) use resolve::{Late, call_of_undefined, functions_of, later};
+pub(crate) use room::{Block, Room, release, reserve, wanted_memory};
+pub(crate) use search::{
+    Deferred, Group, Member, Purpose, breadth_first, find, has_origin, is_named,
+};
 pub(crate) use state::LinkState;
 
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
-use crate::process::Process;
-use search::Member;
 use transaction::Checkpoint;
 
 /// Main, the preloaded libraries, those that are loaded as if main needed them,
 /// and all that they need.
 pub(crate) fn program(
-    process: &mut Process,
+    view: View<'_>,
     main: Arc<Object>,
     preload: &[Arc<Object>],
+    finder: &mut dyn Finder,
 ) -> Result<Group> {
-    let roots = roots(process, main, preload);
-    with_finder(process, |process, finder| {
-        deferred::closure(process, roots, finder)
-    })
+    deferred::closure(view, roots(view, main, preload), finder)
 }
 
 /// What main, the preloaded libraries, and all that they need need in turn.
 pub(crate) fn needed(
-    process: &mut Process,
+    view: View<'_>,
     main: Arc<Object>,
     preload: &[Arc<Object>],
+    finder: &mut dyn Finder,
 ) -> Result<Vec<Needed>> {
-    let roots = roots(process, main, preload);
-    with_finder(process, |process, finder| {
-        search::needed(process, roots, finder)
-    })
+    search::needed(view, roots(view, main, preload), finder)
 }
 
-fn roots(
-    process: &Process,
-    main: Arc<Object>,
-    preload: &[Arc<Object>],
-) -> Vec<(String, Arc<Object>)> {
-    let others = preload.iter().chain(&process.link.libraries).cloned();
+fn roots(view: View<'_>, main: Arc<Object>, preload: &[Arc<Object>]) -> Vec<(String, Arc<Object>)> {
+    let others = preload.iter().chain(&view.state.libraries).cloned();
     let roots = std::iter::once(main).chain(others);
     roots.map(|o| (o.name().to_owned(), o)).collect()
 }
 
 /// A library to open, and all that it needs and that is not there yet.
 pub(crate) fn opened(
-    process: &mut Process,
+    view: View<'_>,
     name: &str,
     object: Arc<Object>,
     purpose: Purpose,
+    finder: &mut dyn Finder,
 ) -> Result<Group> {
     let roots = vec![(name.to_owned(), object)];
-    with_finder(process, |process, finder| {
-        search::closure(process, roots, finder, purpose, usize::MAX)
-    })
+    search::closure(view, roots, finder, purpose, usize::MAX)
 }
 
 /// One object that needs nothing but what is there.
-pub(crate) fn alone(process: &Process, object: Arc<Object>) -> Group {
+pub(crate) fn alone(view: View<'_>, object: Arc<Object>) -> Group {
     let name = object.name().to_owned();
-    Group::alone(process, name, object, Purpose::Module)
+    Group::alone(view, name, object, Purpose::Module)
 }
 
 /// One module of a flat program.
-pub(crate) fn flat(process: &Process, name: String, object: Arc<Object>) -> Group {
-    Group::alone(process, name, object, Purpose::Flat)
+pub(crate) fn flat(view: View<'_>, name: String, object: Arc<Object>) -> Group {
+    Group::alone(view, name, object, Purpose::Flat)
 }
 
 /// One object that a running program places itself.
-pub(crate) fn placed(process: &Process, object: Arc<Object>, at: u64) -> Group {
+pub(crate) fn placed(view: View<'_>, object: Arc<Object>, at: u64) -> Group {
     let name = object.name().to_owned();
     let purpose = Purpose::Opened {
         deepbind: false,
         global: true,
         now: false,
     };
-    let mut group = Group::alone(process, name, object, purpose);
+    let mut group = Group::alone(view, name, object, purpose);
     group.members[0].memory = Some(at);
     group
 }
 
-/// Runs `f` with the process's finder.
-pub(crate) fn with_finder<R>(
-    process: &mut Process,
-    f: impl FnOnce(&Process, &mut dyn Finder) -> R,
-) -> R {
-    let mut none = |_: &str, _: &Object| Ok(None);
-    let mut finder = process.finder.take();
-    let result = match &mut finder {
-        Some(finder) => f(process, &mut *finder.0),
-        None => f(process, &mut none),
-    };
-    process.finder = finder;
-    result
-}
-
-/// Loads a group up to where its code could run.
-pub(crate) fn load(process: &mut Process, group: Group) -> Result<Ready> {
+/// Links a group up to where its code could run. `rooms`: of the members of an
+/// opened group. If it fails, nothing has changed, and the rooms are still
+/// taken.
+pub(crate) fn link(linker: Linker<'_>, group: Group, rooms: &[Room]) -> Result<Ready> {
     let members = group.members.iter();
     let objects: Vec<Arc<Object>> = members.map(|m| Arc::clone(&m.object)).collect();
-    let mapped = Mapped::new(process, group).map_err(|error| {
+    let mapped = Mapped::new(linker, group, rooms).map_err(|error| {
         let missing: &[Unresolved] = match &error {
             Error::Unresolved(missing) => missing,
             _ => &[],
@@ -185,10 +178,10 @@ fn wants_threads(object: &Object, missing: &[Unresolved]) -> bool {
 }
 
 /// The symbols of a group that nothing defines; changes nothing.
-pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresolved>> {
+pub(crate) fn unresolved(view: View<'_>, group: &Group) -> Result<Vec<Unresolved>> {
     let mut missing = Vec::new();
-    let resolved = resolve::resolve(process, group, false).map(|_| ());
-    let copies = copy::plan(process, group).map(|_| ());
+    let resolved = resolve::resolve(view, group, false).map(|_| ());
+    let copies = copy::plan(view, group).map(|_| ());
     for result in [resolved, copies] {
         match result {
             Ok(()) => {}
@@ -199,57 +192,52 @@ pub(crate) fn unresolved(process: &Process, group: &Group) -> Result<Vec<Unresol
     Ok(missing)
 }
 
-/// Undoes what was done to a process, unless told not to.
-struct Transaction<'p> {
-    process: &'p mut Process,
+/// Undoes what was done to the parts of a process, unless told not to.
+struct Transaction<'a> {
+    linker: Linker<'a>,
     before: Option<Checkpoint>,
 }
 
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
-            self.process.roll_back(before);
+            self.linker.roll_back(before);
         }
     }
 }
 
 /// A group in memory, its slots still empty.
-struct Mapped<'p> {
-    transaction: Transaction<'p>,
+struct Mapped<'a> {
+    transaction: Transaction<'a>,
     group: Group,
     copies: Vec<copy::Copy>,
 }
 
-impl<'p> Mapped<'p> {
-    fn new(process: &'p mut Process, group: Group) -> Result<Self> {
-        process.refuse_if_interrupted()?;
-        // The program's allocator runs before anything is decided: its code may
-        // do what it likes.
-        let rooms = place::rooms(process, &group)?;
-        let before = Some(process.checkpoint(rooms));
-        let transaction = Transaction { process, before };
-        let process = &mut *transaction.process;
-        let lazy = process.config.bind == Bind::Lazy && !group.purpose.is_now();
-        let resolved = resolve::resolve(process, &group, lazy)?;
-        let copies = copy::plan(process, &group)?;
-        dyninfo::check(process, &group)?;
+impl<'a> Mapped<'a> {
+    fn new(linker: Linker<'a>, group: Group, rooms: &[Room]) -> Result<Self> {
+        let before = Some(linker.checkpoint());
+        let mut transaction = Transaction { linker, before };
+        let linker = &mut transaction.linker;
+        let lazy = linker.config.bind == Bind::Lazy && !group.purpose.is_now();
+        let resolved = resolve::resolve(linker.view(), &group, lazy)?;
+        let copies = copy::plan(linker.view(), &group)?;
+        dyninfo::check(linker.view(), &group)?;
         if group.purpose.is_opened() {
             let (object, count) = (&group.members[0].object, resolved.stubs.len());
-            map::charge_stubs(process, object, count)?;
+            map::charge_stubs(linker.view(), object, count)?;
         }
         for stub in resolved.stubs {
-            process.hosts.add_stub(stub);
+            linker.hosts.add(stub);
         }
-        process.link.undefined = resolved.undefined;
+        linker.state.undefined = resolved.undefined;
         for member in &group.members {
             if group.purpose.is_opened() {
-                map::charge_types(process, &member.object)?;
+                map::charge_types(linker.view(), &member.object)?;
             }
-            process.enter_types(&member.object)?;
+            linker.enter_types(&member.object)?;
         }
-        let rooms = transaction.before.as_ref().map_or(&[][..], |b| &b.rooms);
-        let places = place::place(process, &group, &resolved.bindings, rooms)?;
-        map::map(process, &group, resolved.bindings, &places)?;
+        let places = place::place(linker, &group, &resolved.bindings, rooms)?;
+        map::map(linker, &group, resolved.bindings, &places)?;
         Ok(Self {
             transaction,
             group,
@@ -257,20 +245,20 @@ impl<'p> Mapped<'p> {
         })
     }
 
-    fn relocate(self) -> Result<Relocated<'p>> {
-        let process = &mut *self.transaction.process;
-        process.refuse_if_interrupted()?;
-        relocate::relocate(process, self.group.first)?;
-        direct::bind(process, self.group.numbers())?;
-        if process.config.check {
-            check::check(process, &self.group)?;
+    fn relocate(mut self) -> Result<Relocated<'a>> {
+        let linker = &mut self.transaction.linker;
+        linker.view().refuse_if_interrupted()?;
+        relocate::relocate(linker, self.group.first)?;
+        direct::bind(linker, self.group.numbers())?;
+        if linker.config.check {
+            check::check(linker.view(), &self.group)?;
         }
         Ok(Relocated(self))
     }
 }
 
 /// A group whose slots are filled, its pages still writable.
-struct Relocated<'p>(Mapped<'p>);
+struct Relocated<'a>(Mapped<'a>);
 
 impl Relocated<'_> {
     fn seal(self) -> Result<Ready> {
@@ -279,35 +267,33 @@ impl Relocated<'_> {
             group,
             copies,
         }) = self;
-        let process = &mut *transaction.process;
+        let linker = &mut transaction.linker;
         for number in group.numbers() {
-            let instance = &mut process.link.instances[number];
-            instance.seal()?;
+            linker.state.instances[number].seal()?;
         }
-        process.space.stubs.seal()?;
-        for number in group.numbers() {
-            let instance = &process.link.instances[number];
-            let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
-            process.thread.exceptions.add(range, object);
-        }
+        linker.space.stubs.seal()?;
         if let Purpose::Program | Purpose::Opened { global: true, .. } = group.purpose {
-            process.join_global(&group.local);
-            process.join_global(&group.numbers().collect::<Vec<_>>());
+            linker.state.join_global(&group.local);
+            linker
+                .state
+                .join_global(&group.numbers().collect::<Vec<_>>());
         }
-        transaction.before = None;
-        process.link.deferred.extend(group.deferred.iter().cloned());
-        process.config.trace(Category::Statistics, || {
+        let deferred = group.deferred.iter().cloned();
+        linker.state.deferred.extend(deferred);
+        linker.config.trace(Category::Statistics, || {
             let slots = |m: &Member| m.object.relocs().count() + m.object.slots().count();
             let total: usize = group.members.iter().map(slots).sum();
             format!("{} objects, {total} relocations", group.members.len())
         });
+        transaction.before = None;
         Ok(Ready { group, copies })
     }
 }
 
 /// A group whose code can run.
+#[derive(Debug)]
 pub(crate) struct Ready {
-    group: Group,
+    pub group: Group,
     copies: Vec<copy::Copy>,
 }
 
@@ -317,9 +303,18 @@ impl Ready {
         self.group.first
     }
 
-    /// Runs the initialisers. `constructors`: those of C, too.
-    pub fn initialise(self, process: &mut Process, constructors: bool) -> Result<usize> {
-        init::run(process, &self.group, &self.copies, constructors)?;
-        Ok(self.group.first)
+    /// Completes the data of the group, between its data relocations and its
+    /// constructors: words and table entries that `dyninfo` modules ask for,
+    /// then copies, which are of complete data.
+    pub fn complete_data(&self, linker: &mut Linker<'_>) -> Result<()> {
+        let (group, copies) = (&self.group, &self.copies);
+        dyninfo::apply(linker, group)?;
+        copy::apply(linker, copies)?;
+        if linker.config.check {
+            check::fixups(linker.view(), group)?;
+            check::copies(linker.view(), group.first)?;
+        }
+        dyninfo::note(linker, copies);
+        Ok(())
     }
 }

@@ -9,21 +9,19 @@
 //! A core module has a domain of its own, or that of the memory it imports.
 //! What a running program opens goes where its own allocator says.
 
-use std::ops::Range;
-
-use wasmaot_abi::context::{FuncRef, HOST_PAGE, MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
-use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo, Placement};
+use wasmaot_abi::context::{HOST_PAGE, MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
+use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
 
-use super::heap;
-use super::instance::{Bindings, Mark};
+use super::instance::{Bindings, LinkerSymbol};
+use super::linker::{Linker, View};
+use super::room::{Room, pc_room};
 use super::search::{Group, Member};
 use super::state::Program;
 use super::undefined;
 use crate::config::Category;
 use crate::error::{Error, Result};
-use crate::process::Process;
 use crate::ranges::Ranges;
 use crate::space::DomainLayout;
 
@@ -38,157 +36,14 @@ pub(super) struct Place {
     pub room: Option<Room>,
 }
 
-/// Room of an opened object in the program's memory and table.
-#[derive(Clone, Debug)]
-pub(crate) struct Room {
-    pub memory: Option<heap::Block>,
-    pub table: Range<u64>,
-    /// Of the code-address space.
-    pub codes: Range<u64>,
-}
-
-/// Takes room for the members of a group that a running program opens; runs
-/// the program's allocator. None for other groups.
-pub(super) fn rooms(process: &mut Process, group: &Group) -> Result<Vec<Room>> {
-    let mut rooms = Vec::new();
-    let members = group.members.iter().filter(|_| group.purpose.is_opened());
-    for member in members {
-        match room(process, member) {
-            Ok(room) => rooms.push(room),
-            Err(error) => {
-                give_back(process, rooms);
-                return Err(error);
-            }
-        }
-    }
-    Ok(rooms)
-}
-
-fn room(process: &mut Process, member: &Member) -> Result<Room> {
-    let info = member.object.info();
-    let unsupported = |what: &str| Error::Unsupported {
-        file: file(member),
-        what: what.to_owned(),
-    };
-    if process.link.program.is_none() {
-        return Err(unsupported(
-            "being opened without a dynamically linked program",
-        ));
-    }
-    let Some(placement) = info.placement else {
-        return Err(unsupported(
-            "being opened at fixed addresses; link it with -shared",
-        ));
-    };
-    no_memory_of_its_own(member)?;
-    let table = table_room(
-        process,
-        placement.table_size.into(),
-        1 << placement.table_align,
-    )?;
-    let table = table..table + u64::from(placement.table_size);
-    let mut room = Room {
-        memory: None,
-        table,
-        codes: 0..0,
-    };
-    match fill(process, member, placement, &mut room) {
-        Ok(()) => Ok(room),
-        Err(error) => {
-            give_back(process, [room]);
-            Err(error)
-        }
-    }
-}
-
-/// Takes what is left to take for a member's room.
-fn fill(
-    process: &mut Process,
-    member: &Member,
-    placement: Placement,
-    room: &mut Room,
-) -> Result<()> {
-    room.codes = pc_room(process, member)?;
-    let bytes = member.object.image_end().max(placement.memory_size.into());
-    room.memory = match (bytes, member.memory) {
-        (_, Some(at)) => Some(heap::Block::of_program(at)),
-        (0, None) => None,
-        _ => {
-            let align = ALIGN.max(1 << placement.memory_align);
-            Some(heap::allocate(process, bytes, align, &file(member))?)
-        }
-    };
-    Ok(())
-}
-
-/// Takes the room that a member wants in the code-address space, where a
-/// module's code has addresses that no function's table index is.
-fn pc_room(process: &mut Process, member: &Member) -> Result<Range<u64>> {
-    let size = u64::from(member.object.info().fixups.pc_size);
-    let program = process.link.program.as_mut().filter(|_| size > 0);
-    let Some(program) = program else {
-        return Ok(0..0);
-    };
-    let start = program.spare_codes.take(size, HOST_PAGE);
-    let start = start.ok_or_else(|| Error::Limit {
-        file: file(member),
-        what: format!("no {size:#x} code addresses in a row are left of 2^32"),
-        remedy: "close libraries",
-    })?;
-    Ok(start..start + size)
-}
-
-/// Gives rooms back.
-pub(crate) fn give_back(process: &mut Process, rooms: impl IntoIterator<Item = Room>) {
-    for room in rooms {
-        release_table(process, room.table);
-        if let Some(program) = &mut process.link.program {
-            program.spare_codes.insert(room.codes);
-        }
-        if let Some(block) = room.memory {
-            heap::release(process, block);
-        }
-    }
-}
-
-/// Takes entries of the program's table in a row.
-pub(crate) fn table_room(process: &mut Process, len: u64, align: u64) -> Result<u64> {
-    let full = || Error::Limit {
-        file: "the program".to_owned(),
-        what: "no more room in its table of functions".to_owned(),
-        remedy: "raise the limit of the process, or link main with wasm-ld's --growable-table",
-    };
-    let program = process.link.program.as_mut().ok_or_else(full)?;
-    if let Some(at) = program.spare_entries.take(len, align) {
-        return Ok(at);
-    }
-    let domain = &process.space.domains[program.domain];
-    let end = domain.context().table.len;
-    let start = end.next_multiple_of(align);
-    let grown = domain.grow_table(start + len - end, FuncRef::default());
-    grown.ok_or_else(full)?;
-    program.spare_entries.insert(end..start);
-    Ok(start)
-}
-
-/// Clears entries of the program's table and gives them back.
-pub(crate) fn release_table(process: &mut Process, range: Range<u64>) {
-    if let Some(program) = &mut process.link.program {
-        for index in range.clone() {
-            process.space.domains[program.domain].set_entry(index, FuncRef::default());
-        }
-        program.spare_entries.insert(range);
-    }
-}
-
 /// Places a group; makes the domains it needs.
 pub(super) fn place(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     group: &Group,
     bindings: &[Bindings],
     rooms: &[Room],
 ) -> Result<Vec<Place>> {
-    if let (Some(program), true) = (&process.link.program, group.purpose.is_opened()) {
+    if let (Some(program), true) = (&linker.state.program, group.purpose.is_opened()) {
         let place = |room: &Room| Place {
             domain: program.domain,
             memory_base: room.memory.as_ref().map_or(0, |block| block.at),
@@ -202,11 +57,11 @@ pub(super) fn place(
     let mut places = vec![Place::default(); members.len()];
     let dynamic = |m: &Member| m.object.info().abi != LinkingAbi::Core;
     if members.iter().any(dynamic) {
-        program(process, members, &mut places)?;
+        program(linker, members, &mut places)?;
     }
     let all = members.iter().zip(bindings).zip(&mut places);
     for ((member, bindings), place) in all.filter(|((m, _), _)| !dynamic(m)) {
-        place.domain = core(process, member, bindings)?;
+        place.domain = core(linker, member, bindings)?;
     }
     Ok(places)
 }
@@ -223,12 +78,12 @@ fn own_table(info: &ModuleInfo) -> Option<TableType> {
     own.map(|t| t.ty)
 }
 
-fn file(member: &Member) -> String {
+pub(super) fn file(member: &Member) -> String {
     member.object.path().display().to_string()
 }
 
 /// The domain of a core module.
-fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<usize> {
+fn core(linker: &mut Linker<'_>, member: &Member, bindings: &Bindings) -> Result<usize> {
     let info = member.object.info();
     let unsupported = |what: &str| Error::Unsupported {
         file: file(member),
@@ -238,36 +93,36 @@ fn core(process: &mut Process, member: &Member, bindings: &Bindings) -> Result<u
     let imported = member.object.imports().position(|i| is_memory(&i.kind));
     if let Some(import) = imported {
         let target = bindings.imports.get(import).copied();
-        let domain = target.and_then(|t| process.memory_domain_number(t));
+        let domain = target.and_then(|t| linker.view().memory_domain_number(t));
         let domain = domain.ok_or_else(|| unsupported("a memory that is not loaded yet"))?;
         if own_table(info).is_some() {
             return Err(unsupported("a primary table beside an imported memory"));
         }
         if info.stack_pointer.is_some() {
-            claim_stack_pointer(process, domain, member)?;
+            claim_stack_pointer(linker, domain, member)?;
         }
         return Ok(domain);
     }
     let (memory, table) = (own_memory(info), own_table(info));
-    let domain = process.new_domain(DomainLayout {
+    let domain = linker.space.new_domain(DomainLayout {
         table: table.is_some(),
-        memory: memory.map(|ty| memory_limit(process, ty)),
+        memory: memory.map(|ty| memory_limit(linker.view(), ty)),
     })?;
     if let Some(ty) = memory {
-        create_memory(process, domain, &file(member), ty)?;
+        create_memory(linker, domain, &file(member), ty)?;
     }
     if let Some(ty) = table {
-        create_table(process, domain, &file(member), ty, ty.min)?;
+        create_table(linker, domain, &file(member), ty, ty.min)?;
     }
     if info.stack_pointer.is_some() {
-        claim_stack_pointer(process, domain, member)?;
+        claim_stack_pointer(linker, domain, member)?;
     }
     Ok(domain)
 }
 
-fn claim_stack_pointer(process: &mut Process, domain: usize, member: &Member) -> Result<()> {
+fn claim_stack_pointer(linker: &mut Linker<'_>, domain: usize, member: &Member) -> Result<()> {
     let value = member.object.info().stack_pointer.unwrap_or(0);
-    let domain = &mut process.space.domains[domain];
+    let domain = &mut linker.space.domains[domain];
     if domain.has_stack_pointer {
         return Err(Error::Unsupported {
             file: file(member),
@@ -280,14 +135,14 @@ fn claim_stack_pointer(process: &mut Process, domain: usize, member: &Member) ->
 }
 
 /// Bytes that a memory of a type may come to.
-pub(super) fn memory_limit(process: &Process, ty: MemoryType) -> u64 {
-    let limit = process_limit(process, ty);
+pub(super) fn memory_limit(view: View<'_>, ty: MemoryType) -> u64 {
+    let limit = process_limit(view, ty);
     ty.max_bytes().unwrap_or(limit).min(limit)
 }
 
 /// Bytes that the process allows a memory of such addresses.
-fn process_limit(process: &Process, ty: MemoryType) -> u64 {
-    let limit = process.config.max_memory;
+fn process_limit(view: View<'_>, ty: MemoryType) -> u64 {
+    let limit = view.config.max_memory;
     if ty.index.is_wide() {
         limit
     } else if ty.is_guarded() || ty.page() != WASM_PAGE {
@@ -298,12 +153,12 @@ fn process_limit(process: &Process, ty: MemoryType) -> u64 {
 }
 
 pub(super) fn create_memory(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     domain: usize,
     file: &str,
     ty: MemoryType,
 ) -> Result<()> {
-    let (limit, min) = (process_limit(process, ty), ty.min_bytes());
+    let (limit, min) = (process_limit(linker.view(), ty), ty.min_bytes());
     let too_large = || Error::MemoryLimit {
         file: file.to_owned(),
         what: format!(
@@ -315,22 +170,22 @@ pub(super) fn create_memory(
     if min > limit {
         return Err(too_large());
     }
-    let max = memory_limit(process, ty).max(min);
-    let made = process.space.domains[domain].create_memory(ty, max);
+    let max = memory_limit(linker.view(), ty).max(min);
+    let made = linker.space.domains[domain].create_memory(ty, max);
     made.then_some(()).ok_or_else(|| Error::MemoryLimit {
         file: file.to_owned(),
         what: format!(
             "needs a memory of {min} bytes, and {} of the {} that the process may use are in use",
-            process.space.budget.used(),
-            process.space.budget.limit()
+            linker.space.budget.used(),
+            linker.space.budget.limit()
         ),
     })
 }
 
 /// The largest length of a table of a type.
-pub(super) fn table_max(process: &Process, file: &str, ty: TableType, len: u64) -> Result<u64> {
+pub(super) fn table_max(view: View<'_>, file: &str, ty: TableType, len: u64) -> Result<u64> {
     // No reservation holds more, nor can an index name it.
-    let limit = process.config.max_table.min(undefined::FUNCTIONS);
+    let limit = view.config.max_table.min(undefined::FUNCTIONS);
     if len > limit {
         return Err(Error::Limit {
             file: file.to_owned(),
@@ -350,38 +205,38 @@ pub(super) fn no_table(file: &str, len: u64) -> Error {
 }
 
 fn create_table(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     domain: usize,
     file: &str,
     ty: TableType,
     len: u64,
 ) -> Result<()> {
-    let max = table_max(process, file, ty, len)?;
-    let made = process.space.domains[domain].create_table(ty, len, max);
+    let max = table_max(linker.view(), file, ty, len)?;
+    let made = linker.space.domains[domain].create_table(ty, len, max);
     made.then_some(()).ok_or_else(|| no_table(file, len))
 }
 
 /// Places the objects that share the program's domain.
-fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> Result<()> {
+fn program(linker: &mut Linker<'_>, members: &[Member], places: &mut [Place]) -> Result<()> {
     let file = file(&members[0]);
-    if process.link.program.is_some() {
+    if linker.state.program.is_some() {
         return Err(Error::Unsupported {
             file,
             what: "a second dynamically linked program in one process; make another process"
                 .to_owned(),
         });
     }
-    let domain = process.new_domain(DomainLayout {
+    let domain = linker.space.new_domain(DomainLayout {
         table: true,
         memory: Some(MEMORY_LIMIT),
     })?;
     let shared = |m: &&Member| m.object.info().abi != LinkingAbi::Core;
-    let layout = Layout::new(members, process.config.shadow_stack)?;
+    let layout = Layout::new(members, linker.config.shadow_stack)?;
     let mut memory = Wanted::default();
     for info in members.iter().filter(shared).map(|m| m.object.info()) {
         memory.of(info);
     }
-    let limit = process.config.max_memory / WASM_PAGE;
+    let limit = linker.config.max_memory / WASM_PAGE;
     let limit = limit.min(memory.max.unwrap_or(u64::MAX));
     let pages = memory_pages(layout.heap_base, memory.min, limit);
     if pages > MEMORY_LIMIT / WASM_PAGE {
@@ -396,7 +251,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         });
     }
     if let Some(max) = memory.max.filter(|&max| max < pages) {
-        process.config.trace(Category::Warning, || {
+        linker.config.trace(Category::Warning, || {
             format!("{file}: declares a memory of at most {max} pages; with its libraries and stack it has {pages}")
         });
     }
@@ -405,10 +260,10 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         max: memory.max,
         ..MemoryType::default()
     };
-    create_memory(process, domain, &file, ty)?;
+    create_memory(linker, domain, &file, ty)?;
     let table = memory.table(0);
     create_table(
-        process,
+        linker,
         domain,
         &file,
         table,
@@ -418,9 +273,9 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         .iter()
         .find(|m| shared(m) && m.object.info().stack_pointer.is_some());
     match owner {
-        Some(owner) => claim_stack_pointer(process, domain, owner)?,
+        Some(owner) => claim_stack_pointer(linker, domain, owner)?,
         None => {
-            let domain = &mut process.space.domains[domain];
+            let domain = &mut linker.space.domains[domain];
             domain.has_stack_pointer = true;
             domain.update(|context| context.stack_pointer = layout.stack.end);
         }
@@ -433,9 +288,9 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
             ..Place::default()
         };
     }
-    process.link.program = Some(Program {
+    linker.state.program = Some(Program {
         domain,
-        main: process.link.instances.next(),
+        main: linker.state.instances.next(),
         flat: false,
         heap: layout.heap_base..pages * WASM_PAGE,
         stack: layout.stack,
@@ -444,7 +299,7 @@ fn program(process: &mut Process, members: &[Member], places: &mut [Place]) -> R
         spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
     });
     for (place, member) in places.iter_mut().zip(members) {
-        place.pc_base = pc_room(process, member)?.start;
+        place.pc_base = pc_room(linker, member)?.start;
     }
     Ok(())
 }
@@ -468,8 +323,8 @@ pub(super) fn declared(members: &[Member]) -> (MemoryType, TableType) {
 const FLAT_PAGES: u64 = (16 << 20) / WASM_PAGE;
 
 /// Makes the domain of a flat program.
-pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
-    let domain = process.new_domain(DomainLayout {
+pub(crate) fn flat_program(linker: &mut Linker<'_>) -> Result<()> {
+    let domain = linker.space.new_domain(DomainLayout {
         table: true,
         memory: Some(MEMORY_LIMIT),
     })?;
@@ -477,8 +332,8 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
         min: FLAT_PAGES,
         ..MemoryType::default()
     };
-    create_memory(process, domain, "the program", ty)?;
-    process.link.program = Some(Program {
+    create_memory(linker, domain, "the program", ty)?;
+    linker.state.program = Some(Program {
         domain,
         main: 0,
         flat: true,
@@ -493,10 +348,11 @@ pub(crate) fn flat_program(process: &mut Process) -> Result<()> {
 
 /// Takes the memory of a module of a flat program for that of the program from
 /// now on, if the module has exported its own; keeps the heap off its data.
-pub(crate) fn adopt(process: &mut Process, number: usize) {
-    let instance = &process.link.instances[number];
+pub(crate) fn adopt(linker: &mut Linker<'_>, number: usize) {
+    let instance = &linker.state.instances[number];
     let (info, domain) = (instance.object.info(), instance.domain);
-    let exported = process
+    let exported = linker
+        .view()
         .export(number, "memory", SymbolKind::Memory)
         .is_some();
     let own = own_memory(info).is_some() && exported;
@@ -505,7 +361,7 @@ pub(crate) fn adopt(process: &mut Process, number: usize) {
     // Without a mark, all that its own memory begins with may be in use.
     let marks = !info.memories.is_empty() || instance.object.find("__heap_base").is_some();
     let marked = if marks { info.static_end } else { 0 };
-    if let Some(program) = &mut process.link.program {
+    if let Some(program) = &mut linker.state.program {
         if own {
             program.domain = domain;
             program.heap.start = 0;
@@ -516,12 +372,12 @@ pub(crate) fn adopt(process: &mut Process, number: usize) {
 
 impl Program {
     /// The address that a mark stands for.
-    pub(super) const fn mark(&self, mark: Mark) -> u64 {
+    pub(super) const fn mark(&self, mark: LinkerSymbol) -> u64 {
         match mark {
-            Mark::HeapBase => self.heap.start,
-            Mark::HeapEnd => self.heap.end,
-            Mark::StackLow => self.stack.start,
-            Mark::StackHigh => self.stack.end,
+            LinkerSymbol::HeapBase => self.heap.start,
+            LinkerSymbol::HeapEnd => self.heap.end,
+            LinkerSymbol::StackLow => self.stack.start,
+            LinkerSymbol::StackHigh => self.stack.end,
         }
     }
 }
@@ -589,10 +445,10 @@ struct Layout {
 }
 
 /// Alignment that the C ABI gives the stack and `malloc`'s blocks.
-const ALIGN: u64 = 16;
+pub(super) const STACK_ALIGN: u64 = 16;
 
 /// Refuses a library that defines a memory: it is to share the program's.
-fn no_memory_of_its_own(member: &Member) -> Result<()> {
+pub(super) fn no_memory_of_its_own(member: &Member) -> Result<()> {
     match own_memory(member.object.info()) {
         None => Ok(()),
         Some(_) => Err(Error::Unsupported {
@@ -619,8 +475,8 @@ impl Layout {
             .iter()
             .any(|m| m.object.info().stack_pointer.is_some())
         {
-            let low = cursor.max(HOST_PAGE).next_multiple_of(ALIGN);
-            stack = low..(low + shadow_stack).next_multiple_of(ALIGN);
+            let low = cursor.max(HOST_PAGE).next_multiple_of(STACK_ALIGN);
+            stack = low..(low + shadow_stack).next_multiple_of(STACK_ALIGN);
             cursor = stack.end;
         }
         let mut bases = Vec::new();
@@ -650,7 +506,7 @@ impl Layout {
         Ok(Self {
             bases,
             stack,
-            heap_base: cursor.next_multiple_of(ALIGN),
+            heap_base: cursor.next_multiple_of(STACK_ALIGN),
             table_end,
         })
     }

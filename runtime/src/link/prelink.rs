@@ -11,26 +11,26 @@
 use wasmaot_abi::prelink::{Body, Prelink};
 
 use super::instance::Instance;
+use super::linker::{Linker, View};
 use super::search::{Group, Purpose};
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
-use crate::process::Process;
 use crate::sys::Image;
 
 /// Takes room for the images of a group's members, each where its set has it.
-pub(super) fn images(process: &mut Process, group: &Group) -> Result<Vec<Image>> {
+pub(super) fn images(linker: &mut Linker<'_>, group: &Group) -> Result<Vec<Image>> {
     let offsets = offsets(group);
     let mut places: Vec<(u64, u64)> = Vec::new();
     for (member, offset) in group.members.iter().zip(&offsets) {
         places.extend(offset.map(|at| (at, member.object.layout().end)));
     }
-    let mut block = process.space.code.allocate_block(&places).into_iter();
+    let mut block = linker.space.code.allocate_block(&places).into_iter();
     let mut images = Vec::with_capacity(group.members.len());
     for (member, offset) in group.members.iter().zip(offsets) {
         let image = match offset.and_then(|_| block.next()) {
             Some(image) => image,
-            None => process.space.code.allocate(member.object.layout().end)?,
+            None => linker.space.code.allocate(member.object.layout().end)?,
         };
         images.push(image);
     }
@@ -64,19 +64,19 @@ pub(crate) enum Calls {
 }
 
 /// By entry of an instance's PLT, whose slots are filled.
-pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
-    let instance = &process.link.instances[id];
+pub(crate) fn outcome(view: View<'_>, id: usize) -> Result<Vec<Calls>> {
+    let instance = &view.state.instances[id];
     let Some(record) = instance.object.prelink() else {
         let slots = instance.object.plt_slots();
         return Ok(slots.map(|_| Calls::Entry).collect());
     };
-    let there = are_there(process, instance, record);
+    let there = are_there(view, instance, record);
     // What is said of the set holds for a program of its main, which is searched
     // first, and what is loaded with it: others search other places, too.
-    let main = process.link.program.as_ref().map(|program| program.main);
-    let main = main.and_then(|main| process.link.instances[main].object.number_in(record));
-    let of_program = main == Some(0) && there.first() == Some(&true) && instance.hold.always;
-    let ignored = !of_program || !matches!(process.config.bind, Bind::Static | Bind::Direct);
+    let main = view.state.program.as_ref().map(|program| program.main);
+    let main = main.and_then(|main| view.state.instances[main].object.number_in(record));
+    let of_program = main == Some(0) && there.first() == Some(&true) && instance.refs.always;
+    let ignored = !of_program || !matches!(view.config.bind, Bind::Static | Bind::Direct);
     let mut all = Vec::with_capacity(record.calls.len());
     for (call, slot) in record.calls.iter().zip(instance.object.plt_slots()) {
         let Some(to) = call.to else {
@@ -95,14 +95,14 @@ pub(crate) fn outcome(process: &Process, id: usize) -> Result<Vec<Calls>> {
 /// The functions of an instance that go on in their plain code: the address of
 /// each, and the jump that its code is to begin with.
 pub(super) fn plain(
-    process: &Process,
+    view: View<'_>,
     id: usize,
     calls: &[Calls],
 ) -> Vec<(u64, [u8; arch::BRANCH_SIZE])> {
-    let object = &process.link.instances[id].object;
+    let object = &view.state.instances[id].object;
     let bodies = object.prelink().map_or(&[][..], |record| &record.bodies);
     let right = |need: &u32| calls.get(*need as usize) == Some(&Calls::Right);
-    let stays = |body: &Body| process.config.bind == Bind::Static && body.needs.iter().all(right);
+    let stays = |body: &Body| view.config.bind == Bind::Static && body.needs.iter().all(right);
     let wrong = bodies.iter().filter(|body| !stays(body));
     let jumps = wrong.filter_map(|body| {
         let (code, plain) = (body.code.into(), body.plain.into());
@@ -112,7 +112,7 @@ pub(super) fn plain(
 }
 
 /// Which members of an instance's set are loaded, at the distances recorded.
-fn are_there(process: &Process, instance: &Instance, record: &Prelink) -> Vec<bool> {
+fn are_there(view: View<'_>, instance: &Instance, record: &Prelink) -> Vec<bool> {
     let own = record.members[record.number as usize].offset;
     let set = instance.image.start().wrapping_sub(own.into());
     let members = record.members.iter();
@@ -121,25 +121,25 @@ fn are_there(process: &Process, instance: &Instance, record: &Prelink) -> Vec<bo
         let is_it = |i: &Instance| {
             i.image.start() == at && i.object.build_id() == member.build_id.as_slice()
         };
-        process.link.instances.values().any(is_it)
+        view.state.instances.values().any(is_it)
     });
     there.collect()
 }
 
 /// Tells what became of an object's records.
-pub(super) fn report(process: &Process, id: usize, calls: &[Calls]) {
-    let instance = &process.link.instances[id];
-    let (object, config) = (&instance.object, &process.config);
+pub(super) fn report(view: View<'_>, id: usize, calls: &[Calls]) {
+    let instance = &view.state.instances[id];
+    let (object, config) = (&instance.object, &view.config);
     let Some(record) = object.prelink().filter(|_| config.trace.is_some()) else {
         return;
     };
-    let there = are_there(process, instance, record);
+    let there = are_there(view, instance, record);
     let missing = record.members.iter().zip(there).filter(|(_, is)| !is);
     for (member, _) in missing {
         config.trace(Category::Libs, || {
             let (by, name) = (object.name(), &member.name);
             let named = |i: &Instance| i.object.soname() == Some(name);
-            let why = match process.link.instances.values().any(named) {
+            let why = match view.state.instances.values().any(named) {
                 true => "which is another build now, or elsewhere",
                 false => "which is not in the program",
             };

@@ -11,16 +11,17 @@ use wasmaot_abi::info::{Elements, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
+use super::functions::Function;
 use super::instance::{Instance, Target};
 use super::lazy;
-use super::place::{create_memory, memory_limit, table_max, table_room};
+use super::linker::{Linker, View};
+use super::place::{create_memory, memory_limit, table_max};
+use super::room::table_room;
 use super::undefined;
 use crate::arch;
-use crate::builtin;
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{Object, Place, bad};
-use crate::process::{Function, Process};
 use crate::space::Key;
 use crate::space::{DomainLayout, ExtraTable};
 use crate::sys::live;
@@ -31,32 +32,32 @@ const CHUNK: usize = 1024;
 const FEW: u32 = (HOST_PAGE / TABLE_ENTRY_SIZE) as u32;
 
 /// Fills everything of the instances from `first` on.
-pub(super) fn relocate(process: &mut Process, first: usize) -> Result<()> {
-    let new = first..process.link.instances.next();
+pub(super) fn relocate(linker: &mut Linker<'_>, first: usize) -> Result<()> {
+    let new = first..linker.state.instances.next();
     for id in new.clone() {
-        descriptors(process, id)?;
+        descriptors(linker, id)?;
     }
     // A second domain makes records of the first callable from elsewhere.
-    let all = process.many_domains();
-    let loaded: Vec<usize> = process.link.instances.iter().map(|(id, _)| id).collect();
+    let all = linker.state.many_domains();
+    let loaded: Vec<usize> = linker.state.instances.iter().map(|(id, _)| id).collect();
     for id in loaded.into_iter().filter(|id| new.contains(id) || all) {
-        let instance = &process.link.instances[id];
+        let instance = &linker.state.instances[id];
         match new.contains(&id) {
-            true => needed_records(process, id)?,
-            false if !instance.thunked => refill_records(process, id, instance.records)?,
+            true => needed_records(linker, id)?,
+            false if !instance.thunked => refill_records(linker, id, instance.records)?,
             false => {}
         }
     }
     if all {
-        refresh_tables(process);
+        refresh_tables(linker.view());
     }
     for id in new.clone() {
-        elements(process, id)?;
+        elements(linker, id)?;
     }
     for id in new {
-        slots(process, id)?;
-        process.config.trace(Category::Reloc, || {
-            let object = &process.link.instances[id].object;
+        slots(linker, id)?;
+        linker.config.trace(Category::Reloc, || {
+            let object = &linker.state.instances[id].object;
             let count = object.relocs().count() + object.slots().count();
             format!("relocated {}: {count} slots", object.name())
         });
@@ -70,21 +71,21 @@ fn path(object: &Object) -> String {
 
 /// Memories and tables beside the domain's own: each has its room elsewhere
 /// and a descriptor in the object's data.
-fn descriptors(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.link.instances[id].object);
+fn descriptors(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let object = Arc::clone(&linker.state.instances[id].object);
     for (ty, vaddr) in object
         .info()
         .memories
         .iter()
         .filter_map(|m| Some((m.ty, m.desc?)))
     {
-        let domain = process.new_domain(DomainLayout {
+        let domain = linker.space.new_domain(DomainLayout {
             table: false,
-            memory: Some(memory_limit(process, ty)),
+            memory: Some(memory_limit(linker.view(), ty)),
         })?;
-        create_memory(process, domain, &path(&object), ty)?;
-        let instance = &process.link.instances[id];
-        let (memory, at) = (&process.space.domains[domain], instance.address(vaddr));
+        create_memory(linker, domain, &path(&object), ty)?;
+        let instance = &linker.state.instances[id];
+        let (memory, at) = (&linker.space.domains[domain], instance.address(vaddr));
         let MemoryDesc {
             base,
             bytes,
@@ -94,7 +95,7 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
             instance.write(vaddr + 8 * word as u64, value)?;
         }
         memory.set_alias(at);
-        process.space.memories.insert(at, domain);
+        linker.space.memories.insert(at, domain);
     }
     for (ty, vaddr) in object
         .info()
@@ -102,8 +103,8 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
         .iter()
         .filter_map(|t| Some((t.ty, t.desc?)))
     {
-        let max = table_max(process, &path(&object), ty, ty.min)?;
-        let instance = &process.link.instances[id];
+        let max = table_max(linker.view(), &path(&object), ty, ty.min)?;
+        let instance = &linker.state.instances[id];
         let at = instance.address(vaddr);
         let (
             table,
@@ -113,14 +114,14 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
                 max,
                 kind,
             },
-        ) = ExtraTable::new(at, ty, max, Arc::clone(&process.space.budget))?;
+        ) = ExtraTable::new(at, ty, max, Arc::clone(&linker.space.budget))?;
         for (word, value) in [base, len, max, kind].into_iter().enumerate() {
             instance.write(vaddr + 8 * word as u64, value)?;
         }
         // SAFETY: `at` is the descriptor just written, of the reservation that
         // `table` holds.
-        let grown = unsafe { live::table_grow(at, ty.min, Some(&process.space.budget)) };
-        process.space.tables.push(table);
+        let grown = unsafe { live::table_grow(at, ty.min, Some(&linker.space.budget)) };
+        linker.space.tables.push(table);
         if grown.is_none() {
             return Err(super::place::no_table(&path(&object), ty.min));
         }
@@ -129,42 +130,42 @@ fn descriptors(process: &mut Process, id: usize) -> Result<()> {
 }
 
 /// Fills the function records that an instance needs, or all, if they are few.
-fn needed_records(process: &mut Process, id: usize) -> Result<()> {
-    let object = &process.link.instances[id].object;
+fn needed_records(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let object = &linker.state.instances[id].object;
     let all = object.functions().len() as u32;
     let needed = object.info().needed_funcrefs;
-    records(process, id, if all <= FEW { all } else { needed })
+    records(linker, id, if all <= FEW { all } else { needed })
 }
 
 /// Fills the function records of a loaded instance up to a number, and those
 /// that are filled again; they are in its RELRO part.
-fn refill_records(process: &mut Process, id: usize, count: u32) -> Result<()> {
-    let relro = process.link.instances[id].object.layout().relro.clone();
-    let sealed = process.link.instances[id].sealed;
+fn refill_records(linker: &mut Linker<'_>, id: usize, count: u32) -> Result<()> {
+    let relro = linker.state.instances[id].object.layout().relro.clone();
+    let sealed = linker.state.instances[id].sealed;
     if sealed {
-        process.link.instances[id].image.set_writable(relro, true)?;
+        linker.state.instances[id].image.set_writable(relro, true)?;
     }
-    records(process, id, count)?;
+    records(linker, id, count)?;
     match sealed {
-        true => process.link.instances[id].seal(),
+        true => linker.state.instances[id].seal(),
         false => Ok(()),
     }
 }
 
 /// Writes the first `count` function records of an instance.
-fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
-    let object = Arc::clone(&process.link.instances[id].object);
-    let thunked = process.many_domains();
+fn records(linker: &mut Linker<'_>, id: usize, count: u32) -> Result<()> {
+    let object = Arc::clone(&linker.state.instances[id].object);
+    let thunked = linker.state.many_domains();
     let imported = object.info().imported_funcrefs;
-    let load_address = process.link.instances[id].address(0);
-    let first = load_address + object.funcrefs() - process.space.code.range().start;
+    let load_address = linker.state.instances[id].address(0);
+    let first = load_address + object.funcrefs() - linker.space.code.range().start;
     let mut vaddr = object.funcrefs();
     let mut bytes = Vec::with_capacity(CHUNK);
     for (number, own) in (0..count).zip(object.functions()) {
         let code = match number < imported || thunked {
             true => {
-                let function = function_of_record(process, id, number)?;
-                callable(process, function, None)?
+                let function = function_of_record(linker, id, number)?;
+                callable(linker, function, None)?
             }
             false => load_address + u64::from(own.value),
         };
@@ -173,22 +174,22 @@ fn records(process: &mut Process, id: usize, count: u32) -> Result<()> {
         bytes.extend(own.type_id.to_le_bytes());
         bytes.extend(record.to_le_bytes());
         if bytes.len() == CHUNK {
-            process.link.instances[id].write_bytes(vaddr, &bytes)?;
+            linker.state.instances[id].write_bytes(vaddr, &bytes)?;
             vaddr += CHUNK as u64;
             bytes.clear();
         }
     }
-    process.link.instances[id].write_bytes(vaddr, &bytes)?;
-    let instance = &mut process.link.instances[id];
+    linker.state.instances[id].write_bytes(vaddr, &bytes)?;
+    let instance = &mut linker.state.instances[id];
     instance.records = count;
     instance.thunked = thunked;
     Ok(())
 }
 
 /// Copies the records' code into the table entries made from them.
-fn refresh_tables(process: &Process) {
-    let area = process.space.code.range();
-    for desc in process.function_tables() {
+fn refresh_tables(view: View<'_>) {
+    let area = view.space.code.range();
+    for desc in view.space.function_tables() {
         // SAFETY: the descriptors are live, entries below the length mapped,
         // and a record number other than 0 names a record in the code area.
         unsafe {
@@ -205,9 +206,9 @@ fn refresh_tables(process: &Process) {
 }
 
 /// Applies the element segments that need no code.
-fn elements(process: &mut Process, id: usize) -> Result<()> {
-    let instance = &process.link.instances[id];
-    let domain = &process.space.domains[instance.domain];
+fn elements(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let instance = &linker.state.instances[id];
+    let domain = &linker.space.domains[instance.domain];
     for segment in &instance.object.info().elements {
         let first = instance.table_base + u64::from(segment.offset);
         let entries = items(&instance.object, segment).map(|item| match item {
@@ -220,13 +221,13 @@ fn elements(process: &mut Process, id: usize) -> Result<()> {
             return Err(bad(path(&instance.object), reason));
         }
     }
-    if process
-        .link
+    if linker
+        .state
         .program
         .as_ref()
         .is_some_and(|p| p.indices.is_some())
     {
-        remember_indices(process, id)?;
+        remember_indices(linker, id)?;
     }
     Ok(())
 }
@@ -239,18 +240,18 @@ fn items(object: &Object, segment: &Elements) -> impl Iterator<Item = u32> {
 
 /// Notes the table index of every function that an instance's element segments
 /// have put into the program's table.
-fn remember_indices(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.link.instances[id].object);
+fn remember_indices(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let object = Arc::clone(&linker.state.instances[id].object);
     let (table_base, domain) = (
-        process.link.instances[id].table_base,
-        process.link.instances[id].domain,
+        linker.state.instances[id].table_base,
+        linker.state.instances[id].domain,
     );
     for segment in &object.info().elements {
         let first = table_base + u64::from(segment.offset);
         for (index, item) in (first..).zip(items(&object, segment)) {
             if item != NULL_ELEMENT {
-                let function = function_of_record(process, id, item)?;
-                process.remember_index(domain, function.code, index);
+                let function = function_of_record(linker, id, item)?;
+                linker.state.remember_index(domain, function.code, index);
             }
         }
     }
@@ -258,20 +259,20 @@ fn remember_indices(process: &mut Process, id: usize) -> Result<()> {
 }
 
 /// The table index of a function, if it has one.
-fn known_index(process: &mut Process, code: u64) -> Result<Option<u64>> {
-    let Some(program) = &mut process.link.program else {
+fn known_index(linker: &mut Linker<'_>, code: u64) -> Result<Option<u64>> {
+    let Some(program) = &mut linker.state.program else {
         return Ok(None);
     };
     if program.indices.is_none() {
         // Most programs never ask.
         program.indices = Some(HashMap::new());
-        let loaded: Vec<usize> = process.link.instances.iter().map(|(id, _)| id).collect();
+        let loaded: Vec<usize> = linker.state.instances.iter().map(|(id, _)| id).collect();
         for id in loaded {
-            remember_indices(process, id)?;
+            remember_indices(linker, id)?;
         }
     }
-    let indices = process
-        .link
+    let indices = linker
+        .state
         .program
         .as_ref()
         .and_then(|p| p.indices.as_ref());
@@ -289,89 +290,87 @@ fn record(instance: &Instance, number: u32) -> Result<FuncRef> {
     })
 }
 
-fn slots(process: &mut Process, id: usize) -> Result<()> {
-    let object = Arc::clone(&process.link.instances[id].object);
+fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let object = Arc::clone(&linker.state.instances[id].object);
     for reloc in object.relocs() {
         let value = match reloc.kind {
-            Standard::Relative => process.link.instances[id]
+            Standard::Relative => linker.state.instances[id]
                 .image
                 .start()
                 .wrapping_add_signed(reloc.addend),
-            Standard::JumpSlot if target(process, id, reloc.symbol) == Target::Lazy => {
-                lazy::stub(process, id, &reloc)?
+            Standard::JumpSlot if target(linker.view(), id, reloc.symbol) == Target::Lazy => {
+                lazy::stub(linker, id, &reloc)?
             }
-            Standard::GlobDat | Standard::JumpSlot => address(process, id, reloc.symbol)?,
+            Standard::GlobDat | Standard::JumpSlot => address(linker, id, reloc.symbol)?,
             Standard::Absolute => {
-                address(process, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
+                address(linker, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
             // Copied when all else is relocated.
             Standard::Copy => continue,
         };
-        process.link.instances[id].write(reloc.offset, value)?;
+        linker.state.instances[id].write(reloc.offset, value)?;
     }
     for slot in object.slots() {
-        let instance = &process.link.instances[id];
+        let instance = &linker.state.instances[id];
         let addend = |value: u64| u64::from((value as u32).wrapping_add(slot.addend as u32));
         let value = match slot.kind {
             Kind::MemoryBase => addend(instance.memory_base),
             Kind::TableBase => addend(instance.table_base),
             Kind::CodeBase => addend(instance.pc_base),
-            Kind::Mem32 => addend(data_address(process, target(process, id, slot.symbol))?),
-            Kind::Func32 => table_index(process, address_target(process, id, slot.symbol))?,
+            Kind::Mem32 => addend(data_address(
+                linker.view(),
+                target(linker.view(), id, slot.symbol),
+            )?),
+            Kind::Func32 => table_index(linker, address_target(linker.view(), id, slot.symbol))?,
             Kind::HostBase => {
                 let room = instance.object.info().placement.unwrap_or_default();
                 let end = instance.memory_base + u64::from(room.memory_size);
-                with_headroom(process, id, end, || "its memory".to_owned())?;
-                process.space.domains[instance.domain].base() + addend(instance.memory_base)
+                with_headroom(linker.view(), id, end, || "its memory".to_owned())?;
+                linker.space.domains[instance.domain].base() + addend(instance.memory_base)
             }
             Kind::HostData => {
-                let target = target(process, id, slot.symbol);
-                let data = addend(data_address(process, target)?);
+                let target = target(linker.view(), id, slot.symbol);
+                let data = addend(data_address(linker.view(), target)?);
                 // What nothing defines is where accesses trap.
                 let end = if target == Target::UndefinedData {
                     0
                 } else {
                     data
                 };
-                with_headroom(process, id, end, || {
+                with_headroom(linker.view(), id, end, || {
                     let symbol = instance.object.symbol(slot.symbol);
                     format!("`{}`", instance.object.symbol_name(&symbol))
                 })?;
-                process.space.domains[instance.domain].base() + data
+                linker.space.domains[instance.domain].base() + data
             }
-            Kind::BaseOf => base_of(process, target(process, id, slot.symbol)),
+            Kind::BaseOf => base_of(linker.view(), target(linker.view(), id, slot.symbol)),
             Kind::HostBaseOf => {
-                let base = base_of(process, target(process, id, slot.symbol));
-                with_headroom(process, id, base, || "a library's memory".to_owned())?;
-                process.space.domains[instance.domain].base() + base
+                let base = base_of(linker.view(), target(linker.view(), id, slot.symbol));
+                with_headroom(linker.view(), id, base, || "a library's memory".to_owned())?;
+                linker.space.domains[instance.domain].base() + base
             }
-            Kind::MemoryDesc | Kind::TableDesc => address(process, id, slot.symbol)?,
+            Kind::MemoryDesc | Kind::TableDesc => address(linker, id, slot.symbol)?,
         };
-        process.link.instances[id].write(slot.offset, value)?;
+        linker.state.instances[id].write(slot.offset, value)?;
     }
     Ok(())
 }
 
 /// The memory base of the object that defines a symbol; 0 if none does.
-fn base_of(process: &Process, target: Target) -> u64 {
+fn base_of(view: View<'_>, target: Target) -> u64 {
     match target {
-        Target::Symbol { instance, .. } => process.link.instances[instance].memory_base,
+        Target::Symbol { instance, .. } => view.state.instances[instance].memory_base,
         _ => 0,
     }
 }
 
 /// Checks that no sum of an address and a small number wraps.
-fn with_headroom(
-    process: &Process,
-    id: usize,
-    end: u64,
-    what: impl FnOnce() -> String,
-) -> Result<()> {
+fn with_headroom(view: View<'_>, id: usize, end: u64, what: impl FnOnce() -> String) -> Result<()> {
     if end <= MEMORY_LIMIT {
         return Ok(());
     }
     Err(Error::Limit {
-        file: path(&process.link.instances[id].object),
+        file: path(&view.state.instances[id].object),
         what: format!(
             "{} comes to {end:#x}, too near to the end of all addresses",
             what()
@@ -381,20 +380,20 @@ fn with_headroom(
 }
 
 /// What a symbol of an instance is bound to.
-pub(crate) fn target(process: &Process, id: usize, symbol: u32) -> Target {
-    let bound = process.link.instances[id].bindings.symbol(symbol);
-    or_own(process, id, symbol, bound)
+pub(crate) fn target(view: View<'_>, id: usize, symbol: u32) -> Target {
+    let bound = view.state.instances[id].bindings.symbol(symbol);
+    or_own(view, id, symbol, bound)
 }
 
 /// What the address of a function symbol of an instance is that of.
-fn address_target(process: &Process, id: usize, symbol: u32) -> Target {
-    let bound = process.link.instances[id].bindings.address(symbol);
-    or_own(process, id, symbol, bound)
+fn address_target(view: View<'_>, id: usize, symbol: u32) -> Target {
+    let bound = view.state.instances[id].bindings.address(symbol);
+    or_own(view, id, symbol, bound)
 }
 
 /// A symbol that is bound to nothing else stands for itself.
-fn or_own(process: &Process, id: usize, symbol: u32, bound: Option<Target>) -> Target {
-    let instance = &process.link.instances[id];
+fn or_own(view: View<'_>, id: usize, symbol: u32, bound: Option<Target>) -> Target {
+    let instance = &view.state.instances[id];
     bound.unwrap_or_else(|| match instance.object.symbol(symbol).place {
         Place::Undefined => Target::None,
         _ => Target::Symbol {
@@ -405,38 +404,40 @@ fn or_own(process: &Process, id: usize, symbol: u32, bound: Option<Target>) -> T
 }
 
 /// S as a host address.
-fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
-    let target = target(process, id, symbol);
-    if let Some(function) = process.function(target)? {
-        let domain = process.link.instances[id].domain;
-        return callable(process, function, Some(domain));
+fn address(linker: &mut Linker<'_>, id: usize, symbol: u32) -> Result<u64> {
+    let target = target(linker.view(), id, symbol);
+    if let Some(function) = linker.function(target)? {
+        let domain = linker.state.instances[id].domain;
+        return callable(linker, function, Some(domain));
     }
-    let program = process
-        .link
+    let program = linker
+        .state
         .program
         .as_ref()
-        .map(|p| &process.space.domains[p.domain]);
+        .map(|p| &linker.space.domains[p.domain]);
     match target {
         Target::Builtin(function) => {
-            let (at, on_host_stack) = builtin::address(function);
+            let (at, on_host_stack) = (linker.space.anchors.builtin)(function);
             let params = function.params().len() as u32;
             match on_host_stack {
-                true => process.stub(Key::Builtin(function), |_| arch::builtin_stub(at, params)),
+                true => linker
+                    .space
+                    .stub(Key::Builtin(function), |_| arch::builtin_stub(at, params)),
                 false => Ok(at),
             }
         }
         Target::Null => Ok(0),
         Target::UndefinedData => {
-            let domain = process.link.instances[id].domain;
-            Ok(process.space.domains[domain].base() + undefined::DATA)
+            let domain = linker.state.instances[id].domain;
+            Ok(linker.space.domains[domain].base() + undefined::DATA)
         }
         Target::ProgramMemory => Ok(program.map_or(0, |domain| domain.memory_desc())),
-        Target::Tag(number) => Ok(process.thread.exceptions.tag(number)),
+        Target::Tag(number) => Ok(linker.space.anchors.tags[number]),
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
         Target::Symbol { instance, symbol } => {
-            let definer = &process.link.instances[instance];
+            let definer = &linker.state.instances[instance];
             let symbol = definer.object.symbol(symbol);
-            let domain = &process.space.domains[definer.domain];
+            let domain = &linker.space.domains[definer.domain];
             let flag = |flag| symbol.record.flags & flag != 0;
             Ok(match symbol.record.kind {
                 SymbolKind::Memory if flag(SymbolRecord::PRIMARY) => domain.memory_desc(),
@@ -444,12 +445,12 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
                 SymbolKind::Global if flag(SymbolRecord::STACK_POINTER) => {
                     domain.field(offset::STACK_POINTER)
                 }
-                SymbolKind::Data => domain.base() + data_address(process, target)?,
+                SymbolKind::Data => domain.base() + data_address(linker.view(), target)?,
                 _ => definer.address(symbol.value),
             })
         }
         _ => {
-            let object = &process.link.instances[id].object;
+            let object = &linker.state.instances[id].object;
             let name = object.symbol_name(&object.symbol(symbol));
             let reason = format!("relocation against `{name}`, which nothing defines");
             Err(bad(path(object), reason))
@@ -458,10 +459,10 @@ fn address(process: &mut Process, id: usize, symbol: u32) -> Result<u64> {
 }
 
 /// The linear address of data.
-pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
+pub(crate) fn data_address(view: View<'_>, target: Target) -> Result<u64> {
     match target {
         Target::Symbol { instance, symbol } => {
-            let definer = &process.link.instances[instance];
+            let definer = &view.state.instances[instance];
             let symbol = definer.object.symbol(symbol);
             if !symbol.defines(SymbolKind::Data) {
                 let name = definer.object.symbol_name(&symbol);
@@ -474,45 +475,45 @@ pub(crate) fn data_address(process: &Process, target: Target) -> Result<u64> {
             let bias = definer.object.layout().memory_bias;
             Ok(definer.memory_base + symbol.value.wrapping_sub(bias))
         }
-        Target::Mark(mark) => Ok(process.link.program.as_ref().map_or(0, |p| p.mark(mark))),
+        Target::LinkerSymbol(mark) => Ok(view.state.program.as_ref().map_or(0, |p| p.mark(mark))),
         Target::UndefinedData => Ok(undefined::DATA),
         _ => Ok(0),
     }
 }
 
 /// The table index of a function: the one that it has already, or a new one.
-pub(crate) fn table_index(process: &mut Process, target: Target) -> Result<u64> {
+pub(crate) fn table_index(linker: &mut Linker<'_>, target: Target) -> Result<u64> {
     match target {
-        Target::Stub(host) => return Ok(process.link.undefined.index_of_stub(host).unwrap_or(0)),
+        Target::Stub(host) => return Ok(linker.state.undefined.index_of_stub(host).unwrap_or(0)),
         Target::UndefinedFunction(number) => return Ok(undefined::index(number)),
         Target::Null => return Ok(0),
         _ => {}
     }
-    let function = process.function(target)?;
-    let (Some(function), Some(program)) = (function, &process.link.program) else {
+    let function = linker.function(target)?;
+    let (Some(function), Some(program)) = (function, &linker.state.program) else {
         return Ok(0);
     };
     let domain = program.domain;
-    if let Some(index) = known_index(process, function.code)? {
+    if let Some(index) = known_index(linker, function.code)? {
         return Ok(index);
     }
-    let entry = entry_of(process, target, function)?;
-    let index = table_room(process, 1, 1)?;
-    process.space.domains[domain].set_entry(index, entry);
-    process.remember_index(domain, function.code, index);
+    let entry = entry_of(linker, target, function)?;
+    let index = table_room(linker, 1, 1)?;
+    linker.space.domains[domain].set_entry(index, entry);
+    linker.state.remember_index(domain, function.code, index);
     Ok(index)
 }
 
 /// The index of a function in a table, where it is put if it is not there.
-pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Result<u64> {
-    let Some(function) = process.function(target)? else {
+pub(crate) fn index_in(linker: &mut Linker<'_>, desc: u64, target: Target) -> Result<u64> {
+    let Some(function) = linker.function(target)? else {
         return Ok(0);
     };
-    let entry = entry_of(process, target, function)?;
+    let entry = entry_of(linker, target, function)?;
     // SAFETY: `desc` is a live table's of this process, of functions.
     let index = unsafe {
         live::table_find(desc, entry).or_else(|| {
-            let index = live::table_grow(desc, 1, Some(&process.space.budget))?;
+            let index = live::table_grow(desc, 1, Some(&linker.space.budget))?;
             live::table_fill(desc, index, entry, 1).then_some(index)
         })
     };
@@ -525,22 +526,22 @@ pub(crate) fn index_in(process: &mut Process, desc: u64, target: Target) -> Resu
 
 /// A table entry for a function: its own record, or one made here.
 pub(super) fn entry_of(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     target: Target,
     function: Function,
 ) -> Result<FuncRef> {
     if let Target::Symbol { instance, symbol } = target {
-        let definer = &process.link.instances[instance];
+        let definer = &linker.state.instances[instance];
         let value = definer.object.symbol(symbol).value;
         if let Some(number) = definer.object.record_of(value) {
             if number >= definer.records {
                 let all = definer.object.functions().len() as u32;
-                refill_records(process, instance, all)?;
+                refill_records(linker, instance, all)?;
             }
-            return record(&process.link.instances[instance], number);
+            return record(&linker.state.instances[instance], number);
         }
     }
-    let code = callable(process, function, None)?;
+    let code = callable(linker, function, None)?;
     let key = match target {
         Target::Host(number) => Key::Host(number),
         _ => Key::Thunk {
@@ -550,16 +551,16 @@ pub(super) fn entry_of(
     };
     let type_id = match (function.type_id, target) {
         (Some(id), _) => id,
-        (None, Target::Host(number) | Target::Stub(number)) => process.host_type(number)?,
+        (None, Target::Host(number) | Target::Stub(number)) => linker.host_type(number)?,
         _ => 0,
     };
-    let space = &mut process.space;
+    let space = &mut linker.space;
     space.stubs.record(&mut space.code, key, code, type_id)
 }
 
 /// The function of a record of an instance.
-fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<Function> {
-    let instance = &process.link.instances[id];
+fn function_of_record(linker: &mut Linker<'_>, id: usize, number: u32) -> Result<Function> {
+    let instance = &linker.state.instances[id];
     let info = instance.object.info();
     let record = instance.object.function(number);
     let record = record.ok_or_else(|| bad(path(&instance.object), "no function record"))?;
@@ -571,17 +572,17 @@ fn function_of_record(process: &mut Process, id: usize, number: u32) -> Result<F
         });
     }
     let (target, object) = (
-        target(process, id, record.value),
+        target(linker.view(), id, record.value),
         Arc::clone(&instance.object),
     );
-    process
+    linker
         .function(target)?
         .ok_or_else(|| bad(path(&object), "a function record of no function"))
 }
 
 /// Address by which code of a domain, or of any (`None`), calls a function.
 pub(super) fn callable(
-    process: &mut Process,
+    linker: &mut Linker<'_>,
     function: Function,
     from: Option<usize>,
 ) -> Result<u64> {
@@ -590,14 +591,16 @@ pub(super) fn callable(
     };
     let same = match from {
         Some(from) => from == domain,
-        None => !process.many_domains(),
+        None => !linker.state.many_domains(),
     };
     if same {
         return Ok(function.code);
     }
-    let (target, base) = (function.code, process.space.domains[domain].base());
-    let stack_args = function.type_id.map_or(0, |id| process.stack_args(id));
-    process.stub(Key::Thunk { target, base }, |at| {
+    let (target, base) = (function.code, linker.space.domains[domain].base());
+    let stack_args = function
+        .type_id
+        .map_or(0, |id| linker.view().stack_args(id));
+    linker.space.stub(Key::Thunk { target, base }, |at| {
         arch::domain_thunk(at, target, base, stack_args)
     })
 }

@@ -17,22 +17,18 @@ use wasmaot_abi::info::{Import, ImportKind, LinkingAbi};
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::reloc::{Kind, Standard};
-use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
 use super::copy;
-use super::instance::{Bindings, Mark, Target};
+use super::host_table::{Stub, StubKind, Typed};
+use super::instance::{Bindings, LinkerSymbol, Target};
+use super::linker::View;
 use super::matching;
 use super::search::{Group, Member, Purpose};
 use super::undefined::Undefined;
 use crate::config::{Bind, Category, Unresolved};
 use crate::error::{self, Error, Result};
-use crate::flat;
-use crate::host::{Caller, HostError, HostFunction};
 use crate::object::{Name, Object, Place};
-use crate::process::Process;
-use crate::trap::{Trap, TrapReason};
-use crate::value::Val;
 
 /// What a group's symbols are bound to.
 #[derive(Debug)]
@@ -41,15 +37,15 @@ pub(super) struct Resolved {
     pub bindings: Vec<Bindings>,
     /// Host functions made for the group: stand-ins for what is not defined,
     /// adapters; numbered on from the process's.
-    pub stubs: Vec<HostFunction>,
+    pub stubs: Vec<Stub>,
     /// What has an address though nothing defines it, that of the process included.
     pub undefined: Undefined,
 }
 
 /// Binds a group. `lazy`: functions that are no more than called are left for
 /// later.
-pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Resolved> {
-    let mut resolver = Resolver::new(process, group, lazy);
+pub(super) fn resolve(view: View<'_>, group: &Group, lazy: bool) -> Result<Resolved> {
+    let mut resolver = Resolver::new(view, group, lazy);
     let bindings = (0..group.members.len())
         .map(|m| resolver.bind(m))
         .collect::<Result<Vec<_>>>()?;
@@ -65,8 +61,8 @@ pub(super) fn resolve(process: &Process, group: &Group, lazy: bool) -> Result<Re
 
 /// Whether a group needs more libraries than are there: it refers to something,
 /// other than by calls, that no object defines.
-pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
-    let mut resolver = Resolver::new(process, group, true);
+pub(super) fn wants_more(view: View<'_>, group: &Group) -> Result<bool> {
+    let mut resolver = Resolver::new(view, group, true);
     resolver.objects_only = true;
     resolver.late_mismatch = true;
     for member in 0..group.members.len() {
@@ -75,25 +71,22 @@ pub(super) fn wants_more(process: &Process, group: &Group) -> Result<bool> {
     Ok(!resolver.missing.is_empty())
 }
 
-/// Binds a function of a loaded instance that was left for later: the target,
-/// and host functions made for it.
-pub(super) fn later(
-    process: &Process,
-    id: usize,
-    symbol: u32,
-) -> Result<(Target, Vec<HostFunction>)> {
-    let object = &process.link.instances[id].object;
-    let scope = process.seen_by(id);
-    let objects = scope
-        .iter()
-        .map(|&n| (n, &*process.link.instances[n].object));
+/// What a function that was left for later is bound to: the target, and host
+/// functions to be made for it.
+pub(crate) type Late = (Target, Vec<Stub>);
+
+/// Binds a function of a loaded instance that was left for later.
+pub(crate) fn later(view: View<'_>, id: usize, symbol: u32) -> Result<Late> {
+    let object = &view.state.instances[id].object;
+    let scope = view.state.seen_by(id);
+    let objects = scope.iter().map(|&n| (n, &*view.state.instances[n].object));
     let mut resolver = Resolver {
         holders: copy::holders(objects),
         scope,
-        ..Resolver::of(process)
+        ..Resolver::of(view)
     };
     let mut target = Target::None;
-    for (_, import) in functions(object, symbol) {
+    for (_, import) in functions_of(object, symbol) {
         let found = resolver.search(object, &import);
         target = resolver.checked(object, &import, found)?;
     }
@@ -104,7 +97,10 @@ pub(super) fn later(
 }
 
 /// The imports of functions that a symbol stands for, with the numbers of their types.
-pub(super) fn functions(object: &Object, symbol: u32) -> impl Iterator<Item = (u32, Import<'_>)> {
+pub(crate) fn functions_of(
+    object: &Object,
+    symbol: u32,
+) -> impl Iterator<Item = (u32, Import<'_>)> {
     let imports = object.imports_of(symbol);
     imports.filter_map(|(_, import)| match import.kind {
         ImportKind::Func(ty) => Some((ty, import)),
@@ -136,7 +132,7 @@ fn needed_now(object: &Object) -> HashSet<u32> {
 
 /// Definitions by number of instance: those of the process, then the group's.
 pub(super) struct Resolver<'a> {
-    process: &'a Process,
+    view: View<'a>,
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
@@ -156,37 +152,37 @@ pub(super) struct Resolver<'a> {
     /// Imports that are being looked up, by member and number.
     active: Vec<(usize, usize)>,
     missing: Vec<error::Unresolved>,
-    stubs: Vec<HostFunction>,
+    stubs: Vec<Stub>,
     undefined: Undefined,
 }
 
 impl<'a> Resolver<'a> {
-    fn new(process: &'a Process, group: &'a Group, lazy: bool) -> Self {
-        let scope = group.scope(process);
-        let objects = scope.iter().map(|&n| (n, group.object(process, n)));
+    fn new(view: View<'a>, group: &'a Group, lazy: bool) -> Self {
+        let scope = group.scope(view);
+        let objects = scope.iter().map(|&n| (n, group.object(view, n)));
         Self {
             holders: copy::holders(objects),
             members: &group.members,
             first: group.first,
             scope,
             late_mismatch: {
-                let config = &process.config;
+                let config = &view.config;
                 let opened = group.purpose.is_opened() && !group.purpose.is_now();
                 lazy || config.unresolved != Unresolved::Error || opened && config.bind != Bind::Now
             },
             opened: group.purpose.is_opened(),
             flat: group.purpose == Purpose::Flat,
             lazy,
-            ..Self::of(process)
+            ..Self::of(view)
         }
     }
 
     /// One for what is loaded already.
-    fn of(process: &'a Process) -> Self {
+    fn of(view: View<'a>) -> Self {
         Self {
-            process,
+            view,
             members: &[],
-            first: process.link.instances.next(),
+            first: view.state.instances.next(),
             scope: Vec::new(),
             holders: HashMap::new(),
             opened: false,
@@ -197,12 +193,12 @@ impl<'a> Resolver<'a> {
             active: Vec::new(),
             missing: Vec::new(),
             stubs: Vec::new(),
-            undefined: process.link.undefined.clone(),
+            undefined: view.state.undefined.clone(),
         }
     }
 
-    pub fn process(&self) -> &'a Process {
-        self.process
+    pub fn view(&self) -> View<'a> {
+        self.view
     }
 
     pub fn members(&self) -> &'a [Member] {
@@ -221,8 +217,8 @@ impl<'a> Resolver<'a> {
 
     /// The type of a host function, of the process or made for the group.
     pub fn host_type(&self, number: usize) -> Option<Cow<'a, FuncType>> {
-        match number.checked_sub(self.process.hosts.len()) {
-            None => Some(self.process.hosts.get(number)?.ty()),
+        match number.checked_sub(self.view.hosts.next()) {
+            None => self.view.hosts.ty(number),
             Some(made) => Some(Cow::Owned(self.stubs.get(made)?.ty.clone())),
         }
     }
@@ -230,7 +226,7 @@ impl<'a> Resolver<'a> {
     pub fn object(&self, instance: usize) -> &'a Object {
         match instance.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &self.process.link.instances[instance].object,
+            None => &self.view.state.instances[instance].object,
         }
     }
 
@@ -238,7 +234,7 @@ impl<'a> Resolver<'a> {
     fn is_chosen(&self, instance: usize) -> bool {
         match instance.checked_sub(self.first) {
             Some(member) => self.members[member].chosen,
-            None => self.process.link.instances[instance].chosen,
+            None => self.view.state.instances[instance].chosen,
         }
     }
 
@@ -296,7 +292,8 @@ impl<'a> Resolver<'a> {
         // called; whoever asks for the address gets the function's own.
         addresses.retain(|&(number, target)| {
             let bound = bindings.symbol(number);
-            matches!(bound, Some(Target::Host(_))) && bound != Some(target)
+            let traps = matches!(bound, Some(Target::Host(host)) if self.is_trap(host));
+            traps && bound != Some(target)
         });
         addresses.sort_by_key(|&(number, _)| number);
         bindings.addresses = addresses;
@@ -306,7 +303,7 @@ impl<'a> Resolver<'a> {
     /// Whether an import is left for later, `now` being what cannot be.
     fn waits(&self, import: &Import<'_>, now: &HashSet<u32>) -> bool {
         let function = matches!(import.kind, ImportKind::Func(_));
-        let taken_over = self.opened && crate::dl::exit::taken_over(self.process, import).is_some();
+        let taken_over = self.opened && self.view.taken_over(import).is_some();
         function && !now.contains(&import.symbol) && !taken_over
     }
 
@@ -348,7 +345,7 @@ impl<'a> Resolver<'a> {
         let abi = object.info().abi;
         let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
-        let taken_over = || crate::dl::exit::taken_over(self.process, import);
+        let taken_over = || self.view.taken_over(import);
         match import.kind {
             ImportKind::Context(_) => return Some(Target::None),
             ImportKind::Memory(_) if abi.is_shared_memory(import.module, import.name) => {
@@ -360,7 +357,7 @@ impl<'a> Resolver<'a> {
                 return Some(Target::ProgramTable);
             }
             ImportKind::GotMem => {
-                let mark = Mark::from_name(import.name).map(Target::Mark);
+                let mark = LinkerSymbol::from_name(import.name).map(Target::LinkerSymbol);
                 return mark.or_else(|| self.in_scope(import.name));
             }
             ImportKind::GotFunc if self.opened && taken_over().is_some() => return taken_over(),
@@ -376,11 +373,11 @@ impl<'a> Resolver<'a> {
         {
             return Some(target);
         }
-        if self.flat && flat::is_shared_memory(import.module, import.name, &import.kind) {
-            let adopted = self.process.adopted_memory();
+        if self.flat && is_flat_memory(import) {
+            let adopted = self.view.adopted_memory();
             return Some(adopted.unwrap_or(Target::ProgramMemory));
         }
-        let named = self.process.link.names.get(import.module).copied();
+        let named = self.view.state.names.get(import.module).copied();
         let in_named = |this: &mut Self| {
             let escaped = name::escape(import.name);
             named.and_then(|id| this.export(id, import.name, Name::from(&*escaped)))
@@ -414,7 +411,7 @@ impl<'a> Resolver<'a> {
             let definer = self.scope[i];
             let found = self.export(definer, name, wanted)?;
             let (object, chosen) = (self.object(definer), self.is_chosen(definer));
-            let instead = self.process.instead_of_stub_of(name, object, chosen);
+            let instead = self.view.instead_of_stub_of(name, object, chosen);
             Some(instead.unwrap_or(found))
         })
     }
@@ -422,14 +419,14 @@ impl<'a> Resolver<'a> {
     /// What an instance exports under a name; `wanted`: as symbols have it.
     fn export(&mut self, instance: usize, name: &str, wanted: Name<'_>) -> Option<Target> {
         let object = self.object(instance);
-        self.process.config.trace(Category::Symbols, || {
+        self.view.config.trace(Category::Symbols, || {
             format!("symbol={name}; lookup in {}", object.name())
         });
         if let Some(symbol) = object.definition(wanted) {
-            if self.process.config.trace.is_some() {
+            if self.view.config.trace.is_some() {
                 let found = object.symbol_name(&object.symbol(symbol));
                 if found.contains('@') || name.contains('@') {
-                    self.process.config.trace(Category::Versions, || {
+                    self.view.config.trace(Category::Versions, || {
                         format!("symbol={name}; {} has {found}", object.name())
                     });
                 }
@@ -443,7 +440,7 @@ impl<'a> Resolver<'a> {
                 let reexported = object.import(import as u32)?;
                 self.lookup(member, import, &reexported)?
             }
-            None => self.process.link.instances[instance].bindings.imports[import],
+            None => self.view.state.instances[instance].bindings.imports[import],
         };
         (target != Target::None && !target.is_undefined_address()).then_some(target)
     }
@@ -452,7 +449,7 @@ impl<'a> Resolver<'a> {
         if self.objects_only && module == name::ENV {
             return None;
         }
-        self.process.hosts.find(module, name).map(Target::Host)
+        self.view.hosts.find(module, name).map(Target::Host)
     }
 
     /// A host function that takes the types of its import.
@@ -460,21 +457,19 @@ impl<'a> Resolver<'a> {
         let ImportKind::Func(ty) = import.kind else {
             return None;
         };
-        if !crate::dyninfo::has_functions(import.module) {
-            return None;
-        }
         let ty = object.info().types.get(ty)?;
-        let function = crate::dyninfo::function(import.module, import.name, ty)?;
-        if let Some(known) = self.process.hosts.same(&function) {
-            return Some(Target::Host(known));
-        }
-        Some(Target::Host(self.add_host(function)))
+        Some(
+            match self.view.hosts.typed(import.module, import.name, ty)? {
+                Typed::There(number) => Target::Host(number),
+                Typed::ToMake => Target::Host(self.stub(import, ty.clone(), StubKind::Typed)),
+            },
+        )
     }
 
     /// What stands in for an import without a definition. What nothing can
     /// stand in for is noted as missing.
     fn undefined(&mut self, object: &Object, import: &Import<'_>) -> Target {
-        let unresolved = self.process.config.unresolved;
+        let unresolved = self.view.config.unresolved;
         let replaced = matches!(
             import.kind,
             ImportKind::Func(_) | ImportKind::GotMem | ImportKind::GotFunc
@@ -491,7 +486,7 @@ impl<'a> Resolver<'a> {
             return Target::None;
         }
         if !import.weak && unresolved == Unresolved::Warn {
-            self.process.config.trace(Category::Warning, || {
+            self.view.config.trace(Category::Warning, || {
                 let error::Unresolved { kind, by, .. } = &unresolved_import;
                 let name = unresolved_import.full_name();
                 format!("{by}: undefined {kind} `{name}`; a use of it will trap")
@@ -510,7 +505,7 @@ impl<'a> Resolver<'a> {
             }
         };
         let ty = object.info().types.get(ty).cloned();
-        let trap = undefined_call(object, import);
+        let trap = StubKind::Trap(call_of_undefined(object, import));
         let host = self.stub(import, ty.unwrap_or_default(), trap);
         if !import.weak && import.module == name::ENV {
             let number = self.undefined.function(import.name, object.name());
@@ -528,11 +523,11 @@ impl<'a> Resolver<'a> {
         if !self.late_mismatch || matches!(error, Error::TypeCollision { .. }) {
             return Err(error);
         }
-        if !self.objects_only && self.process.config.unresolved == Unresolved::Warn {
+        if !self.objects_only && self.view.config.unresolved == Unresolved::Warn {
             let warning = || format!("{error}; a call will trap");
-            self.process.config.trace(Category::Warning, warning);
+            self.view.config.trace(Category::Warning, warning);
         }
-        let trap = mismatched_call(&error);
+        let trap = StubKind::Trap(error.to_string());
         let ty = object.info().types.get(ty).cloned();
         // Unlike one that is not defined, it has an address.
         Ok(Target::Host(self.stub(
@@ -542,19 +537,22 @@ impl<'a> Resolver<'a> {
         )))
     }
 
-    /// A function that traps.
-    fn stub(&mut self, import: &Import<'_>, ty: FuncType, trap: Trap) -> usize {
-        let body = move |_: &mut Caller<'_>, _: &[Val], _: &mut [Val]| {
-            Err(HostError::Trap(Box::new(trap.clone())))
-        };
-        let function = HostFunction::new(import.module, import.name, ty, body);
-        self.add_host(function)
+    /// Whether a host function is to be made for this group, and traps.
+    fn is_trap(&self, number: usize) -> bool {
+        let made = number.checked_sub(self.view.hosts.next());
+        let made = made.and_then(|made| self.stubs.get(made));
+        made.is_some_and(|stub| matches!(stub.kind, StubKind::Trap(_)))
     }
 
-    /// Number of a host function made for this group.
-    fn add_host(&mut self, function: HostFunction) -> usize {
-        self.stubs.push(function);
-        self.process.hosts.len() + self.stubs.len() - 1
+    /// Number of a host function that is to be made for this group.
+    fn stub(&mut self, import: &Import<'_>, ty: FuncType, kind: StubKind) -> usize {
+        self.stubs.push(Stub {
+            module: import.module.to_owned(),
+            name: import.name.to_owned(),
+            ty,
+            kind,
+        });
+        self.view.hosts.next() + self.stubs.len() - 1
     }
 
     /// An adapter, where an import wants a host function in another form that
@@ -564,19 +562,21 @@ impl<'a> Resolver<'a> {
         let (Target::Host(number), ImportKind::Func(ty)) = (target, import.kind) else {
             return None;
         };
-        let (types, host) = (&object.info().types, self.process.hosts.get(number)?);
-        if types.is(ty, &host.ty()) {
+        let types = &object.info().types;
+        let own = self.view.hosts.ty(number)?;
+        let wanted = types.get(ty).filter(|_| !types.is(ty, &own))?;
+        if !self.view.hosts.adapts(number, wanted) {
             return None;
         }
-        let adapter = host.function().adapted(types.get(ty)?)?;
-        Some(Target::Host(self.add_host(adapter)))
+        let adapter = StubKind::Adapter(number);
+        Some(Target::Host(self.stub(import, wanted.clone(), adapter)))
     }
 
     fn report(&self, object: &Object, import: &Import<'_>, target: Target) {
         if self.objects_only {
             return;
         }
-        self.process.config.trace(Category::Bindings, || {
+        self.view.config.trace(Category::Bindings, || {
             let to = match target {
                 Target::Symbol { instance, .. } => self.object(instance).name().to_owned(),
                 Target::Host(_) | Target::Builtin(_) => "the host".to_owned(),
@@ -589,19 +589,17 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// The trap of a call of what nothing defines.
-pub(super) fn undefined_call(object: &Object, import: &Import<'_>) -> Trap {
+/// What explains the trap of a call of what nothing defines.
+pub(crate) fn call_of_undefined(object: &Object, import: &Import<'_>) -> String {
     let name = name::import(import.module, import.name);
-    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-    trap.detail = Some(format!("`{name}`, imported by {}", object.name()));
-    trap
+    format!("`{name}`, imported by {}", object.name())
 }
 
-/// The trap of a call of what is of another type.
-pub(super) fn mismatched_call(error: &Error) -> Trap {
-    let mut trap = Trap::new(TrapReason::Code(TrapCode::UnresolvedSymbol));
-    trap.detail = Some(error.to_string());
-    trap
+/// Whether an import of a module of a flat program is the memory that the
+/// modules share.
+fn is_flat_memory(import: &Import<'_>) -> bool {
+    let memory = matches!(import.kind, ImportKind::Memory(_));
+    memory && import.module == name::ENV && import.name == "memory"
 }
 
 /// What an object's symbols are bound to before its imports are looked up:

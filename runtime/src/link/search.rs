@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::instance::Instance;
+use super::linker::View;
 use crate::config::{Category, Config};
-use crate::dl;
 use crate::error::{Error, Result};
 use crate::object::Object;
-use crate::process::Process;
 use crate::sys::FileId;
 
 /// Turns the name of a needed library into an opened object; `None` if it is
@@ -248,8 +247,8 @@ pub(crate) struct Deferred {
 
 impl Group {
     /// One object that needs nothing but what is there.
-    pub fn alone(process: &Process, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
-        let first = process.link.instances.next();
+    pub fn alone(view: View<'_>, name: String, object: Arc<Object>, purpose: Purpose) -> Self {
+        let first = view.state.instances.next();
         Self {
             members: vec![Member {
                 name,
@@ -271,18 +270,18 @@ impl Group {
     }
 
     /// The object of a member or a loaded instance.
-    pub fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Object {
+    pub fn object<'a>(&'a self, view: View<'a>, number: usize) -> &'a Object {
         match number.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &process.link.instances[number].object,
+            None => &view.state.instances[number].object,
         }
     }
 
     /// Where names are looked up, in order.
-    pub fn scope(&self, process: &Process) -> Vec<usize> {
-        let global = process.link.scope.iter().copied();
+    pub fn scope(&self, view: View<'_>) -> Vec<usize> {
+        let global = view.state.scope.iter().copied();
         let local = self.local.iter().copied();
-        let beside = process.link.beside.iter().copied();
+        let beside = view.state.beside.iter().copied();
         match self.purpose {
             Purpose::Program => global.chain(self.numbers()).chain(beside).collect(),
             Purpose::Module => global.chain(beside).collect(),
@@ -308,7 +307,7 @@ pub struct Needed {
 /// libraries. What is loaded already is not loaded again. The first root needs
 /// the others.
 pub(super) fn closure(
-    process: &Process,
+    view: View<'_>,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
     purpose: Purpose,
@@ -316,8 +315,8 @@ pub(super) fn closure(
 ) -> Result<Group> {
     let mut needed = |needed: Needed| match needed.library {
         Some(_) => Ok(()),
-        None if dl::loader_provides(&needed.name) => {
-            process.config.trace(Category::Libs, || {
+        None if (view.state.overrides.provides)(&needed.name) => {
+            view.config.trace(Category::Libs, || {
                 let name = &needed.name;
                 format!("{name} is nowhere: the loader stands in for it")
             });
@@ -325,13 +324,13 @@ pub(super) fn closure(
         }
         None => Err(not_found(needed.name, &needed.by)),
     };
-    walk(process, roots, finder, purpose, limit, &mut needed)
+    walk(view, roots, finder, purpose, limit, &mut needed)
 }
 
 /// What the roots and all that they need need in turn, in the order in which
 /// it is looked for, also where it is nowhere.
 pub(super) fn needed(
-    process: &Process,
+    view: View<'_>,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
 ) -> Result<Vec<Needed>> {
@@ -341,24 +340,24 @@ pub(super) fn needed(
         Ok(())
     };
     let purpose = Purpose::Program;
-    walk(process, roots, finder, purpose, usize::MAX, &mut needed)?;
+    walk(view, roots, finder, purpose, usize::MAX, &mut needed)?;
     Ok(all)
 }
 
 /// Finds what the roots need; `needed` is told of each name, and says whether
 /// the walk goes on.
 fn walk(
-    process: &Process,
+    view: View<'_>,
     roots: Vec<(String, Arc<Object>)>,
     finder: &mut dyn Finder,
     purpose: Purpose,
     limit: usize,
     needed: &mut dyn FnMut(Needed) -> Result<()>,
 ) -> Result<Group> {
-    let mut known = Known::of(process);
+    let mut known = Known::of(view);
     let (mut found, mut deferred) = (0, Vec::new());
     let mut queue = VecDeque::new();
-    let chosen = roots.len().saturating_sub(process.link.libraries.len());
+    let chosen = roots.len().saturating_sub(view.state.libraries.len());
     for (at, (name, object)) in roots.into_iter().enumerate() {
         let number = known.add(name, object);
         let member = number.checked_sub(known.first);
@@ -384,8 +383,8 @@ fn walk(
                     continue;
                 }
                 None => {
-                    process.refuse_if_interrupted()?;
-                    let library = look_for(&process.config, finder, name, &by)?;
+                    view.refuse_if_interrupted()?;
+                    let library = look_for(view.config, finder, name, &by)?;
                     found += usize::from(library.is_some());
                     let before = known.members.len();
                     let number = library.map(|library| known.add(name.clone(), library));
@@ -399,13 +398,13 @@ fn walk(
             needed(Needed {
                 by: Arc::clone(&by),
                 name: name.clone(),
-                library: library.map(|number| Arc::clone(known.object(process, number))),
+                library: library.map(|number| Arc::clone(known.object(view, number))),
             })?;
         }
     }
     let needs = |number: usize| match number.checked_sub(known.first) {
         Some(member) => &known.members[member].needs,
-        None => &process.link.instances[number].needs,
+        None => &view.state.instances[number].needs,
     };
     Ok(Group {
         local: breadth_first(known.first, needs),
@@ -433,12 +432,12 @@ pub(crate) fn breadth_first<'a>(
 
 /// Finds a library by the name that an object gives.
 pub(crate) fn find(
-    config: &Config,
+    view: View<'_>,
     finder: &mut dyn Finder,
     name: &str,
     by: &Object,
 ) -> Result<Arc<Object>> {
-    look_for(config, finder, name, by)?.ok_or_else(|| not_found(name.to_owned(), by))
+    look_for(view.config, finder, name, by)?.ok_or_else(|| not_found(name.to_owned(), by))
 }
 
 fn not_found(name: String, by: &Object) -> Error {
@@ -474,14 +473,14 @@ fn look_for(
 
 /// Finds a library that an object needs; `None`: the loader stands in for it.
 pub(super) fn find_needed(
-    config: &Config,
+    view: View<'_>,
     finder: &mut dyn Finder,
     name: &str,
     by: &Object,
 ) -> Result<Option<Arc<Object>>> {
-    match find(config, finder, name, by) {
-        Err(Error::LibraryNotFound { .. }) if dl::loader_provides(name) => {
-            config.trace(Category::Libs, || {
+    match find(view, finder, name, by) {
+        Err(Error::LibraryNotFound { .. }) if (view.state.overrides.provides)(name) => {
+            view.config.trace(Category::Libs, || {
                 format!("{name} is nowhere: the loader stands in for it")
             });
             Ok(None)
@@ -506,14 +505,14 @@ struct Known {
 
 impl Known {
     /// What a process has loaded.
-    fn of(process: &Process) -> Self {
+    fn of(view: View<'_>) -> Self {
         let mut known = Self {
-            first: process.link.instances.next(),
+            first: view.state.instances.next(),
             members: Vec::new(),
             names: HashMap::new(),
             files: HashMap::new(),
         };
-        for (number, instance) in process.link.instances.iter() {
+        for (number, instance) in view.state.instances.iter() {
             known.enter(number, instance.name.clone(), &instance.object);
         }
         known
@@ -528,10 +527,10 @@ impl Known {
     }
 
     /// The object of a number.
-    fn object<'a>(&'a self, process: &'a Process, number: usize) -> &'a Arc<Object> {
+    fn object<'a>(&'a self, view: View<'a>, number: usize) -> &'a Arc<Object> {
         match number.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
-            None => &process.link.instances[number].object,
+            None => &view.state.instances[number].object,
         }
     }
 

@@ -6,7 +6,7 @@
 //! runs on behalf of another thread. Lookups without a lock read an
 //! epoch-published copy of the instances and scopes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::instance::Retired;
 use super::instances::Instances;
 use super::known_types::KnownTypes;
 use super::lazy::Lazy;
+use super::overrides::Overrides;
 use super::search::Deferred;
 use super::undefined::Undefined;
 use crate::object::Object;
@@ -48,6 +49,67 @@ pub(crate) struct LinkState {
     pub program: Option<Program>,
     /// What section `dyninfo` asks for and what has become of it.
     pub fixups: Fixups,
+    /// Which functions of the host come before definitions of objects.
+    pub overrides: Overrides,
+}
+
+impl LinkState {
+    /// The state of a process that has loaded nothing.
+    pub fn new(overrides: Overrides) -> Self {
+        Self {
+            overrides,
+            ..Self::default()
+        }
+    }
+
+    /// Whether objects run in more than one domain, so that a function may be
+    /// called from another than its own.
+    pub fn many_domains(&self) -> bool {
+        let mut domains = self.instances.values().map(|i| i.domain);
+        domains
+            .next()
+            .is_some_and(|first| domains.any(|d| d != first))
+    }
+
+    /// Notes the table index of a function, the first of several.
+    pub fn remember_index(&mut self, domain: usize, code: u64, index: u64) {
+        let program = self.program.as_mut().filter(|p| p.domain == domain);
+        if let Some(indices) = program.and_then(|p| p.indices.as_mut()) {
+            indices.entry(code).or_insert(index);
+        }
+    }
+
+    /// Adds instances to the global scope, those that are not there yet.
+    pub fn join_global(&mut self, numbers: &[usize]) {
+        for &number in numbers {
+            if !self.scope.contains(&number) {
+                self.scope.push(number);
+            }
+        }
+    }
+
+    /// Whether the program is of the flat ABI.
+    pub fn is_flat(&self) -> bool {
+        self.program.as_ref().is_some_and(|p| p.flat)
+    }
+
+    /// The objects that an instance's names are looked up in.
+    pub fn seen_by(&self, number: usize) -> Vec<usize> {
+        let instance = &self.instances[number];
+        let global = self.scope.iter().copied();
+        // Of the library that it came with, some may be gone.
+        let local = instance.local.iter().copied();
+        let local = local.filter(|&n| self.instances.get(n).is_some());
+        let mut all: Vec<usize> = if instance.deepbind {
+            local.chain(global).collect()
+        } else {
+            global.chain(local).collect()
+        };
+        all.extend(&self.beside);
+        let mut seen = HashSet::new();
+        all.retain(|&n| seen.insert(n));
+        all
+    }
 }
 
 /// What the objects of a dynamically linked program share.

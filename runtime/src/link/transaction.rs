@@ -1,14 +1,14 @@
-//! What a load has changed, and how it is undone.
+//! What linking has changed, and how it is undone.
 
-use super::{Room, give_back, release_table};
-use crate::process::Process;
+use std::ops::Range;
+
+use super::linker::Linker;
+use super::room::release_table;
 use crate::space::Key;
 
-/// The state of a process before a transaction.
+/// The state of the parts of a process before a transaction.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
-    /// What has been taken for the new ones.
-    pub rooms: Vec<Room>,
     instances: usize,
     domains: usize,
     tables: usize,
@@ -18,38 +18,33 @@ pub(crate) struct Checkpoint {
     lengths: Vec<u64>,
 }
 
-impl Process {
+impl Linker<'_> {
     /// The state to go back to.
-    pub(crate) fn checkpoint(&self, rooms: Vec<Room>) -> Checkpoint {
+    pub(super) fn checkpoint(&self) -> Checkpoint {
+        let lengths = self.space.domains.iter();
         Checkpoint {
-            rooms,
-            instances: self.link.instances.next(),
+            instances: self.state.instances.next(),
             domains: self.space.domains.len(),
             tables: self.space.tables.len(),
-            hosts: self.hosts.len(),
-            program: self.link.program.is_some(),
-            lengths: self
-                .space
-                .domains
-                .iter()
-                .map(|d| d.context().table.len)
-                .collect(),
+            hosts: self.hosts.next(),
+            program: self.state.program.is_some(),
+            lengths: lengths.map(|d| d.context().table.len).collect(),
         }
     }
 
     /// Goes back to it. What could not be given back to the system stays
     /// reserved until the process ends.
-    pub(crate) fn roll_back(&mut self, before: Checkpoint) {
+    pub(super) fn roll_back(&mut self, before: Checkpoint) {
         // Before the objects in which their descriptors are.
         self.space.tables.truncate(before.tables);
-        while self.link.instances.next() > before.instances {
-            let last = self.link.instances.next() - 1;
-            let Some(instance) = self.link.instances.remove(last) else {
+        while self.state.instances.next() > before.instances {
+            let last = self.state.instances.next() - 1;
+            let Some(instance) = self.state.instances.remove(last) else {
                 break;
             };
             let range = instance.image.range();
             self.space.stubs.forget(&range);
-            self.link.lazy.forget(&range);
+            self.state.lazy.forget(&range);
             self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
             self.space.memories.retain(|desc, _| !range.contains(desc));
             self.space.budget.release(range.start);
@@ -60,7 +55,7 @@ impl Process {
         for (domain, &len) in self.space.domains.iter().zip(&before.lengths) {
             domain.shrink_table(len);
         }
-        if let Some(program) = &mut self.link.program
+        if let Some(program) = &mut self.state.program
             && before.program
         {
             let len = self.space.domains[program.domain].context().table.len;
@@ -68,28 +63,43 @@ impl Process {
             indices.for_each(|all| all.retain(|_, index| *index < len));
             program.spare_entries.remove(&(len..u64::MAX));
         } else {
-            self.link.program = None;
+            self.state.program = None;
         }
         self.space.stubs.forget_hosts(before.hosts);
         self.hosts.truncate(before.hosts);
-        give_back(self, before.rooms);
+    }
+
+    /// Clears what names functions of an image: entries of tables, and the
+    /// indices that were given to functions outside of the object's own part.
+    pub fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
+        let own = own.unwrap_or_default();
+        self.forget_indices(|code, index| (image.contains(&code), own.contains(&index)));
+        self.space.clear_tables(image);
     }
 
     /// Clears the table entries of host functions numbered from `first` on.
     fn clear_hosts(&mut self, first: usize) {
-        self.link.undefined.forget_stubs(first);
+        self.state.undefined.forget_stubs(first);
         let stubs = self.space.stubs.by_address();
-        let gone = |code: &u64| matches!(stubs.get(code), Some(Key::Host(n)) if *n >= first);
-        let indices = self.link.program.as_mut().and_then(|p| p.indices.as_mut());
-        let Some(indices) = indices else {
+        let gone = |code: u64| matches!(stubs.get(&code), Some(Key::Host(n)) if *n >= first);
+        self.forget_indices(|code, _| (gone(code), false));
+    }
+
+    /// Forgets the table indices of functions that are gone, and releases their
+    /// entries; `is` says of a function's code and index whether it is gone, and
+    /// whether the entry is released with others.
+    fn forget_indices(&mut self, is: impl Fn(u64, u64) -> (bool, bool)) {
+        let program = self.state.program.as_mut();
+        let Some(indices) = program.and_then(|p| p.indices.as_mut()) else {
             return;
         };
         let mut given = Vec::new();
-        indices.retain(|code, index| {
-            if gone(code) {
-                given.push(*index);
+        indices.retain(|&code, &mut index| {
+            let (gone, with_others) = is(code, index);
+            if gone && !with_others {
+                given.push(index);
             }
-            !gone(code)
+            !gone
         });
         for index in given {
             release_table(self, index..index + 1);

@@ -11,13 +11,17 @@ mod domain;
 mod stubs;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
+
+use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::exception::LOADER_TAGS;
 
 pub(crate) use domain::{ContextHeader, Domain, DomainLayout, ExtraTable};
 pub(crate) use stubs::{Key, Stubs};
 
 use crate::error::Result;
-use crate::sys::{Budget, CodeArea, SystemError};
+use crate::sys::{Budget, CodeArea, live};
 
 /// The address space of a process.
 #[derive(Debug)]
@@ -33,23 +37,66 @@ pub(crate) struct AddressSpace {
     /// Domains of memories that are not memory 0 where they are defined, by the
     /// address of their descriptor.
     pub memories: HashMap<u64, usize>,
+    /// What of the runtime compiled code refers to.
+    pub anchors: Anchors,
+}
+
+/// Addresses in the runtime that compiled code refers to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchors {
+    /// What the context of every domain begins with.
+    pub header: ContextHeader,
+    /// Identities of the tags that the loader provides.
+    pub tags: [u64; LOADER_TAGS.len()],
+    /// The address of a built-in function, and whether it has to run on the
+    /// host's stack.
+    pub builtin: fn(Builtin) -> (u64, bool),
 }
 
 impl AddressSpace {
-    /// An empty address space whose memories may come to so many bytes together.
-    pub fn new(max_memory: u64) -> Result<Self, SystemError> {
-        Ok(Self {
-            budget: Arc::new(Budget::new(max_memory)),
-            code: CodeArea::new()?,
+    /// An empty address space around a code area.
+    pub fn new(code: CodeArea, budget: Arc<Budget>, anchors: Anchors) -> Self {
+        Self {
+            budget,
+            code,
+            anchors,
             stubs: Stubs::default(),
             domains: Vec::new(),
             tables: Vec::new(),
             memories: HashMap::new(),
-        })
+        }
     }
 
     /// Address of a stub; `make` gives its code for an address.
     pub fn stub(&mut self, key: Key, make: impl Fn(u64) -> Vec<u8>) -> Result<u64> {
         self.stubs.place(&mut self.code, key, make)
+    }
+
+    /// Makes a domain; its number.
+    pub fn new_domain(&mut self, layout: DomainLayout) -> Result<usize> {
+        let domain = Domain::new(layout, self.anchors.header, Arc::clone(&self.budget))?;
+        self.domains.push(domain);
+        Ok(self.domains.len() - 1)
+    }
+
+    /// Descriptors of all tables of functions.
+    pub fn function_tables(&self) -> impl Iterator<Item = u64> {
+        let primary = self.domains.iter().filter(|d| d.table.is_some());
+        let extra = self.tables.iter().filter(|t| t.ty.elem.is_function_ref());
+        primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
+    }
+
+    /// Clears the table entries that name functions of an image.
+    pub fn clear_tables(&self, image: &Range<u64>) {
+        let area = self.code.range().start;
+        for desc in self.function_tables() {
+            // SAFETY: the descriptor is a live table's of this address space.
+            unsafe {
+                live::table_clear(desc, |entry| {
+                    let record = area + u64::from(entry.record);
+                    image.contains(&entry.code) || image.contains(&record)
+                });
+            }
+        }
     }
 }

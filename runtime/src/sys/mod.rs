@@ -9,6 +9,7 @@ mod command;
 mod file;
 pub(crate) mod host_stack;
 mod image;
+pub(crate) mod interrupt;
 pub(crate) mod live;
 mod reserve;
 mod stack;
@@ -24,6 +25,8 @@ pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Stack;
 
+pub use crate::error::SystemError;
+
 use wasmaot_abi::context::HOST_PAGE;
 
 /// Rounds up to whole host pages; `None` beyond 64 bits.
@@ -34,23 +37,4 @@ pub(crate) const fn page_up(bytes: u64) -> Option<u64> {
 /// Rounds down to whole host pages.
 pub(crate) const fn page_down(bytes: u64) -> u64 {
     bytes & !(HOST_PAGE - 1)
-}
-
-/// A system call that failed, and what it was for.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot {action}: {source}")]
-pub struct SystemError {
-    /// What was to be done.
-    pub action: String,
-    /// The system's answer.
-    pub source: std::io::Error,
-}
-
-impl SystemError {
-    pub(crate) fn new(action: impl Into<String>, source: impl Into<std::io::Error>) -> Self {
-        Self {
-            action: action.into(),
-            source: source.into(),
-        }
-    }
 }

@@ -11,10 +11,10 @@ use wasmaot_abi::context::ThreadBlock;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{interrupt, signal, values};
+use super::{signal, values};
 use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
 use crate::host::HostError;
-use crate::sys::host_stack;
+use crate::sys::{host_stack, interrupt};
 use crate::value::Val;
 
 /// Where code and stack of a process are.

@@ -9,10 +9,10 @@ use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
-use super::interrupt;
 use super::unwind::{Backtrace, walk};
 use super::{Frame, HostCause, RawReason, RawTrap, Source, Trap, TrapReason};
 use crate::host::HostError;
+use crate::sys::interrupt;
 
 /// What a backtrace needs of an object. Addresses are the file's own
 /// (`p_vaddr`).

@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::call;
 use super::dispatch::{panic_text, process};
 use crate::host::{HostError, no_process};
-use crate::link;
 
 /// Address of the function that binds a function, for
 /// [`ThreadBlock::bind`](wasmaot_abi::context::ThreadBlock).
@@ -22,7 +21,7 @@ unsafe extern "C" fn bind(base: u64, number: u64) -> u64 {
         // SAFETY: wasm code of a process runs on this thread, with the context
         // of one of its domains below its base, and stands in this call.
         let process = unsafe { process(base) }.ok_or_else(no_process)?;
-        link::bind_lazily(process, number)
+        (process.hosts.hooks.bind)(process, number)
     })
 }
 

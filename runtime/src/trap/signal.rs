@@ -10,8 +10,9 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::{call, interrupt};
+use super::call;
 use crate::arch::Fault;
+use crate::sys::interrupt;
 
 /// The signals of faults, and what handled them before us.
 static HANDLED: [Handled; 4] = [

@@ -10,8 +10,8 @@ use gimli::{
 use super::Trap;
 use super::call::Site;
 use super::explain::{CodeImage, CodeMap};
-use super::fold::CYCLE;
 use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, StubFrame, stub_frame};
+use crate::backtrace::CYCLE;
 
 /// A backtrace as addresses in code: each of the faulting instruction or of
 /// the last byte of a call.

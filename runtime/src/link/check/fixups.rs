@@ -8,13 +8,13 @@ use wasmaot_abi::reloc::Standard;
 
 use super::{Checker, DEPTH, Meaning, SHOWN};
 use crate::error::{Error, Result};
+use crate::link::linker::View;
 use crate::link::search::Group;
-use crate::process::Process;
 
 /// Checks the members of a group, before their constructors run.
-pub(in crate::link) fn fixups(process: &Process, group: &Group) -> Result<()> {
+pub(in crate::link) fn fixups(view: View<'_>, group: &Group) -> Result<()> {
     let asks = |id: usize| {
-        !process.link.instances[id]
+        !view.state.instances[id]
             .object
             .info()
             .fixups
@@ -24,10 +24,10 @@ pub(in crate::link) fn fixups(process: &Process, group: &Group) -> Result<()> {
     if !group.numbers().any(asks) {
         return Ok(());
     }
-    let (scope, opened) = (group.scope(process), group.purpose.is_opened());
-    let checker = Checker::new(process, group.first, scope, opened);
+    let (scope, opened) = (group.scope(view), group.purpose.is_opened());
+    let checker = Checker::new(view, group.first, scope, opened);
     for id in group.numbers() {
-        let object = &process.link.instances[id].object;
+        let object = &view.state.instances[id].object;
         let list = object.info().fixups.list.iter();
         let wrong = list.filter(|fixup| !checker.fixup(id, fixup)).take(SHOWN);
         let wrong: Vec<_> = wrong.map(|fixup| format!("{fixup:?}")).collect();
@@ -44,7 +44,7 @@ pub(in crate::link) fn fixups(process: &Process, group: &Group) -> Result<()> {
 impl Checker<'_> {
     /// Whether an object has a copy of a symbol.
     pub(super) fn holds_copy(&self, id: usize, text: &str) -> bool {
-        let object = &self.process.link.instances[id].object;
+        let object = &self.view.state.instances[id].object;
         let mut relocs = object.relocs();
         relocs.any(|r| {
             let symbol = &object.symbol(r.symbol);
@@ -59,7 +59,7 @@ impl Checker<'_> {
         let none = (usize::MAX, 0);
         let mut all = copies.chain(places());
         let found = all.find_map(|place| self.meant(place, text, none, DEPTH));
-        found.unwrap_or(match self.process.hosts.find(name::ENV, text) {
+        found.unwrap_or(match self.view.hosts.find(name::ENV, text) {
             Some(_) => Meaning::Host(name::ENV.to_owned(), text.to_owned()),
             None => Meaning::Nothing,
         })
@@ -67,8 +67,8 @@ impl Checker<'_> {
 
     /// Whether memory or table is as a fixup says.
     fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
-        let instance = &self.process.link.instances[id];
-        let memory = self.process.space.domains[instance.domain].memory();
+        let instance = &self.view.state.instances[id];
+        let memory = self.view.space.domains[instance.domain].memory();
         let word = |at: u32| {
             let at = (instance.memory_base + u64::from(at)) as usize;
             u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
@@ -82,7 +82,7 @@ impl Checker<'_> {
                 Meaning::Nothing => true,
                 Meaning::Definition(definer, symbol) if self.is_data(definer, symbol) => holds(
                     *at,
-                    self.linear(&self.process.link.instances[definer], symbol),
+                    self.linear(&self.view.state.instances[definer], symbol),
                 ),
                 meaning => self.is_held(id, &meaning, word(*at).into()),
             },
@@ -95,7 +95,7 @@ impl Checker<'_> {
     }
 
     fn is_data(&self, id: usize, symbol: usize) -> bool {
-        let object = &self.process.link.instances[id].object;
+        let object = &self.view.state.instances[id].object;
         object.symbol(symbol as u32).record.kind == SymbolKind::Data
     }
 }

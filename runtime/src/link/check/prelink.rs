@@ -12,10 +12,10 @@ impl Checker<'_> {
     /// Whether data of the object that defines a symbol are at an address. Who
     /// defines a function that waits for its first call is not asked.
     pub(super) fn is_base(&self, id: usize, symbol: u32, at: u64) -> bool {
-        let lazy = self.process.config.bind == Bind::Lazy;
+        let lazy = self.view.config.bind == Bind::Lazy;
         match self.meaning(id, symbol) {
             Meaning::Definition(definer, _) => {
-                at == self.process.link.instances[definer].memory_base || (lazy && at == 0)
+                at == self.view.state.instances[definer].memory_base || (lazy && at == 0)
             }
             _ => at == 0,
         }
@@ -35,12 +35,12 @@ impl Checker<'_> {
 
     /// The functions that are as they must not be.
     pub(super) fn bodies(&self, id: usize) -> Vec<String> {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let plain = self.redirected(instance);
         let record = instance.object.prelink();
         let bodies = record.map_or(&[][..], |record| &record.bodies).iter();
         let wrong = bodies.filter(|body| {
-            let right = self.process.config.bind == Bind::Static && self.holds_all(id, body);
+            let right = self.view.config.bind == Bind::Static && self.holds_all(id, body);
             right == plain.contains(&body.code.into())
         });
         wrong
@@ -51,8 +51,8 @@ impl Checker<'_> {
     /// Whether a function contains the code of what its imports mean, in a
     /// program whose main is the set's.
     fn holds_all(&self, id: usize, body: &Body) -> bool {
-        let instance = &self.process.link.instances[id];
-        let first = self.process.link.scope.first().or(self.scope.first());
+        let instance = &self.view.state.instances[id];
+        let first = self.view.state.scope.first().or(self.scope.first());
         let main = first.is_some_and(|&first| self.is_member(id, first, 0));
         if !main || self.opened {
             return false;
@@ -70,11 +70,11 @@ impl Checker<'_> {
 
     /// Whether a symbol means what is at a place of an object's set.
     fn is_at(&self, id: usize, symbol: u32, place: Place) -> bool {
-        let instance = &self.process.link.instances[id];
+        let instance = &self.view.state.instances[id];
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
-        let found = &self.process.link.instances[definer];
+        let found = &self.view.state.instances[definer];
         self.is_member(id, definer, place.member as usize)
             && found.object.symbol(symbol as u32).value == u64::from(place.address)
             && found.domain == instance.domain
@@ -83,8 +83,8 @@ impl Checker<'_> {
     /// Whether an instance is a member of another's set, where that has it.
     fn is_member(&self, id: usize, other: usize, number: usize) -> bool {
         let (instance, other) = (
-            &self.process.link.instances[id],
-            &self.process.link.instances[other],
+            &self.view.state.instances[id],
+            &self.view.state.instances[other],
         );
         let Some(record) = instance.object.prelink() else {
             return false;

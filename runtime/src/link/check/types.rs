@@ -102,7 +102,7 @@ impl Checker<'_> {
     /// The imports of an instance whose definitions are of other types, and the
     /// types that are not what they are said to be.
     pub(super) fn types(&self, id: usize) -> Vec<String> {
-        let object = &self.process.link.instances[id].object;
+        let object = &self.view.state.instances[id].object;
         let types = &object.info().types;
         let listed = (0..).zip(types.hashes());
         let listed = listed.filter(|&(n, &hash)| types.get(n).map(FuncType::hash) != Some(hash));
@@ -121,14 +121,14 @@ impl Checker<'_> {
 
     /// Whether a function of a wrong type counts only when it is called.
     fn is_late(&self) -> bool {
-        let config = &self.process.config;
+        let config = &self.view.config;
         let lazy = config.bind == Bind::Lazy || self.opened && config.bind != Bind::Now;
         lazy || config.unresolved != Unresolved::Error
     }
 
     /// Types of an instance that share an identity with another type.
     fn twins(&self, id: usize) -> Vec<String> {
-        let lists = self.process.link.instances.iter();
+        let lists = self.view.state.instances.iter();
         let lists: Vec<_> = lists.map(|(n, i)| (n, &i.object.info().types)).collect();
         let mut met: HashMap<u32, (&Types, u32)> = HashMap::new();
         let mut wrong = Vec::new();
@@ -152,14 +152,14 @@ impl Checker<'_> {
 
     /// Whether what an import means is of its type.
     fn is_of_type(&self, id: usize, import: &Import<'_>, meaning: &Meaning) -> bool {
-        let info = self.process.link.instances[id].object.info();
+        let info = self.view.state.instances[id].object.info();
         let types = &info.types;
         let wanted = |ty: u32| types.get(ty).cloned().unwrap_or_default();
         match (meaning, import.kind) {
             (_, ImportKind::Context(ty)) => ty.val == ValType::I32,
             (_, ImportKind::Memory(ty))
                 if info.abi.is_shared_memory(import.module, import.name)
-                    || self.process.is_flat() =>
+                    || self.view.state.is_flat() =>
             {
                 ty.is_guarded()
             }
@@ -169,19 +169,18 @@ impl Checker<'_> {
                 ty.elem == ValType::FuncRef && !ty.index.is_wide()
             }
             (&Meaning::Definition(definer, symbol), kind) => {
-                let definer = &self.process.link.instances[definer];
+                let definer = &self.view.state.instances[definer];
                 self.is_defined(definer, symbol as u32, (Some(types), kind))
             }
             (Meaning::Host(module, name), ImportKind::Func(ty)) => {
                 let wanted = wanted(ty);
                 let same = |ty: &FuncType| same_function((None, ty), (Some(types), &wanted));
-                let hosts = &self.process.hosts;
-                let first = hosts.find(module, name).and_then(|n| hosts.get(n));
-                first.is_some_and(|slot| same(&slot.ty())) || {
+                let hosts = &self.view.hosts;
+                let first = hosts.find(module, name).and_then(|n| hosts.ty(n));
+                first.is_some_and(|ty| same(&ty)) || {
                     // In another form.
-                    let all = (0..hosts.len()).filter_map(|n| hosts.get(n));
-                    let mut functions = all.filter_map(|slot| slot.made());
-                    functions.any(|f| f.module == *module && f.name == *name && same(&f.ty))
+                    let mut functions = (0..hosts.next()).filter_map(|n| hosts.made(n));
+                    functions.any(|f| f.module == *module && f.name == *name && same(f.ty))
                 }
             }
             (Meaning::Host(..), kind) => kind == ImportKind::GotFunc,
@@ -203,7 +202,7 @@ impl Checker<'_> {
             Some(at) => !primary && at == found.value,
             None => primary,
         };
-        let context = self.process.space.domains[domain].context();
+        let context = self.view.space.domains[domain].context();
         let function = |kind, ty: u32| {
             let pair = types.get(record.ty).zip(wanted.0.and_then(|t| t.get(ty)));
             record.kind == kind
@@ -227,15 +226,9 @@ impl Checker<'_> {
                 let now = match own.desc {
                     None => Some(context.memory.bytes),
                     Some(_) => {
-                        let number = self
-                            .process
-                            .space
-                            .memories
-                            .get(&definer.address(found.value));
+                        let number = self.view.space.memories.get(&definer.address(found.value));
                         number
-                            .map(|&n| -> MemoryDesc {
-                                self.process.space.domains[n].context().memory
-                            })
+                            .map(|&n| -> MemoryDesc { self.view.space.domains[n].context().memory })
                             .map(|now| now.bytes)
                     }
                 };

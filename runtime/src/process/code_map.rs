@@ -1,7 +1,5 @@
-//! The loaded objects of a process, as others see them: the link map, and what
-//! a backtrace needs.
+//! What a backtrace needs of the loaded objects of a process.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use wasmaot_abi::context::TABLE_ENTRY_SIZE;
@@ -10,54 +8,18 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
-use crate::link::InstanceId;
+use super::Process;
 use crate::object::{Object, Symbol};
-use crate::process::Process;
 use crate::sys::Image;
 use crate::trap;
 
 impl Process {
-    /// The link map, in load order.
-    pub fn link_map(&self) -> impl Iterator<Item = LinkMapEntry<'_>> {
-        self.link
-            .instances
-            .iter()
-            .map(|(number, instance)| LinkMapEntry {
-                id: self.link.instances.id(number),
-                name: &instance.name,
-                path: instance.object.path(),
-                load_address: instance.image.start(),
-                memory_base: instance.memory_base,
-                table_base: instance.table_base,
-                object: &instance.object,
-            })
-    }
-
     /// The images whose code may run: of the loaded objects, and of those
     /// whose code may still be in use.
     fn images(&self) -> impl Iterator<Item = (&Image, &Arc<Object>)> {
         let loaded = self.link.instances.values().map(|i| (&i.image, &i.object));
         loaded.chain(self.link.retired.iter().map(|r| (&r.image, &r.object)))
     }
-}
-
-/// An object in the link map.
-#[derive(Clone, Copy, Debug)]
-pub struct LinkMapEntry<'a> {
-    /// Its instance.
-    pub id: InstanceId,
-    /// Name it was asked for by.
-    pub name: &'a str,
-    /// Path of its file.
-    pub path: &'a Path,
-    /// Where it is mapped.
-    pub load_address: u64,
-    /// Where its data are in linear memory.
-    pub memory_base: u64,
-    /// Where its functions are in the table.
-    pub table_base: u64,
-    /// The object.
-    pub object: &'a Arc<Object>,
 }
 
 impl trap::CodeImage for Object {

@@ -16,12 +16,12 @@ use crate::value::Val;
 impl Process {
     /// Calls the function that the section of an object says to start with;
     /// `None` if it says none.
-    pub(crate) fn start_entry(&mut self, id: InstanceId) -> Option<Result<(), CallError>> {
+    pub(super) fn start_entry(&mut self, id: InstanceId) -> Option<Result<(), CallError>> {
         let instance = &self.link.instances[self.link.instances.number(id)?];
         let entry = instance.object.info().fixups.entry?;
         let index = instance.table_base + u64::from(entry);
         let held = self.space.domains[instance.domain].entry(index)?;
-        let ty = self.any_type(held.type_id)?.clone();
+        let ty = self.view().any_type(held.type_id)?.clone();
         let zeros = ty.params.iter().map(|&ty| Val::from_bits(ty, 0));
         let zeros: Vec<Val> = zeros.collect();
         let called = self.call_index(index as u32, &ty, &zeros);
@@ -29,14 +29,9 @@ impl Process {
     }
 }
 
-/// Whether there are functions of an import module.
-pub(crate) fn has_functions(module: &str) -> bool {
-    matches!(module, SYS | thinthin::MODULE)
-}
-
 /// The function for an import, if there is one of that name and it can be
 /// called by that type.
-pub(crate) fn function(module: &str, name: &str, ty: &FuncType) -> Option<HostFunction> {
+pub(super) fn function(module: &str, name: &str, ty: &FuncType) -> Option<HostFunction> {
     match module {
         SYS => system(name, ty),
         thinthin::MODULE => integers(name, ty),

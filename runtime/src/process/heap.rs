@@ -7,39 +7,10 @@ use wasmaot_abi::context::WASM_PAGE;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::instance::Target;
+use super::Process;
 use crate::error::{Error, Result};
-use crate::process::Process;
+use crate::link::{Block, Target};
 use crate::value::Val;
-
-/// Bytes of linear memory.
-#[derive(Clone, Debug)]
-pub(crate) struct Block {
-    /// Linear address.
-    pub at: u64,
-    bytes: u64,
-    /// Number of the domain whose memory it is in.
-    domain: usize,
-    /// What `free` is given; `None`: the block is not of the program's allocator.
-    pointer: Option<u32>,
-}
-
-impl Block {
-    /// Memory that the program has given itself, and frees itself.
-    pub const fn of_program(at: u64) -> Self {
-        Self {
-            at,
-            bytes: 0,
-            domain: 0,
-            pointer: None,
-        }
-    }
-
-    /// Whether it is such memory.
-    pub const fn is_of_program(&self) -> bool {
-        self.bytes == 0
-    }
-}
 
 /// Takes zeroed memory of the program; `who` is named in the error.
 pub(crate) fn allocate(process: &mut Process, bytes: u64, align: u64, who: &str) -> Result<Block> {
@@ -158,13 +129,13 @@ fn function(
     results: &[ValType],
 ) -> Option<(Target, FuncType)> {
     let ty = FuncType::new(params, results);
-    let mut scope = process.link.scope.iter();
-    let target = scope.find_map(|&id| process.export(id, name, SymbolKind::Function))?;
+    let (view, mut scope) = (process.view(), process.link.scope.iter());
+    let target = scope.find_map(|&id| view.export(id, name, SymbolKind::Function))?;
     let here = match target {
         Target::Symbol { instance, .. } => process.link.instances[instance].domain == domain,
         _ => false,
     };
-    (here && process.type_of(target) == Some(&ty)).then_some((target, ty))
+    (here && view.type_of(target) == Some(&ty)).then_some((target, ty))
 }
 
 /// Calls a function of the program on the loader's behalf; `None` if there is

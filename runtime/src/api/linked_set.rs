@@ -35,7 +35,7 @@ impl Process {
     pub fn link_set(&mut self, set: &[Arc<Object>]) -> Result<LinkedSet<'_>> {
         let members = members(set)?;
         let main = set.first().ok_or_else(|| bad("the set", "is empty"))?;
-        let needed = link::program(self, Arc::clone(main), &[])?;
+        let needed = self.program_group(Arc::clone(main), &[])?;
         let is_needed = |object: &Arc<Object>| {
             let mut members = needed.members.iter();
             members.any(|m| Arc::ptr_eq(&m.object, object))
@@ -147,7 +147,7 @@ impl LinkedSet<'_> {
             ..object.prelink().cloned().unwrap_or_default()
         };
         for (call, slot) in record.calls.iter_mut().zip(object.plt_slots()) {
-            let target = link::target(self.process, id, slot.symbol);
+            let target = link::target(self.process.view(), id, slot.symbol);
             let Some((member, symbol)) = self.definition(target) else {
                 continue;
             };

@@ -137,7 +137,7 @@ impl State {
 }
 
 /// The signal that is sent.
-pub(super) fn signal() -> i32 {
+pub(crate) fn signal() -> i32 {
     /// Above those that other libraries take first.
     const OFFSET: i32 = 7;
     libc::SIGRTMIN() + OFFSET

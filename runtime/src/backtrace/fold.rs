@@ -3,7 +3,7 @@
 use super::{Frame, Trap};
 
 /// Longest cycle of functions that is looked for.
-pub(super) const CYCLE: usize = 8;
+pub(crate) const CYCLE: usize = 8;
 /// As often a cycle has to repeat to be folded.
 const REPEATED: usize = 3;
 

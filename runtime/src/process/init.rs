@@ -1,4 +1,4 @@
-//! Phase 7: runs what modules run before they are used.
+//! Initialisation: runs what modules run before they are used.
 //!
 //! Rounds over the group, dependencies first. The order of the rounds is
 //! the hazard: a library's start function zeroes its `.bss`, so it runs before
@@ -9,13 +9,11 @@
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::copy::{self, Copy};
-use super::search::{Group, Purpose};
-use super::{check, dyninfo};
+use super::Process;
+use crate::backtrace::{Trap, TrapReason};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
-use crate::process::Process;
-use crate::trap::{Trap, TrapReason};
+use crate::link::{Group, Purpose, Ready, dependencies_first};
 use crate::value::Val;
 
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
@@ -30,12 +28,8 @@ const POST_INSTANTIATE: &str = "__post_instantiate";
 const START: &str = "_start";
 
 /// Runs the initialisers of a group.
-pub(super) fn run(
-    process: &mut Process,
-    group: &Group,
-    copies: &[Copy],
-    constructors: bool,
-) -> Result<()> {
+pub(super) fn run(process: &mut Process, ready: &Ready, constructors: bool) -> Result<()> {
+    let group = &ready.group;
     let (members, first) = (&group.members, group.first);
     let order = order(group);
     for &member in &order {
@@ -56,13 +50,7 @@ pub(super) fn run(
     for &member in order.iter().filter(dynamic) {
         thread_relocs(process, first + member)?;
     }
-    dyninfo::apply(process, group)?;
-    copy::apply(process, copies)?;
-    if process.config.check {
-        check::fixups(process, group)?;
-        check::copies(process, first)?;
-    }
-    dyninfo::note(process, copies);
+    ready.complete_data(&mut process.linker())?;
     if !constructors {
         return Ok(());
     }
@@ -118,7 +106,7 @@ fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
         .find(INIT_TLS)
         .and_then(|symbol| object.func_type(object.symbol(symbol).record));
     let takes_address = init.is_some_and(|ty| *ty == FuncType::new([ValType::I32], []));
-    let block = process.global_get(process.link.instances.id(id), TLS_BASE);
+    let block = process.view().global(id, TLS_BASE);
     match block {
         Some(block @ Val::I32(at)) if takes_address && at != 0 => {
             call_with(process, id, INIT_TLS, &[block])
@@ -163,53 +151,4 @@ fn order(group: &Group) -> Vec<usize> {
         order[asked_for..].rotate_left(1);
     }
     order
-}
-
-/// Objects, each after those it needs, as far as cycles allow: depth first,
-/// from each of `roots`.
-pub(crate) fn dependencies_first(
-    needs: &[Vec<usize>],
-    roots: impl IntoIterator<Item = usize>,
-) -> Vec<usize> {
-    let mut order = Vec::new();
-    let mut seen = vec![false; needs.len()];
-    for root in roots {
-        // (member, how many of its needs have been visited); an explicit
-        // stack, since chains may be long.
-        let mut path = Vec::new();
-        if !seen[root] {
-            seen[root] = true;
-            path.push((root, 0));
-        }
-        while let Some((member, next)) = path.last_mut() {
-            match needs[*member].get(*next) {
-                Some(&need) => {
-                    *next += 1;
-                    if !seen[need] {
-                        seen[need] = true;
-                        path.push((need, 0));
-                    }
-                }
-                None => {
-                    order.push(*member);
-                    path.pop();
-                }
-            }
-        }
-    }
-    order
-}
-
-#[cfg(test)]
-mod tests {
-    use super::dependencies_first;
-
-    #[test]
-    fn dependencies_come_first_and_cycles_end() {
-        let order = |needs: &[Vec<usize>]| dependencies_first(needs, (0..needs.len()).rev());
-        assert_eq!(order(&[vec![1, 2], vec![3], vec![3], vec![]]), [3, 2, 1, 0]);
-        assert_eq!(order(&[vec![1], vec![2], vec![1]]), [1, 2, 0]);
-        assert_eq!(order(&[vec![0]]), [0]);
-        assert_eq!(order(&[vec![1], vec![0]]), [0, 1]);
-    }
 }

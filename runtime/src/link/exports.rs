@@ -1,16 +1,17 @@
 //! What the objects of a process define: exports, their types and values.
 
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
-use wasmaot_abi::types::{FuncType, TableType};
+use wasmaot_abi::types::{FuncType, GlobalType, TableType};
 
-use crate::link::Target;
-use crate::process::Process;
+use super::instance::Target;
+use super::linker::View;
 use crate::space::Domain;
+use crate::value::Val;
 
-impl Process {
+impl<'a> View<'a> {
     /// What an instance exports under a name, if it is of a kind.
-    pub(crate) fn export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
-        let instance = self.link.instances.get(id)?;
+    pub fn export(self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
+        let instance = self.state.instances.get(id)?;
         let object = &instance.object;
         if let Some(symbol) = object.definition(&*wasmaot_abi::name::escape(name)) {
             let record = object.symbol(symbol).record;
@@ -23,7 +24,7 @@ impl Process {
         let import = reexports.iter().find(|r| r.name == name)?.import;
         let target = *instance.bindings.imports.get(import as usize)?;
         let same = match target {
-            Target::Symbol { instance, symbol } => self.link.instances[instance]
+            Target::Symbol { instance, symbol } => self.state.instances[instance]
                 .object
                 .symbol(symbol)
                 .defines(kind),
@@ -35,8 +36,8 @@ impl Process {
 
     /// The memory or table of the program that an instance exports under a name,
     /// having imported it.
-    pub(crate) fn shared_export(&self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
-        let instance = self.link.instances.get(id)?;
+    pub fn shared_export(self, id: usize, name: &str, kind: SymbolKind) -> Option<Target> {
+        let instance = self.state.instances.get(id)?;
         let reexports = &instance.object.info().reexports;
         let import = reexports.iter().find(|r| r.name == name)?.import;
         let target = *instance.bindings.imports.get(import as usize)?;
@@ -49,23 +50,24 @@ impl Process {
     }
 
     /// What a message calls a function.
-    pub(crate) fn name_of(&self, target: Target) -> String {
+    pub fn name_of(self, target: Target) -> String {
         match target {
             Target::Symbol { instance, symbol } => self
-                .link
+                .state
                 .instances
                 .get(instance)
                 .map(|i| i.object.symbol_name(&i.object.symbol(symbol)).to_owned())
                 .unwrap_or_default(),
-            Target::Host(number) | Target::Stub(number) => (self.hosts.get(number))
-                .map(|slot| slot.function().name.clone())
-                .unwrap_or_default(),
+            Target::Host(number) | Target::Stub(number) => {
+                let function = self.hosts.function(number);
+                function.map_or_else(String::new, |f| f.name.to_owned())
+            }
             _ => String::new(),
         }
     }
 
     /// Number of entries of a table.
-    pub(crate) fn table_size(&self, target: Target) -> Option<u64> {
+    pub fn table_size(self, target: Target) -> Option<u64> {
         let (desc, _) = self.table_of(target)?;
         let mut extra = self.space.tables.iter();
         match extra.find(|table| table.desc == desc) {
@@ -75,7 +77,7 @@ impl Process {
     }
 
     /// An entry of a table as a reference's value; `None` if out of bounds.
-    pub(crate) fn table_entry(&self, target: Target, index: u64) -> Option<u64> {
+    pub fn table_entry(self, target: Target, index: u64) -> Option<u64> {
         let (desc, ty) = self.table_of(target)?;
         let mut extra = self.space.tables.iter();
         let entry = match extra.find(|table| table.desc == desc) {
@@ -89,29 +91,27 @@ impl Process {
         })
     }
 
-    fn domain_of_table(&self, desc: u64) -> Option<&Domain> {
+    fn domain_of_table(self, desc: u64) -> Option<&'a Domain> {
         self.space.domains.iter().find(|d| d.table_desc() == desc)
     }
 
-    pub(crate) fn type_of(&self, target: Target) -> Option<&FuncType> {
+    pub fn type_of(self, target: Target) -> Option<&'a FuncType> {
         match target {
             Target::Symbol { instance, symbol } => {
-                let object = &self.link.instances.get(instance)?.object;
+                let object = &self.state.instances.get(instance)?.object;
                 object.func_type(object.symbol(symbol).record)
             }
-            Target::Host(number) | Target::Stub(number) => {
-                Some(&self.hosts.get(number)?.function().ty)
-            }
+            Target::Host(number) | Target::Stub(number) => Some(self.hosts.function(number)?.ty),
             _ => None,
         }
     }
 
     /// The domain whose memory 0 a memory is.
-    pub(crate) fn memory_domain_number(&self, target: Target) -> Option<usize> {
+    pub fn memory_domain_number(self, target: Target) -> Option<usize> {
         match target {
-            Target::ProgramMemory => Some(self.link.program.as_ref()?.domain),
+            Target::ProgramMemory => Some(self.state.program.as_ref()?.domain),
             Target::Symbol { instance, symbol } => {
-                let definer = self.link.instances.get(instance)?;
+                let definer = self.state.instances.get(instance)?;
                 let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
                     return Some(definer.domain);
@@ -125,19 +125,19 @@ impl Process {
         }
     }
 
-    pub(crate) fn memory_domain(&self, target: Target) -> Option<&Domain> {
+    pub fn memory_domain(self, target: Target) -> Option<&'a Domain> {
         self.space.domains.get(self.memory_domain_number(target)?)
     }
 
     /// A table's descriptor and declared type.
-    pub(crate) fn table_of(&self, target: Target) -> Option<(u64, TableType)> {
+    pub fn table_of(self, target: Target) -> Option<(u64, TableType)> {
         let primary = |domain: &Domain| Some((domain.table_desc(), domain.table?));
         match target {
             Target::ProgramTable => {
-                primary(&self.space.domains[self.link.program.as_ref()?.domain])
+                primary(&self.space.domains[self.state.program.as_ref()?.domain])
             }
             Target::Symbol { instance, symbol } => {
-                let definer = self.link.instances.get(instance)?;
+                let definer = self.state.instances.get(instance)?;
                 let symbol = definer.object.symbol(symbol);
                 if symbol.record.flags & SymbolRecord::PRIMARY != 0 {
                     return primary(&self.space.domains[definer.domain]);
@@ -150,14 +150,34 @@ impl Process {
         }
     }
 
-    /// Descriptors of all tables of functions.
-    pub(crate) fn function_tables(&self) -> impl Iterator<Item = u64> {
-        let primary = self.space.domains.iter().filter(|d| d.table.is_some());
-        let extra = self
-            .space
-            .tables
-            .iter()
-            .filter(|t| t.ty.elem.is_function_ref());
-        primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
+    /// Value of a global that an instance exports.
+    pub fn global(self, number: usize, name: &str) -> Option<Val> {
+        self.global_value(self.export(number, name, SymbolKind::Global)?)
+    }
+
+    /// Value of a global.
+    pub fn global_value(self, target: Target) -> Option<Val> {
+        let Target::Symbol { instance, symbol } = target else {
+            return None;
+        };
+        let definer = self.state.instances.get(instance)?;
+        let symbol = definer.object.symbol(symbol);
+        let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
+        if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
+            let context = self.space.domains[definer.domain].context();
+            return Some(Val::from_bits(val, context.stack_pointer.into()));
+        }
+        let mut bits = 0;
+        for (i, at) in (symbol.value..).take(val.bytes() as usize).enumerate() {
+            let [byte] = definer.read(at).ok()?;
+            bits |= u128::from(byte) << (8 * i);
+        }
+        Some(Val::from_bits(val, bits))
+    }
+
+    /// The latest memory that a module of a flat program exports.
+    pub fn adopted_memory(self) -> Option<Target> {
+        let mut scope = self.state.scope.iter();
+        scope.find_map(|&n| self.export(n, "memory", SymbolKind::Memory))
     }
 }

@@ -96,7 +96,7 @@ impl Process {
         object.prelink().filter(|_| called)?;
         let mut slots = object.plt_slots();
         let entry = slots.position(|slot| slot.symbol == import.symbol)?;
-        let calls = link::outcome(self, number).ok()?;
+        let calls = link::outcome(self.view(), number).ok()?;
         Some(match calls.get(entry)? {
             Calls::Entry => "the calls go through the PLT",
             Calls::Right => "the calls are prelinked",
@@ -118,7 +118,7 @@ impl Process {
                 if name != symbol {
                     continue;
                 }
-                let target = link::dyninfo::definition(self, number, symbol);
+                let target = link::dyninfo::definition(self.view(), number, symbol);
                 let (bound, why) = match target {
                     Some(target) => self.binding(target, number, symbol),
                     None => ("nothing".to_owned(), "it waits for a definition".to_owned()),
@@ -164,9 +164,9 @@ impl Process {
     ) -> Option<(&Object, String, String)> {
         let wanted = self.hosts.get(number)?.ty();
         let name = name::escape(symbol);
-        let mut seen = self.seen_by(by).into_iter();
+        let mut seen = self.link.seen_by(by).into_iter();
         let (definer, found) = seen.find_map(|n| {
-            if self.instead_of_stub(symbol, n).is_some() {
+            if self.view().instead_of_stub(symbol, n).is_some() {
                 return None;
             }
             let object = &*self.link.instances[n].object;
@@ -184,7 +184,7 @@ impl Process {
         match target {
             Target::Symbol { instance, .. } => {
                 let definer = self.link.instances[instance].object.name().to_owned();
-                let seen = self.seen_by(by);
+                let seen = self.link.seen_by(by);
                 let defines = |n: &&usize| {
                     self.link.instances[**n]
                         .object
@@ -211,11 +211,11 @@ impl Process {
                 (definer, why)
             }
             Target::Host(number) => {
-                let mut seen = self.seen_by(by).into_iter();
+                let mut seen = self.link.seen_by(by).into_iter();
                 let stub = seen.find(|&n| {
                     let object = &self.link.instances[n].object;
                     let defined = object.definition(&*name::escape(symbol)).is_some();
-                    defined && self.instead_of_stub(symbol, n).is_some()
+                    defined && self.view().instead_of_stub(symbol, n).is_some()
                 });
                 if let Some(definer) = stub.map(|n| self.link.instances[n].object.name()) {
                     return text("the host", &format!("that of {definer} is a stub"));

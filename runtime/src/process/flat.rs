@@ -1,23 +1,22 @@
-//! The `flat` ABI: plain modules that share one name space, `env`, and one
-//! memory, as in the musl experiment of 2016 (`abi/flat.md`).
+//! Programs of the `flat` ABI: plain modules that share one name space, `env`,
+//! and one memory, as in the musl experiment of 2016 (`abi/flat.md`).
 //!
 //! Modules are loaded last to first, main at the end. What a module imports
 //! from `env` is what those before it export, the latest first, and then the
-//! host's own C library.
+//! host's own C library ([`flat`](crate::flat)).
 
 use std::sync::Arc;
 
-use wasmaot_abi::info::{ImportKind, LinkingAbi};
+use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
-use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::ValType;
 
+use super::Process;
 use crate::config::Category;
 use crate::error::{CallError, Result};
 use crate::link;
 use crate::link::InstanceId;
 use crate::object::Object;
-use crate::process::Process;
 use crate::value::Val;
 
 /// `main` without and with parameters, as clang names it.
@@ -53,7 +52,7 @@ impl Process {
         main: Arc<Object>,
         libraries: &[Arc<Object>],
     ) -> Result<InstanceId> {
-        link::flat_program(self)?;
+        link::flat_program(&mut self.linker())?;
         let mut last = None;
         for object in libraries.iter().rev().chain([&main]) {
             last = Some(self.load_one_flat(object.name().to_owned(), Arc::clone(object))?);
@@ -69,13 +68,14 @@ impl Process {
     pub(crate) fn load_one_flat(&mut self, name: String, object: Arc<Object>) -> Result<usize> {
         self.report_overlaps(&object);
         let is_main = is_program(&object);
-        let group = link::flat(self, name, object);
-        let ready = link::load(self, group)?;
+        let group = link::flat(self.view(), name, object);
+        let ready = self.load(group)?;
         let number = ready.first();
-        link::adopt(self, number);
+        link::adopt(&mut self.linker(), number);
         self.link.scope.insert(0, number);
         // Main's constructors run before `main`, not here.
-        ready.initialise(self, !is_main)
+        self.initialise(&ready, !is_main)?;
+        Ok(number)
     }
 
     /// Calls `main` of a flat program, after its constructors: its value.
@@ -136,22 +136,6 @@ impl Process {
             // Without one it cannot call through pointers.
             None => return Ok(0),
         };
-        link::index_in(self, desc, target)
+        link::index_in(&mut self.linker(), desc, target)
     }
-
-    /// Whether the program is a flat one.
-    pub(crate) fn is_flat(&self) -> bool {
-        self.link.program.as_ref().is_some_and(|p| p.flat)
-    }
-
-    /// The latest memory that a module of a flat program exports.
-    pub(crate) fn adopted_memory(&self) -> Option<link::Target> {
-        let mut scope = self.link.scope.iter();
-        scope.find_map(|&n| self.export(n, "memory", SymbolKind::Memory))
-    }
-}
-
-/// Whether an import is the memory that the modules share.
-pub(crate) fn is_shared_memory(module: &str, name: &str, kind: &ImportKind) -> bool {
-    module == ENV && name == "memory" && matches!(kind, ImportKind::Memory(_))
 }

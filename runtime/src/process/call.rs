@@ -1,0 +1,130 @@
+//! Calls of functions by the host, and what host functions ask of their caller.
+
+use std::ptr;
+use std::sync::Arc;
+
+use wasmaot_abi::context::{TABLE_ENTRY_SIZE, ThreadBlock};
+use wasmaot_abi::types::{FuncType, HeapType, ValType};
+
+use super::Process;
+use crate::arch;
+use crate::link::Target;
+use crate::trap::{self, Space, Trap, TrapReason};
+use crate::value::Val;
+
+impl Process {
+    /// Whether a value is one of a type in this process: functions and
+    /// exceptions must be its own, so that no host can make one up.
+    pub(crate) fn is_of(&self, value: Val, ty: ValType) -> bool {
+        let right = match (ty.as_ref_type().map(|ty| ty.heap), value) {
+            (Some(heap), Val::FuncRef(at)) if at != 0 => match (self.record_type(at), heap) {
+                (Some(id), HeapType::Type(wanted)) => self.link.types.get(id) == Some(wanted),
+                (found, _) => found.is_some(),
+            },
+            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.thread.exceptions.is_kept(at),
+            _ => true,
+        };
+        right && value.is_of(ty)
+    }
+
+    /// The type of the function whose record is at an address, if one is.
+    fn record_type(&self, at: u64) -> Option<u32> {
+        let instance = &self.link.instances[self.link.instances.at(at)?];
+        let vaddr = at - instance.image.start();
+        let offset = vaddr.checked_sub(instance.object.funcrefs())?;
+        let number = u32::try_from(offset / TABLE_ENTRY_SIZE).ok()?;
+        let record = instance.object.function(number)?;
+        (offset % TABLE_ENTRY_SIZE == 0).then_some(record.type_id)
+    }
+
+    /// Calls code of a domain. The type must be the code's own: it comes from
+    /// the record of its symbol.
+    pub(crate) fn call_code(
+        &mut self,
+        domain: usize,
+        code: u64,
+        ty: &FuncType,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Trap> {
+        let base = self.space.domains[domain].base();
+        let space = Space {
+            code: self.space.code.range(),
+            stack: self.thread.stack.usable(),
+            stack_guard: self.thread.stack.guard(),
+            interrupt: Arc::clone(self.thread.interrupter.state()),
+        };
+        let head = self.thread.head.as_ptr();
+        let this = ptr::from_mut(self);
+        // SAFETY: the head is this process's own, and alive.
+        unsafe { (*head).process = this.expose_provenance() as u64 };
+        // SAFETY: the head, code area and stack are this process's own, the
+        // base is of one of its domains, whose context names the head (see
+        // `Anchors`), and `code` is a function of that domain and type, in a
+        // sealed object. `&mut self` keeps others out meanwhile; host functions
+        // get at the process through the head, and nothing here uses `self`
+        // until they have ended.
+        let called = unsafe { trap::call(head.cast(), &space, base, code, ty, args) };
+        called.map_err(|raw| trap::explain(raw, self))
+    }
+
+    /// What the thread block says now.
+    fn thread_block(&self) -> ThreadBlock {
+        self.thread.head.block()
+    }
+
+    /// The instance whose code has called the host function that runs.
+    pub(crate) fn caller(&self) -> Option<usize> {
+        let thread = self.thread_block();
+        // A frame record: the saved frame pointer, the return address.
+        let mut record = self.thread.stack.words(thread.wasm_sp);
+        let pc = record.nth(1).filter(|_| thread.host_sp != 0)?;
+        self.link.instances.at(pc)
+    }
+
+    /// The words of the stack that wasm code uses now.
+    pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
+        let thread = self.thread_block();
+        if thread.host_sp != 0 {
+            // Below the frame record are the registers.
+            let from = thread.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
+            self.thread.stack.words(from).for_each(f);
+        }
+    }
+
+    /// Calls the function of a target, in its own domain or the program's.
+    pub(crate) fn call_target(
+        &mut self,
+        target: Target,
+        ty: &FuncType,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Trap> {
+        let failed = |what: &str| Trap::new(TrapReason::Host(what.to_owned()));
+        let function = self.linker().function(target).ok().flatten();
+        let function = function.ok_or_else(|| failed("a call of what is no function"))?;
+        let sealed = self.space.stubs.seal();
+        sealed.map_err(|e| failed(&e.to_string()))?;
+        let program = self.link.program.as_ref().map(|p| p.domain);
+        let domain = function.domain.or(program);
+        let domain = domain.ok_or_else(|| failed("a call without a program"))?;
+        self.call_code(domain, function.code, ty, args)
+    }
+
+    /// Calls the function at an index of the program's table.
+    pub(crate) fn call_index(
+        &mut self,
+        index: u32,
+        ty: &FuncType,
+        args: &[Val],
+    ) -> Result<Vec<Val>, Trap> {
+        let failed = |what: &str| Trap::new(TrapReason::Host(format!("{what} at index {index}")));
+        let domain = self.link.program.as_ref().map(|p| p.domain);
+        let domain = domain.ok_or_else(|| failed("no program"))?;
+        let entry = self.space.domains[domain].entry(index.into());
+        let entry = entry.filter(|e| e.code != 0);
+        let entry = entry.ok_or_else(|| failed("a call of no function"))?;
+        if !self.link.types.is(entry.type_id, ty) {
+            return Err(failed("a call of a function of another type"));
+        }
+        self.call_code(domain, entry.code, ty, args)
+    }
+}

@@ -1,0 +1,94 @@
+//! Loading: what linking does, between the code of the program that has to run
+//! before it (its allocator) and after it (initialisers).
+
+use std::sync::Arc;
+
+use super::{Process, init, rooms};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
+use crate::link::{self, Finder, Group, Linker, Ready, Room, View};
+use crate::object::Object;
+
+/// Rooms that have been taken for a group, given back unless it is linked.
+struct Taken<'p> {
+    process: &'p mut Process,
+    rooms: Vec<Room>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        rooms::give_back(self.process, std::mem::take(&mut self.rooms));
+    }
+}
+
+impl Process {
+    /// The parts that linking changes.
+    pub(crate) fn linker(&mut self) -> Linker<'_> {
+        Linker {
+            config: &self.config,
+            interrupter: &self.thread.interrupter,
+            state: &mut self.link,
+            space: &mut self.space,
+            hosts: &mut self.hosts,
+        }
+    }
+
+    /// The same, to look at.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            config: &self.config,
+            interrupter: &self.thread.interrupter,
+            state: &self.link,
+            space: &self.space,
+            hosts: &self.hosts,
+        }
+    }
+
+    /// Runs `f` with the process's finder.
+    pub(crate) fn with_finder<R>(&mut self, f: impl FnOnce(View<'_>, &mut dyn Finder) -> R) -> R {
+        let mut none = |_: &str, _: &Object| Ok(None);
+        let mut finder = self.finder.take();
+        let result = match &mut finder {
+            Some(finder) => f(self.view(), &mut *finder.0),
+            None => f(self.view(), &mut none),
+        };
+        self.finder = finder;
+        result
+    }
+
+    /// Loads a group up to where its code could run.
+    ///
+    /// # Errors
+    /// [`Error`]; nothing of the group is left then.
+    pub(crate) fn load(&mut self, group: Group) -> Result<Ready> {
+        self.view().refuse_if_interrupted()?;
+        // The program's allocator runs before anything is decided: its code may
+        // do what it likes.
+        let rooms = rooms::take(self, &group)?;
+        let mut taken = Taken {
+            process: self,
+            rooms,
+        };
+        let Taken { process, rooms } = &mut taken;
+        let ready = link::link(process.linker(), group, rooms)?;
+        taken.rooms.clear();
+        drop(taken);
+        for number in ready.group.numbers() {
+            let instance = &self.link.instances[number];
+            let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
+            self.thread.exceptions.add(range, object);
+        }
+        Ok(ready)
+    }
+
+    /// Runs the initialisers of a group. `constructors`: those of C, too.
+    /// Nothing is undone if one stops: the group may already be reachable from
+    /// others.
+    ///
+    /// # Errors
+    /// [`Error::Init`].
+    pub(crate) fn initialise(&mut self, ready: &Ready, constructors: bool) -> Result<()> {
+        init::run(self, ready, constructors)
+    }
+}

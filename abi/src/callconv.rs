@@ -141,7 +141,7 @@ impl Assigner {
 mod tests {
     use super::*;
     use crate::machine::x86_64::MACHINE;
-    use ValType::{F64, I32, I64, V128};
+    use ValType::{F32, F64, I32, I64, V128};
 
     #[test]
     fn registers_then_stack() {
@@ -153,6 +153,61 @@ mod tests {
         assert_eq!(layout.params[8], Loc::Vec(1));
         assert_eq!(layout.results, [Loc::Int(0), Loc::Vec(0)]);
         assert_eq!((layout.stack_args, layout.return_area), (16, 0));
+    }
+
+    /// The locations of parameters that have no register.
+    fn on_stack(types: &[ValType]) -> (Vec<u32>, u32) {
+        let registers = [I64; 6].into_iter().chain([F64; 8]);
+        let params: Vec<_> = registers.chain(types.iter().copied()).collect();
+        let layout = Layout::of(&MACHINE.calls, &FuncType::new(params, []));
+        let offsets = layout.params[14..].iter().map(|loc| match *loc {
+            Loc::Stack(at) => at,
+            loc => panic!("{loc:?}"),
+        });
+        (offsets.collect(), layout.stack_args)
+    }
+
+    #[test]
+    fn stack_arguments_are_aligned_by_their_size() {
+        assert_eq!(on_stack(&[]), (vec![], 0));
+        assert_eq!(on_stack(&[I32]), (vec![0], 16));
+        assert_eq!(on_stack(&[I32, F32, I64]), (vec![0, 8, 16], 32));
+        assert_eq!(on_stack(&[I32, V128, F32]), (vec![0, 16, 32], 48));
+        assert_eq!(on_stack(&[V128, I64, I64, V128]), (vec![0, 16, 24, 32], 48));
+        assert_eq!(
+            on_stack(&[ValType::FuncRef, ValType::EXN_REF]),
+            (vec![0, 8], 16)
+        );
+    }
+
+    #[test]
+    fn the_return_area_is_laid_out_likewise() {
+        let vectors = FuncType::new([], [vec![V128; 8], vec![F32, V128]].concat());
+        let layout = Layout::of(&MACHINE.calls, &vectors);
+        assert_eq!(
+            layout.results[7..],
+            [Loc::Vec(7), Loc::Stack(0), Loc::Stack(16)]
+        );
+        assert_eq!(layout.return_area, 32);
+    }
+
+    #[test]
+    fn stack_arguments_alone_are_those_of_the_layout() {
+        let kinds = [I32, I64, F32, F64, V128];
+        for params in 0..24 {
+            for results in [0, 1, 8, 9, 20] {
+                let list = |n: usize, step: usize| -> Vec<_> {
+                    (0..n).map(|i| kinds[i * step % 5]).collect()
+                };
+                let ty = FuncType::new(list(params, 2), list(results, 3));
+                let layout = Layout::of(&MACHINE.calls, &ty);
+                let alone = Layout::stack_args(&MACHINE.calls, &ty);
+                assert_eq!(alone, layout.stack_args, "{ty}");
+            }
+        }
+        // The hidden argument takes the last register of an integer.
+        let ty = FuncType::new([I64; 6], [I64; 9]);
+        assert_eq!(Layout::stack_args(&MACHINE.calls, &ty), 16);
     }
 
     #[test]

@@ -147,6 +147,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_access_of_a_guarded_memory_stays_in_its_reservation() {
+        const WIDEST: u64 = 16;
+        let (address, offset) = (u64::from(u32::MAX), u64::from(u32::MAX));
+        let end = address + offset + WIDEST;
+        assert!((end..end + HOST_PAGE).contains(&(MEMORY_RESERVE + MEMORY_GUARD)));
+        assert_eq!(MEMORY_LIMIT + HEADROOM, 1 << 32);
+        assert!(HEADROOM.is_multiple_of(WASM_PAGE));
+        assert_eq!(TABLE_RESERVE, (address + 1) * TABLE_ENTRY_SIZE);
+    }
+
+    #[test]
     fn records_have_no_gaps() {
         for (size, fields, origin) in [
             (funcref::SIZE, funcref::FIELDS, 0),

@@ -275,3 +275,53 @@ impl ModuleInfo {
         postcard::from_bytes(bytes).map_err(|e| e.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use LinkingAbi::{Core, Dylink, Dylink0, Dyninfo};
+
+    #[test]
+    fn each_convention_has_its_own_shared_memory_and_table() {
+        for abi in [Dylink0, Dylink] {
+            assert!(abi.is_shared_memory("env", "memory"));
+            // Linkers call it that; the convention does not ask for it.
+            assert!(abi.is_shared_memory("env", "m"));
+            assert!(!abi.is_shared_memory("sys", "memory"));
+            assert!(!abi.is_shared_memory("lib", "memory"));
+            assert!(abi.is_shared_table("env", "__indirect_function_table"));
+            assert!(!abi.is_shared_table("env", "table"));
+            assert!(!abi.is_shared_table("lib", "__indirect_function_table"));
+        }
+        assert!(Dyninfo.is_shared_memory("sys", "memory"));
+        assert!(Dyninfo.is_shared_table("sys", "table"));
+        assert!(!Dyninfo.is_shared_memory("env", "memory"));
+        assert!(!Dyninfo.is_shared_memory("sys", "m"));
+        assert!(!Dyninfo.is_shared_table("env", "__indirect_function_table"));
+        for (module, memory, table) in [
+            ("env", "memory", "__indirect_function_table"),
+            ("sys", "memory", "table"),
+        ] {
+            assert!(!Core.is_shared_memory(module, memory));
+            assert!(!Core.is_shared_table(module, table));
+        }
+    }
+
+    #[test]
+    fn conventions_are_named_as_their_sections_are() {
+        let names = [Dylink0, Dylink, Dyninfo, Core].map(LinkingAbi::name);
+        assert_eq!(names, ["dylink.0", "dylink", "dyninfo", "core"]);
+    }
+
+    #[test]
+    fn a_module_is_known_by_its_bytes() {
+        let hash = ModuleInfo::module_hash(b"\0asm");
+        assert_eq!(hash, *blake3::hash(b"\0asm").as_bytes());
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        assert!(ModuleInfo::decode(&[]).is_err());
+        assert!(ModuleInfo::decode(&[0xff; 64]).is_err());
+    }
+}

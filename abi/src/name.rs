@@ -38,13 +38,25 @@ pub fn import(module: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
-    fn names() {
-        assert_eq!(super::import("env", "f"), "f");
-        assert_eq!(
-            super::import("wasi_snapshot_preview1", "fd_write"),
-            "wasi_snapshot_preview1.fd_write"
-        );
-        assert_eq!(super::escape("a\0%"), "a%00%25");
+    fn imports_of_the_global_scope_keep_their_names() {
+        for module in ["env", "GOT.mem", "GOT.func"] {
+            assert_eq!(import(module, "f"), "f", "{module}");
+        }
+        assert_eq!((GOT_MEM, GOT_FUNC), ("GOT.mem", "GOT.func"));
+        for module in ["GOT", "GOT.memory", "sys", "", "wasi_snapshot_preview1"] {
+            assert_eq!(import(module, "f"), format!("{module}.f"));
+        }
+    }
+
+    #[test]
+    fn names_end_at_no_nul_and_are_told_apart() {
+        assert_eq!(escape("a\0%"), "a%00%25");
+        assert_eq!(escape("%00"), "%2500");
+        assert!(matches!(escape("plain"), Cow::Borrowed("plain")));
+        assert_eq!(import("env", "a\0"), "a%00");
+        assert_eq!(import("m\0", "%"), "m%00.%25");
     }
 }

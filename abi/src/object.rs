@@ -102,7 +102,7 @@ pub struct Note {
     pub abi_version: u32,
     /// ELF machine number of the code, as in the file header.
     pub machine: u32,
-    /// Set of required CPU features ([`crate::cpu`]).
+    /// Set of required CPU features ([`Cpu`](crate::machine::Cpu)).
     pub cpu: u64,
     /// Bytes from the start of the file that the loader interprets.
     pub loaded_size: u64,
@@ -493,5 +493,85 @@ mod tests {
             entry: 5,
         };
         assert_eq!(PltCall::decode(call.encode()), call);
+    }
+
+    /// A file of two segments whose note is at [`NOTE_AT`]; what the loader reads
+    /// ends before it does.
+    fn file() -> Vec<u8> {
+        let mut file: Vec<u8> = (0..500u32).map(|i| (i * 5 + 1) as u8).collect();
+        file[0x38..0x3a].copy_from_slice(&[2, 0]);
+        let note = Note::new(62, 0, LOADED as u64);
+        file[NOTE_AT..NOTE_AT + Note::SIZE].copy_from_slice(&note.encode());
+        Note::seal(&mut file, NOTE_AT);
+        file
+    }
+
+    const NOTE_AT: usize = 200;
+    const LOADED: usize = 400;
+
+    #[test]
+    fn sealed_hashes_are_those_of_the_file() {
+        let file = file();
+        let note = Note::decode(&file[NOTE_AT..NOTE_AT + Note::SIZE]).unwrap();
+        assert_eq!(note.abi_version, ABI_VERSION);
+        assert_eq!(note.loaded_sum, Note::checksum(&file[..LOADED], NOTE_AT));
+        assert_eq!(note.file_hash, Note::hash(&file, NOTE_AT));
+    }
+
+    #[test]
+    fn hashes_cover_every_byte_that_they_should() {
+        let file = file();
+        let hash = Note::hash(&file, NOTE_AT);
+        let sum = Note::checksum(&file[..LOADED], NOTE_AT);
+        let hashes = NOTE_AT + Note::HASHES..NOTE_AT + Note::SIZE;
+        let strippable = |at: usize| {
+            let in_segment = at.checked_sub(HEADER).filter(|at| *at < 2 * SEGMENT);
+            let in_segment = in_segment.map(|at| at % SEGMENT);
+            STRIPPED.iter().any(|range| range.contains(&at))
+                || in_segment.is_some_and(|at| STRIPPED_SEGMENT.contains(&at))
+        };
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 0x10;
+            let is_other = Note::hash(&changed, NOTE_AT) != hash;
+            assert_eq!(is_other, !hashes.contains(&at), "hash of byte {at}");
+            let is_other = Note::checksum(&changed[..LOADED], NOTE_AT) != sum;
+            let covered = at < LOADED && !hashes.contains(&at) && !strippable(at);
+            assert_eq!(is_other, covered, "checksum of byte {at}");
+        }
+    }
+
+    #[test]
+    fn an_import_needs_its_names_and_its_kind() {
+        let kinds = [ImportKind::GotMem, ImportKind::GotFunc];
+        let record = ImportRecord {
+            module: (1, 3),
+            name: (5, 2),
+            symbol: 4,
+            kind: 1,
+            weak: true,
+        };
+        let import = record.read("\0env\0fn\0", &kinds).unwrap();
+        assert_eq!((import.module, import.name), ("env", "fn"));
+        assert_eq!((import.kind, import.symbol), (ImportKind::GotFunc, 4));
+        assert!(import.weak);
+        let refused = [
+            ImportRecord { kind: 2, ..record },
+            ImportRecord {
+                name: (5, 4),
+                ..record
+            },
+            ImportRecord {
+                module: (9, 0),
+                ..record
+            },
+            ImportRecord {
+                module: (1, u32::MAX),
+                ..record
+            },
+        ];
+        for record in refused {
+            assert_eq!(record.read("\0env\0fn\0", &kinds), None, "{record:?}");
+        }
     }
 }

@@ -418,6 +418,103 @@ mod tests {
     }
 
     #[test]
+    fn a_memory_is_guarded_where_pages_stop_every_access() {
+        let of_pages = |page_log2, min| MemoryType {
+            page_log2,
+            min,
+            ..MemoryType::default()
+        };
+        assert!(MemoryType::default().is_guarded());
+        assert_eq!(MemoryType::default().page(), 65536);
+        // Of small pages it may end within a page of the system.
+        assert!(!of_pages(0, 1).is_guarded() && !of_pages(11, 0).is_guarded());
+        assert!(of_pages(12, 1).is_guarded());
+        // 16 MiB below 2^32 no memory is.
+        assert!(of_pages(16, 65280).is_guarded() && !of_pages(16, 65281).is_guarded());
+        assert!(!of_pages(16, u64::MAX).is_guarded());
+        let wide = MemoryType {
+            index: IndexType::I64,
+            ..MemoryType::default()
+        };
+        assert!(!wide.is_guarded());
+        let shared = MemoryType {
+            shared: true,
+            max: Some(65536),
+            ..MemoryType::default()
+        };
+        assert!(shared.is_guarded(), "a limit alone is no size");
+    }
+
+    #[test]
+    fn sizes_of_memories_are_bytes_or_as_many_as_can_be_said() {
+        let ty = MemoryType {
+            min: 2,
+            max: Some(3),
+            page_log2: 4,
+            ..MemoryType::default()
+        };
+        assert_eq!(
+            (ty.page(), ty.min_bytes(), ty.max_bytes()),
+            (16, 32, Some(48))
+        );
+        let absurd = MemoryType {
+            min: 1 << 62,
+            max: Some(u64::MAX),
+            page_log2: 64,
+            ..ty
+        };
+        assert_eq!(absurd.page(), 65536);
+        assert_eq!(
+            (absurd.min_bytes(), absurd.max_bytes()),
+            (u64::MAX, Some(u64::MAX))
+        );
+        assert_eq!(MemoryType::default().max_bytes(), None);
+    }
+
+    #[test]
+    fn types_are_shown_as_people_write_them() {
+        let memory = MemoryType {
+            min: 1,
+            max: Some(2),
+            shared: true,
+            ..MemoryType::default()
+        };
+        assert_eq!(memory.to_string(), "shared memory 1..=2 pages");
+        let memory = MemoryType {
+            index: IndexType::I64,
+            page_log2: 0,
+            ..MemoryType::default()
+        };
+        assert_eq!(memory.to_string(), "64-bit memory 0.. pages of 1 bytes");
+        let table = TableType {
+            elem: ValType::ExternRef,
+            min: 3,
+            max: None,
+            index: IndexType::I32,
+        };
+        assert_eq!(table.to_string(), "table of 3.. externref");
+        let global = GlobalType {
+            val: ValType::V128,
+            mutable: true,
+        };
+        assert_eq!(global.to_string(), "mut v128");
+    }
+
+    #[test]
+    fn values_have_a_size_and_a_class_of_register() {
+        use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
+        let sizes = [(I32, 4), (F32, 4), (I64, 8), (F64, 8), (V128, 16)];
+        let references = [FuncRef, ExternRef, ValType::EXN_REF];
+        for (ty, size) in sizes.into_iter().chain(references.map(|ty| (ty, 8))) {
+            assert_eq!(ty.bytes(), size, "{ty}");
+            assert_eq!(ty.is_vector_class(), [F32, F64, V128].contains(&ty), "{ty}");
+            assert_eq!(ty.is_ref(), references.contains(&ty), "{ty}");
+        }
+        assert!(FuncRef.is_function_ref());
+        assert!(!ExternRef.is_function_ref() && !ValType::EXN_REF.is_function_ref());
+    }
+
+    #[test]
     fn types_of_one_identity_are_told_apart_however_deep_they_are() {
         let mut other = [7; 32];
         other[31] = 8;

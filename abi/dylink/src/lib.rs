@@ -193,3 +193,128 @@ impl Linking {
         matches!(self.abi, LinkingAbi::Dylink0 | LinkingAbi::Dylink)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ImportRole::{CodeBase, GotFunc, GotMem, MemoryBase, Plain, StackPointer, TableBase};
+
+    fn of(abi: LinkingAbi) -> Linking {
+        Linking {
+            abi,
+            ..Linking::core()
+        }
+    }
+
+    #[test]
+    fn roles_are_those_of_the_convention() {
+        let dylink = [
+            ("env", "__memory_base", MemoryBase),
+            ("env", "__table_base", TableBase),
+            ("env", "__stack_pointer", StackPointer),
+            ("env", "errno", Plain),
+            ("GOT.mem", "x", GotMem),
+            ("GOT.mem", "__memory_base", GotMem),
+            ("GOT.func", "x", GotFunc),
+            ("GOT.other", "x", Plain),
+            ("sys", "got", Plain),
+            ("sys", "gpo", Plain),
+            ("lib", "__memory_base", Plain),
+        ];
+        let dyninfo = [
+            ("sys", "got", MemoryBase),
+            ("sys", "plt", TableBase),
+            ("sys", "gpo", CodeBase),
+            ("sys", "sp", Plain),
+            ("env", "__memory_base", Plain),
+            ("env", "got", Plain),
+            ("GOT.mem", "x", Plain),
+        ];
+        let cases = [
+            (LinkingAbi::Dylink0, &dylink[..]),
+            (LinkingAbi::Dylink, &dylink[..]),
+            (LinkingAbi::Dyninfo, &dyninfo[..]),
+        ];
+        for (abi, imports) in cases {
+            let linking = of(abi);
+            for &(module, name, role) in imports {
+                let found = linking.role(module, name, Class::GlobalI32);
+                assert_eq!(found, role, "{abi:?} {module}.{name}");
+                // Nothing but a global of type i32 has a role.
+                for class in [
+                    Class::Func,
+                    Class::Global,
+                    Class::Memory,
+                    Class::Table,
+                    Class::Tag,
+                ] {
+                    assert_eq!(linking.role(module, name, class), Plain, "{class:?}");
+                }
+                let core = Linking::core();
+                assert_eq!(core.role(module, name, Class::GlobalI32), Plain);
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_what_is_reached_through_the_got_stand_under_env() {
+        let flags = [
+            (("env", "weak"), SymbolFlags::WEAK),
+            (("env", "both"), SymbolFlags(0)),
+            (("GOT.mem", "both"), SymbolFlags::WEAK),
+            (("lib", "other"), SymbolFlags::WEAK),
+            (("env", "tls"), SymbolFlags(0x100)),
+        ];
+        let flags =
+            flags.map(|((module, name), flags)| ((module.to_owned(), name.to_owned()), flags));
+        let linking = Linking {
+            imports: flags.into(),
+            ..of(LinkingAbi::Dylink0)
+        };
+        for module in ["env", "GOT.mem", "GOT.func"] {
+            assert!(linking.weak_import(module, "weak"), "{module}");
+            assert!(!linking.weak_import(module, "none"), "{module}");
+        }
+        // What is said of the import itself comes first.
+        assert!(linking.weak_import("GOT.mem", "both"));
+        assert!(!linking.weak_import("GOT.func", "both"));
+        // No other module's imports are found under env.
+        assert!(!linking.weak_import("lib", "weak"));
+        assert!(linking.weak_import("lib", "other"));
+        assert!(!linking.weak_import("GOT.mem", "other"));
+        let tls = linking.import_flags("GOT.mem", "tls");
+        assert!(tls.tls() && !tls.weak());
+        assert!(!SymbolFlags::WEAK.tls());
+    }
+
+    #[test]
+    fn sections_are_told_by_their_names() {
+        let abi = |name, data: &[u8]| {
+            let linking = Linking::read(name, data, 0).unwrap()?;
+            Some((
+                linking.abi,
+                linking.is_dynamic(),
+                linking.exports_data_addresses(),
+            ))
+        };
+        let json = br#"{"plt_end": 0, "data": 16384, "data_end": 16384}"#;
+        assert_eq!(
+            abi("dylink.0", &[]),
+            Some((LinkingAbi::Dylink0, true, true))
+        );
+        assert_eq!(
+            abi("dylink", &[0; 5]),
+            Some((LinkingAbi::Dylink, true, true))
+        );
+        assert_eq!(
+            abi("dyninfo", json),
+            Some((LinkingAbi::Dyninfo, true, false))
+        );
+        assert_eq!(abi("dylink.1", &[]), None);
+        assert_eq!(abi("name", &[]), None);
+        let core = Linking::core();
+        assert!(!core.is_dynamic() && !core.exports_data_addresses());
+        let error = Linking::read("dylink", &[], 9).unwrap_err().to_string();
+        assert!(error.contains("`dylink` at offset 0x9"), "{error}");
+    }
+}

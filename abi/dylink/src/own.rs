@@ -254,3 +254,104 @@ impl Values {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The references of a module with these fields and a memory base, which is
+    /// global 1, after another import.
+    fn references(fields: &str) -> Vec<u32> {
+        let text = format!(
+            r#"(module
+                (import "env" "other" (global i32))
+                (import "env" "__memory_base" (global $base i32))
+                (import "env" "f" (func $f))
+                {fields})"#
+        );
+        let wasm = wat::parse_str(text).unwrap();
+        own_references(&wasm).unwrap().into_iter().collect()
+    }
+
+    /// Those of a function with such a body.
+    fn of_code(body: &str) -> Vec<u32> {
+        references(&format!("(func (param i32) (local i32 i32) {body})"))
+    }
+
+    #[test]
+    fn a_constant_is_added_to_the_memory_base() {
+        assert_eq!(of_code("global.get $base i32.const 8 i32.add drop"), [8]);
+        assert_eq!(of_code("i32.const 12 global.get $base i32.add drop"), [12]);
+        assert_eq!(of_code("global.get 0 i32.const 8 i32.add drop"), [0; 0]);
+        assert_eq!(of_code("global.get $base i32.const 8 i32.sub drop"), [0; 0]);
+        assert_eq!(of_code("global.get $base local.get 0 i32.add drop"), [0; 0]);
+        let negative = "global.get $base i32.const -4 i32.add drop";
+        assert_eq!(of_code(negative), [0xffff_fffc]);
+    }
+
+    #[test]
+    fn what_another_operator_leaves_is_not_known() {
+        let add = "i32.const 8 i32.add drop";
+        assert_eq!(of_code(&format!("global.get $base i32.clz {add}")), [0; 0]);
+        assert_eq!(of_code(&format!("global.get $base call $f {add}")), [0; 0]);
+    }
+
+    #[test]
+    fn values_are_followed_through_locals_that_are_set_once() {
+        let set = "global.get $base local.set 1 local.get 1 i32.const 8 i32.add drop";
+        assert_eq!(of_code(set), [8]);
+        let tee = "global.get $base local.tee 1 drop local.get 1 i32.const 8 i32.add drop";
+        assert_eq!(of_code(tee), [8]);
+        let never_set = "local.get 2 i32.const 8 i32.add drop";
+        assert_eq!(of_code(never_set), [0; 0]);
+        // Set again, before or after it is used: it is not known what it holds.
+        let again = "global.get $base local.set 1 i32.const 0 local.set 1 \
+                     local.get 1 i32.const 8 i32.add drop";
+        assert_eq!(of_code(again), [0; 0]);
+        assert_eq!(of_code(&format!("{set} i32.const 0 local.set 1")), [0; 0]);
+        // What else the function refers to is found all the same.
+        let other = "global.get $base i32.const 16 i32.add drop";
+        assert_eq!(
+            of_code(&format!("{other} {set} i32.const 0 local.set 1")),
+            [16]
+        );
+    }
+
+    #[test]
+    fn globals_are_read_as_functions_are() {
+        let global = "(global i32 (i32.add (global.get $base) (i32.const 24)))";
+        assert_eq!(references(global), [24]);
+        assert_eq!(references("(global i32 (i32.const 24))"), [0; 0]);
+    }
+
+    /// Such a function computes places, constant plus base, and what goes there.
+    #[test]
+    fn places_that_are_filled_are_no_references() {
+        let body = "i32.const 4 global.get $base i32.add \
+                    global.get $base i32.const 32 i32.add i32.store";
+        let memory = r#"(import "env" "memory" (memory 1))"#;
+        let exported =
+            format!(r#"{memory} (func) (func (export "__wasm_apply_data_relocs") {body})"#);
+        assert_eq!(references(&exported), [32]);
+        let start = format!("{memory} (func) (func $start {body}) (start $start)");
+        assert_eq!(references(&start), [32]);
+        let any = format!(r#"{memory} (func) (func (export "any") {body})"#);
+        assert_eq!(references(&any), [4, 32]);
+    }
+
+    #[test]
+    fn without_a_memory_base_there_is_nothing() {
+        let wasm = wat::parse_str(
+            r#"(module (import "env" "base" (global i32)) (import "lib" "__memory_base" (global i32))
+                (func global.get 1 i32.const 8 i32.add drop))"#,
+        );
+        let wasm = wasm.unwrap();
+        assert!(own_references(&wasm).unwrap().is_empty());
+        let read = OwnReferences::read(&wasm).unwrap();
+        assert_eq!(
+            (read.functions(), read.of_function(0).unwrap()),
+            (0, vec![])
+        );
+        assert!(own_references(b"\0asm").is_err());
+    }
+}

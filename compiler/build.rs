@@ -7,9 +7,14 @@ use std::path::{Path, PathBuf};
 fn main() {
     let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut files = Vec::new();
-    for directory in ["src", "../abi/src"] {
-        println!("cargo::rerun-if-changed={directory}");
-        collect(&root.join(directory), &mut files);
+    // The crates beside it are not there where this one has been published, and
+    // have exactly its version.
+    for directory in ["src", "../abi/src", "../abi/dylink/src"] {
+        let path = root.join(directory);
+        if path.exists() {
+            println!("cargo::rerun-if-changed={directory}");
+            collect(&path, &mut files);
+        }
     }
     files.sort();
     // FNV-1a: no dependency, and nobody attacks it here.

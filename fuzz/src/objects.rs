@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::object::Note;
+use wasmaot_abi::object::{FunctionRecord, Note, SEC_FUNCTIONS};
 use wasmaot_runtime::Object;
 
 use crate::random::Random;
@@ -60,6 +60,7 @@ impl Damaged {
         let code = !sections(whole)
             .filter(|(name, _)| CODE.contains(name))
             .all(|(_, part)| same(part));
+        let code = code || has_other_functions(&bytes, whole);
         Self {
             differs: bytes != *whole,
             code_differs: code,
@@ -115,6 +116,23 @@ impl Damaged {
             Err(_) => Ok(Outcome::Refused),
         }
     }
+}
+
+/// Whether a function is said to begin where none does: an object is trusted to
+/// know its own code, as any executable is.
+fn has_other_functions(bytes: &[u8], whole: &[u8]) -> bool {
+    let mut sections = sections(whole);
+    let Some((_, part)) = sections.find(|(name, _)| *name == SEC_FUNCTIONS) else {
+        return false;
+    };
+    let starts = |bytes: &[u8]| -> Vec<u32> {
+        let records = bytes.get(part.clone()).unwrap_or_default();
+        let (records, _) = records.as_chunks();
+        let records = records.iter().map(|&record| FunctionRecord::decode(record));
+        records.map(|record| record.value).collect()
+    };
+    let known = starts(whole);
+    starts(bytes).iter().any(|start| !known.contains(start))
 }
 
 /// What the machine runs, and constants that nothing but code reads.

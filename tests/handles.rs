@@ -3,11 +3,12 @@
 
 #![cfg(feature = "compiler")]
 
-mod common;
+#[path = "common/program.rs"]
+mod program;
 
 use std::fmt;
 
-use common::program::{Program, config, instantiate, load, module};
+use program::{Program, config, instantiate, load, module};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{
     AccessError, CallError, Caller, HandleError, HostError, HostFunction, InstanceId, OpenFlags,

@@ -1,0 +1,177 @@
+//! Where what may stand in the sources.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{code, floors, is_in, root, sources};
+
+/// Where `unsafe` may stand, below the root. Outside of the runtime it is one
+/// thing alone: the door by which native code comes in.
+const UNSAFE_PLACES: &[&str] = &[
+    "runtime/src/arch/",
+    "runtime/src/builtin.rs",
+    "runtime/src/space/",
+    "runtime/src/link/",
+    // Opening an object is believing it.
+    "runtime/src/object/mod.rs",
+    "runtime/src/process/",
+    "runtime/src/sys/",
+    "runtime/src/trap/",
+    // Objects that the compiler has made in this process.
+    "benches/lab/src/program.rs",
+    "src/prelink.rs",
+    // Those that it made earlier.
+    "src/cache.rs",
+    "src/engine.rs",
+    // Those that the user has: he says so on the command line.
+    "cli/src/run.rs",
+    "src/find.rs",
+    // One that is only looked at.
+    "cli/src/inspect/mod.rs",
+    // The name of `main`.
+    "cli/src/main.rs",
+];
+
+/// Longest source file that reads well.
+const MAX_LINES: usize = 600;
+
+/// Files that may be longer, each with how long and why: tables and matches of
+/// operators. The others are to be split along a phase.
+const LONG: &[(&str, usize, &str)] = &[
+    ("runtime/src/link/check.rs", 638, "to be split"),
+    ("runtime/src/link/relocate.rs", 606, "to be split"),
+    ("runtime/src/link/resolve.rs", 628, "to be split"),
+    ("runtime/src/link/search.rs", 602, "to be split"),
+];
+
+/// Where the words of a machine may stand: its description, the writer of its
+/// code and the folder that runs it, and what reads its code to measure it.
+const MACHINE_PLACES: &[&str] = &[
+    "abi/src/machine/",
+    "compiler/src/machine/",
+    "runtime/src/arch/",
+    "benches/",
+    "fuzz/",
+    "tests/",
+];
+
+/// Where else something stands that reads as a word of a machine, and what it is.
+const NOT_OF_A_MACHINE: &[(&str, &str)] = &[
+    (
+        "cli/link/src/args.rs",
+        "`--rsp-quoting`, an option of wasm-ld",
+    ),
+    ("cli/link/src/object.rs", "instructions of wasm"),
+    (
+        "compiler/src/inline/cross_module.rs",
+        "instructions of wasm",
+    ),
+    (
+        "runtime/src/linux/",
+        "numbers of system calls, as i386 and x86-64 have them",
+    ),
+];
+
+/// Where a word of a machine still stands that has to go. The list may only shrink.
+const MACHINE_WORDS_LEFT: &[&str] = &[
+    "runtime/hosts/src/linux/call.rs",
+    "runtime/hosts/src/linux/dir.rs",
+    "runtime/hosts/src/linux/memory.rs",
+    "runtime/hosts/src/linux/mod.rs",
+    "runtime/hosts/src/linux/numbers.rs",
+    "runtime/hosts/src/linux/process.rs",
+    "runtime/hosts/src/linux/stat.rs",
+    "runtime/hosts/src/linux/time.rs",
+    "runtime/src/object/parse.rs",
+];
+
+/// Names of registers.
+const REGISTERS: &[&str] = &[
+    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "rip", "r8", "r9", "r10", "r11", "r12",
+    "r13", "r14", "r15", "xmm", "ymm", "x16", "x17", "x21", "x29", "x30",
+];
+
+#[test]
+fn unsafe_stands_in_its_places() {
+    for (path, text) in sources() {
+        let allowed = is_in(&path, UNSAFE_PLACES);
+        let uses = code(&text).any(|line| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == "unsafe")
+        });
+        assert!(
+            allowed || !uses,
+            "{path}: `unsafe` may stand in {UNSAFE_PLACES:?} alone"
+        );
+    }
+    for krate in ["abi", "abi/dylink", "compiler", "runtime/hosts"] {
+        let head = std::fs::read_to_string(root().join(krate).join("src/lib.rs")).unwrap();
+        assert!(
+            head.contains("#![forbid(unsafe_code)]"),
+            "{krate} must forbid unsafe code"
+        );
+    }
+}
+
+#[test]
+fn machine_words_stand_in_their_places() {
+    let (sources, _) = floors::sources();
+    let others: Vec<&str> = NOT_OF_A_MACHINE.iter().map(|(place, _)| *place).collect();
+    let mut wrong = BTreeMap::new();
+    for (file, word) in sources.words().filter(|(_, word)| is_machine_word(word)) {
+        if !is_in(file, MACHINE_PLACES) && !is_in(file, &others) {
+            wrong.insert(file, word);
+        }
+    }
+    let found: BTreeSet<&str> = wrong.keys().copied().collect();
+    assert_eq!(
+        found,
+        MACHINE_WORDS_LEFT.iter().copied().collect(),
+        "words of a machine outside of {MACHINE_PLACES:?}: {wrong:#?}"
+    );
+}
+
+/// Whether a name or a literal knows a machine: numbers of ELF and of relocations,
+/// its name, a register, bytes of instructions.
+fn is_machine_word(word: &str) -> bool {
+    let prefixes = ["EM_", "R_X86_64", "R_AARCH64", "[0x"];
+    let names = ["x86", "X86", "aarch64", "AARCH64", "Aarch64"];
+    let mut parts = word.split(|c: char| !c.is_ascii_alphanumeric());
+    prefixes.iter().any(|prefix| word.starts_with(prefix))
+        || names.iter().any(|name| word.contains(name))
+        || parts.any(|part| {
+            let part = part.to_ascii_lowercase();
+            let vector = part.strip_prefix("xmm").or(part.strip_prefix("ymm"));
+            let vector = vector.is_some_and(|n| n.chars().all(|c| c.is_ascii_digit()));
+            vector || REGISTERS.contains(&part.as_str())
+        })
+}
+
+#[test]
+fn compiler_and_resolver_do_no_io() {
+    let quiet = |path: &str| path.starts_with("compiler/src") || path.ends_with("link/resolve.rs");
+    for (path, text) in sources().into_iter().filter(|(path, _)| quiet(path)) {
+        for word in ["std::fs", "std::io", "std::net", "std::process", "println!"] {
+            assert!(
+                !code(&text).any(|line| line.contains(word)),
+                "{path} uses {word}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_stay_readable() {
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        let long = LONG.iter().find(|(long, ..)| *long == path);
+        let most = long.map_or(MAX_LINES, |long| long.1);
+        assert!(
+            lines <= most,
+            "{path} has {lines} lines: split it along a phase"
+        );
+        assert!(
+            long.is_none() || lines > MAX_LINES,
+            "{path} is no longer a long one"
+        );
+    }
+}

@@ -29,8 +29,9 @@ pub use error::{
 };
 pub use handle::{AsProcess, Func, Global, Memory, Table, TypedFunc};
 pub use host::{
-    Args, Caller, HostBody, HostEntry, HostError, HostFunction, HostFunctions, HostLibrary,
-    HostResult, IntoHostFunc, MemoryId, WasmParam, WasmParams, WasmResults, WasmTy,
+    Args, Caller, HostAnswer, HostBody, HostEntry, HostError, HostFunction, HostFunctions,
+    HostLibrary, HostResult, HostState, HostTableFunc, IntoHostFunc, MemoryId, WasmParam,
+    WasmParams, WasmResults, WasmTy,
 };
 pub use link::{Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates};
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};

@@ -4,6 +4,8 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::ops::Range;
 
+use wasmaot_runtime::wasm_param;
+
 use crate::errno::{Errno, Result};
 
 /// Most buffers of one vectored call: Linux's `IOV_MAX`.
@@ -23,6 +25,8 @@ pub(crate) struct Span {
     pub(crate) ptr: u32,
     pub(crate) len: u32,
 }
+
+wasm_param!(Span { ptr: u32, len: u32 });
 
 /// The memory of the calling function.
 pub(crate) struct Memory<'a>(pub(crate) &'a mut [u8]);

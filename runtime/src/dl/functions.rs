@@ -6,7 +6,8 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::error::Error;
-use crate::host::{Caller, HostEntry, HostError, HostFunction, HostLibrary, type_of};
+use crate::host::{Caller, HostEntry, HostError, HostLibrary};
+use crate::host_entry;
 use crate::process::{Process, heap};
 use wasmaot_abi::name::ENV;
 
@@ -14,37 +15,25 @@ use wasmaot_abi::name::ENV;
 const DEFAULT: u32 = 0;
 const NEXT: u32 = u32::MAX;
 
-/// An entry for a function.
-macro_rules! entry {
-    ($module:expr, $name:expr, $function:expr) => {
-        HostEntry {
-            module: $module,
-            name: $name,
-            ty: || type_of(&$function),
-            make: |(), entry| HostFunction::wrap(entry.module, entry.name, $function),
-        }
-    };
-}
-
 const FUNCTIONS: &[HostEntry<()>] = &[
-    entry!(ENV, "dlopen", dlopen),
-    entry!(ENV, "dlsym", dlsym),
-    entry!(ENV, "dlvsym", dlvsym),
-    entry!(ENV, "dlclose", dlclose),
-    entry!(ENV, "dlerror", dlerror),
-    entry!(ENV, "dladdr", super::info::dladdr),
-    entry!(ENV, "dl_iterate_phdr", super::info::dl_iterate_phdr),
-    entry!(MODULE, "__cxa_atexit", exit::cxa_atexit),
-    entry!(MODULE, "atexit", exit::atexit),
-    entry!(MODULE, "at_end", exit::at_end),
-    entry!(MODULE, "at_quick_exit", exit::at_quick_exit),
-    entry!(MODULE, exit::THREAD_ATEXIT[0], exit::thread_atexit::<0>),
-    entry!(MODULE, exit::THREAD_ATEXIT[1], exit::thread_atexit::<1>),
+    host_entry!((), ENV, "dlopen", dlopen),
+    host_entry!((), ENV, "dlsym", dlsym),
+    host_entry!((), ENV, "dlvsym", dlvsym),
+    host_entry!((), ENV, "dlclose", dlclose),
+    host_entry!((), ENV, "dlerror", dlerror),
+    host_entry!((), ENV, "dladdr", super::info::dladdr),
+    host_entry!((), ENV, "dl_iterate_phdr", super::info::dl_iterate_phdr),
+    host_entry!((), MODULE, "__cxa_atexit", exit::cxa_atexit),
+    host_entry!((), MODULE, "atexit", exit::atexit),
+    host_entry!((), MODULE, "at_end", exit::at_end),
+    host_entry!((), MODULE, "at_quick_exit", exit::at_quick_exit),
+    host_entry!((), MODULE, exit::THREAD_ATEXIT[0], exit::thread_atexit::<0>),
+    host_entry!((), MODULE, exit::THREAD_ATEXIT[1], exit::thread_atexit::<1>),
 ];
 
 /// The functions.
 pub(crate) fn functions() -> HostLibrary {
-    HostLibrary::new(FUNCTIONS, ())
+    HostLibrary::new(FUNCTIONS, || ())
 }
 
 /// The handle of the instance of a serial number: never a null pointer, -1, or

@@ -1,9 +1,11 @@
 //! Host functions: what they are given and what they may answer.
 //!
 //! [`Caller`] is what a host function sees; [`function`] how one is made, of
-//! Rust types by [`typed`]; [`table`] the host functions of a process; [`error`]
+//! Rust types by [`typed`]; [`entry`] rows of tables of them;
+//! [`table`] the host functions of a process; [`error`]
 //! how one ends that does not return.
 
+mod entry;
 mod error;
 mod function;
 mod table;
@@ -21,13 +23,13 @@ use crate::sys::live;
 use crate::trap;
 use crate::value::Val;
 
+pub use entry::{HostAnswer, HostEntry, HostState, HostTableFunc};
 pub use error::HostError;
 pub use function::{HostBody, HostFunction};
-pub use table::{HostEntry, HostFunctions, HostLibrary, Hosts};
+pub use table::{HostFunctions, HostLibrary, Hosts};
 pub use typed::{Args, HostResult, IntoHostFunc, WasmParam, WasmParams, WasmResults, WasmTy};
 
 pub(crate) use table::Slot;
-pub(crate) use typed::type_of;
 
 /// What a host function sees of its caller: the memory, and the process, in
 /// which it may call other functions.
@@ -48,7 +50,7 @@ pub struct MemoryId(u64);
 #[derive(Debug)]
 enum Memory<'a> {
     /// That of the domain of this base.
-    Live(live::MemoryAt),
+    Live(live::MemoryAt<'a>),
     /// Bytes.
     Bytes(&'a mut [u8]),
 }
@@ -65,12 +67,27 @@ impl<'a> Caller<'a> {
 
     /// A caller in a process.
     pub(crate) const fn in_process(
-        memory: live::MemoryAt,
+        memory: live::MemoryAt<'a>,
         process: Option<&'a mut Process>,
     ) -> Self {
         Self {
             memory: Memory::Live(memory),
             process,
+            thread: PhantomData,
+        }
+    }
+
+    /// The same caller for a shorter time, to be kept beside other things.
+    pub const fn reborrow(&mut self) -> Caller<'_> {
+        Caller {
+            memory: match &mut self.memory {
+                Memory::Live(memory) => Memory::Live(memory.reborrow()),
+                Memory::Bytes(bytes) => Memory::Bytes(bytes),
+            },
+            process: match &mut self.process {
+                Some(process) => Some(process),
+                None => None,
+            },
             thread: PhantomData,
         }
     }

@@ -3,28 +3,16 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use wasmaot_abi::types::FuncType;
 
-use super::HostFunction;
+use super::{HostEntry, HostFunction, HostState};
 use crate::process::Hooks;
 
 /// Host functions of known names and types, each made when it is first called:
 /// a program is bound to many that it never calls.
 pub struct HostLibrary(Arc<dyn Library>);
-
-/// A function of a library whose functions share an `S`.
-pub struct HostEntry<S> {
-    /// Import module that it stands in.
-    pub module: &'static str,
-    /// Name.
-    pub name: &'static str,
-    /// Says its type.
-    pub ty: fn() -> FuncType,
-    /// Makes it.
-    pub make: fn(&S, &Self) -> HostFunction,
-}
 
 /// A [`HostLibrary`], whatever its functions share.
 trait Library: Send + Sync {
@@ -35,12 +23,13 @@ trait Library: Send + Sync {
     fn make(&self, number: usize) -> HostFunction;
 }
 
-struct Table<S: 'static> {
+struct Table<S: HostState> {
     entries: &'static [HostEntry<S>],
-    shared: S,
+    /// Made with the first function.
+    state: LazyLock<Arc<S>, Box<dyn FnOnce() -> Arc<S> + Send>>,
 }
 
-impl<S: Send + Sync> Library for Table<S> {
+impl<S: HostState> Library for Table<S> {
     fn len(&self) -> usize {
         self.entries.len()
     }
@@ -51,19 +40,23 @@ impl<S: Send + Sync> Library for Table<S> {
     }
 
     fn ty(&self, number: usize) -> FuncType {
-        (self.entries[number].ty)()
+        self.entries[number].ty()
     }
 
     fn make(&self, number: usize) -> HostFunction {
-        let entry = &self.entries[number];
-        (entry.make)(&self.shared, entry)
+        self.entries[number].make(&self.state)
     }
 }
 
 impl HostLibrary {
-    /// The functions of a table, and what they share.
-    pub fn new<S: Send + Sync>(entries: &'static [HostEntry<S>], shared: S) -> Self {
-        Self(Arc::new(Table { entries, shared }))
+    /// The functions of a table, and what makes their state, with the first of
+    /// them.
+    pub fn new<S: HostState>(
+        entries: &'static [HostEntry<S>],
+        state: impl FnOnce() -> S + Send + 'static,
+    ) -> Self {
+        let state = LazyLock::new(Box::new(|| Arc::new(state())) as Box<_>);
+        Self(Arc::new(Table { entries, state }))
     }
 
     /// Makes all of them.

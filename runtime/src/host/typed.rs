@@ -88,6 +88,23 @@ impl<T: WasmTy> WasmParam for T {
     }
 }
 
+/// As many parameters in a row.
+impl<T: WasmTy, const N: usize> WasmParam for [T; N] {
+    fn types(list: &mut Vec<ValType>) {
+        list.extend([T::TYPE; N]);
+    }
+
+    fn take(args: &mut Args<'_>) -> Option<Self> {
+        let mut all = [None; N];
+        for arg in &mut all {
+            *arg = args.next();
+        }
+        all.iter()
+            .all(Option::is_some)
+            .then(|| all.map(|arg| arg.expect("all are there")))
+    }
+}
+
 /// Makes a struct a [`WasmParam`]: its fields are parameters in that order.
 ///
 /// ```
@@ -299,11 +316,6 @@ tuples!(A B C D E F);
 tuples!(A B C D E F G);
 tuples!(A B C D E F G H);
 
-/// The wasm type of a Rust function.
-pub(crate) fn type_of<P, F: IntoHostFunc<P>>(_: &F) -> FuncType {
-    F::ty()
-}
-
 impl HostFunction {
     /// Makes a host function of a Rust function, whose type says the wasm type.
     pub fn wrap<P, F: IntoHostFunc<P>>(
@@ -318,7 +330,7 @@ impl HostFunction {
     }
 
     /// The wasm type that a host function made of a Rust function has.
-    pub fn type_of<P, F: IntoHostFunc<P>>(function: &F) -> FuncType {
-        type_of(function)
+    pub fn type_of<P, F: IntoHostFunc<P>>(_: &F) -> FuncType {
+        F::ty()
     }
 }

@@ -7,6 +7,7 @@
 //! be that of a live one of this process (in a context, or in an object's
 //! data), which the loader has filled, and no other code may be using it now.
 
+use std::marker::PhantomData;
 use std::ptr;
 
 use wasmaot_abi::context::{
@@ -99,11 +100,11 @@ pub(crate) const fn domain_head_of(base: u64) -> u64 {
     context_of(base) - size_of::<DomainHead>() as u64
 }
 
-/// A live memory 0, by its base.
+/// A live memory 0, by its base, as an exclusive borrow of it.
 #[derive(Debug)]
-pub(crate) struct MemoryAt(u64);
+pub(crate) struct MemoryAt<'a>(u64, PhantomData<&'a mut [u8]>);
 
-impl MemoryAt {
+impl MemoryAt<'_> {
     /// Of a domain.
     ///
     /// # Safety
@@ -111,7 +112,12 @@ impl MemoryAt {
     /// nobody else uses the memory meanwhile but through functions that take
     /// an exclusive borrow of what the value stands in.
     pub const unsafe fn new(base: u64) -> Self {
-        Self(base)
+        Self(base, PhantomData)
+    }
+
+    /// The same memory for a shorter time.
+    pub const fn reborrow(&mut self) -> MemoryAt<'_> {
+        MemoryAt(self.0, PhantomData)
     }
 
     /// The base.

@@ -3,7 +3,7 @@
 
 use super::error::{Error, Result};
 use super::numbers::{Abi, Sys};
-use super::{ARGUMENTS, State, offered, trace};
+use super::{ARGUMENTS, Program, State, offered, trace};
 use crate::memory::Memory;
 use wasmaot_runtime::{Caller, HostError};
 
@@ -14,8 +14,8 @@ pub(super) type Words = [u64; ARGUMENTS];
 const PATH_MAX: usize = 4096;
 
 /// A call under way.
-pub(super) struct Call<'a, 'p> {
-    pub(super) caller: &'a mut Caller<'p>,
+pub(super) struct Call<'a> {
+    pub(super) caller: Caller<'a>,
     pub(super) state: &'a State,
     pub(super) abi: Abi,
     pub(super) args: Words,
@@ -23,8 +23,7 @@ pub(super) struct Call<'a, 'p> {
 
 /// Runs a call; a negative answer is an error number.
 pub(super) fn run(
-    caller: &mut Caller<'_>,
-    state: &State,
+    program: &mut Program<'_>,
     abi: Abi,
     number: u64,
     args: Words,
@@ -32,8 +31,8 @@ pub(super) fn run(
     let sys = Sys::of(abi, number);
     let offer = sys.and_then(offered::offered);
     let mut call = Call {
-        caller,
-        state,
+        caller: program.caller.reborrow(),
+        state: program.state,
         abi,
         args,
     };
@@ -49,7 +48,7 @@ pub(super) fn run(
     }
 }
 
-impl Call<'_, '_> {
+impl Call<'_> {
     /// An `int`.
     pub(super) fn int(&self, i: usize) -> i32 {
         self.args[i] as i32

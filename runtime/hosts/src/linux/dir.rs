@@ -19,7 +19,7 @@ enum Form {
 }
 
 /// `getdents`
-pub(super) fn getdents(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn getdents(call: &mut Call<'_>) -> Result {
     let word = match call.abi {
         Abi::I386 => 4,
         Abi::X86_64 => 8,
@@ -28,14 +28,14 @@ pub(super) fn getdents(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `getdents64`
-pub(super) fn getdents64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn getdents64(call: &mut Call<'_>) -> Result {
     entries(call, Form::New)
 }
 
 /// Stores as many entries as fit. A position is an index in a listing taken
 /// when the directory is read from its start, so entries that come or go
 /// meanwhile shift nothing.
-fn entries(call: &mut Call<'_, '_>, form: Form) -> Result {
+fn entries(call: &mut Call<'_>, form: Form) -> Result {
     let (at, room) = (call.uint(1), call.uint(2) as usize);
     let open = call.file(0)?;
     let directory = open.directory()?;

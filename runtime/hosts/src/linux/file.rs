@@ -25,25 +25,25 @@ const STATUS: u32 = flag::ACCMODE
     | flag::PATH;
 
 /// `open`
-pub(super) fn open(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn open(call: &mut Call<'_>) -> Result {
     let path = call.path(0)?;
     open_path(call, AT_FDCWD, &path, call.uint(1), call.uint(2))
 }
 
 /// `creat`
-pub(super) fn creat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn creat(call: &mut Call<'_>) -> Result {
     let path = call.path(0)?;
     let flags = flag::CREAT | flag::WRONLY | flag::TRUNC;
     open_path(call, AT_FDCWD, &path, flags, call.uint(1))
 }
 
 /// `openat`
-pub(super) fn openat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn openat(call: &mut Call<'_>) -> Result {
     let path = call.path(1)?;
     open_path(call, call.int(0), &path, call.uint(2), call.uint(3))
 }
 
-fn open_path(call: &Call<'_, '_>, fd: i32, path: &[u8], flags: u32, mode: u32) -> Result {
+fn open_path(call: &Call<'_>, fd: i32, path: &[u8], flags: u32, mode: u32) -> Result {
     if let Some(bytes) = own(call, path) {
         let made = Kind::Input(Mutex::new(Cursor::new(bytes)));
         return call.give(Open::new(made, flags & STATUS), flags);
@@ -59,7 +59,7 @@ fn open_path(call: &Call<'_, '_>, fd: i32, path: &[u8], flags: u32, mode: u32) -
 }
 
 /// What the program knows of itself: no granted directory hides it.
-fn own(call: &Call<'_, '_>, path: &[u8]) -> Option<Vec<u8>> {
+fn own(call: &Call<'_>, path: &[u8]) -> Option<Vec<u8>> {
     let list = match path {
         b"/proc/self/cmdline" => &call.state.args,
         b"/proc/self/environ" => &call.state.env,
@@ -127,7 +127,7 @@ fn open_file(resolved: &ResolvedPath, flags: u32, mode: u32) -> Result<File> {
 }
 
 /// `close`
-pub(super) fn close(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn close(call: &mut Call<'_>) -> Result {
     // The table is unlocked again when what stood there is dropped, which may
     // take its time.
     let closed = lock(&call.state.table).remove(call.int(0))?;
@@ -136,12 +136,12 @@ pub(super) fn close(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `dup`
-pub(super) fn dup(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn dup(call: &mut Call<'_>) -> Result {
     duplicate(call, 0, false)
 }
 
 /// `dup2`
-pub(super) fn dup2(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn dup2(call: &mut Call<'_>) -> Result {
     if call.int(0) == call.int(1) {
         call.file(0)?;
         return Ok(call.uint(1).into());
@@ -150,7 +150,7 @@ pub(super) fn dup2(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `dup3`
-pub(super) fn dup3(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn dup3(call: &mut Call<'_>) -> Result {
     let flags = call.uint(2);
     if call.int(0) == call.int(1) || flags & !flag::CLOEXEC != 0 {
         return Err(Error::EINVAL);
@@ -159,14 +159,14 @@ pub(super) fn dup3(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// Gives the file of a number another one, the lowest free from `from` up.
-fn duplicate(call: &Call<'_, '_>, from: usize, close_on_exec: bool) -> Result {
+fn duplicate(call: &Call<'_>, from: usize, close_on_exec: bool) -> Result {
     let mut table = lock(&call.state.table);
     let mut slot = table.slot(call.int(0))?.clone();
     slot.close_on_exec = close_on_exec;
     table.insert(slot, from)
 }
 
-fn duplicate_to(call: &Call<'_, '_>, flags: u32) -> Result {
+fn duplicate_to(call: &Call<'_>, flags: u32) -> Result {
     let index = usize::try_from(call.int(1)).map_err(|_| Error::EBADF)?;
     let mut table = lock(&call.state.table);
     let mut slot = table.slot(call.int(0))?.clone();
@@ -178,7 +178,7 @@ fn duplicate_to(call: &Call<'_, '_>, flags: u32) -> Result {
 }
 
 /// `fcntl`, `fcntl64`
-pub(super) fn fcntl(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fcntl(call: &mut Call<'_>) -> Result {
     const F_DUPFD: u32 = 0;
     const F_GETFD: u32 = 1;
     const F_SETFD: u32 = 2;

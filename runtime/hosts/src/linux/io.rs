@@ -22,7 +22,7 @@ const MAX_TRANSFER: u32 = 0x7fff_f000;
 const IOV_MAX: u32 = 1024;
 
 /// The one buffer of a call: its address is an argument, its length the next.
-fn buffer(call: &mut Call<'_, '_>, i: usize) -> Result<Range<usize>> {
+fn buffer(call: &mut Call<'_>, i: usize) -> Result<Range<usize>> {
     let span = Span {
         ptr: call.uint(i),
         len: call.uint(i + 1).min(MAX_TRANSFER),
@@ -34,7 +34,7 @@ fn buffer(call: &mut Call<'_, '_>, i: usize) -> Result<Range<usize>> {
 
 /// The buffers of a call: of their list too, the address is an argument and
 /// the length the next.
-fn buffers(call: &mut Call<'_, '_>, i: usize) -> Result<Vec<Range<usize>>> {
+fn buffers(call: &mut Call<'_>, i: usize) -> Result<Vec<Range<usize>>> {
     let list = Span {
         ptr: call.uint(i),
         len: call.uint(i + 1),
@@ -46,38 +46,38 @@ fn buffers(call: &mut Call<'_, '_>, i: usize) -> Result<Vec<Range<usize>>> {
 }
 
 /// `read`
-pub(super) fn read(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn read(call: &mut Call<'_>) -> Result {
     let buffer = buffer(call, 1)?;
     read_to(call, &[buffer])
 }
 
 /// `readv`
-pub(super) fn readv_(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn readv_(call: &mut Call<'_>) -> Result {
     let buffers = buffers(call, 1)?;
     read_to(call, &buffers)
 }
 
 /// `write`
-pub(super) fn write(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn write(call: &mut Call<'_>) -> Result {
     let buffer = buffer(call, 1)?;
     write_from(call, &[buffer])
 }
 
 /// `writev`
-pub(super) fn writev_(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn writev_(call: &mut Call<'_>) -> Result {
     let buffers = buffers(call, 1)?;
     write_from(call, &buffers)
 }
 
 /// `pread64`
-pub(super) fn pread(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn pread(call: &mut Call<'_>) -> Result {
     let buffer = buffer(call, 1)?;
     let offset = call.wide(3);
     read_at(call, &[buffer], offset)
 }
 
 /// `pwrite64`
-pub(super) fn pwrite(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn pwrite(call: &mut Call<'_>) -> Result {
     let buffer = buffer(call, 1)?;
     let offset = call.wide(3);
     write_at(call, &[buffer], offset)
@@ -85,20 +85,20 @@ pub(super) fn pwrite(call: &mut Call<'_, '_>) -> Result {
 
 /// `preadv`: the offset has a low and a high word in either table, of which
 /// x86-64 ignores the high one.
-pub(super) fn preadv_(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn preadv_(call: &mut Call<'_>) -> Result {
     let buffers = buffers(call, 1)?;
     let offset = call.wide(3);
     read_at(call, &buffers, offset)
 }
 
 /// `pwritev`
-pub(super) fn pwritev_(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn pwritev_(call: &mut Call<'_>) -> Result {
     let buffers = buffers(call, 1)?;
     let offset = call.wide(3);
     write_at(call, &buffers, offset)
 }
 
-fn read_to(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
+fn read_to(call: &mut Call<'_>, buffers: &[Range<usize>]) -> Result {
     let open = call.file(0)?;
     let mut memory = call.memory();
     let mut slices = memory.slices_mut(buffers);
@@ -115,7 +115,7 @@ fn read_to(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
     Ok(done as u64)
 }
 
-fn write_from(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
+fn write_from(call: &mut Call<'_>, buffers: &[Range<usize>]) -> Result {
     let open = call.file(0)?;
     let memory = call.memory();
     let slices = memory.slices(buffers);
@@ -134,7 +134,7 @@ fn write_from(call: &mut Call<'_, '_>, buffers: &[Range<usize>]) -> Result {
     Ok(done as u64)
 }
 
-fn read_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Result {
+fn read_at(call: &mut Call<'_>, buffers: &[Range<usize>], offset: u64) -> Result {
     let open = call.file(0)?;
     let mut memory = call.memory();
     let mut slices: Vec<IoSliceMut<'_>> = memory.slices_mut(buffers);
@@ -144,7 +144,7 @@ fn read_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Re
     Ok(done as u64)
 }
 
-fn write_at(call: &mut Call<'_, '_>, buffers: &[Range<usize>], offset: u64) -> Result {
+fn write_at(call: &mut Call<'_>, buffers: &[Range<usize>], offset: u64) -> Result {
     let open = call.file(0)?;
     let memory = call.memory();
     let slices: Vec<IoSlice<'_>> = memory.slices(buffers);
@@ -207,7 +207,7 @@ fn ask_first(open: &Open, file: &HostFile, events: PollFlags) -> Result<()> {
 }
 
 /// `lseek`
-pub(super) fn lseek(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn lseek(call: &mut Call<'_>) -> Result {
     let position = seek(call, call.long(1), call.uint(2))?;
     if call.abi == Abi::I386 && i32::try_from(position).is_err() {
         return Err(Error::EOVERFLOW);
@@ -216,14 +216,14 @@ pub(super) fn lseek(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `_llseek`: the high half first, and the answer in memory.
-pub(super) fn llseek(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn llseek(call: &mut Call<'_>) -> Result {
     let offset = u64::from(call.uint(1)) << 32 | u64::from(call.uint(2));
     let position = seek(call, offset.cast_signed(), call.uint(4))?;
     call.write(call.uint(3), &position.to_le_bytes())?;
     DONE
 }
 
-fn seek(call: &Call<'_, '_>, offset: i64, whence: u32) -> Result {
+fn seek(call: &Call<'_>, offset: i64, whence: u32) -> Result {
     let open = call.file(0)?;
     let seek = match whence {
         0 => SeekFrom::Start(u64::try_from(offset).map_err(|_| Error::EINVAL)?),
@@ -239,25 +239,25 @@ fn seek(call: &Call<'_, '_>, offset: i64, whence: u32) -> Result {
 }
 
 /// `fsync`, `fdatasync`
-pub(super) fn fsync(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fsync(call: &mut Call<'_>) -> Result {
     let open = call.file(0)?;
     rustix::fs::fsync(open.host_fd().ok_or(Error::EINVAL)?)?;
     DONE
 }
 
 /// `ftruncate64`, and `ftruncate` of x86-64
-pub(super) fn ftruncate64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn ftruncate64(call: &mut Call<'_>) -> Result {
     let len = call.wide(1);
     truncate(call, len)
 }
 
 /// `ftruncate` of a word
-pub(super) fn ftruncate(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn ftruncate(call: &mut Call<'_>) -> Result {
     let len = u64::try_from(call.long(1)).map_err(|_| Error::EINVAL)?;
     truncate(call, len)
 }
 
-fn truncate(call: &Call<'_, '_>, len: u64) -> Result {
+fn truncate(call: &Call<'_>, len: u64) -> Result {
     let open = call.file(0)?;
     writable(&open).map_err(|_| Error::EINVAL)?;
     match &open.kind {
@@ -268,7 +268,7 @@ fn truncate(call: &Call<'_, '_>, len: u64) -> Result {
 }
 
 /// `ioctl`: what terminals are asked for, and whether a file is one.
-pub(super) fn ioctl(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn ioctl(call: &mut Call<'_>) -> Result {
     const TCGETS: u32 = 0x5401;
     const TIOCGWINSZ: u32 = 0x5413;
     let open = call.file(0)?;

@@ -42,12 +42,9 @@ impl Linear for Caller<'_> {
 }
 
 /// Works on the addresses of the caller's memory.
-fn with_space<T>(
-    call: &mut Call<'_, '_>,
-    work: impl FnOnce(&mut Space, &mut Caller<'_>) -> T,
-) -> T {
+fn with_space<T>(call: &mut Call<'_>, work: impl FnOnce(&mut Space, &mut Caller<'_>) -> T) -> T {
     let mut spaces: MutexGuard<'_, _> = lock(&call.state.spaces);
-    let caller = &mut *call.caller;
+    let caller = &mut call.caller;
     let space = spaces
         .entry(caller.memory_id())
         .or_insert_with(|| Space::new(caller.heap_base(), caller));
@@ -55,13 +52,13 @@ fn with_space<T>(
 }
 
 /// `brk`
-pub(super) fn brk(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn brk(call: &mut Call<'_>) -> Result {
     let wanted = call.uint(0).into();
     Ok(with_space(call, |space, caller| space.brk(wanted, caller)))
 }
 
 /// `mmap`: on i386 its arguments are in memory.
-pub(super) fn mmap(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn mmap(call: &mut Call<'_>) -> Result {
     let offset = match call.abi {
         Abi::X86_64 => call.args[5],
         Abi::I386 => {
@@ -77,13 +74,13 @@ pub(super) fn mmap(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `mmap2`: the offset in pages.
-pub(super) fn mmap2(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn mmap2(call: &mut Call<'_>) -> Result {
     let offset = u64::from(call.uint(5)) * PAGE;
     map(call, offset)
 }
 
 /// Maps memory or a copy of a file's.
-fn map(call: &mut Call<'_, '_>, offset: u64) -> Result {
+fn map(call: &mut Call<'_>, offset: u64) -> Result {
     let (address, len) = (u64::from(call.uint(0)), u64::from(call.uint(1)));
     let (protection, flags) = (call.uint(2), call.uint(3));
     if len == 0 || !offset.is_multiple_of(PAGE) {
@@ -135,7 +132,7 @@ fn map(call: &mut Call<'_, '_>, offset: u64) -> Result {
 }
 
 /// Reads a part of a file, as much of it as there is.
-fn read_in(call: &mut Call<'_, '_>, kind: &Kind, span: Span, mut offset: u64) -> Result<()> {
+fn read_in(call: &mut Call<'_>, kind: &Kind, span: Span, mut offset: u64) -> Result<()> {
     let Kind::File { file, .. } = kind else {
         return Err(Error::ENODEV);
     };
@@ -153,7 +150,7 @@ fn read_in(call: &mut Call<'_, '_>, kind: &Kind, span: Span, mut offset: u64) ->
 }
 
 /// Whole pages from an argument, of the length that the next one is.
-fn pages(call: &Call<'_, '_>) -> Result<Range<u64>> {
+fn pages(call: &Call<'_>) -> Result<Range<u64>> {
     let (start, len) = (u64::from(call.uint(0)), u64::from(call.uint(1)));
     let bytes = page_up(len).ok_or(Error::EINVAL)?;
     if !start.is_multiple_of(PAGE) {
@@ -163,7 +160,7 @@ fn pages(call: &Call<'_, '_>) -> Result<Range<u64>> {
 }
 
 /// `munmap`
-pub(super) fn munmap(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn munmap(call: &mut Call<'_>) -> Result {
     let range = pages(call)?;
     if range.is_empty() {
         return Err(Error::EINVAL);
@@ -173,7 +170,7 @@ pub(super) fn munmap(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `mremap`
-pub(super) fn mremap(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn mremap(call: &mut Call<'_>) -> Result {
     let old = pages(call)?;
     let (bytes, flags) = (u64::from(call.uint(2)), call.uint(3));
     if bytes == 0 || old.is_empty() || flags & MREMAP_FIXED != 0 {
@@ -196,7 +193,7 @@ pub(super) fn mremap(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `madvise`: advice is not taken, except for what promises zeros.
-pub(super) fn madvise(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn madvise(call: &mut Call<'_>) -> Result {
     let range = pages(call)?;
     if call.int(2) == MADV_DONTNEED {
         with_space(call, |space, caller| {

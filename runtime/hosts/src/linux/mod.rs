@@ -33,11 +33,13 @@ mod time;
 mod trace;
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::Mutex;
 
 use wasmaot_abi::name::ENV;
-use wasmaot_abi::types::{FuncType, ValType};
-use wasmaot_runtime::{Caller, HostEntry, HostError, HostFunction, HostLibrary, MemoryId, Val};
+use wasmaot_runtime::{
+    Caller, HostAnswer, HostEntry, HostError, HostLibrary, HostState, MemoryId, WasmResults,
+    host_entry,
+};
 
 use self::call::Words;
 use self::mount::Mounts;
@@ -88,90 +90,66 @@ impl State {
     }
 }
 
-/// What the functions share: made with the first of them.
-type Shared = LazyLock<Arc<State>, Box<dyn FnOnce() -> Arc<State> + Send>>;
-
-/// An entry for a function of a number and so many arguments.
-macro_rules! entry {
-    ($name:literal, $arguments:literal) => {
-        HostEntry {
-            module: ENV,
-            name: $name,
-            ty: || type_of(Abi::I386, $arguments),
-            make: |shared, entry| function(shared, entry, Abi::I386, $arguments),
-        }
-    };
-    ($module:expr, $name:literal, $abi:expr) => {
-        HostEntry {
-            module: $module,
-            name: $name,
-            ty: || type_of($abi, ARGUMENTS),
-            make: |shared, entry| function(shared, entry, $abi, ARGUMENTS).of_any_integers(),
-        }
-    };
+/// What an imported function works on.
+struct Program<'a> {
+    caller: Caller<'a>,
+    state: &'a State,
 }
 
-const FUNCTIONS: &[HostEntry<Shared>] = &[
-    entry!("__syscall0", 0),
-    entry!("__syscall1", 1),
-    entry!("__syscall2", 2),
-    entry!("__syscall3", 3),
-    entry!("__syscall4", 4),
-    entry!("__syscall5", 5),
-    entry!("__syscall6", 6),
-    entry!(ENV, "__syscall", Abi::I386),
-    entry!(ENV, "__syscall_cp", Abi::I386),
-    entry!(ENV, "__wasm_syscall", Abi::X86_64),
-    entry!("thinthin", "syscall", Abi::X86_64),
+impl HostState for State {
+    type Context<'a> = Program<'a>;
+
+    fn context<'a>(&'a self, caller: &'a mut Caller<'_>) -> Program<'a> {
+        Program {
+            caller: caller.reborrow(),
+            state: self,
+        }
+    }
+}
+
+/// A word, or the end of the program.
+impl<T: WasmResults> HostAnswer<State> for Result<T, HostError> {
+    type Values = T;
+
+    fn into_result(self) -> Self {
+        self
+    }
+}
+
+/// A call by a number of i386.
+fn i386<const N: usize>(
+    program: &mut Program<'_>,
+    number: u32,
+    args: [u32; N],
+) -> Result<i32, HostError> {
+    let mut words = Words::default();
+    for (word, arg) in words.iter_mut().zip(args) {
+        *word = arg.into();
+    }
+    // i386 knows 32 bits of an answer.
+    call::run(program, Abi::I386, number.into(), words).map(|answer| answer as i32)
+}
+
+/// A call by a number of x86-64.
+fn x86_64(program: &mut Program<'_>, number: u64, args: Words) -> Result<i64, HostError> {
+    call::run(program, Abi::X86_64, number, args)
+}
+
+const FUNCTIONS: &[HostEntry<State>] = &[
+    host_entry!(State, ENV, "__syscall0", i386::<0>),
+    host_entry!(State, ENV, "__syscall1", i386::<1>),
+    host_entry!(State, ENV, "__syscall2", i386::<2>),
+    host_entry!(State, ENV, "__syscall3", i386::<3>),
+    host_entry!(State, ENV, "__syscall4", i386::<4>),
+    host_entry!(State, ENV, "__syscall5", i386::<5>),
+    host_entry!(State, ENV, "__syscall6", i386::<6>),
+    host_entry!(State, ENV, "__syscall", i386::<6>).of_any_integers(),
+    host_entry!(State, ENV, "__syscall_cp", i386::<6>).of_any_integers(),
+    host_entry!(State, ENV, "__wasm_syscall", x86_64).of_any_integers(),
+    host_entry!(State, "thinthin", "syscall", x86_64).of_any_integers(),
 ];
 
 /// All functions, for one program.
 pub fn functions(env: HostEnv) -> HostLibrary {
-    let state = || Arc::new(State::new(env));
-    HostLibrary::new(FUNCTIONS, LazyLock::new(Box::new(state)))
-}
-
-/// The type of an argument.
-const fn word(abi: Abi) -> ValType {
-    match abi {
-        Abi::I386 => ValType::I32,
-        Abi::X86_64 => ValType::I64,
-    }
-}
-
-/// The type of a function of a number and so many arguments.
-fn type_of(abi: Abi, arguments: usize) -> FuncType {
-    let word = word(abi);
-    FuncType::new(vec![word; 1 + arguments], [word])
-}
-
-/// Such a function.
-fn function(
-    state: &Arc<State>,
-    entry: &HostEntry<Shared>,
-    abi: Abi,
-    arguments: usize,
-) -> HostFunction {
-    let (ty, word) = (type_of(abi, arguments), word(abi));
-    let state = Arc::clone(state);
-    let body = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
-        let [number, args @ ..] = args else {
-            return Err(mismatch());
-        };
-        let mut words = Words::default();
-        for (word, arg) in words.iter_mut().zip(args) {
-            *word = arg.bits() as u64;
-        }
-        let answer = call::run(caller, &state, abi, number.bits() as u64, words)?;
-        let [result] = results else {
-            return Err(mismatch());
-        };
-        *result = Val::from_bits(word, u128::from(answer.cast_unsigned()));
-        Ok(())
-    };
-    HostFunction::new(entry.module, entry.name, ty, body)
-}
-
-fn mismatch() -> HostError {
-    HostError::Message("a system call without a number; recompile the module".to_owned())
+    HostLibrary::new(FUNCTIONS, || State::new(env))
 }

@@ -180,7 +180,7 @@ impl Mounts {
     }
 }
 
-impl Call<'_, '_> {
+impl Call<'_> {
     /// What a path means, of the current directory if it is a relative one.
     pub(super) fn resolve(&self, path: &[u8]) -> Result<ResolvedPath> {
         self.resolve_at(AT_FDCWD, path)

@@ -6,7 +6,7 @@ use super::numbers::Sys;
 use super::{dir, file, io, memory, path, poll, process, stat, time};
 
 /// An implementation.
-pub(super) type Handler = fn(&mut Call<'_, '_>) -> Result;
+pub(super) type Handler = fn(&mut Call<'_>) -> Result;
 
 /// An implementation and its looks.
 pub(super) struct Offer {

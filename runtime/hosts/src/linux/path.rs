@@ -15,12 +15,12 @@ const AT_SYMLINK_FOLLOW: u32 = 0x400;
 const AT_REMOVEDIR: u32 = 0x200;
 
 /// `mkdir`
-pub(super) fn mkdir(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn mkdir(call: &mut Call<'_>) -> Result {
     make_directory(&call.resolve(&call.path(0)?)?, call.uint(1))
 }
 
 /// `mkdirat`
-pub(super) fn mkdirat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn mkdirat(call: &mut Call<'_>) -> Result {
     let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
     make_directory(&resolved, call.uint(2))
 }
@@ -31,7 +31,7 @@ fn make_directory(resolved: &ResolvedPath, mode: u32) -> Result {
 }
 
 /// `rmdir`
-pub(super) fn rmdir(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn rmdir(call: &mut Call<'_>) -> Result {
     remove_directory(&call.resolve(&call.path(0)?)?)
 }
 
@@ -41,7 +41,7 @@ fn remove_directory(resolved: &ResolvedPath) -> Result {
 }
 
 /// `unlink`
-pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn unlink(call: &mut Call<'_>) -> Result {
     remove_file(&call.resolve(&call.path(0)?)?)
 }
 
@@ -51,7 +51,7 @@ fn remove_file(resolved: &ResolvedPath) -> Result {
 }
 
 /// `unlinkat`
-pub(super) fn unlinkat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn unlinkat(call: &mut Call<'_>) -> Result {
     let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
     match call.uint(2) {
         0 => remove_file(&resolved),
@@ -61,20 +61,20 @@ pub(super) fn unlinkat(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `rename`
-pub(super) fn rename(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn rename(call: &mut Call<'_>) -> Result {
     let (old, new) = (call.path(0)?, call.path(1)?);
     move_name(&call.resolve(&old)?, &call.resolve(&new)?)
 }
 
 /// `renameat`, and `renameat2` without flags
-pub(super) fn renameat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn renameat(call: &mut Call<'_>) -> Result {
     let old = call.resolve_at(call.int(0), &call.path(1)?)?;
     let new = call.resolve_at(call.int(2), &call.path(3)?)?;
     move_name(&old, &new)
 }
 
 /// `renameat2`
-pub(super) fn renameat2(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn renameat2(call: &mut Call<'_>) -> Result {
     match call.uint(4) {
         0 => renameat(call),
         _ => Err(Error::EINVAL),
@@ -92,13 +92,13 @@ fn move_name(old: &ResolvedPath, new: &ResolvedPath) -> Result {
 }
 
 /// `link`
-pub(super) fn link(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn link(call: &mut Call<'_>) -> Result {
     let (old, new) = (call.path(0)?, call.path(1)?);
     hard_link(&call.resolve(&old)?, &call.resolve(&new)?, false)
 }
 
 /// `linkat`
-pub(super) fn linkat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn linkat(call: &mut Call<'_>) -> Result {
     let old = call.resolve_at(call.int(0), &call.path(1)?)?;
     let new = call.resolve_at(call.int(2), &call.path(3)?)?;
     match call.uint(4) {
@@ -121,13 +121,13 @@ fn hard_link(old: &ResolvedPath, new: &ResolvedPath, follow: bool) -> Result {
 }
 
 /// `symlink`
-pub(super) fn symlink(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn symlink(call: &mut Call<'_>) -> Result {
     let target = call.path(0)?;
     symbolic_link(&target, &call.resolve(&call.path(1)?)?)
 }
 
 /// `symlinkat`
-pub(super) fn symlinkat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn symlinkat(call: &mut Call<'_>) -> Result {
     let target = call.path(0)?;
     symbolic_link(&target, &call.resolve_at(call.int(1), &call.path(2)?)?)
 }
@@ -139,19 +139,19 @@ fn symbolic_link(target: &[u8], resolved: &ResolvedPath) -> Result {
 }
 
 /// `readlink`
-pub(super) fn readlink(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn readlink(call: &mut Call<'_>) -> Result {
     let resolved = call.resolve(&call.path(0)?)?;
     read_link(call, &resolved, 1)
 }
 
 /// `readlinkat`
-pub(super) fn readlinkat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn readlinkat(call: &mut Call<'_>) -> Result {
     let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
     read_link(call, &resolved, 2)
 }
 
 /// Stores the target as it stands; too long a one is cut.
-fn read_link(call: &mut Call<'_, '_>, resolved: &ResolvedPath, buffer: usize) -> Result {
+fn read_link(call: &mut Call<'_>, resolved: &ResolvedPath, buffer: usize) -> Result {
     let (at, room) = (call.uint(buffer), call.uint(buffer + 1) as usize);
     if room == 0 {
         return Err(Error::EINVAL);
@@ -164,20 +164,20 @@ fn read_link(call: &mut Call<'_, '_>, resolved: &ResolvedPath, buffer: usize) ->
 }
 
 /// `access`
-pub(super) fn access(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn access(call: &mut Call<'_>) -> Result {
     let path = call.path(0)?;
     may_access(call, AT_FDCWD, &path, call.uint(1))
 }
 
 /// `faccessat`, `faccessat2`
-pub(super) fn faccessat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn faccessat(call: &mut Call<'_>) -> Result {
     let path = call.path(1)?;
     may_access(call, call.int(0), &path, call.uint(2))
 }
 
 /// Whether a file is there and can be opened. Of what cannot be opened without
 /// a consequence, its mode says it.
-fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
+fn may_access(call: &Call<'_>, fd: i32, path: &[u8], mode: u32) -> Result {
     const EXECUTE: u32 = 1;
     const WRITE: u32 = 2;
     const READ: u32 = 4;
@@ -212,7 +212,7 @@ fn may_access(call: &Call<'_, '_>, fd: i32, path: &[u8], mode: u32) -> Result {
 }
 
 /// `getcwd`: answers the length, with the zero.
-pub(super) fn getcwd(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn getcwd(call: &mut Call<'_>) -> Result {
     let (at, room) = (call.uint(0), call.uint(1) as usize);
     let mut path = call.state.mounts.current();
     path.push(0);
@@ -224,7 +224,7 @@ pub(super) fn getcwd(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `chdir`: links on the way are resolved, as the kernel would name the place.
-pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn chdir(call: &mut Call<'_>) -> Result {
     let resolved = call.resolve(&call.path(0)?)?;
     let dir = resolved.dir()?;
     let mode = beneath::stat(dir, resolved.path(), true)?.st_mode;
@@ -237,7 +237,7 @@ pub(super) fn chdir(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `fchdir`
-pub(super) fn fchdir(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fchdir(call: &mut Call<'_>) -> Result {
     let open = call.file(0)?;
     let path = open.directory()?.path.clone();
     enter(call, path);
@@ -245,7 +245,7 @@ pub(super) fn fchdir(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// Makes an absolute path the current directory, also for the loader.
-fn enter(call: &mut Call<'_, '_>, path: Vec<u8>) {
+fn enter(call: &mut Call<'_>, path: Vec<u8>) {
     call.caller.set_current_directory(path.clone());
     call.state.mounts.set_current(path);
 }

@@ -27,24 +27,24 @@ struct Question {
 }
 
 /// `poll`: the time in milliseconds, below zero for ever.
-pub(super) fn poll(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn poll(call: &mut Call<'_>) -> Result {
     let timeout = u64::try_from(call.int(2)).ok();
     poll_until(call, timeout.map(Duration::from_millis))
 }
 
 /// `ppoll`: the signals that it may set are never raised.
-pub(super) fn ppoll(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn ppoll(call: &mut Call<'_>) -> Result {
     let timeout = time::timeout(call, 2, false)?;
     poll_until(call, timeout)
 }
 
 /// `ppoll_time64`
-pub(super) fn ppoll64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn ppoll64(call: &mut Call<'_>) -> Result {
     let timeout = time::timeout(call, 2, true)?;
     poll_until(call, timeout)
 }
 
-fn poll_until(call: &mut Call<'_, '_>, timeout: Option<Duration>) -> Result {
+fn poll_until(call: &mut Call<'_>, timeout: Option<Duration>) -> Result {
     let (ptr, count) = (call.uint(0), call.uint(1));
     if count > MAX {
         return Err(Error::EINVAL);
@@ -83,25 +83,25 @@ fn poll_until(call: &mut Call<'_, '_>, timeout: Option<Duration>) -> Result {
 }
 
 /// `select`, `_newselect`: seconds and microseconds.
-pub(super) fn select(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn select(call: &mut Call<'_>) -> Result {
     let timeout = time::microseconds(call, 4)?;
     select_until(call, timeout)
 }
 
 /// `pselect6`: the signals that it may set are never raised.
-pub(super) fn pselect(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn pselect(call: &mut Call<'_>) -> Result {
     let timeout = time::timeout(call, 4, false)?;
     select_until(call, timeout)
 }
 
 /// `pselect6_time64`
-pub(super) fn pselect64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn pselect64(call: &mut Call<'_>) -> Result {
     let timeout = time::timeout(call, 4, true)?;
     select_until(call, timeout)
 }
 
 /// Sets of numbers, a bit each: to be read, to be written, of exceptions.
-fn select_until(call: &mut Call<'_, '_>, timeout: Option<Duration>) -> Result {
+fn select_until(call: &mut Call<'_>, timeout: Option<Duration>) -> Result {
     const EVENTS: [PollFlags; 3] = [PollFlags::IN, PollFlags::OUT, PollFlags::PRI];
     // An error or the other end's being closed lets a call return at once.
     const ANSWERS: [PollFlags; 3] = [

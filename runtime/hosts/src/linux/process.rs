@@ -18,37 +18,37 @@ const ID: i32 = 1;
 const USER: u64 = 1000;
 
 /// `exit`, `exit_group`
-pub(super) fn exit(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn exit(call: &mut Call<'_>) -> Result {
     Err(Error::End(HostError::Exit(call.int(0))))
 }
 
 /// `getpid`, `gettid`, `set_tid_address` and the like
-pub(super) fn id(_: &mut Call<'_, '_>) -> Result {
+pub(super) fn id(_: &mut Call<'_>) -> Result {
     Ok(ID.cast_unsigned().into())
 }
 
 /// `getuid`, `getgid` and the like
-pub(super) fn user(_: &mut Call<'_, '_>) -> Result {
+pub(super) fn user(_: &mut Call<'_>) -> Result {
     Ok(USER)
 }
 
 /// What has nothing to do.
-pub(super) const fn nothing(_: &mut Call<'_, '_>) -> Result {
+pub(super) const fn nothing(_: &mut Call<'_>) -> Result {
     DONE
 }
 
 /// `umask`: what it was, which is what it stays.
-pub(super) const fn umask(_: &mut Call<'_, '_>) -> Result {
+pub(super) const fn umask(_: &mut Call<'_>) -> Result {
     Ok(0o022)
 }
 
 /// `kill`, `tkill`
-pub(super) fn kill(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn kill(call: &mut Call<'_>) -> Result {
     signal(call.int(0), call.int(1))
 }
 
 /// `tgkill`
-pub(super) fn tgkill(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn tgkill(call: &mut Call<'_>) -> Result {
     signal(call.int(1), call.int(2))
 }
 
@@ -73,13 +73,13 @@ fn signal(to: i32, number: i32) -> Result {
 }
 
 /// `rt_sigprocmask`: nothing is blocked.
-pub(super) fn rt_sigprocmask(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn rt_sigprocmask(call: &mut Call<'_>) -> Result {
     call.write_if(call.uint(2), &[0; 8])?;
     DONE
 }
 
 /// `rt_sigaction`: every signal has its default action.
-pub(super) fn rt_sigaction(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn rt_sigaction(call: &mut Call<'_>) -> Result {
     // Handler, flags, restorer; two words of mask.
     let record: &[u8] = match call.abi {
         Abi::I386 => &[0; 20],
@@ -90,18 +90,18 @@ pub(super) fn rt_sigaction(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `futex`
-pub(super) fn futex(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn futex(call: &mut Call<'_>) -> Result {
     wait_or_wake(call, false)
 }
 
 /// `futex_time64`
-pub(super) fn futex64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn futex64(call: &mut Call<'_>) -> Result {
     wait_or_wake(call, true)
 }
 
 /// Nobody waits, so nobody is woken, and nobody can wake who waits: time alone
 /// ends that.
-fn wait_or_wake(call: &mut Call<'_, '_>, wide: bool) -> Result {
+fn wait_or_wake(call: &mut Call<'_>, wide: bool) -> Result {
     const COMMAND: u32 = 0x7f;
     const WAIT: u32 = 0;
     const WAKE: u32 = 1;
@@ -124,7 +124,7 @@ fn wait_or_wake(call: &mut Call<'_, '_>, wide: bool) -> Result {
 }
 
 /// `uname`
-pub(super) fn uname(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn uname(call: &mut Call<'_>) -> Result {
     const FIELD: usize = 65;
     let fields = [
         "Linux",
@@ -143,7 +143,7 @@ pub(super) fn uname(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `getrandom`
-pub(super) fn getrandom(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn getrandom(call: &mut Call<'_>) -> Result {
     let span = Span {
         ptr: call.uint(0),
         len: call.uint(1),
@@ -160,7 +160,7 @@ pub(super) fn getrandom(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `getrlimit`, `ugetrlimit`
-pub(super) fn getrlimit(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn getrlimit(call: &mut Call<'_>) -> Result {
     let limit = limit(call, call.int(0));
     let word = limit.to_le_bytes();
     let record = match call.abi {
@@ -172,7 +172,7 @@ pub(super) fn getrlimit(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// The limit of a resource: there is one of open files.
-fn limit(call: &Call<'_, '_>, resource: i32) -> u64 {
+fn limit(call: &Call<'_>, resource: i32) -> u64 {
     const NOFILE: i32 = 7;
     match resource {
         NOFILE => lock(&call.state.table).max() as u64,
@@ -181,7 +181,7 @@ fn limit(call: &Call<'_, '_>, resource: i32) -> u64 {
 }
 
 /// `prlimit64`: none can be set.
-pub(super) fn prlimit64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn prlimit64(call: &mut Call<'_>) -> Result {
     if !matches!(call.int(0), 0 | ID) {
         return Err(Error::ESRCH);
     }

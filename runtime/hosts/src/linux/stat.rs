@@ -71,7 +71,7 @@ fn of_open(open: &Open) -> Result<Stat> {
 }
 
 /// Of a path, with the flags of the `at` calls.
-fn of_path(call: &Call<'_, '_>, fd: i32, path: usize, flags: u32) -> Result<Stat> {
+fn of_path(call: &Call<'_>, fd: i32, path: usize, flags: u32) -> Result<Stat> {
     let path = call.path(path)?;
     if path.is_empty() && flags & AT_EMPTY_PATH != 0 {
         return match fd {
@@ -82,70 +82,70 @@ fn of_path(call: &Call<'_, '_>, fd: i32, path: usize, flags: u32) -> Result<Stat
     stat_at(call, fd, &path, flags & AT_SYMLINK_NOFOLLOW != 0)
 }
 
-fn stat_at(call: &Call<'_, '_>, fd: i32, path: &[u8], link: bool) -> Result<Stat> {
+fn stat_at(call: &Call<'_>, fd: i32, path: &[u8], link: bool) -> Result<Stat> {
     let resolved = call.resolve_at(fd, path)?;
     let stat = beneath::stat(resolved.dir()?, resolved.path(), !link)?;
     Ok(Stat::from(&stat))
 }
 
 /// `stat`, in the form of the table
-pub(super) fn stat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn stat(call: &mut Call<'_>) -> Result {
     let stat = of_path(call, AT_FDCWD, 0, 0)?;
     let record = stat.of_abi(call.abi)?;
     store(call, 1, &record)
 }
 
 /// `lstat`
-pub(super) fn lstat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn lstat(call: &mut Call<'_>) -> Result {
     let stat = of_path(call, AT_FDCWD, 0, AT_SYMLINK_NOFOLLOW)?;
     let record = stat.of_abi(call.abi)?;
     store(call, 1, &record)
 }
 
 /// `fstat`
-pub(super) fn fstat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fstat(call: &mut Call<'_>) -> Result {
     let stat = of_open(&*call.file(0)?)?;
     let record = stat.of_abi(call.abi)?;
     store(call, 1, &record)
 }
 
 /// `newfstatat`: x86-64 alone has it
-pub(super) fn fstatat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fstatat(call: &mut Call<'_>) -> Result {
     let record = of_path(call, call.int(0), 1, call.uint(3))?.words();
     store(call, 2, &record)
 }
 
 /// `stat64`
-pub(super) fn stat64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn stat64(call: &mut Call<'_>) -> Result {
     let record = of_path(call, AT_FDCWD, 0, 0)?.stat64();
     store(call, 1, &record)
 }
 
 /// `lstat64`
-pub(super) fn lstat64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn lstat64(call: &mut Call<'_>) -> Result {
     let record = of_path(call, AT_FDCWD, 0, AT_SYMLINK_NOFOLLOW)?.stat64();
     store(call, 1, &record)
 }
 
 /// `fstat64`
-pub(super) fn fstat64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fstat64(call: &mut Call<'_>) -> Result {
     let record = of_open(&*call.file(0)?)?.stat64();
     store(call, 1, &record)
 }
 
 /// `fstatat64`
-pub(super) fn fstatat64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn fstatat64(call: &mut Call<'_>) -> Result {
     let record = of_path(call, call.int(0), 1, call.uint(3))?.stat64();
     store(call, 2, &record)
 }
 
 /// `statx`
-pub(super) fn statx(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn statx(call: &mut Call<'_>) -> Result {
     let record = of_path(call, call.int(0), 1, call.uint(2))?.statx();
     store(call, 4, &record)
 }
 
-fn store(call: &mut Call<'_, '_>, at: usize, record: &[u8]) -> Result {
+fn store(call: &mut Call<'_>, at: usize, record: &[u8]) -> Result {
     call.write(call.uint(at), record)?;
     DONE
 }

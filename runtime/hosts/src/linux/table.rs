@@ -206,7 +206,7 @@ impl Table {
     }
 }
 
-impl Call<'_, '_> {
+impl Call<'_> {
     /// An open file.
     pub(super) fn open_file(&self, fd: i32) -> Result<Arc<Open>> {
         let mut table = lock(&self.state.table);

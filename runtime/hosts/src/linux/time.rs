@@ -16,7 +16,7 @@ const AT_SYMLINK_NOFOLLOW: u32 = 0x100;
 const TIMER_ABSTIME: u32 = 1;
 
 /// The clock that an argument names.
-fn clock(call: &Call<'_, '_>, i: usize) -> Result<ClockId> {
+fn clock(call: &Call<'_>, i: usize) -> Result<ClockId> {
     Ok(match call.int(i) {
         0 => ClockId::Realtime,
         1 => ClockId::Monotonic,
@@ -31,7 +31,7 @@ fn clock(call: &Call<'_, '_>, i: usize) -> Result<ClockId> {
 }
 
 /// Two words of a time: of 64 bits, or where i386 has them so, of 32.
-fn words(call: &Call<'_, '_>, wide: bool, [first, second]: [i64; 2]) -> Result<Vec<u8>> {
+fn words(call: &Call<'_>, wide: bool, [first, second]: [i64; 2]) -> Result<Vec<u8>> {
     if wide || call.abi == Abi::X86_64 {
         return Ok([first.to_le_bytes(), second.to_le_bytes()].concat());
     }
@@ -41,7 +41,7 @@ fn words(call: &Call<'_, '_>, wide: bool, [first, second]: [i64; 2]) -> Result<V
 }
 
 /// Stores a time where an argument points.
-fn store(call: &mut Call<'_, '_>, i: usize, wide: bool, time: Timespec) -> Result {
+fn store(call: &mut Call<'_>, i: usize, wide: bool, time: Timespec) -> Result {
     let bytes = words(call, wide, [time.tv_sec, time.tv_nsec])?;
     call.write_if(call.uint(i), &bytes)?;
     DONE
@@ -49,7 +49,7 @@ fn store(call: &mut Call<'_, '_>, i: usize, wide: bool, time: Timespec) -> Resul
 
 /// Reads a time that is of one of the widths. The upper half of i386's 64 bits
 /// of nanoseconds is padding.
-fn load(call: &mut Call<'_, '_>, at: u32, wide: bool) -> Result<Timespec> {
+fn load(call: &mut Call<'_>, at: u32, wide: bool) -> Result<Timespec> {
     let (tv_sec, tv_nsec) = if wide || call.abi == Abi::X86_64 {
         let bytes: [u8; 16] = call.memory().read(at)?;
         let word = |i: usize| bytes[i..i + 8].try_into().map_err(|_| Error::EFAULT);
@@ -66,31 +66,31 @@ fn load(call: &mut Call<'_, '_>, at: u32, wide: bool) -> Result<Timespec> {
 }
 
 /// `clock_gettime`
-pub(super) fn clock_gettime(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_gettime(call: &mut Call<'_>) -> Result {
     let time = now(clock(call, 0)?);
     store(call, 1, false, time)
 }
 
 /// `clock_gettime64`
-pub(super) fn clock_gettime64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_gettime64(call: &mut Call<'_>) -> Result {
     let time = now(clock(call, 0)?);
     store(call, 1, true, time)
 }
 
 /// `clock_getres`
-pub(super) fn clock_getres(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_getres(call: &mut Call<'_>) -> Result {
     let time = resolution(clock(call, 0)?);
     store(call, 1, false, time)
 }
 
 /// `clock_getres_time64`
-pub(super) fn clock_getres64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_getres64(call: &mut Call<'_>) -> Result {
     let time = resolution(clock(call, 0)?);
     store(call, 1, true, time)
 }
 
 /// `gettimeofday`
-pub(super) fn gettimeofday(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn gettimeofday(call: &mut Call<'_>) -> Result {
     let time = now(ClockId::Realtime);
     let bytes = words(call, false, [time.tv_sec, time.tv_nsec / 1000])?;
     call.write_if(call.uint(0), &bytes)?;
@@ -99,7 +99,7 @@ pub(super) fn gettimeofday(call: &mut Call<'_, '_>) -> Result {
 }
 
 /// `time`
-pub(super) fn time(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn time(call: &mut Call<'_>) -> Result {
     let seconds = now(ClockId::Realtime).tv_sec;
     let at = call.uint(0);
     match call.abi {
@@ -122,13 +122,13 @@ fn span(time: Timespec) -> Result<Duration> {
 }
 
 /// The time that an argument points to, as a span.
-pub(super) fn span_at(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Duration> {
+pub(super) fn span_at(call: &mut Call<'_>, i: usize, wide: bool) -> Result<Duration> {
     let at = call.uint(i);
     span(load(call, at, wide)?)
 }
 
 /// The same; null for none.
-pub(super) fn timeout(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<Option<Duration>> {
+pub(super) fn timeout(call: &mut Call<'_>, i: usize, wide: bool) -> Result<Option<Duration>> {
     match call.uint(i) {
         0 => Ok(None),
         at => span(load(call, at, wide)?).map(Some),
@@ -137,7 +137,7 @@ pub(super) fn timeout(call: &mut Call<'_, '_>, i: usize, wide: bool) -> Result<O
 
 /// The same of seconds and microseconds, of which there may be more than a
 /// second's.
-pub(super) fn microseconds(call: &mut Call<'_, '_>, i: usize) -> Result<Option<Duration>> {
+pub(super) fn microseconds(call: &mut Call<'_>, i: usize) -> Result<Option<Duration>> {
     let at = call.uint(i);
     if at == 0 {
         return Ok(None);
@@ -151,22 +151,22 @@ pub(super) fn microseconds(call: &mut Call<'_, '_>, i: usize) -> Result<Option<D
 }
 
 /// `nanosleep`: nothing wakes it early.
-pub(super) fn nanosleep(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn nanosleep(call: &mut Call<'_>) -> Result {
     wait::sleep(span_at(call, 0, false)?)?;
     DONE
 }
 
 /// `clock_nanosleep`
-pub(super) fn clock_nanosleep(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_nanosleep(call: &mut Call<'_>) -> Result {
     sleep_by(call, false)
 }
 
 /// `clock_nanosleep_time64`
-pub(super) fn clock_nanosleep64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn clock_nanosleep64(call: &mut Call<'_>) -> Result {
     sleep_by(call, true)
 }
 
-fn sleep_by(call: &mut Call<'_, '_>, wide: bool) -> Result {
+fn sleep_by(call: &mut Call<'_>, wide: bool) -> Result {
     let clock = clock(call, 0)?;
     let wanted = span_at(call, 2, wide)?;
     let span = match call.uint(1) & TIMER_ABSTIME {
@@ -178,17 +178,17 @@ fn sleep_by(call: &mut Call<'_, '_>, wide: bool) -> Result {
 }
 
 /// `utimensat`
-pub(super) fn utimensat(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn utimensat(call: &mut Call<'_>) -> Result {
     set_times(call, false)
 }
 
 /// `utimensat_time64`
-pub(super) fn utimensat64(call: &mut Call<'_, '_>) -> Result {
+pub(super) fn utimensat64(call: &mut Call<'_>) -> Result {
     set_times(call, true)
 }
 
 /// Sets the times of a path or, without one, of an open file.
-fn set_times(call: &mut Call<'_, '_>, wide: bool) -> Result {
+fn set_times(call: &mut Call<'_>, wide: bool) -> Result {
     let times = times(call, wide)?;
     if call.uint(1) == 0 {
         let open = call.file(0)?;
@@ -206,7 +206,7 @@ fn set_times(call: &mut Call<'_, '_>, wide: bool) -> Result {
 }
 
 /// The two times of a call; none means now.
-fn times(call: &mut Call<'_, '_>, wide: bool) -> Result<Timestamps> {
+fn times(call: &mut Call<'_>, wide: bool) -> Result<Timestamps> {
     let at = call.uint(2);
     let special = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
     if at == 0 {

@@ -14,7 +14,7 @@ const TEXT: usize = 64;
 
 /// Reports a call that is done.
 pub(super) fn report(
-    call: &mut Call<'_, '_>,
+    call: &mut Call<'_>,
     sys: Option<Sys>,
     number: u64,
     offer: Option<&Offer>,

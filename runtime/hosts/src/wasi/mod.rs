@@ -22,29 +22,22 @@ mod table;
 mod tests;
 mod types;
 
-use std::sync::{Arc, LazyLock};
+use wasmaot_runtime::{HostEntry, HostLibrary, host_entry};
 
 use self::state::State;
 use crate::HostEnv;
 
-use wasmaot_runtime::{HostEntry, HostLibrary};
+/// Import module of all functions.
+const MODULE: &str = "wasi_snapshot_preview1";
 
-/// What the functions share: made with the first of them.
-type Shared = LazyLock<Arc<State>, Box<dyn FnOnce() -> Arc<State> + Send>>;
-
-/// The functions by module, each of the name that the guest imports.
+/// The functions by Rust module, each of the name that the guest imports.
 macro_rules! functions {
     ($($module:ident: $($name:ident)*;)*) => {
-        &[$($(HostEntry {
-            module: call::MODULE,
-            name: stringify!($name),
-            ty: || call::type_of(&$module::$name),
-            make: |shared, entry| call::host(shared, entry.name, $module::$name),
-        },)*)*]
+        &[$($(host_entry!(State, MODULE, stringify!($name), $module::$name),)*)*]
     };
 }
 
-const FUNCTIONS: &[HostEntry<Shared>] = functions! {
+const FUNCTIONS: &[HostEntry<State>] = functions! {
     environ: args_get args_sizes_get environ_get environ_sizes_get;
     clock: clock_res_get clock_time_get;
     fd: fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags
@@ -62,6 +55,5 @@ const FUNCTIONS: &[HostEntry<Shared>] = functions! {
 
 /// All functions, for one program.
 pub fn functions(env: HostEnv) -> HostLibrary {
-    let state = || Arc::new(State::new(env));
-    HostLibrary::new(FUNCTIONS, LazyLock::new(Box::new(state)))
+    HostLibrary::new(FUNCTIONS, || State::new(env))
 }

@@ -7,7 +7,8 @@ use wasmaot_abi::types::FuncType;
 use super::{DlError, OpenFlags};
 use crate::error::{CallError, Error};
 use crate::host::{Caller, HostError, HostFunction};
-use crate::link::dyninfo::{LazyFunction, function_entry, set_entry};
+use crate::link::LazyFunction;
+use crate::link::dyninfo::{function_entry, set_entry};
 use crate::process::Process;
 use crate::value::Val;
 

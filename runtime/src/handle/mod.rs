@@ -9,15 +9,13 @@ mod global;
 mod memory;
 mod table;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use wasmaot_abi::object::SymbolKind;
 
 use crate::error::HandleError;
 use crate::host::Caller;
 use crate::link::InstanceId;
 use crate::link::Target;
-use crate::process::Process;
+use crate::process::{Process, ProcessId};
 
 pub use func::{Func, TypedFunc};
 pub use global::Global;
@@ -67,18 +65,6 @@ impl AsProcess for Caller<'_> {
     #[inline]
     fn as_process_mut(&mut self, _: Token) -> Result<&mut Process, HandleError> {
         self.process_mut().map_err(|_| HandleError::NoProcess)
-    }
-}
-
-/// A process among all that there ever were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ProcessId(u64);
-
-impl ProcessId {
-    /// That of a new process.
-    pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -11,10 +11,9 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{PltCall, SEC_CALLS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
-use super::instance::Instance;
+use super::group::Group;
 use super::linker::View;
-use super::room::Block;
-use super::search::Group;
+use super::state::{Block, Instance};
 use crate::arch;
 use crate::config::{Bind, DlStubs};
 use crate::error::{Error, Result};
@@ -22,8 +21,8 @@ use crate::object::Place;
 use crate::space::Key;
 use crate::sys::live;
 
+mod bodies;
 mod fixups;
-mod prelink;
 mod types;
 
 pub(super) use fixups::fixups;

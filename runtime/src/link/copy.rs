@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
+use super::group::{Group, Member};
 use super::linker::{Linker, View};
-use super::search::{Group, Member};
 use crate::config::{Category, Config, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::object::{Object, Place, Symbol, bad};

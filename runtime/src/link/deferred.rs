@@ -10,8 +10,11 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::finder::Finder;
+use super::group::{Group, Purpose};
 use super::linker::View;
-use super::search::{self, Deferred, Finder, Group, Purpose};
+use super::search;
+use super::state::Deferred;
 use super::{copy, dyninfo, resolve};
 use crate::config::Bind;
 use crate::error::Result;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use wasmaot_abi::context::HOST_PAGE;
 
 use super::linker::Linker;
-use super::prelink::{self, Calls};
+use super::prelinked::{self, Calls};
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
@@ -33,9 +33,9 @@ fn calls(linker: &mut Linker<'_>, id: usize) -> Result<()> {
         Bind::Static => is_cheap(&linker.state.instances[id].object),
         Bind::Now | Bind::Lazy => false,
     };
-    let states = prelink::outcome(linker.view(), id)?;
-    prelink::report(linker.view(), id, &states);
-    let plain = prelink::plain(linker.view(), id, &states);
+    let states = prelinked::outcome(linker.view(), id)?;
+    prelinked::report(linker.view(), id, &states);
+    let plain = prelinked::plain(linker.view(), id, &states);
     if !direct && plain.is_empty() && !states.contains(&Calls::Wrong) {
         return Ok(());
     }

@@ -8,49 +8,22 @@
 //! What refers to a symbol that nothing defines waits; each time the global
 //! scope has grown, it is tried again.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::FuncRef;
 use wasmaot_abi::info::Fixup;
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::types::FuncType;
 
 use super::copy::{self, Copy};
+use super::group::{Group, Member};
 use super::host_table::{Stub, StubKind};
-use super::instance::{LinkerSymbol, Target};
 use super::linker::{Linker, View};
 use super::relocate::{data_address, entry_of, table_index};
-use super::search::{Group, Member};
+use super::state::{Copied, Forwarder, LazyFunction, LinkerSymbol, Target};
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::bad;
-
-/// What a process remembers of it.
-#[derive(Debug, Default)]
-pub(crate) struct Fixups {
-    /// Fixups that wait for a definition: serial number of the instance, and
-    /// number in its list.
-    waiting: Vec<(u64, usize)>,
-    /// What has been copied: what is still written to the original goes to the
-    /// copy, too.
-    copied: Vec<Copied>,
-    /// Serial number of the instance that holds the copy, by symbol.
-    holders: HashMap<String, u64>,
-    /// Host functions that stand for lazy ones.
-    pub lazy: Vec<Forwarder>,
-}
-
-/// Bytes that were copied.
-#[derive(Clone, Copy, Debug)]
-struct Copied {
-    /// Serial number of the instance with the copy.
-    serial: u64,
-    from: u64,
-    to: u64,
-    bytes: u64,
-}
 
 /// Whether objects define all that the members of a group refer to.
 pub(super) fn is_complete(view: View<'_>, group: &Group) -> bool {
@@ -340,28 +313,6 @@ pub(crate) fn forget(linker: &mut Linker<'_>, serial: u64) {
     for forwarder in &mut linker.state.fixups.lazy {
         forwarder.to.take_if(|lazy| lazy.serial == serial);
     }
-}
-
-/// A function whose library is loaded at the first call.
-#[derive(Clone, Debug)]
-pub(crate) struct LazyFunction {
-    /// Of the instance that calls it.
-    pub serial: u64,
-    /// Table index of the entry that is to hold it.
-    pub index: u64,
-    pub symbol: String,
-    pub library: String,
-    pub ty: FuncType,
-}
-
-/// A host function that is called in place of a lazy one.
-#[derive(Debug)]
-pub(crate) struct Forwarder {
-    /// Its number.
-    host: usize,
-    ty: FuncType,
-    /// `None`: it can be used for another.
-    pub to: Option<LazyFunction>,
 }
 
 /// Makes the entry before a lazy function's forward to it.

@@ -3,8 +3,8 @@
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, GlobalType, TableType};
 
-use super::instance::Target;
 use super::linker::View;
+use super::state::Target;
 use crate::space::Domain;
 use crate::value::Val;
 

@@ -4,8 +4,8 @@ use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::FuncType;
 
-use super::instance::Target;
 use super::linker::{Linker, View};
+use super::state::Target;
 use crate::arch;
 use crate::error::{Error, Result};
 use crate::object::Object;
@@ -100,4 +100,29 @@ impl<'a> View<'a> {
         let ty = self.any_type(type_id);
         ty.map_or(0, |ty| Layout::stack_args(&arch::HOST.calls, ty))
     }
+}
+
+/// Address by which code of a domain, or of any (`None`), calls a function.
+pub(super) fn callable(
+    linker: &mut Linker<'_>,
+    function: Function,
+    from: Option<usize>,
+) -> Result<u64> {
+    let Some(domain) = function.domain else {
+        return Ok(function.code);
+    };
+    let same = match from {
+        Some(from) => from == domain,
+        None => !linker.state.many_domains(),
+    };
+    if same {
+        return Ok(function.code);
+    }
+    let (target, base) = (function.code, linker.space.domains[domain].base());
+    let stack_args = function
+        .type_id
+        .map_or(0, |id| linker.view().stack_args(id));
+    linker.space.stub(Key::Thunk { target, base }, |at| {
+        arch::domain_thunk(at, target, base, stack_args)
+    })
 }

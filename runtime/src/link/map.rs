@@ -7,11 +7,11 @@ use std::sync::Arc;
 use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::types::TypeHash;
 
-use super::instance::{Bindings, Instance, RefCount};
+use super::group::Group;
 use super::linker::{Linker, View};
-use super::place::Place;
-use super::prelink;
-use super::search::Group;
+use super::place::ObjectPlacement;
+use super::prelinked;
+use super::state::{Bindings, Instance, RefCount};
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
@@ -26,10 +26,10 @@ pub(super) fn map(
     linker: &mut Linker<'_>,
     group: &Group,
     bindings: Vec<Bindings>,
-    places: &[Place],
+    places: &[ObjectPlacement],
 ) -> Result<()> {
     let local: Arc<[usize]> = group.local.as_slice().into();
-    let images = prelink::images(linker, group)?;
+    let images = prelinked::images(linker, group)?;
     let members = group.members.iter().zip(images).zip(bindings);
     for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
@@ -144,7 +144,12 @@ fn take(view: View<'_>, object: &Object, owner: u64, bytes: u64) -> Result<()> {
 }
 
 /// Maps a run of a memory image. Memory is zero where the file says nothing.
-fn map_run(linker: &mut Linker<'_>, object: &Object, place: &Place, run: &MemoryRun) -> Result<()> {
+fn map_run(
+    linker: &mut Linker<'_>,
+    object: &Object,
+    place: &ObjectPlacement,
+    run: &MemoryRun,
+) -> Result<()> {
     let outside = || {
         let reason = format!("its data at {:#x} exceed the memory", run.linear);
         bad(object.path().display().to_string(), reason)

@@ -15,12 +15,48 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::type_list::Types;
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
-use super::instance::Target;
-use super::place;
-use super::resolve::Resolver;
+use super::group::Member;
+use super::host_table::Stub;
+use super::linker::View;
+use super::state::Target;
+use super::wanted;
 use crate::error::{Error, Result};
 use crate::object::Object;
 use crate::sys::live;
+
+/// Where definitions are: in what is loaded, in the group that is to be, and
+/// among the host functions to be made for it.
+pub(super) struct Definers<'a, 's> {
+    pub view: View<'a>,
+    pub members: &'a [Member],
+    /// The instance that the first member becomes.
+    pub first: usize,
+    /// Whether the group is part of a flat program.
+    pub flat: bool,
+    pub stubs: &'s [Stub],
+}
+
+impl<'a> Definers<'a, '_> {
+    /// Whether an instance is loaded, not of the group that is to be.
+    fn is_loaded(&self, instance: usize) -> bool {
+        instance < self.first
+    }
+
+    fn object(&self, instance: usize) -> &'a Object {
+        match instance.checked_sub(self.first) {
+            Some(member) => &self.members[member].object,
+            None => &self.view.state.instances[instance].object,
+        }
+    }
+
+    /// The type of a host function, of the process or to be made for the group.
+    fn host_type(&self, number: usize) -> Option<Cow<'a, FuncType>> {
+        match number.checked_sub(self.view.hosts.next()) {
+            None => self.view.hosts.ty(number),
+            Some(made) => Some(Cow::Owned(self.stubs.get(made)?.ty.clone())),
+        }
+    }
+}
 
 /// What a message calls the kind of an import.
 pub(crate) const fn kind_name(kind: &ImportKind) -> &'static str {
@@ -37,19 +73,19 @@ pub(crate) const fn kind_name(kind: &ImportKind) -> &'static str {
 
 /// Checks a binding of an import.
 pub(super) fn check(
-    resolver: &Resolver<'_>,
+    definers: &Definers<'_, '_>,
     importer: &Object,
     import: &Import<'_>,
     target: Target,
 ) -> Result<()> {
     let types = &importer.info().types;
-    let found = Definition::of(resolver, target);
-    let shared = is_shared(resolver, importer, import, target);
+    let found = Definition::of(definers, target);
+    let shared = is_shared(definers, importer, import, target);
     if found.fits(types, &import.kind, shared) {
         return Ok(());
     }
     let definer = match target {
-        Target::Symbol { instance, .. } => resolver.object(instance).path().display().to_string(),
+        Target::Symbol { instance, .. } => definers.object(instance).path().display().to_string(),
         Target::Host(_) | Target::Stub(_) => "the host".to_owned(),
         _ => "the loader".to_owned(),
     };
@@ -95,16 +131,14 @@ pub(super) fn check(
 /// their linking convention. The loader makes it, to suit all that they say of
 /// sizes; what an opened library says then comes too late.
 fn is_shared(
-    resolver: &Resolver<'_>,
+    definers: &Definers<'_, '_>,
     importer: &Object,
     import: &Import<'_>,
     target: Target,
 ) -> bool {
     let abi = importer.info().abi;
     match target {
-        Target::ProgramMemory => {
-            abi.is_shared_memory(import.module, import.name) || resolver.is_flat()
-        }
+        Target::ProgramMemory => abi.is_shared_memory(import.module, import.name) || definers.flat,
         Target::ProgramTable => abi.is_shared_table(import.module, import.name),
         _ => false,
     }
@@ -153,29 +187,29 @@ enum Definition<'a> {
 }
 
 impl<'a> Definition<'a> {
-    fn of(resolver: &Resolver<'a>, target: Target) -> Self {
+    fn of(definers: &Definers<'a, '_>, target: Target) -> Self {
         match target {
             Target::Symbol { instance, symbol } => {
-                let object = resolver.object(instance);
+                let object = definers.object(instance);
                 let found = Self::of_symbol(object, symbol);
-                match resolver.is_loaded(instance) {
-                    true => found.now(resolver, target),
+                match definers.is_loaded(instance) {
+                    true => found.now(definers, target),
                     false => found,
                 }
             }
-            Target::Host(number) | Target::Stub(number) => match resolver.host_type(number) {
+            Target::Host(number) | Target::Stub(number) => match definers.host_type(number) {
                 Some(ty) => Self::Func(Signature::Known(ty)),
                 None => Self::Other("nothing"),
             },
             Target::Tag(_) => Self::Tag(Signature::Known(Cow::Owned(loader_tag_type()))),
             Target::ProgramMemory | Target::ProgramTable => {
-                let (memory, table) = match &resolver.view().state.program {
+                let (memory, table) = match &definers.view.state.program {
                     Some(program) => {
-                        let domain = &resolver.view().space.domains[program.domain];
+                        let domain = &definers.view.space.domains[program.domain];
                         (domain.memory, domain.table)
                     }
                     None => {
-                        let (memory, table) = place::declared(resolver.members());
+                        let (memory, table) = wanted::declared(definers.members);
                         (Some(memory), Some(table))
                     }
                 };
@@ -184,7 +218,7 @@ impl<'a> Definition<'a> {
                     _ => table.map(Self::Table),
                 };
                 let found = found.unwrap_or(Self::Other("nothing"));
-                found.now(resolver, target)
+                found.now(definers, target)
             }
             Target::LinkerSymbol(_) => Self::Data,
             Target::None => Self::Context,
@@ -212,8 +246,8 @@ impl<'a> Definition<'a> {
     }
 
     /// With its size as it is now, of what is loaded.
-    fn now(self, resolver: &Resolver<'_>, target: Target) -> Self {
-        let view = resolver.view();
+    fn now(self, definers: &Definers<'_, '_>, target: Target) -> Self {
+        let view = definers.view;
         match self {
             Self::Memory(ty) => {
                 let domain = view.memory_domain(target);

@@ -25,52 +25,52 @@ mod deferred;
 mod direct;
 pub(crate) mod dyninfo;
 mod exports;
+mod finder;
 mod functions;
+mod group;
 mod host_table;
-mod instance;
-mod instances;
-mod known_types;
-mod lazy;
+mod late;
 mod linker;
 mod map;
 mod matching;
 mod order;
-mod overrides;
+mod overriding;
 mod place;
-mod prelink;
+mod prelinked;
 mod relocate;
+mod reserve;
 mod resolve;
-mod room;
 mod search;
 mod state;
 mod transaction;
-pub(crate) mod undefined;
+mod wanted;
 
 use std::sync::Arc;
 
 use wasmaot_abi::info::{Import, ImportKind};
 use wasmaot_abi::name;
 
-pub use instances::InstanceId;
-pub use search::{Candidate, Finder, Needed, SearchPath, Way, beside, candidates};
+pub use finder::{Candidate, Finder, SearchPath, Way, beside, candidates};
+pub use search::Needed;
+pub use state::InstanceId;
 
 pub(crate) use deferred::{find as find_deferred, late};
+pub(crate) use finder::has_origin;
+pub(crate) use group::{Group, Member, Purpose};
 pub(crate) use host_table::{HostSymbol, HostTable, Stub, StubKind, Typed};
-pub(crate) use instance::{Instance, Retired, Target};
-pub(crate) use lazy::{LazySlot, fill as fill_slot};
+pub(crate) use late::fill as fill_slot;
 pub(crate) use linker::{Linker, View};
 pub(crate) use matching::kind_name;
 pub(crate) use order::dependencies_first;
-pub(crate) use overrides::Overrides;
 pub(crate) use place::{adopt, flat_program};
-pub(crate) use prelink::{Calls, outcome};
+pub(crate) use prelinked::{Calls, outcome};
 pub(crate) use relocate::{data_address, index_in, table_index, target};
+pub(crate) use reserve::{release, reserve, wanted_memory};
 pub(crate) use resolve::{Late, call_of_undefined, functions_of, later};
-pub(crate) use room::{Block, Room, release, reserve, wanted_memory};
-pub(crate) use search::{
-    Deferred, Group, Member, Purpose, breadth_first, find, has_origin, is_named,
+pub(crate) use search::{breadth_first, find, is_named};
+pub(crate) use state::{
+    Block, Deferred, Instance, LazyFunction, LazySlot, LinkState, Overrides, Retired, Room, Target,
 };
-pub(crate) use state::LinkState;
 
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};

@@ -10,16 +10,15 @@
 //! What a running program opens goes where its own allocator says.
 
 use wasmaot_abi::context::{HOST_PAGE, MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
-use wasmaot_abi::info::{ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::object::SymbolKind;
-use wasmaot_abi::types::{IndexType, MemoryType, TableType, ValType};
+use wasmaot_abi::types::{MemoryType, TableType};
 
-use super::instance::{Bindings, LinkerSymbol};
+use super::group::{Group, Member};
 use super::linker::{Linker, View};
-use super::room::{Room, pc_room};
-use super::search::{Group, Member};
-use super::state::Program;
-use super::undefined;
+use super::reserve::{STACK_ALIGN, file, no_memory_of_its_own, pc_room};
+use super::state::{Bindings, Program, Room, undefined};
+use super::wanted::{Wanted, own_memory, own_table};
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::ranges::Ranges;
@@ -27,7 +26,7 @@ use crate::space::DomainLayout;
 
 /// Where an object goes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Place {
+pub(super) struct ObjectPlacement {
     pub domain: usize,
     pub memory_base: u64,
     pub table_base: u64,
@@ -42,9 +41,9 @@ pub(super) fn place(
     group: &Group,
     bindings: &[Bindings],
     rooms: &[Room],
-) -> Result<Vec<Place>> {
+) -> Result<Vec<ObjectPlacement>> {
     if let (Some(program), true) = (&linker.state.program, group.purpose.is_opened()) {
-        let place = |room: &Room| Place {
+        let place = |room: &Room| ObjectPlacement {
             domain: program.domain,
             memory_base: room.memory.as_ref().map_or(0, |block| block.at),
             table_base: room.table.start,
@@ -54,7 +53,7 @@ pub(super) fn place(
         return Ok(rooms.iter().map(place).collect());
     }
     let members = &group.members[..];
-    let mut places = vec![Place::default(); members.len()];
+    let mut places = vec![ObjectPlacement::default(); members.len()];
     let dynamic = |m: &Member| m.object.info().abi != LinkingAbi::Core;
     if members.iter().any(dynamic) {
         program(linker, members, &mut places)?;
@@ -64,22 +63,6 @@ pub(super) fn place(
         place.domain = core(linker, member, bindings)?;
     }
     Ok(places)
-}
-
-/// The type of a module's own memory 0.
-fn own_memory(info: &ModuleInfo) -> Option<MemoryType> {
-    let own = info.memories.iter().find(|m| m.desc.is_none());
-    own.map(|m| m.ty)
-}
-
-/// The type of a module's own primary table.
-fn own_table(info: &ModuleInfo) -> Option<TableType> {
-    let own = info.tables.iter().find(|t| t.desc.is_none());
-    own.map(|t| t.ty)
-}
-
-pub(super) fn file(member: &Member) -> String {
-    member.object.path().display().to_string()
 }
 
 /// The domain of a core module.
@@ -217,7 +200,11 @@ fn create_table(
 }
 
 /// Places the objects that share the program's domain.
-fn program(linker: &mut Linker<'_>, members: &[Member], places: &mut [Place]) -> Result<()> {
+fn program(
+    linker: &mut Linker<'_>,
+    members: &[Member],
+    places: &mut [ObjectPlacement],
+) -> Result<()> {
     let file = file(&members[0]);
     if linker.state.program.is_some() {
         return Err(Error::Unsupported {
@@ -281,11 +268,11 @@ fn program(linker: &mut Linker<'_>, members: &[Member], places: &mut [Place]) ->
         }
     }
     for (place, &(memory_base, table_base)) in places.iter_mut().zip(&layout.bases) {
-        *place = Place {
+        *place = ObjectPlacement {
             domain,
             memory_base,
             table_base,
-            ..Place::default()
+            ..ObjectPlacement::default()
         };
     }
     linker.state.program = Some(Program {
@@ -302,21 +289,6 @@ fn program(linker: &mut Linker<'_>, members: &[Member], places: &mut [Place]) ->
         place.pc_base = pc_room(linker, member)?.start;
     }
     Ok(())
-}
-
-/// The memory and table that members of a group share, as they declare them;
-/// those that are made are at least as large.
-pub(super) fn declared(members: &[Member]) -> (MemoryType, TableType) {
-    let mut wanted = Wanted::default();
-    let shared = members.iter().map(|m| m.object.info());
-    let shared = shared.filter(|info| info.abi != LinkingAbi::Core);
-    shared.for_each(|info| wanted.of(info));
-    let memory = MemoryType {
-        min: wanted.min,
-        max: wanted.max,
-        ..MemoryType::default()
-    };
-    (memory, wanted.table(wanted.table_min))
 }
 
 /// Pages of the memory of a flat program.
@@ -370,68 +342,12 @@ pub(crate) fn adopt(linker: &mut Linker<'_>, number: usize) {
     }
 }
 
-impl Program {
-    /// The address that a mark stands for.
-    pub(super) const fn mark(&self, mark: LinkerSymbol) -> u64 {
-        match mark {
-            LinkerSymbol::HeapBase => self.heap.start,
-            LinkerSymbol::HeapEnd => self.heap.end,
-            LinkerSymbol::StackLow => self.stack.start,
-            LinkerSymbol::StackHigh => self.stack.end,
-        }
-    }
-}
-
 /// Pages of a memory whose heap begins at `heap_base`: as many as asked for,
 /// and one for the heap unless the limit forbids.
 fn memory_pages(heap_base: u64, wanted: u64, limit: u64) -> u64 {
     let needed = heap_base.div_ceil(WASM_PAGE);
     let comfortable = (heap_base + WASM_PAGE).div_ceil(WASM_PAGE).min(limit);
     wanted.max(needed).max(comfortable)
-}
-
-/// What the objects of a program ask of the shared memory and table.
-#[derive(Debug, Default)]
-struct Wanted {
-    min: u64,
-    max: Option<u64>,
-    table_min: u64,
-    table_max: Option<u64>,
-}
-
-impl Wanted {
-    /// The type of the shared table.
-    const fn table(&self, min: u64) -> TableType {
-        TableType {
-            elem: ValType::FuncRef,
-            min,
-            max: self.table_max,
-            index: IndexType::I32,
-        }
-    }
-
-    fn of(&mut self, info: &ModuleInfo) {
-        let smaller = |a: Option<u64>, b: Option<u64>| match (a, b) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-        let imported = info.import_kinds.iter().filter_map(|kind| match *kind {
-            ImportKind::Memory(ty) => Some(ty),
-            _ => None,
-        });
-        for ty in imported.chain(own_memory(info)) {
-            self.min = self.min.max(ty.min);
-            self.max = smaller(self.max, ty.max);
-        }
-        let imported = info.import_kinds.iter().filter_map(|kind| match *kind {
-            ImportKind::Table { ty, primary: true } => Some(ty),
-            _ => None,
-        });
-        for ty in imported.chain(own_table(info)) {
-            self.table_min = self.table_min.max(ty.min);
-            self.table_max = smaller(self.table_max, ty.max);
-        }
-    }
 }
 
 /// Addresses in the program's memory and indices in its table.
@@ -442,20 +358,6 @@ struct Layout {
     stack: std::ops::Range<u64>,
     heap_base: u64,
     table_end: u64,
-}
-
-/// Alignment that the C ABI gives the stack and `malloc`'s blocks.
-pub(super) const STACK_ALIGN: u64 = 16;
-
-/// Refuses a library that defines a memory: it is to share the program's.
-pub(super) fn no_memory_of_its_own(member: &Member) -> Result<()> {
-    match own_memory(member.object.info()) {
-        None => Ok(()),
-        Some(_) => Err(Error::Unsupported {
-            file: file(member),
-            what: "a library with a memory of its own; link it with -shared".to_owned(),
-        }),
-    }
 }
 
 impl Layout {

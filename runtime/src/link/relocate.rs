@@ -11,17 +11,15 @@ use wasmaot_abi::info::{Elements, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
 
-use super::functions::Function;
-use super::instance::{Instance, Target};
-use super::lazy;
+use super::functions::{Function, callable};
 use super::linker::{Linker, View};
 use super::place::{create_memory, memory_limit, table_max};
-use super::room::table_room;
-use super::undefined;
+use super::reserve::table_room;
+use super::state::{Instance, LazySlot, Target, undefined};
 use crate::arch;
 use crate::config::Category;
 use crate::error::{Error, Result};
-use crate::object::{Object, Place, bad};
+use crate::object::{Object, Place, Reloc, bad};
 use crate::space::Key;
 use crate::space::{DomainLayout, ExtraTable};
 use crate::sys::live;
@@ -299,7 +297,7 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
                 .start()
                 .wrapping_add_signed(reloc.addend),
             Standard::JumpSlot if target(linker.view(), id, reloc.symbol) == Target::Lazy => {
-                lazy::stub(linker, id, &reloc)?
+                lazy_stub(linker, id, &reloc)?
             }
             Standard::GlobDat | Standard::JumpSlot => address(linker, id, reloc.symbol)?,
             Standard::Absolute => {
@@ -475,7 +473,11 @@ pub(crate) fn data_address(view: View<'_>, target: Target) -> Result<u64> {
             let bias = definer.object.layout().memory_bias;
             Ok(definer.memory_base + symbol.value.wrapping_sub(bias))
         }
-        Target::LinkerSymbol(mark) => Ok(view.state.program.as_ref().map_or(0, |p| p.mark(mark))),
+        Target::LinkerSymbol(mark) => Ok(view
+            .state
+            .program
+            .as_ref()
+            .map_or(0, |p| p.address_of(mark))),
         Target::UndefinedData => Ok(undefined::DATA),
         _ => Ok(0),
     }
@@ -580,27 +582,13 @@ fn function_of_record(linker: &mut Linker<'_>, id: usize, number: u32) -> Result
         .ok_or_else(|| bad(path(&object), "a function record of no function"))
 }
 
-/// Address by which code of a domain, or of any (`None`), calls a function.
-pub(super) fn callable(
-    linker: &mut Linker<'_>,
-    function: Function,
-    from: Option<usize>,
-) -> Result<u64> {
-    let Some(domain) = function.domain else {
-        return Ok(function.code);
-    };
-    let same = match from {
-        Some(from) => from == domain,
-        None => !linker.state.many_domains(),
-    };
-    if same {
-        return Ok(function.code);
-    }
-    let (target, base) = (function.code, linker.space.domains[domain].base());
-    let stack_args = function
-        .type_id
-        .map_or(0, |id| linker.view().stack_args(id));
-    linker.space.stub(Key::Thunk { target, base }, |at| {
-        arch::domain_thunk(at, target, base, stack_args)
-    })
+/// What the slot of an instance that a relocation names holds for now.
+fn lazy_stub(linker: &mut Linker<'_>, id: usize, reloc: &Reloc) -> Result<u64> {
+    let number = linker.state.lazy.add(LazySlot {
+        address: linker.state.instances[id].address(reloc.offset),
+        symbol: reloc.symbol,
+    });
+    linker
+        .space
+        .stub(Key::Lazy(number), |_| arch::lazy_stub(number))
 }

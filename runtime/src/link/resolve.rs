@@ -8,7 +8,6 @@
 //! modules name the instance that is to define; `env` means the global scope
 //! where no instance is registered under it.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use wasmaot_abi::builtin::{self, Builtin};
@@ -20,12 +19,11 @@ use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_abi::types::FuncType;
 
 use super::copy;
+use super::group::{Group, Member, Purpose};
 use super::host_table::{Stub, StubKind, Typed};
-use super::instance::{Bindings, LinkerSymbol, Target};
 use super::linker::View;
-use super::matching;
-use super::search::{Group, Member, Purpose};
-use super::undefined::Undefined;
+use super::matching::{self, Definers};
+use super::state::{Bindings, LinkerSymbol, Target, Undefined};
 use crate::config::{Bind, Category, Unresolved};
 use crate::error::{self, Error, Result};
 use crate::object::{Name, Object, Place};
@@ -131,7 +129,7 @@ fn needed_now(object: &Object) -> HashSet<u32> {
 }
 
 /// Definitions by number of instance: those of the process, then the group's.
-pub(super) struct Resolver<'a> {
+struct Resolver<'a> {
     view: View<'a>,
     members: &'a [Member],
     first: usize,
@@ -197,33 +195,18 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    pub fn view(&self) -> View<'a> {
-        self.view
-    }
-
-    pub fn members(&self) -> &'a [Member] {
-        self.members
-    }
-
-    /// Whether what is being loaded is a module of a flat program.
-    pub fn is_flat(&self) -> bool {
-        self.flat
-    }
-
-    /// Whether an instance is loaded, not of the group that is to be.
-    pub fn is_loaded(&self, instance: usize) -> bool {
-        instance < self.first
-    }
-
-    /// The type of a host function, of the process or made for the group.
-    pub fn host_type(&self, number: usize) -> Option<Cow<'a, FuncType>> {
-        match number.checked_sub(self.view.hosts.next()) {
-            None => self.view.hosts.ty(number),
-            Some(made) => Some(Cow::Owned(self.stubs.get(made)?.ty.clone())),
+    /// Where definitions are.
+    fn definers(&self) -> Definers<'a, '_> {
+        Definers {
+            view: self.view,
+            members: self.members,
+            first: self.first,
+            flat: self.flat,
+            stubs: &self.stubs,
         }
     }
 
-    pub fn object(&self, instance: usize) -> &'a Object {
+    fn object(&self, instance: usize) -> &'a Object {
         match instance.checked_sub(self.first) {
             Some(member) => &self.members[member].object,
             None => &self.view.state.instances[instance].object,
@@ -317,7 +300,7 @@ impl<'a> Resolver<'a> {
         let target = match found {
             Some(target) => match self.adapted(object, import, target) {
                 Some(adapter) => adapter,
-                None => match matching::check(self, object, import, target) {
+                None => match matching::check(&self.definers(), object, import, target) {
                     Ok(()) => target,
                     Err(error) => self.mismatched(object, import, error)?,
                 },

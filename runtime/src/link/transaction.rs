@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::linker::Linker;
-use super::room::release_table;
+use super::reserve::release_table;
 use crate::space::Key;
 
 /// The state of the parts of a process before a transaction.

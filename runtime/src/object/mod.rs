@@ -5,7 +5,7 @@
 mod check;
 mod describe;
 mod parse;
-mod prelink;
+mod prelink_record;
 mod symbols;
 mod versions;
 

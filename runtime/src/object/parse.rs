@@ -18,7 +18,7 @@ use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::Rela;
 
 use super::symbols::{Symbols, text};
-use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink};
+use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink_record};
 use crate::arch;
 use crate::error::{Error, Result};
 use crate::sys::{FileMap, page_down, page_up};
@@ -497,7 +497,7 @@ fn prelinked(
 ) -> Result<Option<Prelink>, String> {
     let part = dynamic.part(file, abi::DT_WASMAOT_PRELINK, abi::DT_WASMAOT_PRELINKSZ)?;
     let entries = plt.len() / Reloc::SIZE;
-    part.map(|at| prelink::read(&file.file[at], entries, file.layout))
+    part.map(|at| prelink_record::read(&file.file[at], entries, file.layout))
         .transpose()
 }
 

@@ -30,6 +30,7 @@ mod thread;
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use flat::is_program as is_flat_program;
 pub use hooks::Missing;
@@ -42,7 +43,6 @@ pub(crate) use rooms::give_back;
 use crate::builtin;
 use crate::config::Config;
 use crate::error::Result;
-use crate::handle::ProcessId;
 use crate::host::Hosts;
 use crate::link::{Finder, InstanceId, LinkState, Overrides};
 use crate::space::{AddressSpace, Anchors, ContextHeader, Domain};
@@ -71,6 +71,18 @@ pub struct Process {
     pub(crate) dl: DlState,
     /// What the embedder keeps with the process.
     pub(crate) data: Box<dyn Any + Send>,
+}
+
+/// A process among all that there ever were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ProcessId(u64);
+
+impl ProcessId {
+    /// That of a new process.
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// Who finds libraries.

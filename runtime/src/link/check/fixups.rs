@@ -8,8 +8,8 @@ use wasmaot_abi::reloc::Standard;
 
 use super::{Checker, DEPTH, Meaning, SHOWN};
 use crate::error::{Error, Result};
+use crate::link::group::Group;
 use crate::link::linker::View;
-use crate::link::search::Group;
 
 /// Checks the members of a group, before their constructors run.
 pub(in crate::link) fn fixups(view: View<'_>, group: &Group) -> Result<()> {

@@ -14,7 +14,7 @@ use wasmaot_abi::types::{FuncType, GlobalType, HeapType, ValType};
 
 use super::{Checker, DEPTH, Meaning};
 use crate::config::{Bind, Unresolved};
-use crate::link::instance::Instance;
+use crate::link::state::Instance;
 use crate::sys::live;
 
 /// A type, and the list that has the types it refers to; none of the host's.

@@ -6,18 +6,30 @@
 //! runs on behalf of another thread. Lookups without a lock read an
 //! epoch-published copy of the instances and scopes.
 
+mod fixups;
+mod instance;
+mod instances;
+mod known_types;
+mod lazy;
+mod overrides;
+mod room;
+pub(crate) mod undefined;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::dyninfo::Fixups;
-use super::instance::Retired;
-use super::instances::Instances;
-use super::known_types::KnownTypes;
-use super::lazy::Lazy;
-use super::overrides::Overrides;
-use super::search::Deferred;
-use super::undefined::Undefined;
+pub use instances::InstanceId;
+
+pub(crate) use fixups::{Copied, Fixups, Forwarder, LazyFunction};
+pub(crate) use instance::{Bindings, Instance, LinkerSymbol, RefCount, Retired, Target};
+pub(crate) use instances::Instances;
+pub(crate) use known_types::KnownTypes;
+pub(crate) use lazy::{Lazy, LazySlot};
+pub(crate) use overrides::Overrides;
+pub(crate) use room::{Block, Room};
+pub(crate) use undefined::Undefined;
+
 use crate::object::Object;
 use crate::ranges::Ranges;
 
@@ -112,6 +124,15 @@ impl LinkState {
     }
 }
 
+/// A needed library that is not loaded yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Deferred {
+    /// The instance that needs it.
+    pub by: usize,
+    /// The name by which it does.
+    pub name: String,
+}
+
 /// What the objects of a dynamically linked program share.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -132,4 +153,16 @@ pub(crate) struct Program {
     pub spare_entries: Ranges,
     /// Numbers of the code-address space that nobody uses.
     pub spare_codes: Ranges,
+}
+
+impl Program {
+    /// The address that a symbol of the linker stands for.
+    pub const fn address_of(&self, symbol: LinkerSymbol) -> u64 {
+        match symbol {
+            LinkerSymbol::HeapBase => self.heap.start,
+            LinkerSymbol::HeapEnd => self.heap.end,
+            LinkerSymbol::StackLow => self.stack.start,
+            LinkerSymbol::StackHigh => self.stack.end,
+        }
+    }
 }

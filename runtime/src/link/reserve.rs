@@ -4,46 +4,28 @@ use std::ops::Range;
 
 use wasmaot_abi::context::{FuncRef, HOST_PAGE};
 
+use super::group::Member;
 use super::linker::Linker;
-use super::place::{STACK_ALIGN, file, no_memory_of_its_own};
-use super::search::Member;
+use super::state::Room;
+use super::wanted::own_memory;
 use crate::error::{Error, Result};
 
-/// Room of an opened object.
-#[derive(Clone, Debug)]
-pub(crate) struct Room {
-    pub memory: Option<Block>,
-    pub table: Range<u64>,
-    /// Of the code-address space.
-    pub codes: Range<u64>,
+/// Alignment that the C ABI gives the stack and `malloc`'s blocks.
+pub(super) const STACK_ALIGN: u64 = 16;
+
+/// The file of a member, for messages.
+pub(super) fn file(member: &Member) -> String {
+    member.object.path().display().to_string()
 }
 
-/// Bytes of linear memory.
-#[derive(Clone, Debug)]
-pub(crate) struct Block {
-    /// Linear address.
-    pub at: u64,
-    pub bytes: u64,
-    /// Number of the domain whose memory it is in.
-    pub domain: usize,
-    /// What `free` is given; `None`: the block is not of the program's allocator.
-    pub pointer: Option<u32>,
-}
-
-impl Block {
-    /// Memory that the program has given itself, and frees itself.
-    pub const fn of_program(at: u64) -> Self {
-        Self {
-            at,
-            bytes: 0,
-            domain: 0,
-            pointer: None,
-        }
-    }
-
-    /// Whether it is such memory.
-    pub const fn is_of_program(&self) -> bool {
-        self.bytes == 0
+/// Refuses a library that defines a memory: it is to share the program's.
+pub(super) fn no_memory_of_its_own(member: &Member) -> Result<()> {
+    match own_memory(member.object.info()) {
+        None => Ok(()),
+        Some(_) => Err(Error::Unsupported {
+            file: file(member),
+            what: "a library with a memory of its own; link it with -shared".to_owned(),
+        }),
     }
 }
 

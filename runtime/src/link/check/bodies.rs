@@ -6,7 +6,7 @@ use wasmaot_abi::prelink::{Body, Place};
 use super::{Checker, Meaning};
 use crate::arch;
 use crate::config::Bind;
-use crate::link::instance::Instance;
+use crate::link::state::Instance;
 
 impl Checker<'_> {
     /// Whether data of the object that defines a symbol are at an address. Who

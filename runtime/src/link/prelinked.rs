@@ -10,9 +10,9 @@
 
 use wasmaot_abi::prelink::{Body, Prelink};
 
-use super::instance::Instance;
+use super::group::{Group, Purpose};
 use super::linker::{Linker, View};
-use super::search::{Group, Purpose};
+use super::state::Instance;
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;

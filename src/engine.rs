@@ -20,6 +20,10 @@ use crate::input;
 /// Environment variable with directories to search, separated by `:`.
 pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
 
+/// A program without anything: it shares its memory with what it opens.
+#[cfg(feature = "compiler")]
+const EMPTY: &str = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 0)))"#;
+
 /// Compiles modules and opens objects, for any number of processes on any
 /// number of threads. A clone is the same engine.
 ///
@@ -34,6 +38,9 @@ struct Inner {
     /// The cache, once it has been asked for; `None` in it if there is none.
     #[cfg(feature = "compiler")]
     cache: OnceLock<Option<Cache>>,
+    /// A program without anything, once one has been asked for.
+    #[cfg(feature = "compiler")]
+    empty: OnceLock<Arc<Object>>,
 }
 
 /// Options of an [`Engine`].
@@ -217,6 +224,22 @@ impl Engine {
 
     pub(crate) fn is_trusting(&self) -> bool {
         self.0.config.trusting
+    }
+
+    /// A program without anything, to open libraries in.
+    #[cfg(feature = "compiler")]
+    pub(crate) fn empty_program(&self) -> Result<Arc<Object>> {
+        if let Some(made) = self.0.empty.get() {
+            return Ok(Arc::clone(made));
+        }
+        let made = self.compile("program", EMPTY.as_bytes())?;
+        Ok(Arc::clone(self.0.empty.get_or_init(|| made)))
+    }
+
+    #[cfg(not(feature = "compiler"))]
+    #[expect(clippy::unused_self, reason = "as the other, which compiles")]
+    pub(crate) fn empty_program(&self) -> Result<Arc<Object>> {
+        Err(wasmaot_runtime::DlError::NoProgram.into())
     }
 
     #[cfg(feature = "compiler")]

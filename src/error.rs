@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use wasmaot_runtime::{CallError, DlError};
+use wasmaot_runtime::{AccessError, CallError, DlError, HandleError};
 
 /// Result of the library's own functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -57,6 +57,12 @@ pub enum Error {
     /// A call did not return.
     #[error(transparent)]
     Call(Box<CallError>),
+    /// A handle is of no use in a process.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+    /// A global, table or memory was not read or changed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A library outside of a prelinked set changed while the set was built.
     #[error("a library beside the set has changed while it was built; build it again")]
     SetChanged,

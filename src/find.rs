@@ -67,6 +67,18 @@ impl LibraryFinder {
         self.open_named(file, true)
     }
 
+    /// Opens a program, whose directory is searched for its libraries from then
+    /// on.
+    pub(crate) fn open_program(&mut self, file: &Path) -> Result<Arc<Object>> {
+        self.path.program = file.parent().map(|dir| directory(dir).to_owned());
+        self.open(file)
+    }
+
+    /// A program without anything, to open libraries in.
+    pub(crate) fn empty_program(&self) -> Result<Arc<Object>> {
+        self.engine.empty_program()
+    }
+
     /// Opens what the user names, but perhaps for the program and not as code:
     /// an object in a granted directory is refused.
     ///

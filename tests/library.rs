@@ -6,20 +6,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmaot::Engine;
-use wasmaot::hosts::{HostEnv, Input, Output, OutputBuffer, linux, wasi};
-use wasmaot::runtime::trap::TrapReason;
-use wasmaot::runtime::{
-    CallError, Caller, Config, Error, HostError, HostFunction, InstanceId, Object, OutOfBounds,
-    Process, Val,
+use wasmaot::{
+    AccessError, CallError, Caller, Config, Engine, FuncType, HostEnv, HostError, Hosts, Input,
+    Instance, LoadError, Object, OutOfBounds, Output, OutputBuffer, Process, TrapReason, Val,
+    ValType, WasmParams, WasmResults, wasi,
 };
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_testkit::{Code, Kind, Link, object, sources};
 
 fn build(text: &str) -> Arc<Object> {
-    let engine = Engine::default();
-    engine.compile("module", text.as_bytes()).unwrap()
+    Engine::default()
+        .compile("module", text.as_bytes())
+        .unwrap()
 }
 
 fn config() -> Config {
@@ -29,11 +27,35 @@ fn config() -> Config {
     }
 }
 
-fn instance(config: Config, hosts: Vec<HostFunction>, text: &str) -> (Process, InstanceId) {
-    let mut process = Process::new(config).unwrap();
-    process.add_host_functions(hosts);
-    let id = process.instantiate(build(text), Some("module")).unwrap();
+/// A process without data of its own.
+fn new_process(config: Config) -> Process {
+    Process::new(&Engine::default(), config, ()).unwrap()
+}
+
+fn instance(config: Config, hosts: &Hosts, text: &str) -> (Process, Instance) {
+    let mut process = new_process(config);
+    process.add_hosts(hosts);
+    let id = process.instantiate(&build(text), Some("module")).unwrap();
     (process, id)
+}
+
+/// Calls a function that is called once.
+fn call<P: WasmParams, R: WasmResults>(
+    process: &mut Process,
+    id: Instance,
+    name: &str,
+    params: P,
+) -> Result<R, CallError> {
+    id.typed_func(process, name)?.call(process, params)
+}
+
+fn invoke(
+    process: &mut Process,
+    id: Instance,
+    name: &str,
+    args: &[Val],
+) -> Result<Vec<Val>, CallError> {
+    id.func(process, name)?.call(process, args)
 }
 
 fn code(error: CallError) -> TrapCode {
@@ -48,19 +70,15 @@ fn code(error: CallError) -> TrapCode {
 
 #[test]
 fn rust_signatures_are_wasm_types() {
-    let mix = |_: &mut Caller<'_>, a: i32, b: u64, c: f32, d: f64| (c + a as f32, b + 1, d);
+    let mix = |_: &mut Caller<'_, ()>, a: i32, b: u64, c: f32, d: f64| (c + a as f32, b + 1, d);
+    let no = |_: &mut Caller<'_, ()>| -> Result<(), HostError> {
+        Err(HostError::Message("not today".into()))
+    };
+    let mut hosts = Hosts::new();
+    hosts.func("host", "mix", mix).func("host", "no", no);
     let (mut process, id) = instance(
         config(),
-        vec![
-            HostFunction::wrap("host", "mix", mix),
-            HostFunction::wrap(
-                "host",
-                "no",
-                |_: &mut Caller<'_>| -> Result<(), HostError> {
-                    Err(HostError::Message("not today".into()))
-                },
-            ),
-        ],
+        &hosts,
         r#"(module
           (import "host" "mix" (func $mix (param i32 i64 f32 f64) (result f32 i64 f64)))
           (import "host" "no" (func $no))
@@ -69,25 +87,28 @@ fn rust_signatures_are_wasm_types() {
           (func (export "no") (call $no))
           (func (export "lanes") (param v128) (result i32) (i32x4.extract_lane 3 (local.get 0))))"#,
     );
-    let mixed: (f32, u64, f64) = process
-        .call(id, "mix", (2, u64::MAX - 1, 0.5f32, -0.25))
-        .unwrap();
+    let mixed: (f32, u64, f64) =
+        call(&mut process, id, "mix", (2, u64::MAX - 1, 0.5f32, -0.25)).unwrap();
     assert_eq!(mixed, (2.5, u64::MAX, -0.25));
-    assert_eq!(process.call::<u128, i32>(id, "lanes", 7 << 96).unwrap(), 7);
-    let error = process.call::<(), ()>(id, "no", ()).unwrap_err();
+    assert_eq!(
+        call::<u128, i32>(&mut process, id, "lanes", 7 << 96).unwrap(),
+        7
+    );
+    let error = call::<(), ()>(&mut process, id, "no", ()).unwrap_err();
     assert!(error.to_string().starts_with("not today"), "{error}");
-    let error = process.call::<i32, i32>(id, "mix", 1).unwrap_err();
+    let error = call::<i32, i32>(&mut process, id, "mix", 1).unwrap_err();
     let text = "mix: is of type (i32, i64, f32, f64) -> (f32, i64, f64), called as (i32) -> (i32)";
     assert_eq!(error.to_string(), text);
 }
 
 #[test]
 fn host_functions_call_back_and_see_memory_grow() {
-    let back = |caller: &mut Caller<'_>, n: i32| -> Result<i32, HostError> {
-        let id = caller.process()?.instance("module").unwrap();
+    let back = |caller: &mut Caller<'_, ()>, n: i32| -> Result<i32, HostError> {
+        let id = caller.instance("module").unwrap();
         let before = caller.memory().len();
         let inner: i32 = if n > 0 {
-            caller.call(id, "f", n - 1)?
+            let f = id.typed_func::<i32, i32>(caller, "f")?;
+            f.call(caller, n - 1)?
         } else {
             0
         };
@@ -97,9 +118,11 @@ fn host_functions_call_back_and_see_memory_grow() {
         caller.memory_mut()[n as usize] = 1;
         Ok(inner + n)
     };
+    let mut hosts = Hosts::new();
+    hosts.func("host", "back", back);
     let (mut process, id) = instance(
         config(),
-        vec![HostFunction::wrap("host", "back", back)],
+        &hosts,
         r#"(module
           (import "host" "back" (func $back (param i32) (result i32)))
           (memory (export "memory") 1)
@@ -108,10 +131,10 @@ fn host_functions_call_back_and_see_memory_grow() {
             (if (i32.eq (local.get 0) (i32.const 99)) (then unreachable))
             (call $back (local.get 0))))"#,
     );
-    assert_eq!(process.call::<i32, i32>(id, "f", 4).unwrap(), 10);
+    assert_eq!(call::<i32, i32>(&mut process, id, "f", 4).unwrap(), 10);
     assert_eq!(process.read(id, 0, 6).unwrap(), [1, 1, 1, 1, 1, 0]);
     // A trap of the inner call goes through the host function that lets it.
-    let error = process.call::<i32, i32>(id, "f", 100).unwrap_err();
+    let error = call::<i32, i32>(&mut process, id, "f", 100).unwrap_err();
     let CallError::Trap(trap) = error else {
         panic!("{error}")
     };
@@ -124,14 +147,16 @@ fn host_functions_call_back_and_see_memory_grow() {
 
 #[test]
 fn references_cannot_be_made_up() {
-    let forge = |_: &mut Caller<'_>, _: &[Val], results: &mut [Val]| {
+    let forge = |_: &mut Caller<'_, ()>, _: &[Val], results: &mut [Val]| {
         results[0] = Val::FuncRef(0x1234_5678);
         Ok(())
     };
     let ty = FuncType::new([], [ValType::FuncRef]);
+    let mut hosts = Hosts::new();
+    hosts.func_of_type("host", "forge", ty, forge);
     let (mut process, id) = instance(
         config(),
-        vec![HostFunction::new("host", "forge", ty, forge)],
+        &hosts,
         r#"(module
           (import "host" "forge" (func $forge (result funcref)))
           (table $t 1 funcref)
@@ -143,17 +168,20 @@ fn references_cannot_be_made_up() {
             (call_indirect $t (result i32) (i32.const 0)))
           (func (export "take") (table.set $t (i32.const 0) (call $forge))))"#,
     );
-    let seven = process.invoke(id, "seven", &[]).unwrap();
-    assert_eq!(process.invoke(id, "call", &seven).unwrap(), [Val::I32(7)]);
+    let seven = invoke(&mut process, id, "seven", &[]).unwrap();
+    assert_eq!(
+        invoke(&mut process, id, "call", &seven).unwrap(),
+        [Val::I32(7)]
+    );
     let Val::FuncRef(at) = seven[0] else { panic!() };
     for wrong in [at + 1, at ^ 0x1000_0000, 1, u64::MAX] {
-        let error = process.invoke(id, "call", &[Val::FuncRef(wrong)]);
+        let error = invoke(&mut process, id, "call", &[Val::FuncRef(wrong)]);
         assert!(
             matches!(error, Err(CallError::Arguments { .. })),
             "{error:?}"
         );
     }
-    let error = process.invoke(id, "take", &[]).unwrap_err();
+    let error = invoke(&mut process, id, "take", &[]).unwrap_err();
     assert!(
         error.to_string().contains("host.forge set result 0"),
         "{error}"
@@ -179,62 +207,58 @@ fn limits_hold() {
         stack_size: 64 << 10,
         ..config()
     };
-    let (mut process, id) = instance(limits, vec![], DEEP);
-    let mut call = |name: &str, n: i32| process.call::<i32, i32>(id, name, n);
-    assert_eq!(call("grow", 4).unwrap(), 1);
-    assert_eq!(call("grow", 1).unwrap(), -1);
-    assert_eq!(call("extend", 99).unwrap(), 1);
-    assert_eq!(call("extend", 1).unwrap(), -1);
-    assert_eq!(call("deep", 100).unwrap(), 100);
+    let (mut process, id) = instance(limits, &Hosts::new(), DEEP);
+    let mut limited = |name: &str, n: i32| call::<i32, i32>(&mut process, id, name, n);
+    assert_eq!(limited("grow", 4).unwrap(), 1);
+    assert_eq!(limited("grow", 1).unwrap(), -1);
+    assert_eq!(limited("extend", 99).unwrap(), 1);
+    assert_eq!(limited("extend", 1).unwrap(), -1);
+    assert_eq!(limited("deep", 100).unwrap(), 100);
     assert_eq!(
-        code(call("deep", 100_000).unwrap_err()),
+        code(limited("deep", 100_000).unwrap_err()),
         TrapCode::StackOverflow
     );
-    assert_eq!(call("deep", 100).unwrap(), 100, "and goes on");
+    assert_eq!(limited("deep", 100).unwrap(), 100, "and goes on");
 
-    let (mut large, id) = instance(config(), vec![], DEEP);
+    let (mut large, id) = instance(config(), &Hosts::new(), DEEP);
     assert_eq!(
-        large.call::<i32, i32>(id, "deep", 100_000).unwrap(),
+        call::<i32, i32>(&mut large, id, "deep", 100_000).unwrap(),
         100_000
     );
-    assert_eq!(large.call::<i32, i32>(id, "grow", 1000).unwrap(), 1);
+    assert_eq!(call::<i32, i32>(&mut large, id, "grow", 1000).unwrap(), 1);
 
-    let mut process = Process::new(Config {
+    let mut small = new_process(Config {
         max_memory: 2 << 16,
         ..config()
-    })
-    .unwrap();
-    let error = process
-        .instantiate(build("(module (memory 3))"), None)
-        .unwrap_err();
-    assert!(matches!(error, Error::MemoryLimit { .. }), "{error}");
-    let mut process = Process::new(Config {
+    });
+    let error = small.instantiate(&build("(module (memory 3))"), None);
+    let error = error.unwrap_err();
+    assert!(matches!(error, LoadError::MemoryLimit { .. }), "{error}");
+    let mut short = new_process(Config {
         max_table: 2,
         ..config()
-    })
-    .unwrap();
-    let error = process
-        .instantiate(build("(module (table 3 funcref))"), None)
-        .unwrap_err();
-    assert!(matches!(error, Error::Limit { .. }), "{error}");
+    });
+    let error = short.instantiate(&build("(module (table 3 funcref))"), None);
+    let error = error.unwrap_err();
+    assert!(matches!(error, LoadError::Limit { .. }), "{error}");
 }
 
 #[test]
 fn a_loop_is_interrupted_and_the_process_goes_on() {
-    let (mut process, id) = instance(config(), vec![], DEEP);
+    let (mut process, id) = instance(config(), &Hosts::new(), DEEP);
     for _ in 0..3 {
         let interrupter = process.interrupter();
         let other = std::thread::spawn(move || {
             std::thread::sleep(Duration::from_millis(20));
             interrupter.interrupt(Duration::from_secs(60))
         });
-        let error = process.call::<(), ()>(id, "for ever", ()).unwrap_err();
+        let error = call::<(), ()>(&mut process, id, "for ever", ()).unwrap_err();
         assert_eq!(code(error), TrapCode::Interrupted);
         assert!(other.join().unwrap());
-        let error = process.call::<i32, i32>(id, "deep", 3).unwrap_err();
+        let error = call::<i32, i32>(&mut process, id, "deep", 3).unwrap_err();
         assert_eq!(code(error), TrapCode::Interrupted, "the request stands");
         process.interrupter().resume();
-        assert_eq!(process.call::<i32, i32>(id, "deep", 3).unwrap(), 3);
+        assert_eq!(call::<i32, i32>(&mut process, id, "deep", 3).unwrap(), 3);
     }
 }
 
@@ -250,11 +274,11 @@ fn sixty_four_bit_memories_exceed_four_gibibytes() {
         max_memory: 1 << 33,
         ..config()
     };
-    let (mut process, id) = instance(roomy, vec![], text);
+    let (mut process, id) = instance(roomy, &Hosts::new(), text);
     let end = (1i64 + 65600) << 16;
     for at in [1 << 32, end - 4] {
         assert_eq!(
-            process.call::<(i64, i32), i32>(id, "far", (at, 7)).unwrap(),
+            call::<(i64, i32), i32>(&mut process, id, "far", (at, 7)).unwrap(),
             7
         );
     }
@@ -263,10 +287,8 @@ fn sixty_four_bit_memories_exceed_four_gibibytes() {
         max_memory: 1 << 32,
         ..config()
     };
-    let (mut process, id) = instance(narrow, vec![], text);
-    let error = process
-        .call::<(i64, i32), i32>(id, "far", (1 << 32, 7))
-        .unwrap_err();
+    let (mut process, id) = instance(narrow, &Hosts::new(), text);
+    let error = call::<(i64, i32), i32>(&mut process, id, "far", (1 << 32, 7)).unwrap_err();
     assert_eq!(code(error), TrapCode::MemoryOutOfBounds);
 }
 
@@ -289,49 +311,53 @@ fn many_instances_of_one_object_on_many_threads() {
                 let instances = 20;
                 let mut all: Vec<_> = (0..instances)
                     .map(|_| {
-                        let mut process = Process::new(config()).unwrap();
-                        let id = process.instantiate(Arc::clone(object), None).unwrap();
+                        let mut process = new_process(config());
+                        let id = process.instantiate(object, None).unwrap();
                         (process, id)
                     })
                     .collect();
                 for round in 0..50 {
                     for (number, (process, id)) in all.iter_mut().enumerate() {
                         let value = thread * 1000 + number as i32 + round;
-                        let ended = process.call::<i32, ()>(*id, "mean", value);
+                        let ended = call::<i32, ()>(process, *id, "mean", value);
                         assert_eq!(ended.is_err(), value == 13);
                     }
                 }
                 for (number, (process, id)) in all.iter_mut().enumerate() {
                     let sum: i32 = (0..50).map(|r| thread * 1000 + number as i32 + r).sum();
-                    assert_eq!(process.call::<(), i32>(*id, "sum", ()).unwrap(), sum);
-                    assert_eq!(process.call::<(), i32>(*id, "calls", ()).unwrap(), 50);
+                    assert_eq!(call::<(), i32>(process, *id, "sum", ()).unwrap(), sum);
+                    assert_eq!(call::<(), i32>(process, *id, "calls", ()).unwrap(), 50);
                 }
             });
         }
     });
 }
 
-/// Copies between the heap of a function's caller and that of `words`.
-fn copy_functions() -> Vec<HostFunction> {
-    let ids = |caller: &Caller<'_>| -> Result<_, HostError> {
-        let process = caller.process()?;
-        Ok((
-            process.instance("teller").unwrap(),
-            process.instance("words").unwrap(),
-        ))
+/// Copies between the heap of a function's caller and that of `words`; and what
+/// `words` calls of `teller`, which is not there yet when that is loaded.
+fn copy_functions() -> Hosts {
+    let ids = |caller: &Caller<'_, ()>| {
+        let find = |name| caller.instance(name).unwrap();
+        (find("teller"), find("words"))
     };
-    let to = move |caller: &mut Caller<'_>, theirs: u32, ours: u32, bytes: u32| {
-        let (teller, words) = ids(caller)?;
+    let to = move |caller: &mut Caller<'_, ()>, theirs: u32, ours: u32, bytes: u32| {
+        let (teller, words) = ids(caller);
         caller.copy((teller, ours.into()), (words, theirs.into()), bytes.into())
     };
-    let from = move |caller: &mut Caller<'_>, ours: u32, theirs: u32, bytes: u32| {
-        let (teller, words) = ids(caller)?;
+    let from = move |caller: &mut Caller<'_, ()>, ours: u32, theirs: u32, bytes: u32| {
+        let (teller, words) = ids(caller);
         caller.copy((words, theirs.into()), (teller, ours.into()), bytes.into())
     };
-    vec![
-        HostFunction::wrap("host", "copy_to", to),
-        HostFunction::wrap("host", "copy_from", from),
-    ]
+    let shout = move |caller: &mut Caller<'_, ()>, value: i32| {
+        let (teller, _) = ids(caller);
+        let shout = teller.typed_func::<i32, i32>(caller, "shout")?;
+        shout.call(caller, value)
+    };
+    let mut hosts = Hosts::new();
+    hosts.func("host", "copy_to", to);
+    hosts.func("host", "copy_from", from);
+    hosts.func("teller", "shout", shout);
+    hosts
 }
 
 /// Two C programs, each with `malloc` and memory of its own, that call each
@@ -349,37 +375,26 @@ fn programs_with_separate_heaps_call_each_other() {
         let wasm = std::fs::read(link.make()).unwrap();
         Engine::default().compile(name, &wasm).unwrap()
     };
-    let mut process = Process::new(config()).unwrap();
-    process.add_host_functions(copy_functions());
-    process.add_host_functions(wasi::functions(HostEnv::new()));
-    // `words` calls `teller`, which is not there yet: by way of the host.
-    process.add_host_functions([HostFunction::wrap(
-        "teller",
-        "shout",
-        |caller: &mut Caller<'_>, value: i32| -> Result<i32, HostError> {
-            let teller = caller.process()?.instance("teller").unwrap();
-            caller.call(teller, "shout", value)
-        },
-    )]);
-    let words = process
-        .instantiate(reactor("words"), Some("words"))
-        .unwrap();
-    let teller = process
-        .instantiate(reactor("teller"), Some("teller"))
-        .unwrap();
+    let mut process = new_process(config());
+    process.add_hosts(&copy_functions());
+    process.add_functions(wasi::functions(HostEnv::new()));
+    let words = reactor("words");
+    let words = process.instantiate(&words, Some("words")).unwrap();
+    let teller = reactor("teller");
+    let teller = process.instantiate(&teller, Some("teller")).unwrap();
     for id in [words, teller] {
-        process.call::<(), ()>(id, "_initialize", ()).unwrap();
+        call::<(), ()>(&mut process, id, "_initialize", ()).unwrap();
     }
-    let at: u32 = process.call(teller, "tell", ()).unwrap();
+    let at: u32 = call(&mut process, teller, "tell", ()).unwrap();
     let told = process.read(teller, at.into(), 21).unwrap();
     assert_eq!(told, b"apple fig pear 106\0\0\0");
 
-    let error = process.call::<(), ()>(teller, "overreach", ()).unwrap_err();
+    let error = call::<(), ()>(&mut process, teller, "overreach", ()).unwrap_err();
     assert!(
         error.to_string().contains("outside of the linear memory"),
         "{error}"
     );
-    let size = process.memory_bytes(words).len() as u64;
+    let size = process.memory(words).unwrap().len() as u64;
     let outside = OutOfBounds {
         at: size - 1,
         bytes: 2,
@@ -387,22 +402,20 @@ fn programs_with_separate_heaps_call_each_other() {
     };
     assert_eq!(
         process.copy((words, size - 1), (teller, 0), 2),
-        Err(outside)
+        Err(AccessError::OutOfBounds(outside))
     );
 }
 
 /// By whole pages and within its limit; and where the heap begins.
 #[test]
 fn a_host_function_makes_the_memory_larger() {
-    let more = |caller: &mut Caller<'_>, bytes: u32| {
+    let more = |caller: &mut Caller<'_, ()>, bytes: u32| {
         let old = caller.grow_memory(bytes.into());
         old.map_or(-1, |old| old.cast_signed())
     };
-    let heap = |caller: &mut Caller<'_>| caller.heap_base().map_or(-1, u64::cast_signed);
-    let hosts = vec![
-        HostFunction::wrap("host", "more", more),
-        HostFunction::wrap("host", "heap", heap),
-    ];
+    let heap = |caller: &mut Caller<'_, ()>| caller.heap_base().map_or(-1, u64::cast_signed);
+    let mut hosts = Hosts::new();
+    hosts.func("host", "more", more).func("host", "heap", heap);
     let text = |heap: &str| {
         format!(
             r#"(module
@@ -416,24 +429,30 @@ fn a_host_function_makes_the_memory_larger() {
                    (i32.load8_u (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 1)))))"#
         )
     };
-    let (mut process, id) = instance(config(), hosts.clone(), &text(""));
-    assert_eq!(process.call::<_, i64>(id, "more", 1).unwrap(), 65536);
-    assert_eq!(process.memory_bytes(id).len(), 2 << 16);
-    assert_eq!(process.call::<_, i64>(id, "more", 0).unwrap(), 2 << 16);
+    let (mut process, id) = instance(config(), &hosts, &text(""));
+    assert_eq!(call::<_, i64>(&mut process, id, "more", 1).unwrap(), 65536);
+    assert_eq!(process.memory(id).unwrap().len(), 2 << 16);
     assert_eq!(
-        process.call::<_, i64>(id, "more", (1 << 16) + 1).unwrap(),
-        -1
-    );
-    assert_eq!(process.call::<_, i64>(id, "more", u32::MAX).unwrap(), -1);
-    assert_eq!(
-        process.call::<_, i64>(id, "more", 1 << 16).unwrap(),
+        call::<_, i64>(&mut process, id, "more", 0).unwrap(),
         2 << 16
     );
-    assert_eq!(process.call::<_, i32>(id, "last", ()).unwrap(), 0);
-    assert_eq!(process.call::<_, i64>(id, "heap", ()).unwrap(), -1);
+    assert_eq!(
+        call::<_, i64>(&mut process, id, "more", (1 << 16) + 1).unwrap(),
+        -1
+    );
+    assert_eq!(
+        call::<_, i64>(&mut process, id, "more", u32::MAX).unwrap(),
+        -1
+    );
+    assert_eq!(
+        call::<_, i64>(&mut process, id, "more", 1 << 16).unwrap(),
+        2 << 16
+    );
+    assert_eq!(call::<_, i32>(&mut process, id, "last", ()).unwrap(), 0);
+    assert_eq!(call::<_, i64>(&mut process, id, "heap", ()).unwrap(), -1);
     let base = r#"(global (export "__heap_base") i32 (i32.const 1234))"#;
-    let (mut process, id) = instance(config(), hosts, &text(base));
-    assert_eq!(process.call::<_, i64>(id, "heap", ()).unwrap(), 1234);
+    let (mut process, id) = instance(config(), &hosts, &text(base));
+    assert_eq!(call::<_, i64>(&mut process, id, "heap", ()).unwrap(), 1234);
 }
 
 /// System calls with what a library user captures and gives.
@@ -443,23 +462,19 @@ fn system_calls_have_their_surroundings_from_the_host() {
     let surroundings = HostEnv::new()
         .stdin(Input::Bytes(b"given".to_vec()))
         .stdout(Output::Buffer(stdout.clone()));
-    let mut process = Process::new(config()).unwrap();
-    process.add_host_functions(linux::functions(surroundings));
-    let id = process
-        .instantiate(
-            build(
-                r#"(module
+    let mut process = new_process(config());
+    process.set_env(surroundings);
+    let object = build(
+        r#"(module
                      (import "env" "__syscall3"
                        (func $syscall (param i32 i32 i32 i32) (result i32)))
                      (memory 1)
                      (func (export "copy") (result i32)
                        (call $syscall (i32.const 4) (i32.const 1) (i32.const 8)
                          (call $syscall (i32.const 3) (i32.const 0) (i32.const 8) (i32.const 99)))))"#,
-            ),
-            None,
-        )
-        .unwrap();
-    assert_eq!(process.call::<(), i32>(id, "copy", ()).unwrap(), 5);
-    assert_eq!(process.call::<(), i32>(id, "copy", ()).unwrap(), 0);
+    );
+    let id = process.instantiate(&object, None).unwrap();
+    assert_eq!(call::<(), i32>(&mut process, id, "copy", ()).unwrap(), 5);
+    assert_eq!(call::<(), i32>(&mut process, id, "copy", ()).unwrap(), 0);
     assert_eq!(stdout.take(), b"given");
 }

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use common::{Outcome, Sandbox};
 use wasmaot::compiler::{OptLevel, Progress};
-use wasmaot::hosts::{HostEnv, linux, wasi};
-use wasmaot::runtime::trap::TrapReason;
-use wasmaot::runtime::{
+use wasmaot::{CompileOptions, Engine, EngineConfig};
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_hosts::{HostEnv, linux, wasi};
+use wasmaot_runtime::trap::TrapReason;
+use wasmaot_runtime::{
     CallError, Caller, Config, DlError, Error, HostError, HostFunction, InstanceId, Object,
     OpenFlags, Process,
 };
-use wasmaot::{CompileOptions, Engine, EngineConfig};
-use wasmaot_abi::trap::TrapCode;
 
 fn build(text: &str) -> Arc<Object> {
     let wasm = wat::parse_str(text).unwrap();

@@ -14,8 +14,8 @@ use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
 use common::{Outcome, Sandbox};
-use wasmaot::runtime::Finder as _;
 use wasmaot::{Engine, EngineConfig};
+use wasmaot_runtime::Finder as _;
 
 /// Opens each of its arguments and says what came of it. Of `-wNAME` and
 /// `-tNAME`, in the first directory granted: writes the standard input there,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -102,6 +102,17 @@ pub(crate) struct Preopen {
     pub(crate) guest: String,
     /// Nothing beneath it can be changed by paths that lead through it.
     pub(crate) read_only: bool,
+}
+
+/// A directory that a [`HostEnv`] grants.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted<'a> {
+    /// The directory.
+    pub dir: BorrowedFd<'a>,
+    /// The program's name for it.
+    pub guest: &'a str,
+    /// Nothing in it can be changed by paths that lead through it.
+    pub read_only: bool,
 }
 
 /// What a program is given of its host. To begin with that is nothing: no
@@ -230,6 +241,15 @@ impl HostEnv {
             read_only: false,
         });
         self
+    }
+
+    /// The directories that are granted.
+    pub fn granted(&self) -> impl Iterator<Item = Granted<'_>> {
+        self.preopens.iter().map(|preopen| Granted {
+            dir: preopen.dir.as_fd(),
+            guest: &preopen.guest,
+            read_only: preopen.read_only,
+        })
     }
 
     /// Grants a listening socket: a descriptor after those of the directories.

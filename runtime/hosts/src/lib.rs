@@ -53,4 +53,4 @@ mod path_cases;
 mod wait;
 pub mod wasi;
 
-pub use env::{HostEnv, Input, Output, OutputBuffer};
+pub use env::{Granted, HostEnv, Input, Output, OutputBuffer};

@@ -77,6 +77,32 @@ impl Process {
         Ok(self.link.instances.id(number))
     }
 
+    /// Opens a library that the host has found itself, as [`Process::open`] does
+    /// one that it finds.
+    ///
+    /// # Errors
+    /// [`DlError`]; nothing of it is left then, unless its constructors ran.
+    pub fn open_object(
+        &mut self,
+        object: Arc<Object>,
+        flags: OpenFlags,
+    ) -> Result<InstanceId, DlError> {
+        self.main()?;
+        if self.dl.busy {
+            return Err(DlError::Busy);
+        }
+        deferred::load_all(self)?;
+        let name = object.path().display().to_string();
+        let number = self.load_library(&name, object, flags)?;
+        self.add_handle(number, flags)?;
+        Ok(self.link.instances.id(number))
+    }
+
+    /// Whether there is a program, for libraries to be opened in.
+    pub fn has_program(&self) -> bool {
+        self.main().is_ok()
+    }
+
     /// The program's main object.
     pub(super) fn main(&self) -> Result<usize, DlError> {
         let main = self.link.program.as_ref().map(|p| p.main);
@@ -98,8 +124,19 @@ impl Process {
         let name = &*self.library_path(name);
         let number = match self.link.instances.find(|i| is_named(i, name)) {
             Some(number) => number,
-            None => self.load_library(by, name, flags)?,
+            None => {
+                let by = Arc::clone(&self.link.instances[by].object);
+                let object =
+                    self.with_finder(|view, finder| link::find(view, finder, name, &by))?;
+                self.load_library(name, object, flags)?
+            }
         };
+        self.add_handle(number, flags)?;
+        Ok(number)
+    }
+
+    /// Counts a handle of a loaded library.
+    fn add_handle(&mut self, number: usize, flags: OpenFlags) -> Result<(), DlError> {
         let refs = &mut self.link.instances[number].refs;
         refs.opened = refs.opened.saturating_add(1);
         refs.always |= flags.no_delete;
@@ -113,14 +150,17 @@ impl Process {
             let (name, count) = (instance.object.name(), instance.refs.opened);
             format!("opened {name}; {count} handles")
         });
-        Ok(number)
+        Ok(())
     }
 
     /// Loads a library that is not there under that name, unless it is there
     /// under another.
-    fn load_library(&mut self, by: usize, name: &str, flags: OpenFlags) -> Result<usize, DlError> {
-        let by = Arc::clone(&self.link.instances[by].object);
-        let object = self.with_finder(|view, finder| link::find(view, finder, name, &by))?;
+    fn load_library(
+        &mut self,
+        name: &str,
+        object: Arc<Object>,
+        flags: OpenFlags,
+    ) -> Result<usize, DlError> {
         let loaded = self.link.instances.find(|i| i.object.id() == object.id());
         let main = self.link.program.as_ref().map(|program| program.main);
         if let Some(number) = loaded

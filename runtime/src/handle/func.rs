@@ -24,6 +24,18 @@ pub struct Func {
 }
 
 impl Func {
+    /// An exported function, as [`Process::func`], also from a host function.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn find(
+        process: &mut impl AsProcess,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<Self, CallError> {
+        process.as_process_mut(Token(()))?.func(id, name)
+    }
+
     /// The function's type.
     ///
     /// # Errors
@@ -103,6 +115,19 @@ impl<P, R> fmt::Debug for TypedFunc<P, R> {
 }
 
 impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
+    /// An exported function, as [`Process::typed_func`], also from a host
+    /// function.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn find(
+        process: &mut impl AsProcess,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<Self, CallError> {
+        process.as_process_mut(Token(()))?.typed_func(id, name)
+    }
+
     /// Calls the function.
     ///
     /// # Errors

@@ -18,6 +18,18 @@ pub struct Global {
 }
 
 impl Global {
+    /// An exported global, as [`Process::global`], also from a host function.
+    ///
+    /// # Errors
+    /// [`HandleError::NoProcess`].
+    pub fn find(
+        process: &impl AsProcess,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<Option<Self>, HandleError> {
+        Ok(process.as_process(Token(()))?.global(id, name))
+    }
+
     /// The global's type.
     pub const fn ty(&self) -> GlobalType {
         self.ty

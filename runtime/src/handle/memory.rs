@@ -31,6 +31,18 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// An exported memory, as [`Process::memory`], also from a host function.
+    ///
+    /// # Errors
+    /// [`HandleError::NoProcess`].
+    pub fn find(
+        process: &impl AsProcess,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<Option<Self>, HandleError> {
+        Ok(process.as_process(Token(()))?.memory(id, name))
+    }
+
     /// The memory's type as it is declared.
     pub const fn ty(&self) -> MemoryType {
         self.ty

@@ -23,8 +23,13 @@ pub use memory::Memory;
 pub use table::Table;
 
 /// Where handles can be used: a [`Process`], or the [`Caller`] of a host
-/// function, which stands for its process.
-pub trait AsProcess: sealed::Sealed {
+/// function, which stands for its process; and what is one of these inside.
+///
+/// # Safety
+/// Both methods answer what the [`Process`] or [`Caller`] inside does, given the
+/// same token, and do nothing else with it: whoever has a token can put another
+/// process in the place of one that runs.
+pub unsafe trait AsProcess {
     /// The process.
     #[doc(hidden)]
     fn as_process(&self, token: Token) -> Result<&Process, HandleError>;
@@ -33,18 +38,13 @@ pub trait AsProcess: sealed::Sealed {
     fn as_process_mut(&mut self, token: Token) -> Result<&mut Process, HandleError>;
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Process {}
-    impl Sealed for super::Caller<'_> {}
-}
-
 /// Keeps the methods of [`AsProcess`] to this crate: with them, a host function
 /// could put another process in the place of its own.
 #[derive(Debug)]
 pub struct Token(());
 
-impl AsProcess for Process {
+// SAFETY: it answers itself.
+unsafe impl AsProcess for Process {
     #[inline]
     fn as_process(&self, _: Token) -> Result<&Process, HandleError> {
         Ok(self)
@@ -56,7 +56,8 @@ impl AsProcess for Process {
     }
 }
 
-impl AsProcess for Caller<'_> {
+// SAFETY: it answers its process.
+unsafe impl AsProcess for Caller<'_> {
     #[inline]
     fn as_process(&self, _: Token) -> Result<&Process, HandleError> {
         self.process().map_err(|_| HandleError::NoProcess)

@@ -16,6 +16,18 @@ pub struct Table {
 }
 
 impl Table {
+    /// An exported table, as [`Process::table`], also from a host function.
+    ///
+    /// # Errors
+    /// [`HandleError::NoProcess`].
+    pub fn find(
+        process: &impl AsProcess,
+        id: InstanceId,
+        name: &str,
+    ) -> Result<Option<Self>, HandleError> {
+        Ok(process.as_process(Token(()))?.table(id, name))
+    }
+
     /// The table's type as it is declared.
     ///
     /// # Errors

@@ -1,0 +1,418 @@
+//! A process with the embedder's data in it, and the names of what is loaded.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wasmaot_hosts::{HostEnv, linux, wasi};
+use wasmaot_runtime as runtime;
+use wasmaot_runtime::trap::{Interrupter, TrapReason};
+use wasmaot_runtime::{
+    AccessError, AsProcess, CallError, Config, Error as LoadError, Explanation, Finder,
+    HandleError, HostFunctions, InstanceId, LinkMapEntry, Object, OpenFlags, Token,
+};
+
+use crate::engine::Engine;
+use crate::error::Result;
+use crate::exports::{Export, exports};
+use crate::find::LibraryFinder;
+use crate::host::Hosts;
+use crate::instance::Instance;
+use crate::library::{Dropped, Library};
+use crate::opened::real_path;
+
+/// A process: objects that are linked with each other, their memories, one
+/// native stack, and data of the embedder's, which host functions reach through
+/// their [`Caller`](crate::Caller). Dropping it gives everything back, and runs
+/// no finaliser.
+///
+/// It belongs to one thread at a time, and may be sent to another.
+#[derive(Debug)]
+pub struct Process<T: 'static = ()> {
+    /// Its data is a [`State`] of this `T`, always.
+    inner: runtime::Process,
+    finder: Arc<Mutex<LibraryFinder>>,
+    data: PhantomData<T>,
+}
+
+/// What a process keeps for its embedder and for this crate.
+#[derive(Debug)]
+pub(crate) struct State<T> {
+    /// Number of the process, of all that there have been.
+    process: u64,
+    /// Libraries whose handles are gone, and which are still to be closed.
+    pub dropped: Arc<Dropped>,
+    pub data: T,
+}
+
+impl<T> State<T> {
+    /// The instance of this process that a number stands for.
+    pub const fn instance(&self, id: InstanceId) -> Instance {
+        let process = self.process;
+        Instance { process, id }
+    }
+
+    /// The number of an instance, if it is of this process.
+    pub fn id(&self, instance: Instance) -> Result<InstanceId, HandleError> {
+        match instance.process == self.process {
+            true => Ok(instance.id),
+            false => Err(HandleError::OtherProcess),
+        }
+    }
+}
+
+/// What finds libraries for a process, which its owner can reach, too.
+struct Found(Arc<Mutex<LibraryFinder>>);
+
+impl Finder for Found {
+    fn find(&mut self, name: &str, by: &Object) -> Result<Option<Arc<Object>>, LoadError> {
+        lock(&self.0).find(name, by)
+    }
+
+    fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, LoadError> {
+        lock(&self.0).module(name, bytes)
+    }
+}
+
+fn lock(finder: &Mutex<LibraryFinder>) -> MutexGuard<'_, LibraryFinder> {
+    finder.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<T: Send + 'static> Process<T> {
+    /// Makes an empty process. Libraries that it needs are found where the
+    /// engine searches.
+    ///
+    /// # Errors
+    /// The system has no room for its stack and code.
+    pub fn new(engine: &Engine, config: Config, data: T) -> Result<Self, LoadError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let mut inner = runtime::Process::new(config)?;
+        inner.set_data(State {
+            process: COUNT.fetch_add(1, Ordering::Relaxed),
+            dropped: Arc::default(),
+            data,
+        });
+        let finder = Arc::new(Mutex::new(engine.finder(Path::new(""))));
+        inner.set_finder(Found(Arc::clone(&finder)));
+        Ok(Self {
+            inner,
+            finder,
+            data: PhantomData,
+        })
+    }
+
+    fn state(&self) -> &State<T> {
+        self.inner.data().expect(STATE)
+    }
+
+    /// The embedder's data.
+    pub fn data(&self) -> &T {
+        &self.state().data
+    }
+
+    /// The embedder's data, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        let state: &mut State<T> = self.inner.data_mut().expect(STATE);
+        &mut state.data
+    }
+
+    /// Adds host functions, for what is loaded from then on. Of two of one name
+    /// the later counts.
+    pub fn add_hosts(&mut self, hosts: &Hosts<T>) {
+        self.inner.add_host_functions(hosts.functions());
+    }
+
+    /// Adds host functions that know no data of the embedder's.
+    pub fn add_functions(&mut self, functions: impl HostFunctions) {
+        self.inner.add_host_functions(functions);
+    }
+
+    /// Gives the program its surroundings: the functions of [WASI](crate::wasi)
+    /// and the [system calls](crate::linux) of Linux, and the directories that
+    /// it is granted, also to open libraries in. No native code is taken from
+    /// these.
+    pub fn set_env(&mut self, env: HostEnv) {
+        for granted in env.granted() {
+            if let Some(host) = real_path(granted.dir) {
+                let mut finder = lock(&self.finder);
+                match granted.read_only {
+                    true => finder.grant_read_only(host, granted.guest),
+                    false => finder.grant(host, granted.guest),
+                }
+            }
+        }
+        self.add_functions(wasi::functions(env.clone()));
+        self.add_functions(linux::functions(env));
+    }
+
+    /// Has libraries found by something else than the engine's search.
+    pub fn set_finder(&mut self, finder: impl Finder + Send + 'static) {
+        self.inner.set_finder(finder);
+    }
+
+    /// Loads a program from its file, and the libraries that it needs, also from
+    /// the directory of that file. Constructors run, but not `_start`.
+    ///
+    /// # Errors
+    /// [`Error`] as of [`Engine::open`]; [`Error::Load`].
+    pub fn load_file(&mut self, file: impl AsRef<Path>) -> Result<Instance> {
+        let file = file.as_ref();
+        let main = lock(&self.finder).open_program(file)?;
+        Ok(self.load(&main)?)
+    }
+
+    /// Loads a program: main, and all that it needs. Constructors run, but not
+    /// `_start`.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing of the program is left unless it is
+    /// [`LoadError::Init`].
+    pub fn load(&mut self, main: &Arc<Object>) -> Result<Instance, LoadError> {
+        let id = self.inner.load_program(Arc::clone(main), &[])?;
+        Ok(self.state().instance(id))
+    }
+
+    /// Runs a program from its entry to its end: the code that it exits with, 0
+    /// if it returns.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub fn start(&mut self, main: Instance) -> Result<i32, CallError> {
+        let id = self.id_of(main)?;
+        match self.inner.start(id) {
+            Ok(()) => Ok(0),
+            Err(CallError::Trap(trap)) => match trap.reason {
+                TrapReason::Exit(code) => Ok(code),
+                _ => Err(CallError::Trap(trap)),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Instantiates one module, by the WebAssembly specification: imports come
+    /// from registered instances and host functions; its start function runs.
+    /// `name` registers it. It stays as long as the process.
+    ///
+    /// # Errors
+    /// [`LoadError`]; nothing of the module is left unless it is
+    /// [`LoadError::Init`].
+    pub fn instantiate(
+        &mut self,
+        object: &Arc<Object>,
+        name: Option<&str>,
+    ) -> Result<Instance, LoadError> {
+        let id = self.inner.instantiate(Arc::clone(object), name)?;
+        Ok(self.state().instance(id))
+    }
+
+    /// Registers an instance under a module name, for imports.
+    ///
+    /// # Errors
+    /// [`HandleError::OtherProcess`].
+    pub fn register(&mut self, name: &str, instance: Instance) -> Result<(), HandleError> {
+        let id = self.id_of(instance)?;
+        self.inner.register(name, id);
+        Ok(())
+    }
+
+    /// The instance that is registered under a module name.
+    pub fn instance(&self, name: &str) -> Option<Instance> {
+        let id = self.inner.instance(name)?;
+        Some(self.state().instance(id))
+    }
+
+    /// Opens a library by a name or path, as `dlopen`: loads it with all that it
+    /// needs, unless it is there, and runs its constructors. Paths are the
+    /// program's, and lead to where libraries are searched or to what is
+    /// granted. A process without a program gets an empty one.
+    ///
+    /// # Errors
+    /// [`Error::Dl`]; [`Error::Call`] of a library closed before.
+    pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<Library> {
+        self.prepare()?;
+        let id = self.inner.open(name, flags)?;
+        Ok(self.library(id))
+    }
+
+    /// The same for an object that is open.
+    ///
+    /// # Errors
+    /// As of [`Process::open`].
+    pub fn open_object(&mut self, object: &Arc<Object>, flags: OpenFlags) -> Result<Library> {
+        self.prepare()?;
+        let id = self.inner.open_object(Arc::clone(object), flags)?;
+        Ok(self.library(id))
+    }
+
+    fn library(&self, id: InstanceId) -> Library {
+        let state = self.state();
+        Library::new(state.instance(id), Arc::clone(&state.dropped))
+    }
+
+    /// Has a program, for libraries to be opened in.
+    fn prepare(&mut self) -> Result<()> {
+        self.close_dropped()?;
+        if !self.inner.has_program() {
+            let main = lock(&self.finder).empty_program()?;
+            self.inner.load_program(main, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Closes the libraries whose handles have been dropped.
+    ///
+    /// # Errors
+    /// [`Error::Call`]: a finaliser trapped; the rest is left to the next time.
+    pub fn close_dropped(&mut self) -> Result<()> {
+        while let Some(instance) = self.state().dropped.next() {
+            let id = self.id_of(instance)?;
+            self.close(id)?;
+        }
+        Ok(())
+    }
+
+    /// The number of an instance, if it is of this process.
+    pub(crate) fn id_of(&self, instance: Instance) -> Result<InstanceId, HandleError> {
+        self.state().id(instance)
+    }
+
+    /// Gives a handle of a library back.
+    pub(crate) fn close(&mut self, id: InstanceId) -> Result<()> {
+        Ok(self.inner.close(id)??)
+    }
+
+    /// The address of a symbol of an open library and what it needs, as `dlsym`:
+    /// of a function its index in the table, of data its linear address.
+    ///
+    /// # Errors
+    /// [`Error::Dl`], [`Error::Handle`].
+    pub fn symbol(&mut self, library: Instance, name: &str) -> Result<u64> {
+        let id = self.id_of(library)?;
+        Ok(self.inner.symbol(id, name)?)
+    }
+
+    /// The object of an instance.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn object(&self, instance: Instance) -> Result<&Arc<Object>, HandleError> {
+        let id = self.id_of(instance)?;
+        let found = self.inner.link_map().find(|entry| entry.id == id);
+        found.map(|entry| entry.object).ok_or(HandleError::Unloaded)
+    }
+
+    /// What an instance exports.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn exports(
+        &self,
+        instance: Instance,
+    ) -> Result<impl Iterator<Item = Export<'_>>, HandleError> {
+        self.object(instance).map(|object| exports(object))
+    }
+
+    /// Linear memory 0 of an instance; nothing of one without a memory.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn memory(&self, instance: Instance) -> Result<&[u8], HandleError> {
+        let id = self.id_of(instance)?;
+        Ok(self.inner.memory_bytes(id))
+    }
+
+    /// The same, to change.
+    ///
+    /// # Errors
+    /// [`HandleError`].
+    pub fn memory_mut(&mut self, instance: Instance) -> Result<&mut [u8], HandleError> {
+        let id = self.id_of(instance)?;
+        Ok(self.inner.memory_bytes_mut(id))
+    }
+
+    /// Reads bytes of an instance's memory 0.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub fn read(&self, instance: Instance, at: u64, bytes: u64) -> Result<&[u8], AccessError> {
+        let id = self.id_of(instance)?;
+        Ok(self.inner.read(id, at, bytes)?)
+    }
+
+    /// Writes bytes into an instance's memory 0.
+    ///
+    /// # Errors
+    /// [`AccessError`]; nothing is written then.
+    pub fn write(&mut self, instance: Instance, at: u64, bytes: &[u8]) -> Result<(), AccessError> {
+        let id = self.id_of(instance)?;
+        Ok(self.inner.write(id, at, bytes)?)
+    }
+
+    /// Copies bytes from one instance's memory 0 to another's, which may be the
+    /// same: how modules that do not share a heap pass data.
+    ///
+    /// # Errors
+    /// [`AccessError`] of either side; nothing is written then.
+    pub fn copy(
+        &mut self,
+        (from, at): (Instance, u64),
+        (to, target): (Instance, u64),
+        bytes: u64,
+    ) -> Result<(), AccessError> {
+        let (from, to) = (self.id_of(from)?, self.id_of(to)?);
+        Ok(self.inner.copy((from, at), (to, target), bytes)?)
+    }
+
+    /// The objects that are loaded, in load order.
+    pub fn link_map(&self) -> impl Iterator<Item = LinkMapEntry<'_>> {
+        self.inner.link_map()
+    }
+
+    /// How a symbol is bound in the objects that are loaded, and why.
+    pub fn explain(&self, symbol: &str) -> Explanation {
+        self.inner.explain(symbol)
+    }
+
+    /// Stops the process's wasm code from another thread.
+    pub fn interrupter(&self) -> Interrupter {
+        self.inner.interrupter()
+    }
+}
+
+/// Why the data of a process is of the type that it is looked for by.
+pub(crate) const STATE: &str = "a process keeps the state that it was made with";
+
+/// Where exports are looked up and handles are used: a [`Process`], or the
+/// [`Caller`](crate::Caller) of a host function, which stands for its process.
+pub trait Context: AsProcess + sealed::Numbers {}
+
+impl<T: Send + 'static> Context for Process<T> {}
+
+pub(crate) mod sealed {
+    use super::{HandleError, Instance, InstanceId};
+
+    pub trait Numbers {
+        /// The number of an instance of this process.
+        fn id(&self, instance: Instance) -> Result<InstanceId, HandleError>;
+    }
+}
+
+// SAFETY: it answers the process inside, and hands the token to that.
+unsafe impl<T: Send + 'static> AsProcess for Process<T> {
+    #[inline]
+    fn as_process(&self, token: Token) -> Result<&runtime::Process, HandleError> {
+        self.inner.as_process(token)
+    }
+
+    #[inline]
+    fn as_process_mut(&mut self, token: Token) -> Result<&mut runtime::Process, HandleError> {
+        self.inner.as_process_mut(token)
+    }
+}
+
+impl<T: Send + 'static> sealed::Numbers for Process<T> {
+    fn id(&self, instance: Instance) -> Result<InstanceId, HandleError> {
+        self.id_of(instance)
+    }
+}

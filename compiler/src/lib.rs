@@ -20,6 +20,7 @@ mod inline;
 mod limits;
 mod machine;
 mod module;
+mod operator;
 mod options;
 mod parallel;
 mod pipeline;

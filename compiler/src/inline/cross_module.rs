@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use wasmaot_abi::name::{GOT_FUNC, GOT_MEM};
 use wasmaot_abi::types::{GlobalType, ValType};
 use wasmaot_dylink::{ImportRole, SymbolFlags};
-use wasmparser::{BlockType, FunctionBody, Operator};
+use wasmparser::{BlockType, FunctionBody};
 
 use super::Summary;
 use crate::module::{Global, GlobalInit, GlobalStorage, Import, Item, Module};
+use crate::operator::Operator;
 
 /// A function of another module.
 pub(crate) struct CrossModuleBody<'m> {
@@ -179,7 +180,7 @@ impl Uses {
         let (start, bytes) = (body.range().start, body.as_bytes());
         let operators = body.get_operators_reader().ok()?;
         let mut uses = Self::default();
-        for op in operators.into_iter_with_offsets() {
+        for op in Operator::all(operators) {
             let (op, offset) = op.ok()?;
             let code = bytes.get(offset.checked_sub(start)? as usize..)?;
             uses.operator(&op, code).then_some(())?;

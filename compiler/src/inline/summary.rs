@@ -1,8 +1,9 @@
 //! What inlining has to know of a body.
 
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::FunctionBody;
 
 use crate::limits;
+use crate::operator::{FrameStep, Operator};
 use crate::prescan::{calls, is_small_loop, weight};
 
 /// By how much it may be to be inlined in loops.
@@ -40,14 +41,13 @@ impl Summary {
         };
         // The open frames: of a loop, its weight and calls before.
         let mut frames = Vec::new();
-        for op in operators.into_iter().map_while(Result::ok) {
-            match op {
-                Operator::Loop { .. } => frames.push(Some((summary.weight, summary.calls.len()))),
-                Operator::Block { .. }
-                | Operator::If { .. }
-                | Operator::Try { .. }
-                | Operator::TryTable { .. } => frames.push(None),
-                Operator::End | Operator::Delegate { .. } => {
+        for (op, _) in Operator::all(operators).map_while(Result::ok) {
+            match (op.frame_step(), &op) {
+                (FrameStep::Opens, Operator::Loop { .. }) => {
+                    frames.push(Some((summary.weight, summary.calls.len())));
+                }
+                (FrameStep::Opens, _) => frames.push(None),
+                (FrameStep::Closes, _) => {
                     if let Some((weight, calls)) = frames.pop().flatten()
                         && is_small_loop(summary.weight - weight)
                     {
@@ -55,7 +55,7 @@ impl Summary {
                         calls.for_each(|call| call.looping = true);
                     }
                 }
-                _ => {}
+                (FrameStep::Stays | FrameStep::Divides, _) => {}
             }
             summary.operator(&op);
         }

@@ -5,7 +5,9 @@
 mod nesting;
 pub(crate) mod weight;
 
-use wasmparser::{Operator, OperatorsReader};
+use wasmparser::OperatorsReader;
+
+use crate::operator::{FrameStep, Operator};
 
 pub(crate) use self::nesting::Nesting;
 pub(crate) use self::weight::{CALL, calls, is_inlined_bulk, is_small_loop, weight};
@@ -74,7 +76,7 @@ impl FunctionFacts {
         self.frames.clear();
         self.frames.push(Open::default());
         self.constant = None;
-        for op in operators.into_iter().map_while(Result::ok) {
+        for (op, _) in Operator::all(operators).map_while(Result::ok) {
             self.operator(&op, &makes_call);
         }
     }
@@ -105,56 +107,10 @@ impl FunctionFacts {
 
     fn operator(&mut self, op: &Operator<'_>, makes_call: &impl Fn(u32) -> bool) {
         let around = self.frames.last().copied().unwrap_or_default();
-        let attempt = around.attempt.and_then(|n| self.tries.get_mut(n));
-        match op {
-            Operator::Loop { .. } => {
-                let looping = Some(self.loops.len());
-                self.loops.push(LoopFacts {
-                    weight: self.weight,
-                    ..LoopFacts::default()
-                });
-                let attempt = None;
-                self.frames.push(Open { looping, attempt });
-            }
-            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                let attempt = None;
-                self.frames.push(Open { attempt, ..around });
-            }
-            Operator::Try { .. } => {
-                let attempt = Some(self.tries.len());
-                self.tries.push(Clauses::default());
-                self.frames.push(Open { attempt, ..around });
-            }
-            Operator::Catch { tag_index } => {
-                attempt
-                    .into_iter()
-                    .for_each(|t| t.catches.push((Some(*tag_index), false)));
-            }
-            Operator::CatchAll => {
-                attempt
-                    .into_iter()
-                    .for_each(|t| t.catches.push((None, false)));
-            }
-            Operator::Delegate { relative_depth } => {
-                attempt
-                    .into_iter()
-                    .for_each(|t| t.delegate = Some(*relative_depth));
-                self.close();
-            }
-            Operator::Rethrow { relative_depth } => self.rethrow(*relative_depth),
-            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
-                let local = *local_index as usize;
-                if self.written.len() <= local {
-                    self.written.resize(local + 1, false);
-                }
-                self.written[local] = true;
-                self.locals = self.locals.max(local + 1);
-            }
-            Operator::LocalGet { local_index } => {
-                self.locals = self.locals.max(*local_index as usize + 1);
-            }
-            Operator::End => self.close(),
-            _ => {}
+        match op.frame_step() {
+            FrameStep::Opens => self.open(op, around),
+            FrameStep::Divides | FrameStep::Closes => self.step(op, around),
+            FrameStep::Stays => self.local(op),
         }
         let constant = match op {
             Operator::I32Const { value } => Some(i64::from(*value)),
@@ -169,6 +125,61 @@ impl FunctionFacts {
             self.loops[inner].calls = true;
         }
         self.weight = self.weight.saturating_add(weight(op));
+    }
+
+    /// Opens a frame; `around`: the one that it is in.
+    fn open(&mut self, op: &Operator<'_>, around: Open) {
+        let mut frame = Open {
+            attempt: None,
+            ..around
+        };
+        if let Operator::Loop { .. } = op {
+            frame.looping = Some(self.loops.len());
+            self.loops.push(LoopFacts {
+                weight: self.weight,
+                ..LoopFacts::default()
+            });
+        }
+        if let Operator::Try { .. } = op {
+            frame.attempt = Some(self.tries.len());
+            self.tries.push(Clauses::default());
+        }
+        self.frames.push(frame);
+    }
+
+    /// Ends the innermost frame or a part of it: where that is a `try`, what it
+    /// catches is known by this.
+    fn step(&mut self, op: &Operator<'_>, innermost: Open) {
+        if let Some(clauses) = innermost.attempt.and_then(|n| self.tries.get_mut(n)) {
+            match *op {
+                Operator::Catch { tag_index } => clauses.catches.push((Some(tag_index), false)),
+                Operator::CatchAll => clauses.catches.push((None, false)),
+                Operator::Delegate { relative_depth } => clauses.delegate = Some(relative_depth),
+                _ => {}
+            }
+        }
+        if op.frame_step() == FrameStep::Closes {
+            self.close();
+        }
+    }
+
+    /// Takes note of what names a local, or throws again.
+    fn local(&mut self, op: &Operator<'_>) {
+        let (number, writes) = match *op {
+            Operator::LocalGet { local_index } => (local_index as usize, false),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                (local_index as usize, true)
+            }
+            Operator::Rethrow { relative_depth } => return self.rethrow(relative_depth),
+            _ => return,
+        };
+        self.locals = self.locals.max(number + 1);
+        if writes {
+            if self.written.len() <= number {
+                self.written.resize(number + 1, false);
+            }
+            self.written[number] = true;
+        }
     }
 
     fn close(&mut self) {

@@ -1,6 +1,8 @@
 //! How deep the loops and conditions of a body nest.
 
-use wasmparser::{FunctionBody, Operator};
+use wasmparser::FunctionBody;
+
+use crate::operator::{FrameStep, Operator};
 
 /// How a body nests.
 #[derive(Default)]
@@ -19,18 +21,19 @@ impl Nesting {
         // Of each open frame, the loops and the conditions that it adds.
         let mut frames: Vec<(usize, usize)> = Vec::new();
         let (mut loops, mut all) = (0, 0);
-        for operator in body.get_operators_reader().ok()? {
-            let frame = match operator.ok()? {
-                Operator::Loop { .. } => (1, 1),
-                Operator::If { .. } => (0, 1),
-                Operator::Block { .. } | Operator::Try { .. } | Operator::TryTable { .. } => (0, 0),
-                Operator::End | Operator::Delegate { .. } => {
+        for read in Operator::all(body.get_operators_reader().ok()?) {
+            let (operator, _) = read.ok()?;
+            let frame = match (operator.frame_step(), operator) {
+                (FrameStep::Opens, Operator::Loop { .. }) => (1, 1),
+                (FrameStep::Opens, Operator::If { .. }) => (0, 1),
+                (FrameStep::Opens, _) => (0, 0),
+                (FrameStep::Closes, _) => {
                     let (of_loops, of_all) = frames.pop().unwrap_or_default();
                     loops -= of_loops;
                     all -= of_all;
                     continue;
                 }
-                _ => continue,
+                (FrameStep::Stays | FrameStep::Divides, _) => continue,
             };
             frames.push(frame);
             loops += frame.0;

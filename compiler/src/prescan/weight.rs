@@ -1,7 +1,7 @@
 //! What an operator costs, as far as it can be said before it is translated:
 //! about how many instructions it becomes, and whether one of them is a call.
 
-use wasmparser::Operator;
+use crate::operator::Operator;
 
 /// The weight up to which a loop is one in which calls matter.
 const SMALL_LOOP: u32 = 100;

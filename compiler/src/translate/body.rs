@@ -27,7 +27,7 @@ pub(super) struct Scratch {
     stack: Vec<Value>,
     locals: Vec<Local>,
     spare: Spare,
-    aheads: Vec<FunctionFacts>,
+    spare_facts: Vec<FunctionFacts>,
     functions: HashMap<Target, ir::FuncRef>,
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
@@ -128,7 +128,7 @@ pub(super) struct OpenFunction<'m> {
     /// Its number.
     pub number: u32,
     pub operators: OperatorsReader<'m>,
-    pub ahead: FunctionFacts,
+    pub facts: FunctionFacts,
     /// Number of its outermost frame.
     pub frame: usize,
     /// Number of its first local in [`Body::locals`].
@@ -172,7 +172,7 @@ pub(super) struct Body<'f, 'm> {
     /// Locals of all of them.
     pub locals: &'f mut Vec<Local>,
     pub spare: &'f mut Spare,
-    pub aheads: &'f mut Vec<FunctionFacts>,
+    pub spare_facts: &'f mut Vec<FunctionFacts>,
     pub origins: &'f mut Origins,
     /// A call just met that is inlined: function and arguments.
     pub inlined: Option<(u32, Vec<Value>)>,
@@ -226,7 +226,7 @@ impl<'f, 'm> Body<'f, 'm> {
             cross_module_depth: 0,
             locals: &mut scratch.locals,
             spare: &mut scratch.spare,
-            aheads: &mut scratch.aheads,
+            spare_facts: &mut scratch.spare_facts,
             origins,
             inlined: None,
             functions: &mut scratch.functions,

@@ -14,6 +14,7 @@ use super::{invalid, unsupported};
 use crate::error::Result;
 use crate::inline::cross_module::CrossModuleBody;
 use crate::limits;
+use crate::operator::Operator;
 
 impl<'f, 'm> Body<'f, 'm> {
     /// Translates the bodies of a function and of all that is inlined into it.
@@ -24,7 +25,7 @@ impl<'f, 'm> Body<'f, 'm> {
                 self.leave();
                 continue;
             }
-            let read = open.operators.read_with_offset();
+            let read = Operator::read(&mut open.operators);
             let (operator, offset) = read.map_err(|e| invalid(self.env.module, &e))?;
             let location = self.origins.enter(offset as u32, open.site);
             let values = self.b.func.dfg.num_values() + self.carried;
@@ -75,8 +76,8 @@ impl<'f, 'm> Body<'f, 'm> {
         let range = source.range();
         self.budget += self.pipeline.values().1 * (range.end - range.start) as usize;
         let operators = source.get_operators_reader().map_err(invalid)?;
-        let mut ahead = self.aheads.pop().unwrap_or_default();
-        ahead.read(operators.clone(), |callee| {
+        let mut facts = self.spare_facts.pop().unwrap_or_default();
+        facts.read(operators.clone(), |callee| {
             // The numbers in a function of another module are not ours.
             cross_module.is_some()
                 || env.plan.keeps_calls(func)
@@ -84,22 +85,22 @@ impl<'f, 'm> Body<'f, 'm> {
         });
         let first = self.locals.len();
         for &value in args {
-            self.declare_local(value, first, &ahead);
+            self.declare_local(value, first, &facts);
         }
         for group in source.get_locals_reader().map_err(invalid)? {
             let (count, ty) = group.map_err(invalid)?;
             // There may be many of which the function makes no use.
-            let used = ahead.locals().saturating_sub(self.locals.len() - first);
+            let used = facts.locals().saturating_sub(self.locals.len() - first);
             let count = (count as usize).min(used);
             let zero = if count > 0 { self.zero(ty) } else { continue };
             for _ in 0..count {
-                self.declare_local(zero, first, &ahead);
+                self.declare_local(zero, first, &facts);
             }
         }
         self.open.push(OpenFunction {
             number: func,
             operators,
-            ahead,
+            facts,
             frame: self.frames.len(),
             locals: first,
             site: self.origins.sites.len() as u32,
@@ -146,6 +147,6 @@ impl<'f, 'm> Body<'f, 'm> {
         };
         self.cross_module_depth -= usize::from(open.cross_module.is_some());
         self.forget_locals(open.locals);
-        self.aheads.push(open.ahead);
+        self.spare_facts.push(open.facts);
     }
 }

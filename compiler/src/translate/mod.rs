@@ -18,11 +18,11 @@ mod passes;
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::FuncType;
-use wasmparser::Operator;
 
 use crate::code::Target;
 use crate::error::{Error, Result};
 use crate::module::Module;
+use crate::operator::Operator;
 use crate::pipeline::Pipeline;
 use body::{Body, Scratch};
 use env::signature;

@@ -4,37 +4,13 @@ use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
-use wasmparser::Operator;
 
 use super::memory::Reach;
 use crate::code::Target;
 use crate::translate::body::Body;
 
 impl Body<'_, '_> {
-    /// Translates such an operation; false if `op` is none.
-    pub fn bulk(&mut self, op: &Operator<'_>) -> bool {
-        match *op {
-            Operator::MemorySize { mem } => {
-                let bytes = self.memory_bytes(mem);
-                let ty = self.env.module.memories[mem as usize].ty;
-                let shift = i64::from(ty.page_log2);
-                let pages = self.b.ins().ushr_imm_u(bytes, shift);
-                self.push_index(ty.index, pages);
-            }
-            Operator::MemoryGrow { mem } => self.memory_grow(mem),
-            Operator::MemoryFill { mem } => self.memory_fill(mem),
-            Operator::MemoryCopy { dst_mem, src_mem } => self.memory_copy(dst_mem, src_mem),
-            Operator::MemoryInit { data_index, mem } => {
-                let (dst, src, len) = self.pop3();
-                self.memory_init(data_index, mem, dst, src, len);
-            }
-            Operator::DataDrop { data_index } => self.data_drop(data_index),
-            _ => return false,
-        }
-        true
-    }
-
-    fn memory_grow(&mut self, memory: u32) {
+    pub fn memory_grow(&mut self, memory: u32) {
         let delta = self.pop();
         let delta = self.widen(delta);
         let (desc, at) = self.memory_desc(memory);
@@ -67,7 +43,7 @@ impl Body<'_, '_> {
         self.checked_range(memory, start, Reach::Constant(len))
     }
 
-    fn memory_fill(&mut self, memory: u32) {
+    pub fn memory_fill(&mut self, memory: u32) {
         let (start, byte, len) = self.pop3();
         if let Some(small) = self.small_len(len) {
             let start = self.small_range(memory, start, small);
@@ -78,7 +54,7 @@ impl Body<'_, '_> {
         self.builtin(Builtin::Memset, &[start, byte, len]);
     }
 
-    fn memory_copy(&mut self, dst_memory: u32, src_memory: u32) {
+    pub fn memory_copy(&mut self, dst_memory: u32, src_memory: u32) {
         let (dst, src, len) = self.pop3();
         if let Some(small) = self.small_len(len) {
             let dst = self.small_range(dst_memory, dst, small);
@@ -135,5 +111,13 @@ impl Body<'_, '_> {
         let cell = self.symbol(cell);
         let zero = self.i64(0);
         self.b.ins().store(self.flags.descriptor, zero, cell, 0);
+    }
+
+    pub fn memory_size(&mut self, memory: u32) {
+        let bytes = self.memory_bytes(memory);
+        let ty = self.env.module.memories[memory as usize].ty;
+        let shift = i64::from(ty.page_log2);
+        let pages = self.b.ins().ushr_imm_u(bytes, shift);
+        self.push_index(ty.index, pages);
     }
 }

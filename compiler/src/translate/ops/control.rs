@@ -6,83 +6,43 @@
 use std::collections::BTreeMap;
 
 use cranelift_codegen::ir::{Block, BlockCall, InstBuilder, JumpTableData, Value};
-use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::ValType;
-use wasmparser::{BlockType, BrTable, Operator};
+use wasmparser::{BlockType, BrTable};
 
-use crate::translate::body::{Body, args, clif_trap};
+use crate::operator::{FrameStep, Operator};
+use crate::translate::body::{Body, args};
 use crate::translate::env::clif_type;
 use crate::translate::frame::{Alternative, Frame, Kind};
 
 impl<'f> Body<'f, '_> {
-    /// Translates an operator of control; false if it is not one.
-    pub fn control(&mut self, op: &Operator<'_>) -> bool {
-        match *op {
-            Operator::Unreachable => {
-                self.b.ins().trap(clif_trap(TrapCode::Unreachable));
-                self.reachable = false;
-            }
-            Operator::Nop => {}
-            Operator::Block { blockty } => self.block(blockty),
-            Operator::Loop { blockty } => self.loop_(blockty),
-            Operator::If { blockty } => self.if_(blockty),
-            Operator::Else => self.else_(),
-            Operator::End => self.end(),
-            Operator::Br { relative_depth } => self.br(relative_depth),
-            Operator::BrIf { relative_depth } => self.br_if(relative_depth),
-            Operator::BrTable { ref targets } => self.br_table(targets),
-            Operator::Return => self.return_(),
-            Operator::Call { function_index } => self.call(function_index),
-            Operator::CallIndirect {
-                type_index,
-                table_index,
-            } => self.call_indirect(type_index, table_index),
-            Operator::ReturnCall { function_index } => self.return_call(function_index),
-            Operator::ReturnCallIndirect {
-                type_index,
-                table_index,
-            } => self.return_call_indirect(type_index, table_index),
-            Operator::CallRef { type_index } => self.call_ref(type_index),
-            Operator::ReturnCallRef { type_index } => self.return_call_ref(type_index),
-            Operator::BrOnNull { relative_depth } => self.br_on_null(relative_depth),
-            Operator::BrOnNonNull { relative_depth } => self.br_on_non_null(relative_depth),
-            Operator::Drop => {
-                self.pop();
-            }
-            Operator::Select | Operator::TypedSelect { .. } => {
-                let (first, second, condition) = self.pop3();
-                let value = self.b.ins().select(condition, first, second);
-                self.push(value);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// Follows the frames of code that cannot be reached.
-    pub fn unreachable_operator(&mut self, op: &Operator<'_>) -> bool {
-        match op {
+    pub fn unreachable_operator(&mut self, op: &Operator<'_>) {
+        match *op {
             Operator::Loop { .. } => {
-                self.innermost_mut().ahead.next_loop();
-                self.skipped += 1;
+                self.innermost_mut().facts.next_loop();
             }
             Operator::Try { .. } => {
-                self.innermost_mut().ahead.next_try();
-                self.skipped += 1;
+                self.innermost_mut().facts.next_try();
             }
-            Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                self.skipped += 1;
-            }
-            Operator::Catch { tag_index } if self.skipped == 0 => self.catch(Some(*tag_index)),
-            Operator::CatchAll if self.skipped == 0 => self.catch(None),
-            Operator::Delegate { .. } if self.skipped == 0 => self.end(),
-            Operator::Delegate { .. } => self.skipped -= 1,
-            Operator::Else if self.skipped == 0 => self.else_(),
-            Operator::End if self.skipped == 0 => self.end(),
-            Operator::End => self.skipped -= 1,
             _ => {}
         }
-        true
+        match (op.frame_step(), self.skipped) {
+            (FrameStep::Stays, _) => {}
+            (FrameStep::Opens, _) => self.skipped += 1,
+            (FrameStep::Divides, 0) => self.divide(op),
+            (FrameStep::Divides, _) => {}
+            (FrameStep::Closes, 0) => self.end(),
+            (FrameStep::Closes, _) => self.skipped -= 1,
+        }
+    }
+
+    /// Goes on in the next part of the innermost frame.
+    fn divide(&mut self, op: &Operator<'_>) {
+        match *op {
+            Operator::Catch { tag_index } => self.catch(Some(tag_index)),
+            Operator::CatchAll => self.catch(None),
+            _ => self.else_(),
+        }
     }
 
     fn block_types(&self, ty: BlockType) -> (&'f [ValType], &'f [ValType]) {
@@ -130,17 +90,17 @@ impl<'f> Body<'f, '_> {
         self.push_frame(Kind::Block, types);
     }
 
-    fn loop_(&mut self, ty: BlockType) {
+    pub fn loop_(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
         let head = self.block_with_params(types.0);
-        let ahead = self.innermost_mut().ahead.next_loop();
-        if ahead.calls {
+        let facts = self.innermost_mut().facts.next_loop();
+        if facts.calls {
             self.base = None;
         } else if !self.locals_in_frame() {
             // At hand all through the loop; what nothing uses costs nothing.
             self.base();
         }
-        let small = ahead.small;
+        let small = facts.small;
         self.innermost_mut().small_loops += usize::from(small);
         self.push_frame(Kind::Loop { head, small }, types);
         let height = self.stack.len() - types.0.len();
@@ -156,7 +116,7 @@ impl<'f> Body<'f, '_> {
         self.stack.extend_from_slice(self.b.block_params(block));
     }
 
-    fn if_(&mut self, ty: BlockType) {
+    pub fn if_(&mut self, ty: BlockType) {
         let condition = self.pop();
         let types = self.block_types(ty);
         let then = self.b.create_block();
@@ -176,7 +136,7 @@ impl<'f> Body<'f, '_> {
         self.b.switch_to_block(block);
     }
 
-    fn else_(&mut self) {
+    pub fn else_(&mut self) {
         if self.reachable {
             self.jump_to_end();
         }
@@ -264,7 +224,7 @@ impl<'f> Body<'f, '_> {
         self.stack[self.stack.len() - frame.label().len()..].to_vec()
     }
 
-    fn br(&mut self, depth: u32) {
+    pub fn br(&mut self, depth: u32) {
         let block = self.label_block(depth, false);
         let values = self.label_values(depth);
         self.carried += values.len();
@@ -272,7 +232,7 @@ impl<'f> Body<'f, '_> {
         self.reachable = false;
     }
 
-    fn br_if(&mut self, depth: u32) {
+    pub fn br_if(&mut self, depth: u32) {
         let condition = self.pop();
         let block = self.label_block(depth, false);
         let values = self.label_values(depth);
@@ -284,7 +244,7 @@ impl<'f> Body<'f, '_> {
         self.enter_only_child(next);
     }
 
-    fn br_on_null(&mut self, depth: u32) {
+    pub fn br_on_null(&mut self, depth: u32) {
         let reference = self.pop();
         let block = self.label_block(depth, false);
         let values = args(&self.label_values(depth));
@@ -296,7 +256,7 @@ impl<'f> Body<'f, '_> {
     }
 
     /// The reference is the last of the values that the branch carries.
-    fn br_on_non_null(&mut self, depth: u32) {
+    pub fn br_on_non_null(&mut self, depth: u32) {
         let block = self.label_block(depth, false);
         let values = args(&self.label_values(depth));
         self.carried += values.len();
@@ -306,7 +266,7 @@ impl<'f> Body<'f, '_> {
         self.enter_only_child(next);
     }
 
-    fn br_table(&mut self, table: &BrTable<'_>) {
+    pub fn br_table(&mut self, table: &BrTable<'_>) {
         let index = self.pop();
         // The offsets were read once already, by the validator.
         let depths: Vec<u32> = table.targets().map_while(Result::ok).collect();

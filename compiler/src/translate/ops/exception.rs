@@ -17,7 +17,7 @@ use cranelift_codegen::ir::{
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::exception;
 use wasmaot_abi::trap::TrapCode;
-use wasmparser::{BlockType, Catch, Operator, TryTable};
+use wasmparser::{BlockType, Catch, TryTable};
 
 use crate::code::Target;
 use crate::limits::HANDLERS;
@@ -38,31 +38,7 @@ pub(crate) fn handler_of(tag: ExceptionTag) -> (Option<u32>, bool) {
 }
 
 impl Body<'_, '_> {
-    /// Translates an operator on exceptions; false if it is none.
-    pub fn exception(&mut self, op: &Operator<'_>) -> bool {
-        match *op {
-            Operator::TryTable { ref try_table } => self.try_table(try_table),
-            Operator::Throw { tag_index } => self.throw(tag_index),
-            Operator::ThrowRef => {
-                let exception = self.pop();
-                self.trap_unless(exception, TrapCode::NullExceptionReference);
-                self.raise(exception);
-            }
-            Operator::Try { blockty } => self.try_(blockty),
-            Operator::Catch { tag_index } => self.catch(Some(tag_index)),
-            Operator::CatchAll => self.catch(None),
-            Operator::Delegate { .. } => self.end(),
-            Operator::Rethrow { relative_depth } => {
-                let at = self.frames.len() - 1 - relative_depth as usize;
-                let caught = self.frames[at].guard.as_ref().and_then(|g| g.caught);
-                self.raise(caught.expect("validated rethrow"));
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    fn try_table(&mut self, table: &TryTable) {
+    pub fn try_table(&mut self, table: &TryTable) {
         let clause = |catch: &Catch| {
             let (tag, keeps, label) = match *catch {
                 Catch::One { tag, label } => (Some(tag), false, label),
@@ -82,8 +58,8 @@ impl Body<'_, '_> {
         self.guard(clauses, None);
     }
 
-    fn try_(&mut self, ty: BlockType) {
-        let found = self.innermost_mut().ahead.next_try();
+    pub fn try_(&mut self, ty: BlockType) {
+        let found = self.innermost_mut().facts.next_try();
         let clause = |(tag, keeps)| Clause {
             tag,
             keeps,
@@ -217,7 +193,7 @@ impl Body<'_, '_> {
         values.collect()
     }
 
-    fn throw(&mut self, tag: u32) {
+    pub fn throw(&mut self, tag: u32) {
         let env = self.env;
         let params = &env.module.tag_type(tag).params;
         let (offsets, bytes) = exception::layout(params);
@@ -236,7 +212,7 @@ impl Body<'_, '_> {
     }
 
     /// Throws an exception.
-    fn raise(&mut self, exception: Value) {
+    pub fn raise(&mut self, exception: Value) {
         let handlers = self.handlers_within(self.frames.len());
         self.raise_to(handlers, exception);
     }

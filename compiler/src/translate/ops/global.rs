@@ -4,7 +4,6 @@ use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{ConstantData, InstBuilder, Type, Value, types};
 use wasmaot_abi::context::offset;
 use wasmaot_abi::types::ValType;
-use wasmparser::Operator;
 
 use crate::code::Target;
 use crate::inline::cross_module::GlobalMeaning;
@@ -13,32 +12,6 @@ use crate::translate::body::Body;
 use crate::translate::env::clif_type;
 
 impl Body<'_, '_> {
-    /// Translates an access to a variable; false if `op` is none.
-    pub fn variable(&mut self, op: &Operator<'_>) -> bool {
-        match *op {
-            Operator::LocalGet { local_index } => {
-                let value = self.read_local(self.local(local_index));
-                self.push(value);
-            }
-            Operator::LocalSet { local_index } => {
-                let value = self.pop();
-                self.write_local(self.local(local_index), value);
-            }
-            Operator::LocalTee { local_index } => {
-                let value = self.pop();
-                self.write_local(self.local(local_index), value);
-                self.push(value);
-            }
-            Operator::GlobalGet { global_index } => {
-                let value = self.global_get(global_index);
-                self.push(value);
-            }
-            Operator::GlobalSet { global_index } => return self.global_set(global_index),
-            _ => return false,
-        }
-        true
-    }
-
     /// The value of a global.
     pub fn global_get(&mut self, global: u32) -> Value {
         let cross_module = self.in_cross_module_body().and_then(|f| f.global(global));
@@ -81,7 +54,7 @@ impl Body<'_, '_> {
     }
 
     /// False where the loader owns the global.
-    fn global_set(&mut self, global: u32) -> bool {
+    pub fn global_set(&mut self, global: u32) -> bool {
         let value = self.pop();
         if self.in_cross_module_body().is_some() {
             // No other is ever written there.

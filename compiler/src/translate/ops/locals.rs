@@ -16,8 +16,8 @@ const FRAME: MemFlagsData = MemFlagsData::trusted();
 
 impl Body<'_, '_> {
     /// Declares the next local of the function whose first is `first`.
-    pub fn declare_local(&mut self, value: Value, first: usize, ahead: &FunctionFacts) {
-        let written = ahead.writes(self.locals.len() - first);
+    pub fn declare_local(&mut self, value: Value, first: usize, facts: &FunctionFacts) {
+        let written = facts.writes(self.locals.len() - first);
         let ty = self.b.func.dfg.value_type(value);
         let local = match written {
             false => Local::Value(value),

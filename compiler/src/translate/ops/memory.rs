@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, condcodes::I
 use wasmaot_abi::context::{HOST_PAGE, memory_desc, offset};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
-use wasmparser::{MemArg, MemArgTarget, Operator};
+use wasmparser::{MemArg, MemArgTarget};
 
 use crate::code::Target;
 use crate::module::Memory;
@@ -27,42 +27,6 @@ pub(in crate::translate) struct Access {
 }
 
 impl Body<'_, '_> {
-    /// Translates a load or store; false if `op` is none.
-    pub fn memory(&mut self, op: &Operator<'_>) -> bool {
-        use types::{F32, F64, I8, I16, I32, I64};
-        match *op {
-            Operator::I32Load { memarg } => self.load(memarg, I32),
-            Operator::I64Load { memarg } => self.load(memarg, I64),
-            Operator::F32Load { memarg } => self.load(memarg, F32),
-            Operator::F64Load { memarg } => self.load(memarg, F64),
-            Operator::I32Load8S { memarg } => self.load_signed(memarg, I8, I32),
-            Operator::I32Load8U { memarg } => self.load_unsigned(memarg, I8, I32),
-            Operator::I32Load16S { memarg } => self.load_signed(memarg, I16, I32),
-            Operator::I32Load16U { memarg } => self.load_unsigned(memarg, I16, I32),
-            Operator::I64Load8S { memarg } => self.load_signed(memarg, I8, I64),
-            Operator::I64Load8U { memarg } => self.load_unsigned(memarg, I8, I64),
-            Operator::I64Load16S { memarg } => self.load_signed(memarg, I16, I64),
-            Operator::I64Load16U { memarg } => self.load_unsigned(memarg, I16, I64),
-            Operator::I64Load32S { memarg } => self.load_signed(memarg, I32, I64),
-            Operator::I64Load32U { memarg } => self.load_unsigned(memarg, I32, I64),
-            Operator::I32Store { memarg } | Operator::F32Store { memarg } => {
-                self.store(memarg, I32);
-            }
-            Operator::I64Store { memarg } | Operator::F64Store { memarg } => {
-                self.store(memarg, I64);
-            }
-            Operator::I32Store8 { memarg } | Operator::I64Store8 { memarg } => {
-                self.store_low(memarg, I8);
-            }
-            Operator::I32Store16 { memarg } | Operator::I64Store16 { memarg } => {
-                self.store_low(memarg, I16);
-            }
-            Operator::I64Store32 { memarg } => self.store_low(memarg, I32),
-            _ => return false,
-        }
-        true
-    }
-
     /// The memory of an access.
     pub fn memory_of(&self, arg: MemArg) -> u32 {
         match arg.target {
@@ -235,7 +199,7 @@ impl Body<'_, '_> {
         self.push(value);
     }
 
-    fn load_signed(&mut self, arg: MemArg, narrow: Type, wide: Type) {
+    pub fn load_signed(&mut self, arg: MemArg, narrow: Type, wide: Type) {
         let Access {
             address: p,
             displacement: at,
@@ -250,7 +214,7 @@ impl Body<'_, '_> {
         self.push(value);
     }
 
-    fn load_unsigned(&mut self, arg: MemArg, narrow: Type, wide: Type) {
+    pub fn load_unsigned(&mut self, arg: MemArg, narrow: Type, wide: Type) {
         let Access {
             address: p,
             displacement: at,
@@ -279,7 +243,7 @@ impl Body<'_, '_> {
             .store(to.flags, value, to.address, to.displacement);
     }
 
-    fn store_low(&mut self, arg: MemArg, narrow: Type) {
+    pub fn store_low(&mut self, arg: MemArg, narrow: Type) {
         let value = self.pop();
         let Access {
             address: p,

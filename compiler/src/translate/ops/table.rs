@@ -1,73 +1,17 @@
 //! References and tables.
 
-use cranelift_codegen::ir::{InstBuilder, Value, condcodes::IntCC, types};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{funcref, offset};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
-use wasmparser::Operator;
 
 use crate::code::Target;
 use crate::translate::body::Body;
 
 impl Body<'_, '_> {
-    /// Translates an operation on references or tables; false if `op` is none.
-    pub fn table(&mut self, op: &Operator<'_>) -> bool {
-        match *op {
-            Operator::RefNull { .. } => {
-                let null = self.i64(0);
-                self.push(null);
-            }
-            Operator::RefIsNull => {
-                let value = self.pop();
-                let null = self.b.ins().icmp_imm_u(IntCC::Equal, value, 0);
-                let null = self.b.ins().uextend(types::I32, null);
-                self.push(null);
-            }
-            Operator::RefAsNonNull => {
-                let value = self.pop();
-                self.trap_unless(value, TrapCode::NullReference);
-                self.push(value);
-            }
-            Operator::RefFunc { function_index } => {
-                let record = self.symbol(Target::Funcref(function_index));
-                self.push(record);
-            }
-            Operator::TableGet { table } => self.table_get(table),
-            Operator::TableSet { table } => self.table_set(table),
-            Operator::TableSize { table } => {
-                let len = self.table_len(table);
-                self.push_index(self.table_index(table), len);
-            }
-            Operator::TableGrow { table } => {
-                let (value, delta) = self.pop2();
-                let (base, desc) = self.table_args(table);
-                let delta = self.widen(delta);
-                let old = self.builtin(Builtin::TableGrow, &[base, desc, delta, value]);
-                let old = old.expect("the runtime function has a result");
-                self.push_index(self.table_index(table), old);
-            }
-            Operator::TableFill { table } => {
-                let (start, value, count) = self.pop3();
-                let (start, count) = (self.widen(start), self.widen(count));
-                self.table_fill(table, start, value, count);
-            }
-            Operator::TableCopy {
-                dst_table,
-                src_table,
-            } => self.table_copy(dst_table, src_table),
-            Operator::TableInit { elem_index, table } => {
-                let (dst, src, count) = self.pop3();
-                self.table_init(elem_index, table, dst, src, count);
-            }
-            Operator::ElemDrop { elem_index } => self.elem_drop(elem_index),
-            _ => return false,
-        }
-        true
-    }
-
     /// Type of a table's indices.
-    fn table_index(&self, table: u32) -> IndexType {
+    pub fn table_index(&self, table: u32) -> IndexType {
         self.env.module.tables[table as usize].ty.index
     }
 
@@ -76,7 +20,7 @@ impl Body<'_, '_> {
         elem.is_function_ref()
     }
 
-    fn table_get(&mut self, table: u32) {
+    pub fn table_get(&mut self, table: u32) {
         let index = self.pop();
         let entry = self.checked_entry(table, index, TrapCode::TableOutOfBounds);
         let (p, at) = (entry.address, entry.displacement);
@@ -92,7 +36,7 @@ impl Body<'_, '_> {
         self.push(value);
     }
 
-    fn table_set(&mut self, table: u32) {
+    pub fn table_set(&mut self, table: u32) {
         let (index, value) = self.pop2();
         let entry = self.checked_entry(table, index, TrapCode::TableOutOfBounds);
         let content = if self.holds_functions(table) {
@@ -124,7 +68,7 @@ impl Body<'_, '_> {
 
     /// What every table function of the runtime takes first: the base, and
     /// the descriptor's address.
-    fn table_args(&mut self, table: u32) -> (Value, Value) {
+    pub fn table_args(&mut self, table: u32) -> (Value, Value) {
         let (desc, at) = self.table_desc(table);
         let desc = self.b.ins().iadd_imm_s(desc, i64::from(at));
         (self.base(), desc)
@@ -142,7 +86,7 @@ impl Body<'_, '_> {
         self.trap_outside_table(done);
     }
 
-    fn table_copy(&mut self, dst_table: u32, src_table: u32) {
+    pub fn table_copy(&mut self, dst_table: u32, src_table: u32) {
         let (dst, src, count) = self.pop3();
         let (dst, src, count) = (self.widen(dst), self.widen(src), self.widen(count));
         let (base, dst_desc) = self.table_args(dst_table);

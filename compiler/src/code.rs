@@ -1,6 +1,6 @@
 //! Compiled code, before link edit: bytes, and what they refer to.
 
-use cranelift_codegen::ir::{ExternalName, UserExternalName};
+use cranelift_codegen::ir::{ExceptionTag, ExternalName, UserExternalName};
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::reloc::CodeReloc;
@@ -121,6 +121,24 @@ pub(crate) struct TryHandler {
     pub keeps: bool,
     /// Of its code, in the function's bytes.
     pub offset: u32,
+}
+
+impl TryHandler {
+    /// What stands for a handler's tag in CLIF: the tag, and whether a reference is
+    /// kept.
+    pub fn tag_in_clif(tag: Option<u32>, keeps: bool) -> ExceptionTag {
+        ExceptionTag::from_u32(tag.map_or(0, |tag| tag + 1) << 1 | u32::from(keeps))
+    }
+
+    /// The handler whose tag [`TryHandler::tag_in_clif`] stands for.
+    pub fn of(tag_in_clif: ExceptionTag, offset: u32) -> Self {
+        let word = tag_in_clif.as_u32();
+        Self {
+            tag: (word >> 1).checked_sub(1),
+            keeps: word & 1 == 1,
+            offset,
+        }
+    }
 }
 
 /// A place in code that link edit fills.

@@ -318,6 +318,22 @@ impl Module<'_> {
         self.forwards.get(&func).copied().unwrap_or(func)
     }
 
+    /// The value of a constant `i32` global: an address, by the way it is used.
+    pub fn constant_address(&self, item: Item) -> Option<u64> {
+        let Item::Global(global) = item else {
+            return None;
+        };
+        let global = self.globals.get(global as usize)?;
+        match global.storage {
+            GlobalStorage::Own(GlobalInit::Const([a, b, c, d, ..]))
+                if global.ty.val == ValType::I32 && !global.ty.mutable =>
+            {
+                Some(u64::from(u32::from_le_bytes([a, b, c, d])))
+            }
+            _ => None,
+        }
+    }
+
     /// Type of a tag.
     pub fn tag_type(&self, tag: u32) -> &FuncType {
         &self.types[self.tags[tag as usize].ty as usize]

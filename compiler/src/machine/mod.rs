@@ -5,109 +5,12 @@
 //! each machine, and nowhere else in the compiler. Another machine is one more
 //! file here, and a line in [`ALL`].
 
+mod backend;
 mod x86_64;
 
+pub(crate) use self::backend::{Backend, GOT_PLT_RESERVED, Location, plt_slot};
 #[cfg(test)]
 pub(crate) use self::x86_64::samples;
 
-use cranelift_codegen::binemit;
-use gimli::write::{Address, FrameDescriptionEntry};
-use target_lexicon::Triple;
-use wasmaot_abi::machine::Machine;
-use wasmaot_abi::reloc::{CodeReloc, Standard};
-
-use crate::code::Reloc;
-
 /// Every machine that code can be made for.
 pub(crate) const ALL: &[&dyn Backend] = &[&x86_64::X86_64];
-
-/// Words of `.got.plt` before the first function's: the dynamic section's address,
-/// and two for the loader. Every ELF machine has the same.
-pub(crate) const GOT_PLT_RESERVED: u64 = 3;
-
-/// The code of a machine.
-pub(crate) trait Backend: Sync {
-    /// The machine's description.
-    fn description(&self) -> &'static Machine;
-
-    /// Whether code for a target is this machine's, as far as the target says
-    /// more than an operating system.
-    fn is_for(&self, target: &Triple) -> bool;
-
-    /// An instruction that traps, whose bytes fill what is no code.
-    fn trap(&self) -> &'static [u8];
-
-    /// The kind of a relocation that the code generator asks for; `None` for one
-    /// that it should not.
-    fn code_reloc(&self, kind: binemit::Reloc) -> Option<CodeReloc>;
-
-    /// A relocation as the writer of relocatable objects knows it; `code`: whether
-    /// it is to a function.
-    fn object_reloc(&self, kind: CodeReloc, code: bool) -> binemit::Reloc;
-
-    /// Whether a relocation in a function's code is that of a call or a jump, and
-    /// not of an address that is computed or loaded.
-    fn is_branch(&self, code: &[u8], reloc: &Reloc) -> bool;
-
-    /// Fills the field of a relocation in a function's code, which begins at
-    /// `address`. A load from the GOT becomes a computation of the address where
-    /// the target is in this object.
-    ///
-    /// # Errors
-    /// What is wrong with the relocation.
-    fn apply(
-        &self,
-        code: &mut [u8],
-        address: u64,
-        reloc: &Reloc,
-        target: Location,
-    ) -> Result<(), &'static str>;
-
-    /// The code of the PLT, for so many functions.
-    fn plt(&self, plt: u64, got_plt: u64, functions: u64) -> Vec<u8>;
-
-    /// Where the word of `.got.plt` points of a function that is not bound yet.
-    fn unbound(&self, plt: u64, entry: u64) -> u64;
-
-    /// The frames of the PLT, for unwinding.
-    fn plt_frame(&self, plt: Address, size: u64) -> FrameDescriptionEntry;
-
-    /// Removes the frame record from the code of a function that needs none, and
-    /// returns in the stretches of code that end at `ends`. Returns whether that
-    /// is all of it: if not, the code is of no use any more.
-    fn remove_frame_record(&self, code: &mut [u8], ends: &[usize]) -> bool;
-
-    /// Whether a line of a listing is an instruction of the frame record.
-    fn is_of_frame_record(&self, line: &str) -> bool;
-}
-
-/// Where the target of a relocation is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Location {
-    /// At an address in the object.
-    Here(u64),
-    /// Known from a GOT slot at this address.
-    Got(u64),
-}
-
-impl dyn Backend {
-    /// The number of a relocation of `.rela.dyn` or `.rela.plt`.
-    pub fn relocation(&self, kind: Standard) -> u32 {
-        self.description().relocation(kind).number
-    }
-
-    /// Bytes of a PLT for so many functions.
-    pub fn plt_size(&self, functions: u64) -> u64 {
-        self.description().plt.size(functions)
-    }
-
-    /// Address of an entry of the PLT.
-    pub fn plt_entry(&self, plt: u64, entry: u64) -> u64 {
-        plt + self.description().plt.offset(entry)
-    }
-}
-
-/// Address of the word of `.got.plt` of an entry of the PLT.
-pub(crate) fn plt_slot(got_plt: u64, entry: u64) -> u64 {
-    got_plt + 8 * (GOT_PLT_RESERVED + entry)
-}

@@ -29,7 +29,6 @@ use env::signature;
 
 pub(crate) use env::Env;
 pub(crate) use init::needed as init_needed;
-pub(crate) use ops::exception::handler_of;
 pub(crate) use origins::Origins;
 pub(crate) use passes::improve;
 

@@ -3,8 +3,8 @@
 
 use wasmaot_abi::object::PltCall;
 
-use super::Plan;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 
 /// Bytes of the table.
 pub(super) fn size(plan: &Plan<'_>) -> u64 {

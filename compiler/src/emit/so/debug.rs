@@ -22,9 +22,9 @@ use gimli::{
 
 use wasmaot_abi::maps::lines::{Line, decode_stream};
 
-use super::Plan;
 use super::dwarf::{Rows, Slice, Source};
 use super::layout::Section;
+use super::plan::Plan;
 use super::recorder::Recorder;
 use crate::build_id::PRODUCER;
 

@@ -5,9 +5,9 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{self, FunctionRecord, ImportRecord, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Rela as WasmRela, Standard};
 
-use super::Plan;
 use super::elf::*;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 use super::slots::Slot;
 use super::symbols::{Definition, Symbol};
 use super::{calls, handlers};

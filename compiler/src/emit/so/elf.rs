@@ -4,6 +4,10 @@
 
 const ET_DYN: u16 = 3;
 
+/// What code and data of an object are less than: tables have addresses of 31
+/// bits.
+pub(super) const MAX_SPAN: u64 = 1 << 31;
+
 pub(super) const EHDR_SIZE: u64 = 64;
 pub(super) const PHDR_SIZE: u64 = 56;
 pub(super) const SHDR_SIZE: u64 = 64;

@@ -2,7 +2,7 @@
 //! come first; then what the object itself refers to, which the loader fills
 //! at once; then functions that others may refer to, by their names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use wasmaot_dylink::ImportRole;
 
@@ -19,6 +19,13 @@ pub(super) struct Funcrefs {
     pub imported: u32,
     /// How many of them the loader fills at once.
     pub needed: u32,
+}
+
+impl Funcrefs {
+    /// Numbers of the functions' records.
+    pub fn numbers(&self) -> HashMap<u32, u64> {
+        self.list.iter().copied().zip(0..).collect()
+    }
 }
 
 /// Orders the functions that something can refer to.

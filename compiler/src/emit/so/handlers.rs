@@ -2,8 +2,8 @@
 
 use wasmaot_abi::exception::{self, CallSite, Handler, Tag};
 
-use super::Plan;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 use crate::code::{Target, TryCall};
 
 /// Bytes of the table; 0 where nothing is caught.

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::info::{self, Fixup, Fixups, ImportKind, ModuleInfo, NULL_ELEMENT, Reexport};
-use wasmaot_abi::types::ValType;
 use wasmaot_dylink::ImportRole;
 
 use super::funcrefs::Funcrefs;
@@ -14,27 +13,10 @@ use super::types::Types;
 use crate::build_id::PRODUCER;
 use crate::error::{Error, Result};
 use crate::module::{
-    ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalInit, GlobalStorage, Import,
-    Item, Items, Memory, Module,
+    ConstOp, Data, DataMode, Element, ElementMode, ExportItem, GlobalStorage, Import, Item, Items,
+    Memory, Module,
 };
 use crate::options::Options;
-
-/// The value of a constant `i32` global: an address, by the way it is used.
-pub(super) fn constant_address(module: &Module<'_>, item: Item) -> Option<u64> {
-    let Item::Global(g) = item else {
-        return None;
-    };
-    let global = module.globals.get(g as usize)?;
-    match global.storage {
-        GlobalStorage::Own(GlobalInit::Const(bytes))
-            if global.ty.val == ValType::I32 && !global.ty.mutable =>
-        {
-            let [a, b, c, d, ..] = bytes;
-            Some(u64::from(u32::from_le_bytes([a, b, c, d])))
-        }
-        _ => None,
-    }
-}
 
 /// What the loader reads beside the symbols.
 pub(super) struct Record {

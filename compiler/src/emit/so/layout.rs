@@ -22,10 +22,6 @@ use super::elf::*;
 use super::memory::Image;
 use crate::error::{Error, Result};
 
-/// What code and data of an object are less than: tables have addresses of 31
-/// bits.
-pub(super) const MAX_SPAN: u64 = 1 << 31;
-
 /// Which segment a section belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {

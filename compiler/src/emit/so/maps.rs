@@ -4,7 +4,7 @@ use wasmaot_abi::maps;
 use wasmaot_abi::maps::lines::{FunctionLines, NO_FUNCTION, encode_lines};
 use wasmaot_abi::trap::TrapCode;
 
-use super::Plan;
+use super::plan::Plan;
 
 /// The trap map.
 pub(super) fn traps(plan: &Plan<'_>) -> Vec<u8> {

@@ -171,7 +171,7 @@ fn static_end(module: &Module<'_>, data_end: u64) -> u64 {
         .filter(|e| matches!(&*e.name, "__heap_base" | "__data_end"));
     let ends = marks.filter_map(|e| match e.item {
         ExportItem::Data(address) => Some(u64::from(address)),
-        ExportItem::Item(item) => super::info::constant_address(module, item),
+        ExportItem::Item(item) => module.constant_address(item),
     });
     // Without the mark, all of the memory that the module starts with may be
     // its data, stack or heap.

@@ -3,8 +3,8 @@
 
 use wasmaot_abi::prelink::{Body, BuildId, Call, Member, Prelink};
 
-use super::Plan;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 use crate::code::Target;
 
 /// An object's membership in its set of prelinked objects.

@@ -1,7 +1,7 @@
 //! Phase 7: fills the places in code, now that everything has an address.
 
-use super::Plan;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 use crate::code::Target;
 use crate::error::{Error, Result};
 use crate::machine::Location;

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use wasmaot_abi::name;
 
-use super::Plan;
 use super::dynamic;
 use super::elf::*;
 use super::layout::{Layout, Section};
+use super::plan::Plan;
 use super::symbols::Definition;
 use crate::module::{ExportItem, Item};
 

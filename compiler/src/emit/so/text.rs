@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmaot_abi::machine::Machine;
 
-use super::layout::MAX_SPAN;
+use super::elf::MAX_SPAN;
 use crate::code::{Code, CompiledFunction, LINE, STARTS, Target};
 use crate::error::{Error, Result};
 use crate::module::Module;

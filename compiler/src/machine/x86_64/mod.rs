@@ -14,7 +14,7 @@ use target_lexicon::{Architecture, Environment, Triple};
 use wasmaot_abi::machine::{self, Machine, x86_64::MACHINE};
 use wasmaot_abi::reloc::CodeReloc;
 
-use super::{Backend, Location, plt_slot};
+use super::backend::{Backend, Location, plt_slot};
 use crate::code::Reloc;
 
 /// The machine's code.

@@ -11,31 +11,18 @@
 //! calls and handlers, and not with their product.
 
 use cranelift_codegen::ir::{
-    Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, ExceptionTag, InstBuilder,
-    Value, types,
+    Block, BlockArg, BlockCall, ExceptionTableData, ExceptionTableItem, InstBuilder, Value, types,
 };
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::exception;
 use wasmaot_abi::trap::TrapCode;
 use wasmparser::{BlockType, Catch, TryTable};
 
-use crate::code::Target;
+use crate::code::{Target, TryHandler};
 use crate::limits::HANDLERS;
 use crate::translate::body::{Body, Callee, args, clif_trap};
 use crate::translate::env::clif_type;
 use crate::translate::frame::{Clause, Guard, Handler, PART, Part, Position};
-
-/// A handler as the code generator passes it on: the tag, and whether a
-/// reference is kept.
-fn handler_tag(tag: Option<u32>, keeps: bool) -> ExceptionTag {
-    ExceptionTag::from_u32(tag.map_or(0, |tag| tag + 1) << 1 | u32::from(keeps))
-}
-
-/// What [`handler_tag`] was made of.
-pub(crate) fn handler_of(tag: ExceptionTag) -> (Option<u32>, bool) {
-    let word = tag.as_u32();
-    ((word >> 1).checked_sub(1), word & 1 == 1)
-}
 
 impl Body<'_, '_> {
     pub fn try_table(&mut self, table: &TryTable) {
@@ -269,7 +256,7 @@ impl Body<'_, '_> {
         let lists = &mut self.b.func.dfg.value_lists;
         let normal = BlockCall::new(next, returned, lists);
         let items = handlers.into_iter().map(|handler| {
-            let tag = handler_tag(handler.tag, handler.keeps);
+            let tag = TryHandler::tag_in_clif(handler.tag, handler.keeps);
             let landing = BlockCall::new(handler.landing, [BlockArg::TryCallExn(0)], lists);
             ExceptionTableItem::Tag(tag, landing)
         });

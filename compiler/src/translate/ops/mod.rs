@@ -5,7 +5,7 @@ mod bulk;
 mod bulk_inline;
 mod call;
 mod control;
-pub(super) mod exception;
+mod exception;
 mod global;
 mod locals;
 mod memory;

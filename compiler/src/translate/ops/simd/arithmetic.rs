@@ -4,7 +4,6 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, types};
 use types::I32;
 
-use super::binary;
 use crate::translate::body::Body;
 
 impl Body<'_, '_> {
@@ -48,11 +47,15 @@ impl Body<'_, '_> {
     }
 
     pub fn vector_compare(&mut self, shape: Type, condition: IntCC) {
-        binary!(self, shape, icmp, condition);
+        let (left, right) = self.pop_vectors(shape);
+        let mask = self.b.ins().icmp(condition, left, right);
+        self.push_vector(mask);
     }
 
     pub fn vector_compare_floats(&mut self, shape: Type, condition: FloatCC) {
-        binary!(self, shape, fcmp, condition);
+        let (left, right) = self.pop_vectors(shape);
+        let mask = self.b.ins().fcmp(condition, left, right);
+        self.push_vector(mask);
     }
 }
 

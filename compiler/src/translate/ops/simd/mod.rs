@@ -47,7 +47,6 @@ macro_rules! binary {
 
 use self::arithmetic::Shift;
 use self::convert::Half;
-use binary;
 
 impl Body<'_, '_> {
     /// Translates a vector operator. The match has an arm for each of them, and

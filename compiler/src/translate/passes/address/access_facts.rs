@@ -18,8 +18,8 @@ use cranelift_codegen::ir::{
 };
 use wasmaot_abi::context::HEADROOM;
 
+use super::access::{Address, redirect};
 use super::bounds::constant;
-use super::{Address, redirect};
 
 /// So many accesses are looked at together.
 const MOST: usize = 128;

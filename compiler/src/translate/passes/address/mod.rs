@@ -12,6 +12,7 @@
 //!
 //! The pass comes after translation, when all definitions are known.
 
+mod access;
 mod access_facts;
 mod bounds;
 mod counters;
@@ -22,12 +23,13 @@ use std::collections::HashMap;
 use cranelift_codegen::Context;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
-    ExternalName, Function, GlobalValue, GlobalValueData, Inst, InstBuilder, InstructionData,
-    Opcode, Value, types,
+    ExternalName, Function, GlobalValue, GlobalValueData, InstBuilder, InstructionData, Value,
+    types,
 };
 
 pub(super) use self::bounds::constant;
 
+use self::access::{Address, addresses, redirect};
 use self::access_facts::AccessFacts;
 use self::bounds::Bounds;
 use self::sum::{Sum, Sums};
@@ -76,53 +78,6 @@ fn parts(
         }
     }
     folder.moved
-}
-
-/// The sum of memory's address and an index.
-#[derive(Clone, Copy)]
-struct Address {
-    inst: Inst,
-    base: Value,
-    /// Of 32 bits.
-    index: Value,
-}
-
-/// The addresses in memory that a function computes.
-fn addresses(func: &Function) -> Vec<Address> {
-    let insts = func
-        .layout
-        .blocks()
-        .flat_map(|b| func.layout.block_insts(b));
-    insts.filter_map(|inst| address(func, inst)).collect()
-}
-
-fn address(func: &Function, inst: Inst) -> Option<Address> {
-    let InstructionData::Binary {
-        opcode: Opcode::Iadd,
-        args: [base, wide],
-    } = func.dfg.insts[inst]
-    else {
-        return None;
-    };
-    let def = |value| {
-        let inst = func.dfg.value_def(func.dfg.resolve_aliases(value)).inst()?;
-        Some(func.dfg.insts[inst])
-    };
-    let InstructionData::NullAry {
-        opcode: Opcode::GetPinnedReg,
-    } = def(base)?
-    else {
-        return None;
-    };
-    let InstructionData::Unary {
-        opcode: Opcode::Uextend,
-        arg: index,
-    } = def(wide)?
-    else {
-        return None;
-    };
-    let narrow = func.dfg.value_type(index) == types::I32;
-    narrow.then_some(Address { inst, base, index })
 }
 
 /// What makes addresses of sums.
@@ -188,27 +143,5 @@ fn use_all(func: &mut Function, moved: &Moved) {
             }
         }
         next_block = func.layout.next_block(block);
-    }
-}
-
-/// Gives a load or store another address, with a displacement beside its own;
-/// leaves it alone where the two are too much.
-fn redirect(func: &mut Function, inst: Inst, place: Value, displacement: u64) {
-    let (InstructionData::Load {
-        arg: address,
-        offset,
-        ..
-    }
-    | InstructionData::Store {
-        args: [_, address],
-        offset,
-        ..
-    }) = &mut func.dfg.insts[inst]
-    else {
-        return;
-    };
-    let sum = i64::from(i32::from(*offset)).checked_add_unsigned(displacement);
-    if let Some(sum) = sum.and_then(|sum| i32::try_from(sum).ok()) {
-        (*address, *offset) = (place, sum.into());
     }
 }

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "compiler")]
 use wasmaot_compiler as compiler;
-use wasmaot_runtime::{CallError, Error, UnresolvedSymbol};
+use wasmaot_runtime::{CallError, Error, Unresolved, UnresolvedSymbol};
 
-use crate::options::{Command, Run, Unresolved};
+use crate::options::{Command, Run};
 
 /// A program that cannot be linked, and what it was to be given: what was meant
 /// for a library may be among that.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
-use wasmaot_compiler as compiler;
+use wasmaot_compiler::{self as compiler, Emit};
 
-use crate::options::{Build, Codegen, Cpu, Emit, Flag, Search};
+use crate::options::{Build, Codegen, Cpu, Flag, Search};
 use crate::{output, progress, run, usage};
 
 /// Builds each input.
@@ -20,11 +20,11 @@ pub(crate) fn run(args: &Build) -> Result<()> {
         ));
     }
     let options = all_options(args)?;
-    let (emit, extension) = match args.emit {
-        Emit::So => (compiler::Emit::So, "elf"),
-        Emit::Obj => (compiler::Emit::Obj, "o"),
-        Emit::Clif => (compiler::Emit::Clif, "clif"),
-        Emit::Asm => (compiler::Emit::Asm, "s"),
+    let extension = match args.emit {
+        Emit::So => "elf",
+        Emit::Obj => "o",
+        Emit::Clif => "clif",
+        Emit::Asm => "s",
     };
     let is_stream = |path: &PathBuf| path == Path::new(input::STREAM);
     if args.inputs.iter().any(is_stream) && args.output.is_none() {
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Build) -> Result<()> {
         let (file, bytes) = input::read(input)?;
         let module = input::module(&file, &bytes)?;
         let bytes = progress::shown(&options, |options| {
-            compiler::compile(&file, &module, options, emit)
+            compiler::compile(&file, &module, options, args.emit)
         })?;
         let path = args
             .output
@@ -118,7 +118,7 @@ pub(crate) fn options(args: &Codegen) -> compiler::Options {
             _ => compiler::OptLevel::Speed,
         },
         threads: args.jobs.map(usize::from),
-        max_code: args.max_code,
+        max_code: args.max_code.map(|size| size.0),
         ..defaults
     }
 }

@@ -5,6 +5,7 @@ mod advice;
 mod bench;
 #[cfg(feature = "compiler")]
 mod build;
+mod choice;
 mod debug;
 mod grant;
 mod inspect;
@@ -12,6 +13,7 @@ mod invoke;
 mod ldd;
 mod libraries;
 mod link;
+mod man;
 mod options;
 mod other_tools;
 mod output;
@@ -81,6 +83,7 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
             clap_complete::generate(*shell, &mut Cli::command(), "wasmaot", &mut text);
             print(&text).map(|()| 0)
         }
+        Command::Man { directory } => man::run(directory).map(|()| 0),
     }
 }
 

@@ -1,10 +1,16 @@
 //! The command line.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+#[cfg(feature = "compiler")]
+use wasmaot_compiler::Emit;
+use wasmaot_runtime::{Bind, Config, DlStubs, Unresolved};
 
+use crate::choice;
 use crate::grant::Grant;
 use crate::timeout::Timeout;
 
@@ -50,20 +56,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-}
-
-/// What `build` writes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Emit {
-    /// ELF shared object, for `wasmaot run`
-    #[default]
-    So,
-    /// ELF relocatable object
-    Obj,
-    /// Text of the intermediate code
-    Clif,
-    /// Text of the machine code
-    Asm,
+    /// Write the manual: a page for each command
+    Man {
+        /// Directory of the pages, which is made where it is missing
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        directory: PathBuf,
+    },
 }
 
 /// CPU to compile for.
@@ -80,7 +78,7 @@ pub enum Cpu {
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct Codegen {
     /// Optimise: 0 not at all, compiling fast; 1 each function; 2 across functions, by inlining
-    #[arg(short = 'O', value_name = "LEVEL", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+    #[arg(short = 'O', value_name = "LEVEL", default_value_t = Self::DEFAULT.opt_level, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub opt_level: u8,
     /// CPU to compile for
     #[arg(long, value_enum, default_value_t)]
@@ -90,11 +88,12 @@ pub struct Codegen {
     pub jobs: Option<u16>,
     /// Largest machine code of a module, in bytes (suffixes K, M, G) [default: 64M, and 16 bytes
     /// more for each byte of code in the module]
-    #[arg(long, value_name = "BYTES", value_parser = size)]
-    pub max_code: Option<u64>,
+    #[arg(long, value_name = "BYTES")]
+    pub max_code: Option<Size>,
 }
 
 /// A flag of code generation, named as compilers do.
+#[cfg(feature = "compiler")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Flag {
     /// Call functions of other objects by addresses from the GOT
@@ -102,6 +101,7 @@ pub enum Flag {
 }
 
 /// `wasmaot build`.
+#[cfg(feature = "compiler")]
 #[derive(Debug, Args)]
 pub struct Build {
     /// Modules, `.wasm` or `.wat`; `-` is one from standard input
@@ -119,7 +119,7 @@ pub struct Build {
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
     pub library_path: Vec<PathBuf>,
     /// What to write
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::parser::<Emit>(), default_value = choice::name(Emit::default()))]
     pub emit: Emit,
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
@@ -134,43 +134,6 @@ pub struct Build {
     pub flags: Vec<Flag>,
     #[command(flatten)]
     pub codegen: Codegen,
-}
-
-/// What to do about a symbol that no object defines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Unresolved {
-    /// Refuse to run
-    #[default]
-    Error,
-    /// Say so, and trap at the first use
-    Warn,
-    /// Trap at the first use
-    Ignore,
-}
-
-/// What to do about `dlopen` and its like of libraries that can open nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum DlStubs {
-    /// Put the loader's functions in their place
-    #[default]
-    Replace,
-    /// Leave them as they are
-    Keep,
-}
-
-/// How calls across objects are bound.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Bind {
-    /// Straight, as objects were prelinked, where that holds; else as direct
-    /// where that changes few pages of code; else as now
-    #[default]
-    Static,
-    /// By slots filled at the start, read-only then
-    Now,
-    /// Each function at its first call
-    Lazy,
-    /// As now, and change the calls in code to go straight to their targets
-    Direct,
 }
 
 /// Where libraries are looked for, and how they are checked.
@@ -235,24 +198,24 @@ pub struct Run {
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Vec<String>,
     /// How to bind calls from one object to another
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::parser::<Bind>(), default_value = choice::name(Bind::default()))]
     pub bind: Bind,
     /// With --bind lazy, load a needed library only when something is not found without it
     #[arg(long)]
     pub lazy_load: bool,
     /// What to do about stubs of dlopen and its like, as SDKs have them in libdl.so
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::parser::<DlStubs>(), default_value = choice::name(DlStubs::default()))]
     pub dl_stubs: DlStubs,
     /// What to do about undefined symbols
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = choice::parser::<Unresolved>(), default_value = choice::name(Unresolved::default()))]
     pub unresolved: Unresolved,
     /// What the program may use, in bytes (suffixes K, M, G): memories, tables, exceptions, and
     /// libraries that it opens [default: 8G]
-    #[arg(long, value_name = "N", value_parser = size)]
-    pub max_memory: Option<u64>,
+    #[arg(long, value_name = "N")]
+    pub max_memory: Option<Size>,
     /// Native stack, in bytes (suffixes K, M, G)
-    #[arg(long, value_name = "N", default_value = "8M", value_parser = size)]
-    pub stack_size: u64,
+    #[arg(long, value_name = "N", default_value_t = Size::default_stack())]
+    pub stack_size: Size,
     /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124
     #[arg(long, value_name = "T", value_parser = Timeout::parse)]
     pub timeout: Option<Timeout>,
@@ -309,7 +272,7 @@ impl Run {
             lazy_load: false,
             unresolved: Unresolved::default(),
             max_memory: None,
-            stack_size: 8 << 20,
+            stack_size: Size::default_stack(),
             timeout: None,
             invoke: Vec::new(),
             trace_loaded: false,
@@ -339,6 +302,7 @@ const COMMANDS: &[&str] = &[
     "inspect",
     "ldd",
     "link",
+    "man",
     "run",
 ];
 
@@ -417,19 +381,47 @@ pub struct Inspect {
 }
 
 /// Bytes, with a suffix of K, M or G for powers of 1024.
-fn size(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
-    };
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| "not a size such as 65536, 64K or 1G".to_owned())?;
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large".to_owned())
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl Size {
+    /// The library's own choice for a native stack.
+    fn default_stack() -> Self {
+        Self(Config::default().stack_size)
+    }
+}
+
+/// Suffixes, and by how many bits each shifts.
+const SUFFIXES: [(char, u32); 3] = [('G', 30), ('M', 20), ('K', 10)];
+
+impl FromStr for Size {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let last = text.chars().last().unwrap_or_default();
+        let suffix = SUFFIXES
+            .iter()
+            .find(|(suffix, _)| last.eq_ignore_ascii_case(suffix));
+        let (digits, shift) = match suffix {
+            Some((_, shift)) => (&text[..text.len() - 1], *shift),
+            None => (text, 0),
+        };
+        let number: u64 = digits
+            .parse()
+            .map_err(|_| "not a size such as 65536, 64K or 1G")?;
+        let bytes = number.checked_mul(1 << shift).ok_or("too large")?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |(_, shift): &&(char, u32)| self.0 != 0 && self.0 % (1 << shift) == 0;
+        match SUFFIXES.iter().find(whole) {
+            Some((suffix, shift)) => write!(f, "{}{suffix}", self.0 >> shift),
+            None => write!(f, "{}", self.0),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -490,9 +482,28 @@ mod tests {
 
     #[test]
     fn sizes() {
+        let size = |text: &str| text.parse().map(|Size(bytes)| bytes);
         assert_eq!(size("64K"), Ok(65536));
+        assert_eq!(size("64k"), Ok(65536));
         assert_eq!(size("12"), Ok(12));
         assert!(size("G").is_err());
+        assert!(size("").is_err());
+        assert!(size("1é").is_err());
         assert!(size("99999999999999G").is_err());
+        for text in ["0", "12", "1025", "64K", "8M", "8G", "1023G"] {
+            assert_eq!(Size(size(text).unwrap()).to_string(), text);
+        }
+    }
+
+    /// What has no default of its own says which the library has.
+    #[test]
+    fn help_states_the_defaults_of_the_library() {
+        let command = Cli::command();
+        let run = command.find_subcommand("run").unwrap();
+        let mut arguments = run.get_arguments();
+        let limit = arguments.find(|a| a.get_id() == "max_memory").unwrap();
+        let stated = format!("[default: {}]", Size(Config::default().max_memory));
+        let help = limit.get_help().unwrap().to_string();
+        assert!(help.ends_with(&stated), "{help:?} has no {stated}");
     }
 }

@@ -13,9 +13,7 @@ use wasmaot_abi::trap::TrapCode;
 use wasmaot_hosts::{HostEnv, flat_libc, linux, wasi};
 use wasmaot_runtime::flat;
 use wasmaot_runtime::trap::{Trap, TrapReason};
-use wasmaot_runtime::{
-    Bind, CallError, Config, DlStubs, Error, InstanceId, Object, Process, Unresolved,
-};
+use wasmaot_runtime::{Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved};
 
 use crate::advice::NotLinked;
 use crate::grant::grant_all;
@@ -190,30 +188,20 @@ pub(crate) fn open_all(library: &mut LibraryFinder, files: &[PathBuf]) -> Result
 }
 
 fn config(args: &Run) -> Result<Config> {
-    if args.lazy_load && args.bind != options::Bind::Lazy {
+    if args.lazy_load && args.bind != Bind::Lazy {
         return Err(usage("--lazy-load needs --bind lazy"));
     }
     let defaults = Config::default();
     Ok(Config {
-        max_memory: args.max_memory.unwrap_or(defaults.max_memory),
-        stack_size: args.stack_size,
-        unresolved: match args.unresolved {
-            // What is to be explained may be just that.
-            _ if args.explain.is_some() => Unresolved::Ignore,
-            options::Unresolved::Error => Unresolved::Error,
-            options::Unresolved::Warn => Unresolved::Warn,
-            options::Unresolved::Ignore => Unresolved::Ignore,
+        max_memory: args.max_memory.map_or(defaults.max_memory, |size| size.0),
+        stack_size: args.stack_size.0,
+        // What is to be explained may be just that.
+        unresolved: match args.explain {
+            Some(_) => Unresolved::Ignore,
+            None => args.unresolved,
         },
-        bind: match args.bind {
-            options::Bind::Static => Bind::Static,
-            options::Bind::Now => Bind::Now,
-            options::Bind::Lazy => Bind::Lazy,
-            options::Bind::Direct => Bind::Direct,
-        },
-        dl_stubs: match args.dl_stubs {
-            options::DlStubs::Replace => DlStubs::Replace,
-            options::DlStubs::Keep => DlStubs::Keep,
-        },
+        bind: args.bind,
+        dl_stubs: args.dl_stubs,
         lazy_load: args.lazy_load,
         check: std::env::var_os("WASMAOT_CHECK").is_some(),
         trace: debug::trace()?,

@@ -4,6 +4,7 @@
 mod common;
 mod grants;
 mod link;
+mod man;
 mod run;
 
 use std::process::Command;

@@ -15,12 +15,13 @@
 pub const CONTEXT_SIZE: u64 = 4096;
 /// Bytes of a wasm page.
 pub const WASM_PAGE: u64 = 65536;
-/// Granule of mappings and of memory image placement, in bytes.
-pub const HOST_PAGE: u64 = 4096;
+/// Bytes from host address 0 on where nothing is ever mapped, so that an access
+/// to a null reference faults.
+pub const NULL_PAGE: u64 = 4096;
 /// Bytes reserved from the start of a 32-bit linear memory: every address.
 pub const MEMORY_RESERVE: u64 = 1 << 32;
 /// Bytes of guard after it: every 32-bit offset, and the widest access.
-pub const MEMORY_GUARD: u64 = (1 << 32) + HOST_PAGE;
+pub const MEMORY_GUARD: u64 = (1 << 32) + WASM_PAGE;
 /// Bytes at the end of all 32-bit addresses where no memory is: what is added
 /// to the address of something in memory, and is no more, does not wrap.
 pub const HEADROOM: u64 = 16 << 20;
@@ -151,7 +152,7 @@ mod tests {
         const WIDEST: u64 = 16;
         let (address, offset) = (u64::from(u32::MAX), u64::from(u32::MAX));
         let end = address + offset + WIDEST;
-        assert!((end..end + HOST_PAGE).contains(&(MEMORY_RESERVE + MEMORY_GUARD)));
+        assert!((end..end + WASM_PAGE).contains(&(MEMORY_RESERVE + MEMORY_GUARD)));
         assert_eq!(MEMORY_LIMIT + HEADROOM, 1 << 32);
         assert!(HEADROOM.is_multiple_of(WASM_PAGE));
         assert_eq!(TABLE_RESERVE, (address + 1) * TABLE_ENTRY_SIZE);

@@ -102,5 +102,38 @@ mod tests {
         assert_eq!(find_trap(&map, 5), None);
         assert_eq!(find_trap(&map, 0), None);
         assert_eq!(find_trap(&map[..6], 4), None, "a truncated map has nothing");
+        assert_eq!(find_trap(&encode_traps(&[]), 0), None);
+    }
+
+    #[test]
+    fn numbers_are_as_long_as_they_have_to_be() {
+        for (value, bytes) in [(0, 1), (0x7f, 1), (0x80, 2), (0x3fff, 2), (0x4000, 3)] {
+            let mut out = Vec::new();
+            uleb(&mut out, value);
+            assert_eq!((out.len(), read_uleb(&mut &out[..])), (bytes, Some(value)));
+        }
+        for (value, bytes) in [
+            (0, 1),
+            (0x3f, 1),
+            (0x40, 2),
+            (-0x40, 1),
+            (-0x41, 2),
+            (0x2000, 3),
+        ] {
+            let mut out = Vec::new();
+            sleb(&mut out, value);
+            assert_eq!((out.len(), read_sleb(&mut &out[..])), (bytes, Some(value)));
+        }
+        for value in [i64::MIN, i64::MAX, -1, 1 << 40] {
+            let mut out = Vec::new();
+            sleb(&mut out, value);
+            assert_eq!(read_sleb(&mut &out[..]), Some(value));
+        }
+        assert_eq!(
+            read_uleb(&mut &[0x80; 11][..]),
+            None,
+            "no number is that long"
+        );
+        assert_eq!(read_sleb(&mut &[0x80][..]), None);
     }
 }

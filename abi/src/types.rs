@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::context::{HOST_PAGE, MEMORY_LIMIT, WASM_PAGE};
+use crate::context::{MEMORY_LIMIT, WASM_PAGE};
 
 /// A WebAssembly value type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -319,12 +319,12 @@ impl MemoryType {
     }
 
     /// Whether the pages around the memory stop every access out of bounds: no
-    /// address reaches beyond the guard, and the end is that of a page of the
+    /// address reaches beyond the guard, and the end is that of a page of any
     /// system. It never comes to more than [`MEMORY_LIMIT`] then, so one that
     /// begins with more is none of these: code checks its bounds.
     pub const fn is_guarded(&self) -> bool {
         !self.index.is_wide()
-            && self.page().is_multiple_of(HOST_PAGE)
+            && self.page().is_multiple_of(WASM_PAGE)
             && self.min_bytes() <= MEMORY_LIMIT
     }
 }
@@ -427,8 +427,8 @@ mod tests {
         assert!(MemoryType::default().is_guarded());
         assert_eq!(MemoryType::default().page(), 65536);
         // Of small pages it may end within a page of the system.
-        assert!(!of_pages(0, 1).is_guarded() && !of_pages(11, 0).is_guarded());
-        assert!(of_pages(12, 1).is_guarded());
+        assert!(!of_pages(0, 1).is_guarded() && !of_pages(15, 0).is_guarded());
+        assert!(of_pages(17, 1).is_guarded());
         // 16 MiB below 2^32 no memory is.
         assert!(of_pages(16, 65280).is_guarded() && !of_pages(16, 65281).is_guarded());
         assert!(!of_pages(16, u64::MAX).is_guarded());

@@ -95,7 +95,12 @@ mod tests {
 
     #[test]
     fn entries_round_trip_and_truncations_are_refused() {
-        let symbols = [("a", 4, 2, false), ("long name", 70_000, 16, true)];
+        let symbols = [
+            ("a", 4, 2, false),
+            ("long name", 70_000, 16, true),
+            ("b", 0x80, 0, false),
+            ("c", u32::MAX, 30, true),
+        ];
         let symbols = symbols.map(|(name, size, align, bound)| DataSymbol {
             name: name.to_owned(),
             size,

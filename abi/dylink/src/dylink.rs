@@ -44,12 +44,19 @@ fn fields(reader: &mut BinaryReader<'_>) -> Result<(MemInfo, Vec<String>), Binar
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wasmaot_abi::info::Placement;
 
     #[test]
     fn reads_and_refuses() {
         let data = [16, 2, 3, 0, 1, 1, b'c'];
         let linking = read(&data, 0).unwrap();
-        assert_eq!(linking.placement.unwrap().memory_size, 16);
+        let want = Placement {
+            memory_size: 16,
+            memory_align: 2,
+            table_size: 3,
+            table_align: 0,
+        };
+        assert_eq!(linking.placement, Some(want));
         assert_eq!(linking.needed, ["c"]);
         for len in 0..data.len() {
             assert!(read(&data[..len], 0).is_err(), "{len}");

@@ -111,6 +111,24 @@ mod tests {
         for len in 0..data.len() {
             assert_eq!(read(&data[..len], 0).is_ok(), len == 0 || len == 6, "{len}");
         }
-        assert!(read(&[1, 4, 0, 31, 0, 0], 0).is_err(), "absurd alignment");
+        for (absurd, what) in [([0, 31, 0, 0], "memory"), ([0, 0, 0, 31], "table")] {
+            let data = [&[1, 4][..], &absurd].concat();
+            let error = read(&data, 0).unwrap_err().to_string();
+            assert!(error.contains(&format!("{what} alignment 2^31")), "{error}");
+        }
+        assert!(read(&[1, 4, 0, 30, 0, 30], 0).is_ok());
+    }
+
+    #[test]
+    fn the_target_has_addresses_of_32_bits() {
+        let of = |arch: &str| {
+            let name = [&[arch.len() as u8], arch.as_bytes()].concat();
+            read(&[&[6, name.len() as u8][..], &name].concat(), 0)
+        };
+        assert!(of("wasm32").is_ok());
+        let error = of("wasm64").unwrap_err().to_string();
+        assert!(error.contains("`wasm64` is not wasm32"), "{error}");
+        // What is not known is skipped.
+        assert!(read(&[99, 1, 0], 0).is_ok());
     }
 }

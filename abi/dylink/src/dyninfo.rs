@@ -341,6 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn of_several_definitions_of_a_name_the_first_counts() {
+        let text = r#"{"def": [["x", 16384], ["x@V", 16388]], "defun": [["f", 1], ["f", 2]],
+            "copy": [["x", 16388, 4], ["c", 16392, 4], ["c@V", 16396, 8]],
+            "plt_end": 4, "data": 16384, "data_end": 16408}"#;
+        let info = read(text.as_bytes(), 0).unwrap().dyninfo.unwrap();
+        assert_eq!(info.data, [("x".to_owned(), 0), ("c".to_owned(), 8)]);
+        let copies = info.copies.iter().map(|c| (&*c.name, c.size));
+        assert_eq!(copies.collect::<Vec<_>>(), [("x", 4), ("c", 4)]);
+        assert_eq!(
+            info.functions,
+            [("f".to_owned(), 1), ("f".to_owned(), 2)][..1]
+        );
+    }
+
+    #[test]
     fn text_round_trips_and_may_be_padded() {
         let section = Section::parse(ALL.as_bytes()).unwrap();
         let text = section.to_json() + "\0\0";

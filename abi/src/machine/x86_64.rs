@@ -134,3 +134,78 @@ const FEATURES: &[Feature] = features! {
     15 "avx512vbmi" "has_avx512vbmi";
     16 "avx512vl" "has_avx512vl";
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gimli::X86_64;
+    use object::elf;
+
+    #[test]
+    fn numbers_are_those_of_the_psabi() {
+        assert_eq!(MACHINE.elf_number, elf::EM_X86_64);
+        let number = |kind| match kind {
+            Standard::Absolute => elf::R_X86_64_64,
+            Standard::Copy => elf::R_X86_64_COPY,
+            Standard::GlobDat => elf::R_X86_64_GLOB_DAT,
+            Standard::JumpSlot => elf::R_X86_64_JUMP_SLOT,
+            Standard::Relative => elf::R_X86_64_RELATIVE,
+        };
+        for relocation in RELOCATIONS {
+            assert_eq!(
+                relocation.number,
+                number(relocation.kind),
+                "{}",
+                relocation.name
+            );
+        }
+        let number = |kind| match kind {
+            CodeReloc::Absolute => (elf::R_X86_64_64, 64),
+            CodeReloc::PcRelative => (elf::R_X86_64_PLT32, 32),
+            CodeReloc::GotPcRelative => (elf::R_X86_64_GOTPCREL, 32),
+        };
+        for relocation in CODE_RELOCATIONS {
+            let found = (relocation.number, relocation.width);
+            assert_eq!(found, number(relocation.kind), "{}", relocation.name);
+        }
+    }
+
+    #[test]
+    fn registers_have_the_numbers_of_dwarf() {
+        let roles = &MACHINE.registers;
+        let calls = &MACHINE.calls;
+        let lists = [
+            calls.int_args,
+            calls.vec_args,
+            calls.int_results,
+            calls.vec_results,
+            calls.preserved,
+            calls.scratch,
+            &[roles.pinned, roles.stack, roles.frame],
+        ];
+        for register in lists.concat() {
+            let dwarf = X86_64::name_to_register(register.name).map(|number| number.0);
+            assert_eq!(Some(register.dwarf), dwarf, "{}", register.name);
+        }
+        assert_eq!(roles.return_address.dwarf, X86_64::RA.0);
+        assert_eq!(roles.columns, usize::from(X86_64::RA.0) + 1);
+    }
+
+    #[test]
+    fn the_plt_is_the_one_that_tools_recognise() {
+        let plt = &MACHINE.plt;
+        assert_eq!([0, 1, 2].map(|functions| plt.size(functions)), [0, 32, 48]);
+        assert_eq!([0, 1].map(|entry| plt.offset(entry)), [16, 32]);
+    }
+
+    #[test]
+    fn features_are_set_by_their_own_names() {
+        for feature in FEATURES {
+            let expected = match feature.name {
+                "cx16" => "has_cmpxchg16b".to_owned(),
+                name => format!("has_{}", name.replace('.', "")),
+            };
+            assert_eq!(feature.setting, expected);
+        }
+    }
+}

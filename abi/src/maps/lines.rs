@@ -381,6 +381,18 @@ mod tests {
     }
 
     #[test]
+    fn an_inlined_call_stands_in_an_earlier_one() {
+        for (caller, is_read) in [(0, true), (1, false), (2, false)] {
+            let call = Inlined {
+                caller,
+                ..Inlined::default()
+            };
+            let stream = encode_stream(&[line(0, 0, 1)], &[call]);
+            assert_eq!(decode_stream(&stream).is_some(), is_read, "{caller}");
+        }
+    }
+
+    #[test]
     fn damage_is_no_panic() {
         let map = map();
         for at in 0..map.len() {

@@ -195,6 +195,28 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_is_no_earlier_place_ends_the_list() {
+        let place = |caller| PlaceRecord {
+            function: NONE,
+            file: 0,
+            line: 1,
+            column: 1,
+            caller,
+        };
+        let of = |callers: &[u32]| {
+            let places: Vec<_> = callers.iter().map(|&caller| place(caller)).collect();
+            let map = encode_source(&[(0, callers.len() as u32 - 1)], &places, &["a.c"]);
+            SourceMap::new(&map).unwrap().at(0).len()
+        };
+        assert_eq!(of(&[NONE, 0, 1]), 3);
+        assert_eq!(of(&[NONE, 1]), 1);
+        assert_eq!(of(&[1, 0]), 2);
+        // So many in one another, and no more.
+        let deep: Vec<u32> = (0..200).map(|n: u32| n.wrapping_sub(1)).collect();
+        assert_eq!(of(&deep), MAX_INLINED + 1);
+    }
+
+    #[test]
     fn damage_is_no_panic() {
         let map = map();
         for at in 0..map.len() {

@@ -4,11 +4,12 @@ use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{
     self, CONTEXT_SIZE, funcref, memory_desc, offset, table_desc, thread_block,
 };
-use wasmaot_abi::machine::Register;
 use wasmaot_abi::machine::x86_64::MACHINE;
+use wasmaot_abi::machine::{Machine, Register};
 use wasmaot_abi::object::*;
 use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_abi::trap::TrapCode;
+use wasmaot_abi::types::FuncType;
 
 use crate::{document, number, table};
 
@@ -69,14 +70,14 @@ fn context_and_thread_block() {
 #[test]
 fn address_space() {
     let text = abi();
-    assert_eq!((CONTEXT_SIZE, context::HOST_PAGE), (4096, 4096));
+    assert_eq!((CONTEXT_SIZE, context::NULL_PAGE), (4096, 4096));
     assert_eq!(context::MEMORY_RESERVE, 4 << 30);
-    assert_eq!(context::MEMORY_GUARD, (4 << 30) + 4096);
+    assert_eq!(context::MEMORY_GUARD, (4 << 30) + 65536);
     assert_eq!(context::TABLE_RESERVE, 64 << 30);
     assert_eq!(context::HEADROOM, 1 << 24);
     assert_eq!(context::CODE_RESERVE, 2 << 30);
     for stated in [
-        "linear memory, 4 GiB │ guard, 4 GiB + 4 KiB",
+        "linear memory, 4 GiB │ guard, 4 GiB + 64 KiB",
         "64 GiB reserved             │ 4 KiB ",
         "never larger than 2^32 − 2^24 bytes",
         "`B - 4096 - 16 (i + 1)`",
@@ -117,19 +118,22 @@ fn registers_of_calls() {
     let stated = rows.iter().map(|row| (row[0].as_str(), row[1].clone()));
     let stated = stated.filter(|(what, _)| !what.starts_with("further"));
     assert_eq!(stated.collect::<Vec<_>>(), ours);
-    let number = format!("`EM_X86_64` ({})", MACHINE.elf_number);
-    assert!(abi().contains(&number), "{number}");
 }
 
 #[test]
 fn builtins() {
-    let rows = table(&abi(), &["name", "parameters", "result"]);
+    let rows = table(&abi(), &["name", "type", "parameters", "result"]);
     let stated = rows.iter().map(|row| {
-        let result = !row[2].is_empty() && row[2] != "does not return";
-        (row[0].as_str(), row[1].split(", ").count(), result)
+        let result = !row[3].is_empty() && row[3] != "does not return";
+        let named = (row[2].split(", ").count(), result);
+        (row[0].as_str(), row[1].clone(), named)
     });
-    let ours = Builtin::ALL.iter();
-    let ours = ours.map(|b| (b.name(), b.params().len(), b.result().is_some()));
+    let ours = Builtin::ALL.iter().map(|builtin| {
+        let results: Vec<_> = builtin.result().into_iter().collect();
+        let named = (builtin.params().len(), !results.is_empty());
+        let ty = FuncType::new(builtin.params(), results);
+        (builtin.name(), ty.to_string(), named)
+    });
     assert_eq!(stated.collect::<Vec<_>>(), ours.collect::<Vec<_>>());
 }
 
@@ -163,6 +167,49 @@ fn relocations() {
     stated.sort_unstable();
     ours.sort_unstable();
     assert_eq!(stated, ours);
+    for kind in Kind::ALL {
+        let row = rows
+            .iter()
+            .find(|row| row[0].starts_with(&format!("{} (", kind.name())));
+        let formula = &row.expect("listed")[1];
+        let mut words = formula.split(|c: char| !c.is_alphanumeric());
+        assert_eq!(
+            words.any(|word| word == "S"),
+            kind.takes_symbol(),
+            "{formula}"
+        );
+    }
+}
+
+#[test]
+fn machines() {
+    let text = abi();
+    let rows = table(&text, &["machine", "x86-64"]);
+    let Machine { branch, plt, .. } = MACHINE;
+    let ours = [
+        ("ELF machine", format!("EM_X86_64 ({})", MACHINE.elf_number)),
+        (
+            "alignment of segments",
+            format!("{} bytes", MACHINE.image_align),
+        ),
+        (
+            "entries of .plt",
+            format!("{} bytes, after a head of {}", plt.entry, plt.header),
+        ),
+        (
+            "direct call, direct jump",
+            format!("{} bytes, ±{} GiB", branch.size, branch.reach >> 30),
+        ),
+        (
+            "CPU features that are always there",
+            MACHINE.cpu.baseline.name.to_owned(),
+        ),
+    ];
+    let stated = rows.iter().map(|row| (row[0].as_str(), row[1].clone()));
+    assert_eq!(stated.collect::<Vec<_>>(), ours);
+    let baseline = MACHINE.cpu.names(MACHINE.cpu.baseline.features).join(", ");
+    let stated = format!("`{}` is {baseline}.", MACHINE.cpu.baseline.name);
+    assert!(document("records.md").contains(&stated), "{stated}");
 }
 
 #[test]

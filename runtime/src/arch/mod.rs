@@ -18,3 +18,5 @@ pub(crate) const HOST: &Machine = match Machine::HOST {
     Some(machine) => machine,
     None => panic!("the contract has no description of this machine"),
 };
+/// Alignment of what is mapped from an object's file.
+pub(crate) const IMAGE_ALIGN: u64 = HOST.image_align;

@@ -9,11 +9,11 @@ use super::functions::{fail, string};
 use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, functions};
+use crate::arch::IMAGE_ALIGN;
 use crate::host::{Caller, HostError};
 use crate::link;
 use crate::object::Object;
 use crate::process::{Given, Process};
-use wasmaot_abi::context::HOST_PAGE;
 
 /// The import module.
 pub(crate) const MODULE: &str = "thinthin";
@@ -142,7 +142,7 @@ fn needed_memory(object: &Object) -> u64 {
     let placement = object.info().placement.unwrap_or_default();
     match object.image_end().max(placement.memory_size.into()) {
         0 => 0,
-        bytes => bytes + HOST_PAGE - 1,
+        bytes => bytes + IMAGE_ALIGN - 1,
     }
 }
 
@@ -179,7 +179,7 @@ fn instantiate(process: &mut Process, module: u32, memory: u32) -> Result<(), Dl
         return Err(DlError::Instantiated(module));
     }
     let object = Arc::clone(&given.object);
-    let at = u64::from(memory).next_multiple_of(HOST_PAGE);
+    let at = u64::from(memory).next_multiple_of(IMAGE_ALIGN);
     process.zero(memory, needed_memory(&object), &object)?;
     let group = link::placed(process.view(), object, at);
     let ready = process.load(group)?;

@@ -10,14 +10,13 @@
 
 use std::sync::Arc;
 
-use wasmaot_abi::context::HOST_PAGE;
-
 use super::linker::Linker;
 use super::prelinked::{self, Calls};
 use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::Result;
 use crate::object::{Object, Reloc, bad};
+use crate::sys::PAGE;
 
 /// So many pages of code may become the process's own.
 const FEW_PAGES: usize = 8;
@@ -87,7 +86,7 @@ fn is_cheap(object: &Object) -> bool {
     }
     let mut pages: Vec<u64> = Vec::with_capacity(FEW_PAGES);
     for place in object.call_places() {
-        let page = u64::from(place) / HOST_PAGE;
+        let page = u64::from(place) / PAGE;
         if pages.last() != Some(&page) {
             if pages.len() == FEW_PAGES {
                 return false;

@@ -4,7 +4,6 @@
 use std::io;
 use std::sync::Arc;
 
-use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::types::TypeHash;
 
 use super::group::Group;
@@ -15,11 +14,12 @@ use super::state::{Bindings, Instance, RefCount};
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
+use crate::sys::PAGE;
 use crate::sys::{Access, SystemError, page_down};
 
 /// As many bytes that are to be written to are copied: on the whole that is
 /// less work than to have the system copy their pages at the first write.
-const FEW: usize = 2 * HOST_PAGE as usize;
+const FEW: usize = 2 * PAGE as usize;
 
 /// Maps a group and enters it into the link map.
 pub(super) fn map(
@@ -99,7 +99,7 @@ pub(super) fn map(
 }
 
 /// Bytes that the loader keeps for an object beside its image, at least.
-const BESIDE: u64 = HOST_PAGE;
+const BESIDE: u64 = PAGE;
 
 /// Counts the image of the last instance, which a running program has asked
 /// for, against what the process may use.
@@ -157,7 +157,7 @@ fn map_run(
     let domain = &mut linker.space.domains[place.domain];
     let at = place.memory_base + run.linear;
     // Only whole pages are mapped: what follows in the file is not ours.
-    let aligned = at.is_multiple_of(HOST_PAGE) && run.offset.is_multiple_of(HOST_PAGE);
+    let aligned = at.is_multiple_of(PAGE) && run.offset.is_multiple_of(PAGE);
     let whole = if aligned { page_down(run.filesz) } else { 0 };
     if whole > 0 && !domain.map_memory(at, whole, object.file(), run.offset)? {
         return Err(outside());

@@ -9,7 +9,7 @@
 //! A core module has a domain of its own, or that of the memory it imports.
 //! What a running program opens goes where its own allocator says.
 
-use wasmaot_abi::context::{HOST_PAGE, MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
+use wasmaot_abi::context::{MEMORY_LIMIT, MEMORY_RESERVE, WASM_PAGE};
 use wasmaot_abi::info::{ImportKind, LinkingAbi};
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{MemoryType, TableType};
@@ -19,6 +19,7 @@ use super::linker::{Linker, View};
 use super::reserve::{STACK_ALIGN, file, no_memory_of_its_own, pc_room};
 use super::state::{Bindings, Program, Room, undefined};
 use super::wanted::{Wanted, own_memory, own_table};
+use crate::arch::IMAGE_ALIGN;
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::ranges::Ranges;
@@ -283,7 +284,7 @@ fn program(
         stack: layout.stack,
         indices: None,
         spare_entries: Ranges::default(),
-        spare_codes: Ranges::from_range(HOST_PAGE..1 << 32),
+        spare_codes: Ranges::from_range(IMAGE_ALIGN..1 << 32),
     });
     for (place, member) in places.iter_mut().zip(members) {
         place.pc_base = pc_room(linker, member)?.start;
@@ -364,7 +365,7 @@ impl Layout {
     fn new(members: &[Member], shadow_stack: u64) -> Result<Self> {
         let main = members[0].object.info();
         let fixed = main.abi != LinkingAbi::Core && main.placement.is_none();
-        let mut cursor = HOST_PAGE;
+        let mut cursor = IMAGE_ALIGN;
         let mut table_end = 1;
         if fixed {
             cursor = main.static_end;
@@ -377,7 +378,7 @@ impl Layout {
             .iter()
             .any(|m| m.object.info().stack_pointer.is_some())
         {
-            let low = cursor.max(HOST_PAGE).next_multiple_of(STACK_ALIGN);
+            let low = cursor.max(IMAGE_ALIGN).next_multiple_of(STACK_ALIGN);
             stack = low..(low + shadow_stack).next_multiple_of(STACK_ALIGN);
             cursor = stack.end;
         }
@@ -398,8 +399,8 @@ impl Layout {
                 no_memory_of_its_own(member)?;
             }
             // Nothing lies at address 0, whoever has the memory.
-            cursor = cursor.max(HOST_PAGE);
-            let base = cursor.next_multiple_of(HOST_PAGE.max(1 << room.memory_align));
+            cursor = cursor.max(IMAGE_ALIGN);
+            let base = cursor.next_multiple_of(IMAGE_ALIGN.max(1 << room.memory_align));
             cursor = base + member.object.image_end().max(room.memory_size.into());
             let table_base = table_end.next_multiple_of(1 << room.table_align);
             table_end = table_base + u64::from(room.table_size);

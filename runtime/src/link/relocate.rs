@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::{
-    FuncRef, HOST_PAGE, MEMORY_LIMIT, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
+    FuncRef, MEMORY_LIMIT, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, offset,
 };
 use wasmaot_abi::info::{Elements, NULL_ELEMENT};
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
@@ -22,12 +22,13 @@ use crate::error::{Error, Result};
 use crate::object::{Object, Place, Reloc, bad};
 use crate::space::Key;
 use crate::space::{DomainLayout, ExtraTable};
+use crate::sys::PAGE;
 use crate::sys::live;
 
 /// Bytes of function records that are written at once.
 const CHUNK: usize = 1024;
 /// As many records are filled, needed or not: they are on one page.
-const FEW: u32 = (HOST_PAGE / TABLE_ENTRY_SIZE) as u32;
+const FEW: u32 = (PAGE / TABLE_ENTRY_SIZE) as u32;
 
 /// Fills everything of the instances from `first` on.
 pub(super) fn relocate(linker: &mut Linker<'_>, first: usize) -> Result<()> {

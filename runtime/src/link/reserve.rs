@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{FuncRef, HOST_PAGE};
+use wasmaot_abi::context::FuncRef;
 
 use super::group::Member;
 use super::linker::Linker;
 use super::state::Room;
 use super::wanted::own_memory;
+use crate::arch::IMAGE_ALIGN;
 use crate::error::{Error, Result};
 
 /// Alignment that the C ABI gives the stack and `malloc`'s blocks.
@@ -92,7 +93,7 @@ pub(super) fn pc_room(linker: &mut Linker<'_>, member: &Member) -> Result<Range<
     let Some(program) = program else {
         return Ok(0..0);
     };
-    let start = program.spare_codes.take(size, HOST_PAGE);
+    let start = program.spare_codes.take(size, IMAGE_ALIGN);
     let start = start.ok_or_else(|| Error::Limit {
         file: file(member),
         what: format!("no {size:#x} code addresses in a row are left of 2^32"),

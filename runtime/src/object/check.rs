@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{HOST_PAGE, MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
+use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{Fixup, Import, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::{Kind, Standard};
@@ -11,6 +11,7 @@ use wasmaot_abi::types::ValType;
 
 use super::{Object, Place, Reloc, Segment, Symbol};
 use crate::arch;
+use crate::arch::IMAGE_ALIGN;
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
@@ -127,7 +128,7 @@ impl Check<'_> {
         let relro = &self.object.layout().relro;
         let mut data = self.object.layout().segments.iter().filter(|s| s.writable);
         let covers = |s: &Segment| {
-            let pages = s.range().end.checked_next_multiple_of(HOST_PAGE);
+            let pages = s.range().end.checked_next_multiple_of(IMAGE_ALIGN);
             s.vaddr <= relro.start && pages.is_some_and(|end| relro.end <= end)
         };
         if relro.start < relro.end && !data.any(covers) {

@@ -11,7 +11,6 @@ use object::LittleEndian as LE;
 use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::{self, Pod};
 use wasmaot_abi::ABI_VERSION;
-use wasmaot_abi::context::HOST_PAGE;
 use wasmaot_abi::info::ModuleInfo;
 use wasmaot_abi::object::{self as abi, Note};
 use wasmaot_abi::prelink::Prelink;
@@ -300,7 +299,7 @@ impl Layout {
     fn push(&mut self, segment: Segment) -> Result<(), String> {
         let at = segment.vaddr;
         let fail = |what: &str| Err(format!("the segment at {at:#x} {what}"));
-        if segment.vaddr % HOST_PAGE != segment.offset % HOST_PAGE {
+        if segment.vaddr % arch::IMAGE_ALIGN != segment.offset % arch::IMAGE_ALIGN {
             return fail("is not congruent with its place in the file");
         }
         if segment.writable && segment.executable {

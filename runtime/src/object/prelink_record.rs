@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
+use wasmaot_abi::context::CODE_RESERVE;
 use wasmaot_abi::object::{Note, SEC_PRELINK};
 use wasmaot_abi::prelink::{Body, BuildId, Call, Prelink};
 
 use super::{Layout, Object, bad, parse};
 use crate::arch;
+use crate::arch::IMAGE_ALIGN;
 use crate::error::Result;
 
 /// Reads the record of an object with so many entries of the PLT.
@@ -17,7 +18,7 @@ pub(super) fn read(bytes: &[u8], entries: usize, layout: &Layout) -> Result<Prel
     let members = record.members.len();
     let member = |number: u32| (number as usize) < members;
     let inside = |offset: u32| {
-        u64::from(offset).is_multiple_of(HOST_PAGE) && u64::from(offset) < CODE_RESERVE
+        u64::from(offset).is_multiple_of(IMAGE_ALIGN) && u64::from(offset) < CODE_RESERVE
     };
     let code = |at: u32| {
         let mut segments = layout.segments.iter().filter(|s| s.executable);

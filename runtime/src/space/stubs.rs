@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 
 use wasmaot_abi::builtin::Builtin;
-use wasmaot_abi::context::{FuncRef, HOST_PAGE};
+use wasmaot_abi::context::FuncRef;
 
 use crate::error::Result;
 use crate::object::bad;
+use crate::sys::PAGE;
 use crate::sys::live;
 use crate::sys::{CodeArea, Image};
 
@@ -26,7 +27,7 @@ pub(crate) enum Key {
     Thunk { target: u64, base: u64 },
 }
 
-const CHUNK: u64 = 4 * HOST_PAGE;
+const CHUNK: u64 = 4 * PAGE;
 const ALIGN: u64 = 16;
 
 /// The stubs of a process.
@@ -110,7 +111,7 @@ impl Stubs {
                 let room = self.open_records.take();
                 let (image, used) = match room.filter(|(image, used)| used + size <= image.len()) {
                     Some(open) => open,
-                    None => (area.allocate_data(HOST_PAGE)?, 0),
+                    None => (area.allocate_data(PAGE)?, 0),
                 };
                 let at = image.start() + used;
                 self.open_records = Some((image, used + size));

@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use wasmaot_abi::context::{CODE_RESERVE, HOST_PAGE};
+use wasmaot_abi::context::CODE_RESERVE;
 
 use crate::ranges::Ranges;
 
-use super::{Image, Reservation, SystemError, page_up};
+use super::{Image, PAGE, Reservation, SystemError, page_up};
 
 /// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl CodeArea {
         // The first page stays unused: offset 0 from the area's start stands
         // for "no record" in an empty table entry.
         let mut free = Ranges::default();
-        free.insert(pages.start() + HOST_PAGE..pages.end());
+        free.insert(pages.start() + PAGE..pages.end());
         Ok(Self { pages, free })
     }
 
@@ -41,7 +41,7 @@ impl CodeArea {
             )
         };
         let len = page_up(len.max(1)).ok_or_else(full)?;
-        let start = self.free.take(len, HOST_PAGE).ok_or_else(full)?;
+        let start = self.free.take(len, PAGE).ok_or_else(full)?;
         Ok(Image::new(Arc::clone(&self.pages), start..start + len))
     }
 
@@ -56,7 +56,7 @@ impl CodeArea {
         sorted.sort_unstable_by_key(|place| place.start);
         let apart = sorted.windows(2).all(|two| two[0].end <= two[1].start);
         let end = sorted.last().filter(|_| apart).map_or(0, |last| last.end);
-        let Some(start) = self.free.take(end, HOST_PAGE).filter(|_| end > 0) else {
+        let Some(start) = self.free.take(end, PAGE).filter(|_| end > 0) else {
             return Vec::new();
         };
         let mut gap = 0;

@@ -11,14 +11,14 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use wasmaot_abi::context::{
-    Context, FuncRef, HOST_PAGE, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset,
+    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset,
 };
 
 use super::reserve::make_writable;
-use super::{Budget, page_down, page_up};
+use super::{Budget, PAGE, page_down, page_up};
 
 /// Entries of a table for which there is memory from the start: a page.
-pub(crate) const FIRST_ENTRIES: u64 = HOST_PAGE / TABLE_ENTRY_SIZE;
+pub(crate) const FIRST_ENTRIES: u64 = PAGE / TABLE_ENTRY_SIZE;
 
 /// Kind of a table whose entries are words: `externref`, `exnref`.
 pub(crate) const EXTERN_TABLE: u64 = 1;

@@ -27,14 +27,15 @@ pub(crate) use stack::Stack;
 
 pub use crate::error::SystemError;
 
-use wasmaot_abi::context::HOST_PAGE;
+/// Bytes of a page of the running kernel; for x86-64 there is no other.
+pub(crate) const PAGE: u64 = 4096;
 
-/// Rounds up to whole host pages; `None` beyond 64 bits.
+/// Rounds up to whole pages; `None` beyond 64 bits.
 pub(crate) const fn page_up(bytes: u64) -> Option<u64> {
-    bytes.checked_next_multiple_of(HOST_PAGE)
+    bytes.checked_next_multiple_of(PAGE)
 }
 
-/// Rounds down to whole host pages.
+/// Rounds down to whole pages.
 pub(crate) const fn page_down(bytes: u64) -> u64 {
-    bytes & !(HOST_PAGE - 1)
+    bytes & !(PAGE - 1)
 }

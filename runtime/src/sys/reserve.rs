@@ -8,8 +8,8 @@ use std::ptr;
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
 };
-use wasmaot_abi::context::HOST_PAGE;
 
+use super::PAGE;
 use super::SystemError;
 
 /// What may be done with pages.
@@ -132,7 +132,7 @@ impl Reservation {
 
     /// The range as the system wants it; `None` if it is empty.
     fn pages(&self, range: &Range<u64>) -> Result<Option<(*mut c_void, usize)>, SystemError> {
-        let whole = range.start.is_multiple_of(HOST_PAGE) && range.end.is_multiple_of(HOST_PAGE);
+        let whole = range.start.is_multiple_of(PAGE) && range.end.is_multiple_of(PAGE);
         let inside = self.start <= range.start && range.end <= self.end();
         if range.start >= range.end {
             return Ok(None);
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_a_program_has_is_left_out_of_dumps() {
-        let r = Reservation::new(4 * HOST_PAGE, "a test").unwrap();
+        let r = Reservation::new(4 * PAGE, "a test").unwrap();
         r.leave_out_of_dumps(r.start()..r.end());
         r.protect(r.start()..r.end(), Access::ReadWrite).unwrap();
         let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
@@ -194,8 +194,8 @@ mod tests {
 
     #[test]
     fn only_whole_pages_inside() {
-        let r = Reservation::new(4 * HOST_PAGE, "a test").unwrap();
-        let (a, p) = (r.start(), HOST_PAGE);
+        let r = Reservation::new(4 * PAGE, "a test").unwrap();
+        let (a, p) = (r.start(), PAGE);
         r.protect(a..a + p, Access::ReadWrite).unwrap();
         r.discard(a..a + p).unwrap();
         r.protect(a..a, Access::Read).unwrap();

@@ -3,13 +3,11 @@
 use std::ops::Range;
 use std::ptr;
 
-use wasmaot_abi::context::HOST_PAGE;
-
-use super::{Access, Reservation, SystemError, page_up};
+use super::{Access, PAGE, Reservation, SystemError, page_up};
 
 /// Inaccessible bytes below the stack. Compiled code touches each page of a
 /// frame in order, so one page would do; this costs nothing more.
-const GUARD: u64 = 16 * HOST_PAGE;
+const GUARD: u64 = 16 * PAGE;
 
 /// A stack, with a guard below it.
 #[derive(Debug)]
@@ -20,7 +18,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// Makes a stack of at least `size` bytes.
     pub fn new(size: u64) -> Result<Self, SystemError> {
-        let total = page_up(size.max(HOST_PAGE)).and_then(|size| size.checked_add(GUARD));
+        let total = page_up(size.max(PAGE)).and_then(|size| size.checked_add(GUARD));
         let pages = Reservation::new(total.unwrap_or(u64::MAX), "the stack")?;
         pages.leave_out_of_dumps(pages.start()..pages.end());
         let stack = Self { pages };

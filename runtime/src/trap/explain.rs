@@ -1,6 +1,6 @@
 //! Names a stop of wasm code and its frames, by the objects' maps.
 
-use wasmaot_abi::context::{HOST_PAGE, MEMORY_GUARD, MEMORY_RESERVE};
+use wasmaot_abi::context::{MEMORY_GUARD, MEMORY_RESERVE, NULL_PAGE};
 use wasmaot_abi::maps::find_trap;
 use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
 use wasmaot_abi::maps::source::SourceMap;
@@ -101,7 +101,7 @@ fn fault(signal: i32, address: u64, pc: u64, site: Option<&Site>, map: &dyn Code
             Some(kind) => Some(trap_at(pc, map).unwrap_or(kind)),
             // A call through a null reference reads a record that is not there;
             // an access out of bounds that code checks is made at address 0.
-            None if address < HOST_PAGE => {
+            None if address < NULL_PAGE => {
                 trap_at(pc, map).filter(|code| TRAPS_AT_NULL.contains(code))
             }
             None => None,

@@ -186,7 +186,6 @@ mod tests {
     use super::*;
     use crate::emit::so::tests::module;
     use crate::module::Data;
-    use wasmaot_abi::context::HOST_PAGE;
     use wasmaot_abi::info::Placement;
 
     fn with(segments: &[(u32, &'static [u8])], room: Option<u32>) -> Image {
@@ -202,7 +201,7 @@ mod tests {
                 mode: DataMode::Static { offset },
             })
             .collect();
-        image(&module, HOST_PAGE).unwrap()
+        image(&module, 4096).unwrap()
     }
 
     fn shape(image: &Image) -> Vec<(u64, usize, u64)> {

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolFlags, elf};
 use wasmaot_abi::builtin::Builtin;
-use wasmaot_abi::context::HOST_PAGE;
+use wasmaot_abi::context::WASM_PAGE;
 use wasmaot_abi::info::{Import, ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::maps::lines::{AddressMap, Line, Place, encode_stream};
 use wasmaot_abi::object::{
@@ -548,7 +548,7 @@ fn impossible_requests_are_errors() {
 
 #[test]
 fn what_cannot_be_reached_is_refused() {
-    let image = super::memory::image(&module(), HOST_PAGE).unwrap();
+    let image = super::memory::image(&module(), WASM_PAGE).unwrap();
     for section in [Section::Bss, Section::Text, Section::Strtab] {
         let mut sizes = Sizes::new(16);
         sizes.set(section, 1 << 31);

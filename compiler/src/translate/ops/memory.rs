@@ -2,7 +2,7 @@
 //! to linear memory share.
 
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, condcodes::IntCC, types};
-use wasmaot_abi::context::{HOST_PAGE, memory_desc, offset};
+use wasmaot_abi::context::{NULL_PAGE, memory_desc, offset};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
 use wasmparser::{MemArg, MemArgTarget};
@@ -16,7 +16,7 @@ const NEAR: usize = 8;
 
 /// Displacements up to this one keep an access to the null address in the page
 /// there, which is never mapped.
-const MAX_NULL_DISPLACEMENT: u64 = HOST_PAGE - 16;
+const MAX_NULL_DISPLACEMENT: u64 = NULL_PAGE - 16;
 
 /// Where an access goes: `address + displacement`.
 #[derive(Clone, Copy)]

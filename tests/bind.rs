@@ -20,7 +20,7 @@ use wasmaot_runtime::{
 
 use common::Sandbox;
 use common::calls::{calls, pairs};
-use common::program::{self, load, load_with, module, object};
+use common::program::{self, called, caller, load, load_with, module, object};
 
 fn config(bind: Bind) -> Config {
     Config {
@@ -29,31 +29,16 @@ fn config(bind: Bind) -> Config {
     }
 }
 
-/// A `main` that calls a library in a loop and from its end, the host, and
-/// what both define.
-const MAIN: &str = r#"
-    (import "env" "add" (func $add (param i32 i32) (result i32)))
-    (import "env" "note" (func $note (param i32)))
-    (import "env" "ask" (func $ask (result i32)))
-    (func (export "sum") (param $n i32) (result i32) (local $sum i32)
-      (loop $again
-        (local.set $sum (call $add (local.get $sum) (local.get $n)))
-        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-        (br_if $again (local.get $n)))
-      (local.get $sum))
-    (func (export "tail") (param i32 i32) (result i32)
-      (return_call $add (local.get 0) (local.get 1)))
-    (func (export "host") (call $note (i32.const 7)))
-    (func (export "asked") (result i32) (call $ask))
-    (func (export "who") (result i32) (i32.const 1))
-"#;
+/// A main that calls the host, too.
+fn main_module() -> String {
+    let imports = r#"(import "env" "note" (func $note (param i32)))"#;
+    let functions = r#"(func (export "host") (call $note (i32.const 7)))"#;
+    module(0, 0, &["lib"], &caller(imports, functions))
+}
 
-const LIBRARY: &str = r#"
-    (import "env" "who" (func $who (result i32)))
-    (func (export "add") (param i32 i32) (result i32)
-      (i32.add (local.get 0) (local.get 1)))
-    (func (export "ask") (result i32) (call $who))
-"#;
+fn library() -> String {
+    module(0, 0, &[], &called("", ""))
+}
 
 /// `note`, and what it has been told.
 fn note() -> (HostFunction, Arc<Mutex<Vec<i32>>>) {
@@ -64,7 +49,7 @@ fn note() -> (HostFunction, Arc<Mutex<Vec<i32>>>) {
 }
 
 fn run(bind: Bind) -> program::Program {
-    let (main, library) = (module(0, 0, &["lib"], MAIN), module(0, 0, &[], LIBRARY));
+    let (main, library) = (main_module(), library());
     let (note, notes) = note();
     let libraries = [("lib", library.as_str())];
     let mut program = load_with(&main, &[], &libraries, config(bind), vec![note]).unwrap();
@@ -301,7 +286,7 @@ fn what_is_lazily_bound_does_the_same() {
 
 #[test]
 fn a_function_is_looked_up_at_its_first_call() {
-    let (main, library) = (module(0, 0, &["lib"], MAIN), module(0, 0, &[], LIBRARY));
+    let (main, library) = (main_module(), library());
     let (config, lines) = traced(config(Bind::Lazy));
     let libraries = [("lib", library.as_str())];
     // Nobody defines `note`.
@@ -342,11 +327,8 @@ fn a_function_is_looked_up_at_its_first_call() {
 #[test]
 fn the_command_line_chooses() {
     let sandbox = Sandbox::new();
-    let main = MAIN
-        .replace(r#"(call $note (i32.const 7))"#, "")
-        .replace(r#"(import "env" "note" (func $note (param i32)))"#, "");
-    sandbox.write("main.wat", module(0, 0, &["lib.wat"], &main));
-    sandbox.write("lib.wat", module(0, 0, &[], LIBRARY));
+    sandbox.write("main.wat", module(0, 0, &["lib.wat"], &caller("", "")));
+    sandbox.write("lib.wat", library());
     let run = |bind: &[&str]| {
         let rest = ["--invoke", "sum", "main.wat", "--", "100"];
         let args = [&["run"], bind, &rest].concat();

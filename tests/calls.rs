@@ -12,44 +12,37 @@ use wasmaot_compiler::{Calls, Emit, Options, compile};
 use wasmaot_runtime::{Bind, CallError, Caller, Config, HostFunction, Object, Process, Unresolved};
 
 use common::Sandbox;
-use common::program::{self, module};
+use common::program::{self, called, caller, module};
 
-/// Calls of a library in a loop, at the end and in a `try`, of the host, of
-/// what both define, and of what nothing does.
-const MAIN: &str = r#"
-    (import "env" "add" (func $add (param i32 i32) (result i32)))
-    (import "env" "ask" (func $ask (result i32)))
+/// What main calls beside a library's functions: the host, one that throws in a
+/// `try`, and one that nobody defines.
+const IMPORTS: &str = r#"
     (import "env" "twice" (func $twice (param i32) (result i32)))
     (import "env" "throw" (func $throw (param i32)))
     (import "env" "nowhere" (func $nowhere))
     (import "env" "__cpp_exception" (tag $e (param i32)))
-    (func (export "sum") (param $n i32) (result i32) (local $sum i32)
-      (loop $again
-        (local.set $sum (call $add (local.get $sum) (local.get $n)))
-        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-        (br_if $again (local.get $n)))
-      (local.get $sum))
-    (func (export "tail") (param i32) (result i32)
-      (return_call $add (local.get 0) (i32.const 12)))
+"#;
+
+const FUNCTIONS: &str = r#"
     (func (export "host") (param i32) (result i32) (call $twice (local.get 0)))
-    (func (export "asked") (param i32) (result i32) (call $ask))
     (func (export "caught") (param i32) (result i32)
       (block $h (result i32)
         (try_table (catch $e $h) (call $throw (local.get 0)))
         (i32.const -1)))
     (func (export "lost") (param i32) (result i32) (call $nowhere) (i32.const 0))
-    (func (export "who") (result i32) (i32.const 1))
 "#;
 
-const LIBRARY: &str = r#"
-    (import "env" "who" (func $who (result i32)))
-    (import "env" "__cpp_exception" (tag $e (param i32)))
-    (func (export "add") (param i32 i32) (result i32)
-      (i32.add (local.get 0) (local.get 1)))
-    (func (export "ask") (result i32) (call $who))
-    (func (export "throw") (param i32) (throw $e (local.get 0)))
-    (func (export "who") (result i32) (i32.const 2))
-"#;
+fn main_module(library: &str) -> String {
+    module(0, 0, &[library], &caller(IMPORTS, FUNCTIONS))
+}
+
+/// It defines `who`, as main does.
+fn library() -> String {
+    let throw = r#"(func (export "throw") (param i32) (throw $e (local.get 0)))
+        (func (export "who") (result i32) (i32.const 2))"#;
+    let tag = r#"(import "env" "__cpp_exception" (tag $e (param i32)))"#;
+    module(0, 0, &[], &called(tag, throw))
+}
 
 fn object(name: &str, text: &str, calls: Calls) -> Arc<Object> {
     let options = Options {
@@ -82,8 +75,8 @@ fn do_the_same_however_they_are_bound() {
     ];
     for (calls, kind) in cases {
         for bind in [Bind::Now, Bind::Lazy, Bind::Direct] {
-            let main = object("main", &module(0, 0, &["lib"], MAIN), calls);
-            let library = object("lib", &module(0, 0, &[], LIBRARY), calls);
+            let main = object("main", &main_module("lib"), calls);
+            let library = object("lib", &library(), calls);
             assert_eq!(kinds(&main), [kind]);
             let config = Config {
                 bind,
@@ -97,11 +90,14 @@ fn do_the_same_however_they_are_bound() {
                 Ok((name == "lib").then(|| Arc::clone(&library)))
             });
             let id = process.load_program(main, &[]).unwrap();
+            let tail = process.call::<(i32, i32), i32>(id, "tail", (30, 12));
+            assert_eq!(tail.unwrap(), 42, "{calls:?}, {bind:?}");
+            let asked = process.call::<(), i32>(id, "asked", ());
+            assert_eq!(asked.unwrap(), 1, "{calls:?}, {bind:?}");
             let mut call = |name| process.call::<(i32,), i32>(id, name, (30,));
-            for (name, result) in [("sum", 465), ("tail", 42), ("host", 60), ("asked", 1)] {
+            for (name, result) in [("sum", 465), ("host", 60), ("caught", 30)] {
                 assert_eq!(call(name).unwrap(), result, "{name} by {calls:?}, {bind:?}");
             }
-            assert_eq!(call("caught").unwrap(), 30, "{calls:?}, {bind:?}");
             let lost = call("lost").unwrap_err();
             assert!(matches!(lost, CallError::Trap(_)), "{lost:?}");
         }
@@ -135,7 +131,7 @@ fn of_plain_modules_do_not_go_through_tables() {
 #[test]
 fn without_a_plt_by_the_flag_that_compilers_have() {
     let sandbox = Sandbox::new();
-    sandbox.write("main.wat", module(0, 0, &["lib.wat"], MAIN));
+    sandbox.write("main.wat", main_module("lib.wat"));
     sandbox
         .wasmaot(&["build", "-fno-plt", "main.wat"])
         .success();

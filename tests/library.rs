@@ -3,9 +3,13 @@
 
 #![cfg(feature = "compiler")]
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use program::{config, trap_code};
 use wasmaot::{
     AccessError, CallError, Caller, Config, Engine, FuncType, HostEnv, HostError, Hosts, Input,
     Instance, LoadError, Object, OutOfBounds, Output, OutputBuffer, Process, TrapReason, Val,
@@ -18,13 +22,6 @@ fn build(text: &str) -> Arc<Object> {
     Engine::default()
         .compile("module", text.as_bytes())
         .unwrap()
-}
-
-fn config() -> Config {
-    Config {
-        check: true,
-        ..Config::default()
-    }
 }
 
 /// A process without data of its own.
@@ -56,16 +53,6 @@ fn invoke(
     args: &[Val],
 ) -> Result<Vec<Val>, CallError> {
     id.func(process, name)?.call(process, args)
-}
-
-fn code(error: CallError) -> TrapCode {
-    match error {
-        CallError::Trap(trap) => match trap.reason {
-            TrapReason::Code(code) => code,
-            other => panic!("{other:?}"),
-        },
-        other => panic!("{other}"),
-    }
 }
 
 #[test]
@@ -215,7 +202,7 @@ fn limits_hold() {
     assert_eq!(limited("extend", 1).unwrap(), -1);
     assert_eq!(limited("deep", 100).unwrap(), 100);
     assert_eq!(
-        code(limited("deep", 100_000).unwrap_err()),
+        trap_code(limited("deep", 100_000).unwrap_err()),
         TrapCode::StackOverflow
     );
     assert_eq!(limited("deep", 100).unwrap(), 100, "and goes on");
@@ -253,10 +240,14 @@ fn a_loop_is_interrupted_and_the_process_goes_on() {
             interrupter.interrupt(Duration::from_secs(60))
         });
         let error = call::<(), ()>(&mut process, id, "for ever", ()).unwrap_err();
-        assert_eq!(code(error), TrapCode::Interrupted);
+        assert_eq!(trap_code(error), TrapCode::Interrupted);
         assert!(other.join().unwrap());
         let error = call::<i32, i32>(&mut process, id, "deep", 3).unwrap_err();
-        assert_eq!(code(error), TrapCode::Interrupted, "the request stands");
+        assert_eq!(
+            trap_code(error),
+            TrapCode::Interrupted,
+            "the request stands"
+        );
         process.interrupter().resume();
         assert_eq!(call::<i32, i32>(&mut process, id, "deep", 3).unwrap(), 3);
     }
@@ -289,7 +280,7 @@ fn sixty_four_bit_memories_exceed_four_gibibytes() {
     };
     let (mut process, id) = instance(narrow, &Hosts::new(), text);
     let error = call::<(i64, i32), i32>(&mut process, id, "far", (1 << 32, 7)).unwrap_err();
-    assert_eq!(code(error), TrapCode::MemoryOutOfBounds);
+    assert_eq!(trap_code(error), TrapCode::MemoryOutOfBounds);
 }
 
 #[test]

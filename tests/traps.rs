@@ -472,3 +472,19 @@ fn damaged_debug_sections_are_no_error() {
     }
     assert!(compiled > 500, "{compiled}");
 }
+
+#[test]
+fn a_fault_that_nothing_explains_is_told_as_such() {
+    let sandbox = Sandbox::new();
+    let text = r#"(module (func (export "_start") unreachable))"#;
+    let mut object = sandbox.build("main.wat", text);
+    // The trap map says of one instruction that it traps: take that away. The
+    // map is no part of what the loader checks.
+    let sections = object::File::parse(&*object).unwrap();
+    let map = object::Object::section_by_name(&sections, ".wasmaot.traps").unwrap();
+    let (at, _) = object::ObjectSection::file_range(&map).unwrap();
+    object[at as usize..at as usize + 4].fill(0);
+    sandbox.write("main.elf", object);
+    let outcome = sandbox.wasmaot(&["run", "main.elf"]);
+    outcome.trap("native fault (signal 4", &["report it", "_start"]);
+}

@@ -5,9 +5,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
-use wasmaot_runtime::trap::Trap;
+use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{CallError, Config, HostFunction, InstanceId, Object, Process, Val};
 
 pub fn object(name: &str, text: &str) -> Arc<Object> {
@@ -122,7 +123,64 @@ pub fn module(memory: u32, table: u32, needed: &[&str], body: &str) -> String {
     format!("(module {} {COMMON} {body})", dylink(memory, table, needed))
 }
 
+/// The body of a main that calls `add` of a library in a loop and from its end, and
+/// its `ask`, which calls main's `who`; with more imports and functions of a test.
+pub fn caller(imports: &str, functions: &str) -> String {
+    format!(
+        r#"
+    (import "env" "add" (func $add (param i32 i32) (result i32)))
+    (import "env" "ask" (func $ask (result i32)))
+    {imports}
+    (func (export "sum") (param $n i32) (result i32) (local $sum i32)
+      (loop $again
+        (local.set $sum (call $add (local.get $sum) (local.get $n)))
+        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+        (br_if $again (local.get $n)))
+      (local.get $sum))
+    (func (export "tail") (param i32 i32) (result i32)
+      (return_call $add (local.get 0) (local.get 1)))
+    {functions}
+    (func (export "asked") (result i32) (call $ask))
+    (func (export "who") (result i32) (i32.const 1))
+"#
+    )
+}
+
+/// The body of the library that [`caller`] calls; with more imports and functions.
+pub fn called(imports: &str, functions: &str) -> String {
+    format!(
+        r#"
+    (import "env" "who" (func $who (result i32)))
+    {imports}
+    (func (export "add") (param i32 i32) (result i32)
+      (i32.add (local.get 0) (local.get 1)))
+    (func (export "ask") (result i32) (call $who))
+    {functions}
+"#
+    )
+}
+
 /// A plain module, registered under a name.
 pub fn instantiate(process: &mut Process, name: &str, text: &str) -> Result<InstanceId, Error> {
     process.instantiate(object(name, text), Some(name))
+}
+
+/// A process with host functions and an instance of one plain module, `module`.
+pub fn instance(config: Config, hosts: Vec<HostFunction>, text: &str) -> (Process, InstanceId) {
+    let mut process = Process::new(config).unwrap();
+    process.add_host_functions(hosts);
+    let id = instantiate(&mut process, "module", text).unwrap();
+    (process, id)
+}
+
+/// The code of the trap that a call ended with.
+#[track_caller]
+pub fn trap_code(error: CallError) -> TrapCode {
+    match error {
+        CallError::Trap(trap) => match trap.reason {
+            TrapReason::Code(code) => code,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other}"),
+    }
 }

@@ -7,29 +7,29 @@ use std::rc::Rc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use wasmaot_compiler::Options;
-use wasmaot_lab::contest::{Contestant, compete};
+use wasmaot_lab::interleave::{Contestant, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel};
 use wasmaot_lab::native;
 use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::variant::{Binding, Link, Variant};
-use wasmaot_lab::workshop::{Native, Workshop};
+use wasmaot_lab::builds::{Native, Builds};
 
 /// Some units of work: enough for every path, no more.
 fn little(kernel: &Kernel) -> u32 {
     (kernel.n / 500).clamp(2, 2000)
 }
 
-fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
+fn contestants(builds: &Builds, kernel: &Kernel) -> Vec<Contestant> {
     // The others are linked as the second.
     let mut contestants: Vec<Contestant> = [Native::Static, Native::Plt, Native::Symbolic]
         .into_iter()
         .map(|native| {
-            let path = workshop.native(kernel, native);
+            let path = builds.native(kernel, native);
             Contestant::new(native.name(), path.map(|path| native::program(&path)))
         })
         .collect();
     for link in [Link::One, Link::Pie, Link::Fixed] {
-        let program = Program::of_kernel(workshop, kernel, link, &Options::default());
+        let program = Program::of_kernel(builds, kernel, link, &Options::default());
         let program = Rc::new(program.unwrap());
         let bindings = match link {
             Link::One => &[Binding::Inside][..],
@@ -47,14 +47,14 @@ fn contestants(workshop: &Workshop, kernel: &Kernel) -> Vec<Contestant> {
 #[test]
 fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
-    let mut workshop = Workshop::new(&directory).unwrap();
-    workshop.link = Some(wasmaot_link::link_in);
-    workshop.prelink =
+    let mut builds = Builds::new(&directory).unwrap();
+    builds.link = Some(wasmaot_link::link_in);
+    builds.prelink =
         Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
     let wrong: Vec<String> = KERNELS
         .par_iter()
         .flat_map_iter(|kernel| {
-            let mut contestants = contestants(&workshop, kernel);
+            let mut contestants = contestants(&builds, kernel);
             let series = compete(&mut contestants, little(kernel), 1, &mut |_| {});
             let failed = series.into_iter().filter_map(|series| {
                 assert_eq!(series.samples.len(), usize::from(series.error.is_none()));

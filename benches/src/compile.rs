@@ -8,13 +8,13 @@ use anyhow::{Context as _, Result, bail};
 use object::{Object as _, ObjectSection as _};
 use serde::{Deserialize, Serialize};
 use wasmaot_compiler::{Emit, OptLevel, Options};
-use wasmaot_lab::contest::{Contestant, Runner, Sample, compete, cpu_time_of_all_threads};
+use wasmaot_lab::interleave::{Contestant, Runner, Sample, compete, cpu_time_of_all_threads};
 use wasmaot_lab::report::{Report, Task};
 use wasmaot_testkit::{Code, Kind, Link};
 
 use crate::child;
 #[cfg(feature = "wasmtime")]
-use crate::peers;
+use crate::engines;
 
 /// `compile`.
 #[derive(clap::Args)]
@@ -169,7 +169,7 @@ pub fn one(one: &One) -> Result<()> {
     let file = match one.engine {
         Engine::Wasmaot => ours(&one.module, &wasm, one)?,
         #[cfg(feature = "wasmtime")]
-        Engine::Wasmtime => peers::wasmtime::build(&wasm, one.level, one.threads)?,
+        Engine::Wasmtime => engines::wasmtime::build(&wasm, one.level, one.threads)?,
         #[cfg(not(feature = "wasmtime"))]
         Engine::Wasmtime => bail!("built without wasmtime"),
     };

@@ -5,19 +5,19 @@ use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot_compiler::Options;
-use wasmaot_lab::contest::{Contestant, Runner, compete};
+use wasmaot_lab::builds::{Builds, Cut, FLAGS, Native, WASM_FLAGS};
+use wasmaot_lab::interleave::{Contestant, Runner, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
 use wasmaot_lab::native;
 use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::report::{Report, Task};
 use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
 use wasmaot_lab::variant::{Binding, Link};
-use wasmaot_lab::workshop::{Cut, FLAGS, Native, WASM_FLAGS, Workshop};
 
-use crate::peers;
-use crate::peers::node::NODE;
-use crate::peers::program::{WASMER, WASMER_RUN};
-use crate::peers::wasm2c::WASM2C;
+use crate::engines;
+use crate::engines::node::NODE;
+use crate::engines::program::{WASMER, WASMER_RUN};
+use crate::engines::wasm2c::WASM2C;
 
 /// `kernels`.
 #[derive(clap::Args)]
@@ -51,7 +51,7 @@ pub struct Args {
 }
 
 /// How a contestant is made of a kernel.
-type Make = fn(&Workshop, &Kernel) -> Result<Runner>;
+type Make = fn(&Builds, &Kernel) -> Result<Runner>;
 
 /// A contestant.
 struct Entry {
@@ -117,30 +117,30 @@ const CONTESTANTS: &[Entry] = &[
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-one", |w, k| {
-        peers::wasmtime::runner(&w.wasm(k, Cut::One)?, false)
+        engines::wasmtime::runner(&w.wasm(k, Cut::One)?, false)
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-one-inlining", |w, k| {
-        peers::wasmtime::runner(&w.wasm(k, Cut::One)?, true)
+        engines::wasmtime::runner(&w.wasm(k, Cut::One)?, true)
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-two", |w, k| {
-        peers::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
+        engines::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
     }),
     wasm2c("wasm2c-one", |w, k| {
-        peers::wasm2c::runner(&w.wasm(k, Cut::One)?)
+        engines::wasm2c::runner(&w.wasm(k, Cut::One)?)
     }),
     wasm2c("wasm2c-two", |w, k| {
-        peers::wasm2c::runner(&w.wasm(k, Cut::Pie)?)
+        engines::wasm2c::runner(&w.wasm(k, Cut::Pie)?)
     }),
     external("node-one", NODE, |w, k| {
-        peers::node::runner(&w.wasm(k, Cut::One)?)
+        engines::node::runner(&w.wasm(k, Cut::One)?)
     }),
     external("node-two", NODE, |w, k| {
-        peers::node::runner(&w.wasm(k, Cut::Pie)?)
+        engines::node::runner(&w.wasm(k, Cut::Pie)?)
     }),
     external("wasmer-one", WASMER, |w, k| {
-        peers::program::runner(&w.wasm(k, Cut::One)?, WASMER_RUN)
+        engines::program::runner(&w.wasm(k, Cut::One)?, WASMER_RUN)
     }),
 ];
 
@@ -149,12 +149,12 @@ const NO_VECTORS: &str = "-mno-simd128";
 /// Whose times the others' are ratios to.
 const BASELINE: &str = "native";
 
-fn natively(workshop: &Workshop, kernel: &Kernel, native: Native) -> Result<Runner> {
-    Ok(native::program(&workshop.native(kernel, native)?))
+fn natively(builds: &Builds, kernel: &Kernel, native: Native) -> Result<Runner> {
+    Ok(native::program(&builds.native(kernel, native)?))
 }
 
-fn ours(workshop: &Workshop, kernel: &Kernel, link: Link, binding: Binding) -> Result<Runner> {
-    let program = Program::of_kernel(workshop, kernel, link, &Options::default())?;
+fn ours(builds: &Builds, kernel: &Kernel, link: Link, binding: Binding) -> Result<Runner> {
+    let program = Program::of_kernel(builds, kernel, link, &Options::default())?;
     Ok(Loaded::new(&Rc::new(program), binding)?.runner())
 }
 
@@ -164,24 +164,24 @@ pub fn run(args: &Args) -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)?;
-    let workshop = workshop(directory, args)?;
+    let builds = builds(directory, args)?;
     let scalar = directory.join("scalar");
     std::fs::create_dir_all(&scalar)?;
-    let mut scalar = self::workshop(&scalar, args)?;
+    let mut scalar = self::builds(&scalar, args)?;
     scalar.wasm_flags.push(NO_VECTORS.to_owned());
-    let mut report = setting(args, &workshop)?;
+    let mut report = setting(args, &builds)?;
     let entries = present(&args.only, &mut report)?;
     for kernel in kernels {
         let mut contestants: Vec<Contestant> = entries
             .iter()
             .map(|entry| {
-                let workshop = if entry.scalar { &scalar } else { &workshop };
-                Contestant::new(entry.name, (entry.make)(workshop, kernel))
+                let builds = if entry.scalar { &scalar } else { &builds };
+                Contestant::new(entry.name, (entry.make)(builds, kernel))
             })
             .collect();
         for (name, command) in &args.engines {
-            let modules = workshop.wasm(kernel, Cut::One);
-            let runner = modules.and_then(|modules| peers::program::runner(&modules, command));
+            let modules = builds.wasm(kernel, Cut::One);
+            let runner = modules.and_then(|modules| engines::program::runner(&modules, command));
             contestants.push(Contestant::new(name, runner));
         }
         let n = ((f64::from(kernel.n) * args.scale) as u32).max(1);
@@ -200,14 +200,13 @@ pub fn run(args: &Args) -> Result<()> {
     crate::keep(&report, args.json.as_deref())
 }
 
-fn workshop(directory: &Path, args: &Args) -> Result<Workshop> {
-    let mut workshop = Workshop::new(directory)?;
-    workshop.wasm_flags.clone_from(&args.wasm_flag);
-    workshop.native_flags.clone_from(&args.native_flag);
-    workshop.link = Some(wasmaot_link::link_in);
-    workshop.prelink =
-        Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
-    Ok(workshop)
+fn builds(directory: &Path, args: &Args) -> Result<Builds> {
+    let mut builds = Builds::new(directory)?;
+    builds.wasm_flags.clone_from(&args.wasm_flag);
+    builds.native_flags.clone_from(&args.native_flag);
+    builds.link = Some(wasmaot_link::link_in);
+    builds.prelink = Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
+    Ok(builds)
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
@@ -267,7 +266,7 @@ fn engine(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), command.to_owned()))
 }
 
-fn setting(args: &Args, workshop: &Workshop) -> Result<Report> {
+fn setting(args: &Args, builds: &Builds) -> Result<Report> {
     let mut report = Report {
         title: "kernels".to_owned(),
         ..Report::default()
@@ -279,8 +278,8 @@ fn setting(args: &Args, workshop: &Workshop) -> Result<Report> {
             .concat()
             .join(" ")
     };
-    report.note("flags of clang", further(WASM_FLAGS, &workshop.wasm_flags));
-    report.note("flags of gcc", further(&[], &workshop.native_flags));
+    report.note("flags of clang", further(WASM_FLAGS, &builds.wasm_flags));
+    report.note("flags of gcc", further(&[], &builds.native_flags));
     report.note("clang", Tool::find(CLANG)?.version());
     report.note("gcc", Tool::find(GCC)?.version());
     if cfg!(not(feature = "wasmtime")) {

@@ -3,8 +3,8 @@
 
 mod child;
 mod compile;
+mod engines;
 mod kernels;
-mod peers;
 mod start;
 
 use std::io::{IsTerminal as _, Write as _};

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use wasmaot_lab::contest::{Contestant, Runner, Sample, compete};
+use wasmaot_lab::builds::FLAGS;
+use wasmaot_lab::interleave::{Contestant, Runner, Sample, compete};
 use wasmaot_lab::report::{Report, Task};
 use wasmaot_lab::tools::{GCC, Tool};
-use wasmaot_lab::workshop::FLAGS;
 use wasmaot_testkit::{Code, Kind, Link};
 
 use crate::child;

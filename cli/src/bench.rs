@@ -12,14 +12,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot::prelink::build_alone;
 use wasmaot::{Engine, EngineConfig, input};
 use wasmaot_hosts::HostEnv;
+use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::detail::tables;
-use wasmaot_lab::experiment::{self, Build, Settings, Step};
 use wasmaot_lab::html;
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
+use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
-use wasmaot_lab::workshop::{Native, Workshop};
 use wasmaot_link::link_in;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
@@ -121,9 +121,9 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    let mut workshop = Workshop::new(directory)?;
-    workshop.link = Some(link_in);
-    workshop.prelink = Some(|modules, options| Ok(build_alone(modules, options)?));
+    let mut builds = Builds::new(directory)?;
+    builds.link = Some(link_in);
+    builds.prelink = Some(|modules, options| Ok(build_alone(modules, options)?));
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
         let kernels = match args.kernels.is_empty() {
@@ -132,12 +132,12 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
         };
         for kernel in kernels {
             let options = crate::build::options(&args.codegen);
-            let facts = experiment::explain(&workshop, kernel, variant, &options)?;
+            let facts = measure::explain(&builds, kernel, variant, &options)?;
             explained(kernel.name, variant, &facts)?;
         }
         return Ok(());
     }
-    let report = watched(|watch| experiment::kernels(&workshop, &kernels, &settings(args), watch))?;
+    let report = watched(|watch| measure::kernels(&builds, &kernels, &settings(args), watch))?;
     show(args, &report)
 }
 
@@ -183,7 +183,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
 }
 
 /// Runs with a progress bar, if there is a terminal.
-fn watched(run: impl FnOnce(experiment::Watcher<'_>) -> Result<Report>) -> Result<Report> {
+fn watched(run: impl FnOnce(measure::Watcher<'_>) -> Result<Report>) -> Result<Report> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     let style = ProgressStyle::with_template("measuring [{bar:40}] {msg} ({eta} left)");
     bar.set_style(style.expect("a constant template"));
@@ -209,8 +209,7 @@ fn of_user(args: &Bench) -> Result<()> {
         return explain_own(builds, variant);
     }
     let name = file_stem(&args.main[0]);
-    let report =
-        watched(|watch| experiment::program(&name, builds, args.n, &settings(args), watch))?;
+    let report = watched(|watch| measure::program(&name, builds, args.n, &settings(args), watch))?;
     show(args, &report)
 }
 
@@ -262,7 +261,7 @@ fn explain_own(builds: Vec<Build>, variant: &str) -> Result<()> {
                 return Err(usage(format!("no variant `{variant}`; there are: {all}")));
             }
         };
-        let facts = experiment::explain_program(&Rc::new(program), binding)?;
+        let facts = measure::explain_program(&Rc::new(program), binding)?;
         explained(&name, binding.name(), &facts)?;
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::contest::Series;
 use crate::counts::COUNTS;
+use crate::interleave::Series;
 use crate::program::LOAD;
 use crate::report::{Report, Task, time};
 use crate::stats::Spread;

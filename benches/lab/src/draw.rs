@@ -265,7 +265,7 @@ fn families<'a>(panels: impl Iterator<Item = &'a Panel<'a>>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contest::Series;
+    use crate::interleave::Series;
 
     fn report() -> Report {
         let series = |contestant: &str, samples: &[f64]| Series {

@@ -1,9 +1,9 @@
 //! The laboratory: what is measured, in which builds, by whom, and how.
 //!
 //! - [`kernel`]: programs of two C files, of which a main calls a library;
-//! - [`tools`] and [`workshop`]: the compilers, and what they make of a kernel:
+//! - [`tools`] and [`builds`]: the compilers, and what they make of a kernel:
 //!   one wasm module, two, a native program, a native `.so`;
-//! - [`contest`]: contestants run once a round, in turn, from one warm state,
+//! - [`interleave`]: contestants run once a round, in turn, from one warm state,
 //!   and have to agree in their check-sums;
 //! - [`native`], [`program`]: contestants that are programs, and our own;
 //! - [`stats`], [`report`]: medians, spreads and ratios; a table, JSON.
@@ -11,7 +11,7 @@
 //! It knows no other engine: `wasmaot-benches` adds those.
 //!
 //! ```
-//! use wasmaot_lab::contest::{Contestant, compete, timed};
+//! use wasmaot_lab::interleave::{Contestant, compete, timed};
 //!
 //! let mut contestants = [
 //!     Contestant::new("shift", Ok(timed(|n| Ok(2i32.wrapping_mul(n as i32))))),
@@ -23,14 +23,15 @@
 
 #![deny(unsafe_code)]
 
-pub mod contest;
+pub mod builds;
 pub mod counts;
 pub mod detail;
 pub mod draw;
-pub mod experiment;
 pub mod html;
+pub mod interleave;
 pub mod kernel;
 pub mod machine;
+pub mod measure;
 pub mod native;
 pub mod program;
 pub mod report;
@@ -38,4 +39,3 @@ pub mod rewrite;
 pub mod stats;
 pub mod tools;
 pub mod variant;
-pub mod workshop;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::contest::{Runner, Sample, warm_up};
+use crate::interleave::{Runner, Sample, warm_up};
 
 /// A contestant that is a program which is given the units of its warm-up and
 /// those that it measures.

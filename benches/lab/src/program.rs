@@ -13,11 +13,11 @@ use wasmaot_hosts::{HostEnv, Output, OutputBuffer, linux, wasi};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
-use crate::contest::{Runner, Sample, cpu_time, warm_up};
+use crate::builds::{Builds, LIB, MAIN};
+use crate::interleave::{Runner, Sample, cpu_time, warm_up};
 use crate::kernel::Kernel;
 use crate::rewrite::{self, Facts};
 use crate::variant::{Binding, Link};
-use crate::workshop::{LIB, MAIN, Workshop};
 
 /// A module of a program.
 #[derive(Clone, Debug)]
@@ -138,17 +138,17 @@ impl Program {
         })
     }
 
-    /// A kernel that a workshop makes.
+    /// A kernel that a builds makes.
     ///
     /// # Errors
-    /// The workshop cannot make it.
+    /// The builds cannot make it.
     pub fn of_kernel(
-        workshop: &Workshop,
+        builds: &Builds,
         kernel: &Kernel,
         link: Link,
         options: &Options,
     ) -> Result<Self> {
-        let directory = workshop.wasm(kernel, link.cut())?;
+        let directory = builds.wasm(kernel, link.cut())?;
         let mut modules = Vec::new();
         for name in [MAIN, LIB] {
             let path = directory.join(name);
@@ -163,7 +163,7 @@ impl Program {
             }
         }
         let program = Self::new(modules, "run", options)?;
-        Ok(program.prelinked_by(workshop.prelink))
+        Ok(program.prelinked_by(builds.prelink))
     }
 
     /// The same with arguments, directories and the like.

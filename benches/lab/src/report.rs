@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contest::Series;
+use crate::interleave::Series;
 use crate::stats::{Spread, geometric_mean, ratios};
 
 /// All that one run of a measurement found.

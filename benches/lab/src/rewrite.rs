@@ -1,4 +1,4 @@
-//! Changes to a module's imports: what no linker makes, but an experiment
+//! Changes to a module's imports: what no linker makes, but a measurement
 //! needs. Everything else of the module is copied as it is.
 
 use std::collections::HashMap;

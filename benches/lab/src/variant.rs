@@ -4,7 +4,7 @@
 use wasmaot_compiler::Calls;
 use wasmaot_runtime::Bind;
 
-use crate::workshop::Cut;
+use crate::builds::Cut;
 
 /// How calls of another module's functions are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ impl Link {
         }
     }
 
-    /// How the workshop makes it.
+    /// How the builds makes it.
     pub const fn cut(self) -> Cut {
         match self {
             Self::One => Cut::One,

@@ -3,9 +3,9 @@
 use std::fmt::{self, Write as _};
 
 use super::{class, escape, family, kind, ratio};
-use crate::contest::Series;
 use crate::counts::COUNTS;
 use crate::detail::{counted, load};
+use crate::interleave::Series;
 use crate::report::{Report, Task, time};
 use crate::stats::Spread;
 

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 
 use super::contenders::Contenders;
 use super::{Meter, Settings, Watcher, begun, chosen, without_loops};
-use crate::contest::Runner;
 use crate::counts::{self, Facts};
+use crate::interleave::Runner;
 use crate::program::{Loaded, Program};
 use crate::report::{About, Report};
 use crate::variant::Binding;

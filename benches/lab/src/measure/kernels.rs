@@ -6,15 +6,15 @@ use anyhow::{Result, bail};
 use wasmaot_compiler::Options;
 
 use super::contenders::{Contenders, natively};
-use super::own::explain_program;
+use super::user_modules::explain_program;
 use super::{Meter, Settings, Watcher, begun, chosen, without_loops};
+use crate::builds::{Builds, FLAGS, Native, WASM_FLAGS};
 use crate::counts::Facts;
 use crate::kernel::{Group, Kernel};
 use crate::program::{Loaded, Program};
 use crate::report::{About, Report};
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 use crate::variant::{Link, Variant, variants};
-use crate::workshop::{FLAGS, Native, WASM_FLAGS, Workshop};
 
 /// A contestant before it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn candidates(only: &[String], natively: bool) -> Result<Vec<Candidate>> {
 /// # Errors
 /// There is no compiler for wasm; no such variant.
 pub fn kernels(
-    workshop: &Workshop,
+    builds: &Builds,
     kernels: &[&'static Kernel],
     settings: &Settings,
     watch: Watcher<'_>,
@@ -101,7 +101,7 @@ pub fn kernels(
     for kernel in kernels {
         let mut contenders = Contenders::default();
         let mut programs = Programs {
-            workshop,
+            builds,
             kernel,
             options: &settings.options,
             made: Vec::new(),
@@ -111,7 +111,7 @@ pub fn kernels(
             meter.step(kernel.name, &name);
             match *candidate {
                 Candidate::Native(native) => {
-                    contenders.add_native(name, workshop.native(kernel, native));
+                    contenders.add_native(name, builds.native(kernel, native));
                 }
                 Candidate::Ours(Variant { link, binding }) => {
                     let program = programs.get(link);
@@ -133,7 +133,7 @@ pub fn kernels(
 
 /// The programs that are made of a kernel, each once.
 struct Programs<'k> {
-    workshop: &'k Workshop,
+    builds: &'k Builds,
     kernel: &'k Kernel,
     options: &'k Options,
     made: Vec<(Link, Rc<Program>)>,
@@ -144,7 +144,7 @@ impl Programs<'_> {
         if let Some((_, program)) = self.made.iter().find(|(l, _)| *l == link) {
             return Ok(Rc::clone(program));
         }
-        let program = Program::of_kernel(self.workshop, self.kernel, link, self.options)?;
+        let program = Program::of_kernel(self.builds, self.kernel, link, self.options)?;
         let program = Rc::new(program);
         self.made.push((link, Rc::clone(&program)));
         Ok(program)
@@ -156,12 +156,7 @@ impl Programs<'_> {
 ///
 /// # Errors
 /// There is no such variant; it cannot be made.
-pub fn explain(
-    workshop: &Workshop,
-    kernel: &Kernel,
-    name: &str,
-    options: &Options,
-) -> Result<Facts> {
+pub fn explain(builds: &Builds, kernel: &Kernel, name: &str, options: &Options) -> Result<Facts> {
     let native = Native::ALL.map(Candidate::Native).into_iter();
     let all: Vec<_> = native
         .chain(variants().into_iter().map(Candidate::Ours))
@@ -171,9 +166,9 @@ pub fn explain(
             let names: Vec<String> = all.iter().map(|c| c.name()).collect();
             bail!("no variant `{name}`; there are: {}", names.join(" "))
         }
-        Some(Candidate::Native(native)) => natively(&workshop.native(kernel, *native)?),
+        Some(Candidate::Native(native)) => natively(&builds.native(kernel, *native)?),
         Some(Candidate::Ours(variant)) => {
-            let program = Program::of_kernel(workshop, kernel, variant.link, options)?;
+            let program = Program::of_kernel(builds, kernel, variant.link, options)?;
             explain_program(&Rc::new(program), variant.binding)
         }
     }

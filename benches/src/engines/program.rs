@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use wasmaot_lab::contest::{Runner, Sample, warm_up};
+use wasmaot_lab::builds::MAIN;
+use wasmaot_lab::interleave::{Runner, Sample, warm_up};
 use wasmaot_lab::tools::Wanted;
-use wasmaot_lab::workshop::MAIN;
 
 use crate::child;
 
@@ -21,7 +21,7 @@ pub const WASMER: Wanted = Wanted {
 /// How it is called.
 pub const WASMER_RUN: &str = "wasmer run --invoke run {wasm} -- {n}";
 
-/// `run` of a module of a workshop, by a command with `{wasm}` and `{n}` in it.
+/// `run` of a module of a builds, by a command with `{wasm}` and `{n}` in it.
 pub fn runner(directory: &Path, command: &str) -> Result<Runner> {
     let path = directory.join(MAIN);
     let path = path.to_str().context("a path in UTF-8")?;

@@ -9,11 +9,11 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use wasmaot_lab::contest::Runner;
+use wasmaot_lab::builds::{FLAGS, LIB, MAIN};
+use wasmaot_lab::interleave::Runner;
 use wasmaot_lab::kernel::HARNESS;
 use wasmaot_lab::native;
 use wasmaot_lab::tools::{GCC, Tool, Wanted};
-use wasmaot_lab::workshop::{FLAGS, LIB, MAIN};
 
 use super::plan::{Give, Import, Plan, Step};
 
@@ -26,7 +26,7 @@ pub const WASM2C: Wanted = Wanted {
 /// The symbols below are those of this version.
 const VERSION: &str = "1.0.32";
 
-/// `run` of modules of a workshop; the library becomes a `.so`.
+/// `run` of modules of a builds; the library becomes a `.so`.
 pub fn runner(directory: &Path) -> Result<Runner> {
     let (wasm2c, gcc) = (Tool::find(WASM2C)?, Tool::find(GCC)?);
     let version = wasm2c.version();

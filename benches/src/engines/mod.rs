@@ -1,4 +1,4 @@
-//! Other engines.
+//! Other engines, each in its process or as a library.
 
 pub mod node;
 mod plan;

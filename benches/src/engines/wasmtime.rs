@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use wasmaot_lab::contest::{Runner, timed};
+use wasmaot_lab::interleave::{Runner, timed};
 use wasmtime::{
     Config, Engine, Extern, Global, GlobalType, Inlining, Instance, Memory, MemoryType, Module,
     Mutability, OptLevel, Ref, RefType, RegallocAlgorithm, Store, Table, TableType, Val, ValType,
@@ -20,7 +20,7 @@ fn engine(inlining: bool) -> Result<Engine> {
     Engine::new(&config).map_err(foreign)
 }
 
-/// `run` of modules of a workshop, one or two: a dynamic linker as an embedder
+/// `run` of modules of a builds, one or two: a dynamic linker as an embedder
 /// would write it.
 pub fn runner(directory: &Path, inlining: bool) -> Result<Runner> {
     let plan = Plan::new(directory)?;

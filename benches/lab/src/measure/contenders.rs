@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use super::Meter;
-use crate::contest::{Contestant, compete, rehearse};
 use crate::counts::{self, Facts};
+use crate::interleave::{Contestant, compete, rehearse};
 use crate::native;
 use crate::program::Loaded;
 use crate::report::Task;
 use crate::variant::Binding;
 
-/// What can be looked at after a contest.
+/// What can be looked at after the rounds.
 enum Subject {
     Ours(Loaded, Binding),
     Native(PathBuf),

@@ -1,9 +1,9 @@
-//! The experiment: for each kernel, or for a program of the user's, every
+//! Measuring: for each kernel, or for a program of the user's, every
 //! variant is made, rehearsed, measured in rounds with all others, and counted.
 
 mod contenders;
 mod kernels;
-mod own;
+mod user_modules;
 
 use anyhow::{Result, ensure};
 use wasmaot_abi::machine::Machine;
@@ -12,7 +12,7 @@ use wasmaot_compiler::Options;
 use crate::report::{Report, Task};
 
 pub use kernels::{explain, kernels};
-pub use own::{Build, explain_program, program};
+pub use user_modules::{Build, explain_program, program};
 
 /// How to measure.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Settings {
     }
 }
 
-/// How far an experiment is.
+/// How far the measuring is.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// The kernel.

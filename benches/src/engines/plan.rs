@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use wasmaot_lab::workshop::{LIB, MAIN};
+use wasmaot_lab::builds::{LIB, MAIN};
 use wasmparser::{
     Dylink0SectionReader, Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload,
     TypeRef, ValType,
@@ -92,7 +92,7 @@ const LIB_STEP: usize = 1;
 const MAIN_STEP: usize = 2;
 
 impl Plan {
-    /// Plans the modules in a directory of a workshop: main alone, or with a
+    /// Plans the modules in a directory of a builds: main alone, or with a
     /// library. What the library imports from main, which is not there yet, is
     /// a shim that calls through the table.
     ///

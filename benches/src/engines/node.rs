@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use wasmaot_lab::contest::{Runner, warm_up};
+use wasmaot_lab::interleave::{Runner, warm_up};
 use wasmaot_lab::native;
 use wasmaot_lab::tools::{Tool, Wanted};
 
@@ -19,7 +19,7 @@ pub const NODE: Wanted = Wanted {
 
 const LOADER: &str = include_str!("node.mjs");
 
-/// `run` of modules of a workshop, one or two.
+/// `run` of modules of a builds, one or two.
 pub fn runner(directory: &Path) -> Result<Runner> {
     let node = Tool::find(NODE)?;
     let plan = Plan::new(directory)?;

@@ -161,7 +161,7 @@ pub const WASM_FLAGS: &[&str] = &[
 
 /// Makes kernels.
 #[derive(Debug)]
-pub struct Workshop {
+pub struct Builds {
     directory: PathBuf,
     /// Further flags of clang, such as `-msimd128`.
     pub wasm_flags: Vec<String>,
@@ -173,8 +173,8 @@ pub struct Workshop {
     pub prelink: Option<Prelink>,
 }
 
-impl Workshop {
-    /// A workshop in a directory, which has to exist. What was made there before
+impl Builds {
+    /// A builds in a directory, which has to exist. What was made there before
     /// of the same sources with the same flags is used again.
     ///
     /// # Errors
@@ -207,7 +207,7 @@ impl Workshop {
     /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps [`LIB`].
     ///
     /// # Errors
-    /// A tool is missing or refuses; without [`Workshop::link`], a main with
+    /// A tool is missing or refuses; without [`Builds::link`], a main with
     /// copies of the library's data.
     pub fn wasm(&self, kernel: &Kernel, cut: Cut) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;

@@ -29,6 +29,8 @@ const UNSAFE_PLACES: &[&str] = &[
     // Those that the user has: he says so on the command line.
     "cli/src/run.rs",
     "src/find.rs",
+    // Pointers of C.
+    "capi/src/",
     // One that is only looked at.
     "cli/src/inspect/mod.rs",
     // The name of `main`.

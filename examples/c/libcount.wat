@@ -1,0 +1,17 @@
+;; A library that counts, with a variable of its own and a function of its host's.
+(module
+  (@dylink.0 (mem-info (memory 16 2)))
+  (import "env" "memory" (memory 0))
+  (import "env" "__memory_base" (global $base i32))
+  (import "host" "say" (func $say (param i32 i32)))
+  (data (global.get $base) "\00\00\00\00counted")
+  (global (export "name") i32 (i32.const 4))
+  (func (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1)))
+  (func (export "count") (result i32)
+    (i32.store (global.get $base) (i32.add (i32.load (global.get $base)) (i32.const 1)))
+    (call $say (i32.add (global.get $base) (i32.const 4)) (i32.const 7))
+    (i32.load (global.get $base)))
+  (func (export "divide") (param i64 i64) (result i64)
+    (i64.div_s (local.get 0) (local.get 1)))
+  (func (export "for_ever") (loop (br 0))))

@@ -448,13 +448,13 @@ fn a_host_function_makes_the_memory_larger() {
 
 /// System calls with what a library user captures and gives.
 #[test]
-fn system_calls_have_their_surroundings_from_the_host() {
+fn system_calls_see_what_the_host_gives() {
     let stdout = OutputBuffer::new();
-    let surroundings = HostEnv::new()
+    let env = HostEnv::new()
         .stdin(Input::Bytes(b"given".to_vec()))
         .stdout(Output::Buffer(stdout.clone()));
     let mut process = new_process(config());
-    process.set_env(surroundings);
+    process.set_env(env);
     let object = build(
         r#"(module
                      (import "env" "__syscall3"

@@ -242,11 +242,11 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
     let given: Vec<Vec<u8>> = given.map(|word| word.as_bytes().to_vec()).collect();
     let grants = args.grants.clone();
-    let surroundings = move || grant_all(HostEnv::new().args(given.iter().cloned()), &grants);
+    let env = move || grant_all(HostEnv::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
-    surroundings()?;
+    env()?;
     let program = program.prelinked_by(Some(|modules, options| Ok(build_alone(modules, options)?)));
-    Ok(program.within(surroundings).fresh_each_time())
+    Ok(program.within(env).fresh_each_time())
 }
 
 /// The hot loop of the user's own program under a binding, in all its builds.

@@ -210,9 +210,9 @@ fn config(args: &Run) -> Result<Config> {
 }
 
 /// Adds the functions of all hosts.
-pub(crate) fn add_hosts(process: &mut Process, surroundings: HostEnv) {
-    process.add_host_functions(wasi::functions(surroundings.clone()));
-    process.add_host_functions(linux::functions(surroundings));
+pub(crate) fn add_hosts(process: &mut Process, env: HostEnv) {
+    process.add_host_functions(wasi::functions(env.clone()));
+    process.add_host_functions(linux::functions(env));
 }
 
 /// What the program may see of the host.

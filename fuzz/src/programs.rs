@@ -125,11 +125,11 @@ impl Program {
             ..Config::default()
         };
         let mut process = Process::new(config).map_err(|e| e.to_string())?;
-        let surroundings = grant
-            .surroundings(random)
+        let env = grant
+            .env(random)
             .map_err(|e| format!("nothing to grant: {e}"))?;
-        process.add_host_functions(wasi::functions(surroundings.clone()));
-        process.add_host_functions(linux::functions(surroundings));
+        process.add_host_functions(wasi::functions(env.clone()));
+        process.add_host_functions(linux::functions(env));
         process.add_host_functions(flat_libc::functions(std::io::sink()));
         process.set_finder(Libraries);
         let main = Arc::clone(&exports::made(self.kind).object);
@@ -309,7 +309,7 @@ impl Grant {
     }
 
     /// What the program is given.
-    fn surroundings(&self, random: &mut Random) -> std::io::Result<HostEnv> {
+    fn env(&self, random: &mut Random) -> std::io::Result<HostEnv> {
         let stdout = OutputBuffer::with_limit(1 << 20);
         let mut wasi = HostEnv::new()
             .args(["program", "x", ""])

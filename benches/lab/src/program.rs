@@ -42,7 +42,7 @@ enum Work {
 }
 
 /// What is given to a program that is more than a function.
-type Surroundings = Rc<dyn Fn() -> Result<HostEnv>>;
+type MakeEnv = Rc<dyn Fn() -> Result<HostEnv>>;
 
 /// A program: modules, and the function that is measured.
 pub struct Program {
@@ -52,7 +52,7 @@ pub struct Program {
     entry: String,
     work: Work,
     options: Options,
-    surroundings: Surroundings,
+    env: MakeEnv,
     /// Whether each run is of a process of its own.
     fresh: bool,
     prelink: Option<Prelink>,
@@ -131,7 +131,7 @@ impl Program {
             entry: entry.to_owned(),
             work,
             options: options.clone(),
-            surroundings: Rc::new(|| Ok(HostEnv::new())),
+            env: Rc::new(|| Ok(HostEnv::new())),
             fresh: false,
             prelink: None,
             built: RefCell::default(),
@@ -168,8 +168,8 @@ impl Program {
 
     /// The same with arguments, directories and the like.
     #[must_use]
-    pub fn within(mut self, surroundings: impl Fn() -> Result<HostEnv> + 'static) -> Self {
-        self.surroundings = Rc::new(surroundings);
+    pub fn within(mut self, env: impl Fn() -> Result<HostEnv> + 'static) -> Self {
+        self.env = Rc::new(env);
         self
     }
 
@@ -303,12 +303,12 @@ impl Program {
             ..Config::default()
         })?;
         let output = OutputBuffer::new();
-        let surroundings = || {
-            let given = (self.surroundings)()?;
+        let env = || {
+            let given = (self.env)()?;
             anyhow::Ok(given.stdout(Output::Buffer(output.clone())))
         };
-        process.add_host_functions(wasi::functions(surroundings()?));
-        process.add_host_functions(linux::functions(surroundings()?));
+        process.add_host_functions(wasi::functions(env()?));
+        process.add_host_functions(linux::functions(env()?));
         if binding == Binding::Host {
             process.add_host_functions(self.trampolines());
         }

@@ -218,10 +218,12 @@ impl Call<'_> {
         self.open_file(self.int(i))
     }
 
-    /// Gives an open file a number.
+    /// Gives an open file a number. One that finds none is closed when the table
+    /// is unlocked.
     pub(super) fn give(&self, open: Open, flags: u32) -> Result {
+        let open = Arc::new(open);
         let slot = Slot {
-            open: Arc::new(open),
+            open: Arc::clone(&open),
             close_on_exec: flags & flag::CLOEXEC != 0,
         };
         lock(&self.state.table).insert(slot, 0)

@@ -1,10 +1,11 @@
 //! WASI preview 1: the functions of `wasi_snapshot_preview1`, complete.
 //!
-//! A function's wasm type follows from its Rust signature (`call`); the
-//! guest's memory is reached through `memory` alone, where every pointer is
-//! checked; files are reached through cap-std alone, so a path never leads out
-//! of a granted directory. Nothing here is `unsafe`, and no lock is held while
-//! a call may block.
+//! A function's wasm type follows from its Rust signature. The program's memory
+//! is reached through `memory`, where every pointer is checked, and paths
+//! through `beneath`, so that none leads out of a granted directory.
+//!
+//! A new function is a Rust function of [`call::Call`] and its parameters, and
+//! its name in the table below.
 
 mod call;
 mod clock;

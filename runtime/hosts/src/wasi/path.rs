@@ -139,7 +139,7 @@ pub(super) fn path_open(
         true => request.open_read_only(&directory.dir)?,
         false => request.open(&directory.dir)?,
     };
-    let fd = cx.state.table().insert(opened)?;
+    let fd = cx.state.add(opened)?;
     cx.memory.write_u32(out, fd)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn sock_accept(cx: &mut Call<'_>, fd: u32, flags: u32, out: u32) -> R
     let accepted = interruptible(|| accept_with(file, host_flags))?;
     let rights = socket.0.attributes().rights.inheriting;
     let descriptor = Descriptor::file(accepted.into(), rights, flags)?;
-    let fd = cx.state.table().insert(descriptor)?;
+    let fd = cx.state.add(descriptor)?;
     cx.memory.write_u32(out, fd)
 }
 

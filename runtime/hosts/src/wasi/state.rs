@@ -71,6 +71,13 @@ impl State {
         lock(&self.table)
     }
 
+    /// Gives a descriptor the lowest free number. One that finds no number is
+    /// closed when the table is unlocked.
+    pub(super) fn add(&self, descriptor: Descriptor) -> Result<u32> {
+        let descriptor = Arc::new(descriptor);
+        self.table().insert(Arc::clone(&descriptor))
+    }
+
     /// An open descriptor.
     pub(super) fn get(&self, fd: u32) -> Result<Arc<Descriptor>> {
         self.table().get(fd)

@@ -259,7 +259,7 @@ impl Table {
     }
 
     /// Gives a descriptor the lowest free number.
-    pub(super) fn insert(&mut self, descriptor: Descriptor) -> Result<u32> {
+    pub(super) fn insert(&mut self, descriptor: Arc<Descriptor>) -> Result<u32> {
         let free = self.slots.iter().position(Option::is_none);
         let index = free.unwrap_or(self.slots.len());
         if free.is_none() && index >= self.max {
@@ -267,7 +267,7 @@ impl Table {
         }
         // Numbers stay below 2^31: the guest's are signed.
         let fd = i32::try_from(index).map_err(|_| Errno::MFILE)?;
-        let slot = Some(Arc::new(descriptor));
+        let slot = Some(descriptor);
         match self.slots.get_mut(index) {
             Some(free) => *free = slot,
             None => self.slots.push(slot),

@@ -138,6 +138,32 @@ fn a_terminal_tells_its_settings_and_size() {
     assert_ne!(settings & libc::ICANON, 0);
 }
 
+/// One thread waits for input; another, of the same program, writes, opens, and
+/// closes the file meanwhile.
+#[test]
+fn a_thread_that_waits_keeps_no_other_waiting() {
+    for mut program in each() {
+        let fifo = program.host("fifo");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let kind = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
+        let flags = super::super::table::flag::RDWR;
+        let fd = program.open("/data/fifo", flags).unwrap();
+        let mut waiting = program.thread();
+        let waiting = std::thread::spawn(move || waiting.read(fd, 9));
+        // Until it is in the call.
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        program.write(1, b"meanwhile").unwrap();
+        program.open("/data", 0).unwrap();
+        assert_eq!(program.call(Sys::close, &[fd]), Ok(0));
+        assert_eq!(program.read(fd, 1), Err(libc::EBADF));
+        assert!(!waiting.is_finished());
+        std::fs::write(&fifo, "at last").unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap(), b"at last");
+        assert_eq!(program.stdout.take(), b"meanwhile");
+    }
+}
+
 #[test]
 fn open_files_are_limited() {
     let outer = tempfile::tempdir().unwrap();

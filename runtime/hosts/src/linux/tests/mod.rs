@@ -73,6 +73,18 @@ impl Program {
         }
     }
 
+    /// Another thread of the same program, with a memory of its own.
+    fn thread(&self) -> Self {
+        Self {
+            functions: self.functions.clone(),
+            abi: self.abi,
+            memory: vec![0; MEMORY],
+            next: 4096,
+            stdout: self.stdout.clone(),
+            outer: tempfile::tempdir().unwrap(),
+        }
+    }
+
     /// Path of a file on the host.
     fn host(&self, name: &str) -> PathBuf {
         self.outer.path().join("granted").join(name)

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FileType, Mode, OFlags};
 
 use super::*;
 use crate::memory::{Memory, Span};
@@ -169,7 +169,7 @@ fn shared_streams_keep_their_flags() {
     let state = State::new(HostEnv::new());
     let file = reader.try_clone().unwrap().into();
     let shared = Descriptor::shared(file, right::ALL).unwrap();
-    let fd = state.table().insert(shared).unwrap();
+    let fd = state.add(shared).unwrap();
     let mut bytes = [0; 64];
     bytes[4] = 8;
     let mut cx = Call {
@@ -183,6 +183,36 @@ fn shared_streams_keep_their_flags() {
     assert_eq!(fd_read(&mut cx, fd, list, 16), Ok(()));
     let status = rustix::fs::fcntl_getfl(&reader).unwrap();
     assert!(!status.contains(OFlags::NONBLOCK));
+}
+
+/// One thread waits for input; another, of the same program, writes, opens, and
+/// closes the descriptor meanwhile.
+#[test]
+fn a_thread_that_waits_keeps_no_other_waiting() {
+    let mut guest = Guest::new();
+    let fifo = guest.host("fifo");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &fifo,
+        FileType::Fifo,
+        Mode::RUSR | Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let fd = guest.open("fifo", 0, FILE).unwrap();
+    let mut waiting = guest.thread();
+    let waiting = std::thread::spawn(move || waiting.read(fd, 9));
+    let mut writer = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    // Until it is in the call.
+    std::thread::sleep(Duration::from_millis(100));
+    guest.write(1, b"meanwhile").unwrap();
+    guest.file("other", "");
+    guest.call("fd_close", &[fd]).unwrap();
+    assert_eq!(guest.read(fd, 1), Err(Errno::BADF));
+    assert!(!waiting.is_finished());
+    writer.write_all(b"at last").unwrap();
+    assert_eq!(waiting.join().unwrap().unwrap(), b"at last");
+    assert_eq!(guest.stdout.take(), b"meanwhile");
 }
 
 #[test]

@@ -7,12 +7,12 @@ use std::rc::Rc;
 
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use wasmaot_compiler::Options;
+use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::interleave::{Contestant, compete};
 use wasmaot_lab::kernel::{KERNELS, Kernel};
 use wasmaot_lab::native;
 use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::variant::{Binding, Link, Variant};
-use wasmaot_lab::builds::{Native, Builds};
 
 /// Some units of work: enough for every path, no more.
 fn little(kernel: &Kernel) -> u32 {
@@ -49,8 +49,7 @@ fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
     let mut builds = Builds::new(&directory).unwrap();
     builds.link = Some(wasmaot_link::link_in);
-    builds.prelink =
-        Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
+    builds.prelink = Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
     let wrong: Vec<String> = KERNELS
         .par_iter()
         .flat_map_iter(|kernel| {

@@ -13,8 +13,6 @@ const KNOWN: &[(&str, &str, &str, usize)] = &[
     ("abi/src", "object", "root", 1),
     ("abi/src", "words", "root", 1),
     ("compiler/src", "decode", "target", 1),
-    ("runtime/src", "process", "handle", 1),
-    ("runtime/src", "process", "host", 8),
     ("abi/dylink/src", "data", "root", 1),
     ("abi/dylink/src", "kinds", "root", 4),
     ("cli/src", "commands", "root", 6),

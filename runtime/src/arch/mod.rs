@@ -1,5 +1,18 @@
-//! What depends on the machine: stubs, the way in and out of wasm code, the
-//! registers of a signal. Nothing outside this folder knows the machine.
+//! What depends on the machine and is done rather than looked up in its
+//! description ([`HOST`]). Nothing outside this folder knows the machine.
+//!
+//! Each machine has a folder that defines the same:
+//!
+//! | | |
+//! |---|---|
+//! | `enter`, `Entry`, `Regs`, `abandon` | the way into wasm code and out of it |
+//! | `host_stub`, `builtin_stub`, `domain_thunk`, `lazy_stub` | code between objects, the host and the runtime |
+//! | `HOST_CALL_FRAME`, `THUNK_SAVED_BASE` | what their frames are like |
+//! | `throw`, `Resume` | to the handler of an exception |
+//! | `branch_at`, `branch_target`, `branch_displacement`, `jump`, `plt_slot`, `BRANCH_SIZE` | calls and jumps, to read and to change |
+//! | `Registers`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
+//! | `Fault` | the registers of a signal, and where to go on |
+//! | `host_cpu`, `missing_cpu` | the features of this CPU |
 
 use wasmaot_abi::machine::Machine;
 

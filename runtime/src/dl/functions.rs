@@ -6,8 +6,8 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, MODULE};
 use crate::error::Error;
+use crate::host::host_entry;
 use crate::host::{Caller, HostEntry, HostError, HostLibrary};
-use crate::host_entry;
 use crate::process::{Process, heap};
 use wasmaot_abi::name::ENV;
 

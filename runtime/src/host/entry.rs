@@ -205,3 +205,5 @@ macro_rules! host_entry {
         )
     };
 }
+
+pub(crate) use host_entry;

@@ -29,6 +29,7 @@ pub use function::{HostBody, HostFunction};
 pub use table::{HostFunctions, HostLibrary, Hosts};
 pub use typed::{Args, HostResult, IntoHostFunc, WasmParam, WasmParams, WasmResults, WasmTy};
 
+pub(crate) use entry::host_entry;
 pub(crate) use table::Slot;
 
 /// What a host function sees of its caller: the memory, and the process, in

@@ -22,9 +22,11 @@ use crate::space::Key;
 use crate::sys::live;
 
 mod bodies;
+mod copies;
 mod fixups;
 mod types;
 
+pub(super) use copies::copies;
 pub(super) use fixups::fixups;
 
 /// As many differences are shown.
@@ -75,53 +77,6 @@ pub(super) fn slot(view: View<'_>, id: usize, vaddr: u64) -> Result<()> {
             reason: format!("the slot {vaddr:#x} is bound to something else"),
         }),
     }
-}
-
-/// Checks the copies of data in the instances from `first` on, just made.
-pub(super) fn copies(view: View<'_>, first: usize) -> Result<()> {
-    let data = |id: usize| {
-        let instance: &Instance = &view.state.instances[id];
-        let symbols = instance.object.symbols();
-        let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
-        own.map(move |s| {
-            let linear = s.value.wrapping_sub(instance.object.layout().memory_bias);
-            let linear = instance.memory_base.wrapping_add(linear);
-            (instance.object.symbol_name(&s), linear, s.size)
-        })
-    };
-    for (id, instance) in view.state.instances.iter().filter(|(n, _)| *n >= first) {
-        let memory = view.space.domains[instance.domain].memory();
-        let relocs = instance.object.relocs();
-        for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
-            let symbol = &instance.object.symbol(reloc.symbol);
-            let name = instance.object.symbol_name(symbol);
-            let own = data(id).find(|(other, ..)| *other == name);
-            let others = view.state.scope.iter().filter(|&&other| other != id);
-            let sources = others.flat_map(|&other| data(other).map(move |d| (other, d)));
-            let found = sources.into_iter().find(|(_, (other, ..))| *other == name);
-            let (Some((_, to, size)), Some((definer, (_, from, known)))) = (own, found) else {
-                continue;
-            };
-            // Of unknown size: up to what comes next.
-            let next = data(definer)
-                .map(|(_, at, _)| at)
-                .filter(|&at| at > from)
-                .min();
-            let most = if known > 0 {
-                known
-            } else {
-                next.map_or(1, |next| next - from)
-            };
-            let bytes = |at: u64| memory.get(at as usize..(at + size.min(most)) as usize);
-            if bytes(to).is_none() || bytes(to) != bytes(from) {
-                return Err(Error::Check {
-                    file: instance.object.path().display().to_string(),
-                    reason: format!("the copy of `{name}` differs from its original"),
-                });
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Definitions of an object by name.
@@ -535,7 +490,7 @@ impl<'a> Checker<'a> {
         let wrong = section.as_chunks().0.iter().filter_map(|&bytes| {
             let PltCall { place, entry } = PltCall::decode(bytes);
             let slot = plt.get(entry as usize)?;
-            let at = u64::from(place).checked_sub(1)?;
+            let at = arch::branch_at(place.into())?;
             if jumps
                 .iter()
                 .any(|jump| jump.abs_diff(at) < arch::BRANCH_SIZE as u64)

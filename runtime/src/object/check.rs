@@ -47,8 +47,7 @@ pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
     let calls = entries.iter().map(|&entry| {
         let call = PltCall::decode(entry);
         let slot = slots.get(call.entry as usize).copied();
-        // Before its displacement there is an opcode of one byte.
-        let start = u64::from(call.place).checked_sub(1).filter(|&at| at >= end);
+        let start = arch::branch_at(call.place.into()).filter(|&at| at >= end);
         let right = |at: u64| match object.prelinked_target(call.entry) {
             Some(target) => target_of_call(object, at) == Some(target),
             None => slot.is_some() && slot_of_call(object, at) == slot,

@@ -122,15 +122,15 @@ fn header(file: &[u8]) -> Result<&FileHeader64<LE>, String> {
             header.e_type.get(LE) != elf::ET_DYN,
             "not a shared object (ET_DYN)",
         ),
-        (
-            header.e_machine.get(LE) != arch::HOST.elf_number,
-            "not for this machine (x86-64)",
-        ),
     ];
-    match what.iter().find(|(wrong, _)| *wrong) {
-        Some((_, reason)) => Err((*reason).to_owned()),
-        None => Ok(header),
+    if let Some((_, reason)) = what.iter().find(|(wrong, _)| *wrong) {
+        return Err((*reason).to_owned());
     }
+    if header.e_machine.get(LE) != arch::HOST.elf_number {
+        let name = arch::HOST.name.replace('_', "-");
+        return Err(format!("not for this machine ({name})"));
+    }
+    Ok(header)
 }
 
 fn programs<'a>(

@@ -10,7 +10,7 @@ use gimli::{
 use super::Trap;
 use super::call::Site;
 use super::explain::{CodeImage, CodeMap};
-use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, StubFrame, stub_frame};
+use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub};
 use crate::backtrace::CYCLE;
 
 /// A backtrace as addresses in code: each of the faulting instruction or of
@@ -65,10 +65,8 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
             Some(rules) => rules.apply(&registers, site),
             // Code outside that has no frame of its own: the part of a built-in
             // function that copies memory.
-            None if exact && !in_code && site.calls(registers.sp()) => {
-                let at = registers.sp();
-                let pc = site.word(at).unwrap_or(0);
-                Some(Registers::at_record(pc, at + 8, registers.bp()))
+            None if exact && !in_code && leads_to_code(&registers, site) => {
+                unwind_frameless(&registers).caller(&registers, |at| site.word(at))
             }
             None => by_record(&registers, step.is_object, opcode, site),
         };
@@ -87,36 +85,30 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
     backtrace
 }
 
-/// The caller's registers by a frame record.
+/// The caller's registers, of code that no unwind information describes.
 fn by_record(
     registers: &Registers,
     is_object: bool,
     opcode: Option<u8>,
     site: &Site,
 ) -> Option<Registers> {
-    let frame = match opcode {
+    let unwind = match opcode {
         // In an object, code without unwind information that stopped itself
         // is a PLT entry, which has no frame.
-        Some(_) if is_object => StubFrame::ReturnAddress(registers.sp()),
-        _ => stub_frame(registers, opcode),
+        Some(_) if is_object => unwind_frameless(registers),
+        _ => unwind_stub(registers, opcode),
     };
-    Some(match frame {
-        StubFrame::Record(at) => {
-            let (bp, pc) = (site.word(at)?, site.word(at + 8)?);
-            Registers::at_record(pc, at + 16, bp)
-        }
-        StubFrame::ReturnAddress(at) => {
-            Registers::at_record(site.word(at)?, at + 8, registers.bp())
-        }
-    })
+    unwind.caller(registers, |at| site.word(at))
+}
+
+/// Whether code without a frame, if that is what it is, was called by code of
+/// the process.
+fn leads_to_code(registers: &Registers, site: &Site) -> bool {
+    let caller = unwind_frameless(registers).caller(registers, |at| site.word(at));
+    caller.is_some_and(|caller| site.code.contains(&caller.pc()))
 }
 
 impl Site {
-    /// Whether a word of the stack is an address in the process's code.
-    fn calls(&self, at: u64) -> bool {
-        self.word(at).is_some_and(|word| self.code.contains(&word))
-    }
-
     /// The word at an address of the stack.
     fn word(&self, address: u64) -> Option<u64> {
         let offset = address.checked_sub(self.stack_start)?;

@@ -1,8 +1,10 @@
 //! Calls and jumps in compiled code, as far as direct binding has to read and
 //! change them.
 
+use wasmaot_abi::machine::x86_64::MACHINE;
+
 /// Bytes of a call or jump: an opcode and a 32-bit displacement.
-pub(crate) const BRANCH_SIZE: usize = 5;
+pub(crate) const BRANCH_SIZE: usize = MACHINE.branch.size as usize;
 /// Bytes of the instruction that a PLT entry begins with.
 const PLT_JUMP_SIZE: usize = 6;
 
@@ -13,6 +15,12 @@ pub(crate) fn branch_target(instruction: [u8; BRANCH_SIZE], at: u64) -> Option<u
         return None;
     };
     Some(relative(at, BRANCH_SIZE, displacement))
+}
+
+/// Where the call or jump begins whose displacement is at `place`, after an
+/// opcode of one byte.
+pub(crate) fn branch_at(place: u64) -> Option<u64> {
+    place.checked_sub(1)
 }
 
 /// The slot that a PLT entry at an address jumps through: `jmp *slot(%rip)`.

@@ -14,13 +14,15 @@ mod registers;
 mod stubs;
 mod throw;
 
-pub(crate) use branch::{BRANCH_SIZE, branch_displacement, branch_target, jump, plt_slot};
+pub(crate) use branch::{
+    BRANCH_SIZE, branch_at, branch_displacement, branch_target, jump, plt_slot,
+};
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
 pub(crate) use enter::{Entry, Regs, abandon, enter};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
-    DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, StubFrame, stub_frame,
+    DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};

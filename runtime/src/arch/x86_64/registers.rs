@@ -1,16 +1,20 @@
 //! The registers at a fault, and how a stub's frame is left.
 
+use wasmaot_abi::machine::Registers as Roles;
+use wasmaot_abi::machine::x86_64::MACHINE;
+
 use super::enter::leave;
 
+const ROLES: &Roles = &MACHINE.registers;
 /// Number of registers in DWARF's numbering, the return address among them.
-pub(crate) const DWARF_REGISTERS: usize = 17;
+pub(crate) const DWARF_REGISTERS: usize = ROLES.columns;
 /// DWARF's number of the return address.
-pub(crate) const RETURN_ADDRESS: usize = 16;
+pub(crate) const RETURN_ADDRESS: usize = ROLES.return_address.dwarf as usize;
 const RBX: usize = 3;
-const RBP: usize = 6;
-const RSP: usize = 7;
+const RBP: usize = ROLES.frame.dwarf as usize;
+const RSP: usize = ROLES.stack.dwarf as usize;
 const R12: usize = 12;
-const PINNED: usize = 15;
+const PINNED: usize = ROLES.pinned.dwarf as usize;
 
 /// Values of the general registers by DWARF number, the program counter in
 /// the return address's place.
@@ -58,25 +62,48 @@ impl Registers {
     }
 }
 
-/// Where the frame record of a stub (saved frame pointer, return address)
-/// stands, or where the return address alone does.
+/// How to find the caller of code that no unwind information describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum StubFrame {
-    /// The record is at this address.
+pub(crate) enum Unwind {
+    /// By a frame record (saved frame pointer, return address) at this address.
     Record(u64),
-    /// The return address is at this address, the frame pointer unchanged.
+    /// By the return address, which is at this address; the frame pointer is
+    /// unchanged.
     ReturnAddress(u64),
 }
 
-/// The frame of a stub stopped at an instruction whose first byte is `opcode`;
+/// How to leave a stub stopped at an instruction whose first byte is `opcode`;
 /// `None` for one that is in a call.
-pub(crate) fn stub_frame(registers: &Registers, opcode: Option<u8>) -> StubFrame {
+pub(crate) fn unwind_stub(registers: &Registers, opcode: Option<u8>) -> Unwind {
     match opcode {
         // push rbp; ret
-        Some(0x55 | 0xc3 | 0xc2) => StubFrame::ReturnAddress(registers.sp()),
+        Some(0x55 | 0xc3 | 0xc2) => Unwind::ReturnAddress(registers.sp()),
         // mov rbp, rsp, the only instruction of that first byte in a stub
-        Some(0x48) => StubFrame::Record(registers.sp()),
-        _ => StubFrame::Record(registers.bp()),
+        Some(0x48) => Unwind::Record(registers.sp()),
+        _ => Unwind::Record(registers.bp()),
+    }
+}
+
+/// How to leave code that has no frame: a PLT entry, or a function that calls
+/// nothing.
+pub(crate) fn unwind_frameless(registers: &Registers) -> Unwind {
+    Unwind::ReturnAddress(registers.sp())
+}
+
+impl Unwind {
+    /// The caller's registers; `word` reads the stack.
+    pub fn caller(
+        self,
+        registers: &Registers,
+        word: impl Fn(u64) -> Option<u64>,
+    ) -> Option<Registers> {
+        Some(match self {
+            Self::Record(at) => {
+                let (bp, pc) = (word(at)?, word(at + 8)?);
+                Registers::at_record(pc, at + 16, bp)
+            }
+            Self::ReturnAddress(at) => Registers::at_record(word(at)?, at + 8, registers.bp()),
+        })
     }
 }
 

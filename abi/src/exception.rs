@@ -206,6 +206,12 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_c_take_a_pointer() {
+        assert_eq!(loader_tag_type().to_string(), "(i32) -> ()");
+        assert_eq!(LOADER_TAGS, ["__cpp_exception", "__c_longjmp"]);
+    }
+
+    #[test]
     fn values_follow_the_header() {
         let (offsets, bytes) = layout(&[ValType::I32, ValType::V128, ValType::F64]);
         assert_eq!((offsets, bytes), (vec![16, 24, 40], 48));

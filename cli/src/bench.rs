@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, ValueHint};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot::prelink::build_alone;
 use wasmaot::{Engine, EngineConfig, input};
@@ -23,82 +22,10 @@ use wasmaot_lab::variant::{Binding, variants};
 use wasmaot_link::link_in;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
-use crate::grant::{Grant, grant_all};
-use crate::options::Codegen;
-use crate::{complain, output, print, usage};
-
-/// `wasmaot bench`.
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
-    after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's. \
-                  A function of --main runs in a new process each round, once before it is measured: it may have state, \
-                  but has to answer the same in every round. \
-                  Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
-)]
-pub struct Bench {
-    /// Built-in kernels [default: all]; --list names them
-    #[arg(value_name = "KERNEL")]
-    kernels: Vec<String>,
-    /// Say which kernels and variants there are
-    #[arg(long, exclusive = true)]
-    list: bool,
-    /// Measure this program instead; given again, another build of the same program
-    #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "kernels")]
-    main: Vec<PathBuf>,
-    /// A library that it needs
-    #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath, requires = "main")]
-    lib: Vec<PathBuf>,
-    /// Look for needed libraries in this directory
-    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "main")]
-    library_path: Vec<PathBuf>,
-    /// The function to measure, which may take one integer: how much to do [default: run, else _start]
-    #[arg(long, value_name = "NAME", requires = "main")]
-    invoke: Option<String>,
-    /// How much to do [default: what takes some 100 ms]
-    #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
-    n: Option<u32>,
-    /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro`
-    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = Grant::parser())]
-    grants: Vec<Grant>,
-    /// Arguments of the program
-    #[arg(last = true, requires = "main")]
-    args: Vec<OsString>,
-    /// Variants whose names begin so, beside the baseline
-    #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
-    only: Vec<String>,
-    /// Rounds; every variant runs once in each
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
-    rounds: u16,
-    /// Do so many times the usual work, which takes some 100 ms
-    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = scale)]
-    scale: f64,
-    /// Print the instructions of a variant's hot loop, and measure nothing
-    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "html"])]
-    explain: Option<String>,
-    /// Write what was measured here; `-` is standard output, and the tables go to standard error
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    json: Option<PathBuf>,
-    /// Draw what was measured, as one file for a browser; `-` is standard output
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    html: Option<PathBuf>,
-    /// Show what an earlier run wrote with --json, and measure nothing; `-` is standard input
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
-    from: Option<PathBuf>,
-    /// Build the kernels in this directory, and leave them there
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "main")]
-    keep: Option<PathBuf>,
-    #[command(flatten)]
-    codegen: Codegen,
-}
-
-fn scale(text: &str) -> Result<f64, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|n: &f64| n.is_finite() && *n > 0.0);
-    number.ok_or_else(|| "not a number above 0 such as 0.1".to_owned())
-}
+use crate::grant::grant_all;
+use crate::options::Bench;
+use crate::output;
+use crate::report::{complain, print, usage};
 
 /// Measures, or explains, or shows.
 pub(crate) fn run(args: &Bench) -> Result<()> {
@@ -131,7 +58,7 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
             false => &kernels[..],
         };
         for kernel in kernels {
-            let options = crate::build::options(&args.codegen);
+            let options = args.codegen.options();
             let facts = measure::explain(&builds, kernel, variant, &options)?;
             explained(kernel.name, variant, &facts)?;
         }
@@ -146,7 +73,7 @@ fn settings(args: &Bench) -> Settings {
         rounds: args.rounds.into(),
         scale: args.scale,
         only: args.only.clone(),
-        options: crate::build::options(&args.codegen),
+        options: args.codegen.options(),
     }
 }
 
@@ -236,7 +163,7 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
         Some(name) => name.clone(),
         None => entry(&modules[0])?,
     };
-    let program = Program::new(modules, &entry, &crate::build::options(&args.codegen))?;
+    let program = Program::new(modules, &entry, &args.codegen.options())?;
     // All builds are told the same, their name too.
     let name = args.main[0].file_name().unwrap_or_default();
     let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
@@ -285,7 +212,7 @@ fn entry(main: &Module) -> Result<String> {
 
 /// Main and all libraries that it needs, in the order in which they are loaded.
 fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
-    let options = crate::build::options(&args.codegen);
+    let options = args.codegen.options();
     let search = SearchPath {
         dirs: args.library_path.clone(),
         program: main.parent().map(Path::to_owned),

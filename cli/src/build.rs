@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
 use wasmaot_compiler::{self as compiler, Emit};
 
-use crate::options::{Build, Codegen, Cpu, Flag, Search};
-use crate::{output, progress, run, usage};
+use crate::options::{Build, Flag, Search};
+use crate::report::usage;
+use crate::{opening, output, progress};
 
 /// Builds each input.
 pub(crate) fn run(args: &Build) -> Result<()> {
@@ -41,7 +42,7 @@ pub(crate) fn run(args: &Build) -> Result<()> {
             .clone()
             .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            crate::print(&bytes)?;
+            crate::report::print(&bytes)?;
             continue;
         }
         if same_file(input, &path) {
@@ -66,7 +67,7 @@ fn prelinked(args: &Build) -> Result<()> {
         preload: Vec::new(),
         verify: false,
     };
-    let library = run::library(&search, &args.inputs[0], &args.codegen);
+    let library = opening::finder(&search, &args.inputs[0], &args.codegen);
     // Nothing is written into a directory that is merely searched.
     let inputs = match &args.output {
         Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,
@@ -92,7 +93,7 @@ fn prelinked(args: &Build) -> Result<()> {
 
 /// The compiler's options for all flags of `build`.
 fn all_options(args: &Build) -> Result<compiler::Options> {
-    let mut options = options(&args.codegen);
+    let mut options = args.codegen.options();
     if args.flags.contains(&Flag::NoPlt) {
         options.calls = compiler::Calls::Got;
     }
@@ -102,25 +103,6 @@ fn all_options(args: &Build) -> Result<compiler::Options> {
             .map_err(|e| usage(format!("--target {triple}: {e}")))?;
     }
     Ok(options)
-}
-
-/// The compiler's options for the flags.
-pub(crate) fn options(args: &Codegen) -> compiler::Options {
-    let defaults = compiler::Options::default();
-    compiler::Options {
-        cpu: match args.cpu {
-            Cpu::Baseline => defaults.cpu,
-            Cpu::Native => wasmaot_runtime::host_cpu(),
-        },
-        opt_level: match args.opt_level {
-            0 => compiler::OptLevel::None,
-            1 => compiler::OptLevel::Less,
-            _ => compiler::OptLevel::Speed,
-        },
-        threads: args.jobs.map(usize::from),
-        max_code: args.max_code.map(|size| size.0),
-        ..defaults
-    }
 }
 
 fn default_output(input: &Path, extension: &str) -> PathBuf {

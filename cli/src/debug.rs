@@ -6,7 +6,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use wasmaot_runtime::{Category, Trace};
 
-use crate::{complain, usage};
+use crate::report::{complain, usage};
 
 /// Environment variable with the categories, separated by commas.
 const VARIABLE: &str = "WASMAOT_DEBUG";

@@ -6,22 +6,23 @@ use anyhow::Result;
 use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::{Config, Object, Process};
 
+use crate::opening;
 use crate::options::Ldd;
-use crate::{FAILURE, print, run};
+use crate::report::{FAILURE, print};
 
 /// Lists the libraries that a file needs, breadth first, and the symbols that
 /// none of them defines. The exit code says whether all is there.
 pub(crate) fn run(args: &Ldd) -> Result<u8> {
-    let mut library = run::library(
+    let mut library = opening::finder(
         &args.search,
         &args.file,
         #[cfg(feature = "compiler")]
         &args.codegen,
     );
     let main = library.open(&args.file)?;
-    let preload = run::open_all(&mut library, &args.search.preload)?;
+    let preload = opening::open_all(&mut library, &args.search.preload)?;
     let mut process = Process::new(Config::default())?;
-    run::add_hosts(&mut process, HostEnv::new());
+    opening::add_hosts(&mut process, HostEnv::new());
     process.set_finder(library);
     let mut missing = false;
     let mut seen = HashSet::new();

@@ -14,26 +14,24 @@ mod ldd;
 mod libraries;
 mod link;
 mod man;
+mod opening;
 mod options;
 mod other_tools;
 mod output;
 #[cfg(feature = "compiler")]
 mod progress;
+mod report;
 mod run;
 mod timeout;
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io::Write as _;
 
 use clap::{CommandFactory as _, Parser as _};
 use wasmaot_link::LeadsBack;
-use wasmaot_runtime::was_closed;
 
 use options::{Cli, Command, Run};
+use report::{BrokenPipe, FAILURE, Usage, complain, print, usage};
 
-/// Exit code for an error of ours.
-const FAILURE: u8 = 1;
 /// Exit code for wrong usage.
 const USAGE: u8 = 2;
 /// Exit code when nobody reads standard output any more: that of a process that
@@ -113,56 +111,4 @@ fn told(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-/// Writes to standard output. A reader that has gone is an error, not a panic
-/// as with `print!`, and one that ends the command quietly.
-fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
-    if was_closed(1) {
-        anyhow::bail!("cannot write to standard output: it is closed");
-    }
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => BrokenPipe.into(),
-        _ => anyhow::Error::new(error).context("cannot write to standard output"),
-    })
-}
-
-/// Nobody reads standard output any more.
-#[derive(Debug)]
-struct BrokenPipe;
-
-impl fmt::Display for BrokenPipe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nobody reads standard output any more")
-    }
-}
-
-impl std::error::Error for BrokenPipe {}
-
-/// Writes a line to standard error, if anybody reads it.
-fn say(text: impl fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-/// Says what kind of thing it says.
-fn complain(what: &str, text: impl fmt::Display) {
-    say(format_args!("{what}: {text}"));
-}
-
-/// Flags that do not go together.
-#[derive(Debug)]
-struct Usage(String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
-
-fn usage(message: impl Into<String>) -> anyhow::Error {
-    Usage(message.into()).into()
 }

@@ -17,8 +17,8 @@ use wasmaot_abi::name::ENV;
 use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::{CallError, Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
 
+use crate::opening::add_hosts;
 use crate::options::Run;
-use crate::run::add_hosts;
 
 /// Who opens files, shared by the command and its processes.
 #[derive(Clone)]

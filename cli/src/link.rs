@@ -5,7 +5,8 @@ use anyhow::Result;
 use wasmaot_link::{Kind, link};
 
 use crate::options::Link;
-use crate::{complain, output};
+use crate::output;
+use crate::report::complain;
 
 /// Links with wasm-ld, with room for what has to be copied.
 pub(crate) fn run(args: &Link) -> Result<()> {

@@ -7,12 +7,18 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 #[cfg(feature = "compiler")]
-use wasmaot_compiler::Emit;
+use wasmaot_compiler::{self as compiler, Emit};
 use wasmaot_runtime::{Bind, Config, DlStubs, Unresolved};
 
 use crate::choice;
 use crate::grant::Grant;
 use crate::timeout::Timeout;
+
+#[cfg(feature = "bench")]
+mod bench;
+
+#[cfg(feature = "bench")]
+pub use bench::Bench;
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
@@ -50,7 +56,7 @@ pub enum Command {
     Inspect(Inspect),
     /// Measure ways of calling and of reaching data across modules: the ABI laboratory
     #[cfg(feature = "bench")]
-    Bench(crate::bench::Bench),
+    Bench(Bench),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -243,6 +249,25 @@ impl Codegen {
         jobs: None,
         max_code: None,
     };
+
+    /// The compiler's options for the flags.
+    pub fn options(&self) -> compiler::Options {
+        let defaults = compiler::Options::default();
+        compiler::Options {
+            cpu: match self.cpu {
+                Cpu::Baseline => defaults.cpu,
+                Cpu::Native => wasmaot_runtime::host_cpu(),
+            },
+            opt_level: match self.opt_level {
+                0 => compiler::OptLevel::None,
+                1 => compiler::OptLevel::Less,
+                _ => compiler::OptLevel::Speed,
+            },
+            threads: self.jobs.map(usize::from),
+            max_code: self.max_code.map(|size| size.0),
+            ..defaults
+        }
+    }
 }
 
 impl Run {

@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use wasmaot::{Engine, EngineConfig, LibraryFinder, input};
+use wasmaot::{LibraryFinder, input};
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_hosts::{HostEnv, flat_libc, linux, wasi};
+use wasmaot_hosts::{HostEnv, flat_libc};
 use wasmaot_runtime::flat;
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{Bind, CallError, Config, Error, InstanceId, Object, Process, Unresolved};
@@ -18,11 +18,10 @@ use wasmaot_runtime::{Bind, CallError, Config, Error, InstanceId, Object, Proces
 use crate::advice::NotLinked;
 use crate::grant::grant_all;
 use crate::libraries::{self, Line, Shared};
-use crate::options::{self, Run, Search};
-#[cfg(feature = "compiler")]
-use crate::progress;
+use crate::options::Run;
+use crate::report::{FAILURE, complain, print, say, usage};
 use crate::timeout::{Clock, Timeout};
-use crate::{FAILURE, complain, debug, invoke, print, say, usage};
+use crate::{debug, invoke, opening};
 
 /// Exit code after a trap: that of a process that ends by SIGABRT.
 const TRAP: u8 = 134;
@@ -79,7 +78,7 @@ fn run_until(args: &Run, clock: Option<&Clock>) -> Result<u8> {
 /// Opens the program and its libraries, and gives the process what the program
 /// may see of the host. Plain modules that are known by a name are there then.
 fn open(args: &Run, process: &mut Process) -> Result<Program> {
-    let mut library = library(
+    let mut library = opening::finder(
         &args.search,
         args.program(),
         #[cfg(feature = "compiler")]
@@ -92,10 +91,10 @@ fn open(args: &Run, process: &mut Process) -> Result<Program> {
         }
     }
     let main = open_program(&mut library, args.program())?;
-    let mut beside = open_all(&mut library, &args.search.preload)?;
+    let mut beside = opening::open_all(&mut library, &args.search.preload)?;
     let finder = Shared::new(library);
     let Line { libraries, words } = Line::read(args, &main, &finder)?;
-    add_hosts(process, host(args, &words)?);
+    opening::add_hosts(process, host(args, &words)?);
     process.set_finder(finder);
     let is_flat = flat::is_program(&main) && args.invoke.is_empty();
     if is_flat {
@@ -161,32 +160,6 @@ fn open_program(library: &mut LibraryFinder, program: &Path) -> Result<Arc<Objec
     Ok(library.open_module(Path::new(&name), &bytes)?)
 }
 
-/// Where libraries come from.
-pub(crate) fn library(
-    search: &Search,
-    program: &Path,
-    #[cfg(feature = "compiler")] codegen: &options::Codegen,
-) -> LibraryFinder {
-    let config = EngineConfig::new()
-        .library_path(&search.library_path)
-        .environment()
-        .verify(search.verify);
-    #[cfg(feature = "compiler")]
-    let config = config
-        .compile_options(crate::build::options(codegen))
-        .compile_with(progress::compile);
-    // SAFETY: the user trusts what he names, where he has libraries searched,
-    // and his cache, as he does executables. `run` grants the directories that
-    // the program gets before it opens anything; nobody else runs one.
-    let config = unsafe { config.trusting() };
-    Engine::new(config).finder(program)
-}
-
-/// Opens objects.
-pub(crate) fn open_all(library: &mut LibraryFinder, files: &[PathBuf]) -> Result<Vec<Arc<Object>>> {
-    files.iter().map(|file| Ok(library.open(file)?)).collect()
-}
-
 fn config(args: &Run) -> Result<Config> {
     if args.lazy_load && args.bind != Bind::Lazy {
         return Err(usage("--lazy-load needs --bind lazy"));
@@ -207,12 +180,6 @@ fn config(args: &Run) -> Result<Config> {
         trace: debug::trace()?,
         ..defaults
     })
-}
-
-/// Adds the functions of all hosts.
-pub(crate) fn add_hosts(process: &mut Process, env: HostEnv) {
-    process.add_host_functions(wasi::functions(env.clone()));
-    process.add_host_functions(linux::functions(env));
 }
 
 /// What the program may see of the host.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wasmaot_runtime::trap::Interrupter;
 
-use crate::complain;
+use crate::report::complain;
 
 /// Exit code when the time is over, as that of `timeout` of the coreutils.
 const TIMED_OUT: u8 = 124;

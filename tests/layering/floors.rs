@@ -15,11 +15,6 @@ const KNOWN: &[(&str, &str, &str, usize)] = &[
     ("compiler/src", "decode", "target", 1),
     ("abi/dylink/src", "data", "root", 1),
     ("abi/dylink/src", "kinds", "root", 4),
-    ("cli/src", "commands", "root", 6),
-    ("cli/src", "help", "commands", 1),
-    ("cli/src", "help", "root", 3),
-    ("cli/src", "options", "commands", 1),
-    ("cli/src", "options", "help", 2),
 ];
 
 /// Heading in `ARCHITECTURE.md` of the section that holds the tables.

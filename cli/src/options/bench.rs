@@ -1,0 +1,82 @@
+//! The options of `wasmaot bench`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+use super::Codegen;
+use crate::grant::Grant;
+
+/// `wasmaot bench`.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
+    after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's. \
+                  A function of --main runs in a new process each round, once before it is measured: it may have state, \
+                  but has to answer the same in every round. \
+                  Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
+)]
+pub struct Bench {
+    /// Built-in kernels [default: all]; --list names them
+    #[arg(value_name = "KERNEL")]
+    pub kernels: Vec<String>,
+    /// Say which kernels and variants there are
+    #[arg(long, exclusive = true)]
+    pub list: bool,
+    /// Measure this program instead; given again, another build of the same program
+    #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "kernels")]
+    pub main: Vec<PathBuf>,
+    /// A library that it needs
+    #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath, requires = "main")]
+    pub lib: Vec<PathBuf>,
+    /// Look for needed libraries in this directory
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "main")]
+    pub library_path: Vec<PathBuf>,
+    /// The function to measure, which may take one integer: how much to do [default: run, else _start]
+    #[arg(long, value_name = "NAME", requires = "main")]
+    pub invoke: Option<String>,
+    /// How much to do [default: what takes some 100 ms]
+    #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
+    pub n: Option<u32>,
+    /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro`
+    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = Grant::parser())]
+    pub grants: Vec<Grant>,
+    /// Arguments of the program
+    #[arg(last = true, requires = "main")]
+    pub args: Vec<OsString>,
+    /// Variants whose names begin so, beside the baseline
+    #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Rounds; every variant runs once in each
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub rounds: u16,
+    /// Do so many times the usual work, which takes some 100 ms
+    #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = scale)]
+    pub scale: f64,
+    /// Print the instructions of a variant's hot loop, and measure nothing
+    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "html"])]
+    pub explain: Option<String>,
+    /// Write what was measured here; `-` is standard output, and the tables go to standard error
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub json: Option<PathBuf>,
+    /// Draw what was measured, as one file for a browser; `-` is standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+    /// Show what an earlier run wrote with --json, and measure nothing; `-` is standard input
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
+    pub from: Option<PathBuf>,
+    /// Build the kernels in this directory, and leave them there
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "main")]
+    pub keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub codegen: Codegen,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|n: &f64| n.is_finite() && *n > 0.0);
+    number.ok_or_else(|| "not a number above 0 such as 0.1".to_owned())
+}

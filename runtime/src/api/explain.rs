@@ -7,7 +7,7 @@ use wasmaot_abi::info::{Fixup, Import, ImportKind};
 use wasmaot_abi::name;
 
 use crate::link::{self, Calls, Target};
-use crate::object::{Object, Place};
+use crate::object::{Object, SymbolSection};
 use crate::process::Process;
 
 /// What became of a symbol.
@@ -139,8 +139,8 @@ impl Process {
         let found = object.definition(&*name::escape(symbol));
         let definition = found.map(|at| {
             let found = object.symbol(at);
-            let place = match found.place {
-                Place::Absolute => " at a fixed address",
+            let place = match found.section {
+                SymbolSection::Absolute => " at a fixed address",
                 _ => "",
             };
             match object.type_text(found.record) {

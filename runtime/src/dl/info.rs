@@ -9,7 +9,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::host::{Caller, HostError};
 use crate::link::Block;
-use crate::object::Place;
+use crate::object::SymbolSection;
 use crate::process::{Process, heap};
 use crate::value::Val;
 
@@ -78,8 +78,8 @@ impl Process {
         let number = self.instance_of_data(address)?;
         let instance = &self.link.instances[number];
         let bias = instance.object.layout().memory_bias;
-        let linear = |s: &crate::object::Symbol| match s.place {
-            Place::Absolute => s.value,
+        let linear = |s: &crate::object::Symbol| match s.section {
+            SymbolSection::Absolute => s.value,
             _ => instance.memory_base + s.value.wrapping_sub(bias),
         };
         let symbols = instance.object.symbols();

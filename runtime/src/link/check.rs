@@ -17,7 +17,7 @@ use super::state::{Block, Instance};
 use crate::arch;
 use crate::config::{Bind, DlStubs};
 use crate::error::{Error, Result};
-use crate::object::Place;
+use crate::object::SymbolSection;
 use crate::space::Key;
 use crate::sys::live;
 
@@ -83,7 +83,7 @@ pub(super) fn slot(view: View<'_>, id: usize, vaddr: u64) -> Result<()> {
 fn exports(instance: &Instance) -> HashMap<&str, usize> {
     let symbols = instance.object.symbols().enumerate();
     symbols
-        .filter(|(_, s)| s.place != Place::Undefined)
+        .filter(|(_, s)| s.section != SymbolSection::Undefined)
         .map(|(i, s)| (instance.object.symbol_name(&s), i))
         .collect()
 }
@@ -417,8 +417,8 @@ impl<'a> Checker<'a> {
 
     fn linear(&self, definer: &Instance, symbol: usize) -> u64 {
         let symbol = &definer.object.symbol(symbol as u32);
-        let base = match symbol.place {
-            Place::Absolute => return symbol.value,
+        let base = match symbol.section {
+            SymbolSection::Absolute => return symbol.value,
             _ => definer.memory_base,
         };
         let linear = symbol

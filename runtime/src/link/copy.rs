@@ -18,7 +18,7 @@ use super::group::{Group, Member};
 use super::linker::{Linker, View};
 use crate::config::{Category, Config, Unresolved};
 use crate::error::{self, Error, Result};
-use crate::object::{Object, Place, Symbol, bad};
+use crate::object::{Object, Symbol, SymbolSection, bad};
 
 /// Bytes to copy, from one instance's data to another's.
 #[derive(Clone, Copy, Debug)]
@@ -212,7 +212,7 @@ fn undefined(config: &Config, by: &str, name: &str) -> bool {
 /// Bytes that a definition surely has at most: its size, else up to the next
 /// definition or the end of the object's memory. `None`: it is not there.
 fn extent(object: &Object, symbol: &Symbol) -> Option<u64> {
-    if symbol.place != Place::Here {
+    if symbol.section != SymbolSection::Here {
         return None;
     }
     let bias = object.layout().memory_bias;
@@ -223,7 +223,7 @@ fn extent(object: &Object, symbol: &Symbol) -> Option<u64> {
     }
     let others = object.symbols();
     let next = others
-        .filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here)
+        .filter(|s| s.defines(SymbolKind::Data) && s.section == SymbolSection::Here)
         .filter_map(|s| s.value.checked_sub(symbol.value))
         .filter(|&distance| distance > 0)
         .min();

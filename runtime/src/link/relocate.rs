@@ -19,7 +19,7 @@ use super::state::{LazySlot, Target, undefined};
 use crate::arch;
 use crate::config::Category;
 use crate::error::{Error, Result};
-use crate::object::{Object, Place, Reloc, bad};
+use crate::object::{Object, Reloc, SymbolSection, bad};
 use crate::space::Key;
 use crate::space::{DomainLayout, ExtraTable};
 use crate::sys::live;
@@ -320,8 +320,8 @@ fn address_target(view: View<'_>, id: usize, symbol: u32) -> Target {
 /// A symbol that is bound to nothing else stands for itself.
 fn or_own(view: View<'_>, id: usize, symbol: u32, bound: Option<Target>) -> Target {
     let instance = &view.state.instances[id];
-    bound.unwrap_or_else(|| match instance.object.symbol(symbol).place {
-        Place::Undefined => Target::None,
+    bound.unwrap_or_else(|| match instance.object.symbol(symbol).section {
+        SymbolSection::Undefined => Target::None,
         _ => Target::Symbol {
             instance: id,
             symbol,
@@ -395,7 +395,7 @@ pub(crate) fn data_address(view: View<'_>, target: Target) -> Result<u64> {
                 let reason = format!("relocation against `{name}` as data, which it is not");
                 return Err(bad(path(&definer.object), reason));
             }
-            if symbol.place == Place::Absolute {
+            if symbol.section == SymbolSection::Absolute {
                 return Ok(symbol.value);
             }
             let bias = definer.object.layout().memory_bias;

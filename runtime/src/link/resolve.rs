@@ -27,7 +27,7 @@ use super::matching::{self, Definers};
 use super::state::{Bindings, LinkerSymbol, Target, Undefined};
 use crate::config::{Bind, Category, Unresolved};
 use crate::error::{self, Error, Result};
-use crate::object::{Name, Object, Place};
+use crate::object::{Name, Object, SymbolSection};
 
 /// What a group's symbols are bound to.
 #[derive(Debug)]
@@ -477,7 +477,7 @@ fn own_symbols(object: &Object, instance: usize) -> Vec<Target> {
     (0..)
         .zip(object.undefined())
         .map(|(number, symbol)| {
-            if symbol.place != Place::Undefined {
+            if symbol.section != SymbolSection::Undefined {
                 Target::Symbol {
                     instance,
                     symbol: number,

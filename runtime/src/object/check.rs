@@ -9,7 +9,7 @@ use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 use wasmaot_abi::types::ValType;
 
-use super::{Object, Place, Reloc, Segment, Symbol};
+use super::{Object, Reloc, Segment, Symbol, SymbolSection};
 use crate::arch::{self, IMAGE_ALIGN};
 
 /// Exponent of the largest alignment, as the linking sections allow.
@@ -148,7 +148,8 @@ impl Check<'_> {
     fn copy(&self, reloc: &Reloc) -> Result<(), String> {
         let layout = self.object.layout();
         let symbol = Some(self.object.symbol(reloc.symbol));
-        let own = symbol.filter(|s| s.place == Place::Here && s.record.kind == SymbolKind::Data);
+        let own = symbol
+            .filter(|s| s.section == SymbolSection::Here && s.record.kind == SymbolKind::Data);
         let inside = own.is_some_and(|s| {
             let linear = s.value.wrapping_sub(layout.memory_bias);
             // Each run begins where the one before ends.
@@ -181,7 +182,7 @@ impl Check<'_> {
         let number = record.ty as usize;
         let primary = record.flags & SymbolRecord::PRIMARY != 0;
         let described = |desc: Option<u64>| match desc {
-            Some(at) => !primary && symbol.place == Place::Here && symbol.value == at,
+            Some(at) => !primary && symbol.section == SymbolSection::Here && symbol.value == at,
             None => primary,
         };
         match record.kind {
@@ -201,20 +202,20 @@ impl Check<'_> {
 
     fn symbols(&self) -> Result<(), String> {
         for symbol in self.object.symbols() {
-            if symbol.place != Place::Undefined && !self.declared(&symbol) {
+            if symbol.section != SymbolSection::Undefined && !self.declared(&symbol) {
                 let name = self.object.symbol_name(&symbol);
                 return Err(format!("symbol `{name}` is not what its type says"));
             }
             let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
             let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
-            if symbol.place != Place::Here {
+            if symbol.section != SymbolSection::Here {
                 let in_context = match symbol.record.kind {
                     SymbolKind::Memory | SymbolKind::Table => primary,
                     SymbolKind::Global => context,
                     SymbolKind::Data | SymbolKind::None => true,
                     _ => false,
                 };
-                if symbol.place == Place::Absolute && !in_context {
+                if symbol.section == SymbolSection::Absolute && !in_context {
                     return Err("an absolute symbol of a kind that has an address".to_owned());
                 }
                 continue;

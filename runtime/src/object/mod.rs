@@ -23,7 +23,7 @@ use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType};
 
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
-pub(crate) use symbols::{Name, Place, Symbol};
+pub(crate) use symbols::{Name, Symbol, SymbolSection};
 
 use crate::arch::HOST;
 use crate::error::{Error, Result};
@@ -317,7 +317,7 @@ impl Object {
     /// The exported definitions: name as exported, and record.
     pub fn exports(&self) -> impl Iterator<Item = (&str, SymbolRecord)> {
         self.symbols()
-            .filter(|s| s.place != Place::Undefined && s.record.kind != SymbolKind::None)
+            .filter(|s| s.section != SymbolSection::Undefined && s.record.kind != SymbolKind::None)
             .map(|s| (self.symbol_name(&s), s.record))
     }
 

@@ -12,7 +12,7 @@ use super::versions::Versions;
 
 /// Where a symbol's value lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SymbolSection {
     /// In another object.
     Undefined,
     /// In this object.
@@ -28,7 +28,7 @@ pub(crate) struct Symbol {
     pub value: u64,
     /// 0 where it is not known.
     pub size: u64,
-    pub place: Place,
+    pub section: SymbolSection,
     pub record: SymbolRecord,
 }
 
@@ -90,7 +90,7 @@ impl Symbols {
                 return Err(format!("dynamic symbol {i} has an unknown kind"));
             }
             let symbol = Symbol::new(raw, record);
-            if symbol.place == Place::Undefined {
+            if symbol.section == SymbolSection::Undefined {
                 symbols.defined = i + 1;
             }
             if !is_text(symbol.name) {
@@ -144,7 +144,7 @@ impl Symbols {
             return Versions::default();
         }
         let all = (0..).zip(self.iter(file));
-        let defined = all.filter(|(_, s)| s.place != Place::Undefined);
+        let defined = all.filter(|(_, s)| s.section != SymbolSection::Undefined);
         Versions::of(defined.map(|(n, s)| (self.name_of(&s), n)))
     }
 
@@ -156,7 +156,7 @@ impl Symbols {
             symbol.is_some_and(|s| {
                 let at = strings.get(s.name as usize..).unwrap_or_default();
                 let rest = at.strip_prefix(name.text.as_bytes());
-                s.place != Place::Undefined && rest.is_some_and(|r| r.first() == Some(&0))
+                s.section != SymbolSection::Undefined && rest.is_some_and(|r| r.first() == Some(&0))
             })
         };
         let hash = self.hash.as_ref()?;
@@ -190,29 +190,29 @@ impl Symbol {
         name: 0,
         value: 0,
         size: 0,
-        place: Place::Undefined,
+        section: SymbolSection::Undefined,
         record: SymbolRecord::NULL,
     };
 
     fn new(raw: &[u8; Self::SIZE], record: &[u8; SymbolRecord::SIZE]) -> Self {
         let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| raw[at + i]));
-        let place = match (word(0) >> 48) as u16 {
-            elf::SHN_UNDEF => Place::Undefined,
-            elf::SHN_ABS => Place::Absolute,
-            _ => Place::Here,
+        let section = match (word(0) >> 48) as u16 {
+            elf::SHN_UNDEF => SymbolSection::Undefined,
+            elf::SHN_ABS => SymbolSection::Absolute,
+            _ => SymbolSection::Here,
         };
         Self {
             name: word(0) as u32,
             value: word(8),
             size: word(16),
-            place,
+            section,
             record: SymbolRecord::decode(*record).unwrap_or(Self::NULL.record),
         }
     }
 
     /// Whether it is defined here as this kind.
     pub fn defines(&self, kind: SymbolKind) -> bool {
-        self.place != Place::Undefined && self.record.kind == kind
+        self.section != SymbolSection::Undefined && self.record.kind == kind
     }
 }
 

@@ -6,14 +6,15 @@ use wasmaot_abi::reloc::Standard;
 use crate::error::{Error, Result};
 use crate::link::linker::View;
 use crate::link::state::Instance;
-use crate::object::Place;
+use crate::object::SymbolSection;
 
 /// Checks the copies of data in the instances from `first` on, just made.
 pub(in crate::link) fn copies(view: View<'_>, first: usize) -> Result<()> {
     let data = |id: usize| {
         let instance: &Instance = &view.state.instances[id];
         let symbols = instance.object.symbols();
-        let own = symbols.filter(|s| s.defines(SymbolKind::Data) && s.place == Place::Here);
+        let own =
+            symbols.filter(|s| s.defines(SymbolKind::Data) && s.section == SymbolSection::Here);
         own.map(move |s| {
             let linear = s.value.wrapping_sub(instance.object.layout().memory_bias);
             let linear = instance.memory_base.wrapping_add(linear);

@@ -10,7 +10,7 @@ use wasmaot_runtime as runtime;
 use wasmaot_runtime::trap::{Interrupter, TrapReason};
 use wasmaot_runtime::{
     AccessError, AsProcess, CallError, Config, Error as LoadError, Explanation, Finder,
-    HandleError, HostFunctions, InstanceId, LinkMapEntry, Object, OpenFlags, Token,
+    HandleError, HostFunctions, InstanceId, LinkMapEntry, Missing, Object, OpenFlags, Token,
 };
 
 use crate::engine::Engine;
@@ -149,6 +149,13 @@ impl<T: Send + 'static> Process<T> {
     /// Has libraries found by something else than the engine's search.
     pub fn set_finder(&mut self, finder: impl Finder + Send + 'static) {
         self.inner.set_finder(finder);
+    }
+
+    /// Sets who is asked, with [`Bind::Lazy`](crate::Bind::Lazy), for a function that
+    /// nothing defines when it is first called; what it gives has to be of the
+    /// type asked for.
+    pub fn set_missing(&mut self, missing: Missing) {
+        self.inner.set_missing(missing);
     }
 
     /// Loads a program from its file, and the libraries that it needs, also from

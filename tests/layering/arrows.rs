@@ -27,6 +27,9 @@ pub struct Arrow {
 #[derive(Default)]
 pub struct Sources {
     modules: BTreeMap<ModulePath, Module>,
+    /// Files of exported macros, which other files find at the root of the crate, by
+    /// the names of crate and macro.
+    macros: BTreeMap<ModulePath, String>,
 }
 
 /// What is read of a module.
@@ -99,6 +102,9 @@ impl Sources {
             let root = &self.modules[&path[..1]];
             if let Some(import) = root.imports.get(&path[1]) {
                 return self.target(&path[..1], import);
+            }
+            if let Some(file) = self.macros.get(&path[..2]) {
+                return Some(file);
             }
         }
         Some(&self.modules[&path[..length]].file)
@@ -173,6 +179,10 @@ impl Sources {
         let mut reader = Reader::default();
         reader.read(tokens);
         reader.module.file = file.to_owned();
+        for name in reader.macros {
+            self.macros
+                .insert(vec![place[0].clone(), name], file.to_owned());
+        }
         self.modules.insert(place.clone(), reader.module);
         for (name, body) in reader.children {
             let place = [&place[..], std::slice::from_ref(&name)].concat();
@@ -196,6 +206,8 @@ struct Reader {
     module: Module,
     /// Modules in it, with their body if it is here.
     children: Vec<(String, Option<Vec<Token>>)>,
+    /// Macros that are exported.
+    macros: Vec<String>,
 }
 
 impl Reader {
@@ -210,6 +222,9 @@ impl Reader {
     fn step(&mut self, tokens: &[Token], at: usize) -> usize {
         if is_test_attribute(&tokens[at..]) {
             return after_item(tokens, at + 2);
+        }
+        if let Some(name) = exported_macro(&tokens[at..]) {
+            self.macros.push(name.to_owned());
         }
         match &tokens[at] {
             Token::Group(bracket, inner) => {
@@ -265,6 +280,8 @@ impl Reader {
                     self.module.globs.push(path.clone());
                     self.module.paths.push(path);
                 }
+                // What a macro is given.
+                Some(Token::Sign('$')) => {}
                 Some(Token::Name(word)) if word == "as" => {
                     if let Some(Token::Name(alias)) = tree.get(after + 1) {
                         self.import(alias.clone(), path);
@@ -304,6 +321,22 @@ fn path(tokens: &[Token], mut at: usize) -> (Vec<String>, usize) {
         at += 2;
     }
     (names, at)
+}
+
+/// The name of the exported macro that is defined here.
+fn exported_macro(tokens: &[Token]) -> Option<&str> {
+    let [
+        Token::Group('[', attribute),
+        Token::Name(macro_rules),
+        Token::Sign('!'),
+        Token::Name(name),
+        ..,
+    ] = tokens
+    else {
+        return None;
+    };
+    let exported = attribute[..] == [Token::Name("macro_export".to_owned())];
+    (exported && macro_rules == "macro_rules").then_some(name)
 }
 
 /// The beginning of an array of at least two bytes in hexadecimal.
@@ -360,7 +393,10 @@ fn paths_are_read_in_every_form() {
     let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
     std::fs::create_dir_all(folder.join("top")).unwrap();
     write("lib.rs", "mod low; mod mid; mod top; pub use low::Low;");
-    write("low.rs", "pub struct Low; pub fn low() {}");
+    write(
+        "low.rs",
+        "pub struct Low; pub fn low() {} #[macro_export] macro_rules! lower { () => {} }",
+    );
     write("mid.rs", "pub mod inner { pub struct Inner; }");
     write(
         "top/mod.rs",
@@ -375,7 +411,10 @@ fn paths_are_read_in_every_form() {
         "fn f() { g([super::super::mid::inner::Inner]) }",
     );
     write("top/root.rs", "fn f(low: crate::Low) {}");
-    write("top/macros.rs", "fn f() { vec![self::super::Top] }");
+    write(
+        "top/macros.rs",
+        "use crate::lower; fn f() { vec![self::super::Top] }",
+    );
     write(
         "top/tested.rs",
         "#[cfg(test)] use crate::low; #[cfg(test)] mod tests { use crate::mid; } #[cfg(test)] fn f() { crate::low::low() }",
@@ -399,6 +438,7 @@ fn paths_are_read_in_every_form() {
             ("top/grouped.rs", "low.rs"),
             ("top/grouped.rs", "mid.rs"),
             ("top/inline.rs", "mid.rs"),
+            ("top/macros.rs", "low.rs"),
             ("top/macros.rs", "top/mod.rs"),
             ("top/root.rs", "low.rs"),
             ("top/through.rs", "mid.rs"),

@@ -27,6 +27,4 @@ pub mod trap;
 pub mod type_list;
 pub mod types;
 
-/// Version of everything described by this crate; an object built for another
-/// version is refused.
-pub const ABI_VERSION: u32 = 6;
+pub use object::ABI_VERSION;

@@ -1,9 +1,12 @@
 //! The object file: names and numbers of sections, segments, dynamic tags and
 //! notes, and the fixed-size records in them. All integers are little-endian.
 
-use crate::ABI_VERSION;
 use crate::checksum::checksum;
 use crate::info::{Import, ImportKind};
+
+/// Version of everything described by this crate; an object built for another
+/// version is refused.
+pub const ABI_VERSION: u32 = 6;
 
 /// Section of the wasmaot note.
 pub const SEC_NOTE: &str = ".note.wasmaot";

@@ -9,13 +9,7 @@ use super::root;
 
 /// Upward arrows that are known, as (crate's folder, floor, floor above, how many
 /// pairs of files). The list may only shrink.
-const KNOWN: &[(&str, &str, &str, usize)] = &[
-    ("abi/src", "object", "root", 1),
-    ("abi/src", "words", "root", 1),
-    ("compiler/src", "decode", "target", 1),
-    ("abi/dylink/src", "data", "root", 1),
-    ("abi/dylink/src", "kinds", "root", 4),
-];
+const KNOWN: &[(&str, &str, &str, usize)] = &[("compiler/src", "decode", "target", 1)];
 
 /// Heading in `ARCHITECTURE.md` of the section that holds the tables.
 const HEADING: &str = "## Floors";

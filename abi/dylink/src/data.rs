@@ -6,7 +6,7 @@
 
 use wasmparser::{BinaryReader, BinaryReaderError};
 
-use crate::LinkingError;
+use crate::error::LinkingError;
 
 /// Section of the data symbols that main holds a copy of.
 pub const SECTION_COPY: &str = "wasmaot.copy";

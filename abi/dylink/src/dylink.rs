@@ -3,7 +3,9 @@
 
 use wasmparser::{BinaryReader, BinaryReaderError, MemInfo};
 
-use crate::{Linking, LinkingError, dylink0};
+use crate::dylink0;
+use crate::error::LinkingError;
+use crate::linking::Linking;
 use wasmaot_abi::info::LinkingAbi;
 
 pub(super) const SECTION: &str = "dylink";

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use wasmparser::{BinaryReader, Dylink0SectionReader, Dylink0Subsection, MemInfo};
 
-use crate::{Linking, LinkingError, SymbolFlags};
+use crate::error::LinkingError;
+use crate::linking::{Linking, SymbolFlags};
 use wasmaot_abi::info::{LinkingAbi, Placement};
 
 pub(super) const SECTION: &str = "dylink.0";

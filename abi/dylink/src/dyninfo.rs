@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataSymbol;
-use crate::{Linking, LinkingError};
+use crate::error::LinkingError;
+use crate::linking::Linking;
 use wasmaot_abi::info::{Fixup, Fixups, LinkingAbi, Placement};
 
 /// Name of the section.

@@ -6,8 +6,8 @@
 
 use wasmparser::BinaryReader;
 
-use crate::LinkingError;
 use crate::data::leb;
+use crate::error::LinkingError;
 
 /// Section of the imported functions of `env` in whose place the module has
 /// functions of its own that only forward to them.

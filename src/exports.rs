@@ -88,13 +88,14 @@ impl ExportType {
 impl fmt::Display for ExportType {
     /// The kind, then the type as listings have it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind())?;
+        let kind = self.kind();
         match self {
-            Self::Function(ty) | Self::Tag(ty) => write!(f, " {ty}"),
-            Self::Global(ty) => write!(f, " {ty}"),
-            Self::Memory(ty) => write!(f, " {ty}"),
-            Self::Table(ty) => write!(f, " {ty}"),
-            Self::Data => Ok(()),
+            Self::Function(ty) | Self::Tag(ty) => write!(f, "{kind} {ty}"),
+            Self::Global(ty) => write!(f, "{kind} {ty}"),
+            // These texts begin with the kind.
+            Self::Memory(ty) => ty.fmt(f),
+            Self::Table(ty) => ty.fmt(f),
+            Self::Data => f.write_str(kind),
         }
     }
 }

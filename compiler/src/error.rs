@@ -5,6 +5,7 @@ use wasmaot_dylink::LinkingError;
 
 /// Why a module cannot be compiled.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The bytes are not a valid module.
     #[error(

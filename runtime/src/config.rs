@@ -4,6 +4,7 @@ use std::fmt;
 
 /// What to do with a function or address that no object defines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unresolved {
     /// Refuse to load.
     #[default]
@@ -17,6 +18,7 @@ pub enum Unresolved {
 
 /// How calls of other objects' functions are bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Bind {
     /// Straight, where objects are prelinked and the records hold: their code
     /// is as in the file, and shared. An object with calls in few pages of its
@@ -37,6 +39,7 @@ pub enum Bind {
 /// What becomes of a library's own definitions of `dlopen` and its like that can
 /// only fail, as SDKs have them in their `libdl.so`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DlStubs {
     /// The loader's functions take their place.
     #[default]
@@ -47,6 +50,7 @@ pub enum DlStubs {
 
 /// What a trace line is about; `WASMAOT_DEBUG` selects by these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Category {
     /// Search for libraries.
     Libs,

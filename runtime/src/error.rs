@@ -30,6 +30,7 @@ impl SystemError {
 
 /// Why objects cannot be loaded or linked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A file cannot be read.
     #[error("{path}: cannot open the object: {source}; check the path and its permissions")]
@@ -346,6 +347,7 @@ pub struct OutOfBounds {
 
 /// Why a library could not be opened, a symbol not be found.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DlError {
     /// The library or one that it needs.
     #[error(transparent)]

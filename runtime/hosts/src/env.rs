@@ -16,6 +16,7 @@ use crate::lock::lock;
 
 /// Where standard input comes from.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Input {
     /// It is at its end.
     #[default]
@@ -28,6 +29,7 @@ pub enum Input {
 
 /// Where standard output or error goes.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Output {
     /// Nowhere.
     #[default]

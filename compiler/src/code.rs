@@ -14,29 +14,29 @@ pub(crate) struct Code {
     /// Whether the module needs an init function: what no loader can do
     /// without running code (computed globals, checked segments, `start`).
     pub has_init: bool,
-    /// Functions that have second code, into which no function of another module
-    /// is inlined.
+    /// The second codes of functions into which functions of other modules are
+    /// inlined.
     pub uninlined: Vec<Uninlined>,
-    /// Functions of other modules that may be inlined, with their numbers.
+    /// Numbers and names of the functions of other modules that may be inlined.
     pub cross_module: Vec<(u32, String)>,
 }
 
-/// What second code is for.
+/// Second code of a function, into which no function of another module is inlined:
+/// the loader takes it where an import is not bound as the first code assumes.
 pub(crate) struct Uninlined {
     /// Number of the function in [`Code::functions`].
     pub function: usize,
-    /// The imported functions, ascending, that others stand for in its first
-    /// code, and that these call.
+    /// The imported functions on whose bindings the first code depends, ascending.
     pub imports: Vec<u32>,
 }
 
-/// One function's code; of one that needs none, nothing.
+/// The code of a function; empty if the function needs none.
 #[derive(Default)]
 pub(crate) struct CompiledFunction {
     pub bytes: Vec<u8>,
-    /// A power of two.
+    /// Alignment in bytes, a power of two.
     pub align: u32,
-    /// What it costs to begin at each of these places in a line.
+    /// What it costs to begin at each start in a cache line.
     pub starts: Starts,
     pub relocs: Vec<Reloc>,
     pub frame: Frame,
@@ -44,15 +44,15 @@ pub(crate) struct CompiledFunction {
     pub traps: Vec<(u32, TrapCode)>,
     /// Where its code comes from, as a stream of the address map.
     pub lines: Vec<u8>,
-    /// The calls that exception handlers stand around, ascending.
+    /// The calls that have exception handlers, ascending.
     pub try_calls: Vec<TryCall>,
 }
 
-/// Bytes that a processor fetches at once.
+/// Bytes of a cache line, which a processor fetches at once.
 pub(crate) const LINE: u32 = 64;
-/// Places in a line where a function may begin, equally far apart.
+/// Number of places in a line where a function may begin, equally far apart.
 pub(crate) const STARTS: usize = 4;
-/// Costs of places to begin at.
+/// The cost of each of these places: cache lines that loops touch beyond need.
 pub(crate) type Starts = [u32; STARTS];
 
 impl Code {
@@ -101,14 +101,14 @@ pub(crate) enum Frame {
     Record(UnwindInfo),
 }
 
-/// A call that exception handlers stand around.
+/// A call that has exception handlers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TryCall {
     /// Of the return address, in the function's bytes.
     pub offset: u32,
     /// Frame pointer less stack pointer at the call.
     pub frame: u32,
-    /// The first that takes an exception has it.
+    /// In order: the first that takes the exception gets it.
     pub handlers: Vec<TryHandler>,
 }
 
@@ -141,7 +141,7 @@ impl TryHandler {
     }
 }
 
-/// A place in code that link edit fills.
+/// A field of code that link edit fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reloc {
     /// In the function's bytes.

@@ -1,9 +1,12 @@
 //! Compiles a WebAssembly module to an ELF shared object.
 //!
 //! ```text
-//! bytes ── decode (wasmparser) ── translate (wasm → CLIF) ── codegen (Cranelift, parallel)
-//!       ── link edit (GOT, PLT, symbols, layout) ── bytes of the object
+//! bytes ── decode (wasmparser) ── inline (which calls) ── translate (ops: wasm → CLIF; passes)
+//!       ── codegen (Cranelift, parallel) ── emit (so: GOT, PLT, symbols, layout; obj) ── bytes
 //! ```
+//!
+//! Each phase uses those before it and what they have in common: `module`, `code`,
+//! `operator`, `prescan`, `machine`. None uses a later one.
 //!
 //! Bytes in, bytes out: no I/O, no `unsafe`, and the same output for the same
 //! input and options whatever the number of threads.

@@ -22,8 +22,8 @@ const CODE_PER_BYTE: u64 = 16;
 /// blocks that are left empty.
 pub(crate) const BLOCKS: usize = 20_000;
 
-/// Handlers that a call has; what none of them takes goes on to the others by
-/// way of code.
+/// How many handlers a call has at most. An exception that none of them takes goes
+/// on to those further outside by way of code.
 pub(crate) const HANDLERS: usize = 8;
 
 /// Inlined operators that a function may have whatever its size.

@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 10_000;
 /// Bytes that a loop or condition takes, at least.
 const FRAME: usize = 3;
 
-/// How code is made.
+/// A way to make code of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pipeline {
     /// Optimised; values are in registers.

@@ -1,11 +1,11 @@
-//! Functions of other modules of a prelinked set that stand in the place of
-//! calls of the imports that are bound to them.
+//! Inlining of functions that another module of a prelinked set defines.
 //!
-//! Such a body is read as it is, in the place of the call. What it refers to
-//! has to be something here, too: memory 0 and the stack pointer are the
-//! domain's; a symbol means the same in all objects of a program, so this module
-//! can import what the other does; and where the other's data are, a slot of the
-//! GOT says.
+//! An import is bound to such a function. Its body is translated in the place of
+//! the call, as it stands in the other module. So whatever the body refers to must
+//! exist in this module too. Memory 0 and the stack pointer belong to the domain,
+//! which both share. A symbol means the same in all objects of a program, so this
+//! module can import what the other imports. The address of the other's data is in
+//! a slot of the GOT.
 
 use std::collections::BTreeMap;
 
@@ -18,21 +18,20 @@ use super::Summary;
 use crate::module::{Global, GlobalInit, GlobalStorage, Import, Item, Module};
 use crate::operator::Operator;
 
-/// A function of another module.
+/// The body of a function of another module, and what its numbers mean in this one.
 pub(crate) struct CrossModuleBody<'m> {
-    /// The imported function whose calls it stands for.
+    /// The imported function whose calls the body replaces.
     pub import: u32,
-    /// Soname of its object, NUL, its name.
+    /// The soname of its object, a NUL, and its name.
     pub name: String,
     pub body: &'m FunctionBody<'m>,
-    /// What it has for globals.
+    /// By the number of a global in its own module: what is read instead.
     globals: BTreeMap<u32, GlobalMeaning>,
-    /// The functions that it calls, by its own numbers, as they are numbered
-    /// here.
+    /// By the number of a function in its own module: the number in this one.
     functions: BTreeMap<u32, u32>,
 }
 
-/// What a global of another module is here.
+/// What stands in this module for a global of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GlobalMeaning {
     StackPointer,
@@ -42,30 +41,31 @@ pub(crate) enum GlobalMeaning {
 }
 
 impl CrossModuleBody<'_> {
-    /// What a global of its module is.
+    /// What is read instead of a global of its own module.
     pub fn global(&self, global: u32) -> Option<GlobalMeaning> {
         self.globals.get(&global).copied()
     }
 
-    /// The function that a call in it means.
+    /// The number in this module of a function that it calls.
     pub fn function(&self, func: u32) -> Option<u32> {
         self.functions.get(&func).copied()
     }
 
-    /// The functions of the module that it has to do with.
+    /// The functions of this module that it replaces or calls.
     pub fn needs(&self) -> impl Iterator<Item = u32> {
         [self.import]
             .into_iter()
             .chain(self.functions.values().copied())
     }
 
-    /// Whether it calls anything.
+    /// Whether it calls any function.
     pub fn calls(&self) -> bool {
         !self.functions.is_empty()
     }
 }
 
-/// Functions of other modules; their numbers follow those of the module's own.
+/// The bodies of other modules that a module may inline. Their numbers follow those
+/// of the module's own functions.
 #[derive(Default)]
 pub(crate) struct CrossModuleBodies<'m> {
     first: u32,
@@ -138,21 +138,21 @@ fn cross_module_body<'m>(
     if !(dynamic && same && Summary::of(body).is_small()) {
         return None;
     }
-    let uses = Uses::of(body)?;
+    let references = References::of(body)?;
     // As all of one domain, if it has one.
     let memory = !module.memories.is_empty() && !other.memories.is_empty();
-    (memory || !uses.memory).then_some(())?;
-    let functions = uses.functions.iter();
+    (memory || !references.memory).then_some(())?;
+    let functions = references.functions.iter();
     let functions = functions.map(|&func| Some((func, function(module, bound, func)?)));
     let functions = functions.collect::<Option<_>>()?;
     let known = |(&global, &set): (&u32, &bool)| Some((global, meaning(other, global, set)?));
-    let globals = uses.globals.iter().map(known);
-    let globals: Vec<(u32, Wanted<'m>)> = globals.collect::<Option<_>>()?;
-    let globals = globals.into_iter().map(|(global, wanted)| {
-        let meaning = match wanted {
-            Wanted::Known(meaning) => meaning,
-            Wanted::Base => GlobalMeaning::Own(own_base(module, import)),
-            Wanted::Symbol(role, name) => GlobalMeaning::Own(own_symbol(module, role, name)),
+    let globals = references.globals.iter().map(known);
+    let globals: Vec<(u32, NeededGlobal<'m>)> = globals.collect::<Option<_>>()?;
+    let globals = globals.into_iter().map(|(global, needed)| {
+        let meaning = match needed {
+            NeededGlobal::Known(meaning) => meaning,
+            NeededGlobal::Base => GlobalMeaning::Own(own_base(module, import)),
+            NeededGlobal::Symbol(role, name) => GlobalMeaning::Own(own_symbol(module, role, name)),
         };
         (global, meaning)
     });
@@ -165,27 +165,27 @@ fn cross_module_body<'m>(
     })
 }
 
-/// What a body refers to.
+/// What a body refers to outside of itself.
 #[derive(Default)]
-struct Uses {
+struct References {
     memory: bool,
     functions: Vec<u32>,
     /// Whether each is written.
     globals: BTreeMap<u32, bool>,
 }
 
-impl Uses {
+impl References {
     /// `None` for what has no meaning outside of its module.
     fn of(body: &FunctionBody<'_>) -> Option<Self> {
         let (start, bytes) = (body.range().start, body.as_bytes());
         let operators = body.get_operators_reader().ok()?;
-        let mut uses = Self::default();
+        let mut references = Self::default();
         for op in Operator::all(operators) {
             let (op, offset) = op.ok()?;
             let code = bytes.get(offset.checked_sub(start)? as usize..)?;
-            uses.operator(&op, code).then_some(())?;
+            references.operator(&op, code).then_some(())?;
         }
-        Some(uses)
+        Some(references)
     }
 
     /// Takes an operator; false if it may mean something else in another
@@ -226,8 +226,8 @@ impl Uses {
     }
 }
 
-/// What a body wants for a global.
-enum Wanted<'m> {
+/// What a body needs in this module in the place of a global.
+enum NeededGlobal<'m> {
     Known(GlobalMeaning),
     /// Where the data of its object are.
     Base,
@@ -236,22 +236,22 @@ enum Wanted<'m> {
 }
 
 /// `None`: nothing of another module's will do.
-fn meaning<'m>(other: &Module<'m>, global: u32, set: bool) -> Option<Wanted<'m>> {
+fn meaning<'m>(other: &Module<'m>, global: u32, set: bool) -> Option<NeededGlobal<'m>> {
     let global = other.globals.get(global as usize)?;
     match &global.storage {
         GlobalStorage::StackPointer { .. } if global.ty.val == ValType::I32 => {
-            Some(Wanted::Known(GlobalMeaning::StackPointer))
+            Some(NeededGlobal::Known(GlobalMeaning::StackPointer))
         }
         _ if set => None,
-        GlobalStorage::Own(GlobalInit::Const(bytes)) if !global.ty.mutable => Some(Wanted::Known(
-            GlobalMeaning::Constant(global.ty.val, *bytes),
-        )),
+        GlobalStorage::Own(GlobalInit::Const(bytes)) if !global.ty.mutable => Some(
+            NeededGlobal::Known(GlobalMeaning::Constant(global.ty.val, *bytes)),
+        ),
         GlobalStorage::Loader(import) => {
             let import = &other.imports[*import as usize];
             match import.role {
-                ImportRole::MemoryBase => Some(Wanted::Base),
+                ImportRole::MemoryBase => Some(NeededGlobal::Base),
                 role @ (ImportRole::GotMem | ImportRole::GotFunc) => {
-                    Some(Wanted::Symbol(role, import.name))
+                    Some(NeededGlobal::Symbol(role, import.name))
                 }
                 _ => None,
             }

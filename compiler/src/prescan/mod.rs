@@ -1,6 +1,6 @@
-//! A look ahead through a function: which locals it writes, which loops make
-//! calls, and what each `try` of the older encoding catches, which stands after
-//! its body.
+//! What has to be known of a function before its operators are translated one by
+//! one: which locals it writes, which loops make calls, and what each `try` of the
+//! older encoding catches, whose clauses stand after its body.
 
 mod nesting;
 pub(crate) mod weight;
@@ -12,11 +12,11 @@ use crate::operator::{FrameStep, Operator};
 pub(crate) use self::nesting::Nesting;
 pub(crate) use self::weight::{CALL, calls, is_inlined_bulk, is_small_loop, weight};
 
-/// What was found. What cannot be read counts as the end; translation will say
-/// so.
+/// What is known of a function. An operator that cannot be read counts as the end:
+/// translation, which comes to it later, reports the error.
 #[derive(Default)]
 pub(crate) struct FunctionFacts {
-    /// In order.
+    /// The loops in their order.
     loops: Vec<LoopFacts>,
     /// What each `try` of the older encoding catches, in order.
     tries: Vec<Clauses>,
@@ -24,11 +24,13 @@ pub(crate) struct FunctionFacts {
     written: Vec<bool>,
     /// One more than the largest number of a local that is named.
     locals: usize,
+    /// The open frames, while reading.
     frames: Vec<Open>,
-    /// Loops and tries that translation has come past.
+    /// How many loops and `try`s translation has asked for.
     past: (usize, usize),
-    /// The constant that the last operator was.
+    /// The value of the last operator, if that was a constant.
     constant: Option<i64>,
+    /// The weight of the operators read so far.
     weight: u32,
 }
 
@@ -53,7 +55,7 @@ pub(crate) struct Clauses {
     pub delegate: Option<u32>,
 }
 
-/// An open frame.
+/// An open frame, while reading.
 #[derive(Clone, Copy, Default)]
 struct Open {
     /// The loop that it is or stands in.
@@ -63,7 +65,7 @@ struct Open {
 }
 
 impl FunctionFacts {
-    /// Looks through a function; forgets the one before. `makes_call` says of
+    /// Reads a function; forgets the one before. `makes_call` says of
     /// a function whether a call of it is one, or leaves one where its body is
     /// inlined.
     pub fn read(&mut self, operators: OperatorsReader<'_>, makes_call: impl Fn(u32) -> bool) {

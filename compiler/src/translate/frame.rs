@@ -7,7 +7,7 @@ use crate::limits::HANDLERS;
 
 /// An open block of the function.
 pub(super) struct Frame<'f> {
-    pub kind: Kind,
+    pub kind: FrameKind,
     /// What it catches, where it is a `try` of either encoding.
     pub guard: Option<Guard>,
     /// Height of the operand stack below its parameters.
@@ -21,7 +21,8 @@ pub(super) struct Frame<'f> {
     pub calls: usize,
 }
 
-pub(super) enum Kind {
+/// The operator that opened a frame, as far as its end depends on it.
+pub(super) enum FrameKind {
     Block,
     /// `small`: calls in it matter.
     Loop {
@@ -40,7 +41,7 @@ pub(super) struct Alternative {
 
 impl<'f> Frame<'f> {
     pub fn new(
-        kind: Kind,
+        kind: FrameKind,
         height: usize,
         (params, results): (&'f [ValType], &'f [ValType]),
     ) -> Self {
@@ -59,7 +60,7 @@ impl<'f> Frame<'f> {
     /// Types of the values that a branch to it carries.
     pub fn label(&self) -> &'f [ValType] {
         match self.kind {
-            Kind::Loop { .. } => self.params,
+            FrameKind::Loop { .. } => self.params,
             _ => self.results,
         }
     }
@@ -76,13 +77,13 @@ pub(super) struct Guard {
     /// and the exception that the one being translated has caught.
     pub next: usize,
     pub caught: Option<Value>,
-    /// Of each stretch of [`PART`] clauses.
-    pub parts: Vec<Part>,
+    /// The clauses in groups of [`GROUP`], in order.
+    pub groups: Vec<ClauseGroup>,
 }
 
-/// A stretch of an open `try`'s clauses.
+/// A group of an open `try`'s clauses, next to each other.
 #[derive(Clone, Default)]
-pub(super) struct Part {
+pub(super) struct ClauseGroup {
     /// The handlers of a call that these clauses are the innermost of, once there
     /// is one.
     pub handlers: Option<Vec<Handler>>,
@@ -91,25 +92,27 @@ pub(super) struct Part {
     pub relay: Option<Block>,
 }
 
-/// Clauses of a part: with a relay, as many as a call has handlers.
-pub(super) const PART: usize = HANDLERS - 1;
+/// Clauses in a group: one fewer than the handlers that a call has, which leaves
+/// one for a relay.
+pub(super) const GROUP: usize = HANDLERS - 1;
 
-/// A part of the clauses of an open `try`: the number of the frame, and its own.
+/// Which group of clauses: the number of its frame, and its number there.
 #[derive(Clone, Copy)]
-pub(super) struct Position {
+pub(super) struct GroupPosition {
     pub frame: usize,
-    pub part: usize,
+    pub group: usize,
 }
 
-/// A handler of a call.
+/// An exception handler of a call.
 #[derive(Clone, Copy)]
 pub(super) struct Handler {
-    /// What it takes; `None`: all.
+    /// The tag of the exceptions that it takes; `None` takes all.
     pub tag: Option<u32>,
     pub keeps: bool,
     pub landing: Block,
 }
 
+/// A clause of a `try`: which exceptions it takes, and where they go.
 #[derive(Clone, Copy)]
 pub(super) struct Clause {
     /// `None`: takes all.

@@ -1,4 +1,4 @@
-//! Bodies within a body: the functions that are open while one is translated.
+//! Inlined calls: the functions whose bodies are open while one is translated.
 //!
 //! A call that the [`Plan`](crate::inline::Plan) inlines is not made: the operators of
 //! the callee follow in its place, as those of a block do, with locals and an

@@ -1,10 +1,10 @@
-//! Locals: values, variables of which the code generator makes values, or, where
-//! time to compile matters more than code, places in the frame.
+//! How the locals of a function are kept.
 //!
-//! Register allocation in a single pass has everything that lives past the end
-//! of a block in the frame, and copies what joins carry from one place to
-//! another on every way to the join. Locals that have their places from the
-//! start are never carried.
+//! One that is never written is a value. Others are variables, of which the code
+//! generator makes values; or slots of the frame, where time to compile matters more
+//! than fast code. Register allocation in a single pass keeps in the frame whatever
+//! lives past the end of a block, and copies from slot to slot whatever a join
+//! carries, on every way to it. Locals with a slot from the start are never carried.
 
 use cranelift_codegen::ir::{self, Type, Value, types};
 use cranelift_frontend::Variable;
@@ -23,7 +23,7 @@ pub(super) enum Local {
 pub(super) struct FrameSlot {
     pub offset: i32,
     pub ty: Type,
-    /// What is in it, as long as the point is the same.
+    /// The value in it, valid as long as the point is the same.
     pub known: Option<(Point, Value)>,
 }
 

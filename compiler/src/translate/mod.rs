@@ -2,8 +2,9 @@
 //!
 //! One function at a time, in one pass over its operators. [`Env`] is what all
 //! functions of a module share; [`Translator`] is a worker's reusable memory;
-//! [`body::Body`] is the state within one function, and each family of
-//! operators extends it in a file of its own.
+//! [`body::Body`] is the state within one function. [`ops`] has the match of all
+//! operators, and a file for what each family of them does to the body. Afterwards
+//! [`passes`] rewrite the function as a whole.
 
 mod body;
 mod env;

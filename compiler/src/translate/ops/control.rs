@@ -12,7 +12,7 @@ use wasmparser::{BlockType, BrTable};
 use crate::operator::{FrameStep, Operator};
 use crate::translate::body::{Body, args};
 use crate::translate::env::clif_type;
-use crate::translate::frame::{Alternative, Frame, Kind};
+use crate::translate::frame::{Alternative, Frame, FrameKind};
 
 impl<'f> Body<'f, '_> {
     /// Follows the frames of code that cannot be reached.
@@ -71,7 +71,7 @@ impl<'f> Body<'f, '_> {
         block
     }
 
-    fn push_frame(&mut self, kind: Kind, types: (&'f [ValType], &'f [ValType])) {
+    fn push_frame(&mut self, kind: FrameKind, types: (&'f [ValType], &'f [ValType])) {
         let height = self.stack.len() - types.0.len();
         self.frames.push(Frame {
             base: self.base,
@@ -82,12 +82,12 @@ impl<'f> Body<'f, '_> {
 
     /// Enters the outermost frame of a function.
     pub fn function_frame(&mut self, results: &'f [ValType]) {
-        self.push_frame(Kind::Block, (&[], results));
+        self.push_frame(FrameKind::Block, (&[], results));
     }
 
     pub fn block(&mut self, ty: BlockType) {
         let types = self.block_types(ty);
-        self.push_frame(Kind::Block, types);
+        self.push_frame(FrameKind::Block, types);
     }
 
     pub fn loop_(&mut self, ty: BlockType) {
@@ -102,7 +102,7 @@ impl<'f> Body<'f, '_> {
         }
         let small = facts.small;
         self.innermost_mut().small_loops += usize::from(small);
-        self.push_frame(Kind::Loop { head, small }, types);
+        self.push_frame(FrameKind::Loop { head, small }, types);
         let height = self.stack.len() - types.0.len();
         let values = args(&self.stack[height..]);
         self.b.ins().jump(head, &values);
@@ -126,7 +126,7 @@ impl<'f> Body<'f, '_> {
             block,
             params: self.stack[self.stack.len() - types.0.len()..].to_vec(),
         };
-        self.push_frame(Kind::If(alternative), types);
+        self.push_frame(FrameKind::If(alternative), types);
         self.enter_only_child(then);
     }
 
@@ -141,7 +141,7 @@ impl<'f> Body<'f, '_> {
             self.jump_to_end();
         }
         let frame = self.frames.last_mut().expect("validated frames");
-        if let Kind::If(alternative) = std::mem::replace(&mut frame.kind, Kind::Block) {
+        if let FrameKind::If(alternative) = std::mem::replace(&mut frame.kind, FrameKind::Block) {
             self.begin_alternative(alternative);
         }
     }
@@ -166,19 +166,19 @@ impl<'f> Body<'f, '_> {
     pub fn end(&mut self) {
         self.end_guard();
         let frame = self.frames.last_mut().expect("validated frames");
-        match std::mem::replace(&mut frame.kind, Kind::Block) {
+        match std::mem::replace(&mut frame.kind, FrameKind::Block) {
             // An `if` without `else` hands on its parameters.
-            Kind::If(alternative) => {
+            FrameKind::If(alternative) => {
                 if self.reachable {
                     self.jump_to_end();
                 }
                 self.begin_alternative(alternative);
             }
-            Kind::Loop { head, small } => {
+            FrameKind::Loop { head, small } => {
                 self.b.seal_block(head);
                 self.innermost_mut().small_loops -= usize::from(small);
             }
-            Kind::Block => {}
+            FrameKind::Block => {}
         }
         if self.reachable && self.frames.last().is_some_and(|f| f.end.is_some()) {
             self.jump_to_end();
@@ -208,7 +208,7 @@ impl<'f> Body<'f, '_> {
         let at = self.frames.len() - 1 - depth as usize;
         let frame = &self.frames[at];
         match (&frame.kind, frame.end) {
-            (Kind::Loop { head, .. }, _) if !end => *head,
+            (FrameKind::Loop { head, .. }, _) if !end => *head,
             (_, Some(block)) => block,
             (_, None) => {
                 let block = self.block_with_params(frame.results);

@@ -22,7 +22,7 @@ use crate::code::{Target, TryHandler};
 use crate::limits::HANDLERS;
 use crate::translate::body::{Body, Callee, args, clif_trap};
 use crate::translate::env::clif_type;
-use crate::translate::frame::{Clause, Guard, Handler, PART, Part, Position};
+use crate::translate::frame::{Clause, ClauseGroup, GROUP, GroupPosition, Guard, Handler};
 
 impl Body<'_, '_> {
     pub fn try_table(&mut self, table: &TryTable) {
@@ -61,7 +61,7 @@ impl Body<'_, '_> {
     /// Makes the innermost frame one that catches.
     fn guard(&mut self, clauses: Vec<Clause>, delegate: Option<u32>) {
         self.guards.push(self.frames.len() - 1);
-        let parts = clauses.len().div_ceil(PART).max(1);
+        let groups = clauses.len().div_ceil(GROUP).max(1);
         let frame = self.frames.last_mut().expect("a frame just entered");
         frame.guard = Some(Guard {
             clauses,
@@ -69,7 +69,7 @@ impl Body<'_, '_> {
             active: true,
             next: 0,
             caught: None,
-            parts: vec![Part::default(); parts],
+            groups: vec![ClauseGroup::default(); groups],
         });
     }
 
@@ -87,15 +87,15 @@ impl Body<'_, '_> {
         self.guards.pop();
         let frame = self.frames.len() - 1;
         // One may need the next.
-        for part in 0..self.guard_at(frame).parts.len() {
-            let Some(relay) = self.guard_at(frame).parts[part].relay else {
+        for group in 0..self.guard_at(frame).groups.len() {
+            let Some(relay) = self.guard_at(frame).groups[group].relay else {
                 continue;
             };
             if self.reachable {
                 self.jump_to_end();
             }
             let exception = self.land(relay);
-            let handlers = self.handlers(Some(Position { frame, part }));
+            let handlers = self.handlers(Some(GroupPosition { frame, group }));
             self.raise_to(handlers, exception);
         }
     }
@@ -278,10 +278,10 @@ impl Body<'_, '_> {
     }
 
     /// The innermost clauses that are open in the outermost `frames`.
-    fn guarded_within(&self, frames: usize) -> Option<Position> {
+    fn guarded_within(&self, frames: usize) -> Option<GroupPosition> {
         let within = self.guards.partition_point(|&guard| guard < frames);
         let frame = *self.guards[..within].last()?;
-        Some(Position { frame, part: 0 })
+        Some(GroupPosition { frame, group: 0 })
     }
 
     fn guard_at(&mut self, frame: usize) -> &mut Guard {
@@ -290,11 +290,14 @@ impl Body<'_, '_> {
     }
 
     /// The clauses outside of others.
-    fn outside_of(&mut self, Position { frame, part }: Position) -> Option<Position> {
+    fn outside_of(
+        &mut self,
+        GroupPosition { frame, group }: GroupPosition,
+    ) -> Option<GroupPosition> {
         let guard = self.guard_at(frame);
-        if part + 1 < guard.parts.len() {
-            let part = part + 1;
-            return Some(Position { frame, part });
+        if group + 1 < guard.groups.len() {
+            let group = group + 1;
+            return Some(GroupPosition { frame, group });
         }
         // The label of `delegate` counts from the frame outside, which may
         // catch too.
@@ -303,12 +306,12 @@ impl Body<'_, '_> {
     }
 
     /// The handlers of what is thrown to some clauses, the innermost first.
-    fn handlers(&mut self, at: Option<Position>) -> Vec<Handler> {
+    fn handlers(&mut self, at: Option<GroupPosition>) -> Vec<Handler> {
         let mut unknown = Vec::new();
         let mut next = at;
         let mut found = Vec::new();
         while let Some(at) = next {
-            if let Some(known) = &self.guard_at(at.frame).parts[at.part].handlers {
+            if let Some(known) = &self.guard_at(at.frame).groups[at.group].handlers {
                 found.clone_from(known);
                 break;
             }
@@ -321,20 +324,20 @@ impl Body<'_, '_> {
         }
         for at in unknown.into_iter().rev() {
             found = self.with_clauses(at, &found);
-            let part = &mut self.guard_at(at.frame).parts[at.part];
-            part.handlers = Some(found.clone());
+            let group = &mut self.guard_at(at.frame).groups[at.group];
+            group.handlers = Some(found.clone());
         }
         found
     }
 
-    fn clauses_at(&mut self, Position { frame, part }: Position) -> &mut [Clause] {
+    fn clauses_at(&mut self, GroupPosition { frame, group }: GroupPosition) -> &mut [Clause] {
         let clauses = &mut self.guard_at(frame).clauses;
-        let end = clauses.len().min(PART * (part + 1));
-        clauses.get_mut(PART * part..end).unwrap_or_default()
+        let end = clauses.len().min(GROUP * (group + 1));
+        clauses.get_mut(GROUP * group..end).unwrap_or_default()
     }
 
     /// The handlers of some clauses, and those outside.
-    fn with_clauses(&mut self, at: Position, outside: &[Handler]) -> Vec<Handler> {
+    fn with_clauses(&mut self, at: GroupPosition, outside: &[Handler]) -> Vec<Handler> {
         let mut found: Vec<Handler> = Vec::new();
         for number in 0..self.clauses_at(at).len() {
             let Clause {
@@ -366,9 +369,9 @@ impl Body<'_, '_> {
         if own + others.len() <= HANDLERS {
             found.extend(others);
         } else if let Some(outer) = self.outside_of(at) {
-            let relay = self.guard_at(outer.frame).parts[outer.part].relay;
+            let relay = self.guard_at(outer.frame).groups[outer.group].relay;
             let relay = relay.unwrap_or_else(|| self.landing());
-            self.guard_at(outer.frame).parts[outer.part].relay = Some(relay);
+            self.guard_at(outer.frame).groups[outer.group].relay = Some(relay);
             found.push(Handler {
                 tag: None,
                 keeps: true,

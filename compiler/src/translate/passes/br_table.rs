@@ -1,7 +1,7 @@
-//! Jumps through tables of few targets.
+//! `br_table` with few targets.
 //!
-//! Such a table is asked for one value after the other: that takes fewer
-//! instructions than a jump through it, and is foreseen better.
+//! A jump through such a table becomes a row of comparisons, which are fewer
+//! instructions and are predicted better.
 
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
@@ -9,7 +9,8 @@ use cranelift_codegen::ir::{
     condcodes::IntCC,
 };
 
-/// So many values lead elsewhere than others in a table that is asked for.
+/// A table becomes comparisons if at most so many of its values lead elsewhere than
+/// the default.
 const FEW: usize = 4;
 
 /// Rewrites a function.
@@ -18,16 +19,16 @@ pub(super) fn improve(func: &mut Function) {
     while let Some(block) = next {
         next = func.layout.next_block(block);
         if let Some(inst) = func.layout.last_inst(block) {
-            choose(func, block, inst);
+            compare_instead(func, block, inst);
         }
     }
 }
 
-/// Where a table leads, with what.
+/// A target of a table: the block, and what the branch passes to it.
 type Target = (Block, Vec<BlockArg>);
 
-/// Makes comparisons of a jump through a table of few targets.
-fn choose(func: &mut Function, block: Block, inst: Inst) {
+/// Makes comparisons of a jump through a table, if that has few targets.
+fn compare_instead(func: &mut Function, block: Block, inst: Inst) {
     let Some((value, others, default)) = choices(func, inst) else {
         return;
     };
@@ -47,11 +48,11 @@ fn choose(func: &mut Function, block: Block, inst: Inst) {
     cursor.ins().jump(target, &args);
 }
 
-/// The value that chooses, the few that lead elsewhere than all others, and
-/// where those lead.
+/// The index; the values of it that do not lead to the default, with their targets;
+/// the default.
 type Choices = (Value, Vec<(i64, Target)>, Target);
 
-/// The choices of a jump through a table, if they are few.
+/// What a jump through a table chooses between, if that is little.
 fn choices(func: &Function, inst: Inst) -> Option<Choices> {
     let InstructionData::BranchTable { arg, table, .. } = func.dfg.insts[inst] else {
         return None;

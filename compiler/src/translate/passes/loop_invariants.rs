@@ -1,11 +1,11 @@
-//! Values that loops keep in registers.
+//! Loop invariants that are kept in registers.
 //!
-//! The code generator computes the sum of a value and a constant, and the like,
-//! again in every block that uses it: cheap, and as long as the value itself is
-//! at hand, it saves a register. In a loop it is done again in each round. So
-//! what such a loop uses and does not change is made into something that the
-//! code generator cannot look through, before the loop; that costs nothing: it
-//! is one half of a pair. A loop that calls keeps nothing in registers.
+//! The code generator computes an operation on a value and a constant, such as a
+//! sum, again in every block that uses it. That is cheap, and saves a register while
+//! the value itself is in one. In a loop it costs an instruction in each round. So
+//! where a loop uses such a result and does not change it, it is computed before the
+//! loop, and hidden from the code generator as one half of a pair, which costs no
+//! instruction. Loops with calls are left alone: they keep nothing in registers.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,9 +18,9 @@ use cranelift_codegen::loop_analysis::{Loop, LoopAnalysis};
 
 use super::address::constant;
 
-/// So many definitions are followed to see that a value stays the same.
+/// How many definitions are followed to see that a value stays the same.
 const DEPTH: u32 = 4;
-/// As many integers a loop may have at hand, beside what it computes.
+/// How many integers a loop may keep in registers, beside what it computes.
 const REGISTERS: usize = 9;
 
 /// A use, in the loop, of a value that an outer one does not change either.
@@ -52,10 +52,10 @@ pub(super) fn improve(context: &mut Context) {
         return;
     }
     let mut at_hand = view.at_hand(uses.iter().map(|u| u.inner));
-    let mut held: HashMap<(Value, Loop), Value> = HashMap::new();
+    let mut kept: HashMap<(Value, Loop), Value> = HashMap::new();
     for u in uses {
         let key = (u.value, u.outer);
-        let new = match held.get(&key) {
+        let new = match kept.get(&key) {
             Some(&known) => known,
             None => {
                 let values = at_hand.entry(u.inner).or_default();
@@ -65,9 +65,9 @@ pub(super) fn improve(context: &mut Context) {
                 let Some(before) = before.filter(|_| !more || values.len() < REGISTERS) else {
                     continue;
                 };
-                let new = hold(func, u.value, before);
+                let new = keep_in_register(func, u.value, before);
                 values.insert(new);
-                held.insert(key, new);
+                kept.insert(key, new);
                 new
             }
         };
@@ -225,7 +225,7 @@ fn parts(func: &Function, value: Value) -> Option<(Opcode, Value, i64)> {
 }
 
 /// Computes a value at the end of a block, for the code generator to keep.
-fn hold(func: &mut Function, value: Value, block: Block) -> Value {
+fn keep_in_register(func: &mut Function, value: Value, block: Block) -> Value {
     let Some((opcode, source, second)) = parts(func, value) else {
         return value;
     };

@@ -1,4 +1,4 @@
-//! Addresses near others that are accessed for sure.
+//! What an access tells of the addresses near its own.
 //!
 //! An access at `x` that does not trap tells that `x` is below the end of
 //! memory, which is never within [`HEADROOM`] of 2^32. So `x + 4` does not
@@ -21,9 +21,9 @@ use wasmaot_abi::context::HEADROOM;
 use super::access::{Address, redirect};
 use super::bounds::constant;
 
-/// So many accesses are looked at together.
+/// How many accesses are looked at together.
 const MOST: usize = 128;
-/// So many additions are followed back from an address.
+/// How many additions are followed back from an address.
 const STEPS: usize = 32;
 
 /// An access to guarded memory.

@@ -48,7 +48,7 @@ pub(super) fn fold(module: &Module<'_>, context: &mut Context) {
     context.compute_cfg();
     context.compute_domtree();
     let counters = counters::counters(&context.func, &context.cfg);
-    let moved = parts(module, &mut context.func, &addresses, counters);
+    let moved = fold_sums(module, &mut context.func, &addresses, counters);
     use_all(&mut context.func, &moved);
     let by_value = addresses.iter().map(|address| {
         let value = context.func.dfg.first_result(address.inst);
@@ -59,7 +59,7 @@ pub(super) fn fold(module: &Module<'_>, context: &mut Context) {
 }
 
 /// Makes addresses of the parts of exact sums.
-fn parts(
+fn fold_sums(
     module: &Module<'_>,
     func: &mut Function,
     addresses: &[Address],

@@ -11,8 +11,8 @@ use std::fmt;
 use program::{Program, config, instantiate, load, module};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{
-    AccessError, CallError, Caller, HandleError, HostError, HostFunction, InstanceId, OpenFlags,
-    Process, TypedFunc, Val,
+    AccessError, CallError, Caller, FuncType, HandleError, HostEntry, HostError, HostFunction,
+    HostLibrary, InstanceId, OpenFlags, Process, TypedFunc, Val, ValType, wasm_param,
 };
 
 const EXPORTS: &str = r#"(module
@@ -278,4 +278,245 @@ fn an_error_of_a_host_function_comes_back_as_itself() {
     let source = std::error::Error::source(&error).unwrap();
     assert_eq!(source.downcast_ref(), Some(&Refused(u32::MAX)));
     assert_eq!(error.downcast::<Refused>().unwrap(), Refused(u32::MAX));
+}
+
+/// Wasm code that hands its parameters to a host function, which gives them back
+/// in another order.
+#[test]
+fn host_functions_of_every_shape_get_what_they_are_given() {
+    type C<'a, 'b> = &'a mut Caller<'b>;
+    let mut functions: Vec<HostFunction> = Vec::new();
+    let mut add = |function| functions.push(function);
+    // In registers alone, where two of the general ones are left over.
+    add(HostFunction::wrap(
+        "h",
+        "(i64 i32 i64 i32) -> (i64)",
+        |_: C<'_, '_>, a: i64, b: i32, c: u64, d: u32| a - i64::from(b) + c as i64 - i64::from(d),
+    ));
+    add(HostFunction::wrap(
+        "h",
+        "(f32 i32 f64 f32) -> (f64)",
+        |_: C<'_, '_>, a: f32, b: i32, c: f64, d: f32| {
+            f64::from(a) - f64::from(b) + c - f64::from(d)
+        },
+    ));
+    add(HostFunction::wrap(
+        "h",
+        "(f32 f64) -> (f32)",
+        |_: C<'_, '_>, a: f32, b: f64| a - b as f32,
+    ));
+    add(HostFunction::wrap(
+        "h",
+        "(f64 f64 f64 f64 f64 f64 f64 f64) -> (f64)",
+        |_: C<'_, '_>, a: f64, b: f64, c: f64, d: f64, e: f64, f: f64, g: f64, h: f64| {
+            a - b + c - d + e - f + g - h
+        },
+    ));
+    // From memory: more general ones, some on the stack.
+    add(HostFunction::wrap(
+        "h",
+        "(i32 i64 i32 i64 i32) -> (i64)",
+        |_: C<'_, '_>, a: i32, b: i64, c: i32, d: i64, e: i32| {
+            i64::from(a) - b + i64::from(c) - d + i64::from(e)
+        },
+    ));
+    add(HostFunction::wrap(
+        "h",
+        "(i32 i64 f32 i64 i32 i64 i32 i64) -> (i64)",
+        |_: C<'_, '_>, a: i32, b: i64, c: f32, d: i64, e: i32, f: i64, g: i32, h: i64| {
+            i64::from(a) - b + c as i64 - d + i64::from(e) - f + i64::from(g) - h
+        },
+    ));
+    add(HostFunction::wrap(
+        "h",
+        "(i64 i64 i64 i64 i64 i64 i64 i64) -> (i64)",
+        |_: C<'_, '_>, a: i64, b: i64, c: i64, d: i64, e: i64, f: i64, g: i64, h: i64| {
+            a - b + c - d + e - f + g - h
+        },
+    ));
+    // And on values, in either way.
+    for (name, params) in [
+        ("(i32 i32) -> (i32)", 2),
+        ("(i32 i32 i32 i32 i32 i32 i32) -> (i32)", 7),
+    ] {
+        let ty = FuncType::new(vec![ValType::I32; params], [ValType::I32]);
+        add(HostFunction::new("h", name, ty, |_, args, results| {
+            let signed = args.iter().zip([1, -1].iter().cycle());
+            let sum = signed.map(|(&arg, sign)| match arg {
+                Val::I32(arg) => arg * sign,
+                other => panic!("{other:?}"),
+            });
+            results[0] = Val::I32(sum.sum());
+            Ok(())
+        }));
+    }
+    for function in functions {
+        let (name, ty) = (function.name.clone(), function.ty().clone());
+        assert_eq!(
+            name.replace(' ', ", ").replace(", ->, ", " -> "),
+            ty.to_string()
+        );
+        let words = |types: &[ValType]| types.iter().map(|ty| format!("{ty} ")).collect::<String>();
+        let (params, result) = (words(&ty.params), ty.results[0]);
+        let gets: String = (0..ty.params.len())
+            .map(|i| format!("(local.get {i}) "))
+            .collect();
+        // Values that are live over the call have to survive it.
+        let text = format!(
+            r#"(module (import "h" "{name}" (func $f (param {params}) (result {result})))
+              (func (export "f") (param {params}) (result {result}) (local $n i32) (local $last {result})
+                (loop $again
+                  (local.set $last (call $f {gets}))
+                  (br_if $again (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1)))
+                    (i32.const 3))))
+                (local.get $last)))"#
+        );
+        let mut process = Process::new(config()).unwrap();
+        process.add_host_functions([function]);
+        let id = instantiate(&mut process, "m", &text).unwrap();
+        let args: Vec<Val> = ty
+            .params
+            .iter()
+            .enumerate()
+            .map(|(i, &ty)| number(ty, 3 + 10 * (i as i32 + 1)))
+            .collect();
+        let signed = (0..ty.params.len() as i32)
+            .map(|i| (3 + 10 * (i + 1)) * if i % 2 == 0 { 1 } else { -1 });
+        let expected = number(result, signed.sum());
+        assert_eq!(
+            process.invoke(id, "f", &args).unwrap(),
+            [expected],
+            "{name}"
+        );
+    }
+}
+
+/// A number as a value of a type.
+fn number(ty: ValType, number: i32) -> Val {
+    match ty {
+        ValType::I32 => Val::I32(number),
+        ValType::I64 => Val::I64(number.into()),
+        ValType::F32 => Val::F32((number as f32).to_bits()),
+        ValType::F64 => Val::F64(f64::from(number).to_bits()),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn vectors_pass_through_host_functions() {
+    let both = |_: &mut Caller<'_>, a: u128, n: i32, b: u128| (b, n, a);
+    let one = |_: &mut Caller<'_>, a: u128| a.swap_bytes();
+    let text = r#"(module
+      (import "host" "both" (func $both (param v128 i32 v128) (result v128 i32 v128)))
+      (import "host" "one" (func $one (param v128) (result v128)))
+      (func (export "both") (param v128 i32 v128) (result v128 i32 v128)
+        (call $both (local.get 0) (local.get 1) (local.get 2)))
+      (func (export "one") (param v128) (result v128) (call $one (local.get 0))))"#;
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions([
+        HostFunction::wrap("host", "both", both),
+        HostFunction::wrap("host", "one", one),
+    ]);
+    let id = instantiate(&mut process, "m", text).unwrap();
+    let (a, b) = (u128::MAX / 7, u128::MAX / 11);
+    let swapped: (u128, i32, u128) = process.call(id, "both", (a, 9, b)).unwrap();
+    assert_eq!(swapped, (b, 9, a));
+    assert_eq!(
+        process.call::<u128, u128>(id, "one", a).unwrap(),
+        a.swap_bytes()
+    );
+}
+
+/// Two words of a parameter list as one.
+struct Span {
+    at: u32,
+    len: u32,
+}
+
+wasm_param!(Span { at: u32, len: u32 });
+
+#[test]
+fn parameters_that_belong_together_are_one() {
+    let sum = |caller: &mut Caller<'_>, scale: i64, span: Span, plus: i64| {
+        let bytes = &caller.memory()[span.at as usize..][..span.len as usize];
+        scale * bytes.iter().map(|&b| i64::from(b)).sum::<i64>() + plus
+    };
+    assert_eq!(
+        HostFunction::type_of(&sum).to_string(),
+        "(i64, i32, i32, i64) -> (i64)"
+    );
+    let text = r#"(module
+      (import "host" "sum" (func $sum (param i64 i32 i32 i64) (result i64)))
+      (memory 1) (data (i32.const 100) "\01\02\03\04")
+      (func (export "sum") (param i32) (result i64)
+        (call $sum (i64.const 10) (i32.const 101) (local.get 0) (i64.const 7))))"#;
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions([HostFunction::wrap("host", "sum", sum)]);
+    let id = instantiate(&mut process, "m", text).unwrap();
+    assert_eq!(process.call::<i32, i64>(id, "sum", 2).unwrap(), 57);
+    // Its panic is a trap.
+    let error = process.call::<i32, i64>(id, "sum", 100_000).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("host function host.sum panicked"),
+        "{error}"
+    );
+    assert_eq!(process.call::<i32, i64>(id, "sum", 3).unwrap(), 97);
+}
+
+#[test]
+fn a_table_that_says_another_type_than_its_function_s_is_found_out() {
+    const TABLE: &[HostEntry<()>] = &[HostEntry::new(
+        "host",
+        "forge",
+        || FuncType::new([], [ValType::FuncRef]),
+        |_, _| HostFunction::wrap("host", "forge", |_: &mut Caller<'_>| 0x1234_5678_u64),
+    )];
+    let text = r#"(module
+      (import "host" "forge" (func $forge (result funcref)))
+      (table 1 funcref)
+      (func (export "take") (table.set (i32.const 0) (call $forge))))"#;
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions(HostLibrary::new(TABLE, || ()));
+    let id = instantiate(&mut process, "m", text).unwrap();
+    for _ in 0..2 {
+        let error = process.call::<(), ()>(id, "take", ()).unwrap_err();
+        let wanted = "host function host.forge is of type () -> (i64), but was said to be of type () -> (funcref)";
+        assert!(error.to_string().starts_with(wanted), "{error}");
+    }
+}
+
+#[test]
+fn panics_and_errors_of_direct_host_functions_leave_the_process_usable() {
+    let odd = |_: &mut Caller<'_>, n: i32| -> Result<i32, HostError> {
+        match n {
+            0 => panic!("zero"),
+            n if n < 0 => Err(HostError::Message("negative".to_owned())),
+            n => Ok(n + 1),
+        }
+    };
+    let text = r#"(module
+      (import "host" "odd" (func $odd (param i32) (result i32)))
+      (func $inner (param i32) (result i32) (call $odd (local.get 0)))
+      (func (export "odd") (param i32) (result i32) (call $inner (local.get 0))))"#;
+    let mut process = Process::new(config()).unwrap();
+    process.add_host_functions([HostFunction::wrap("host", "odd", odd)]);
+    let id = instantiate(&mut process, "m", text).unwrap();
+    let func = process.typed_func::<i32, i32>(id, "odd").unwrap();
+    for _ in 0..3 {
+        for (n, start) in [
+            (0, "host function host.odd panicked: zero"),
+            (-1, "negative"),
+        ] {
+            let error = func.call(&mut process, n).unwrap_err();
+            let CallError::Trap(trap) = &error else {
+                panic!("{error}")
+            };
+            assert!(trap.to_string().starts_with(start), "{trap}");
+            let names: Vec<&str> = trap.frames.iter().map(|f| &*f.function).collect();
+            assert_eq!(names, ["inner", "odd"]);
+        }
+        assert_eq!(func.call(&mut process, 1).unwrap(), 2);
+    }
 }

@@ -132,11 +132,11 @@ shared! {
     /// innermost entry into wasm code. 0 while no wasm code runs.
     host_sp: u64, HOST_SP;
     /// Stack pointer of wasm code at the last call of a host function: where
-    /// its frame record begins. What a nested entry continues below, and a
-    /// backtrace starts from.
+    /// its frame record begins, which a backtrace starts from.
     wasm_sp: u64, WASM_SP;
-    /// Address of the function that carries out a host call.
-    dispatch: u64, DISPATCH;
+    /// Lowest address of the stack that wasm code and that call use: what a
+    /// nested entry continues below.
+    wasm_low: u64, WASM_LOW;
     /// Address of the function that finds the handler of an exception.
     unwind: u64, UNWIND;
     /// Address of the function that binds a function at its first call.

@@ -1,6 +1,7 @@
 //! Measures wasmaot against native code and other engines:
 //! `cargo run --release -p wasmaot-benches -- kernels`.
 
+mod calls;
 mod child;
 mod compile;
 mod engines;
@@ -30,6 +31,8 @@ enum What {
     Compile(compile::Args),
     /// Starting: whole processes of programs, and libraries opened and closed
     Start(start::Args),
+    /// Calls between host and wasm code, each way
+    Calls(calls::Args),
     /// Draw what another subcommand wrote with --json
     Draw {
         /// The figures
@@ -48,6 +51,7 @@ fn main() -> Result<()> {
         What::Kernels(args) => kernels::run(&args),
         What::Compile(args) => compile::run(&args),
         What::Start(args) => start::run(&args),
+        What::Calls(args) => calls::run(&args),
         What::Draw { json, output } => {
             let text = std::fs::read_to_string(&json);
             let text = text.with_context(|| format!("cannot read {}", json.display()))?;

@@ -5,11 +5,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use wasmaot_lab::interleave::{Runner, timed};
 use wasmtime::{
-    Config, Engine, Extern, Global, GlobalType, Inlining, Instance, Memory, MemoryType, Module,
-    Mutability, OptLevel, Ref, RefType, RegallocAlgorithm, Store, Table, TableType, Val, ValType,
+    Caller, Config, Engine, Extern, FuncType, Global, GlobalType, Inlining, Instance, Linker,
+    Memory, MemoryType, Module, Mutability, OptLevel, Ref, RefType, RegallocAlgorithm, Store,
+    Table, TableType, Val, ValType,
 };
 
 use super::plan::{Give, Plan};
+use crate::calls::{self, Calls, Contender, KINDS};
 
 /// An engine with its inliner, which is off by default, or as it is.
 fn engine(inlining: bool) -> Result<Engine> {
@@ -91,4 +93,109 @@ fn global(store: &mut Store<()>, value: u32, mutable: bool) -> Result<Global> {
 /// Its errors are of a type of its own.
 fn foreign(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
+}
+
+/// Calls between host and wasm code, as an embedder makes them.
+pub fn calls(wasm: &[u8]) -> Result<Vec<Contender>> {
+    let engine = Engine::default();
+    let module = Module::new(&engine, wasm).map_err(foreign)?;
+    let instance = || -> Result<(Store<()>, Instance)> {
+        let mut linker: Linker<()> = Linker::new(&engine);
+        linker
+            .func_wrap("host", "nothing", || ())
+            .and_then(|l| l.func_wrap("host", "add", calls::add))
+            .and_then(|l| l.func_wrap("host", "scale", calls::scale))
+            .and_then(|l| {
+                l.func_wrap("host", "load", |mut caller: Caller<'_, ()>, at: i32| {
+                    let memory = caller.get_export("memory").and_then(Extern::into_memory);
+                    memory.map_or(0, |memory| calls::load(memory.data(&caller), at))
+                })
+            })
+            .map_err(foreign)?;
+        let ty = FuncType::new(&engine, [ValType::I32, ValType::I32], [ValType::I32]);
+        let untyped = |_: Caller<'_, ()>, args: &[Val], results: &mut [Val]| {
+            if let [Val::I32(a), Val::I32(b)] = *args {
+                results[0] = Val::I32(calls::add(a, b));
+            }
+            Ok(())
+        };
+        let added = linker.func_new("host", "untyped", ty, untyped);
+        added.map_err(foreign)?;
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &module).map_err(foreign)?;
+        Ok((store, instance))
+    };
+    let loops = |name: &str| -> Result<Calls> {
+        let (mut store, instance) = instance()?;
+        let func = instance.get_typed_func::<u32, i32>(&mut store, name);
+        let func = func.map_err(foreign)?;
+        Ok(Box::new(move |n| {
+            Ok(func
+                .call(&mut store, n)
+                .map_err(foreign)?
+                .cast_unsigned()
+                .into())
+        }))
+    };
+    macro_rules! each {
+        ($name:literal, $params:ty, $results:ty, |$n:ident, $last:ident| $args:expr, $answer:expr) => {{
+            let (mut store, instance) = instance()?;
+            let func = instance.get_typed_func::<$params, $results>(&mut store, $name);
+            let func = func.map_err(foreign)?;
+            let calls: Calls = Box::new(move |calls| {
+                let mut $last = 0;
+                for $n in 0..calls {
+                    $last = $answer(func.call(&mut store, $args).map_err(foreign)?);
+                }
+                Ok($last)
+            });
+            calls
+        }};
+    }
+    let number = |r: i32| u64::from(r.cast_unsigned());
+    Ok(vec![
+        (
+            "wasmtime",
+            KINDS[0],
+            each!("nothing", (), (), |_n, last| (), |()| 0),
+        ),
+        (
+            "wasmtime",
+            KINDS[1],
+            each!(
+                "add",
+                (i32, i32),
+                i32,
+                |n, last| (n as i32, last as i32),
+                number
+            ),
+        ),
+        (
+            "wasmtime",
+            KINDS[2],
+            each!(
+                "six",
+                (i32, i32, i32, i32, i32, i32),
+                i32,
+                |n, last| (n as i32, 1, 2, last as i32, 4, 5),
+                number
+            ),
+        ),
+        (
+            "wasmtime",
+            KINDS[3],
+            each!(
+                "scale",
+                f64,
+                f64,
+                |n, last| f64::from(n) + last as f64,
+                |r: f64| r as u64
+            ),
+        ),
+        ("wasmtime", KINDS[5], loops("call nothing")?),
+        ("wasmtime", KINDS[6], loops("call add")?),
+        ("wasmtime", KINDS[7], loops("call scale")?),
+        ("wasmtime", KINDS[8], loops("call load")?),
+        ("wasmtime", KINDS[9], loops("call untyped")?),
+    ])
 }

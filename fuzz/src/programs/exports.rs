@@ -291,7 +291,7 @@ fn all_hosts(text: &mut Text, kind: Kind) {
         for function in flat_libc::functions(std::io::sink()) {
             let roles = FLAT.iter().find(|(name, _)| *name == function.name);
             let roles = roles.map_or("", |(_, roles)| roles);
-            let ty = &function.ty;
+            let ty = function.ty();
             text.host(
                 &function.module,
                 &function.name,
@@ -305,7 +305,7 @@ fn all_hosts(text: &mut Text, kind: Kind) {
     for function in wasi::functions(HostEnv::new()).iter() {
         let roles = WASI.iter().find(|(name, _)| *name == function.name);
         let (_, roles) = roles.unwrap_or_else(|| panic!("{} is new", function.name));
-        let ty = &function.ty;
+        let ty = function.ty();
         text.host(
             &function.module,
             &function.name,
@@ -315,7 +315,7 @@ fn all_hosts(text: &mut Text, kind: Kind) {
         );
     }
     for function in linux::functions(HostEnv::new()).iter() {
-        let ty = &function.ty;
+        let ty = function.ty();
         text.host(
             &function.module,
             &function.name,

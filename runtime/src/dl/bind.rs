@@ -105,12 +105,12 @@ fn ask(
     };
     let missing = process.missing.as_ref();
     match missing.and_then(|missing| missing.0(&symbol, wanted)) {
-        Some(function) if function.ty != *wanted => Err(Error::FunctionType {
+        Some(function) if function.ty() != wanted => Err(Error::FunctionType {
             symbol: symbol.name,
             importer: symbol.by,
             wanted: Box::new(wanted.clone()),
             definer: "the host".to_owned(),
-            found: Box::new(function.ty),
+            found: Box::new(function.ty().clone()),
         }),
         answer => Ok(answer),
     }

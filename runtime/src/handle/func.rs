@@ -11,6 +11,7 @@ use crate::error::{CallError, HandleError};
 use crate::host::{WasmParams, WasmResults};
 use crate::link::InstanceId;
 use crate::process::Process;
+use crate::trap::{self, Area, ArgWriter, Regs, ResultReader, Shape};
 use crate::value::Val;
 
 /// An exported function of a process, to be called from the host.
@@ -19,8 +20,8 @@ pub struct Func {
     export: Export,
     /// Address of the code.
     code: u64,
-    /// Number of the domain that it runs in.
-    domain: usize,
+    /// The base of the domain that it runs in, which stays where it is.
+    base: u64,
 }
 
 impl Func {
@@ -65,8 +66,11 @@ impl Func {
                 given: given.join(", "),
             });
         }
-        let results = process.call_code(self.domain, self.code, &ty, args)?;
-        Ok(results)
+        // SAFETY: what exports the function is still loaded, so its code is there,
+        // and its domain; the type is that of its symbol.
+        let called =
+            unsafe { process.enter(self.base, self.code, |callee| trap::call(callee, &ty, args)) };
+        Ok(called?)
     }
 
     /// The function by Rust types, if it is of these.
@@ -79,7 +83,7 @@ impl Func {
     ) -> Result<TypedFunc<P, R>, CallError> {
         let process = process.as_process(Token(()))?;
         let ty = self.ty(process)?;
-        let wanted = FuncType::new(P::types(), R::types());
+        let wanted = FuncType::new(P::TYPES, R::TYPES);
         if *ty != wanted {
             return Err(CallError::Type {
                 name: process.view().name_of(self.export.target),
@@ -135,8 +139,24 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     #[inline]
     pub fn call(&self, process: &mut impl AsProcess, params: P) -> Result<R, CallError> {
         let process = process.as_process_mut(Token(()))?;
-        let results = self.func.call(process, &params.into_vals())?;
-        Ok(R::from_vals(&results).expect("the function is of that type"))
+        let Func { export, base, code } = &self.func;
+        export.check(process)?;
+        // Parameters beyond those in registers. Results all have registers.
+        let mut stack_args = P::Stack::default();
+        let shape = const { Shape::of(P::TYPES, R::TYPES) };
+        let write = |regs: &mut Regs, stack_args: &mut Area| {
+            params.put(&mut ArgWriter::new(regs, stack_args));
+        };
+        // SAFETY: what exports the function is still loaded, so its code is there,
+        // and its domain. Its type is the one that its arguments are written and its
+        // results read by: that has been compared when this handle was made.
+        let called = unsafe {
+            process.enter(*base, *code, |callee| {
+                let read = |regs: &Regs| R::take(&mut ResultReader::new(regs));
+                trap::enter(callee, shape, stack_args.as_mut(), write, read)
+            })
+        };
+        Ok(called?)
     }
 
     /// The function by wasm types.
@@ -176,7 +196,7 @@ impl Process {
         Ok(Func {
             export,
             code: function.code,
-            domain,
+            base: self.space.domains[domain].base(),
         })
     }
 

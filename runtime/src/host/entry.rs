@@ -71,7 +71,7 @@ macro_rules! arity {
                 #[allow(unused_mut, reason = "a function without parameters")]
                 let mut params = Vec::new();
                 $($name::types(&mut params);)*
-                FuncType::new(params, R::Values::types())
+                FuncType::new(params, R::Values::TYPES)
             }
 
             fn bind(self, state: &Arc<S>, entry: &HostEntry<S>) -> HostFunction {
@@ -192,7 +192,7 @@ impl<S> fmt::Debug for HostEntry<S> {
 ///
 /// let library = HostLibrary::new(TABLE, || Count(AtomicU32::new(0)));
 /// let function = library.iter().next().unwrap();
-/// assert_eq!(function.ty.to_string(), "(i32) -> (i32)");
+/// assert_eq!(function.ty().to_string(), "(i32) -> (i32)");
 /// ```
 #[macro_export]
 macro_rules! host_entry {

@@ -1,10 +1,13 @@
 //! A host function, and the same by other types.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use wasmaot_abi::types::{FuncType, ValType};
 
+use super::dispatch::{self, Entries};
+use super::typed::{Args, IntoHostFunc, WasmResults, other_types};
 use super::{Caller, HostError};
 use crate::value::Val;
 
@@ -13,6 +16,62 @@ use crate::value::Val;
 pub type HostBody =
     dyn Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<(), HostError> + Send + Sync;
 
+/// What a host function does.
+pub(crate) trait HostCode: Send + Sync {
+    /// Calls it with wasm values.
+    fn call(
+        &self,
+        caller: &mut Caller<'_>,
+        args: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), HostError>;
+
+    /// What carries out calls by wasm code.
+    fn entries(&self) -> Entries;
+}
+
+/// A function on [`Val`]s.
+struct Untyped<F>(F);
+
+impl<F> HostCode for Untyped<F>
+where
+    F: Fn(&mut Caller<'_>, &[Val], &mut [Val]) -> Result<(), HostError> + Send + Sync,
+{
+    fn call(
+        &self,
+        caller: &mut Caller<'_>,
+        args: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), HostError> {
+        self.0(caller, args, results)
+    }
+
+    fn entries(&self) -> Entries {
+        Entries::untyped()
+    }
+}
+
+/// A Rust function of the parameters `P`: nothing but the function, by whose
+/// address it is called.
+#[repr(transparent)]
+struct Typed<F, P>(F, PhantomData<fn(P)>);
+
+impl<P: 'static, F: IntoHostFunc<P>> HostCode for Typed<F, P> {
+    fn call(
+        &self,
+        caller: &mut Caller<'_>,
+        args: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), HostError> {
+        let values = self.0.call(caller, &mut Args::of_values(args))?;
+        values.put(results).ok_or_else(other_types)
+    }
+
+    fn entries(&self) -> Entries {
+        dispatch::typed::<F, P>()
+    }
+}
+
 /// A host function: a symbol of a built-in object.
 #[derive(Clone)]
 pub struct HostFunction {
@@ -20,16 +79,16 @@ pub struct HostFunction {
     pub module: String,
     /// Name.
     pub name: String,
-    /// Type.
-    pub ty: FuncType,
+    /// That of the code: it is called by this type without another look.
+    ty: FuncType,
     /// What it does.
-    body: Arc<HostBody>,
+    code: Arc<dyn HostCode>,
     /// Whether an import may take it for one of other integers.
     any_integers: bool,
 }
 
 impl HostFunction {
-    /// Makes a host function.
+    /// Makes a host function of a type that is known at run time.
     pub fn new(
         module: impl Into<String>,
         name: impl Into<String>,
@@ -43,9 +102,44 @@ impl HostFunction {
             module: module.into(),
             name: name.into(),
             ty,
-            body: Arc::new(body),
+            code: Arc::new(Untyped(body)),
             any_integers: false,
         }
+    }
+
+    /// Makes a host function of a Rust function, whose type says the wasm type.
+    pub fn wrap<P: 'static, F: IntoHostFunc<P>>(
+        module: impl Into<String>,
+        name: impl Into<String>,
+        function: F,
+    ) -> Self {
+        Self {
+            module: module.into(),
+            name: name.into(),
+            ty: F::ty(),
+            code: Arc::new(Typed(function, PhantomData)),
+            any_integers: false,
+        }
+    }
+
+    /// The wasm type that a host function made of a Rust function has.
+    pub fn type_of<P, F: IntoHostFunc<P>>(_: &F) -> FuncType {
+        F::ty()
+    }
+
+    /// Its type.
+    pub const fn ty(&self) -> &FuncType {
+        &self.ty
+    }
+
+    /// What carries out calls by wasm code.
+    pub(super) fn entries(&self) -> Entries {
+        self.code.entries()
+    }
+
+    /// Address of the Rust function that it was made of.
+    pub(super) fn body(&self) -> *const () {
+        Arc::as_ptr(&self.code).cast()
     }
 
     /// Calls it: to try it out, or from another host function.
@@ -60,7 +154,7 @@ impl HostFunction {
         args: &[Val],
         results: &mut [Val],
     ) -> Result<(), HostError> {
-        (self.body)(caller, args, results)
+        self.code.call(caller, args, results)
     }
 
     /// The same for imports of any integer type: with fewer parameters, which
@@ -112,14 +206,14 @@ impl HostFunction {
         if !fits || !wanted.params.iter().chain(&wanted.results).all(integer) {
             return None;
         }
-        let (own, body) = (self.ty.clone(), Arc::clone(&self.body));
+        let (own, code) = (self.ty.clone(), Arc::clone(&self.code));
         let converted = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
             let mut given = args.iter().copied();
             let mut next = |&ty: &ValType| convert(given.next().unwrap_or(Val::I32(0)), ty);
             let args: Vec<Val> = own.params.iter().map(&mut next).collect();
             let zero = |&ty: &ValType| Val::from_bits(ty, 0);
             let mut answer: Vec<Val> = own.results.iter().map(zero).collect();
-            body(caller, &args, &mut answer)?;
+            code.call(caller, &args, &mut answer)?;
             for (result, value) in results.iter_mut().zip(answer) {
                 *result = convert(value, result.ty());
             }
@@ -131,7 +225,7 @@ impl HostFunction {
 
     /// The function by its legalized type.
     pub(crate) fn legalized(&self) -> Self {
-        let (wide, body) = (self.ty.params.clone(), Arc::clone(&self.body));
+        let (wide, code) = (self.ty.params.clone(), Arc::clone(&self.code));
         let joined = move |caller: &mut Caller<'_>, args: &[Val], results: &mut [Val]| {
             let mut rest = args.iter().copied();
             let mut next = || rest.next().map_or(0, Val::bits);
@@ -142,7 +236,7 @@ impl HostFunction {
                     ty => Val::from_bits(ty, next()),
                 })
                 .collect();
-            body(caller, &args, results)
+            code.call(caller, &args, results)
         };
         Self::new(&*self.module, &*self.name, self.legalized_type(), joined)
     }

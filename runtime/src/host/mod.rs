@@ -5,6 +5,7 @@
 //! [`table`] the host functions of a process; [`error`]
 //! how one ends that does not return.
 
+pub(crate) mod dispatch;
 mod entry;
 mod error;
 mod function;

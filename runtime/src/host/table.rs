@@ -1,13 +1,16 @@
 //! The host functions of a process.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 
+use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::types::FuncType;
 
-use super::{HostEntry, HostFunction, HostState};
+use super::dispatch::Entries;
+use super::{HostEntry, HostError, HostFunction, HostState};
+use crate::arch::{HOST, HostEntries};
 use crate::process::Hooks;
 
 /// Host functions of known names and types, each made when it is first called:
@@ -92,6 +95,10 @@ impl<I: IntoIterator<Item = HostFunction>> HostFunctions for I {
 impl HostFunctions for HostLibrary {
     fn add_to(self, hosts: &mut Hosts) {
         let slots = (0..self.0.len()).map(|number| Slot {
+            entries: HostEntries::new(Entries::unmade().direct, Entries::unmade().spilled),
+            body: AtomicPtr::default(),
+            stack_bytes: AtomicU32::default(),
+            ty: OnceLock::new(),
             made: OnceLock::new(),
             source: Some((Arc::clone(&self.0), number)),
         });
@@ -103,8 +110,17 @@ impl HostFunctions for HostLibrary {
     }
 }
 
-/// The place of a host function, which compiled code refers to.
+/// The place of a host function, which its stub refers to.
+#[repr(C)]
 pub(crate) struct Slot {
+    /// What the stub calls.
+    entries: HostEntries,
+    /// Address of the Rust function that the host function was made of.
+    body: AtomicPtr<()>,
+    /// Bytes of its stack arguments, once it is made.
+    stack_bytes: AtomicU32,
+    /// The type that imports are bound by.
+    ty: OnceLock<FuncType>,
     made: OnceLock<Box<HostFunction>>,
     /// What makes it, and its number there.
     source: Option<(Arc<dyn Library>, usize)>,
@@ -113,10 +129,41 @@ pub(crate) struct Slot {
 impl Slot {
     /// The function. A slot without one is never made.
     pub fn function(&self) -> &HostFunction {
-        self.made.get_or_init(|| match &self.source {
-            Some((library, number)) => Box::new(library.make(*number)),
-            None => unreachable!("a slot of no library is filled from the start"),
+        self.made.get_or_init(|| {
+            let Some((library, number)) = &self.source else {
+                unreachable!("a slot of no library is filled from the start")
+            };
+            let function = library.make(*number);
+            // Compiled code calls it by this type.
+            let function = match function.ty() == self.ty() {
+                true => function,
+                false => of_another_type(function, self.ty()),
+            };
+            let function = Box::new(function);
+            self.enter(&function);
+            function
         })
+    }
+
+    /// Has the stub call a function.
+    fn enter(&self, function: &HostFunction) {
+        self.body
+            .store(function.body().cast_mut(), Ordering::Release);
+        self.stack_bytes
+            .store(stack_bytes(function), Ordering::Release);
+        let Entries { direct, spilled } = function.entries();
+        self.entries.set(direct, spilled);
+    }
+
+    /// Address of the Rust function that the function was made of.
+    #[inline]
+    pub fn body(&self) -> *const () {
+        self.body.load(Ordering::Acquire)
+    }
+
+    /// What carries out calls with arguments from memory.
+    pub fn spilled(&self) -> *const () {
+        self.entries.spilled()
     }
 
     /// The function, if it has been made.
@@ -125,17 +172,50 @@ impl Slot {
     }
 
     /// The function's type.
-    pub fn ty(&self) -> Cow<'_, FuncType> {
-        match (self.made.get(), &self.source) {
-            (None, Some((library, number))) => Cow::Owned(library.ty(*number)),
-            _ => Cow::Borrowed(&self.function().ty),
-        }
+    pub fn ty(&self) -> &FuncType {
+        self.ty
+            .get_or_init(|| match (&self.source, self.made.get()) {
+                (_, Some(function)) => function.ty().clone(),
+                (Some((library, number)), None) => library.ty(*number),
+                (None, None) => unreachable!("a slot of no library is filled from the start"),
+            })
     }
+
+    /// Bytes of the stack arguments of the function, which has been made.
+    #[inline]
+    pub fn stack_bytes(&self) -> u32 {
+        self.stack_bytes.load(Ordering::Acquire)
+    }
+}
+
+fn stack_bytes(function: &HostFunction) -> u32 {
+    Layout::stack_args(&HOST.calls, function.ty())
+}
+
+/// What stands for a function that is not of the type that its library has said.
+fn of_another_type(function: HostFunction, ty: &FuncType) -> HostFunction {
+    let text = format!(
+        "host function {}.{} is of type {}, but was said to be of type {ty}",
+        function.module,
+        function.name,
+        function.ty()
+    );
+    HostFunction::new(
+        function.module,
+        function.name,
+        ty.clone(),
+        move |_, _, _| Err(HostError::Message(text.clone())),
+    )
 }
 
 impl From<HostFunction> for Slot {
     fn from(function: HostFunction) -> Self {
+        let Entries { direct, spilled } = function.entries();
         Self {
+            entries: HostEntries::new(direct, spilled),
+            body: AtomicPtr::new(function.body().cast_mut()),
+            stack_bytes: AtomicU32::new(stack_bytes(&function)),
+            ty: OnceLock::from(function.ty().clone()),
             made: OnceLock::from(Box::new(function)),
             source: None,
         }
@@ -197,7 +277,7 @@ impl Hosts {
     /// The number of a function of the same names and type that is there.
     pub(crate) fn same(&self, function: &HostFunction) -> Option<usize> {
         let same = |f: &HostFunction| {
-            f.module == function.module && f.name == function.name && f.ty == function.ty
+            f.module == function.module && f.name == function.name && f.ty() == function.ty()
         };
         let mut all = self.groups.iter().flat_map(|group| &group.slots);
         all.position(|slot| slot.made.get().is_some_and(|f| same(f)))
@@ -206,7 +286,7 @@ impl Hosts {
     /// The function type of an identity, of those that were made.
     pub(crate) fn made_type(&self, id: u32) -> Option<&FuncType> {
         let all = self.groups.iter().flat_map(|group| &group.slots);
-        let mut types = all.filter_map(|slot| Some(&slot.made.get()?.ty));
+        let mut types = all.filter_map(|slot| Some(slot.made.get()?.ty()));
         types.find(|ty| ty.id() == id)
     }
 

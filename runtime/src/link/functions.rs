@@ -40,10 +40,9 @@ impl Linker<'_> {
                 let Some((address, ty)) = found else {
                     return Ok(None);
                 };
-                let stack_args = Layout::stack_args(&arch::HOST.calls, &ty);
-                let stub = self.space.stub(Key::Host(number), |at| {
-                    arch::host_stub(at, address, stack_args)
-                })?;
+                let stub = self
+                    .space
+                    .stub(Key::Host(number), |_| arch::host_stub(address, &ty))?;
                 Some(Function {
                     code: stub,
                     domain: None,

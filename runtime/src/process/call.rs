@@ -7,9 +7,8 @@ use wasmaot_abi::context::{TABLE_ENTRY_SIZE, ThreadBlock};
 use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
 use super::Process;
-use crate::arch;
 use crate::link::Target;
-use crate::trap::{self, Space, Trap, TrapReason};
+use crate::trap::{self, Callee, RawTrap, Trap, TrapReason};
 use crate::value::Val;
 
 impl Process {
@@ -47,23 +46,39 @@ impl Process {
         args: &[Val],
     ) -> Result<Vec<Val>, Trap> {
         let base = self.space.domains[domain].base();
-        let space = Space {
-            code: self.space.code.range(),
-            stack: self.thread.stack.usable(),
-            stack_guard: self.thread.stack.guard(),
-            interrupt: Arc::clone(self.thread.interrupter.state()),
-        };
+        // SAFETY: the base is that of a domain, and the code a function of that
+        // domain and type, in a sealed object.
+        unsafe { self.enter(base, code, |callee| trap::call(callee, ty, args)) }
+    }
+
+    /// Has `call` enter code of the process.
+    ///
+    /// # Safety
+    /// `base` must be that of one of the process's domains, `code` a function of
+    /// that domain, in a sealed object, of the type that `call` enters it by.
+    #[inline]
+    pub(crate) unsafe fn enter<R>(
+        &mut self,
+        base: u64,
+        code: u64,
+        call: impl FnOnce(Callee<'_>) -> Result<R, RawTrap>,
+    ) -> Result<R, Trap> {
+        let space = Arc::as_ptr(&self.thread.space);
         let head = self.thread.head.as_ptr();
         let this = ptr::from_mut(self);
         // SAFETY: the head is this process's own, and alive.
         unsafe { (*head).process = this.expose_provenance() as u64 };
-        // SAFETY: the head, code area and stack are this process's own, the
-        // base is of one of its domains, whose context names the head (see
-        // `Anchors`), and `code` is a function of that domain and type, in a
-        // sealed object. `&mut self` keeps others out meanwhile; host functions
-        // get at the process through the head, and nothing here uses `self`
-        // until they have ended.
-        let called = unsafe { trap::call(head.cast(), &space, base, code, ty, args) };
+        // The head, code area and stack are this process's own, and the context
+        // of each domain names the head (see `Anchors`). `&mut self` keeps
+        // others out meanwhile; host functions get at the process through the
+        // head, and nothing here uses `self` until they have ended.
+        let called = call(Callee {
+            thread: head.cast(),
+            // SAFETY: the process keeps it for as long as it lives.
+            space: unsafe { &*space },
+            base,
+            code,
+        });
         called.map_err(|raw| trap::explain(raw, self))
     }
 
@@ -85,9 +100,7 @@ impl Process {
     pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
         let thread = self.thread_block();
         if thread.host_sp != 0 {
-            // Below the frame record are the registers.
-            let from = thread.wasm_sp.saturating_sub(arch::HOST_CALL_FRAME);
-            self.thread.stack.words(from).for_each(f);
+            self.thread.stack.words(thread.wasm_low).for_each(f);
         }
     }
 

@@ -13,7 +13,7 @@ fn symbol(function: &HostFunction) -> HostSymbol<'_> {
     HostSymbol {
         module: &function.module,
         name: &function.name,
-        ty: &function.ty,
+        ty: function.ty(),
     }
 }
 
@@ -27,7 +27,7 @@ impl HostTable for Hosts {
     }
 
     fn ty(&self, number: usize) -> Option<Cow<'_, FuncType>> {
-        self.get(number).map(Slot::ty)
+        self.get(number).map(|slot| Cow::Borrowed(slot.ty()))
     }
 
     fn function(&self, number: usize) -> Option<HostSymbol<'_>> {

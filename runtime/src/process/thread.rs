@@ -15,7 +15,7 @@ use wasmaot_abi::context::ThreadBlock;
 use crate::error::Result;
 use crate::sys::live::ThreadHead;
 use crate::sys::{Budget, Stack};
-use crate::trap::{self, Exceptions, Interrupter};
+use crate::trap::{self, Exceptions, Interrupter, Space};
 
 /// The state of the thread.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct ThreadState {
     pub stack: Stack,
     pub exceptions: Exceptions,
     pub interrupter: Interrupter,
+    /// Where what the thread runs is: shared with its entries into wasm code.
+    pub space: Arc<Space>,
 }
 
 impl ThreadState {
@@ -31,12 +33,20 @@ impl ThreadState {
     /// the process's code.
     pub fn new(stack_size: u64, code: Range<u64>, budget: Arc<Budget>) -> Result<Self> {
         let stack = Stack::new(stack_size)?;
-        let exceptions = Exceptions::new(code, budget);
+        let exceptions = Exceptions::new(code.clone(), budget);
+        let interrupter = Interrupter::default();
+        let space = Space {
+            code,
+            stack: stack.usable(),
+            stack_guard: stack.guard(),
+            interrupt: Arc::clone(interrupter.state()),
+        };
         Ok(Self {
             head: Head::new(&exceptions),
             stack,
             exceptions,
-            interrupter: Interrupter::default(),
+            interrupter,
+            space: Arc::new(space),
         })
     }
 }
@@ -54,7 +64,6 @@ impl Head {
     fn new(exceptions: &Exceptions) -> Self {
         Self(Box::into_raw(Box::new(ThreadHead {
             block: ThreadBlock {
-                dispatch: trap::dispatch_address(),
                 unwind: trap::unwind_address(),
                 bind: trap::bind_address(),
                 ..ThreadBlock::default()

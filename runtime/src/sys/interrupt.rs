@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sys::barrier;
+
 /// Pause between two signals.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -43,6 +45,7 @@ impl Interrupter {
     pub fn interrupt(&self, patience: Duration) -> bool {
         let start = Instant::now();
         self.0.requested.store(true, Ordering::SeqCst);
+        barrier::heavy();
         while self.0.send_signal() {
             if start.elapsed() >= patience {
                 self.repeat();
@@ -104,22 +107,24 @@ impl Interrupter {
 
 impl State {
     /// Whether the process is to stop. Async-signal-safe.
+    #[inline]
     pub fn requested(&self) -> bool {
         self.requested.load(Ordering::SeqCst)
     }
 
-    /// Enters this thread for the time of an outermost call. The request is to
-    /// be looked at after that: no signal follows one that was made before.
-    pub fn enter(&self) {
-        self.thread.store(
-            rustix::thread::gettid().as_raw_nonzero().get(),
-            Ordering::SeqCst,
-        );
+    /// Enters this thread, by the kernel's number of it, for the time of an
+    /// outermost call. The request is to be looked at after that: no signal
+    /// follows one that was made before.
+    #[inline]
+    pub fn enter(&self, thread: i32) {
+        self.thread.store(thread, Ordering::Relaxed);
+        barrier::light();
     }
 
     /// The outermost call has ended.
+    #[inline]
     pub fn leave(&self) {
-        self.thread.store(0, Ordering::SeqCst);
+        self.thread.store(0, Ordering::Release);
     }
 
     /// Sends the signal to the thread in wasm code; false if there is none.

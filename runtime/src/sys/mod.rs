@@ -3,6 +3,7 @@
 //! once (no value of [`Access`] says so), nothing outside a reservation is
 //! ever remapped, and everything is given back on drop.
 
+pub(crate) mod barrier;
 mod budget;
 mod code;
 mod command;

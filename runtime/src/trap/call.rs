@@ -11,8 +11,9 @@ use wasmaot_abi::context::ThreadBlock;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{signal, values};
-use crate::arch::{self, Entry, HOST_CALL_FRAME, Registers, Regs};
+use super::signal;
+use super::values::{self, Area, Shape};
+use crate::arch::{self, Entry, Registers, Regs};
 use crate::host::HostError;
 use crate::sys::{host_stack, interrupt};
 use crate::value::Val;
@@ -85,10 +86,11 @@ const MAX_STACK_COPY: u64 = 16 << 20;
 /// Free room between the frame of a host call and a nested entry's stack.
 const NESTED_GAP: u64 = 128;
 
-/// An entry into wasm code that has not ended yet. Lives in [`call`]'s frame.
+/// An entry into wasm code that has not ended yet. Lives in [`enter`]'s frame.
 pub(super) struct Activation {
     entry: Entry,
-    space: Space,
+    /// The process's own.
+    space: *const Space,
     /// The innermost activation of another process further out, or null.
     host_process: *const Activation,
     stop: Option<Stop>,
@@ -120,24 +122,25 @@ thread_local! {
     static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
 }
 
-/// Calls a wasm function.
-///
-/// A trap or a host function's error ends this call alone: an outer one, whose
-/// host function has called here, goes on.
+/// Code to be called, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Callee<'a> {
+    /// The thread block of its process.
+    pub thread: *mut ThreadBlock,
+    /// Where code and stack of the process are.
+    pub space: &'a Space,
+    /// The base of the domain that it runs in.
+    pub base: u64,
+    /// Address of the function.
+    pub code: u64,
+}
+
+/// Calls a wasm function with values of its type.
 ///
 /// # Safety
-/// `head` must be the head of a process whose code area, stack and guard are
-/// as `space` says, with `dispatch` set to [`super::dispatch_address`], and
-/// `host_sp` 0 before the first call. `base` must be the base of one of its
-/// domains, whose context names that head; `code` a function of type `ty` that
-/// keeps to the tail convention. No other thread may be in wasm code of the
-/// process or change it, and on this thread, if wasm code of the process is
-/// running, it must be in a host call.
+/// As [`enter`]; `ty` must be the function's type.
 pub(crate) unsafe fn call(
-    head: *mut ThreadBlock,
-    space: &Space,
-    base: u64,
-    code: u64,
+    callee: Callee<'_>,
     ty: &FuncType,
     args: &[Val],
 ) -> Result<Vec<Val>, RawTrap> {
@@ -150,86 +153,155 @@ pub(crate) unsafe fn call(
             "a function of type {ty} was called with {given}; give what its type says"
         )));
     }
-    signal::prepare_thread().map_err(RawTrap::before)?;
     let layout = Layout::of(&arch::HOST.calls, ty);
     let mut results = values::area(layout.return_area);
     let mut stack_args = values::area(layout.stack_args);
-    let mut regs = Regs::default();
-    if layout.return_area != 0 {
-        regs.int[0] = results.as_mut_ptr().expose_provenance() as u64;
-    }
-    for (&arg, &at) in args.iter().zip(&layout.params) {
-        values::write(arg, at, &mut regs, &mut stack_args);
-    }
-    // SAFETY: the caller vouches for `head`.
-    let outer = unsafe { *head };
+    let returned = (layout.return_area != 0).then(|| results.as_mut_ptr());
+    let write = |regs: &mut Regs, stack_args: &mut Area| {
+        if let Some(area) = returned {
+            regs.int[0] = area.expose_provenance() as u64;
+        }
+        for (arg, &at) in args.iter().zip(&layout.params) {
+            values::write(arg.bits(), at, regs, stack_args);
+        }
+    };
+    let shape = Shape::of_type(ty);
+    // SAFETY: the caller vouches for the callee. Arguments are where the type's
+    // layout says, and results have the area that it asks for.
+    let regs = unsafe { enter(callee, shape, &mut stack_args, write, |regs| *regs) }?;
+    let result = |(&ty, &at): (&ValType, _)| {
+        // SAFETY: the function has returned values of its type.
+        Val::from_bits(ty, unsafe { values::read(at, &regs, &results) })
+    };
+    Ok(ty.results.iter().zip(&layout.results).map(result).collect())
+}
+
+/// Enters wasm code: `write` puts the arguments into registers and the area of
+/// stack arguments, `read` takes the results.
+///
+/// A trap or a host function's error ends this call alone: an outer one, whose
+/// host function has called here, goes on.
+///
+/// # Safety
+/// The thread block must be that of a process whose code area, stack and guard
+/// are as `space` says, and its `host_sp` 0 before the first call. The base must be that of
+/// one of its domains, whose context names the block; the code a function that
+/// keeps to the tail convention, and takes and gives what is written and read,
+/// `shape` being that of its type. No other thread may be in wasm code of the process or
+/// change it, and on this thread, if wasm code of the process is running, it
+/// must be in a host call.
+#[inline]
+pub(crate) unsafe fn enter<R>(
+    callee: Callee<'_>,
+    shape: Shape,
+    stack_args: &mut Area,
+    write: impl FnOnce(&mut Regs, &mut Area),
+    read: impl FnOnce(&Regs) -> R,
+) -> Result<R, RawTrap> {
+    let Callee {
+        thread,
+        space,
+        base,
+        code,
+    } = callee;
+    let number = match signal::prepare_thread() {
+        Ok(number) => number,
+        Err(error) => return Err(RawTrap::before(error)),
+    };
+    // SAFETY: the caller vouches for the thread block.
+    let outermost = unsafe { (*thread).host_sp } == 0;
     let mut activation = Activation {
         entry: Entry {
-            regs,
+            regs: Regs::default(),
             code,
             base,
-            wasm_sp: stack_top(&outer, space),
-            stack_args: stack_args.as_ptr().cast(),
+            // SAFETY: as above.
+            wasm_sp: unsafe { stack_top(thread, space) },
+            stack_args: ptr::null(),
             stack_words: 2 * stack_args.len() as u64,
-            head: head.expose_provenance() as u64,
+            head: thread.expose_provenance() as u64,
             host_sp: 0,
+            vec_args: shape.vec_args,
+            vec_results: shape.vec_results,
         },
-        space: space.clone(),
+        space,
         host_process: host_process(space),
         stop: None,
     };
-    let outermost = outer.host_sp == 0;
+    write(&mut activation.entry.regs, stack_args);
+    activation.entry.stack_args = stack_args.as_ptr().cast();
     if outermost {
-        space.interrupt.enter();
+        space.interrupt.enter(number);
     }
-    let stop = match activation.refusal() {
-        Some(code) => Err(RawTrap::of(code)),
+    let refusal = activation.refusal();
+    let returned = match refusal {
+        Some(_) => false,
         // SAFETY: the caller vouches for the code, the stack below what it is
         // used for by outer activations is free, and the areas outlive the call.
-        None => Ok(unsafe { activation.run(head) }),
+        None => unsafe { activation.run(thread) },
     };
     if outermost {
         space.interrupt.leave();
     }
-    if let Some(stop) = stop? {
-        // SAFETY: the activation has just stopped: its stack is as it left it.
-        return Err(unsafe { activation.raw_trap(stop) });
+    match returned {
+        true => Ok(read(&activation.entry.regs)),
+        // SAFETY: if the activation has run, it has just stopped: its stack is
+        // as it left it.
+        false => Err(unsafe { activation.stopped(refusal) }),
     }
-    let result = |(&ty, &at)| values::read(ty, at, &activation.entry.regs, &results);
-    Ok(ty.results.iter().zip(&layout.results).map(result).collect())
 }
 
 /// Where an entry's stack begins: at the top, or below the innermost host call.
-fn stack_top(head: &ThreadBlock, space: &Space) -> u64 {
-    let top = if head.host_sp == 0 {
-        space.stack.end
-    } else {
-        head.wasm_sp - HOST_CALL_FRAME - NESTED_GAP
-    };
-    top & !15
+///
+/// # Safety
+/// The thread block must be alive.
+#[inline]
+unsafe fn stack_top(thread: *const ThreadBlock, space: &Space) -> u64 {
+    // SAFETY: by this function's contract.
+    let (host_sp, low) = unsafe { ((*thread).host_sp, (*thread).wasm_low) };
+    match host_sp {
+        0 => space.stack.end,
+        _ => (low - NESTED_GAP) & !15,
+    }
 }
 
 /// What [`Activation::host_process`] is for a new activation.
+#[inline]
 fn host_process(space: &Space) -> *const Activation {
     let current = CURRENT.get();
-    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // SAFETY: a current activation is alive, in the frame of an `enter` further
     // out on this thread, and wasm code does not run now.
     match unsafe { current.as_ref() } {
-        Some(outer) if Arc::ptr_eq(&outer.space.interrupt, &space.interrupt) => outer.host_process,
+        Some(outer) if ptr::eq(outer.interrupt(), &raw const *space.interrupt) => {
+            outer.host_process
+        }
         _ => current,
     }
 }
 
 impl Activation {
+    /// Where code and stack of the process are.
+    #[inline]
+    const fn space(&self) -> &Space {
+        // SAFETY: `enter`, in whose frame the activation is, was given it.
+        unsafe { &*self.space }
+    }
+
+    #[inline]
+    fn interrupt(&self) -> &interrupt::State {
+        &self.space().interrupt
+    }
+
     /// Whether the process, or one whose host functions have called it, is to
     /// stop. Async-signal-safe.
+    #[inline]
     fn interrupt_requested(&self) -> bool {
         let mut next = Some(self);
         while let Some(activation) = next {
-            if activation.space.interrupt.requested() {
+            if activation.interrupt().requested() {
                 return true;
             }
-            // SAFETY: it is alive, in the frame of a `call` further out, which
+            // SAFETY: it is alive, in the frame of an `enter` further out, which
             // changes nothing but `stop` until it goes on.
             next = unsafe { activation.host_process.as_ref() };
         }
@@ -237,6 +309,7 @@ impl Activation {
     }
 
     /// Why the call is not to be made, if it is not.
+    #[inline]
     fn refusal(&self) -> Option<TrapCode> {
         if self.interrupt_requested() {
             return Some(TrapCode::Interrupted);
@@ -247,25 +320,40 @@ impl Activation {
         (is_nested && host_stack::is_low()).then_some(TrapCode::StackOverflow)
     }
 
-    /// Enters wasm code, this being the current activation meanwhile. `None`:
+    /// Enters wasm code, this being the current activation meanwhile. Whether
     /// the code returned.
     ///
     /// # Safety
-    /// As [`call`]; the entry's arguments must be those of the function.
-    unsafe fn run(&mut self, head: *mut ThreadBlock) -> Option<Stop> {
+    /// As [`enter`]; the entry's arguments must be those of the function.
+    #[inline]
+    unsafe fn run(&mut self, thread: *mut ThreadBlock) -> bool {
         let this = ptr::from_mut(self);
         let outer = CURRENT.replace(this);
         // SAFETY: by this function's contract. While wasm code runs, the
         // activation is accessed through `this` alone.
         unsafe {
-            let before = *head;
+            let before = *thread;
             let answer = arch::enter(&raw mut (*this).entry);
-            (*head).host_sp = before.host_sp;
-            (*head).wasm_sp = before.wasm_sp;
+            (*thread).host_sp = before.host_sp;
+            (*thread).wasm_sp = before.wasm_sp;
+            (*thread).wasm_low = before.wasm_low;
             CURRENT.set(outer);
-            let stop = (*this).stop.take();
-            debug_assert_eq!(stop.is_some(), answer != 0);
-            stop
+            debug_assert_eq!((*this).stop.is_some(), answer != 0);
+            answer == 0
+        }
+    }
+
+    /// Why the code did not return: it was not entered, or it stopped.
+    ///
+    /// # Safety
+    /// As [`Activation::raw_trap`].
+    #[cold]
+    unsafe fn stopped(&mut self, refusal: Option<TrapCode>) -> RawTrap {
+        match (refusal, self.stop.take()) {
+            (Some(code), _) => RawTrap::of(code),
+            // SAFETY: by this function's contract.
+            (None, Some(stop)) => unsafe { self.raw_trap(stop) },
+            (None, None) => unreachable!("whoever leaves wasm code has recorded why"),
         }
     }
 
@@ -296,7 +384,7 @@ impl Activation {
             }
         };
         let pc = registers.pc();
-        let opcode = (exact && self.space.code.contains(&pc)).then(|| {
+        let opcode = (exact && self.space().code.contains(&pc)).then(|| {
             // SAFETY: the processor was to execute the byte, which is in the
             // process's code area, so it is mapped; and code is readable.
             unsafe { *(pc as *const u8) }
@@ -308,7 +396,7 @@ impl Activation {
             exact,
             overflow,
             opcode,
-            code: self.space.code.clone(),
+            code: self.space().code.clone(),
             stack_start,
             stack,
         };
@@ -328,7 +416,7 @@ impl Activation {
     unsafe fn copy_stack(&self, sp: u64) -> (u64, Vec<u64>) {
         let top = self.entry.wasm_sp;
         // In a damaged state, or an overflow, sp may point anywhere.
-        let start = sp.max(self.space.stack.start).min(top) & !7;
+        let start = sp.max(self.space().stack.start).min(top) & !7;
         let end = top.min(start + MAX_STACK_COPY);
         let words = (end.saturating_sub(start) / 8) as usize;
         // SAFETY: start..end is within the stack, which is mapped and which
@@ -370,13 +458,13 @@ impl RawTrap {
 
 /// Records a host function's error in the thread's innermost activation, which
 /// is to be left next.
-pub(super) fn record_host_error(error: HostError) {
+pub(crate) fn record_host_error(error: HostError) {
     let current = CURRENT.get();
     if current.is_null() {
         // A host stub ran without `call`: there is nowhere to go back to.
         std::process::abort();
     }
-    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // SAFETY: a current activation is alive, in the frame of an `enter` further
     // out on this thread, and its head too.
     unsafe {
         let head = (*current).entry.head as *const ThreadBlock;
@@ -416,9 +504,9 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
         return None;
     }
     // SAFETY: as above. The code that the signal interrupted has no reference
-    // to the activation: `call` holds none while wasm code runs.
+    // to the activation: `enter` holds none while wasm code runs.
     unsafe {
-        let space = &(*current).space;
+        let space = (*current).space();
         let in_code = space.code.contains(&registers.pc());
         let on_stack = (space.stack_guard.start..=space.stack.end).contains(&registers.sp());
         let overflow = space.stack_guard.contains(&address) && (in_code || on_stack);
@@ -443,7 +531,7 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
 /// Async-signal-safe.
 pub(crate) fn interrupt_requested() -> bool {
     let current = CURRENT.get();
-    // SAFETY: a current activation is alive, in the frame of a `call` further
+    // SAFETY: a current activation is alive, in the frame of an `enter` further
     // out on this thread, which holds no exclusive borrow while wasm code runs.
     unsafe { current.as_ref() }.is_some_and(Activation::interrupt_requested)
 }

@@ -1,10 +1,13 @@
 //! The Rust side of binding a function at its first call.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
 
 use super::call;
-use super::dispatch::{panic_text, process};
 use crate::host::{HostError, no_process};
+use crate::process::Process;
+use crate::sys::live;
 
 /// Address of the function that binds a function, for
 /// [`ThreadBlock::bind`](wasmaot_abi::context::ThreadBlock).
@@ -40,4 +43,24 @@ pub(super) fn answer(find: impl FnOnce() -> Result<u64, HostError>) -> u64 {
         call::record_host_error(error);
         0
     })
+}
+
+/// The process whose domain's base this is, if it has said where it is.
+///
+/// # Safety
+/// A context must stand right below `base`, whose head is that of a process in
+/// a call of [`Process::enter`], which nobody uses until the call goes on.
+#[inline]
+pub(crate) unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
+    // SAFETY: by this function's contract.
+    unsafe {
+        let thread = live::thread_of(base);
+        ptr::with_exposed_provenance_mut::<Process>(thread.process as usize).as_mut()
+    }
+}
+
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
 }

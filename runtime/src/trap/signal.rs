@@ -3,7 +3,7 @@
 //! The handlers are installed once in an OS process and stay. They take the
 //! faults of wasm code and leave every other to whoever was there before.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::mem::{self, MaybeUninit};
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use super::call;
 use crate::arch::Fault;
-use crate::sys::interrupt;
+use crate::sys::{barrier, interrupt};
 
 /// The signals of faults, and what handled them before us.
 static HANDLED: [Handled; 4] = [
@@ -32,16 +32,36 @@ struct Handled {
 const STACK_BYTES: usize = 64 << 10;
 const GUARD_BYTES: usize = 4096;
 
-/// Makes faults of wasm code on this thread come back to `call`.
+thread_local! {
+    /// The kernel's number of this thread, once it is prepared; else 0. Of a type
+    /// without destructor, so that it can be read until the thread is gone.
+    static PREPARED: Cell<i32> = const { Cell::new(0) };
+    static STACK: OnceCell<Option<SignalStack>> = const { OnceCell::new() };
+}
+
+/// Makes faults of wasm code on this thread come back to `call`: the kernel's number of
+/// the thread.
 ///
 /// # Errors
 /// What the system refused, as text.
-pub(super) fn prepare_thread() -> Result<(), String> {
-    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
-    thread_local! {
-        static STACK: OnceCell<Option<SignalStack>> = const { OnceCell::new() };
+#[inline]
+pub(super) fn prepare_thread() -> Result<i32, String> {
+    match PREPARED.get() {
+        0 => prepare(),
+        number => Ok(number),
     }
+}
+
+#[cold]
+fn prepare() -> Result<i32, String> {
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
     let install = || {
+        barrier::prepare();
+        // SAFETY: the function may be called at any time, in a thread of a
+        // process that has just been forked too.
+        if unsafe { libc::pthread_atfork(None, None, Some(forked)) } != 0 {
+            return Err("cannot be told of a fork; wasm code needs it to be stopped".to_owned());
+        }
         HANDLED.iter().try_for_each(Handled::install)?;
         handle_by(interrupt::signal())
     };
@@ -52,8 +72,16 @@ pub(super) fn prepare_thread() -> Result<(), String> {
             let _ = stack.set(SignalStack::install()?);
             unblock(interrupt::signal())?;
         }
-        Ok(())
-    })
+        Ok::<_, String>(())
+    })?;
+    let number = rustix::thread::gettid().as_raw_nonzero().get();
+    PREPARED.set(number);
+    Ok(number)
+}
+
+/// In the child of a fork, whose only thread has another number than its parent's.
+extern "C" fn forked() {
+    PREPARED.set(0);
 }
 
 impl Handled {
@@ -224,6 +252,7 @@ impl SignalStack {
 
 impl Drop for SignalStack {
     fn drop(&mut self) {
+        PREPARED.set(0);
         // Rust takes a thread's signal stack away before this runs, whosever
         // it is, and has unmapped its own then: restore that one only where
         // ours is still in use.

@@ -8,7 +8,7 @@
 use std::arch::naked_asm;
 
 use wasmaot_abi::context::offset;
-use wasmaot_abi::context::thread_block::{BIND, HOST_SP, WASM_SP};
+use wasmaot_abi::context::thread_block::{BIND, HOST_SP, WASM_LOW, WASM_SP};
 
 use super::enter::leave;
 
@@ -19,8 +19,6 @@ const GENERAL: usize = 12 * 8;
 const VECTOR: usize = 16 * 16;
 /// Bytes of the registers kept, a multiple of 16.
 const SAVED: usize = GENERAL + VECTOR;
-/// Bytes below the frame record of a stub that binding uses.
-pub(super) const BELOW_RECORD: u64 = SAVED as u64;
 
 /// Code that the slot of this number leads to until it is bound; the same
 /// wherever it stands.
@@ -73,6 +71,7 @@ unsafe extern "C" fn bind() {
         ".endr",
         "mov rax, [r15 + {thread}]",
         "mov [rax + {wasm_sp}], rbp",
+        "mov [rax + {wasm_low}], rsp",
         "mov rdi, r15",
         "mov esi, r11d",
         "mov rsp, [rax + {host_sp}]",
@@ -112,6 +111,7 @@ unsafe extern "C" fn bind() {
         general = const GENERAL,
         thread = const offset::THREAD,
         wasm_sp = const WASM_SP,
+        wasm_low = const WASM_LOW,
         host_sp = const HOST_SP,
         bind = const BIND,
         leave = sym leave,

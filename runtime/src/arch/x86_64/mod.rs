@@ -9,6 +9,7 @@
 mod branch;
 mod cpu;
 mod enter;
+mod host_call;
 mod lazy;
 mod registers;
 mod stubs;
@@ -19,16 +20,11 @@ pub(crate) use branch::{
 };
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
-pub(crate) use enter::{Entry, Regs, abandon, enter};
+pub(crate) use enter::{Entry, Regs, Vectors, abandon, enter};
+pub(crate) use host_call::{HostEntries, direct_ints, spill};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};
-
-/// Bytes below the frame record of a stub that its call of the host uses.
-pub(crate) const HOST_CALL_FRAME: u64 = {
-    let (call, bind) = (enter::BELOW_RECORD, lazy::BELOW_RECORD);
-    if call > bind { call } else { bind }
-};

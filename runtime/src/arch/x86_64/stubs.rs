@@ -4,29 +4,65 @@
 //! a backtrace passes it without unwind tables; `registers::stub_frame` knows
 //! the first and last instructions of [`host_stub`] and [`domain_thunk`].
 
+use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{HOST_SP, WASM_SP};
+use wasmaot_abi::machine::x86_64::MACHINE;
+use wasmaot_abi::types::FuncType;
 
-use super::enter::host_call;
+use super::host_call::{direct_ints, host_call, host_call_direct};
 
 // The displacements below are 8 bits wide.
 const _: () = assert!(offset::THREAD >= -128 && HOST_SP < 128 && WASM_SP < 128);
 
-/// Code of a wasm function that calls a host function.
+/// Code of a wasm function that calls a host function of a type.
 ///
-/// `function` is the address of the host function's slot, which must outlive the
-/// code; `stack_args` the bytes of stack arguments of its type's layout. The
-/// code is the same wherever it stands.
-pub(crate) fn host_stub(_at: u64, function: u64, stack_args: u32) -> Vec<u8> {
+/// `slot` is the address of the [`HostEntries`](super::HostEntries) that its slot begins with, which
+/// must outlive the code. The code is the same wherever it stands.
+pub(crate) fn host_stub(slot: u64, ty: &FuncType) -> Vec<u8> {
+    let direct = direct_ints(ty);
+    let host_call = match direct {
+        Some(_) => host_call_direct as *const () as u64,
+        None => host_call as *const () as u64,
+    };
     let mut code = Code::with_frame_record();
-    code.put(&[0x49, 0xbb]); // mov r11, function
-    code.put(&function.to_le_bytes());
+    code.put(&[0x49, 0xbb]); // mov r11, slot
+    code.put(&slot.to_le_bytes());
     code.put(&[0x49, 0xba]); // mov r10, host_call
-    code.put(&(host_call as *const () as u64).to_le_bytes());
-    code.put(&[0x41, 0xff, 0xd2]); // call r10
-    code.end(stack_args);
+    code.put(&host_call.to_le_bytes());
+    match direct {
+        Some(ints) => {
+            code.put(FROM_R15[ints]);
+            code.put(FROM_R11[ints + 1]);
+            code.put(&[0x41, 0xff, 0xe2]); // jmp r10
+        }
+        None => {
+            code.put(&[0x41, 0xff, 0xd2]); // call r10
+            code.end(Layout::stack_args(&MACHINE.calls, ty));
+        }
+    }
     code.bytes
 }
+
+/// mov of r15 to each general argument register.
+const FROM_R15: [&[u8]; 6] = [
+    &[0x4c, 0x89, 0xff], // rdi
+    &[0x4c, 0x89, 0xfe], // rsi
+    &[0x4c, 0x89, 0xfa], // rdx
+    &[0x4c, 0x89, 0xf9], // rcx
+    &[0x4d, 0x89, 0xf8], // r8
+    &[0x4d, 0x89, 0xf9], // r9
+];
+
+/// The same of r11.
+const FROM_R11: [&[u8]; 6] = [
+    &[0x4c, 0x89, 0xdf], // rdi
+    &[0x4c, 0x89, 0xde], // rsi
+    &[0x4c, 0x89, 0xda], // rdx
+    &[0x4c, 0x89, 0xd9], // rcx
+    &[0x4d, 0x89, 0xd8], // r8
+    &[0x4d, 0x89, 0xd9], // r9
+];
 
 /// Displacement from a thunk's frame pointer of the pinned register that it
 /// restores.

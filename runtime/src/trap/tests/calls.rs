@@ -10,7 +10,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use super::{MEMORY_BYTES, Process, code, map, patch};
 use crate::arch::{builtin_stub, domain_thunk};
 use crate::host::{HostError, HostFunction};
-use crate::trap::{Space, TrapReason, call};
+use crate::trap::{Callee, Space, TrapReason, call};
 use crate::value::Val;
 use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
 
@@ -248,9 +248,14 @@ impl Nested {
     }
 
     pub fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, HostError> {
+        let callee = Callee {
+            thread: self.head as *mut _,
+            space: &self.space,
+            base: self.base,
+            code,
+        };
         // SAFETY: the process is in a host call on this thread.
-        unsafe { call(self.head as *mut _, &self.space, self.base, code, ty, args) }
-            .map_err(|_| HostError::Message("inner".into()))
+        unsafe { call(callee, ty, args) }.map_err(|_| HostError::Message("inner".into()))
     }
 }
 

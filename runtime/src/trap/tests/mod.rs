@@ -12,7 +12,6 @@ use gimli::write::{
     FrameDescriptionEntry, FrameTable,
 };
 use gimli::{Encoding, Format, LittleEndian, X86_64};
-use wasmaot_abi::callconv::Layout;
 use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ThreadBlock};
 use wasmaot_abi::maps::encode_traps;
 use wasmaot_abi::maps::lines::{FunctionLines, Line, encode_lines, encode_stream};
@@ -21,8 +20,8 @@ use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
-use super::{CodeImage, CodeMap, RawTrap, Space, Trap, call, dispatch_address, explain};
-use crate::arch::{HOST, host_stub};
+use super::{Callee, CodeImage, CodeMap, RawTrap, Space, Trap, call, explain};
+use crate::arch::host_stub;
 use crate::host::HostFunction;
 use crate::host::Slot;
 use crate::sys::live::ThreadHead;
@@ -92,7 +91,6 @@ impl Process {
         protect(&(base + MEMORY_BYTES..start + size), libc::PROT_NONE);
         let head = Box::into_raw(Box::new(ThreadHead {
             block: ThreadBlock {
-                dispatch: dispatch_address(),
                 ..ThreadBlock::default()
             },
             ..ThreadHead::default()
@@ -162,16 +160,22 @@ impl Process {
 
     /// Places a stub of a host function.
     pub fn host(&mut self, function: HostFunction) -> u64 {
-        let stack_args = Layout::of(&HOST.calls, &function.ty).stack_args;
+        let ty = function.ty().clone();
         let function = Box::into_raw(Box::new(Slot::from(function)));
         self.functions.push(function);
-        let stub = host_stub(self.next, function as u64, stack_args);
+        let stub = host_stub(function as u64, &ty);
         self.place(&stub)
     }
 
     pub fn call_raw(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, RawTrap> {
+        let callee = Callee {
+            thread: self.head.cast(),
+            space: &self.space,
+            base: self.base,
+            code,
+        };
         // SAFETY: the code is the test's.
-        unsafe { call(self.head.cast(), &self.space, self.base, code, ty, args) }
+        unsafe { call(callee, ty, args) }
     }
 
     pub fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, Trap> {

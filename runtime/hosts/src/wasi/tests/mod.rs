@@ -104,14 +104,14 @@ impl Guest {
 
     fn call_raw(&mut self, name: &str, args: &[u64]) -> Result<Vec<Val>, HostError> {
         let function = &self.functions[name];
-        assert_eq!(args.len(), function.ty.params.len(), "{name}");
-        let types = function.ty.params.iter();
+        assert_eq!(args.len(), function.ty().params.len(), "{name}");
+        let types = function.ty().params.iter();
         let args: Vec<Val> = types
             .zip(args)
             .map(|(&ty, &arg)| Val::from_bits(ty, arg.into()))
             .collect();
         let zero = |&ty: &ValType| Val::from_bits(ty, 0);
-        let mut results: Vec<Val> = function.ty.results.iter().map(zero).collect();
+        let mut results: Vec<Val> = function.ty().results.iter().map(zero).collect();
         let mut caller = Caller::of_memory(&mut self.memory);
         function.call(&mut caller, &args, &mut results)?;
         Ok(results)
@@ -281,14 +281,14 @@ fn every_function_has_its_type() {
         let function = function.unwrap_or_else(|| panic!("{name} is missing"));
         assert_eq!(function.module, "wasi_snapshot_preview1");
         let spelt: String = function
-            .ty
+            .ty()
             .params
             .iter()
             .map(|ty| if *ty == ValType::I32 { 'i' } else { 'I' })
             .collect();
         assert_eq!(spelt, *params, "{name}");
         let results = if *name == "proc_exit" { 0 } else { 1 };
-        assert_eq!(function.ty.results, vec![ValType::I32; results], "{name}");
+        assert_eq!(function.ty().results, vec![ValType::I32; results], "{name}");
     }
 }
 

@@ -2,14 +2,13 @@
 //! name, with and without access to memory; beside wasmtime's typed functions.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use wasmaot_compiler::{Emit, Options, compile};
-use wasmaot_lab::contest::cpu_time;
-use wasmaot_runtime::{
-    Caller, Config, HostFunction, InstanceId, Object, Process, TypedFunc, WasmParams, WasmResults,
+use wasmaot::{
+    Caller, Config, Engine, FuncType, Hosts, Instance, Process, TypedFunc, Val, ValType,
+    WasmParams, WasmResults,
 };
+use wasmaot_lab::interleave::cpu_time;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -86,7 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
     let wasm = wat::parse_str(MODULE)?;
     let mut contenders = ours(&wasm)?;
     #[cfg(feature = "wasmtime")]
-    contenders.extend(crate::peers::wasmtime::calls(&wasm)?);
+    contenders.extend(crate::engines::wasmtime::calls(&wasm)?);
     let mut times: BTreeMap<(usize, &str), Vec<f64>> = BTreeMap::new();
     let mut answers: BTreeMap<&str, u64> = BTreeMap::new();
     for round in 0..=args.rounds {
@@ -147,35 +146,34 @@ pub fn load(memory: &[u8], at: i32) -> i32 {
 }
 
 fn ours(wasm: &[u8]) -> Result<Vec<Contender>> {
-    let bytes = compile("calls", wasm, &Options::default(), Emit::So)?;
-    // SAFETY: the compiler has made these bytes just now.
-    let object = Arc::new(unsafe { Object::from_bytes("calls", &bytes, false) }?);
+    let engine = Engine::default();
+    let object = engine.compile("calls", wasm)?;
     let process = || {
-        let mut process = Process::new(Config::default())?;
-        let untyped = |_: &mut Caller<'_>, args: &[_], results: &mut [_]| {
-            if let [wasmaot_runtime::Val::I32(a), wasmaot_runtime::Val::I32(b)] = *args {
-                results[0] = wasmaot_runtime::Val::I32(add(a, b));
+        let mut hosts = Hosts::new();
+        hosts.func("host", "nothing", |_: &mut Caller<'_, ()>| ());
+        hosts.func("host", "add", |_: &mut Caller<'_, ()>, a: i32, b: i32| {
+            add(a, b)
+        });
+        hosts.func("host", "scale", |_: &mut Caller<'_, ()>, x: f64| scale(x));
+        hosts.func("host", "load", |caller: &mut Caller<'_, ()>, at: i32| {
+            load(caller.memory(), at)
+        });
+        let like_add = FuncType::new([ValType::I32; 2], [ValType::I32]);
+        let untyped = |_: &mut Caller<'_, ()>, args: &[Val], results: &mut [Val]| {
+            if let [Val::I32(a), Val::I32(b)] = *args {
+                results[0] = Val::I32(add(a, b));
             }
             Ok(())
         };
-        let like_add = HostFunction::type_of(&|_: &mut Caller<'_>, a: i32, b: i32| add(a, b));
-        process.add_host_functions([
-            HostFunction::wrap("host", "nothing", |_: &mut Caller<'_>| ()),
-            HostFunction::wrap("host", "add", |_: &mut Caller<'_>, a: i32, b: i32| {
-                add(a, b)
-            }),
-            HostFunction::wrap("host", "scale", |_: &mut Caller<'_>, x: f64| scale(x)),
-            HostFunction::wrap("host", "load", |caller: &mut Caller<'_>, at: i32| {
-                load(caller.memory(), at)
-            }),
-            HostFunction::new("host", "untyped", like_add, untyped),
-        ]);
-        let id = process.instantiate(Arc::clone(&object), None)?;
-        anyhow::Ok((process, id))
+        hosts.func_of_type("host", "untyped", like_add, untyped);
+        let mut process = Process::new(&engine, Config::default(), ())?;
+        process.add_hosts(&hosts);
+        let instance = process.instantiate(&object, None)?;
+        anyhow::Ok((process, instance))
     };
     let loops = |name: &'static str| -> Result<Calls> {
-        let (mut process, id) = process()?;
-        let func: TypedFunc<u32, i32> = process.typed_func(id, name)?;
+        let (mut process, instance) = process()?;
+        let func: TypedFunc<u32, i32> = instance.typed_func(&mut process, name)?;
         Ok(Box::new(move |n| {
             Ok(func.call(&mut process, n)? as u32 as u64)
         }))
@@ -218,11 +216,12 @@ fn ours(wasm: &[u8]) -> Result<Vec<Contender>> {
             )?,
         ),
         ("wasmaot", KINDS[4], {
-            let (mut process, id) = process()?;
+            let (mut process, instance) = process()?;
             Box::new(move |n| {
                 let mut last = 0;
                 for i in 0..n {
-                    last = process.call::<(i32, i32), i32>(id, "add", (i as i32, last))?;
+                    let func = instance.typed_func::<(i32, i32), i32>(&mut process, "add")?;
+                    last = func.call(&mut process, (i as i32, last))?;
                 }
                 Ok(last as u32 as u64)
             })
@@ -237,12 +236,12 @@ fn ours(wasm: &[u8]) -> Result<Vec<Contender>> {
 
 /// Calls through a handle, each with what the last one gave.
 fn each<P: WasmParams + 'static, R: WasmResults + 'static>(
-    (mut process, id): (Process, InstanceId),
+    (mut process, instance): (Process, Instance),
     name: &str,
     params: impl Fn(u32, u64) -> P + 'static,
     result: impl Fn(R) -> u64 + 'static,
 ) -> Result<Calls> {
-    let func = process.typed_func::<P, R>(id, name);
+    let func = instance.typed_func::<P, R>(&mut process, name);
     let func = func.with_context(|| format!("no function {name}"))?;
     Ok(Box::new(move |n| {
         let mut last = 0;

@@ -47,12 +47,12 @@ pub struct Call {
     /// Address in the object of the entry.
     pub plt: u32,
     /// Where they lead instead; `None`: to the entry.
-    pub to: Option<Place>,
+    pub to: Option<SetAddress>,
 }
 
-/// Code of an object of the set.
+/// An address in an object of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SetAddress {
     /// Number of the member.
     pub member: u32,
     /// Address in that object.
@@ -154,12 +154,12 @@ impl Prelink {
         all_read.then_some(record)
     }
 
-    /// The address in the object's own space at which a place of the set is,
+    /// The address in the object's own space at which another of the set is,
     /// where both are as in the record. `None` for a member that is none.
-    pub fn address(&self, place: Place) -> Option<u64> {
+    pub fn address(&self, to: SetAddress) -> Option<u64> {
         let offset = |number: u32| Some(u64::from(self.members.get(number as usize)?.offset));
-        let distance = offset(place.member)?.wrapping_sub(offset(self.number)?);
-        Some(distance.wrapping_add(place.address.into()))
+        let distance = offset(to.member)?.wrapping_sub(offset(self.number)?);
+        Some(distance.wrapping_add(to.address.into()))
     }
 }
 
@@ -178,7 +178,7 @@ fn member(entry: &[u8; MEMBER], names: &mut &str) -> Option<Member> {
 fn call(entry: &[u8; CALL]) -> Call {
     let mut rest = &entry[..];
     let [plt, member, address] = [(); 3].map(|()| word(&mut rest).unwrap_or(NONE));
-    let to = (member != NONE).then_some(Place { member, address });
+    let to = (member != NONE).then_some(SetAddress { member, address });
     Call { plt, to }
 }
 
@@ -218,7 +218,7 @@ mod tests {
                 Call { plt: 16, to: None },
                 Call {
                     plt: 32,
-                    to: Some(Place {
+                    to: Some(SetAddress {
                         member: 0,
                         address: 0x120,
                     }),
@@ -245,9 +245,9 @@ mod tests {
         let bytes = record.encode();
         assert_eq!(bytes.len(), record.size());
         assert_eq!(Prelink::decode(&bytes), Some(record.clone()));
-        let place = record.calls[1].to.unwrap();
-        assert_eq!(record.address(place), Some(0x120u64.wrapping_sub(0x3000)));
-        let nowhere = Place { member: 2, ..place };
+        let to = record.calls[1].to.unwrap();
+        assert_eq!(record.address(to), Some(0x120u64.wrapping_sub(0x3000)));
+        let nowhere = SetAddress { member: 2, ..to };
         assert_eq!(record.address(nowhere), None);
     }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, TypeHash, ValType};
-use wasmaot_dylink::data::DataSymbol;
+use wasmaot_dylink::data_symbols::DataSymbol;
 use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
 
 /// A gap of as many bytes of zeros or more separates two pieces of an image of

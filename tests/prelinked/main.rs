@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 
 use wasmaot::prelink::build_set;
 use wasmaot_abi::object::{Note, PltCall, SEC_CALLS};
-use wasmaot_abi::prelink::{Place, Prelink};
+use wasmaot_abi::prelink::{Prelink, SetAddress};
 use wasmaot_compiler::{Calls, OptLevel, Options};
 use wasmaot_runtime::error::{Error, Result};
 use wasmaot_runtime::{Bind, CallError, Config, LinkMapEntry, Object, OpenFlags, Process, Val};

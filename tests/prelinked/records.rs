@@ -37,7 +37,7 @@ fn damaged_records_are_refused_when_opened() {
         ("another object", |r| r.members[1].offset += 1),
         ("another object", |r| r.members[1].offset = 0x8000_0000),
         ("another object", |r| {
-            let to = Place {
+            let to = SetAddress {
                 member: 3,
                 address: 0,
             };

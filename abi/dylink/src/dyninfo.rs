@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::DataSymbol;
+use crate::data_symbols::DataSymbol;
 use crate::error::LinkingError;
 use crate::linking::Linking;
 use wasmaot_abi::info::{Fixup, Fixups, LinkingAbi, Placement};

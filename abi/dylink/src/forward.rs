@@ -6,7 +6,7 @@
 
 use wasmparser::BinaryReader;
 
-use crate::data::leb;
+use crate::data_symbols::leb;
 use crate::error::LinkingError;
 
 /// Section of the imported functions of `env` in whose place the module has

@@ -9,18 +9,18 @@
 
 #![forbid(unsafe_code)]
 
-pub mod data;
+pub mod data_symbols;
 mod dylink;
 mod dylink0;
 pub mod dyninfo;
 mod error;
 pub mod forward;
 mod linking;
-mod own;
+mod own_references;
 
 pub use error::LinkingError;
 pub use linking::{Class, ImportRole, Linking, SymbolFlags};
-pub use own::{OwnReferences, own_references};
+pub use own_references::{OwnReferences, own_references};
 
 impl Linking {
     /// Reads a custom section, if it is one of a linking convention.

@@ -186,12 +186,12 @@ pub struct Position {
     pub function_start: u32,
     /// The functions that the code is of: the innermost inlined one first, last
     /// the one whose code it is in.
-    pub places: Vec<Place>,
+    pub frames: Vec<InlineFrame>,
 }
 
-/// A place in a wasm function.
+/// A wasm function that is entered, in code or inlined into code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct InlineFrame {
     /// Number of the wasm function, or [`NO_FUNCTION`].
     pub function: u32,
     /// Offset in the wasm module, where one is known.
@@ -230,19 +230,19 @@ impl<'a> AddressMap<'a> {
         let [start, size, function, stream] = self.function(index)?;
         let within = text_offset - start;
         (within < size).then_some(())?;
-        let places = self.pool(stream, None).and_then(|s| places(s, within));
-        let mut places = places.unwrap_or_default();
+        let frames = self.pool(stream, None).and_then(|s| frames(s, within));
+        let mut frames = frames.unwrap_or_default();
         // The last is the function itself, which the stream does not name.
-        match places.last_mut() {
+        match frames.last_mut() {
             Some(last) => last.function = function,
-            None => places.push(Place {
+            None => frames.push(InlineFrame {
                 function,
                 wasm_offset: None,
             }),
         }
         Some(Position {
             function_start: start,
-            places,
+            frames,
         })
     }
 
@@ -293,26 +293,26 @@ impl<'a> AddressMap<'a> {
     }
 }
 
-/// The places of code at a distance from its function's start; the last one's
+/// The frames of code at a distance from its function's start; the last one's
 /// function is left open.
-fn places(stream: &[u8], within: u32) -> Option<Vec<Place>> {
+fn frames(stream: &[u8], within: u32) -> Option<Vec<InlineFrame>> {
     let (inlined, lines) = decode_stream(stream)?;
     let line = lines.take_while(|line| line.code <= within).last()?;
-    let mut places = Vec::new();
+    let mut frames = Vec::new();
     let (mut site, mut offset) = (line.site, line.wasm);
     // Each is an earlier one than that before: this comes to an end.
     while let Some(call) = (site as usize).checked_sub(1).and_then(|n| inlined.get(n)) {
-        places.push(Place {
+        frames.push(InlineFrame {
             function: call.function,
             wasm_offset: Some(offset),
         });
         (site, offset) = (call.caller, call.offset);
     }
-    places.push(Place {
+    frames.push(InlineFrame {
         function: NO_FUNCTION,
         wasm_offset: Some(offset),
     });
-    Some(places)
+    Some(frames)
 }
 
 #[cfg(test)]
@@ -355,9 +355,9 @@ mod tests {
         let map = AddressMap::new(&map).unwrap();
         assert_eq!(map.code_start(), 60);
         let at = |offset| {
-            let places = map.position(offset)?.places;
-            let places = places.into_iter().map(|p| (p.function, p.wasm_offset));
-            Some(places.collect::<Vec<_>>())
+            let frames = map.position(offset)?.frames;
+            let frames = frames.into_iter().map(|f| (f.function, f.wasm_offset));
+            Some(frames.collect::<Vec<_>>())
         };
         assert_eq!(at(4).unwrap(), [(3, Some(1000))]);
         let within = [(7, Some(300)), (8, Some(500)), (3, Some(1002))];

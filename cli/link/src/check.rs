@@ -2,7 +2,7 @@
 //! right.
 
 use anyhow::{Context as _, Result, bail};
-use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, read_data_symbols};
+use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, read_data_symbols};
 use wasmparser::{Parser, Payload, TypeRef};
 
 use super::copies::Copies;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
-use wasmaot_dylink::data::DataSymbol;
+use wasmaot_dylink::data_symbols::DataSymbol;
 
 use super::library::Library;
 use super::resolve::{File, Reference, Symbols};

@@ -1,7 +1,7 @@
 //! The objects that the front end adds to a link: room for copies, functions
 //! that forward, and the sections that describe both.
 
-use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA, leb};
+use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA, leb};
 use wasmaot_dylink::forward::{SECTION_FORWARD, encode_forward};
 
 use super::copies::Copies;

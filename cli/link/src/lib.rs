@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 use ::object::read::archive::ArchiveFile;
 use anyhow::{Context as _, Result, bail};
-use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA};
+use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA};
 use wasmaot_dylink::forward::SECTION_FORWARD;
 
 use self::args::{Arguments, Input};

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context as _, Result};
 use wasmaot_abi::name::ENV;
-use wasmaot_dylink::data::{DataSymbol, SECTION_DATA, read_data_symbols};
+use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_DATA, read_data_symbols};
 use wasmaot_dylink::{Linking, own_references};
 use wasmparser::{
     CompositeInnerType, ExternalKind, FuncType, KnownCustom, Linking as Part, Operator, Parser,

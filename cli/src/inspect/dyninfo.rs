@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Result, anyhow};
 use wasmaot_abi::name::ENV;
-use wasmaot_dylink::data::{SECTION_COPY, read_data_symbols};
+use wasmaot_dylink::data_symbols::{SECTION_COPY, read_data_symbols};
 use wasmaot_dylink::dyninfo::{BIAS, SECTION, Section};
 use wasmaot_dylink::{Class, ImportRole, Linking};
 use wasmparser::{

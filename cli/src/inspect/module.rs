@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use wasmaot_dylink::Linking;
-use wasmaot_dylink::data::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
+use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA, read_data_symbols};
 use wasmaot_dylink::forward::{SECTION_FORWARD, read_forwards};
 use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, TypeRef};
 

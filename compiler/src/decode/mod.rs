@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::context::MEMORY_LIMIT;
 use wasmaot_abi::info::{Fixup, LinkingAbi, ModuleInfo};
-use wasmaot_dylink::data::SECTION_COPY;
+use wasmaot_dylink::data_symbols::SECTION_COPY;
 use wasmaot_dylink::{Linking, LinkingError, OwnReferences};
 use wasmparser::{
     FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, ValidPayload,

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
 };
-use wasmaot_dylink::data::{self, read_data_symbols};
+use wasmaot_dylink::data_symbols::{SECTION_COPY, SECTION_DATA, read_data_symbols};
 use wasmaot_dylink::forward::{SECTION_FORWARD, read_forwards};
 use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
 use wasmparser::{
@@ -349,12 +349,12 @@ impl<'a> Reader<'a> {
         let data_symbols =
             |name| read_data_symbols(name, section.data(), offset).map_err(fail.clone());
         match section.name() {
-            data::SECTION_COPY => {
-                let symbols = data_symbols(data::SECTION_COPY)?;
+            SECTION_COPY => {
+                let symbols = data_symbols(SECTION_COPY)?;
                 self.module.copies.extend(symbols);
             }
-            data::SECTION_DATA => {
-                let symbols = data_symbols(data::SECTION_DATA)?;
+            SECTION_DATA => {
+                let symbols = data_symbols(SECTION_DATA)?;
                 let named = symbols.into_iter().map(|s| (s.name.clone(), s));
                 self.module.sizes.extend(named);
             }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wasmaot_abi::context::CODE_RESERVE;
 use wasmaot_abi::info::ImportKind;
-use wasmaot_abi::prelink::{Member, Place, Prelink};
+use wasmaot_abi::prelink::{Member, Prelink, SetAddress};
 
 use crate::arch;
 use crate::error::{Error, Result};
@@ -156,7 +156,7 @@ impl LinkedSet<'_> {
             let bound = u64::from_le_bytes(instance.read(slot.offset)?);
             // Not if a thunk stands between.
             let straight = bound == definer.address(value);
-            call.to = straight.then_some(Place {
+            call.to = straight.then_some(SetAddress {
                 member: member as u32,
                 address: value as u32,
             });

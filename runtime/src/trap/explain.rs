@@ -161,7 +161,7 @@ fn frames(pc: u64, map: &dyn CodeMap) -> Vec<Frame> {
     let lines = address_map(image);
     let position = lines.zip(text_offset(image, vaddr));
     let position = position.and_then(|(lines, offset)| lines.position(offset));
-    let mut places = position.map_or_else(Vec::new, |position| position.places);
+    let mut places = position.map_or_else(Vec::new, |position| position.frames);
     let own = places.pop();
     let mut frames = Vec::new();
     for (place, lines) in places.iter().zip(lines.iter().cycle()) {

@@ -8,7 +8,7 @@ use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, Sym
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::WASM_PAGE;
 use wasmaot_abi::info::{Import, ImportKind, ModuleInfo, NULL_ELEMENT};
-use wasmaot_abi::maps::lines::{AddressMap, Line, Place, encode_stream};
+use wasmaot_abi::maps::lines::{AddressMap, InlineFrame, Line, encode_stream};
 use wasmaot_abi::object::{
     DT_WASMAOT_INFO, DT_WASMAOT_INFOSZ, FunctionRecord, ImportRecord, NOTE_NAME, Note,
     PT_WASMAOT_MEMORY, PltCall, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_IMPORTS,
@@ -342,11 +342,11 @@ fn maps_count_from_the_text_section() {
     assert_eq!(maps::find_trap(traps, 42), Some(TrapCode::Unreachable));
     let map = AddressMap::new(section(&elf, SEC_LINES)).unwrap();
     let at = map.position(50).unwrap();
-    let place = Place {
+    let frame = InlineFrame {
         function: 3,
         wasm_offset: Some(77),
     };
-    assert_eq!((at.function_start, &at.places[..]), (48, &[place][..]));
+    assert_eq!((at.function_start, &at.frames[..]), (48, &[frame][..]));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Functions that contain code of other objects: whether that is the code of
 //! what their imports mean.
 
-use wasmaot_abi::prelink::{Body, Place};
+use wasmaot_abi::prelink::{Body, SetAddress};
 
 use super::{Checker, Meaning};
 use crate::arch;
@@ -61,22 +61,22 @@ impl Checker<'_> {
         body.needs.iter().all(|&need| {
             let record = instance.object.prelink();
             let call = record.and_then(|record| record.calls.get(need as usize));
-            let place = call.and_then(|call| call.to);
+            let to = call.and_then(|call| call.to);
             let slot = plt.get(need as usize);
-            let both = place.zip(slot);
-            both.is_some_and(|(place, slot)| self.is_at(id, slot.symbol, place))
+            let both = to.zip(slot);
+            both.is_some_and(|(to, slot)| self.is_at(id, slot.symbol, to))
         })
     }
 
-    /// Whether a symbol means what is at a place of an object's set.
-    fn is_at(&self, id: usize, symbol: u32, place: Place) -> bool {
+    /// Whether a symbol means what is at an address of an object's set.
+    fn is_at(&self, id: usize, symbol: u32, to: SetAddress) -> bool {
         let instance = &self.view.state.instances[id];
         let Meaning::Definition(definer, symbol) = self.meaning(id, symbol) else {
             return false;
         };
         let found = &self.view.state.instances[definer];
-        self.is_member(id, definer, place.member as usize)
-            && found.object.symbol(symbol as u32).value == u64::from(place.address)
+        self.is_member(id, definer, to.member as usize)
+            && found.object.symbol(symbol as u32).value == u64::from(to.address)
             && found.domain == instance.domain
     }
 

@@ -6,7 +6,7 @@
 //! u32 number, u32 members, u32 calls, u32 bodies, u32 needs, u32 bytes of names
 //! members × { u8 build_id[20], u32 offset, u32 bytes of the name }
 //! calls   × { u32 plt, u32 member or u32::MAX, u32 address }
-//! bodies  × { u32 code, u32 plain, u32 needs }
+//! bodies  × { u32 code, u32 uninlined, u32 needs }
 //! needs   × u32
 //! names
 //! ```
@@ -65,7 +65,7 @@ pub struct Body {
     /// Address in the object of its code.
     pub code: u32,
     /// Address in the object of code that does the same by calls.
-    pub plain: u32,
+    pub uninlined: u32,
     /// Entries of the PLT whose functions it contains.
     pub needs: Vec<u32>,
 }
@@ -111,7 +111,7 @@ impl Prelink {
                 .for_each(|&n| put(&mut out, n));
         }
         for body in &self.bodies {
-            [body.code, body.plain, body.needs.len() as u32]
+            [body.code, body.uninlined, body.needs.len() as u32]
                 .iter()
                 .for_each(|&n| put(&mut out, n));
         }
@@ -184,13 +184,13 @@ fn call(entry: &[u8; CALL]) -> Call {
 
 fn body(entry: &[u8; BODY], needs: &mut &[u8]) -> Option<Body> {
     let mut rest = &entry[..];
-    let [code, plain, count] = [(); 3].map(|()| word(&mut rest).unwrap_or(NONE));
+    let [code, uninlined, count] = [(); 3].map(|()| word(&mut rest).unwrap_or(NONE));
     let (own, others) = needs.split_at_checked((count as usize).checked_mul(NEED)?)?;
     *needs = others;
     let own = own.as_chunks().0.iter().map(|&n| u32::from_le_bytes(n));
     Some(Body {
         code,
-        plain,
+        uninlined,
         needs: own.collect(),
     })
 }
@@ -227,12 +227,12 @@ mod tests {
             bodies: vec![
                 Body {
                     code: 0x100,
-                    plain: 0x200,
+                    uninlined: 0x200,
                     needs: vec![1],
                 },
                 Body {
                     code: 0x110,
-                    plain: 0x220,
+                    uninlined: 0x220,
                     needs: vec![1, 0],
                 },
             ],

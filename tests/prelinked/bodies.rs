@@ -67,7 +67,7 @@ fn run_small(program: &mut Program, power: i32) {
 /// Calls that the first code of an object's functions has, by the function.
 fn first_calls(object: &Object) -> Vec<String> {
     let record = object.prelink().unwrap();
-    let second = record.bodies.iter().map(|body| body.plain).min();
+    let second = record.bodies.iter().map(|body| body.uninlined).min();
     let (table, _) = object.section(SEC_CALLS).unwrap().as_chunks();
     let places = table.iter().map(|&call| PltCall::decode(call).place);
     let first = places.filter(|&place| second.is_none_or(|second| place < second));

@@ -48,7 +48,7 @@ fn damaged_records_are_refused_when_opened() {
         ("cannot be read", |r| r.members[0].name.push('x')),
         ("cannot be read", |r| r.bodies.truncate(1)),
         ("another object", |r| r.bodies[0].code = 0),
-        ("another object", |r| r.bodies[0].plain = 0xffff_fffe),
+        ("another object", |r| r.bodies[0].uninlined = 0xffff_fffe),
         ("another object", |r| r.bodies[0].needs[0] = 99),
         ("another object", |r| r.bodies.swap(0, 1)),
     ];

@@ -92,7 +92,7 @@ pub(crate) fn outcome(view: View<'_>, id: usize) -> Result<Vec<Calls>> {
     Ok(all)
 }
 
-/// The functions of an instance that go on in their plain code: the address of
+/// The functions of an instance that go on in their uninlined code: the address of
 /// each, and the jump that its code is to begin with.
 pub(super) fn plain(
     view: View<'_>,
@@ -105,8 +105,8 @@ pub(super) fn plain(
     let stays = |body: &Body| view.config.bind == Bind::Static && body.needs.iter().all(right);
     let wrong = bodies.iter().filter(|body| !stays(body));
     let jumps = wrong.filter_map(|body| {
-        let (code, plain) = (body.code.into(), body.plain.into());
-        Some((code, arch::jump(code, plain)?))
+        let (code, uninlined) = (body.code.into(), body.uninlined.into());
+        Some((code, arch::jump(code, uninlined)?))
     });
     jumps.collect()
 }

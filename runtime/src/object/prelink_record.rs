@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], entries: usize, layout: &Layout) -> Result<Prel
     let call = |call: &Call| call.to.is_none_or(|to| member(to.member));
     let body = |body: &Body| {
         let needs = body.needs.iter().all(|&n| (n as usize) < entries);
-        needs && code(body.code) && code(body.plain)
+        needs && code(body.code) && code(body.uninlined)
     };
     let right = member(record.number)
         && record.members.iter().all(|m| inside(m.offset))

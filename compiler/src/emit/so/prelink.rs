@@ -64,7 +64,7 @@ fn record(plan: &Plan<'_>, membership: Membership<'_>, plt: u64, text: u64) -> P
         let needs = needs.filter_map(|&import| plan.slots.plt_of(Target::Func(import)));
         Body {
             code: address(uninlined.function),
-            plain: address(second),
+            uninlined: address(second),
             needs: needs.map(|entry| entry as u32).collect(),
         }
     });

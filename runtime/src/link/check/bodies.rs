@@ -28,7 +28,7 @@ impl Checker<'_> {
         let jumps = bodies.filter(|body| {
             let code = instance.image.read(body.code.into());
             let target = code.map(|code| arch::branch_target(code, body.code.into()));
-            target == Ok(Some(body.plain.into()))
+            target == Ok(Some(body.uninlined.into()))
         });
         jumps.map(|body| body.code.into()).collect()
     }

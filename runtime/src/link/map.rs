@@ -14,8 +14,7 @@ use super::state::{Bindings, Instance, RefCount};
 use crate::config::Category;
 use crate::error::{Error, Result};
 use crate::object::{MemoryRun, Object, bad};
-use crate::sys::PAGE;
-use crate::sys::{Access, SystemError, page_down};
+use crate::sys::{Access, Image, PAGE, SystemError, page_down};
 
 /// As many bytes that are to be written to are copied: on the whole that is
 /// less work than to have the system copy their pages at the first write.
@@ -33,24 +32,7 @@ pub(super) fn map(
     let members = group.members.iter().zip(images).zip(bindings);
     for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
-        for segment in &object.layout().segments {
-            let content = segment.offset as usize..(segment.offset + segment.filesz) as usize;
-            let few = object.bytes().get(content).filter(|b| b.len() <= FEW);
-            if let Some(bytes) = few.filter(|_| segment.writable) {
-                image.commit(segment.range())?;
-                let written = image.write(segment.vaddr, bytes);
-                written.map_err(|_| bad(object.path().display().to_string(), "no room"))?;
-                continue;
-            }
-            let access = match (segment.writable, segment.executable) {
-                (true, _) => Access::ReadWrite,
-                (false, true) => Access::ReadExecute,
-                (false, false) => Access::Read,
-            };
-            let (offset, filesz) = (segment.offset, segment.filesz);
-            let mapped = image.map(segment.range(), object.file(), offset, filesz, access);
-            mapped.map_err(|error| refused(object, access, error))?;
-        }
+        map_segments(&mut image, object)?;
         linker.config.trace(Category::Files, || {
             format!(
                 "loaded {} at {:#x}, memory base {:#x}, table base {:#x}",
@@ -94,6 +76,29 @@ pub(super) fn map(
         for run in &object.layout().memory {
             map_run(linker, object, place, run)?;
         }
+    }
+    Ok(())
+}
+
+/// Maps the segments of an object into its image.
+fn map_segments(image: &mut Image, object: &Object) -> Result<()> {
+    for segment in &object.layout().segments {
+        let content = segment.offset as usize..(segment.offset + segment.filesz) as usize;
+        let few = object.bytes().get(content).filter(|b| b.len() <= FEW);
+        if let Some(bytes) = few.filter(|_| segment.writable) {
+            image.commit(segment.range())?;
+            let written = image.write(segment.vaddr, bytes);
+            written.map_err(|_| bad(object.path().display().to_string(), "no room"))?;
+            continue;
+        }
+        let access = match (segment.writable, segment.executable) {
+            (true, _) => Access::ReadWrite,
+            (false, true) => Access::ReadExecute,
+            (false, false) => Access::Read,
+        };
+        let (offset, filesz) = (segment.offset, segment.filesz);
+        let mapped = image.map(segment.range(), object.file(), offset, filesz, access);
+        mapped.map_err(|error| refused(object, access, error))?;
     }
     Ok(())
 }

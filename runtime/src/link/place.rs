@@ -224,30 +224,7 @@ fn program(
     for info in members.iter().filter(shared).map(|m| m.object.info()) {
         memory.of(info);
     }
-    let limit = linker.config.max_memory / WASM_PAGE;
-    let limit = limit.min(memory.max.unwrap_or(u64::MAX));
-    let pages = memory_pages(layout.heap_base, memory.min, limit);
-    if pages > MEMORY_LIMIT / WASM_PAGE {
-        return Err(Error::Limit {
-            file,
-            what: format!(
-                "needs a memory of {pages} pages with its libraries and stack; one that \
-                 modules share has at most {}",
-                MEMORY_LIMIT / WASM_PAGE
-            ),
-            remedy: "declare a smaller memory",
-        });
-    }
-    if let Some(max) = memory.max.filter(|&max| max < pages) {
-        linker.config.trace(Category::Warning, || {
-            format!("{file}: declares a memory of at most {max} pages; with its libraries and stack it has {pages}")
-        });
-    }
-    let ty = MemoryType {
-        min: pages,
-        max: memory.max,
-        ..MemoryType::default()
-    };
+    let ty = shared_memory(linker.view(), &file, layout.heap_base, &memory)?;
     create_memory(linker, domain, &file, ty)?;
     let table = memory.table(0);
     create_table(
@@ -257,17 +234,7 @@ fn program(
         table,
         layout.table_end.max(memory.table_min),
     )?;
-    let owner = members
-        .iter()
-        .find(|m| shared(m) && m.object.info().stack_pointer.is_some());
-    match owner {
-        Some(owner) => claim_stack_pointer(linker, domain, owner)?,
-        None => {
-            let domain = &mut linker.space.domains[domain];
-            domain.has_stack_pointer = true;
-            domain.update(|context| context.stack_pointer = layout.stack.end);
-        }
-    }
+    give_stack_pointer(linker, domain, members, layout.stack.end)?;
     for (place, &(memory_base, table_base)) in places.iter_mut().zip(&layout.bases) {
         *place = ObjectPlacement {
             domain,
@@ -280,7 +247,7 @@ fn program(
         domain,
         main: linker.state.instances.next(),
         flat: false,
-        heap: layout.heap_base..pages * WASM_PAGE,
+        heap: layout.heap_base..ty.min_bytes(),
         stack: layout.stack,
         indices: None,
         spare_entries: Ranges::default(),
@@ -290,6 +257,62 @@ fn program(
         place.pc_base = pc_room(linker, member)?.start;
     }
     Ok(())
+}
+
+/// The memory that a program's objects share, whose heap begins at `heap_base`.
+fn shared_memory(
+    view: View<'_>,
+    file: &str,
+    heap_base: u64,
+    wanted: &Wanted,
+) -> Result<MemoryType> {
+    let limit = view.config.max_memory / WASM_PAGE;
+    let limit = limit.min(wanted.max.unwrap_or(u64::MAX));
+    let pages = memory_pages(heap_base, wanted.min, limit);
+    if pages > MEMORY_LIMIT / WASM_PAGE {
+        return Err(Error::Limit {
+            file: file.to_owned(),
+            what: format!(
+                "needs a memory of {pages} pages with its libraries and stack; one that \
+                 modules share has at most {}",
+                MEMORY_LIMIT / WASM_PAGE
+            ),
+            remedy: "declare a smaller memory",
+        });
+    }
+    if let Some(max) = wanted.max.filter(|&max| max < pages) {
+        view.config.trace(Category::Warning, || {
+            format!("{file}: declares a memory of at most {max} pages; with its libraries and stack it has {pages}")
+        });
+    }
+    Ok(MemoryType {
+        min: pages,
+        max: wanted.max,
+        ..MemoryType::default()
+    })
+}
+
+/// Gives a program's domain the stack pointer of the member that has one of its
+/// own, else that of the loader's shadow stack.
+fn give_stack_pointer(
+    linker: &mut Linker<'_>,
+    domain: usize,
+    members: &[Member],
+    stack_end: u64,
+) -> Result<()> {
+    let owns = |m: &&Member| {
+        let info = m.object.info();
+        info.abi != LinkingAbi::Core && info.stack_pointer.is_some()
+    };
+    match members.iter().find(owns) {
+        Some(owner) => claim_stack_pointer(linker, domain, owner),
+        None => {
+            let domain = &mut linker.space.domains[domain];
+            domain.has_stack_pointer = true;
+            domain.update(|context| context.stack_pointer = stack_end);
+            Ok(())
+        }
+    }
 }
 
 /// Pages of the memory of a flat program.
@@ -331,7 +354,7 @@ pub(crate) fn adopt(linker: &mut Linker<'_>, number: usize) {
     let own = own_memory(info).is_some() && exported;
     let data = info.data.iter().map(|(at, len)| at.saturating_add(*len));
     let end = data.max().unwrap_or(0).min(MEMORY_LIMIT);
-    // Without a mark, all that its own memory begins with may be in use.
+    // Without that symbol, all that its own memory begins with may be in use.
     let marks = !info.memories.is_empty() || instance.object.find("__heap_base").is_some();
     let marked = if marks { info.static_end } else { 0 };
     if let Some(program) = &mut linker.state.program {

@@ -401,11 +401,10 @@ pub(crate) fn data_address(view: View<'_>, target: Target) -> Result<u64> {
             let bias = definer.object.layout().memory_bias;
             Ok(definer.memory_base + symbol.value.wrapping_sub(bias))
         }
-        Target::LinkerSymbol(mark) => Ok(view
-            .state
-            .program
-            .as_ref()
-            .map_or(0, |p| p.address_of(mark))),
+        Target::LinkerSymbol(symbol) => {
+            let program = view.state.program.as_ref();
+            Ok(program.map_or(0, |program| program.address_of(symbol)))
+        }
         Target::UndefinedData => Ok(undefined::DATA),
         _ => Ok(0),
     }

@@ -341,8 +341,8 @@ impl<'a> Resolver<'a> {
                 return Some(Target::ProgramTable);
             }
             ImportKind::GotMem => {
-                let mark = LinkerSymbol::from_name(import.name).map(Target::LinkerSymbol);
-                return mark.or_else(|| self.in_scope(import.name));
+                let own = LinkerSymbol::from_name(import.name).map(Target::LinkerSymbol);
+                return own.or_else(|| self.in_scope(import.name));
             }
             ImportKind::GotFunc if self.opened && taken_over().is_some() => return taken_over(),
             ImportKind::GotFunc => {

@@ -72,7 +72,7 @@ pub(crate) enum LinkerSymbol {
 }
 
 impl LinkerSymbol {
-    /// The mark of a symbol's name.
+    /// The symbol of a name.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "__heap_base" => Some(Self::HeapBase),

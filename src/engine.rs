@@ -136,7 +136,10 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         Self(Arc::new(Inner {
             config,
-            ..Inner::default()
+            #[cfg(feature = "compiler")]
+            cache: OnceLock::new(),
+            #[cfg(feature = "compiler")]
+            empty: OnceLock::new(),
         }))
     }
 
@@ -237,7 +240,6 @@ impl Engine {
     }
 
     #[cfg(not(feature = "compiler"))]
-    #[expect(clippy::unused_self, reason = "as the other, which compiles")]
     pub(crate) fn empty_program(&self) -> Result<Arc<Object>> {
         Err(wasmaot_runtime::DlError::NoProgram.into())
     }

@@ -108,6 +108,7 @@ impl Error {
     }
 
     /// The error of an unusable cache directory.
+    #[cfg(feature = "compiler")]
     pub(crate) fn cache(reason: impl Into<String>) -> Self {
         Self::Cache {
             reason: reason.into(),

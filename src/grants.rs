@@ -31,6 +31,10 @@ pub(crate) struct Grant {
     real: Option<PathBuf>,
     id: Option<FileId>,
     /// Whether the program can change what is in it.
+    #[cfg_attr(
+        not(feature = "compiler"),
+        expect(dead_code, reason = "only caches ask")
+    )]
     writable: bool,
 }
 
@@ -70,6 +74,7 @@ impl Grants {
     }
 
     /// The same among those that the program can change.
+    #[cfg(feature = "compiler")]
     pub fn writable_holding(&self, real: Option<&Path>) -> Option<&Grant> {
         let mut writable = self.0.iter().filter(|grant| grant.writable);
         writable.find(|grant| grant.holds(real))

@@ -34,7 +34,7 @@ impl wasmaot_value {
         let ty = TYPES.get(self.ty as usize);
         let &(ty, _) = ty.ok_or_else(|| format!("{} is no type of a value", self.ty))?;
         let bits = u128::from_le_bytes(self.of.0);
-        let bytes = ty.bytes() as u32;
+        let bytes = ty.bytes();
         // What C has not written of a smaller value is not looked at.
         let mask = u128::MAX >> (128 - 8 * bytes);
         Ok(Val::from_bits(ty, bits & mask))

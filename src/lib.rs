@@ -195,9 +195,9 @@ pub use wasmaot_runtime::{
     AccessError, AsProcess, Bind, CallError, Category, Config, DlError, DlStubs,
     Error as LoadError, Explanation, FileId, Finder, Func, FuncType, Global, GlobalType,
     HandleError, HostError, HostFunction, HostFunctions, HostLibrary, HostResult, InstanceId,
-    LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds, Searched, Table,
-    TableType, Trace, TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType, WasmParam,
-    WasmParams, WasmResults, WasmTy,
+    LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds, Searched, Table, TableType,
+    Trace, TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType, WasmParam, WasmParams,
+    WasmResults, WasmTy,
 };
 
 #[cfg(feature = "compiler")]

@@ -55,7 +55,7 @@ macro_rules! shared {
             pub const SIZE: u64 = size_of::<$record>() as u64;
             /// Every field with its offset.
             pub const FIELDS: &[(&str, i32)] = &[$((stringify!($field), $name)),*];
-            $($(#[$field_doc])*
+            $(#[doc = concat!("Offset of [`", stringify!($record), "::", stringify!($field), "`].")]
             pub const $name: i32 = offset_of!($record, $field) as i32 - $origin as i32;)*
         }
     };

@@ -91,13 +91,13 @@ impl CompiledFunction {
     }
 }
 
-/// What a function has on the stack beside its return address.
+/// What a function keeps on the stack beside its return address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// Nothing.
     #[default]
     None,
-    /// A frame record, and what is said here.
+    /// A frame record, and what this says to unwinders.
     Record(UnwindInfo),
 }
 

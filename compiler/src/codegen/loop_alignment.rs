@@ -1,4 +1,4 @@
-//! Where a function is best put.
+//! Where in a cache line a function is best put, for the sake of its loops.
 //!
 //! Processors fetch and keep decoded code by lines of 64 bytes: a loop that
 //! reaches into one line more than it has to is up to twice as slow. The code
@@ -11,12 +11,12 @@ use cranelift_codegen::CompiledCode;
 
 use crate::code::{LINE, STARTS, Starts};
 
-/// Longer loops than this are seen by their first blocks: what is done most.
+/// Of loops longer than this, in bytes, the first block alone counts: it runs most.
 const LONG: u32 = 4 * LINE;
 /// Bytes of an entry of a table that is jumped through.
 const TABLE_ENTRY: u32 = 4;
 
-/// What each start in a line costs.
+/// The cost of each start in a line.
 pub(super) fn starts(compiled: &CompiledCode) -> Starts {
     let loops = loops(compiled);
     std::array::from_fn(|start| {

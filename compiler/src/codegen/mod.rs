@@ -131,7 +131,7 @@ fn isa_config(isas: &Isas) -> TargetFrontendConfig {
     isas.of(Pipeline::SinglePass, 0).frontend_config()
 }
 
-/// Decides what is inlined.
+/// Decides which calls are inlined.
 fn plan(module: &Module<'_>, options: &Options) -> Result<Plan> {
     if options.opt_level != OptLevel::Speed {
         return Ok(Plan::nothing(module));

@@ -27,7 +27,7 @@ pub(super) enum Subject {
 }
 
 impl Subject {
-    /// Its number in [`Code::functions`].
+    /// Its number in [`Code::functions`](crate::code::Code::functions).
     pub fn number(self, module: &Module<'_>) -> usize {
         match self {
             Self::Func(func) => (func - module.imported_funcs()) as usize,
@@ -106,7 +106,8 @@ impl<'w> Worker<'w> {
         }
     }
 
-    /// Compiles a function; once more without what is of other modules.
+    /// Compiles a function; and, if bodies of other modules were inlined into it, once
+    /// more without them.
     pub fn compile_all(&mut self, subject: Subject, uninlined: &Env<'_>) -> Result<Both> {
         let first = self.compile(subject)?;
         let sites = self.translator.origins.sites.iter();

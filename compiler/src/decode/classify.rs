@@ -203,7 +203,7 @@ fn forwards(module: &mut Module<'_>) {
     }
 }
 
-/// The imported function that a function stands for: one of those listed, of
+/// The imported function that a function merely forwards to: one of those listed, of
 /// the same type, and all that it does is to call it with its parameters.
 fn forwarded(func: u32, body: &FunctionBody<'_>, module: &Module<'_>) -> Option<u32> {
     if body.get_locals_reader().ok()?.get_count() > 0 {

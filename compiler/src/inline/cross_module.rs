@@ -107,7 +107,7 @@ impl<'m> CrossModuleBodies<'m> {
         }
     }
 
-    /// Number of the function that stands for an import.
+    /// Number of the body that replaces calls of an import.
     pub fn number_of(&self, import: u32) -> Option<u32> {
         let at = self.list.binary_search_by_key(&import, |f| f.import).ok()?;
         Some(self.first + at as u32)

@@ -15,8 +15,9 @@
 //! Sizes count what is inlined in turn, so a chain of small functions becomes
 //! one as long as the whole is small. Beside their weight, the number of their
 //! operators is limited, of which many weigh nothing; and where all that is to be
-//! inlined into a function is out of proportion to it, nothing is. Where all calls of a function are inlined,
-//! and nothing else refers to it, it has no code of its own.
+//! inlined into a function is out of proportion to it, nothing is. Where all calls
+//! of a function are inlined, and nothing else refers to it, it has no code of its
+//! own.
 
 pub(crate) mod cross_module;
 mod cycles;

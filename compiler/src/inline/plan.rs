@@ -120,9 +120,9 @@ struct Graph<'a> {
     bodies: &'a [Summary],
     imported: u32,
     uses: Vec<Uses>,
-    /// Weights, with what is inlined.
+    /// The weight of each function with all that is inlined into it.
     weights: Vec<u32>,
-    /// Operators, with what is inlined.
+    /// The number of operators of each function with all that is inlined into it.
     operators: Vec<u32>,
     fates: Vec<Fate>,
 }

@@ -21,7 +21,7 @@ pub(crate) trait Backend: Sync {
     /// more than an operating system.
     fn is_for(&self, target: &Triple) -> bool;
 
-    /// An instruction that traps, whose bytes fill what is no code.
+    /// An instruction that traps. Its bytes fill the gaps between functions.
     fn trap(&self) -> &'static [u8];
 
     /// The kind of a relocation that the code generator asks for; `None` for one

@@ -181,7 +181,7 @@ pub(super) struct Body<'f, 'm> {
     signatures: &'f mut HashMap<u32, SigRef>,
     /// The frames that may catch what is thrown here.
     pub guards: Vec<usize>,
-    /// The pinned register's value, where it is at hand.
+    /// The value of the pinned register, if it was read and no call came since.
     pub base: Option<Value>,
     /// Where it was read.
     base_block: Option<ir::Block>,
@@ -189,7 +189,7 @@ pub(super) struct Body<'f, 'm> {
     pub calls: usize,
     /// The locals that are in the frame, and their address.
     pub frame_slots: Option<(ir::StackSlot, Value)>,
-    /// Addresses by indices, and where they are at hand.
+    /// Addresses computed so far at a point, by their indices.
     pub addresses: (Point, &'f mut Vec<(Value, Value)>),
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Env<'m> {
     pub type_ids: Vec<u32>,
     pub config: TargetFrontendConfig,
     pub plan: &'m Plan,
-    /// What stands for imported functions where they are called.
+    /// The bodies of other modules that are inlined in the place of calls of imports.
     pub cross_module: &'m CrossModuleBodies<'m>,
     /// Number of imported functions.
     pub imported: u32,

@@ -32,12 +32,12 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// Number of the GOT slot that stands for a target.
+    /// Number of the GOT slot by which a target is reached, if it is by one.
     pub fn got_of(&self, target: Target) -> Option<u64> {
         self.got_of.get(&target).copied()
     }
 
-    /// Number of the PLT entry that stands for a target.
+    /// Number of the PLT entry by which a target is called, if it is by one.
     pub fn plt_of(&self, target: Target) -> Option<u64> {
         // As most are.
         if matches!(target, Target::Func(func) if func >= self.imported) {

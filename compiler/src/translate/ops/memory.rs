@@ -11,7 +11,7 @@ use crate::code::Target;
 use crate::module::Memory;
 use crate::translate::body::{Body, clif_trap};
 
-/// So many addresses that were computed last are looked at for one to use again.
+/// How many of the addresses computed last are compared for one to use again.
 const NEAR: usize = 8;
 
 /// Displacements up to this one keep an access to the null address in the page
@@ -74,8 +74,8 @@ impl Body<'_, '_> {
         }
     }
 
-    /// The address of an index in the primary memory. One that is at hand is
-    /// used again.
+    /// The address of an index in the primary memory. One that was computed
+    /// at this point already is used again.
     fn address(&mut self, index: Value) -> Value {
         let point = self.point();
         if self.addresses.0 != point {

@@ -185,7 +185,7 @@ impl View<'_> {
         found
     }
 
-    /// The integers that loops have at hand: those that they carry, and those
+    /// The integers that loops keep in registers: those that they carry, and those
     /// that they use and do not change.
     fn at_hand(&self, of: impl Iterator<Item = Loop>) -> HashMap<Loop, HashSet<Value>> {
         let mut found: HashMap<Loop, HashSet<Value>> = of.map(|l| (l, HashSet::new())).collect();

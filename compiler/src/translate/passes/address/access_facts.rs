@@ -165,7 +165,7 @@ impl Access {
     }
 }
 
-/// A value without what is added to it.
+/// A value without the constants that are added to it, and their sum.
 fn root(func: &Function, value: Value) -> (Value, u32) {
     let mut root = func.dfg.resolve_aliases(value);
     let mut sum = 0_u32;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Type, Value, ValueDef};
 
-/// So many definitions are followed from a value. What lies behind is not
+/// How many definitions are followed from a value. What lies behind is not
 /// known, and neither is what comes from several places.
 const DEPTH: u32 = 8;
 

@@ -8,7 +8,7 @@ use super::bounds::{Bounds, constant};
 use crate::code::Target;
 use crate::module::{GlobalStorage, Module};
 
-/// So many definitions are followed from an address.
+/// How many definitions are followed from an address.
 const DEPTH: u32 = 8;
 /// The largest factor, as an exponent, that an address can have.
 const MAX_SHIFT: u32 = 3;

@@ -9,7 +9,7 @@ use crate::link::state::Instance;
 use crate::object::SymbolSection;
 
 /// Checks the copies of data in the instances from `first` on, just made.
-pub(in crate::link) fn copies(view: View<'_>, first: usize) -> Result<()> {
+pub(crate) fn copies(view: View<'_>, first: usize) -> Result<()> {
     let data = |id: usize| {
         let instance: &Instance = &view.state.instances[id];
         let symbols = instance.object.symbols();

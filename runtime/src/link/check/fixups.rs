@@ -12,7 +12,7 @@ use crate::link::group::Group;
 use crate::link::linker::View;
 
 /// Checks the members of a group, before their constructors run.
-pub(in crate::link) fn fixups(view: View<'_>, group: &Group) -> Result<()> {
+pub(crate) fn fixups(view: View<'_>, group: &Group) -> Result<()> {
     let asks = |id: usize| {
         !view.state.instances[id]
             .object

@@ -47,9 +47,7 @@ fn contestants(builds: &Builds, kernel: &Kernel) -> Vec<Contestant> {
 #[test]
 fn everyone_computes_the_same() {
     let directory = wasmaot_testkit::scratch("kernels");
-    let mut builds = Builds::new(&directory).unwrap();
-    builds.link = Some(wasmaot_link::link_in);
-    builds.prelink = Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
+    let builds = Builds::new(&directory).unwrap();
     let wrong: Vec<String> = KERNELS
         .par_iter()
         .flat_map_iter(|kernel| {

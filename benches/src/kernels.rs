@@ -204,8 +204,6 @@ fn builds(directory: &Path, args: &Args) -> Result<Builds> {
     let mut builds = Builds::new(directory)?;
     builds.wasm_flags.clone_from(&args.wasm_flag);
     builds.native_flags.clone_from(&args.native_flag);
-    builds.link = Some(wasmaot_link::link_in);
-    builds.prelink = Some(|modules, options| Ok(wasmaot::prelink::build_alone(modules, options)?));
     Ok(builds)
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use wasmaot::prelink::build_alone;
 use wasmaot::{Engine, EngineConfig, input};
 use wasmaot_hosts::HostEnv;
 use wasmaot_lab::builds::{Builds, Native};
@@ -19,7 +18,6 @@ use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
-use wasmaot_link::link_in;
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
 use crate::grant::grant_all;
@@ -48,9 +46,7 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    let mut builds = Builds::new(directory)?;
-    builds.link = Some(link_in);
-    builds.prelink = Some(|modules, options| Ok(build_alone(modules, options)?));
+    let builds = Builds::new(directory)?;
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
         let kernels = match args.kernels.is_empty() {
@@ -172,7 +168,6 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
     let env = move || grant_all(HostEnv::new().args(given.iter().cloned()), &grants);
     // A directory that cannot be granted is told of now.
     env()?;
-    let program = program.prelinked_by(Some(|modules, options| Ok(build_alone(modules, options)?)));
     Ok(program.within(env).fresh_each_time())
 }
 

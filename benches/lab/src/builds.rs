@@ -12,10 +12,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use crate::kernel::{HARNESS, Kernel, SHARED};
-use crate::program::Prelink;
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 
 /// Name of the program's module.
@@ -81,10 +80,6 @@ const SHARED_LIBRARY: &[&str] = &[
     "-Bdynamic",
     "--unresolved-symbols=import-dynamic",
 ];
-
-/// Links a main at fixed addresses with copies of a library's data, in a
-/// directory, given files and flags of wasm-ld.
-pub type Link = fn(&Path, &[&str]) -> Result<()>;
 
 /// How a native program is linked. Each is called after what it is of `gcc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,10 +162,6 @@ pub struct Builds {
     pub wasm_flags: Vec<String>,
     /// Further flags of gcc, such as `-march=native`.
     pub native_flags: Vec<String>,
-    /// Who can link mains with copies of a library's data, which wasm-ld cannot.
-    pub link: Option<Link>,
-    /// Who can build modules as one set.
-    pub prelink: Option<Prelink>,
 }
 
 impl Builds {
@@ -187,8 +178,6 @@ impl Builds {
             directory,
             wasm_flags: Vec::new(),
             native_flags: Vec::new(),
-            link: None,
-            prelink: None,
         })
     }
 
@@ -207,15 +196,10 @@ impl Builds {
     /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps [`LIB`].
     ///
     /// # Errors
-    /// A tool is missing or refuses; without [`Builds::link`], a main with
-    /// copies of the library's data.
+    /// A tool is missing or refuses.
     pub fn wasm(&self, kernel: &Kernel, cut: Cut) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;
         let copies = cut == Cut::Fixed && kernel.shares_data;
-        ensure!(
-            !copies || self.link.is_some(),
-            "wasm-ld cannot link a main at fixed addresses that refers to data of a library"
-        );
         let made_of = self.made_of(kernel, &[WASM_FLAGS, &[cut.name()]].concat());
         once(&sources.join(cut.name()), &made_of, |out| {
             let (clang, wasm_ld) = (Tool::find(CLANG)?, Tool::find(WASM_LD)?);
@@ -239,8 +223,10 @@ impl Builds {
             };
             let lib = [SHARED_LIBRARY, symbolic, &["lib.o", "-o", LIB]].concat();
             wasm_ld.run(out, lib)?;
-            if copies && let Some(link) = self.link {
-                return link(out, &["--no-entry", "main.o", LIB, "-o", MAIN]);
+            if copies {
+                // Of the library's data, which wasm-ld does not make.
+                let arguments = ["--no-entry", "main.o", LIB, "-o", MAIN];
+                return wasmaot_link::link_in(out, &arguments);
             }
             let common = ["-E", "--no-entry", "-Bdynamic", "main.o", LIB, "-o", MAIN];
             wasm_ld.run(out, [cut.main(), &common].concat())

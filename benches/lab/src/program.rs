@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use wasmaot::prelink::build_alone;
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_compiler::{Calls, Emit, Options, compile};
 use wasmaot_hosts::{HostEnv, Output, OutputBuffer, linux, wasi};
@@ -55,7 +56,6 @@ pub struct Program {
     env: MakeEnv,
     /// Whether each run is of a process of its own.
     fresh: bool,
-    prelink: Option<Prelink>,
     built: RefCell<HashMap<Form, Arc<Vec<Built>>>>,
 }
 
@@ -79,8 +79,7 @@ impl Built {
     /// Takes what the compiler has made of a module.
     #[expect(unsafe_code, reason = "objects are native code")]
     fn new(module: &Module, file: Vec<u8>) -> Result<Self> {
-        // SAFETY: the bytes are the compiler's, or of one who prelinks, which
-        // `Prelink` says are the same.
+        // SAFETY: the compiler has made the bytes, of one module or of a set.
         let object = unsafe { Object::from_bytes(&module.name, &file, false) }?;
         Ok(Self {
             name: module.name.clone(),
@@ -98,11 +97,6 @@ pub struct Live {
     pub(crate) built: Arc<Vec<Built>>,
     output: OutputBuffer,
 }
-
-/// Builds modules, each a name and its bytes, as one set, main first; the
-/// objects' bytes. They are run as they are: they have to be what the compiler
-/// makes of the modules.
-pub type Prelink = fn(&[(String, Vec<u8>)], &Options) -> Result<Vec<Vec<u8>>>;
 
 /// The time that loading takes, of objects that are open: mapping, resolving,
 /// relocating, initialising.
@@ -133,7 +127,6 @@ impl Program {
             options: options.clone(),
             env: Rc::new(|| Ok(HostEnv::new())),
             fresh: false,
-            prelink: None,
             built: RefCell::default(),
         })
     }
@@ -162,8 +155,7 @@ impl Program {
                 });
             }
         }
-        let program = Self::new(modules, "run", options)?;
-        Ok(program.prelinked_by(builds.prelink))
+        Self::new(modules, "run", options)
     }
 
     /// The same with arguments, directories and the like.
@@ -178,13 +170,6 @@ impl Program {
     #[must_use]
     pub const fn fresh_each_time(mut self) -> Self {
         self.fresh = true;
-        self
-    }
-
-    /// The same with somebody who can prelink it.
-    #[must_use]
-    pub const fn prelinked_by(mut self, prelink: Option<Prelink>) -> Self {
-        self.prelink = prelink;
         self
     }
 
@@ -214,13 +199,12 @@ impl Program {
             return Ok(Arc::clone(built));
         }
         let modules = || self.modules.iter().enumerate();
-        let files = match (form.prelinked, self.prelink) {
-            (true, Some(prelink)) => {
+        let files = match form.prelinked {
+            true => {
                 let modules = modules().map(|(_, m)| (m.name.clone(), m.wasm.clone()));
-                prelink(&modules.collect::<Vec<_>>(), &self.options)?
+                build_alone(&modules.collect::<Vec<_>>(), &self.options)?
             }
-            (true, None) => bail!("nobody here can prelink"),
-            (false, _) => modules()
+            false => modules()
                 .map(|(number, module)| self.compile(number, module, form))
                 .collect::<Result<_>>()?,
         };

@@ -7,10 +7,6 @@ use std::sync::LazyLock;
 use super::arrows::{Arrow, Sources};
 use super::root;
 
-/// Upward arrows that are known, as (crate's folder, floor, floor above, how many
-/// pairs of files). The list may only shrink.
-const KNOWN: &[(&str, &str, &str, usize)] = &[];
-
 /// Heading in `ARCHITECTURE.md` of the section that holds the tables.
 const HEADING: &str = "## Floors";
 
@@ -178,12 +174,8 @@ fn differences(
         let floor = table.iter().find(|floor| floor.name == from);
         floor.is_some_and(|floor| floor.uses.iter().any(|used| used == to))
     };
-    let known = |from: &str, to: &str| {
-        let entry = KNOWN.iter().find(|k| (k.0, k.1, k.2) == (name, from, to));
-        entry.map_or(0, |entry| entry.3)
-    };
     for ((from, to), arrows) in seen {
-        if !allowed(from, to) && arrows.len() > known(from, to) {
+        if !allowed(from, to) {
             wrong.push(format!("{name}: {from} may not use {to}:"));
             let line = |a: &Arrow| format!("    {} names {}, of {}", a.from, a.path, a.to);
             wrong.extend(arrows.iter().map(line));
@@ -199,13 +191,6 @@ fn differences(
             }
         }
     }
-    for (_, from, to, count) in KNOWN.iter().filter(|known| known.0 == name) {
-        if seen.get(&(*from, *to)).map_or(0, Vec::len) < *count {
-            wrong.push(format!(
-                "{name}: {from} → {to}: fewer than {count} are left"
-            ));
-        }
-    }
     wrong
 }
 
@@ -219,9 +204,6 @@ fn no_circle_leaves_a_floor() {
         let Some(table) = tables.get(name) else {
             continue;
         };
-        if KNOWN.iter().any(|known| known.0 == name) {
-            continue;
-        }
         let floor = |file: &String| floor_of(table, file.strip_prefix(folder).unwrap_or(file));
         let floors: BTreeSet<_> = circle.iter().map(floor).collect();
         assert_eq!(floors.len(), 1, "a circle through {floors:?}: {circle:?}");

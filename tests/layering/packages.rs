@@ -12,8 +12,9 @@ const MUST_NOT: &[(&str, &[&str])] = &[
         "wasmaot-runtime",
         &["cranelift", "wasmparser", "serde_json"],
     ),
+    ("wasmaot-hosts", &["cranelift", "wasmparser", "serde_json"]),
     // Who embeds the library builds nothing of the command.
-    ("wasmaot", &["clap", "indicatif"]),
+    ("wasmaot", &["clap", "indicatif", "tempfile"]),
 ];
 
 #[test]
@@ -93,6 +94,16 @@ fn every_test_is_a_target() {
     listed.sort();
     there.sort();
     assert_eq!(listed, there);
+}
+
+/// Errors of the library are its own; Cranelift's are not.
+#[test]
+fn the_library_itself_has_no_anyhow() {
+    let tree = tree(&["--package", "wasmaot", "--depth", "1"]);
+    assert!(
+        tree.contains("wasmaot-runtime") && !tree.contains("anyhow"),
+        "{tree}"
+    );
 }
 
 /// What a package depends on, all of it, a line each.

@@ -1,6 +1,6 @@
 //! Where what may stand in the sources.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{code, floors, is_in, root, sources};
 
@@ -44,10 +44,6 @@ const UNSAFE_PLACES: &[&str] = &[
 /// Longest source file that reads well.
 const MAX_LINES: usize = 600;
 
-/// Files that may be longer, each with how long and why: tables and matches of
-/// operators. The others are to be split along a phase.
-const LONG: &[(&str, usize, &str)] = &[];
-
 /// Where the words of a machine may stand: its description, the writer of its
 /// code and the folder that runs it, and what reads its code to measure it.
 const MACHINE_PLACES: &[&str] = &[
@@ -71,21 +67,9 @@ const NOT_OF_A_MACHINE: &[(&str, &str)] = &[
         "instructions of wasm",
     ),
     (
-        "runtime/src/linux/",
+        "runtime/hosts/src/linux/",
         "numbers of system calls, as i386 and x86-64 have them",
     ),
-];
-
-/// Where a word of a machine still stands that has to go. The list may only shrink.
-const MACHINE_WORDS_LEFT: &[&str] = &[
-    "runtime/hosts/src/linux/call.rs",
-    "runtime/hosts/src/linux/dir.rs",
-    "runtime/hosts/src/linux/memory.rs",
-    "runtime/hosts/src/linux/mod.rs",
-    "runtime/hosts/src/linux/numbers.rs",
-    "runtime/hosts/src/linux/process.rs",
-    "runtime/hosts/src/linux/stat.rs",
-    "runtime/hosts/src/linux/time.rs",
 ];
 
 /// Names of registers.
@@ -126,10 +110,8 @@ fn machine_words_stand_in_their_places() {
             wrong.insert(file, word);
         }
     }
-    let found: BTreeSet<&str> = wrong.keys().copied().collect();
-    assert_eq!(
-        found,
-        MACHINE_WORDS_LEFT.iter().copied().collect(),
+    assert!(
+        wrong.is_empty(),
         "words of a machine outside of {MACHINE_PLACES:?}: {wrong:#?}"
     );
 }
@@ -167,15 +149,9 @@ fn compiler_and_resolver_do_no_io() {
 fn files_stay_readable() {
     for (path, text) in sources() {
         let lines = text.lines().count();
-        let long = LONG.iter().find(|(long, ..)| *long == path);
-        let most = long.map_or(MAX_LINES, |long| long.1);
         assert!(
-            lines <= most,
+            lines <= MAX_LINES,
             "{path} has {lines} lines: split it along a phase"
-        );
-        assert!(
-            long.is_none() || lines > MAX_LINES,
-            "{path} is no longer a long one"
         );
     }
 }

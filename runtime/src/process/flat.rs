@@ -3,7 +3,7 @@
 //!
 //! Modules are loaded last to first, main at the end. What a module imports
 //! from `env` is what those before it export, the latest first, and then the
-//! host's own C library ([`flat`](crate::flat)).
+//! host's own C library, which `wasmaot-hosts` has.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Traps: from the hardware's fault to a named trap with a wasm backtrace.
 //!
-//! `call` runs wasm code until it returns or stops. A stop is recorded raw,
-//! by the signal handler (`signal`) or by what carries out host calls, and takes the thread back to `call` (`RawTrap`). Only then,
-//! on the host's stack and with the wasm stack's content at hand, does
-//! `explain` unwind (`unwind`) and name things (`explain`).
+//! `call` runs wasm code until it returns or stops. A stop is recorded raw, by the
+//! signal handler (`signal`) or by what carries out host calls, and takes the thread
+//! back to `call` (`RawTrap`). Only then, on the host's stack and with the wasm
+//! stack's content at hand, are the frames found (`unwind`) and named (`explain`).
 
 mod call;
 mod exception;

@@ -10,7 +10,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use super::{MEMORY_BYTES, Process, code, map, patch};
 use crate::arch::{builtin_stub, domain_thunk};
 use crate::host::{HostError, HostFunction};
-use crate::trap::{Callee, Space, TrapReason, call};
+use crate::trap::{Area, Callee, Regs, Shape, Space, TrapReason, call, enter};
 use crate::value::Val;
 use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
 
@@ -342,4 +342,51 @@ fn builtins_run_on_the_host_stack() {
     let args = [stack.start, stack.end, 1, 2, 3, 4].map(|v| Val::I64(v as i64));
     let ty = FuncType::new([I64; 6], [I64]);
     assert_eq!(process.call(function, &ty, &args).unwrap(), [Val::I64(19)]);
+}
+
+#[test]
+fn calls_in_both_directions_make_no_system_call() {
+    let mut process = Process::new();
+    let next = |_: &mut crate::host::Caller<'_>, n: i32| n + 1;
+    let stub = process.host(HostFunction::wrap("host", "next", next));
+    let code = process.place(&patch(pass_on!(0), stub));
+    let callee = Callee {
+        thread: process.head.cast(),
+        space: &process.space,
+        base: process.base,
+        code,
+    };
+    let call = |n: i32| {
+        let write = |regs: &mut Regs, _: &mut Area| regs.int[0] = n as u64;
+        let read = |regs: &Regs| regs.int[0] as i32;
+        let shape = Shape::of(&[I32], &[I32]);
+        // SAFETY: the code is the test's, and of that type.
+        unsafe { enter(callee, shape, &mut [], write, read) }
+    };
+    assert_eq!(call(1).unwrap(), 2);
+    // SAFETY: the child does nothing that could wait for another thread: calls
+    // neither allocate nor lock. It ends by a system call of its own.
+    let status = unsafe {
+        let child = libc::fork();
+        assert!(child >= 0);
+        if child == 0 {
+            // Its thread has another number than its parent's.
+            let mut n = call(-1).unwrap_or(-1);
+            // From here any other system call than `exit` kills it.
+            if libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) != 0 {
+                n = -1;
+            }
+            for _ in 0..1000 {
+                n = call(n).unwrap_or(-1);
+            }
+            libc::syscall(libc::SYS_exit, i64::from(n != 1000));
+        }
+        let mut status = 0;
+        assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
+        status
+    };
+    assert!(
+        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0,
+        "{status:#x}"
+    );
 }

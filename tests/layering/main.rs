@@ -48,7 +48,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 /// Whether a path is one of some places, the folders among which end with a slash.
 fn is_in(path: &str, places: &[&str]) -> bool {
     let holds = |place: &&str| path == *place || place.ends_with('/') && path.starts_with(*place);
-    places.iter().any(|place| holds(&place))
+    places.iter().any(holds)
 }
 
 /// A document of the project.

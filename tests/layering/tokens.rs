@@ -64,7 +64,7 @@ impl Lexer<'_> {
     fn skip_block(&mut self) {
         let mut depth = 0;
         let mut last = '/';
-        while let Some(c) = self.rest.next() {
+        for c in self.rest.by_ref() {
             match (last, c) {
                 ('/', '*') => depth += 1,
                 ('*', '/') => depth -= 1,

@@ -173,7 +173,7 @@ impl Process {
             let found = object.symbol(object.definition(&*name)?).record;
             Some((object, found))
         })?;
-        let differs = definer.func_type(found) != Some(&*wanted);
+        let differs = definer.func_type(found) != Some(wanted);
         let kind = || found.kind.name().to_owned();
         let text = || definer.type_text(found).unwrap_or_else(kind);
         differs.then(|| (definer, text(), wanted.to_string()))

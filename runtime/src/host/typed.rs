@@ -157,7 +157,7 @@ impl<'a> Args<'a> {
 
     /// The next one, if it is of the type.
     #[inline]
-    pub fn next<T: WasmTy>(&mut self) -> Option<T> {
+    pub fn take<T: WasmTy>(&mut self) -> Option<T> {
         match &mut self.0 {
             Source::Values(values) => T::from_val(*values.next()?),
             Source::Spilled {
@@ -211,7 +211,7 @@ impl<T: WasmTy> WasmParam for T {
 
     #[inline]
     fn take(args: &mut Args<'_>) -> Option<Self> {
-        args.next()
+        args.take()
     }
 }
 
@@ -224,7 +224,7 @@ impl<T: WasmTy, const N: usize> WasmParam for [T; N] {
     fn take(args: &mut Args<'_>) -> Option<Self> {
         let mut all = [None; N];
         for arg in &mut all {
-            *arg = args.next();
+            *arg = args.take();
         }
         all.iter()
             .all(Option::is_some)

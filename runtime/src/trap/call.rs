@@ -156,7 +156,7 @@ pub(crate) unsafe fn call(
     let layout = Layout::of(&arch::HOST.calls, ty);
     let mut results = values::area(layout.return_area);
     let mut stack_args = values::area(layout.stack_args);
-    let returned = (layout.return_area != 0).then(|| results.as_mut_ptr());
+    let returned = (layout.return_area != 0).then_some(results.as_mut_ptr());
     let write = |regs: &mut Regs, stack_args: &mut Area| {
         if let Some(area) = returned {
             regs.int[0] = area.expose_provenance() as u64;

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
-use crate::common::{Outcome, Sandbox};
+use crate::common::{Outcome, Sandbox, with_mounts_of_its_own};
 
 /// A program that makes the file `new` in its first directory; its exit code is
 /// the error number.
@@ -68,8 +68,8 @@ fn no_mount_makes_memory_a_file() {
             "mount --bind {mounted} data/name && exec {} run --dir data opener.wat",
             env!("CARGO_BIN_EXE_wasmaot")
         );
-        let mut command = Command::new("unshare");
-        command.args(["--map-root-user", "--mount", "sh", "-c", &script]);
+        let mut command = with_mounts_of_its_own();
+        command.args(["sh", "-c", &script]);
         command.current_dir(sandbox.path(""));
         let output = command.output().unwrap();
         (

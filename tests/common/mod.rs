@@ -14,6 +14,22 @@ pub struct Sandbox {
     directory: tempfile::TempDir,
 }
 
+/// A command, to be given its words, that may mount what nobody else sees. Whoever
+/// may not mount does it as root of a user name space, which in turn a process
+/// with another root directory (chroot) cannot make.
+pub fn with_mounts_of_its_own() -> Command {
+    let unshare = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(args);
+        command
+    };
+    let alone = unshare(&["--mount", "true"]).output();
+    match alone.expect("unshare of util-linux").status.success() {
+        true => unshare(&["--mount"]),
+        false => unshare(&["--user", "--map-root-user", "--mount"]),
+    }
+}
+
 /// What a run of `wasmaot` gave.
 #[derive(Debug)]
 pub struct Outcome {

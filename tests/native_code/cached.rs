@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::common::{Outcome, Sandbox};
+use super::common::{Outcome, Sandbox, with_mounts_of_its_own};
 use super::{counter, opener};
 
 fn main(number: u32) -> String {
@@ -150,9 +150,8 @@ fn without_code(sandbox: &Sandbox, before: &str, args: &[&str]) -> Outcome {
     let mount = "mount -t tmpfs -o noexec,mode=700 none \"$WASMAOT_CACHE_DIR\"";
     let script = format!("{mount} && {before} && exec \"$@\"");
     let run = sandbox.command(args);
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-    command.args([&script, "sh"]);
+    let mut command = with_mounts_of_its_own();
+    command.args(["sh", "-c", &script, "sh"]);
     command.arg(run.get_program()).args(run.get_args());
     command.current_dir(sandbox.path(""));
     for (name, value) in run.get_envs() {

@@ -32,7 +32,7 @@ pub const VARIABLE: &str = "WASMAOT_CACHE_DIR";
 /// Others can write: group and all.
 const WRITABLE: u32 = 0o022;
 
-/// How a module's bytes become an object's: [`compile`], or a function around
+/// How a module's bytes become an object's: the compiler, or a function around
 /// it that shows how far it has come. The first argument is the module's name.
 pub type Compile = fn(&str, &[u8], &Options) -> Result<Vec<u8>, wasmaot_compiler::Error>;
 

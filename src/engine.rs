@@ -73,7 +73,7 @@ impl EngineConfig {
     }
 
     /// The function that compiles a module to an object: one around
-    /// [`cache::compile`] that tells the user how far it has come, for example.
+    /// the compiler's that tells the user how far it has come, for example.
     #[cfg(feature = "compiler")]
     pub fn compile_with(mut self, compile: Compile) -> Self {
         self.compile = Some(compile);
@@ -123,7 +123,8 @@ impl EngineConfig {
     /// Keeps what is built in a directory, which is made where it is missing.
     ///
     /// # Safety
-    /// As of [`Cache::open`]: what is in the directory is run as native code.
+    /// What is in the directory is run as native code: no
+    /// program that this user runs may be able to write there.
     #[cfg(feature = "compiler")]
     pub unsafe fn cache(mut self, directory: impl Into<PathBuf>) -> Self {
         self.cache = Some(directory.into());
@@ -147,7 +148,7 @@ impl Engine {
     /// processes can load. `name` is what messages call it.
     ///
     /// # Errors
-    /// [`Error::Input`]: it is no module. [`Error::Compile`].
+    /// [`Error::Input`](crate::Error::Input): it is no module. [`Error::Compile`](crate::Error::Compile).
     #[cfg(feature = "compiler")]
     pub fn compile(&self, name: &str, module: &[u8]) -> Result<Arc<Object>> {
         let module = input::module(name, module)?;
@@ -172,7 +173,7 @@ impl Engine {
     /// object, if the engine is [trusting](EngineConfig::trusting).
     ///
     /// # Errors
-    /// [`Error`]; an object that is not trusted is [`Error::Untrusted`].
+    /// [`Error`](crate::Error); an object that is not trusted is [`Error::Untrusted`](crate::Error::Untrusted).
     pub fn open(&self, file: impl AsRef<Path>) -> Result<Arc<Object>> {
         let file = file.as_ref();
         self.finder(file).open(file)
@@ -181,7 +182,7 @@ impl Engine {
     /// Maps a built object.
     ///
     /// # Errors
-    /// [`Error::Load`].
+    /// [`Error::Load`](crate::Error::Load).
     ///
     /// # Safety
     /// The file is native code, and is run: it has to be what the compiler made,
@@ -196,7 +197,7 @@ impl Engine {
     /// Takes a built object from memory; `name` is what messages call it.
     ///
     /// # Errors
-    /// [`Error::Load`].
+    /// [`Error::Load`](crate::Error::Load).
     ///
     /// # Safety
     /// The bytes are native code, and are run: they have to be what the

@@ -162,7 +162,7 @@ impl<T: Send + 'static> Process<T> {
     /// the directory of that file. Constructors run, but not `_start`.
     ///
     /// # Errors
-    /// [`Error`] as of [`Engine::open`]; [`Error::Load`].
+    /// [`Error`](crate::Error) as of [`Engine::open`]; [`Error::Load`](crate::Error::Load).
     pub fn load_file(&mut self, file: impl AsRef<Path>) -> Result<Instance> {
         let file = file.as_ref();
         let main = lock(&self.finder).open_program(file)?;
@@ -184,7 +184,7 @@ impl<T: Send + 'static> Process<T> {
     /// if it returns.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`](crate::CallError).
     pub fn start(&mut self, main: Instance) -> Result<i32, CallError> {
         let id = self.id_of(main)?;
         match self.inner.start(id) {
@@ -235,7 +235,7 @@ impl<T: Send + 'static> Process<T> {
     /// granted. A process without a program gets an empty one.
     ///
     /// # Errors
-    /// [`Error::Dl`]; [`Error::Call`] of a library closed before.
+    /// [`Error::Dl`](crate::Error::Dl); [`Error::Call`](crate::Error::Call) of a library closed before.
     pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<Library> {
         self.prepare()?;
         let id = self.inner.open(name, flags)?;
@@ -270,7 +270,7 @@ impl<T: Send + 'static> Process<T> {
     /// Closes the libraries whose handles have been dropped.
     ///
     /// # Errors
-    /// [`Error::Call`]: a finaliser trapped; the rest is left to the next time.
+    /// [`Error::Call`](crate::Error::Call): a finaliser trapped; the rest is left to the next time.
     pub fn close_dropped(&mut self) -> Result<()> {
         while let Some(instance) = self.state().dropped.next() {
             let id = self.id_of(instance)?;
@@ -293,7 +293,7 @@ impl<T: Send + 'static> Process<T> {
     /// of a function its index in the table, of data its linear address.
     ///
     /// # Errors
-    /// [`Error::Dl`], [`Error::Handle`].
+    /// [`Error::Dl`](crate::Error::Dl), [`Error::Handle`](crate::Error::Handle).
     pub fn symbol(&mut self, library: Instance, name: &str) -> Result<u64> {
         let id = self.id_of(library)?;
         Ok(self.inner.symbol(id, name)?)

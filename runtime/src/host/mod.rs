@@ -167,7 +167,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Reports a line to [`Config::trace`](crate::Config::trace). The text is
+    /// Reports a line to the trace of [`Config`](crate::Config). The text is
     /// made only if somebody listens.
     pub fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
         if let Some(process) = &self.process {
@@ -222,7 +222,7 @@ impl<'a> Caller<'a> {
     /// call alone; `?` passes it on.
     ///
     /// # Errors
-    /// [`CallError`] as an error of this function.
+    /// [`CallError`](crate::CallError) as an error of this function.
     pub fn invoke(
         &mut self,
         id: InstanceId,
@@ -248,7 +248,7 @@ impl<'a> Caller<'a> {
     /// Instantiates a module, as [`Process::instantiate`].
     ///
     /// # Errors
-    /// [`Error`] as an error of this function.
+    /// [`Error`](crate::Error) as an error of this function.
     pub fn instantiate(
         &mut self,
         object: Arc<Object>,

@@ -5,7 +5,7 @@
 //!
 //! Both tables of numbers lead to one set of implementations (`offered`);
 //! what is not among them answers `ENOSYS`. A new call is a Rust function of
-//! [`call::Call`] and its row there.
+//! `call::Call` and its row there.
 //!
 //! A program is given the same arguments, environment, streams and directories
 //! as one that uses WASI. A granted directory is mounted where its name says,

@@ -4,7 +4,7 @@
 //! is reached through `memory`, where every pointer is checked, and paths
 //! through `beneath`, so that none leads out of a granted directory.
 //!
-//! A new function is a Rust function of [`call::Call`] and its parameters, and
+//! A new function is a Rust function of `call::Call` and its parameters, and
 //! its name in the table below.
 
 mod call;

@@ -118,22 +118,31 @@ impl Damaged {
     }
 }
 
-/// Whether a function is said to begin where none does: an object is trusted to
-/// know its own code, as any executable is.
+/// Whether a function is said to begin where none does, by its record or its
+/// symbol: an object is trusted to know its own code, as any executable is.
 fn has_other_functions(bytes: &[u8], whole: &[u8]) -> bool {
-    let mut sections = sections(whole);
-    let Some((_, part)) = sections.find(|(name, _)| *name == SEC_FUNCTIONS) else {
-        return false;
-    };
-    let starts = |bytes: &[u8]| -> Vec<u32> {
-        let records = bytes.get(part.clone()).unwrap_or_default();
-        let (records, _) = records.as_chunks();
-        let records = records.iter().map(|&record| FunctionRecord::decode(record));
-        records.map(|record| record.value).collect()
+    let part = |wanted: &str| sections(whole).find(|(name, _)| *name == wanted);
+    let range = |wanted: &str| part(wanted).map_or(0..0, |(_, range)| range);
+    let (records, symbols) = (range(SEC_FUNCTIONS), range(".dynsym"));
+    // Up to there, addresses are places in the file.
+    let text = range(".text");
+    let starts = |bytes: &[u8]| -> Vec<u64> {
+        let records = bytes.get(records.clone()).unwrap_or_default();
+        let records = records.as_chunks().0.iter();
+        let records = records.map(|&record| FunctionRecord::decode(record).value.into());
+        let symbols = bytes.get(symbols.clone()).unwrap_or_default();
+        let symbols = symbols.as_chunks::<SYMBOL_SIZE>().0.iter();
+        let values = symbols.filter_map(|symbol| symbol[8..].first_chunk().copied());
+        records.chain(values.map(u64::from_le_bytes)).collect()
     };
     let known = starts(whole);
-    starts(bytes).iter().any(|start| !known.contains(start))
+    let is_code = |&start: &u64| text.contains(&usize::try_from(start).unwrap_or(usize::MAX));
+    let mut starts = starts(bytes).into_iter().filter(is_code);
+    starts.any(|start| !known.contains(&start))
 }
+
+/// Bytes of an ELF symbol, whose value begins at 8.
+const SYMBOL_SIZE: usize = 24;
 
 /// What the machine runs, and constants that nothing but code reads.
 const CODE: &[&str] = &[".plt", ".text", ".rodata", ".data.rel.ro", ".data"];

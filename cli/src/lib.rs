@@ -43,7 +43,7 @@ pub fn main() -> i32 {
     let line: Vec<OsString> = std::env::args_os().skip(1).collect();
     let first = line.first();
     let command = if let Some(run) = Run::plain(&line) {
-        Command::Run(run)
+        Command::Run(Box::new(run))
     } else if let Some(instead) = first.and_then(|word| other_tools::instead_of(word)) {
         let word = line[0].display();
         return failed(&usage(format!("no command `{word}`; that is `{instead}`")));

@@ -58,7 +58,7 @@ pub enum Command {
     Inspect(Inspect),
     /// Measure ways of calling and of reaching data across modules: the ABI laboratory
     #[cfg(feature = "bench")]
-    Bench(Bench),
+    Bench(Box<Bench>),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -35,6 +35,8 @@ mod translate;
 pub use build_id::{PRODUCER, build_id};
 pub use error::{Error, Result};
 pub use options::{Calls, OptLevel, Options, Progress};
+/// The type of [`Options::target`].
+pub use target_lexicon::Triple;
 
 /// What to make of a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

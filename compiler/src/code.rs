@@ -1,6 +1,8 @@
 //! Compiled code, before link edit: bytes, and what they refer to.
 
-use cranelift_codegen::ir::{ExceptionTag, ExternalName, UserExternalName};
+use cranelift_codegen::ir::{
+    ExceptionTag, ExternalName, Function, GlobalValue, GlobalValueData, UserExternalName,
+};
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::reloc::CodeReloc;
@@ -165,6 +167,17 @@ macro_rules! targets {
             pub fn to_name(self) -> UserExternalName {
                 let (namespace, index) = match self { $(Self::$name(i) => ($code, i),)* };
                 UserExternalName { namespace, index }
+            }
+
+            /// The value by which the code of a function refers to it.
+            pub fn declare(self, func: &mut Function) -> GlobalValue {
+                let name = func.declare_imported_user_function(self.to_name());
+                func.create_global_value(GlobalValueData::Symbol {
+                    name: ExternalName::user(name),
+                    offset: 0.into(),
+                    colocated: false,
+                    tls: false,
+                })
             }
 
             /// The target of a name made by [`Target::to_name`].

@@ -280,6 +280,37 @@ impl Data<'_> {
 }
 
 impl Module<'_> {
+    /// A module with nothing in it. `source` is what messages call it.
+    pub fn empty(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            hash: [0; 32],
+            linking: Linking::core(),
+            copies: Vec::new(),
+            forwarded: HashSet::new(),
+            forwards: HashMap::new(),
+            sizes: HashMap::new(),
+            own_references: BTreeSet::new(),
+            types: Vec::new(),
+            type_hashes: Vec::new(),
+            imports: Vec::new(),
+            funcs: Vec::new(),
+            tables: Vec::new(),
+            memories: Vec::new(),
+            globals: Vec::new(),
+            tags: Vec::new(),
+            exports: Vec::new(),
+            start: None,
+            elements: Vec::new(),
+            data: Vec::new(),
+            bodies: Vec::new(),
+            funcrefs: Vec::new(),
+            names: HashMap::new(),
+            debug: HashMap::new(),
+            code_start: 0,
+        }
+    }
+
     /// Whether an access out of a memory's bounds faults without a check: it
     /// is behind the pinned register, with a guard after it.
     pub fn is_guarded(&self, memory: u32) -> bool {

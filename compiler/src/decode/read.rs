@@ -1,8 +1,6 @@
 //! Sections → the raw [`Module`]: every item in its index space, nothing
 //! decided yet about where it lives.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-
 use wasmaot_abi::types::{
     FuncType, GlobalType, HeapType, IndexType, MemoryType, TableType, ValType,
 };
@@ -29,34 +27,9 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub fn new(source: &str) -> Self {
-        let module = Module {
-            source: source.to_owned(),
-            hash: [0; 32],
-            linking: Linking::core(),
-            copies: Vec::new(),
-            forwarded: HashSet::new(),
-            forwards: HashMap::new(),
-            sizes: HashMap::new(),
-            own_references: BTreeSet::new(),
-            types: Vec::new(),
-            type_hashes: Vec::new(),
-            imports: Vec::new(),
-            funcs: Vec::new(),
-            tables: Vec::new(),
-            memories: Vec::new(),
-            globals: Vec::new(),
-            tags: Vec::new(),
-            exports: Vec::new(),
-            start: None,
-            elements: Vec::new(),
-            data: Vec::new(),
-            bodies: Vec::new(),
-            funcrefs: Vec::new(),
-            names: HashMap::new(),
-            debug: HashMap::new(),
-            code_start: 0,
-        };
-        Self { module }
+        Self {
+            module: Module::empty(source),
+        }
     }
 
     /// The module as read.

@@ -34,6 +34,17 @@ struct Fate {
     keeps_calls: bool,
 }
 
+impl Fate {
+    /// That of a function of which nothing is decided: every call of it is made.
+    const UNINLINED: Self = Self {
+        inlined: Where::Nowhere,
+        calls: true,
+        coded: true,
+        looping: false,
+        keeps_calls: false,
+    };
+}
+
 /// Which calls of a function are inlined.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Where {
@@ -55,15 +66,8 @@ impl Where {
 impl Plan {
     /// Inlines nothing.
     pub fn nothing(module: &Module<'_>) -> Self {
-        let fate = Fate {
-            inlined: Where::Nowhere,
-            calls: true,
-            coded: true,
-            looping: false,
-            keeps_calls: false,
-        };
         Self {
-            fates: vec![fate; module.bodies.len()],
+            fates: vec![Fate::UNINLINED; module.bodies.len()],
             imported: module.imported_funcs(),
         }
     }
@@ -139,13 +143,6 @@ struct Uses {
 
 impl<'a> Graph<'a> {
     fn new(module: &'a Module<'a>, bodies: &'a [Summary]) -> Self {
-        let fate = Fate {
-            inlined: Where::Nowhere,
-            calls: true,
-            coded: true,
-            looping: false,
-            keeps_calls: false,
-        };
         let mut graph = Self {
             module,
             bodies,
@@ -153,7 +150,7 @@ impl<'a> Graph<'a> {
             uses: vec![Uses::default(); bodies.len()],
             weights: bodies.iter().map(|b| b.weight).collect(),
             operators: bodies.iter().map(|b| b.operators).collect(),
-            fates: vec![fate; bodies.len()],
+            fates: vec![Fate::UNINLINED; bodies.len()],
         };
         for body in bodies {
             for call in &body.calls {

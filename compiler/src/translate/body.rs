@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::{
     self, AbiParam, AliasRegionData, BlockArg, Endianness, ExtFuncData, ExternalName, Function,
-    GlobalValue, GlobalValueData, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+    GlobalValue, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -346,15 +346,10 @@ impl<'f, 'm> Body<'f, 'm> {
     /// The address (or loader value) that a target stands for.
     pub fn symbol(&mut self, target: Target) -> Value {
         let func = &mut *self.b.func;
-        let global = *self.symbols.entry(target).or_insert_with(|| {
-            let name = func.declare_imported_user_function(target.to_name());
-            func.create_global_value(GlobalValueData::Symbol {
-                name: ExternalName::user(name),
-                offset: 0.into(),
-                colocated: false,
-                tls: false,
-            })
-        });
+        let global = *self
+            .symbols
+            .entry(target)
+            .or_insert_with(|| target.declare(func));
         self.b.ins().symbol_value(types::I64, global)
     }
 

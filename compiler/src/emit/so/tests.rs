@@ -1,8 +1,6 @@
 //! Link edit of decoded modules with code made by hand, read back with another
 //! ELF reader.
 
-use std::collections::{HashMap, HashSet};
-
 use object::read::elf::{ElfFile64, ProgramHeader as _};
 use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolFlags, elf};
 use wasmaot_abi::builtin::Builtin;
@@ -17,7 +15,6 @@ use wasmaot_abi::object::{
 use wasmaot_abi::reloc::{CodeReloc, Kind, Rela, Standard};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
-use wasmaot_dylink::Linking;
 
 use super::layout::{Section, Sizes};
 use crate::code::{Code, CompiledFunction, Frame, Reloc, Target};
@@ -27,33 +24,7 @@ use crate::{Error, Options, decode, target};
 
 /// A module with nothing in it.
 pub(super) fn module() -> Module<'static> {
-    Module {
-        hash: [0; 32],
-        source: "dir/test.wasm".into(),
-        linking: Linking::core(),
-        copies: Vec::new(),
-        forwarded: HashSet::new(),
-        forwards: HashMap::new(),
-        sizes: HashMap::new(),
-        own_references: Default::default(),
-        types: Vec::new(),
-        type_hashes: Vec::new(),
-        imports: Vec::new(),
-        funcs: Vec::new(),
-        tables: Vec::new(),
-        memories: Vec::new(),
-        globals: Vec::new(),
-        tags: Vec::new(),
-        exports: Vec::new(),
-        start: None,
-        elements: Vec::new(),
-        data: Vec::new(),
-        bodies: Vec::new(),
-        funcrefs: Vec::new(),
-        debug: Default::default(),
-        code_start: 0,
-        names: HashMap::new(),
-    }
+    Module::empty("dir/test.wasm")
 }
 
 /// Code that calls or loads each target, then returns.

@@ -22,10 +22,7 @@ use std::collections::HashMap;
 
 use cranelift_codegen::Context;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
-use cranelift_codegen::ir::{
-    ExternalName, Function, GlobalValue, GlobalValueData, InstBuilder, InstructionData, Value,
-    types,
-};
+use cranelift_codegen::ir::{Function, GlobalValue, InstBuilder, InstructionData, Value, types};
 
 pub(super) use self::bounds::constant;
 
@@ -114,15 +111,10 @@ impl Folder {
     }
 
     fn symbol(&mut self, func: &mut Function, target: Target) -> GlobalValue {
-        *self.symbols.entry(target).or_insert_with(|| {
-            let name = func.declare_imported_user_function(target.to_name());
-            func.create_global_value(GlobalValueData::Symbol {
-                name: ExternalName::user(name),
-                offset: 0.into(),
-                colocated: false,
-                tls: false,
-            })
-        })
+        *self
+            .symbols
+            .entry(target)
+            .or_insert_with(|| target.declare(func))
     }
 }
 

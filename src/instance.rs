@@ -1,8 +1,8 @@
 //! Loaded objects: their exports by handle, their memory.
 
 use wasmaot_runtime::{
-    CallError, Func, Global, HandleError, InstanceId, Memory, Table, TypedFunc, WasmParams,
-    WasmResults,
+    CallError, Func, Global, HandleError, InstanceId, Memory, ProcessId, Table, TypedFunc,
+    WasmParams, WasmResults,
 };
 
 use crate::process::Context;
@@ -13,8 +13,7 @@ use crate::process::Context;
 /// Exports are looked up by name once, and used by their handles from then on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Instance {
-    /// Number of the process, of all that there have been.
-    pub(crate) process: u64,
+    pub(crate) process: ProcessId,
     pub(crate) id: InstanceId,
 }
 

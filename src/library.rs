@@ -1,7 +1,8 @@
 //! Libraries that are opened while a process runs.
 
+use std::collections::VecDeque;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::instance::Instance;
@@ -23,18 +24,20 @@ pub struct Library {
 
 /// The instances of dropped handles.
 #[derive(Debug, Default)]
-pub(crate) struct Dropped(Mutex<Vec<Instance>>);
+pub(crate) struct Dropped(Mutex<VecDeque<Instance>>);
 
 impl Dropped {
     /// The one that was dropped first of those that are left.
     pub fn next(&self) -> Option<Instance> {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (!list.is_empty()).then(|| list.remove(0))
+        self.list().pop_front()
     }
 
     fn add(&self, instance: Instance) {
-        let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.push(instance);
+        self.list().push_back(instance);
+    }
+
+    fn list(&self) -> MutexGuard<'_, VecDeque<Instance>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmaot_hosts::{HostEnv, linux, wasi};
@@ -10,7 +9,8 @@ use wasmaot_runtime as runtime;
 use wasmaot_runtime::trap::{Interrupter, TrapReason};
 use wasmaot_runtime::{
     AccessError, AsProcess, CallError, Config, Error as LoadError, Explanation, Finder,
-    HandleError, HostFunctions, InstanceId, LinkMapEntry, Missing, Object, OpenFlags, Token,
+    HandleError, HostFunctions, InstanceId, LinkMapEntry, Missing, Object, OpenFlags, ProcessId,
+    Token,
 };
 
 use crate::engine::Engine;
@@ -39,8 +39,7 @@ pub struct Process<T: 'static = ()> {
 /// What a process keeps for its embedder and for this crate.
 #[derive(Debug)]
 pub(crate) struct State<T> {
-    /// Number of the process, of all that there have been.
-    process: u64,
+    process: ProcessId,
     /// Libraries whose handles are gone, and which are still to be closed.
     pub dropped: Arc<Dropped>,
     pub data: T,
@@ -86,10 +85,9 @@ impl<T: Send + 'static> Process<T> {
     /// # Errors
     /// The system has no room for its stack and code.
     pub fn new(engine: &Engine, config: Config, data: T) -> Result<Self, LoadError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
         let mut inner = runtime::Process::new(config)?;
         inner.set_data(State {
-            process: COUNT.fetch_add(1, Ordering::Relaxed),
+            process: inner.id(),
             dropped: Arc::default(),
             data,
         });

@@ -91,7 +91,7 @@ impl Export {
             _ => id,
         };
         Some(Self {
-            process: process.id,
+            process: process.id(),
             exporter: id,
             definer,
             target,
@@ -101,7 +101,7 @@ impl Export {
     /// Whether it is still there, in that process.
     #[inline]
     fn check(&self, process: &Process) -> Result<(), HandleError> {
-        if process.id != self.process {
+        if process.id() != self.process {
             return Err(HandleError::OtherProcess);
         }
         let is_there = |id| process.link.instances.number(id).is_some();

@@ -57,6 +57,15 @@ enum Memory<'a> {
     Bytes(&'a mut [u8]),
 }
 
+impl Memory<'_> {
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Live(memory) => memory.bytes_mut(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
+}
+
 impl<'a> Caller<'a> {
     /// A caller with nothing but a memory: to try a host function out.
     pub const fn of_memory(memory: &'a mut [u8]) -> Self {
@@ -104,10 +113,7 @@ impl<'a> Caller<'a> {
 
     /// The same, to change.
     pub fn memory_mut(&mut self) -> &mut [u8] {
-        match &mut self.memory {
-            Memory::Live(memory) => memory.bytes_mut(),
-            Memory::Bytes(bytes) => bytes,
-        }
+        self.memory.bytes_mut()
     }
 
     /// Makes linear memory 0 of the caller's domain larger by so many bytes:
@@ -196,12 +202,8 @@ impl<'a> Caller<'a> {
 
     /// The value that is kept with the process, to change, beside linear memory.
     pub fn memory_and_data_mut<T: Any>(&mut self) -> (&mut [u8], Option<&mut T>) {
-        let memory = match &mut self.memory {
-            Memory::Live(memory) => memory.bytes_mut(),
-            Memory::Bytes(bytes) => bytes,
-        };
         let process = self.process.as_deref_mut();
-        (memory, process.and_then(Process::data_mut))
+        (self.memory.bytes_mut(), process.and_then(Process::data_mut))
     }
 
     /// The process, to look at.

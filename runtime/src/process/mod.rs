@@ -53,7 +53,7 @@ use thread::ThreadState;
 #[derive(Debug)]
 pub struct Process {
     /// What tells handles of this process from those of others.
-    pub(crate) id: ProcessId,
+    id: ProcessId,
     pub(crate) config: Config,
     /// What is loaded and bound.
     pub(crate) link: LinkState,
@@ -74,12 +74,12 @@ pub struct Process {
 }
 
 /// A process among all that there ever were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ProcessId(u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessId(u64);
 
 impl ProcessId {
     /// That of a new process.
-    pub fn new() -> Self {
+    fn new() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
@@ -125,6 +125,11 @@ impl Process {
             missing: None,
             dl: DlState::default(),
         })
+    }
+
+    /// What tells this process from all others.
+    pub const fn id(&self) -> ProcessId {
+        self.id
     }
 
     pub(crate) fn domain_of(&self, id: InstanceId) -> Option<&Domain> {

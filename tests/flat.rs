@@ -92,6 +92,33 @@ fn a_module_s_own_memory_is_adopted_and_overlaps_are_reported() {
     );
 }
 
+/// The host's `malloc` begins where main says that its heap does, whatever that is:
+/// where there is no room, there is none.
+#[test]
+fn the_host_s_heap_begins_where_main_says() {
+    let sandbox = Sandbox::new();
+    for (base, at) in [
+        ("i32 (i32.const 0)", 16384),
+        ("i32 (i32.const 40001)", 40016),
+        ("i32 (i32.const -1)", 0),
+        ("i32 (i32.const -16)", 0),
+        ("i64 (i64.const -1)", 0),
+        ("i64 (i64.const -16)", 0),
+        ("i64 (i64.const 0x1_0000_0000)", 0),
+        ("f64 (f64.const -1)", 0),
+    ] {
+        let main = main_of(&format!(
+            r#"(import "env" "malloc" (func $malloc (param i32) (result i32)))
+            (global (export "__heap_base") {base})
+            (func (export "main") (result i32)
+              (i32.ne (call $malloc (i32.const 100)) (i32.const {at})))"#
+        ));
+        sandbox.write("main.wat", main);
+        let ended = sandbox.wasmaot(&["run", "main.wat"]);
+        assert_eq!(ended.code, Some(0), "{base}: {ended:?}");
+    }
+}
+
 #[test]
 fn the_host_has_a_small_libc() {
     let sandbox = Sandbox::new();

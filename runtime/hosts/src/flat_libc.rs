@@ -248,15 +248,21 @@ fn allocate(caller: &mut Caller<'_>, state: &Shared, bytes: u32) -> Answer<u32> 
         return Ok(0);
     };
     let mut state = lock(state)?;
+    // The base is what main's `__heap_base` says, which may be anything.
     let start = state.heap.max(HEAP).max(base);
-    let at = start.next_multiple_of(ALIGN);
-    let end = at + u64::from(bytes);
+    let block = || {
+        let at = u32::try_from(start.checked_next_multiple_of(ALIGN)?).ok()?;
+        Some((at, u64::from(at) + u64::from(bytes)))
+    };
+    let Some((at, end)) = block() else {
+        return Ok(0);
+    };
     let size = caller.memory().len() as u64;
     if end > size && caller.grow_memory(end - size).is_none() {
         return Ok(0);
     }
     state.heap = end;
-    Ok(at as u32)
+    Ok(at)
 }
 
 fn memory(state: &Shared) -> Vec<HostFunction> {

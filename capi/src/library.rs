@@ -130,6 +130,24 @@ pub unsafe extern "C" fn wasmaot_close(
     unsafe { process::status(process, close) }
 }
 
+/// Does something with an open library: 0, or -1 with the error kept.
+///
+/// # Safety
+/// Both are null or alive.
+unsafe fn on_library(
+    process: *mut wasmaot_process,
+    library: *const wasmaot_library,
+    action: impl FnOnce(&mut Process, Instance) -> Result<(), Text>,
+) -> c_int {
+    let action = |process: &mut Process| {
+        // SAFETY: the caller's contract.
+        let library = unsafe { border::reference(library, "library") }?;
+        action(process, library.instance)
+    };
+    // SAFETY: the caller's contract.
+    unsafe { process::status(process, action) }
+}
+
 /// The address of data; `wasmaot_sym_data`.
 ///
 /// # Safety
@@ -141,26 +159,24 @@ pub unsafe extern "C" fn wasmaot_sym_data(
     name: *const c_char,
     address: *mut u64,
 ) -> c_int {
-    let find = |process: &mut Process| {
-        // SAFETY: the header: an open library.
-        let library = unsafe { border::reference(library, "library") }?;
+    let find = |process: &mut Process, library: Instance| {
         // SAFETY: the header: a string.
         let name = unsafe { border::string(name, "name") }?;
         // SAFETY: the header: room for the result.
         let address = unsafe { border::place(address, "address") }?;
         let kind = process
-            .exports(library.instance)
+            .exports(library)
             .map_err(text)?
             .find(|export| export.name == name)
             .map(|export| export.ty.kind());
         if let Some(kind) = kind.filter(|&kind| kind != ExportType::Data.kind()) {
             return Err(format!("{name}: is a {kind}, which has no address here"));
         }
-        *address = process.symbol(library.instance, name).map_err(text)?;
+        *address = process.symbol(library, name).map_err(text)?;
         Ok(())
     };
-    // SAFETY: the header: the process is alive.
-    unsafe { process::status(process, find) }
+    // SAFETY: the header: an open library of a living process.
+    unsafe { on_library(process, library, find) }
 }
 
 /// The type of an export in a listing; of data there is none.
@@ -224,16 +240,14 @@ pub unsafe extern "C" fn wasmaot_memory_size(
     library: *const wasmaot_library,
     bytes: *mut u64,
 ) -> c_int {
-    let ask = |process: &mut Process| {
-        // SAFETY: the header: an open library.
-        let library = unsafe { border::reference(library, "library") }?;
+    let ask = |process: &mut Process, library: Instance| {
         // SAFETY: the header: room for the result.
         let bytes = unsafe { border::place(bytes, "bytes") }?;
-        *bytes = process.memory(library.instance).map_err(text)?.len() as u64;
+        *bytes = process.memory(library).map_err(text)?.len() as u64;
         Ok(())
     };
-    // SAFETY: the header: the process is alive.
-    unsafe { process::status(process, ask) }
+    // SAFETY: the header: an open library of a living process.
+    unsafe { on_library(process, library, ask) }
 }
 
 /// Reads from a memory; `wasmaot_read`.
@@ -248,17 +262,15 @@ pub unsafe extern "C" fn wasmaot_read(
     to: *mut c_void,
     bytes: usize,
 ) -> c_int {
-    let read = |process: &mut Process| {
-        // SAFETY: the header: an open library.
-        let library = unsafe { border::reference(library, "library") }?;
+    let read = |process: &mut Process, library: Instance| {
         // SAFETY: the header: room for so many bytes, which are written whole.
         let to = unsafe { border::slice_mut(to.cast::<u8>(), bytes, "to") }?;
-        let from = process.read(library.instance, address, bytes as u64);
+        let from = process.read(library, address, bytes as u64);
         to.copy_from_slice(from.map_err(text)?);
         Ok(())
     };
-    // SAFETY: the header: the process is alive.
-    unsafe { process::status(process, read) }
+    // SAFETY: the header: an open library of a living process.
+    unsafe { on_library(process, library, read) }
 }
 
 /// Writes into a memory; `wasmaot_write`.
@@ -273,13 +285,11 @@ pub unsafe extern "C" fn wasmaot_write(
     from: *const c_void,
     bytes: usize,
 ) -> c_int {
-    let write = |process: &mut Process| {
-        // SAFETY: the header: an open library.
-        let library = unsafe { border::reference(library, "library") }?;
+    let write = |process: &mut Process, library: Instance| {
         // SAFETY: the header: so many bytes.
         let from = unsafe { border::slice(from.cast::<u8>(), bytes, "from") }?;
-        process.write(library.instance, address, from).map_err(text)
+        process.write(library, address, from).map_err(text)
     };
-    // SAFETY: the header: the process is alive.
-    unsafe { process::status(process, write) }
+    // SAFETY: the header: an open library of a living process.
+    unsafe { on_library(process, library, write) }
 }

@@ -9,7 +9,7 @@ use wasmaot::compiler::Progress;
 use wasmaot::{CompileOptions, Engine, EngineConfig};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_hosts::{HostEnv, linux, wasi};
-use wasmaot_runtime::{Caller, Error, HostError, HostFunction, Process};
+use wasmaot_runtime::{Caller, Error, HostError, HostFunction, InstanceId, Process};
 
 use crate::common::program::{config, instance, object, trap_code};
 
@@ -22,6 +22,22 @@ fn run_for(sandbox: &Sandbox, time: &str, args: &[&str]) -> Outcome {
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
     let _open = child.stdin.take();
     child.wait_with_output().unwrap().into()
+}
+
+/// Starts a program that does not end, and stops it from another thread once it
+/// runs.
+#[track_caller]
+fn is_stopped(process: &mut Process, id: InstanceId) {
+    let interrupter = process.interrupter();
+    let other = std::thread::spawn(move || {
+        while !interrupter.is_running() {
+            std::thread::yield_now();
+        }
+        interrupter.interrupt(Duration::from_secs(3600))
+    });
+    let error = process.start(id).unwrap_err();
+    assert_eq!(trap_code(error), TrapCode::Interrupted);
+    assert!(other.join().unwrap());
 }
 
 #[track_caller]
@@ -169,16 +185,7 @@ fn an_interrupter_ends_whatever_the_program_does() {
         let id = process
             .instantiate(object("module", &endless(items, body)), None)
             .unwrap();
-        let interrupter = process.interrupter();
-        let other = std::thread::spawn(move || {
-            while !interrupter.is_running() {
-                std::thread::yield_now();
-            }
-            interrupter.interrupt(Duration::from_secs(3600))
-        });
-        let error = process.start(id).unwrap_err();
-        assert_eq!(trap_code(error), TrapCode::Interrupted);
-        assert!(other.join().unwrap());
+        is_stopped(&mut process, id);
     }
 }
 
@@ -244,16 +251,7 @@ fn a_request_reaches_a_thread_that_blocks_all_signals() {
     // The thread of this test alone.
     nix::sys::signal::SigSet::all().thread_block().unwrap();
     let (mut process, id) = instance(config(), vec![], SPIN);
-    let interrupter = process.interrupter();
-    let other = std::thread::spawn(move || {
-        while !interrupter.is_running() {
-            std::thread::yield_now();
-        }
-        interrupter.interrupt(Duration::from_secs(3600))
-    });
-    let error = process.start(id).unwrap_err();
-    assert_eq!(trap_code(error), TrapCode::Interrupted);
-    assert!(other.join().unwrap());
+    is_stopped(&mut process, id);
 }
 
 #[test]

@@ -278,12 +278,4 @@ macro_rules! functions {
     };
 }
 
-functions!();
-functions!(A);
-functions!(A B);
-functions!(A B C);
-functions!(A B C D);
-functions!(A B C D E);
-functions!(A B C D E F);
-functions!(A B C D E F G);
-functions!(A B C D E F G H);
+wasmaot_runtime::each_arity!(functions);

@@ -373,12 +373,4 @@ macro_rules! typed_func {
     };
 }
 
-typed_func!();
-typed_func!(A);
-typed_func!(A B);
-typed_func!(A B C);
-typed_func!(A B C D);
-typed_func!(A B C D E);
-typed_func!(A B C D E F);
-typed_func!(A B C D E F G);
-typed_func!(A B C D E F G H);
+crate::each_arity!(typed_func);

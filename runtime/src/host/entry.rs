@@ -57,13 +57,13 @@ pub trait HostTableFunc<S: HostState, P>: Copy + Send + Sync + 'static {
     fn bind(self, state: &Arc<S>, entry: &HostEntry<S>) -> HostFunction;
 }
 
-macro_rules! arity {
+macro_rules! table_func {
     ($($name:ident)*) => {
         #[allow(non_snake_case, reason = "a type's name names its value")]
-        impl<S, F, R, $($name),*> HostTableFunc<S, (R, $($name,)*)> for F
+        impl<S, Body, R, $($name),*> HostTableFunc<S, (R, $($name,)*)> for Body
         where
             S: HostState,
-            F: for<'a> Fn(&mut S::Context<'a>, $($name),*) -> R + Copy + Send + Sync + 'static,
+            Body: for<'a> Fn(&mut S::Context<'a>, $($name),*) -> R + Copy + Send + Sync + 'static,
             R: HostAnswer<S>,
             $($name: WasmParam,)*
         {
@@ -85,15 +85,7 @@ macro_rules! arity {
     };
 }
 
-arity!();
-arity!(A);
-arity!(A B);
-arity!(A B C);
-arity!(A B C D);
-arity!(A B C D E);
-arity!(A B C D E G);
-arity!(A B C D E G H);
-arity!(A B C D E G H I);
+crate::each_arity!(table_func);
 
 /// A row of a table, as [`host_entry!`](crate::host_entry) makes it.
 pub struct HostEntry<S> {

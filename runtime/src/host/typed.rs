@@ -16,6 +16,24 @@ mod sealed {
     pub trait Sealed {}
 }
 
+/// Gives a macro the names of the parameters of functions: none, one, up to the
+/// eight that a host function may have.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_arity {
+    ($of:ident) => {
+        $of!();
+        $of!(A);
+        $of!(A B);
+        $of!(A B C);
+        $of!(A B C D);
+        $of!(A B C D E);
+        $of!(A B C D E F);
+        $of!(A B C D E F G);
+        $of!(A B C D E F G H);
+    };
+}
+
 /// A Rust type of the values of a wasm type: the integers of 32 and 64 bits,
 /// signed and unsigned, `f32`, `f64`, and `u128` for vectors.
 pub trait WasmTy: Copy + Send + Sync + sealed::Sealed + 'static {

@@ -6,24 +6,30 @@ use std::process::{Command, Stdio};
 
 use crate::common::{Outcome, Sandbox, with_mounts_of_its_own};
 
-/// A program that makes the file `new` in its first directory; its exit code is
-/// the error number.
-const MAKER: &str = r#"
+/// A program that opens a file in its first directory, with flags and rights of
+/// `path_open`; its exit code is the error number.
+fn opener(name: &str, flags: u32, rights: u64) -> String {
+    let bytes = name.len();
+    format!(
+        r#"
     (module
       (import "wasi_snapshot_preview1" "path_open"
         (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
       (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
       (memory (export "memory") 1)
-      (data (i32.const 64) "new")
+      (data (i32.const 64) "{name}")
       (func (export "_start")
-        (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 3)
-          (i32.const 1) (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
+        (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const {bytes})
+          (i32.const {flags}) (i64.const {rights}) (i64.const 0) (i32.const 0) (i32.const 16)))))"#
+    )
+}
 
 #[test]
 fn a_directory_may_be_granted_to_be_read_alone() {
     const ROFS: i32 = 69;
     let sandbox = Sandbox::new();
-    sandbox.write("maker.wat", MAKER);
+    // It makes the file.
+    sandbox.write("maker.wat", opener("new", 1, 64));
     std::fs::create_dir(sandbox.path("data")).unwrap();
     let run = |grant: &str| sandbox.wasmaot(&["run", "--dir", grant, "maker.wat"]);
     assert_eq!(run("data::/data::ro").code, Some(ROFS));
@@ -48,19 +54,10 @@ fn a_directory_may_be_granted_to_be_read_alone() {
 /// The memory of the program's own process, under a name of no procfs.
 #[test]
 fn no_mount_makes_memory_a_file() {
-    const OPENER: &str = r#"
-        (module
-          (import "wasi_snapshot_preview1" "path_open"
-            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
-          (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-          (memory (export "memory") 1)
-          (data (i32.const 64) "name")
-          (func (export "_start")
-            (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 4)
-              (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)))))"#;
     const ACCES: i32 = 2;
     let sandbox = Sandbox::new();
-    sandbox.write("opener.wat", OPENER);
+    // To be read.
+    sandbox.write("opener.wat", opener("name", 0, 2));
     std::fs::create_dir(sandbox.path("data")).unwrap();
     std::fs::write(sandbox.path("data/name"), "").unwrap();
     let run = |mounted: &str| {

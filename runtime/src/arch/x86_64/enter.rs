@@ -69,6 +69,23 @@ pub(crate) struct Entry {
 }
 
 const VEC: usize = offset_of!(Regs, vec);
+/// The unwind rules of code on the host stack that [`enter`] has left in `host_sp`:
+/// what its frame is, seen from there.
+macro_rules! frame_of_enter {
+    () => {
+        concat!(
+            ".cfi_def_cfa rsp, 64\n",
+            ".cfi_offset rbp, -16\n",
+            ".cfi_offset rbx, -24\n",
+            ".cfi_offset r12, -32\n",
+            ".cfi_offset r13, -40\n",
+            ".cfi_offset r14, -48\n",
+            ".cfi_offset r15, -56\n",
+        )
+    };
+}
+pub(super) use frame_of_enter;
+
 /// Calls a wasm function. 0: it returned and the results stand in the entry;
 /// else it was abandoned by way of [`leave`].
 ///
@@ -80,7 +97,7 @@ pub(crate) unsafe extern "C" fn enter(entry: *mut Entry) -> u64 {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        // The order is that of `leave` and of the unwind rules in `host_call`.
+        // The order is that of `leave` and of the unwind rules of `frame_of_enter`.
         "push rbx",
         "push r12",
         "push r13",

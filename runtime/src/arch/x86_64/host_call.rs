@@ -19,7 +19,7 @@ use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{HOST_SP, WASM_LOW, WASM_SP};
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::enter::{Regs, leave};
+use super::enter::{Regs, frame_of_enter, leave};
 
 /// What a stub calls of a host function: the first of what it refers to.
 #[repr(C)]
@@ -103,13 +103,7 @@ pub(super) unsafe extern "C" fn host_call_direct() {
         // From here a native backtrace goes on with `enter`'s caller: a panic
         // in a host function then shows who called wasm.
         ".cfi_remember_state",
-        ".cfi_def_cfa rsp, 64",
-        ".cfi_offset rbp, -16",
-        ".cfi_offset rbx, -24",
-        ".cfi_offset r12, -32",
-        ".cfi_offset r13, -40",
-        ".cfi_offset r14, -48",
-        ".cfi_offset r15, -56",
+        frame_of_enter!(),
         "call [r11 + {direct}]",
         ".cfi_restore_state",
         // The function has preserved what it had to.
@@ -213,13 +207,7 @@ pub(super) unsafe extern "C" fn host_call() {
         "mov rsp, [rax + {host_sp}]",
         // As in `host_call_direct`.
         ".cfi_remember_state",
-        ".cfi_def_cfa rsp, 64",
-        ".cfi_offset rbp, -16",
-        ".cfi_offset rbx, -24",
-        ".cfi_offset r12, -32",
-        ".cfi_offset r13, -40",
-        ".cfi_offset r14, -48",
-        ".cfi_offset r15, -56",
+        frame_of_enter!(),
         "call [r11 + {spilled}]",
         "test eax, eax",
         "jnz 2f",

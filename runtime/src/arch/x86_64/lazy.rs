@@ -10,7 +10,7 @@ use std::arch::naked_asm;
 use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{BIND, HOST_SP, WASM_LOW, WASM_SP};
 
-use super::enter::leave;
+use super::enter::{frame_of_enter, leave};
 
 /// General registers that are kept: the parameters', rax, those that the
 /// convention preserves (for whoever looks what is in use), and one to align.
@@ -78,13 +78,7 @@ unsafe extern "C" fn bind() {
         // From here a native backtrace goes on with `enter`'s caller, as in
         // a host call.
         ".cfi_remember_state",
-        ".cfi_def_cfa rsp, 64",
-        ".cfi_offset rbp, -16",
-        ".cfi_offset rbx, -24",
-        ".cfi_offset r12, -32",
-        ".cfi_offset r13, -40",
-        ".cfi_offset r14, -48",
-        ".cfi_offset r15, -56",
+        frame_of_enter!(),
         "call [rax + {bind}]",
         "test rax, rax",
         "jz 2f",

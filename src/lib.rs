@@ -190,6 +190,9 @@ pub use wasmaot_abi as abi;
 #[cfg(feature = "compiler")]
 pub use wasmaot_compiler as compiler;
 pub use wasmaot_hosts::{Granted, HostEnv, Input, Output, OutputBuffer, flat_libc, linux, wasi};
+/// The layer below, for what has no type of data: the `Caller` of a
+/// [`HostFunction`], the rows of a [`HostLibrary`].
+pub use wasmaot_runtime as runtime;
 pub use wasmaot_runtime::trap::{self, Interrupter, Trap, TrapReason};
 pub use wasmaot_runtime::{
     AccessError, AsProcess, Bind, CallError, Category, Config, DlError, DlStubs,

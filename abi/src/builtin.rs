@@ -50,6 +50,9 @@ builtins! {
     /// `(address, expected, bytes compared, timeout)`: 1 if it holds another
     /// value, 2 after so many nanoseconds. Host address, of a checked range.
     MemoryWait = "memory_wait"(I64, I64, I32, I64) -> Some(I32);
+    /// `(address, count)`: how many of those that wait there have been woken, at
+    /// most `count`. Host address, of a checked range.
+    MemoryNotify = "memory_notify"(I64, I32) -> Some(I32);
     /// `(base, table descriptor, delta, value)`: old length or -1. The value
     /// is a reference value.
     TableGrow = "table_grow"(I64, I64, I64, I64) -> Some(I64);

@@ -31,6 +31,16 @@ pub const MEMORY_LIMIT: u64 = MEMORY_RESERVE - HEADROOM;
 pub const TABLE_RESERVE: u64 = TABLE_ENTRY_SIZE << 32;
 /// Bytes of one table entry, a [`FuncRef`] or an `externref` word.
 pub const TABLE_ENTRY_SIZE: u64 = 16;
+/// Bytes of a thread's window, and its alignment: the stack pointer of wasm code
+/// with the bits below cleared is the address of the thread's [`ThreadBlock`]. Fits
+/// into the immediate operand of an `and`.
+pub const WINDOW: u64 = 1 << 30;
+/// Where a window's thread-local storage begins: the *thread pointer* is the
+/// window's own address, and offsets from it are positive.
+pub const WINDOW_TLS: u64 = 4096;
+/// Bytes reserved there for thread-local storage, of all objects that a process
+/// may have at a time. The stack is at the window's end, a guard below it.
+pub const WINDOW_TLS_SIZE: u64 = 16 << 20;
 /// Bytes reserved for objects and stubs of a process, so that any call
 /// between them fits `call rel32`.
 pub const CODE_RESERVE: u64 = 2 << 30;
@@ -141,6 +151,9 @@ shared! {
     unwind: u64, UNWIND;
     /// Address of the function that binds a function at its first call.
     bind: u64, BIND;
+    /// `env.__stack_pointer` of modules with a shared memory, of which each
+    /// thread has its own.
+    stack_pointer: u64, STACK_POINTER;
 }
 
 #[cfg(test)]

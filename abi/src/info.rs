@@ -67,6 +67,10 @@ pub struct ModuleInfo {
     pub types: Types,
     /// Every type of a global that is a symbol of the object, imports among them.
     pub globals: Vec<GlobalType>,
+    /// Whether several threads may run its code at once: its memory 0 is shared,
+    /// or it has neither memory, nor table, nor mutable global. Mutable globals of such a
+    /// module are thread-local, and calls through tables go by records alone.
+    pub threads: bool,
     /// What imports are: each one's [`ImportRecord`](crate::object::ImportRecord)
     /// has a number in this list.
     pub import_kinds: Vec<ImportKind>,

@@ -6,7 +6,7 @@ use crate::info::{Import, ImportKind};
 
 /// Version of everything described by this crate; an object built for another
 /// version is refused.
-pub const ABI_VERSION: u32 = 6;
+pub const ABI_VERSION: u32 = 7;
 
 /// Section of the wasmaot note.
 pub const SEC_NOTE: &str = ".note.wasmaot";

@@ -42,6 +42,9 @@ generic! {
         JumpSlot,
         /// B + A.
         Relative,
+        /// The offset from the thread pointer of a thread-local global: of S, or
+        /// without a symbol of the object's own thread-local storage; + A.
+        ThreadOffset,
     }
 }
 
@@ -66,6 +69,7 @@ impl Standard {
             Self::Copy => &[Data],
             Self::JumpSlot => &[Function, Builtin],
             Self::Absolute | Self::GlobDat => &[Function, Global, Tag],
+            Self::ThreadOffset => &[Global],
         }
     }
 }

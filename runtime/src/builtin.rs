@@ -27,6 +27,7 @@ pub(crate) fn address(builtin: Builtin) -> (u64, bool) {
         Builtin::Memset => (memset as *const (), false),
         Builtin::MemoryGrow => (memory_grow as *const (), true),
         Builtin::MemoryWait => (memory_wait as *const (), true),
+        Builtin::MemoryNotify => (memory_notify as *const (), true),
         Builtin::TableGrow => (table_grow as *const (), true),
         Builtin::TableFill => (table_fill as *const (), true),
         Builtin::TableCopy => (table_copy as *const (), true),
@@ -80,6 +81,11 @@ unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u6
         unsafe { trap::leave_if_interrupted() }
     }
     2
+}
+
+/// Nobody waits while this thread, the only one, runs.
+unsafe extern "C" fn memory_notify(_at: u64, _count: u32) -> u32 {
+    0
 }
 
 /// Entries of a table that are written before the next look at whether the

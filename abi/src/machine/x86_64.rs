@@ -52,6 +52,7 @@ const RELOCATIONS: &[Relocation<Standard>] = &[
     relocation(Standard::GlobDat, 6, "R_X86_64_GLOB_DAT", 64),
     relocation(Standard::JumpSlot, 7, "R_X86_64_JUMP_SLOT", 64),
     relocation(Standard::Relative, 8, "R_X86_64_RELATIVE", 64),
+    relocation(Standard::ThreadOffset, 18, "R_X86_64_TPOFF64", 64),
 ];
 
 const CODE_RELOCATIONS: &[Relocation<CodeReloc>] = &[
@@ -150,6 +151,7 @@ mod tests {
             Standard::GlobDat => elf::R_X86_64_GLOB_DAT,
             Standard::JumpSlot => elf::R_X86_64_JUMP_SLOT,
             Standard::Relative => elf::R_X86_64_RELATIVE,
+            Standard::ThreadOffset => elf::R_X86_64_TPOFF64,
         };
         for relocation in RELOCATIONS {
             assert_eq!(

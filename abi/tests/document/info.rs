@@ -211,6 +211,7 @@ fn sample() -> ModuleInfo {
             FuncType::new([ValType::I32, ValType::F64], [ValType::V128]),
         ]),
         globals: values.iter().map(|&val| global(val)).collect(),
+        threads: true,
         import_kinds: vec![
             ImportKind::Func(1),
             ImportKind::Global(global(ValType::F32)),

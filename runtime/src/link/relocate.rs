@@ -231,8 +231,9 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             Standard::Absolute => {
                 address(linker, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
-            // Copied when all else is relocated.
-            Standard::Copy => continue,
+            // Copies are made when all else is relocated. Objects with thread-local
+            // globals are refused when they are read.
+            Standard::Copy | Standard::ThreadOffset => continue,
         };
         linker.state.instances[id].write(reloc.offset, value)?;
     }

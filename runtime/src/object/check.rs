@@ -98,6 +98,7 @@ impl Check<'_> {
                         ));
                     }
                 }
+                Standard::ThreadOffset => return Err("thread-local globals".to_owned()),
                 Standard::JumpSlot | Standard::GlobDat | Standard::Absolute => {
                     self.slot(r.offset, r.symbol)?;
                     self.kind(r.symbol, r.kind.symbols())?;

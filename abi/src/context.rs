@@ -122,8 +122,6 @@ shared! {
     ///
     /// The most used fields come last, where an 8-bit displacement reaches them.
     struct Context, at offset from size_of::<Context>();
-    /// Address of the [`ThreadBlock`].
-    thread: u64, THREAD;
     /// Address that [`FuncRef::record`] is relative to.
     code_base: u64, CODE_BASE;
     /// The primary table.
@@ -191,7 +189,7 @@ mod tests {
             offset::STACK_POINTER - memory_desc::SIZE as i32
         );
         assert_eq!(offset::TABLE, offset::MEMORY - table_desc::SIZE as i32);
-        const { assert!(offset::THREAD >= -128, "beyond an 8-bit displacement") };
+        const { assert!(offset::CODE_BASE >= -128, "beyond an 8-bit displacement") };
         const { assert!(offset::SIZE < CONTEXT_SIZE) };
     }
 }

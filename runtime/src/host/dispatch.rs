@@ -69,7 +69,7 @@ unsafe fn guarded<V>(
     // SAFETY: base is that of a domain, whose context stands right below; the
     // caller is used by the body alone, which ends before wasm code goes on,
     // or enters it through an exclusive borrow of the caller.
-    let mut caller = unsafe { Caller::in_process(MemoryAt::new(base), trap::process(base)) };
+    let mut caller = unsafe { Caller::in_process(MemoryAt::new(base), trap::process()) };
     // Whatever the body leaves behind half-done is not looked at: the call
     // into wasm code ends.
     match catch_unwind(AssertUnwindSafe(|| body(&mut caller))) {

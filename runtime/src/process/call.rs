@@ -64,16 +64,16 @@ impl Process {
         call: impl FnOnce(Callee<'_>) -> Result<R, RawTrap>,
     ) -> Result<R, Trap> {
         let space = Arc::as_ptr(&self.thread.space);
-        let head = self.thread.head.as_ptr();
+        let head = self.thread.head();
         let this = ptr::from_mut(self);
         // SAFETY: the head is this process's own, and alive.
         unsafe { (*head).process = this.expose_provenance() as u64 };
-        // The head, code area and stack are this process's own, and the context
-        // of each domain names the head (see `Anchors`). `&mut self` keeps
-        // others out meanwhile; host functions get at the process through the
-        // head, and nothing here uses `self` until they have ended.
+        // Code area and window are this process's own, and the head begins the
+        // window. `&mut self` keeps others out meanwhile; host functions get at
+        // the process through the head, and nothing here uses `self` until they
+        // have ended.
         let called = call(Callee {
-            thread: head.cast(),
+            thread: head,
             // SAFETY: the process keeps it for as long as it lives.
             space: unsafe { &*space },
             base,
@@ -84,14 +84,14 @@ impl Process {
 
     /// What the thread block says now.
     fn thread_block(&self) -> ThreadBlock {
-        self.thread.head.block()
+        self.thread.block()
     }
 
     /// The instance whose code has called the host function that runs.
     pub(crate) fn caller(&self) -> Option<usize> {
         let thread = self.thread_block();
         // A frame record: the saved frame pointer, the return address.
-        let mut record = self.thread.stack.words(thread.wasm_sp);
+        let mut record = self.thread.window.words(thread.wasm_sp);
         let pc = record.nth(1).filter(|_| thread.host_sp != 0)?;
         self.link.instances.at(pc)
     }
@@ -100,7 +100,7 @@ impl Process {
     pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
         let thread = self.thread_block();
         if thread.host_sp != 0 {
-            self.thread.stack.words(thread.wasm_low).for_each(f);
+            self.thread.window.words(thread.wasm_low).for_each(f);
         }
     }
 

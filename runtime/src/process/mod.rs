@@ -10,7 +10,7 @@
 //! | `init` | initialisers, in order |
 //! | `flat` | programs of the flat ABI |
 //! | `call` | calls of functions by the host |
-//! | `thread` | native stack, head, exceptions |
+//! | `thread` | window, exceptions |
 //! | `host_table` | the host's functions as linking sees them |
 //! | `hooks` | what upper floors do for the process |
 //! | `dl_state` | what `<dlfcn.h>` keeps |
@@ -45,7 +45,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::host::Hosts;
 use crate::link::{Finder, InstanceId, LinkState, Overrides};
-use crate::space::{AddressSpace, Anchors, ContextHeader, Domain};
+use crate::space::{AddressSpace, Anchors, Domain};
 use crate::sys::{Budget, CodeArea};
 use thread::ThreadState;
 
@@ -100,14 +100,11 @@ impl Process {
     /// # Errors
     /// If the system has no room for its stack and code area.
     pub(crate) fn bare(config: Config, hooks: Hooks, overrides: Overrides) -> Result<Self> {
-        let code = CodeArea::new()?;
+        let (code, window) = CodeArea::with_window(config.stack_size)?;
         let budget = Arc::new(Budget::new(config.max_memory));
-        let thread = ThreadState::new(config.stack_size, code.range(), Arc::clone(&budget))?;
+        let thread = ThreadState::new(window, code.range(), Arc::clone(&budget));
         let anchors = Anchors {
-            header: ContextHeader {
-                thread: thread.head.address(),
-                code_base: code.range().start,
-            },
+            code_base: code.range().start,
             tags: std::array::from_fn(|number| thread.exceptions.tag(number)),
             builtin: builtin::address,
         };

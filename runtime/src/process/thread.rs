@@ -1,27 +1,26 @@
 //! The thread that runs a process's wasm code.
 //!
-//! The native stack and the head (entry state, saved stack pointers) are a
-//! thread's own: with several threads each has one of these, and no lock.
+//! The window (native stack, entry state, saved stack pointers, thread-local
+//! storage) is a thread's own: with several threads each has one of these, and no lock.
 //! The store of exceptions and the interrupter are shared by the threads of a
 //! process: the list of objects with handlers changes under the lock of the
 //! link state, exceptions are allocated under a lock of their own that is taken
 //! last, and the interrupter consists of atomics.
 
 use std::ops::Range;
+use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::context::ThreadBlock;
 
-use crate::error::Result;
-use crate::sys::live::ThreadHead;
-use crate::sys::{Budget, Stack};
+use crate::sys::live::{self, ThreadHead};
+use crate::sys::{Budget, Window};
 use crate::trap::{self, Exceptions, Interrupter, Space};
 
 /// The state of the thread.
 #[derive(Debug)]
 pub(crate) struct ThreadState {
-    pub head: Head,
-    pub stack: Stack,
+    pub window: Window,
     pub exceptions: Exceptions,
     pub interrupter: Interrupter,
     /// Where what the thread runs is: shared with its entries into wasm code.
@@ -31,69 +30,46 @@ pub(crate) struct ThreadState {
 impl ThreadState {
     /// The state of a thread that has not run anything yet. `code`: the area of
     /// the process's code.
-    pub fn new(stack_size: u64, code: Range<u64>, budget: Arc<Budget>) -> Result<Self> {
-        let stack = Stack::new(stack_size)?;
+    pub fn new(window: Window, code: Range<u64>, budget: Arc<Budget>) -> Self {
         let exceptions = Exceptions::new(code.clone(), budget);
         let interrupter = Interrupter::default();
         let space = Space {
             code,
-            stack: stack.usable(),
-            stack_guard: stack.guard(),
+            stack: window.usable(),
+            stack_guard: window.guard(),
             interrupt: Arc::clone(interrupter.state()),
         };
-        Ok(Self {
-            head: Head::new(&exceptions),
-            stack,
+        let state = Self {
+            window,
             exceptions,
             interrupter,
             space: Arc::new(space),
-        })
-    }
-}
-
-/// The thread's head: at one address for as long as the thread lives.
-#[derive(Debug)]
-pub(crate) struct Head(*mut ThreadHead);
-
-// SAFETY: the allocation is the value's own. Compiled code, the only other user,
-// reaches it by way of the process's domains, while its process is borrowed
-// exclusively.
-unsafe impl Send for Head {}
-
-impl Head {
-    fn new(exceptions: &Exceptions) -> Self {
-        Self(Box::into_raw(Box::new(ThreadHead {
+        };
+        let head = ThreadHead {
             block: ThreadBlock {
                 unwind: trap::unwind_address(),
                 bind: trap::bind_address(),
                 ..ThreadBlock::default()
             },
             process: 0,
-            exceptions: exceptions.address(),
-        })))
+            exceptions: state.exceptions.address(),
+        };
+        // SAFETY: the window's first page, which is writable and larger than the
+        // head, and which nobody uses yet.
+        unsafe { live::store(state.window.block(), head) };
+        state
     }
 
-    /// For the contexts of domains.
-    pub fn address(&self) -> u64 {
-        self.0.expose_provenance() as u64
-    }
-
-    /// For an entry into wasm code.
-    pub const fn as_ptr(&self) -> *mut ThreadHead {
-        self.0
+    /// The thread's head, for an entry into wasm code: at one address for as long
+    /// as the thread lives.
+    pub const fn head(&self) -> *mut ThreadHead {
+        ptr::with_exposed_provenance_mut(self.window.block() as usize)
     }
 
     /// What the thread block says now.
     pub fn block(&self) -> ThreadBlock {
-        // SAFETY: the head is this value's own, and alive; no wasm code runs.
-        unsafe { (*self.0).block }
-    }
-}
-
-impl Drop for Head {
-    fn drop(&mut self) {
-        // SAFETY: made by `Box::into_raw` in `new`; wasm code, the only other
-        // user, does not run any more.
-        drop(unsafe { Box::from_raw(self.0) });
+        // SAFETY: the head is in the window, which is this value's own; `new` has
+        // written it, and no wasm code runs.
+        unsafe { (*self.head()).block }
     }
 }

@@ -15,14 +15,6 @@ use crate::ranges::Ranges;
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
 use crate::sys::{Access, Budget, Reservation, SystemError, page_up};
 
-/// What every context of a process holds alike.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ContextHeader {
-    /// Address of the thread block.
-    pub thread: u64,
-    pub code_base: u64,
-}
-
 /// What a domain has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DomainLayout {
@@ -54,10 +46,11 @@ pub(crate) struct Domain {
 unsafe impl Send for Domain {}
 
 impl Domain {
-    /// Reserves the address space; memory and table are empty.
+    /// Reserves the address space; memory and table are empty. `code_base`: what
+    /// `FuncRef.record` is relative to.
     pub fn new(
         layout: DomainLayout,
-        header: ContextHeader,
+        code_base: u64,
         budget: Arc<Budget>,
     ) -> Result<Self, SystemError> {
         let table = if layout.table { TABLE_RESERVE } else { 0 };
@@ -91,8 +84,7 @@ impl Domain {
         };
         domain.update(|context| {
             *context = Context {
-                thread: header.thread,
-                code_base: header.code_base,
+                code_base,
                 table: TableDesc {
                     base: base - CONTEXT_SIZE,
                     ..TableDesc::default()
@@ -380,10 +372,7 @@ mod tests {
     use super::*;
     use wasmaot_abi::types::{IndexType, ValType};
 
-    const HEADER: ContextHeader = ContextHeader {
-        thread: 1,
-        code_base: 2,
-    };
+    const CODE_BASE: u64 = 2;
 
     #[test]
     fn memory_grows_to_its_limit() {
@@ -391,7 +380,7 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, CODE_BASE, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_memory(memory(1), 131_072));
         assert_eq!(domain.memory().len(), 65536);
         domain.memory_mut()[65535] = 7;
@@ -417,7 +406,7 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, CODE_BASE, Arc::new(Budget::new(1 << 20))).unwrap();
         let ty = MemoryType {
             page_log2: 0,
             ..memory(5)
@@ -447,7 +436,7 @@ mod tests {
             table: true,
             memory: None,
         };
-        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, CODE_BASE, Arc::new(Budget::new(1 << 20))).unwrap();
         assert!(domain.create_table(table(), 3, 1000));
         let entry = |code| FuncRef {
             code,
@@ -484,7 +473,7 @@ mod tests {
             table: false,
             memory: Some(0),
         };
-        let mut domain = Domain::new(layout, HEADER, Arc::new(Budget::new(1 << 20))).unwrap();
+        let mut domain = Domain::new(layout, CODE_BASE, Arc::new(Budget::new(1 << 20))).unwrap();
         let mut alias = MemoryDesc::default();
         domain.set_alias((&raw mut alias).expose_provenance() as u64);
         assert!(domain.create_memory(memory(2), 131_072));
@@ -499,7 +488,7 @@ mod tests {
             table: true,
             memory: Some(0),
         };
-        let mut domain = Domain::new(layout, HEADER, Arc::clone(&budget)).unwrap();
+        let mut domain = Domain::new(layout, CODE_BASE, Arc::clone(&budget)).unwrap();
         assert!(domain.create_memory(memory(1), u64::MAX));
         // The first page is free.
         assert!(domain.create_table(table(), live::FIRST_ENTRIES, u64::MAX));

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::exception::LOADER_TAGS;
 
-pub(crate) use domain::{ContextHeader, Domain, DomainLayout, ExtraTable};
+pub(crate) use domain::{Domain, DomainLayout, ExtraTable};
 pub(crate) use stubs::{Key, Stubs};
 
 use crate::error::Result;
@@ -44,8 +44,8 @@ pub(crate) struct AddressSpace {
 /// Addresses in the runtime that compiled code refers to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anchors {
-    /// What the context of every domain begins with.
-    pub header: ContextHeader,
+    /// What `FuncRef.record` is relative to.
+    pub code_base: u64,
     /// Identities of the tags that the loader provides.
     pub tags: [u64; LOADER_TAGS.len()],
     /// The address of a built-in function, and whether it has to run on the
@@ -74,7 +74,7 @@ impl AddressSpace {
 
     /// Makes a domain; its number.
     pub fn new_domain(&mut self, layout: DomainLayout) -> Result<usize> {
-        let domain = Domain::new(layout, self.anchors.header, Arc::clone(&self.budget))?;
+        let domain = Domain::new(layout, self.anchors.code_base, Arc::clone(&self.budget))?;
         self.domains.push(domain);
         Ok(self.domains.len() - 1)
     }

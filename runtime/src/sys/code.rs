@@ -7,29 +7,35 @@ use wasmaot_abi::context::CODE_RESERVE;
 
 use crate::ranges::Ranges;
 
-use super::{Image, PAGE, Reservation, SystemError, page_up};
+use super::{Image, PAGE, Reservation, SystemError, Window, page_up};
 
 /// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
 #[derive(Debug)]
 pub(crate) struct CodeArea {
     pages: Arc<Reservation>,
+    start: u64,
     /// Addresses not in use.
     free: Ranges,
 }
 
 impl CodeArea {
-    pub fn new() -> Result<Self, SystemError> {
-        let pages = Arc::new(Reservation::new(CODE_RESERVE, "code")?);
+    /// Reserves the area, and the window of the process's first thread with a
+    /// stack of at least `stack` bytes: both by one system call.
+    pub fn with_window(stack: u64) -> Result<(Self, Window), SystemError> {
+        let stack = Window::stack(stack)?;
+        let bytes = Window::RESERVE + CODE_RESERVE;
+        let pages = Arc::new(Reservation::new(bytes, "code and a stack")?);
+        let window = Window::within(Arc::clone(&pages), stack)?;
+        let start = window.usable().end;
         // The first page stays unused: offset 0 from the area's start stands
         // for "no record" in an empty table entry.
-        let mut free = Ranges::default();
-        free.insert(pages.start() + PAGE..pages.end());
-        Ok(Self { pages, free })
+        let free = Ranges::from_range(start + PAGE..start + CODE_RESERVE);
+        Ok((Self { pages, start, free }, window))
     }
 
     /// Addresses of the whole area.
     pub fn range(&self) -> Range<u64> {
-        self.pages.start()..self.pages.end()
+        self.start..self.start + CODE_RESERVE
     }
 
     /// Takes room for `len` bytes, inaccessible so far.
@@ -92,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_block_keeps_distances_and_gives_back_its_gaps() {
-        let mut area = CodeArea::new().unwrap();
+        let mut area = CodeArea::with_window(PAGE).unwrap().0;
         let whole = area.free.clone();
         let images = area.allocate_block(&[(0x5000, 1), (0, 4097), (0x8000, 4096)]);
         let start = images[1].start();
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn room_is_reused_and_merged() {
-        let mut area = CodeArea::new().unwrap();
+        let mut area = CodeArea::with_window(PAGE).unwrap().0;
         let whole = area.free.clone();
         let [a, b, c] = [1, 5000, 1].map(|len| area.allocate(len).unwrap());
         assert_eq!(a.range().end, b.range().start);

@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn code_is_patched_where_it_is() {
-        let mut area = CodeArea::new().unwrap();
+        let mut area = CodeArea::with_window(4096).unwrap().0;
         let mut image = area.allocate(3 * 4096).unwrap();
         let file = memfd("test", &[7; 3 * 4096]).unwrap();
         image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn only_mapped_and_writable_bytes() {
-        let mut area = CodeArea::new().unwrap();
+        let mut area = CodeArea::with_window(4096).unwrap().0;
         let mut image = area.allocate(3 * 4096).unwrap();
         let file = memfd("test", &[7; 5000]).unwrap();
         image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();

@@ -38,25 +38,13 @@ pub(crate) struct DomainHead {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub(crate) struct ThreadHead {
-    /// What stubs read; [`Context::thread`] points to it.
+    /// What stubs read; it begins the thread's window.
     pub block: ThreadBlock,
     /// Address of the runtime's state of the process; 0: it has not said where
     /// it is.
     pub process: u64,
     /// Address of the state of its exceptions.
     pub exceptions: u64,
-}
-
-/// The thread that runs code with a pinned register's value.
-///
-/// # Safety
-/// A context must stand right below `base`, and name a live [`ThreadHead`].
-pub(crate) unsafe fn thread_of(base: u64) -> ThreadHead {
-    // SAFETY: by this function's contract.
-    unsafe {
-        let context: Context = load(context_of(base));
-        load(context.thread)
-    }
 }
 
 /// The budget of the process that a pinned register's value belongs to; none

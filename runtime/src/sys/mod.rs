@@ -24,7 +24,7 @@ pub(crate) use file::FileMap;
 pub(crate) use file::memfd;
 pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};
-pub(crate) use stack::Stack;
+pub(crate) use stack::Window;
 
 pub use crate::error::SystemError;
 

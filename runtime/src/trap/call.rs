@@ -7,7 +7,6 @@ use std::ptr;
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::ThreadBlock;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
@@ -15,6 +14,7 @@ use super::signal;
 use super::values::{self, Area, Shape};
 use crate::arch::{self, Entry, Registers, Regs};
 use crate::host::HostError;
+use crate::sys::live::ThreadHead;
 use crate::sys::{host_stack, interrupt};
 use crate::value::Val;
 
@@ -125,8 +125,8 @@ thread_local! {
 /// Code to be called, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Callee<'a> {
-    /// The thread block of its process.
-    pub thread: *mut ThreadBlock,
+    /// The head of this thread, which begins the window of its stack.
+    pub thread: *mut ThreadHead,
     /// Where code and stack of the process are.
     pub space: &'a Space,
     /// The base of the domain that it runs in.
@@ -183,9 +183,9 @@ pub(crate) unsafe fn call(
 /// host function has called here, goes on.
 ///
 /// # Safety
-/// The thread block must be that of a process whose code area, stack and guard
-/// are as `space` says, and its `host_sp` 0 before the first call. The base must be that of
-/// one of its domains, whose context names the block; the code a function that
+/// The head must be that of a process whose code area, stack and guard are as
+/// `space` says, begin the window that the stack ends, and have a `host_sp` of 0 before the
+/// first call. The base must be that of one of its domains; the code a function that
 /// keeps to the tail convention, and takes and gives what is written and read,
 /// `shape` being that of its type. No other thread may be in wasm code of the process or
 /// change it, and on this thread, if wasm code of the process is running, it
@@ -208,8 +208,8 @@ pub(crate) unsafe fn enter<R>(
         Ok(number) => number,
         Err(error) => return Err(RawTrap::before(error)),
     };
-    // SAFETY: the caller vouches for the thread block.
-    let outermost = unsafe { (*thread).host_sp } == 0;
+    // SAFETY: the caller vouches for the head.
+    let outermost = unsafe { (*thread).block.host_sp } == 0;
     let mut activation = Activation {
         entry: Entry {
             regs: Regs::default(),
@@ -254,11 +254,11 @@ pub(crate) unsafe fn enter<R>(
 /// Where an entry's stack begins: at the top, or below the innermost host call.
 ///
 /// # Safety
-/// The thread block must be alive.
+/// The head must be alive.
 #[inline]
-unsafe fn stack_top(thread: *const ThreadBlock, space: &Space) -> u64 {
+unsafe fn stack_top(thread: *const ThreadHead, space: &Space) -> u64 {
     // SAFETY: by this function's contract.
-    let (host_sp, low) = unsafe { ((*thread).host_sp, (*thread).wasm_low) };
+    let (host_sp, low) = unsafe { ((*thread).block.host_sp, (*thread).block.wasm_low) };
     match host_sp {
         0 => space.stack.end,
         _ => (low - NESTED_GAP) & !15,
@@ -326,17 +326,18 @@ impl Activation {
     /// # Safety
     /// As [`enter`]; the entry's arguments must be those of the function.
     #[inline]
-    unsafe fn run(&mut self, thread: *mut ThreadBlock) -> bool {
+    unsafe fn run(&mut self, thread: *mut ThreadHead) -> bool {
         let this = ptr::from_mut(self);
         let outer = CURRENT.replace(this);
         // SAFETY: by this function's contract. While wasm code runs, the
         // activation is accessed through `this` alone.
         unsafe {
-            let before = *thread;
+            let block = &raw mut (*thread).block;
+            let before = *block;
             let answer = arch::enter(&raw mut (*this).entry);
-            (*thread).host_sp = before.host_sp;
-            (*thread).wasm_sp = before.wasm_sp;
-            (*thread).wasm_low = before.wasm_low;
+            (*block).host_sp = before.host_sp;
+            (*block).wasm_sp = before.wasm_sp;
+            (*block).wasm_low = before.wasm_low;
             CURRENT.set(outer);
             debug_assert_eq!((*this).stop.is_some(), answer != 0);
             answer == 0
@@ -456,6 +457,19 @@ impl RawTrap {
     }
 }
 
+/// The head of this thread in the process whose wasm code has called the host;
+/// `None` if none has.
+#[inline]
+pub(super) fn current_head() -> Option<*mut ThreadHead> {
+    let current = CURRENT.get();
+    // SAFETY: a current activation is alive, in the frame of an `enter` further
+    // out on this thread, which changes nothing but `stop` until it goes on.
+    let current = unsafe { current.as_ref() }?;
+    Some(ptr::with_exposed_provenance_mut(
+        current.entry.head as usize,
+    ))
+}
+
 /// Records a host function's error in the thread's innermost activation, which
 /// is to be left next.
 pub(crate) fn record_host_error(error: HostError) {
@@ -467,8 +481,8 @@ pub(crate) fn record_host_error(error: HostError) {
     // SAFETY: a current activation is alive, in the frame of an `enter` further
     // out on this thread, and its head too.
     unsafe {
-        let head = (*current).entry.head as *const ThreadBlock;
-        let record = (*head).wasm_sp;
+        let head = (*current).entry.head as *const ThreadHead;
+        let record = (*head).block.wasm_sp;
         (*current).stop = Some(Stop::Host { error, record });
     }
 }

@@ -147,27 +147,29 @@ impl Drop for Exceptions {
     }
 }
 
-/// The exceptions of the process that a pinned register's value belongs to.
+/// The exceptions of the process whose wasm code has called this thread's built-in
+/// function.
 ///
 /// # Safety
-/// A context must stand right below `base`.
-unsafe fn state_of<'a>(base: u64) -> &'a mut State {
-    // SAFETY: by this function's contract; the context names the head of its
-    // thread, which names the state, and nobody else uses it while wasm code
-    // is in a built-in function.
-    unsafe {
-        let thread = live::thread_of(base);
-        &mut *ptr::with_exposed_provenance_mut(thread.exceptions as usize)
-    }
+/// To be called by a built-in function, or what it calls, which uses nothing
+/// of the state before and after.
+unsafe fn state<'a>() -> &'a mut State {
+    let Some(head) = call::current_head() else {
+        // Compiled code ran without `call`: it is nobody's.
+        std::process::abort();
+    };
+    // SAFETY: the head of a current activation is alive and names the state;
+    // nobody else uses it while wasm code is in a built-in function.
+    unsafe { &mut *ptr::with_exposed_provenance_mut((*head).exceptions as usize) }
 }
 
 /// The built-in function `exception_new`.
 ///
 /// # Safety
 /// To be called by compiled code alone.
-pub(crate) unsafe extern "C" fn exception_new(base: u64, tag: u64, bytes: u64) -> u64 {
-    // SAFETY: compiled code passes its pinned register.
-    let state = unsafe { state_of(base) };
+pub(crate) unsafe extern "C" fn exception_new(_base: u64, tag: u64, bytes: u64) -> u64 {
+    // SAFETY: this is a built-in function.
+    let state = unsafe { state() };
     let Some(at) = state.room(bytes) else {
         // SAFETY: compiled code has called this function, by a stub, and there
         // is nothing to undo.
@@ -190,8 +192,8 @@ pub(crate) fn unwind_address() -> u64 {
 /// `base` and `exception` must be those of the throwing code, `record` the
 /// address of the frame record of the built-in function, which it has called.
 unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut Resume) -> u64 {
-    // SAFETY: by this function's contract.
-    let state = unsafe { state_of(base) };
+    // SAFETY: the built-in function `throw` has called this.
+    let state = unsafe { state() };
     // SAFETY: an exception begins with a header.
     let header: Header = unsafe { live::load(exception) };
     let (mut base, mut at) = (base, record);

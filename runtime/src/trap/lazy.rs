@@ -7,7 +7,6 @@ use std::ptr;
 use super::call;
 use crate::host::{HostError, no_process};
 use crate::process::Process;
-use crate::sys::live;
 
 /// Address of the function that binds a function, for
 /// [`ThreadBlock::bind`](wasmaot_abi::context::ThreadBlock).
@@ -18,12 +17,12 @@ pub(crate) fn bind_address() -> u64 {
 /// Binds the slot of a number. Called by `arch` on the host stack.
 ///
 /// # Safety
-/// `base` must be the caller's pinned register, `number` that of its stub.
-unsafe extern "C" fn bind(base: u64, number: u64) -> u64 {
+/// `number` must be that of the caller's stub.
+unsafe extern "C" fn bind(_base: u64, number: u64) -> u64 {
     answer(|| {
-        // SAFETY: wasm code of a process runs on this thread, with the context
-        // of one of its domains below its base, and stands in this call.
-        let process = unsafe { process(base) }.ok_or_else(no_process)?;
+        // SAFETY: wasm code of a process runs on this thread and stands in this
+        // call.
+        let process = unsafe { process() }.ok_or_else(no_process)?;
         (process.hosts.hooks.bind)(process, number)
     })
 }
@@ -45,18 +44,18 @@ pub(super) fn answer(find: impl FnOnce() -> Result<u64, HostError>) -> u64 {
     })
 }
 
-/// The process whose domain's base this is, if it has said where it is.
+/// The process whose wasm code has called the host on this thread, if it has said
+/// where it is.
 ///
 /// # Safety
-/// A context must stand right below `base`, whose head is that of a process in
-/// a call of [`Process::enter`], which nobody uses until the call goes on.
+/// Nobody may use the process that stands in a call of [`Process::enter`] until
+/// that goes on.
 #[inline]
-pub(crate) unsafe fn process<'a>(base: u64) -> Option<&'a mut Process> {
-    // SAFETY: by this function's contract.
-    unsafe {
-        let thread = live::thread_of(base);
-        ptr::with_exposed_provenance_mut::<Process>(thread.process as usize).as_mut()
-    }
+pub(crate) unsafe fn process<'a>() -> Option<&'a mut Process> {
+    let head = call::current_head()?;
+    // SAFETY: the head of a current activation is alive, and names the process
+    // that has entered wasm code by it. The rest is this function's contract.
+    unsafe { ptr::with_exposed_provenance_mut::<Process>((*head).process as usize).as_mut() }
 }
 
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {

@@ -15,10 +15,10 @@ use std::arch::naked_asm;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{HOST_SP, WASM_LOW, WASM_SP};
 use wasmaot_abi::types::{FuncType, ValType};
 
+use super::BLOCK_MASK;
 use super::enter::{Regs, frame_of_enter, leave};
 
 /// What a stub calls of a host function: the first of what it refers to.
@@ -96,7 +96,8 @@ pub(super) unsafe extern "C" fn host_call_direct() {
         "push r12",
         "push r13",
         "push r14",
-        "mov rax, [r15 + {thread}]",
+        "mov rax, rsp",
+        "and rax, {window}",
         "mov [rax + {wasm_sp}], rbp",
         "mov [rax + {wasm_low}], rsp",
         "mov rsp, [rax + {host_sp}]",
@@ -110,7 +111,7 @@ pub(super) unsafe extern "C" fn host_call_direct() {
         "leave",
         "ret",
         ".cfi_endproc",
-        thread = const offset::THREAD,
+        window = const BLOCK_MASK,
         wasm_sp = const WASM_SP,
         wasm_low = const WASM_LOW,
         host_sp = const HOST_SP,
@@ -157,7 +158,9 @@ pub(crate) unsafe extern "C" fn spill() {
         ".cfi_def_cfa rsp, 8",
         "ret",
         ".cfi_restore_state",
-        "2: mov rax, [r15 + {thread}]",
+        // The frame record of the stub is in the thread's window.
+        "2: mov rax, [rbp]",
+        "and rax, {window}",
         "mov rsp, [rax + {host_sp}]",
         "mov eax, 1",
         "jmp {leave}",
@@ -165,7 +168,7 @@ pub(crate) unsafe extern "C" fn spill() {
         frame = const size_of::<Regs>(),
         vec = const VEC,
         spilled = const offset_of!(HostEntries, spilled),
-        thread = const offset::THREAD,
+        window = const BLOCK_MASK,
         host_sp = const HOST_SP,
         leave = sym leave,
     )
@@ -197,7 +200,8 @@ pub(super) unsafe extern "C" fn host_call() {
         "mov [rsp + {preserved} + 8], r12",
         "mov [rsp + {preserved} + 16], r13",
         "mov [rsp + {preserved} + 24], r14",
-        "mov rax, [r15 + {thread}]",
+        "mov rax, rsp",
+        "and rax, {window}",
         "mov [rax + {wasm_sp}], rbp",
         "mov [rax + {wasm_low}], rsp",
         "mov rdi, r15",
@@ -235,7 +239,7 @@ pub(super) unsafe extern "C" fn host_call() {
         below = const BELOW_RECORD,
         vec = const VEC,
         preserved = const PRESERVED,
-        thread = const offset::THREAD,
+        window = const BLOCK_MASK,
         wasm_sp = const WASM_SP,
         wasm_low = const WASM_LOW,
         host_sp = const HOST_SP,

@@ -7,9 +7,9 @@
 
 use std::arch::naked_asm;
 
-use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{BIND, HOST_SP, WASM_LOW, WASM_SP};
 
+use super::BLOCK_MASK;
 use super::enter::{frame_of_enter, leave};
 
 /// General registers that are kept: the parameters', rax, those that the
@@ -69,7 +69,8 @@ unsafe extern "C" fn bind() {
         ".irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15",
         "movaps [rsp + {general} + 16*\\n], xmm\\n",
         ".endr",
-        "mov rax, [r15 + {thread}]",
+        "mov rax, rsp",
+        "and rax, {window}",
         "mov [rax + {wasm_sp}], rbp",
         "mov [rax + {wasm_low}], rsp",
         "mov rdi, r15",
@@ -103,7 +104,7 @@ unsafe extern "C" fn bind() {
         ".cfi_endproc",
         saved = const SAVED,
         general = const GENERAL,
-        thread = const offset::THREAD,
+        window = const BLOCK_MASK,
         wasm_sp = const WASM_SP,
         wasm_low = const WASM_LOW,
         host_sp = const HOST_SP,

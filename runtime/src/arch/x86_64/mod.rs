@@ -4,7 +4,10 @@
 //! the process; the signal stack. [`enter`] goes from the host's to the wasm
 //! stack, host calls ([`host_stub`]) and the binding of functions
 //! ([`lazy_stub`]) go back above what [`enter`] left there, and a fault or a failed host call abandons the wasm stack through
-//! [`leave`].
+//! [`leave`]. Whatever runs on the wasm stack finds the block of its thread, and
+//! in it where the host's stack is, by the stack pointer ([`BLOCK_MASK`]).
+
+use wasmaot_abi::context::WINDOW;
 
 mod branch;
 mod cpu;
@@ -28,3 +31,7 @@ pub(crate) use registers::{
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};
+
+/// What of an address in a thread's window is the address of its block: an
+/// immediate operand, which is extended by its sign.
+const BLOCK_MASK: i32 = -(WINDOW as i32);

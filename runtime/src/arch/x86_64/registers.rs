@@ -78,7 +78,7 @@ pub(crate) fn unwind_stub(registers: &Registers, opcode: Option<u8>) -> Unwind {
     match opcode {
         // push rbp; ret
         Some(0x55 | 0xc3 | 0xc2) => Unwind::ReturnAddress(registers.sp()),
-        // mov rbp, rsp, the only instruction of that first byte in a stub
+        // mov rbp, rsp, or one right after it, before rsp changes
         Some(0x48) => Unwind::Record(registers.sp()),
         _ => Unwind::Record(registers.bp()),
     }

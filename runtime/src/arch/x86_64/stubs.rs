@@ -5,15 +5,15 @@
 //! the first and last instructions of [`host_stub`] and [`domain_thunk`].
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{HOST_SP, WASM_SP};
 use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::types::FuncType;
 
+use super::BLOCK_MASK;
 use super::host_call::{direct_ints, host_call, host_call_direct};
 
 // The displacements below are 8 bits wide.
-const _: () = assert!(offset::THREAD >= -128 && HOST_SP < 128 && WASM_SP < 128);
+const _: () = assert!(HOST_SP < 128 && WASM_SP < 128);
 
 /// Code of a wasm function that calls a host function of a type.
 ///
@@ -101,7 +101,9 @@ pub(crate) fn domain_thunk(at: u64, target: u64, base: u64, stack_args: u32) -> 
 /// number of general parameters. Neither may enter wasm code.
 pub(crate) fn builtin_stub(target: u64, params: u32) -> Vec<u8> {
     let mut code = Code::with_frame_record();
-    code.put(&[0x49, 0x8b, 0x47, offset::THREAD as u8]); // mov rax, [r15 + THREAD]
+    code.put(&[0x48, 0x89, 0xe0]); // mov rax, rsp
+    code.put(&[0x48, 0x25]); // and rax, BLOCK_MASK
+    code.put(&BLOCK_MASK.to_le_bytes());
     // Where a backtrace begins if the function leaves wasm code.
     code.put(&[0x48, 0x89, 0x68, WASM_SP as u8]); // mov [rax + WASM_SP], rbp
     code.put(&[0x48, 0x8b, 0x60, HOST_SP as u8]); // mov rsp, [rax + HOST_SP]

@@ -3,9 +3,9 @@
 use std::arch::naked_asm;
 use std::mem::offset_of;
 
-use wasmaot_abi::context::offset;
 use wasmaot_abi::context::thread_block::{HOST_SP, UNWIND};
 
+use super::BLOCK_MASK;
 use super::enter::leave;
 
 /// Where code goes on after a throw.
@@ -40,7 +40,8 @@ pub(crate) unsafe extern "C" fn throw() {
     naked_asm!(
         "push rbp",
         "mov rbp, rsp",
-        "mov rax, [r15 + {thread}]",
+        "mov rax, rsp",
+        "and rax, {window}",
         "mov rdx, rbp",
         "mov rsp, [rax + {host_sp}]",
         "sub rsp, {resume}",
@@ -58,7 +59,7 @@ pub(crate) unsafe extern "C" fn throw() {
         "2: add rsp, {resume}",
         "mov eax, 1",
         "jmp {leave}",
-        thread = const offset::THREAD,
+        window = const BLOCK_MASK,
         host_sp = const HOST_SP,
         unwind = const UNWIND,
         resume = const size_of::<Resume>(),

@@ -351,7 +351,7 @@ fn calls_in_both_directions_make_no_system_call() {
     let stub = process.host(HostFunction::wrap("host", "next", next));
     let code = process.place(&patch(pass_on!(0), stub));
     let callee = Callee {
-        thread: process.head.cast(),
+        thread: process.head,
         space: &process.space,
         base: process.base,
         code,

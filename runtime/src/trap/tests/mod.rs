@@ -12,7 +12,7 @@ use gimli::write::{
     FrameDescriptionEntry, FrameTable,
 };
 use gimli::{Encoding, Format, LittleEndian, X86_64};
-use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc, ThreadBlock};
+use wasmaot_abi::context::{CONTEXT_SIZE, Context, MemoryDesc};
 use wasmaot_abi::maps::encode_traps;
 use wasmaot_abi::maps::lines::{FunctionLines, Line, encode_lines, encode_stream};
 use wasmaot_abi::object::{SEC_LINES, SEC_TRAPS};
@@ -24,6 +24,7 @@ use super::{Callee, CodeImage, CodeMap, RawTrap, Space, Trap, call, explain};
 use crate::arch::host_stub;
 use crate::host::HostFunction;
 use crate::host::Slot;
+use crate::sys::Window;
 use crate::sys::live::ThreadHead;
 use crate::value::Val;
 
@@ -65,8 +66,9 @@ const MEMORY_BYTES: u64 = 64 << 10;
 
 /// A process without loader: a code area, a stack, one domain.
 pub(super) struct Process {
-    /// Boxed, since the context names it by address.
+    /// It begins the window.
     pub head: *mut ThreadHead,
+    _window: Window,
     pub space: Space,
     pub base: u64,
     pub object: TestObject,
@@ -80,34 +82,27 @@ unsafe impl Send for Process {}
 
 impl Process {
     pub fn new() -> Self {
-        // code │ guard │ stack │ context │ memory │ guard
-        let size = CODE_BYTES + 4 * PAGE + STACK_BYTES + CONTEXT_SIZE + MEMORY_BYTES + PAGE;
+        // code │ context │ memory │ guard
+        let size = CODE_BYTES + CONTEXT_SIZE + MEMORY_BYTES + PAGE;
         let start = map(size);
         let code = start..start + CODE_BYTES;
-        let guard = code.end..code.end + 4 * PAGE;
-        let stack = guard.end..guard.end + STACK_BYTES;
-        let base = stack.end + CONTEXT_SIZE;
-        protect(&guard, libc::PROT_NONE);
+        let base = code.end + CONTEXT_SIZE;
         protect(&(base + MEMORY_BYTES..start + size), libc::PROT_NONE);
-        let head = Box::into_raw(Box::new(ThreadHead {
-            block: ThreadBlock {
-                ..ThreadBlock::default()
-            },
-            ..ThreadHead::default()
-        }));
+        let window = Window::new(STACK_BYTES).expect("a window");
         let process = Self {
-            head,
+            head: window.block() as *mut ThreadHead,
             next: code.start,
             object: TestObject::new(code.start, base + MEMORY_BYTES..start + size),
             space: Space {
                 code,
-                stack,
-                stack_guard: guard,
+                stack: window.usable(),
+                stack_guard: window.guard(),
                 interrupt: std::sync::Arc::default(),
             },
             base,
             mapping: start..start + size,
             functions: Vec::new(),
+            _window: window,
         };
         process.make_context(base);
         process
@@ -116,7 +111,6 @@ impl Process {
     /// Writes a context for a domain right below `base`.
     pub fn make_context(&self, base: u64) {
         let context = Context {
-            thread: self.head as u64,
             memory: MemoryDesc {
                 base: self.base,
                 bytes: MEMORY_BYTES,
@@ -169,7 +163,7 @@ impl Process {
 
     pub fn call_raw(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, RawTrap> {
         let callee = Callee {
-            thread: self.head.cast(),
+            thread: self.head,
             space: &self.space,
             base: self.base,
             code,
@@ -193,7 +187,6 @@ impl Drop for Process {
             for function in &self.functions {
                 drop(Box::from_raw(*function));
             }
-            drop(Box::from_raw(self.head));
         }
     }
 }

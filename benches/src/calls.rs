@@ -123,7 +123,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 /// The name of this CPU.
-fn cpu() -> String {
+pub fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let mut names = info.lines().filter_map(|l| l.strip_prefix("model name"));
     let name = names.next().unwrap_or_default();

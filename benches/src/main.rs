@@ -7,6 +7,7 @@ mod compile;
 mod engines;
 mod kernels;
 mod start;
+mod threads;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ enum What {
     Start(start::Args),
     /// Calls between host and wasm code, each way
     Calls(calls::Args),
+    /// Where a thread's own state is: what each place costs compiled code, and memory
+    Threads(threads::Args),
     /// Draw what another subcommand wrote with --json
     Draw {
         /// The figures
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         What::Compile(args) => compile::run(&args),
         What::Start(args) => start::run(&args),
         What::Calls(args) => calls::run(&args),
+        What::Threads(args) => threads::run(&args),
         What::Draw { json, output } => {
             let text = std::fs::read_to_string(&json);
             let text = text.with_context(|| format!("cannot read {}", json.display()))?;

@@ -29,7 +29,7 @@ pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, sqlite_sources, sysroot,
 };
 pub use manifest::{Bind, Options};
-pub use musl::{Musl, musl};
+pub use musl::{Musl, musl, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
 pub use run::{Run, Wasmaot, run};

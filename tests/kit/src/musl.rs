@@ -1,6 +1,7 @@
 //! musl as a shared library of wasm, on the system calls of the host: Debian's
 //! source, an architecture of our own (`tests/musl/arch/wasm32`), and not a
-//! line of musl changed.
+//! line of musl changed. There are two of it, without threads and with them, by
+//! the flags of clang and wasm-ld.
 
 use std::ffi::OsString;
 use std::fs;
@@ -27,12 +28,10 @@ const SOURCE: Source = Source {
 
 /// What is left out, by the start of its path, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
-    ("src/aio/", "works in threads of its own"),
-    ("src/mq/mq_notify.c", "so does this"),
-    ("src/time/timer_create.c", "so does this"),
+    ("src/mq/mq_notify.c", "waits at a socket of the kernel's"),
     (
-        "src/thread/pthread_cancel.c",
-        "signals a thread and looks at its registers",
+        "src/time/timer_create.c",
+        "a thread of its own waits for a signal",
     ),
     ("src/setjmp/", "is assembly"),
     ("src/signal/siglongjmp.c", "needs setjmp"),
@@ -45,6 +44,22 @@ const COMPILE: &[&str] = &[
     "-O2",
     "-fPIC",
     "-fvisibility=default",
+];
+
+/// What a program with threads is compiled with beside that.
+const COMPILE_THREADS: &[&str] = &["-pthread"];
+
+/// What its modules are linked with. The compiler's helpers are no code for
+/// threads, and need not be.
+const LINK_THREADS: &[&str] = &[
+    "--shared-memory",
+    "--import-memory",
+    "--max-memory=1073741824",
+    "--no-check-features",
+    "--export-if-defined=__wasm_init_tls",
+    "--export-if-defined=__tls_base",
+    "--export-if-defined=__tls_size",
+    "--export-if-defined=__tls_align",
 ];
 
 /// What musl's own build says, and warnings off: they are not ours to heed.
@@ -64,23 +79,41 @@ pub struct Musl {
     pub libc: PathBuf,
     source: PathBuf,
     headers: PathBuf,
+    flags: Flags,
 }
 
-/// Builds musl.
+/// What tells the two of it apart.
+#[derive(Clone, Copy, Debug)]
+struct Flags {
+    compile: &'static [&'static str],
+    link: &'static [&'static str],
+}
+
+/// Builds musl for programs without threads.
 ///
 /// # Panics
 /// If its source cannot be fetched or a tool refuses.
 pub fn musl() -> &'static Musl {
     static MUSL: OnceLock<Musl> = OnceLock::new();
     MUSL.get_or_init(|| {
-        let source = SOURCE.unpacked();
-        let headers = headers(&source);
-        let libc = library(&source, &headers);
-        Musl {
-            libc,
-            source,
-            headers,
-        }
+        Musl::build(Flags {
+            compile: &[],
+            link: &[],
+        })
+    })
+}
+
+/// Builds musl for programs with threads: the memory is shared.
+///
+/// # Panics
+/// As [`musl`].
+pub fn musl_with_threads() -> &'static Musl {
+    static MUSL: OnceLock<Musl> = OnceLock::new();
+    MUSL.get_or_init(|| {
+        Musl::build(Flags {
+            compile: COMPILE_THREADS,
+            link: LINK_THREADS,
+        })
     })
 }
 
@@ -191,9 +224,10 @@ fn units(source: &Path) -> Vec<(String, Vec<PathBuf>)> {
 }
 
 /// Compiles and links musl.
-fn library(source: &Path, headers: &Path) -> PathBuf {
+fn library(source: &Path, headers: &Path, variant: Flags) -> PathBuf {
     let units = units(source);
-    let mut flags: Vec<OsString> = COMPILE.iter().chain(COMPILE_MUSL).map(Into::into).collect();
+    let compile_flags = || COMPILE.iter().chain(COMPILE_MUSL).chain(variant.compile);
+    let mut flags: Vec<OsString> = compile_flags().map(Into::into).collect();
     for directory in [
         arch(),
         source.join("arch/generic"),
@@ -213,7 +247,7 @@ fn library(source: &Path, headers: &Path) -> PathBuf {
     for (name, sources) in &units {
         key = key.text(name).text(sources.len().to_string());
     }
-    for flag in COMPILE.iter().chain(COMPILE_MUSL) {
+    for flag in compile_flags().chain(variant.link) {
         key = key.text(flag);
     }
     let directory = once("musl", &key, |directory| {
@@ -226,6 +260,7 @@ fn library(source: &Path, headers: &Path) -> PathBuf {
                 .wasm_ld
                 .command()
                 .args(["-shared", "--experimental-pic", "-Bdynamic"])
+                .args(variant.link)
                 .args(["--unresolved-symbols=import-dynamic", "--whole-archive"])
                 .args(all)
                 .arg("--no-whole-archive")
@@ -265,12 +300,25 @@ fn compile(units: &[(String, Vec<PathBuf>)], flags: &[OsString], objects: &Path)
 }
 
 impl Musl {
+    fn build(flags: Flags) -> Self {
+        let source = SOURCE.unpacked();
+        let headers = headers(&source);
+        let libc = library(&source, &headers, flags);
+        Self {
+            libc,
+            source,
+            headers,
+            flags,
+        }
+    }
+
     /// Compiles a C file of a program or library.
     ///
     /// # Panics
     /// If clang refuses it.
     pub fn object(&self, source: &Path, flags: &[&str]) -> PathBuf {
-        let mut arguments: Vec<OsString> = COMPILE.iter().chain(flags).map(Into::into).collect();
+        let compile = COMPILE.iter().chain(self.flags.compile).chain(flags);
+        let mut arguments: Vec<OsString> = compile.map(Into::into).collect();
         arguments.push("-nostdlibinc".into());
         for directory in [
             arch(),
@@ -287,7 +335,7 @@ impl Musl {
         let key = headers_for(source, std::iter::empty())
             .iter()
             .fold(key, |key, header| key.file(header));
-        let key = flags.iter().fold(key, Key::text);
+        let key = self.flags.compile.iter().chain(flags).fold(key, Key::text);
         let directory = once("musl-objects", &key, |directory| {
             let mut clang = tools().clang.command();
             clang.args(&arguments).arg("-c").arg(source);
@@ -322,8 +370,11 @@ impl Musl {
     ) -> PathBuf {
         let mut libraries = libraries.to_vec();
         libraries.extend([self.libc.clone(), sysroot().join(BUILTINS)]);
-        Link::new(kind, name, objects, libraries)
-            .freestanding()
+        let link = Link::new(kind, name, objects, libraries).freestanding();
+        self.flags
+            .link
+            .iter()
+            .fold(link, |link, f| link.flag(f))
             .make()
     }
 }

@@ -1,11 +1,16 @@
-/* There is one thread, and its area's address is a variable: see
-   src/thread/__set_thread_area.c. */
+/* The address of a thread's area is a global of wasm, of which each thread has
+   its own: see src/thread/__set_thread_area.c. */
 
-extern __attribute__((__visibility__("hidden"))) uintptr_t __wasm_thread_area;
+__asm__(".globaltype __wasm_thread_area, i32");
 
 static inline uintptr_t __get_tp(void)
 {
-	return __wasm_thread_area;
+	uintptr_t area;
+	__asm__("global.get __wasm_thread_area\n\tlocal.set %0" : "=r"(area));
+	return area;
 }
 
-#define MC_PC __pc
+static inline void __wasm_set_tp(uintptr_t area)
+{
+	__asm__ __volatile__("local.get %0\n\tglobal.set __wasm_thread_area" : : "r"(area) : "memory");
+}

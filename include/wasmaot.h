@@ -129,6 +129,9 @@ typedef struct wasmaot_options {
     /* What the modules get of WASI: 0: nothing, its functions do not exist;
      * 1: no file and no variable; 2: the three standard streams too. */
     uint32_t wasi;
+    /* Threads that the modules may have at a time, the caller's among them;
+     * 0: 1024, 1: they can start none. */
+    uint32_t max_threads;
 } wasmaot_options;
 
 /* Makes a process. NULL for options is the defaults. */

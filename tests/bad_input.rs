@@ -54,6 +54,8 @@ fn wrong_usage() {
         &["build", "-O7", "x"],
         &["build", "-j0", "x"],
         &["run", "--max-memory", "lots", "x"],
+        &["run", "--max-threads", "0", "x"],
+        &["run", "--max-threads", "4294967296", "x"],
     ] {
         let outcome = sandbox.wasmaot(args);
         assert_eq!(outcome.code, Some(2), "{args:?} {outcome:#?}");

@@ -28,6 +28,7 @@ pub struct wasmaot_options {
     max_table: u64,
     stack_size: u64,
     wasi: u32,
+    max_threads: u32,
 }
 
 /// Makes a process; `wasmaot_process_new`.
@@ -56,6 +57,9 @@ pub unsafe extern "C" fn wasmaot_process_new(
             ];
             for (given, option) in given.into_iter().filter(|(given, _)| *given != 0) {
                 *option = given;
+            }
+            if options.max_threads != 0 {
+                config.max_threads = options.max_threads;
             }
             env = match options.wasi {
                 0 => None,

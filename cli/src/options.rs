@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -226,6 +227,10 @@ pub struct Run {
     /// Native stack, in bytes (suffixes K, M, G)
     #[arg(long, value_name = "N", default_value_t = Size::default_stack())]
     pub stack_size: Size,
+    /// Threads that the program may have at a time, its first one among them: with 1 it can start
+    /// none [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub max_threads: Option<NonZeroU32>,
     /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124
     #[arg(long, value_name = "T", value_parser = Timeout::parse)]
     pub timeout: Option<Timeout>,
@@ -302,6 +307,7 @@ impl Run {
             unresolved: Unresolved::default(),
             max_memory: None,
             stack_size: Size::default_stack(),
+            max_threads: None,
             timeout: None,
             invoke: Vec::new(),
             trace_loaded: false,
@@ -530,9 +536,15 @@ mod tests {
         let command = Cli::command();
         let run = command.find_subcommand("run").unwrap();
         let mut arguments = run.get_arguments();
-        let limit = arguments.find(|a| a.get_id() == "max_memory").unwrap();
-        let stated = format!("[default: {}]", Size(Config::default().max_memory));
-        let help = limit.get_help().unwrap().to_string();
-        assert!(help.ends_with(&stated), "{help:?} has no {stated}");
+        let defaults = Config::default();
+        for (id, default) in [
+            ("max_memory", Size(defaults.max_memory).to_string()),
+            ("max_threads", defaults.max_threads.to_string()),
+        ] {
+            let limit = arguments.find(|a| a.get_id() == id).unwrap();
+            let stated = format!("[default: {default}]");
+            let help = limit.get_help().unwrap().to_string();
+            assert!(help.ends_with(&stated), "{help:?} has no {stated}");
+        }
     }
 }

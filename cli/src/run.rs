@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 use std::net::TcpListener;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -168,6 +169,9 @@ fn config(args: &Run) -> Result<Config> {
     Ok(Config {
         max_memory: args.max_memory.map_or(defaults.max_memory, |size| size.0),
         stack_size: args.stack_size.0,
+        max_threads: args
+            .max_threads
+            .map_or(defaults.max_threads, NonZeroU32::get),
         // What is to be explained may be just that.
         unresolved: match args.explain {
             Some(_) => Unresolved::Ignore,

@@ -105,6 +105,8 @@ pub struct Config {
     pub stack_size: u64,
     /// Bytes of the stack in linear memory, where the loader makes it.
     pub shadow_stack: u64,
+    /// Most threads that a program may have at a time, its first one among them.
+    pub max_threads: u32,
     /// What to do with undefined symbols.
     pub unresolved: Unresolved,
     /// How calls across objects are bound.
@@ -127,6 +129,7 @@ impl Default for Config {
             max_table: 10_000_000,
             stack_size: 8 << 20,
             shadow_stack: 1 << 20,
+            max_threads: 1024,
             unresolved: Unresolved::default(),
             bind: Bind::default(),
             dl_stubs: DlStubs::default(),
@@ -144,6 +147,7 @@ impl fmt::Debug for Config {
             .field("max_table", &self.max_table)
             .field("stack_size", &self.stack_size)
             .field("shadow_stack", &self.shadow_stack)
+            .field("max_threads", &self.max_threads)
             .field("unresolved", &self.unresolved)
             .field("bind", &self.bind)
             .field("dl_stubs", &self.dl_stubs)

@@ -62,6 +62,9 @@ pub struct Trap {
     pub omitted: usize,
     /// Whether those are all of functions that are among the last before them.
     pub omitted_repeat: bool,
+    /// The number of the thread that stopped, where it is another than the one that
+    /// made the call.
+    pub thread: Option<u32>,
 }
 
 /// A frame of a wasm backtrace.
@@ -113,7 +116,14 @@ impl Trap {
             frames: Vec::new(),
             omitted: 0,
             omitted_repeat: true,
+            thread: None,
         }
+    }
+
+    /// The same stop, of another thread than the one that made the call.
+    pub(crate) const fn in_thread(mut self, number: u32) -> Self {
+        self.thread = Some(number);
+        self
     }
 
     /// The error that a host function returned, if that is the reason.
@@ -179,6 +189,9 @@ impl fmt::Display for Trap {
         }
         if let Some(detail) = &self.detail {
             write!(f, " ({detail})")?;
+        }
+        if let Some(number) = self.thread {
+            write!(f, " in thread {number}")?;
         }
         for line in fold::lines(self) {
             match line {

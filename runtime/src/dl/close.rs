@@ -198,7 +198,7 @@ impl Process {
             self.link.lazy.forget(&range);
             self.space.memories.retain(|desc, _| !range.contains(desc));
             self.space.tables.retain(|t| !range.contains(&t.desc));
-            self.thread.exceptions.remove(&range);
+            self.shared.exceptions.remove(&range);
             // What the system does not take back stays reserved.
             self.space.budget.release(retired.image.start());
             let _ = self.space.code.release(retired.image);
@@ -219,6 +219,6 @@ impl Process {
             // Its GOT names loaded objects alone.
             instance.image.words(None, f);
         }
-        self.thread.exceptions.words(f);
+        self.shared.exceptions.words(f);
     }
 }

@@ -188,6 +188,6 @@ impl Process {
 
     /// Stops the wasm code of this process from another thread.
     pub fn interrupter(&self) -> Interrupter {
-        self.thread.interrupter.clone()
+        self.shared.interrupter.clone()
     }
 }

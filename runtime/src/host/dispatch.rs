@@ -18,6 +18,7 @@ use super::table::Slot;
 use super::typed::{Args, DirectTy, HostResult, WasmParam, WasmResults};
 use super::{Caller, HostError};
 use crate::arch::{self, HOST, Regs};
+use crate::process::Claim;
 use crate::sys::live::MemoryAt;
 use crate::trap::values::{self, ResultWriter};
 use crate::trap::{self, panic_text};
@@ -66,10 +67,12 @@ unsafe fn guarded<V>(
     slot: &Slot,
     body: impl FnOnce(&mut Caller<'_>) -> Result<V, HostError>,
 ) -> Result<V, HostError> {
+    // SAFETY: there is no other of this call, and it is dropped at the end.
+    let mut claim = unsafe { Claim::of_caller() };
     // SAFETY: base is that of a domain, whose context stands right below; the
     // caller is used by the body alone, which ends before wasm code goes on,
     // or enters it through an exclusive borrow of the caller.
-    let mut caller = unsafe { Caller::in_process(MemoryAt::new(base), trap::process()) };
+    let mut caller = Caller::in_process(unsafe { MemoryAt::new(base) }, &mut claim);
     // Whatever the body leaves behind half-done is not looked at: the call
     // into wasm code ends.
     match catch_unwind(AssertUnwindSafe(|| body(&mut caller))) {

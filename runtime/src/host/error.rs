@@ -19,6 +19,9 @@ use crate::trap::{self, Trap, TrapReason};
 pub enum HostError {
     /// The program asked to end with this code.
     Exit(i32),
+    /// The calling thread asked to end alone. Where that is the one of the embedder's
+    /// call, the call ends when all others have ended.
+    EndThread,
     /// Stop with a message; the runtime adds the backtrace.
     Message(String),
     /// A trap of wasm code that the function had called.
@@ -51,6 +54,7 @@ impl fmt::Display for HostError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Exit(code) => write!(f, "exit with code {code}"),
+            Self::EndThread => f.write_str("end of the thread"),
             Self::Message(message) => f.write_str(message),
             Self::Trap(trap) => trap.fmt(f),
             Self::Other(error) => error.fmt(f),

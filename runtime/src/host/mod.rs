@@ -19,7 +19,7 @@ use std::sync::Arc;
 use crate::config::Category;
 use crate::link::InstanceId;
 use crate::object::Object;
-use crate::process::Process;
+use crate::process::{Claim, Process};
 use crate::sys::live;
 use crate::trap;
 use crate::value::Val;
@@ -38,7 +38,7 @@ pub(crate) use table::Slot;
 #[derive(Debug)]
 pub struct Caller<'a> {
     memory: Memory<'a>,
-    process: Option<&'a mut Process>,
+    claim: Option<&'a mut Claim>,
     /// A caller belongs to the thread that its wasm code runs on.
     thread: PhantomData<*mut ()>,
 }
@@ -71,19 +71,16 @@ impl<'a> Caller<'a> {
     pub const fn of_memory(memory: &'a mut [u8]) -> Self {
         Self {
             memory: Memory::Bytes(memory),
-            process: None,
+            claim: None,
             thread: PhantomData,
         }
     }
 
     /// A caller in a process.
-    pub(crate) const fn in_process(
-        memory: live::MemoryAt<'a>,
-        process: Option<&'a mut Process>,
-    ) -> Self {
+    pub(crate) const fn in_process(memory: live::MemoryAt<'a>, claim: &'a mut Claim) -> Self {
         Self {
             memory: Memory::Live(memory),
-            process,
+            claim: Some(claim),
             thread: PhantomData,
         }
     }
@@ -95,8 +92,8 @@ impl<'a> Caller<'a> {
                 Memory::Live(memory) => Memory::Live(memory.reborrow()),
                 Memory::Bytes(bytes) => Memory::Bytes(bytes),
             },
-            process: match &mut self.process {
-                Some(process) => Some(process),
+            claim: match &mut self.claim {
+                Some(claim) => Some(claim),
                 None => None,
             },
             thread: PhantomData,
@@ -130,7 +127,10 @@ impl<'a> Caller<'a> {
     /// dynamically linked program, or what a module of the caller's domain, of
     /// a flat program main, exports as `__heap_base`.
     pub fn heap_base(&self) -> Option<u64> {
-        let process = self.process.as_deref()?;
+        self.look(|process| self.heap_base_in(process)).flatten()
+    }
+
+    fn heap_base_in(&self, process: &Process) -> Option<u64> {
         let domain = process
             .space
             .domains
@@ -168,17 +168,15 @@ impl<'a> Caller<'a> {
     /// Tells the loader the program's current directory, by its own name for
     /// it: where paths given to `dlopen` begin that do not begin with a slash.
     pub fn set_current_directory(&mut self, path: Vec<u8>) {
-        if let Some(process) = self.process.as_deref_mut() {
-            process.dl.directory = Some(path);
+        if let Some(claim) = &mut self.claim {
+            claim.change(|process| process.dl.directory = Some(path));
         }
     }
 
     /// Reports a line to the trace of [`Config`](crate::Config). The text is
     /// made only if somebody listens.
     pub fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
-        if let Some(process) = &self.process {
-            process.config.trace(category, || text(self));
-        }
+        self.look(|process| process.config.trace(category, || text(self)));
     }
 
     /// Whether the process is to stop ([`Interrupter`](crate::trap::Interrupter)).
@@ -192,17 +190,18 @@ impl<'a> Caller<'a> {
     /// The value that is kept with the process ([`Process::set_data`]), if it
     /// is of the type.
     pub fn data<T: Any>(&self) -> Option<&T> {
-        self.process.as_deref()?.data()
+        self.process().ok()?.data()
     }
 
     /// The same, to change.
     pub fn data_mut<T: Any>(&mut self) -> Option<&mut T> {
-        self.process.as_deref_mut()?.data_mut()
+        self.process_mut().ok()?.data_mut()
     }
 
     /// The value that is kept with the process, to change, beside linear memory.
     pub fn memory_and_data_mut<T: Any>(&mut self) -> (&mut [u8], Option<&mut T>) {
-        let process = self.process.as_deref_mut();
+        let claim = self.claim.as_deref_mut();
+        let process = claim.and_then(Claim::process_mut);
         (self.memory.bytes_mut(), process.and_then(Process::data_mut))
     }
 
@@ -211,13 +210,20 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// There is none: [`Caller::of_memory`].
     pub fn process(&self) -> Result<&Process, HostError> {
-        self.process.as_deref().ok_or_else(no_process)
+        let process = self.claim.as_deref().and_then(Claim::process);
+        process.ok_or_else(no_process)
     }
 
     /// The process, to change. Not for host functions: they could put another
     /// in its place.
     pub(crate) fn process_mut(&mut self) -> Result<&mut Process, HostError> {
-        self.process.as_deref_mut().ok_or_else(no_process)
+        let claim = self.claim.as_deref_mut();
+        claim.and_then(Claim::process_mut).ok_or_else(no_process)
+    }
+
+    /// Looks at the process without keeping other threads from it afterwards.
+    fn look<R>(&self, look: impl FnOnce(&Process) -> R) -> Option<R> {
+        self.claim.as_deref()?.look(look)
     }
 
     /// Calls an exported function, as [`Process::invoke`]. A trap ends that
@@ -284,6 +290,10 @@ impl<'a> Caller<'a> {
 /// Bytes by which memories grow.
 const WASM_PAGE: u64 = 1 << 16;
 
+/// Why there is no process, or none any more.
 pub(crate) fn no_process() -> HostError {
-    HostError::Message("called outside of a process".to_owned())
+    match trap::interrupt_requested() {
+        true => trap::interrupted(),
+        false => HostError::Message("called outside of a process".to_owned()),
+    }
 }

@@ -1,14 +1,17 @@
 //! Calls of functions by the host, and what host functions ask of their caller.
 
-use std::ptr;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
-use wasmaot_abi::context::{TABLE_ENTRY_SIZE, ThreadBlock};
+use wasmaot_abi::context::TABLE_ENTRY_SIZE;
+use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
 use super::Process;
+use super::threads::End;
+use crate::host::HostError;
 use crate::link::Target;
-use crate::trap::{self, Callee, RawTrap, Trap, TrapReason};
+use crate::trap::{self, Callee, RawReason, RawTrap, ThreadSpace, Trap, TrapReason};
 use crate::value::Val;
 
 impl Process {
@@ -20,7 +23,7 @@ impl Process {
                 (Some(id), HeapType::Type(wanted)) => self.link.types.get(id) == Some(wanted),
                 (found, _) => found.is_some(),
             },
-            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.thread.exceptions.is_kept(at),
+            (Some(HeapType::Exn), Val::ExnRef(at)) if at != 0 => self.shared.exceptions.is_kept(at),
             _ => true,
         };
         right && value.is_of(ty)
@@ -64,43 +67,78 @@ impl Process {
         call: impl FnOnce(Callee<'_>) -> Result<R, RawTrap>,
     ) -> Result<R, Trap> {
         let space = Arc::as_ptr(&self.thread.space);
-        let head = self.thread.head();
-        let this = ptr::from_mut(self);
-        // SAFETY: the head is this process's own, and alive.
-        unsafe { (*head).process = this.expose_provenance() as u64 };
-        // Code area and window are this process's own, and the head begins the
-        // window. `&mut self` keeps others out meanwhile; host functions get at
-        // the process through the head, and nothing here uses `self` until they
-        // have ended.
+        // Wasm code of this process that has called the host runs on another thread
+        // than the embedder's, perhaps.
+        let outer = trap::space_in(&self.shared);
+        let process = NonNull::from(&mut *self);
+        // The head, code area and stack are the thread's own. `&mut self` keeps
+        // others out meanwhile; host functions get at the process by what is
+        // given to the call, and nothing here uses `self` until they have ended.
         let called = call(Callee {
-            thread: head,
             // SAFETY: the process keeps it for as long as it lives.
-            space: unsafe { &*space },
+            space: outer.unwrap_or_else(|| unsafe { &*space }),
+            process: Some(process),
             base,
             code,
         });
-        called.map_err(|raw| trap::explain(raw, self))
+        match called {
+            Ok(result) => Ok(result),
+            Err(raw) => Err(self.explain_stop(raw, outer.is_none())),
+        }
     }
 
-    /// What the thread block says now.
-    fn thread_block(&self) -> ThreadBlock {
-        self.thread.block()
+    /// Explains a stop. If it ends a call of the embedder's, it ends all threads of the
+    /// process; if another thread has ended all, that is explained.
+    #[cold]
+    fn explain_stop(&mut self, raw: RawTrap, is_outermost: bool) -> Trap {
+        if !is_outermost || !self.shared.lock.is_used() {
+            return trap::explain(raw, self);
+        }
+        let waits = matches!(raw.reason, RawReason::Host(HostError::EndThread));
+        match self.end_threads(waits) {
+            Some(End { thread, trap }) => trap::explain(trap, self).in_thread(thread),
+            None if waits && self.shared.is_to_stop() => {
+                Trap::new(TrapReason::Code(TrapCode::Interrupted))
+            }
+            None => trap::explain(raw, self),
+        }
+    }
+
+    /// Ends all threads but the embedder's, which runs this; or waits until they have
+    /// ended by themselves. What one of them has ended all with.
+    pub(crate) fn end_threads(&mut self, wait: bool) -> Option<End> {
+        // They may be about to ask for the process.
+        let shared = Arc::clone(&self.shared);
+        shared.lock.give(NonNull::from(&mut *self));
+        if wait {
+            shared.wait_for_others();
+        }
+        shared.end_others();
+        shared.lock.take_back();
+        shared.take_end()
+    }
+
+    /// Where stack and block of this thread are.
+    fn thread_space(&self) -> &ThreadSpace {
+        trap::space_in(&self.shared).unwrap_or(&self.thread.space)
     }
 
     /// The instance whose code has called the host function that runs.
     pub(crate) fn caller(&self) -> Option<usize> {
-        let thread = self.thread_block();
+        let thread = self.thread_space();
+        let block = thread.block();
         // A frame record: the saved frame pointer, the return address.
-        let mut record = self.thread.window.words(thread.wasm_sp);
-        let pc = record.nth(1).filter(|_| thread.host_sp != 0)?;
+        let mut record = thread.stack_words(block.wasm_sp);
+        let pc = record.nth(1).filter(|_| block.host_sp != 0)?;
         self.link.instances.at(pc)
     }
 
     /// The words of the stack that wasm code uses now.
     pub(crate) fn stack_words(&self, f: &mut dyn FnMut(u64)) {
-        let thread = self.thread_block();
-        if thread.host_sp != 0 {
-            self.thread.window.words(thread.wasm_low).for_each(f);
+        let thread = self.thread_space();
+        let block = thread.block();
+        if block.host_sp != 0 {
+            thread.stack_words(block.wasm_low).for_each(f);
         }
     }
 

@@ -61,7 +61,7 @@ impl trap::CodeMap for Process {
 
     fn tag_name(&self, tag: u64) -> Option<String> {
         let mut loader = (0..).zip(LOADER_TAGS);
-        if let Some((_, name)) = loader.find(|&(n, _)| self.thread.exceptions.tag(n) == tag) {
+        if let Some((_, name)) = loader.find(|&(n, _)| self.shared.exceptions.tag(n) == tag) {
             return Some(name.to_owned());
         }
         let mut images = self.images();

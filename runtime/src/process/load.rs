@@ -27,7 +27,7 @@ impl Process {
     pub(crate) fn linker(&mut self) -> Linker<'_> {
         Linker {
             config: &self.config,
-            interrupter: &self.thread.interrupter,
+            interrupter: &self.shared.interrupter,
             state: &mut self.link,
             space: &mut self.space,
             hosts: &mut self.hosts,
@@ -38,7 +38,7 @@ impl Process {
     pub(crate) fn view(&self) -> View<'_> {
         View {
             config: &self.config,
-            interrupter: &self.thread.interrupter,
+            interrupter: &self.shared.interrupter,
             state: &self.link,
             space: &self.space,
             hosts: &self.hosts,
@@ -77,7 +77,7 @@ impl Process {
         for number in ready.group.numbers() {
             let instance = &self.link.instances[number];
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
-            self.thread.exceptions.add(range, object);
+            self.shared.exceptions.add(range, object);
         }
         Ok(ready)
     }

@@ -10,12 +10,15 @@
 //! | `init` | initialisers, in order |
 //! | `flat` | programs of the flat ABI |
 //! | `call` | calls of functions by the host |
-//! | `thread` | window, exceptions |
+//! | `lock`, `claim` | who holds the process, and how host calls get it |
+//! | `shared` | what threads use without holding it |
+//! | `thread`, `threads` | what is a thread's own; how threads end |
 //! | `host_table` | the host's functions as linking sees them |
 //! | `hooks` | what upper floors do for the process |
 //! | `dl_state` | what `<dlfcn.h>` keeps |
 
 mod call;
+mod claim;
 mod code_map;
 mod dl_state;
 mod flat;
@@ -24,8 +27,11 @@ mod hooks;
 mod host_table;
 mod init;
 mod load;
+mod lock;
 mod rooms;
+mod shared;
 mod thread;
+mod threads;
 
 use std::any::Any;
 use std::fmt;
@@ -35,10 +41,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use flat::is_program as is_flat_program;
 pub use hooks::Missing;
 
+pub(crate) use claim::Claim;
 pub(crate) use dl_state::{DlState, Given, Handler};
 pub(crate) use flat::can_be_opened;
 pub(crate) use hooks::{BoxedMissing, Hooks};
 pub(crate) use rooms::give_back;
+pub(crate) use shared::Shared;
 
 use crate::builtin;
 use crate::config::Config;
@@ -61,7 +69,9 @@ pub struct Process {
     pub(crate) space: AddressSpace,
     /// What it can call of the host.
     pub(crate) hosts: Hosts,
-    /// What runs it.
+    /// What its threads use without holding it.
+    pub(crate) shared: Arc<Shared>,
+    /// The thread that the embedder's calls run on.
     pub(crate) thread: ThreadState,
     /// Who finds libraries.
     pub(crate) finder: Option<BoxedFinder>,
@@ -102,10 +112,11 @@ impl Process {
     pub(crate) fn bare(config: Config, hooks: Hooks, overrides: Overrides) -> Result<Self> {
         let (code, window) = CodeArea::with_window(config.stack_size)?;
         let budget = Arc::new(Budget::new(config.max_memory));
-        let thread = ThreadState::new(window, code.range(), Arc::clone(&budget));
+        let shared = Shared::new(code.range(), Arc::clone(&budget), config.max_threads);
+        let thread = ThreadState::new(window, threads::MAIN, &shared);
         let anchors = Anchors {
             code_base: code.range().start,
-            tags: std::array::from_fn(|number| thread.exceptions.tag(number)),
+            tags: std::array::from_fn(|number| shared.exceptions.tag(number)),
             builtin: builtin::address,
         };
         let mut hosts = Hosts::default();
@@ -117,6 +128,7 @@ impl Process {
             link: LinkState::new(overrides),
             space: AddressSpace::new(code, budget, anchors),
             hosts,
+            shared,
             thread,
             finder: None,
             missing: None,
@@ -139,5 +151,14 @@ impl Process {
         self.space
             .domains
             .get_mut(self.link.instances[number].domain)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Threads that ask for the process go without it.
+        self.shared.lock.close();
+        self.shared.end_others();
+        self.shared.threads.forget_idle();
     }
 }

@@ -3,20 +3,28 @@
 //! A request stands until it is withdrawn. It is looked at where wasm code is
 //! entered, where a host call or a long built-in function ends, while the host
 //! waits for something ([`wait`](crate::wait)), and between the phases of
-//! loading. Wasm code itself looks at nothing: a signal is sent to its thread,
-//! again and again, until it is met on the stack of wasm code or the call has
-//! ended by itself. In host code the signal does no more than end a system call
+//! loading. Wasm code itself looks at nothing: a signal is sent to each of its
+//! threads, again and again, until it is met on the stack of wasm code or the call
+//! has ended by itself. In host code the signal does no more than end a system call
 //! that blocks.
+//!
+//! A process whose threads are to end because one of them has ended them all
+//! makes the same request of itself ([`State::end`]).
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::sys::barrier;
 
 /// Pause between two signals.
-const PAUSE: Duration = Duration::from_millis(1);
+pub(crate) const PAUSE: Duration = Duration::from_millis(1);
+
+/// An [`Interrupter`] asks the process to stop.
+const REQUESTED: u8 = 1;
+/// The process's own threads are to end.
+const ENDING: u8 = 2;
 
 /// Stops the wasm code of one process; may be used from any thread.
 #[derive(Clone, Debug, Default)]
@@ -25,12 +33,50 @@ pub struct Interrupter(Arc<State>);
 /// What the threads share.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    requested: AtomicBool,
+    /// [`REQUESTED`] and [`ENDING`].
+    requests: AtomicU8,
+    /// The threads that run wasm code of the process.
+    entries: Mutex<Vec<Arc<Entry>>>,
+    /// Whether a thread of ours repeats the signal.
+    repeated: AtomicBool,
+}
+
+/// Where a thread of the process notes that it runs wasm code.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
     /// Kernel's number of the thread that is in wasm code or in a host
     /// function called by it; 0 for none.
     thread: AtomicI32,
-    /// Whether a thread of ours repeats the signal.
-    repeated: AtomicBool,
+}
+
+impl Entry {
+    /// Enters this thread, by the kernel's number of it, for the time of an
+    /// outermost call. The request is to be looked at after that: no signal
+    /// follows one that was made before.
+    #[inline]
+    pub fn enter(&self, thread: i32) {
+        self.thread.store(thread, Ordering::Relaxed);
+        barrier::light();
+    }
+
+    /// The outermost call has ended.
+    #[inline]
+    pub fn leave(&self) {
+        self.thread.store(0, Ordering::Release);
+    }
+
+    /// Sends the signal to the thread; false if it runs no wasm code.
+    fn send_signal(&self) -> bool {
+        let thread = self.thread.load(Ordering::SeqCst);
+        if thread == 0 {
+            return false;
+        }
+        // SAFETY: a system call on numbers. If the thread is gone, or another
+        // has its number, nothing happens: the handler looks whether it is
+        // meant.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal()) };
+        true
+    }
 }
 
 impl Interrupter {
@@ -44,7 +90,7 @@ impl Interrupter {
     /// its call ends when it returns, without anything more to be done.
     pub fn interrupt(&self, patience: Duration) -> bool {
         let start = Instant::now();
-        self.0.requested.store(true, Ordering::SeqCst);
+        self.0.requests.fetch_or(REQUESTED, Ordering::SeqCst);
         barrier::heavy();
         while self.0.send_signal() {
             if start.elapsed() >= patience {
@@ -58,7 +104,7 @@ impl Interrupter {
 
     /// Withdraws a request: calls run again.
     pub fn resume(&self) {
-        self.0.requested.store(false, Ordering::SeqCst);
+        self.0.requests.fetch_and(!REQUESTED, Ordering::SeqCst);
     }
 
     /// Whether the process is to stop. A host function that runs for long
@@ -69,7 +115,7 @@ impl Interrupter {
 
     /// Whether a call of wasm code runs.
     pub fn is_running(&self) -> bool {
-        self.0.thread.load(Ordering::SeqCst) != 0
+        self.0.is_running()
     }
 
     /// Has a thread repeat the signal until the request has been met: one sent
@@ -86,7 +132,7 @@ impl Interrupter {
                 }
                 state.repeated.store(false, Ordering::SeqCst);
                 // A request made since then has seen that there is a thread.
-                let again = state.requested() && state.thread.load(Ordering::SeqCst) != 0;
+                let again = state.requested() && state.is_running();
                 if !again || state.repeated.swap(true, Ordering::SeqCst) {
                     break;
                 }
@@ -106,38 +152,56 @@ impl Interrupter {
 }
 
 impl State {
-    /// Whether the process is to stop. Async-signal-safe.
+    /// Whether the process, or the thread, is to stop. Async-signal-safe.
     #[inline]
     pub fn requested(&self) -> bool {
-        self.requested.load(Ordering::SeqCst)
+        self.requests.load(Ordering::SeqCst) != 0
     }
 
-    /// Enters this thread, by the kernel's number of it, for the time of an
-    /// outermost call. The request is to be looked at after that: no signal
-    /// follows one that was made before.
-    #[inline]
-    pub fn enter(&self, thread: i32) {
-        self.thread.store(thread, Ordering::Relaxed);
-        barrier::light();
+    /// Whether the process's own threads are to end.
+    pub fn ends(&self) -> bool {
+        self.requests.load(Ordering::SeqCst) & ENDING != 0
     }
 
-    /// The outermost call has ended.
-    #[inline]
-    pub fn leave(&self) {
-        self.thread.store(0, Ordering::Release);
+    /// Has all threads end that run wasm code now or would enter it, until
+    /// [`State::start_again`].
+    pub fn end(&self) {
+        self.requests.fetch_or(ENDING, Ordering::SeqCst);
+        barrier::heavy();
     }
 
-    /// Sends the signal to the thread in wasm code; false if there is none.
-    fn send_signal(&self) -> bool {
-        let thread = self.thread.load(Ordering::SeqCst);
-        if thread == 0 {
-            return false;
-        }
-        // SAFETY: a system call on numbers. If the thread is gone, or another
-        // has its number, nothing happens: the handler looks whether it is
-        // meant.
-        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, signal()) };
-        true
+    /// Lets calls run again.
+    pub fn start_again(&self) {
+        self.requests.fetch_and(!ENDING, Ordering::SeqCst);
+    }
+
+    /// Adds a thread.
+    pub fn add(&self) -> Arc<Entry> {
+        let entry = Arc::default();
+        self.entries().push(Arc::clone(&entry));
+        entry
+    }
+
+    /// Takes a thread out.
+    pub fn remove(&self, entry: &Arc<Entry>) {
+        self.entries().retain(|other| !Arc::ptr_eq(other, entry));
+    }
+
+    /// Sends the signal to every thread in wasm code; false if there is none.
+    pub fn send_signal(&self) -> bool {
+        let sent = |any, entry: &Arc<Entry>| entry.send_signal() | any;
+        self.entries().iter().fold(false, sent)
+    }
+
+    /// Whether a thread is in wasm code, or in a host function called by it.
+    fn is_running(&self) -> bool {
+        let runs = |entry: &Arc<Entry>| entry.thread.load(Ordering::SeqCst) != 0;
+        self.entries().iter().any(runs)
+    }
+
+    /// The list is whole whenever it is unlocked.
+    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

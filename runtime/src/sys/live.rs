@@ -43,8 +43,6 @@ pub(crate) struct ThreadHead {
     /// Address of the runtime's state of the process; 0: it has not said where
     /// it is.
     pub process: u64,
-    /// Address of the state of its exceptions.
-    pub exceptions: u64,
 }
 
 /// The budget of the process that a pinned register's value belongs to; none

@@ -85,17 +85,6 @@ impl Window {
         self.stack - GUARD..self.stack
     }
 
-    /// The 64-bit words of the stack from an address up.
-    pub fn words(&self, from: u64) -> impl Iterator<Item = u64> {
-        let stack = self.usable();
-        let from = from.max(stack.start).next_multiple_of(WORD);
-        (from..stack.end).step_by(WORD as usize).map(|at| {
-            // SAFETY: the word is in the stack, which is readable as long as
-            // `self` lives; the wasm code that uses it does not run.
-            unsafe { ptr::with_exposed_provenance::<u64>(at as usize).read_volatile() }
-        })
-    }
-
     /// Makes thread-local storage accessible up to the end of a range of offsets
     /// from the window. Pages are zero at first, and stay accessible.
     pub fn make_tls(&self, range: &Range<u64>) -> Result<(), SystemError> {
@@ -149,7 +138,6 @@ mod tests {
             }
             assert_eq!(window.guard().end, stack.start);
             assert!(window.guard().start >= window.block() + WINDOW_TLS + WINDOW_TLS_SIZE);
-            assert_eq!(window.words(stack.end - 16).count(), 2);
         }
         for size in [LARGEST + 1, 1 << 40, u64::MAX] {
             let error = Window::new(size).unwrap_err().to_string();

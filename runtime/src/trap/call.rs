@@ -3,10 +3,11 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use wasmaot_abi::callconv::Layout;
+use wasmaot_abi::context::ThreadBlock;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
 
@@ -14,22 +15,52 @@ use super::signal;
 use super::values::{self, Area, Shape};
 use crate::arch::{self, Entry, Registers, Regs};
 use crate::host::HostError;
-use crate::sys::live::ThreadHead;
+use crate::process::{Process, Shared};
+use crate::sys::live::{self, ThreadHead};
 use crate::sys::{host_stack, interrupt};
 use crate::value::Val;
 
-/// Where code and stack of a process are.
+/// Where code and stack of a thread are.
 #[derive(Clone, Debug)]
-pub(crate) struct Space {
-    /// Objects, stubs and thunks.
-    pub code: Range<u64>,
+pub(crate) struct ThreadSpace {
+    /// What it shares with the other threads of its process.
+    pub shared: Arc<Shared>,
+    /// Its number among them.
+    pub number: u32,
+    /// Address of its [`ThreadHead`].
+    pub head: u64,
     /// The wasm stack: readable and writable, both ends multiples of 16.
     pub stack: Range<u64>,
     /// What a stack overflow hits: inaccessible, right below the stack, at
     /// least 4096 bytes.
     pub stack_guard: Range<u64>,
-    /// Where a request to stop is made.
-    pub interrupt: Arc<interrupt::State>,
+    /// Where it notes that it runs wasm code.
+    pub entry: Arc<interrupt::Entry>,
+}
+
+impl ThreadSpace {
+    /// The thread's head.
+    #[inline]
+    pub const fn head(&self) -> *mut ThreadHead {
+        ptr::with_exposed_provenance_mut(self.head as usize)
+    }
+
+    /// What the thread block says now. Of another thread that runs, nothing that can be
+    /// relied on.
+    pub fn block(&self) -> ThreadBlock {
+        // SAFETY: the head lives as long as the thread, whose number and stack this is.
+        unsafe { live::load(self.head) }
+    }
+
+    /// The 64-bit words of the stack from an address up.
+    pub fn stack_words(&self, from: u64) -> impl Iterator<Item = u64> {
+        let from = from.max(self.stack.start).next_multiple_of(8);
+        (from..self.stack.end).step_by(8).map(|at| {
+            // SAFETY: the word is in the stack, which is readable; the wasm code that
+            // uses it does not run.
+            unsafe { live::load(at) }
+        })
+    }
 }
 
 /// Why wasm code stopped, not yet explained.
@@ -88,16 +119,19 @@ const NESTED_GAP: u64 = 128;
 
 /// An entry into wasm code that has not ended yet. Lives in [`enter`]'s frame.
 pub(super) struct Activation {
-    entry: Entry,
-    /// The process's own.
-    space: *const Space,
+    pub(super) entry: Entry,
+    /// The thread's own.
+    pub(super) space: *const ThreadSpace,
     /// The innermost activation of another process further out, or null.
-    host_process: *const Activation,
-    stop: Option<Stop>,
+    pub(super) host_process: *const Activation,
+    /// Whether the process has been given away for the time of the entry
+    /// ([`ProcessLock`](crate::process::ProcessLock)).
+    pub(super) given: Cell<bool>,
+    pub(super) stop: Option<Stop>,
 }
 
 /// What [`Activation::stop`] records.
-enum Stop {
+pub(super) enum Stop {
     Fault {
         signal: i32,
         address: u64,
@@ -119,16 +153,16 @@ enum Stop {
 thread_local! {
     /// The thread's innermost activation. Of a type without destructor and
     /// initialised in place, so that a signal handler may read it.
-    static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
+    pub(super) static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
 }
 
 /// Code to be called, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Callee<'a> {
-    /// The head of this thread, which begins the window of its stack.
-    pub thread: *mut ThreadHead,
-    /// Where code and stack of the process are.
-    pub space: &'a Space,
+    /// Where code and stack of the thread are.
+    pub space: &'a ThreadSpace,
+    /// The process, if the caller holds it.
+    pub process: Option<NonNull<Process>>,
     /// The base of the domain that it runs in.
     pub base: u64,
     /// Address of the function.
@@ -183,13 +217,14 @@ pub(crate) unsafe fn call(
 /// host function has called here, goes on.
 ///
 /// # Safety
-/// The head must be that of a process whose code area, stack and guard are as
-/// `space` says, begin the window that the stack ends, and have a `host_sp` of 0 before the
-/// first call. The base must be that of one of its domains; the code a function that
+/// Code area, stack, guard and head must be as `space` says, and `host_sp` of the
+/// head 0 before the first call. The base must be that of
+/// one of the process's domains; the code a function that
 /// keeps to the tail convention, and takes and gives what is written and read,
-/// `shape` being that of its type. No other thread may be in wasm code of the process or
-/// change it, and on this thread, if wasm code of the process is running, it
-/// must be in a host call.
+/// `shape` being that of its type. No other thread may run on the stack, and on this
+/// one, if wasm code of the process is running, it must be in a host call. Another
+/// thread may be in wasm code of the process, or change it, only where its lock is
+/// used; `process` must not be used until the call has ended.
 #[inline]
 pub(crate) unsafe fn enter<R>(
     callee: Callee<'_>,
@@ -199,11 +234,12 @@ pub(crate) unsafe fn enter<R>(
     read: impl FnOnce(&Regs) -> R,
 ) -> Result<R, RawTrap> {
     let Callee {
-        thread,
         space,
+        process,
         base,
         code,
     } = callee;
+    let thread = space.head();
     let number = match signal::prepare_thread() {
         Ok(number) => number,
         Err(error) => return Err(RawTrap::before(error)),
@@ -226,22 +262,29 @@ pub(crate) unsafe fn enter<R>(
         },
         space,
         host_process: host_process(space),
+        given: Cell::new(false),
         stop: None,
     };
     write(&mut activation.entry.regs, stack_args);
     activation.entry.stack_args = stack_args.as_ptr().cast();
     if outermost {
-        space.interrupt.enter(number);
+        space.entry.enter(number);
     }
     let refusal = activation.refusal();
     let returned = match refusal {
         Some(_) => false,
-        // SAFETY: the caller vouches for the code, the stack below what it is
-        // used for by outer activations is free, and the areas outlive the call.
-        None => unsafe { activation.run(thread) },
+        None => {
+            activation.give(process);
+            // SAFETY: the caller vouches for the code, the stack below what it is
+            // used for by outer activations is free, and the areas outlive the call.
+            unsafe { activation.run(thread) }
+        }
     };
     if outermost {
-        space.interrupt.leave();
+        space.entry.leave();
+    }
+    if activation.given.get() {
+        space.shared.lock.take_back();
     }
     match returned {
         true => Ok(read(&activation.entry.regs)),
@@ -256,7 +299,7 @@ pub(crate) unsafe fn enter<R>(
 /// # Safety
 /// The head must be alive.
 #[inline]
-unsafe fn stack_top(thread: *const ThreadHead, space: &Space) -> u64 {
+unsafe fn stack_top(thread: *const ThreadHead, space: &ThreadSpace) -> u64 {
     // SAFETY: by this function's contract.
     let (host_sp, low) = unsafe { ((*thread).block.host_sp, (*thread).block.wasm_low) };
     match host_sp {
@@ -267,38 +310,53 @@ unsafe fn stack_top(thread: *const ThreadHead, space: &Space) -> u64 {
 
 /// What [`Activation::host_process`] is for a new activation.
 #[inline]
-fn host_process(space: &Space) -> *const Activation {
+fn host_process(space: &ThreadSpace) -> *const Activation {
     let current = CURRENT.get();
     // SAFETY: a current activation is alive, in the frame of an `enter` further
     // out on this thread, and wasm code does not run now.
     match unsafe { current.as_ref() } {
-        Some(outer) if ptr::eq(outer.interrupt(), &raw const *space.interrupt) => {
-            outer.host_process
-        }
+        Some(outer) if outer.is_of(&space.shared) => outer.host_process,
         _ => current,
     }
 }
 
 impl Activation {
-    /// Where code and stack of the process are.
+    /// Where code and stack of the thread are.
     #[inline]
-    const fn space(&self) -> &Space {
+    pub(super) const fn space(&self) -> &ThreadSpace {
         // SAFETY: `enter`, in whose frame the activation is, was given it.
         unsafe { &*self.space }
     }
 
+    /// Whether it is one of a process.
     #[inline]
-    fn interrupt(&self) -> &interrupt::State {
-        &self.space().interrupt
+    pub(super) fn is_of(&self, shared: &Arc<Shared>) -> bool {
+        Arc::ptr_eq(&self.space().shared, shared)
+    }
+
+    /// Lets host functions get at the process, which the entry's caller has held.
+    #[inline]
+    pub(super) fn give(&self, process: Option<NonNull<Process>>) {
+        let Some(process) = process else {
+            return;
+        };
+        let space = self.space();
+        if space.shared.lock.is_used() {
+            space.shared.lock.give(process);
+            self.given.set(true);
+        } else {
+            // SAFETY: the head is the thread's own, and alive.
+            unsafe { (*space.head()).process = process.as_ptr().expose_provenance() as u64 };
+        }
     }
 
     /// Whether the process, or one whose host functions have called it, is to
     /// stop. Async-signal-safe.
     #[inline]
-    fn interrupt_requested(&self) -> bool {
+    pub(super) fn interrupt_requested(&self) -> bool {
         let mut next = Some(self);
         while let Some(activation) = next {
-            if activation.interrupt().requested() {
+            if activation.space().shared.is_to_stop() {
                 return true;
             }
             // SAFETY: it is alive, in the frame of an `enter` further out, which
@@ -385,7 +443,7 @@ impl Activation {
             }
         };
         let pc = registers.pc();
-        let opcode = (exact && self.space().code.contains(&pc)).then(|| {
+        let opcode = (exact && self.space().shared.code.contains(&pc)).then(|| {
             // SAFETY: the processor was to execute the byte, which is in the
             // process's code area, so it is mapped; and code is readable.
             unsafe { *(pc as *const u8) }
@@ -397,11 +455,12 @@ impl Activation {
             exact,
             overflow,
             opcode,
-            code: self.space().code.clone(),
+            code: self.space().shared.code.clone(),
             stack_start,
             stack,
         };
-        let is_exit = matches!(reason, RawReason::Host(HostError::Exit(_)));
+        let ends = |error: &HostError| matches!(error, HostError::Exit(_) | HostError::EndThread);
+        let is_exit = matches!(&reason, RawReason::Host(error) if ends(error));
         RawTrap {
             reason,
             pc: site.registers.pc(),
@@ -455,127 +514,4 @@ impl RawTrap {
             site: None,
         }
     }
-}
-
-/// The head of this thread in the process whose wasm code has called the host;
-/// `None` if none has.
-#[inline]
-pub(super) fn current_head() -> Option<*mut ThreadHead> {
-    let current = CURRENT.get();
-    // SAFETY: a current activation is alive, in the frame of an `enter` further
-    // out on this thread, which changes nothing but `stop` until it goes on.
-    let current = unsafe { current.as_ref() }?;
-    Some(ptr::with_exposed_provenance_mut(
-        current.entry.head as usize,
-    ))
-}
-
-/// Records a host function's error in the thread's innermost activation, which
-/// is to be left next.
-pub(crate) fn record_host_error(error: HostError) {
-    let current = CURRENT.get();
-    if current.is_null() {
-        // A host stub ran without `call`: there is nowhere to go back to.
-        std::process::abort();
-    }
-    // SAFETY: a current activation is alive, in the frame of an `enter` further
-    // out on this thread, and its head too.
-    unsafe {
-        let head = (*current).entry.head as *const ThreadHead;
-        let record = (*head).block.wasm_sp;
-        (*current).stop = Some(Stop::Host { error, record });
-    }
-}
-
-/// As [`record_host_error`], of a built-in function, which keeps no note of
-/// where wasm code stood: `record` is the address of its frame record.
-pub(super) fn record_error_at(error: HostError, record: u64) {
-    let current = CURRENT.get();
-    if current.is_null() {
-        std::process::abort();
-    }
-    // SAFETY: as above.
-    unsafe { (*current).stop = Some(Stop::Host { error, record }) };
-}
-
-/// Records an exception that nothing caught, likewise. `record` is the address
-/// of the frame record of the function that threw it.
-pub(super) fn record_uncaught(tag: u64, record: u64) {
-    let current = CURRENT.get();
-    if current.is_null() {
-        std::process::abort();
-    }
-    // SAFETY: as above.
-    unsafe { (*current).stop = Some(Stop::Uncaught { tag, record }) };
-}
-
-/// If a fault on this thread is one of the wasm code that runs on it, records
-/// it and returns the host stack pointer to leave with. For the signal
-/// handler: neither allocates nor locks.
-pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> Option<u64> {
-    let current = CURRENT.get();
-    if current.is_null() {
-        return None;
-    }
-    // SAFETY: as above. The code that the signal interrupted has no reference
-    // to the activation: `enter` holds none while wasm code runs.
-    unsafe {
-        let space = (*current).space();
-        let in_code = space.code.contains(&registers.pc());
-        let on_stack = (space.stack_guard.start..=space.stack.end).contains(&registers.sp());
-        let overflow = space.stack_guard.contains(&address) && (in_code || on_stack);
-        // What runs on the stack of wasm code can be left anywhere: the ways
-        // between the stacks, and built-in functions that copy or fill memory.
-        let interrupted = signal == interrupt::signal() && on_stack;
-        if !in_code && !overflow && !interrupted {
-            return None;
-        }
-        // `stop` is None: there is nothing to drop.
-        (*current).stop = Some(Stop::Fault {
-            signal,
-            address,
-            registers,
-            overflow,
-        });
-        Some((*current).entry.host_sp)
-    }
-}
-
-/// Whether the wasm code of this thread has been asked to stop.
-/// Async-signal-safe.
-pub(crate) fn interrupt_requested() -> bool {
-    let current = CURRENT.get();
-    // SAFETY: a current activation is alive, in the frame of an `enter` further
-    // out on this thread, which holds no exclusive borrow while wasm code runs.
-    unsafe { current.as_ref() }.is_some_and(Activation::interrupt_requested)
-}
-
-/// The end of a host function whose process is to stop.
-pub(crate) fn interrupted() -> HostError {
-    HostError::of(TrapCode::Interrupted)
-}
-
-/// Leaves wasm code if it has been asked to stop.
-///
-/// # Safety
-/// To be called by a built-in function that runs on the host's stack, with
-/// nothing to undo in it.
-pub(crate) unsafe fn leave_if_interrupted() {
-    if interrupt_requested() {
-        // SAFETY: by this function's contract.
-        unsafe { leave_with(interrupted()) }
-    }
-}
-
-/// Leaves wasm code with an error.
-///
-/// # Safety
-/// As [`leave_if_interrupted`].
-pub(crate) unsafe fn leave_with(error: HostError) -> ! {
-    record_host_error(error);
-    let current = CURRENT.get();
-    // SAFETY: there is one, or recording would have ended the process; between
-    // this function and its `enter` are the built-in function, which has
-    // nothing to undo, and wasm code.
-    unsafe { arch::abandon((*current).entry.host_sp) }
 }

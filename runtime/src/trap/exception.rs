@@ -13,40 +13,41 @@ use std::alloc::{self, Layout};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmaot_abi::exception::{self, Handler, LOADER_TAGS, Tag};
 use wasmaot_abi::trap::TrapCode;
 
-use super::call;
+use super::ThreadSpace;
+use super::current;
 use crate::arch::{Resume, THUNK_SAVED_BASE};
 use crate::host::HostError;
 use crate::object::Object;
 use crate::sys::{Budget, live};
 
 /// The exceptions of a process, and what catches them. At one address for as
-/// long as the process lives; compiled code changes it through the built-in
-/// functions, and the process only while no wasm code runs.
+/// long as the process lives.
+///
+/// The lock is taken after every other, and held while nothing of the program runs.
 #[derive(Debug)]
-pub(crate) struct Exceptions(*mut State);
-
-// SAFETY: the state is the value's own allocation. Compiled code, the only other
-// user, runs only while its process is borrowed exclusively.
-unsafe impl Send for Exceptions {}
+pub(crate) struct Exceptions {
+    /// Objects, stubs and thunks.
+    code: Range<u64>,
+    /// Their addresses are the loader's tags.
+    tags: [u64; LOADER_TAGS.len()],
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
-    /// Objects, stubs and thunks.
-    code: Range<u64>,
     /// What exceptions count against.
     budget: Arc<Budget>,
     /// Objects with handlers, by address; others are there without.
     images: Vec<Image>,
-    /// Their addresses are the loader's tags.
-    tags: [u64; LOADER_TAGS.len()],
     all: Vec<(u64, Layout)>,
-    /// Exceptions that are over, by size.
-    spare: BTreeMap<u64, Vec<u64>>,
+    /// Exceptions that are over, by the thread that has caught them, which may still read
+    /// their values, and by size.
+    spare: BTreeMap<(u64, u64), Vec<u64>>,
 }
 
 #[derive(Debug)]
@@ -70,32 +71,26 @@ const _: () = assert!(size_of::<Header>() == exception::HEADER as usize);
 impl Exceptions {
     /// No exceptions yet.
     pub fn new(code: Range<u64>, budget: Arc<Budget>) -> Self {
-        Self(Box::into_raw(Box::new(State {
+        Self {
             code,
-            budget,
-            images: Vec::new(),
             tags: [0; LOADER_TAGS.len()],
-            all: Vec::new(),
-            spare: BTreeMap::new(),
-        })))
-    }
-
-    /// For [`ThreadHead`](live::ThreadHead).
-    pub fn address(&self) -> u64 {
-        self.0.expose_provenance() as u64
+            state: Mutex::new(State {
+                budget,
+                images: Vec::new(),
+                all: Vec::new(),
+                spare: BTreeMap::new(),
+            }),
+        }
     }
 
     /// Identity of a tag of [`LOADER_TAGS`].
     pub fn tag(&self, number: usize) -> u64 {
-        // SAFETY: the state lives as long as `self`.
-        let tags = unsafe { &raw const (*self.0).tags };
-        tags.cast::<u64>().wrapping_add(number).expose_provenance() as u64
+        (&raw const self.tags[number]).expose_provenance() as u64
     }
 
     /// Whether an address is that of an exception to which references may be.
     pub fn is_kept(&self, address: u64) -> bool {
-        // SAFETY: the state lives as long as `self`, and no wasm code runs.
-        let state = unsafe { &*self.0 };
+        let state = self.state();
         state.all.iter().any(|&(at, _)| at == address) && {
             // SAFETY: whatever was allocated has its header.
             let header: Header = unsafe { live::load(address) };
@@ -104,17 +99,13 @@ impl Exceptions {
     }
 
     /// Forgets an object whose code is gone.
-    pub fn remove(&mut self, range: &Range<u64>) {
-        // SAFETY: the state lives as long as `self`, and no wasm code runs.
-        let state = unsafe { &mut *self.0 };
-        state.images.retain(|image| image.range != *range);
+    pub fn remove(&self, range: &Range<u64>) {
+        self.state().images.retain(|image| image.range != *range);
     }
 
     /// Every 64-bit word of the exceptions.
     pub fn words(&self, f: &mut dyn FnMut(u64)) {
-        // SAFETY: the state lives as long as `self`, and no wasm code runs.
-        let state = unsafe { &*self.0 };
-        for &(at, layout) in &state.all {
+        for &(at, layout) in &self.state().all {
             for word in (at..at + layout.size() as u64).step_by(8) {
                 // SAFETY: allocated in `create` with this layout, of whole
                 // words, which was zeroed or written since.
@@ -124,43 +115,32 @@ impl Exceptions {
     }
 
     /// Adds an object whose code may run from now on.
-    pub fn add(&mut self, range: Range<u64>, object: Arc<Object>) {
-        // SAFETY: the state lives as long as `self`, and no wasm code runs.
-        let state = unsafe { &mut *self.0 };
-        let at = state
-            .images
-            .partition_point(|i| i.range.start < range.start);
-        state.images.insert(at, Image { range, object });
+    pub fn add(&self, range: Range<u64>, object: Arc<Object>) {
+        let images = &mut self.state().images;
+        let at = images.partition_point(|i| i.range.start < range.start);
+        images.insert(at, Image { range, object });
+    }
+
+    /// The state is whole whenever it is unlocked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Exceptions {
     fn drop(&mut self) {
-        // SAFETY: made by `Box::into_raw` in `new`; wasm code, the only other
-        // user, does not run any more.
-        let state = unsafe { Box::from_raw(self.0) };
-        for &(at, layout) in &state.all {
-            // SAFETY: allocated with this layout in `create`, and freed here
+        for &(at, layout) in &self.state().all {
+            // SAFETY: allocated with this layout in `room`, and freed here
             // alone.
             unsafe { alloc::dealloc(ptr::with_exposed_provenance_mut(at as usize), layout) };
         }
     }
 }
 
-/// The exceptions of the process whose wasm code has called this thread's built-in
-/// function.
-///
-/// # Safety
-/// To be called by a built-in function, or what it calls, which uses nothing
-/// of the state before and after.
-unsafe fn state<'a>() -> &'a mut State {
-    let Some(head) = call::current_head() else {
-        // Compiled code ran without `call`: it is nobody's.
-        std::process::abort();
-    };
-    // SAFETY: the head of a current activation is alive and names the state;
-    // nobody else uses it while wasm code is in a built-in function.
-    unsafe { &mut *ptr::with_exposed_provenance_mut((*head).exceptions as usize) }
+/// The thread whose wasm code has called the built-in function that runs.
+fn thread<'a>() -> &'a ThreadSpace {
+    // Without `enter` there is no wasm code.
+    current::current_space().unwrap_or_else(|| std::process::abort())
 }
 
 /// The built-in function `exception_new`.
@@ -168,12 +148,12 @@ unsafe fn state<'a>() -> &'a mut State {
 /// # Safety
 /// To be called by compiled code alone.
 pub(crate) unsafe extern "C" fn exception_new(_base: u64, tag: u64, bytes: u64) -> u64 {
-    // SAFETY: this is a built-in function.
-    let state = unsafe { state() };
-    let Some(at) = state.room(bytes) else {
+    let thread = thread();
+    let room = thread.shared.exceptions.state().room(thread.head, bytes);
+    let Some(at) = room else {
         // SAFETY: compiled code has called this function, by a stub, and there
         // is nothing to undo.
-        unsafe { call::leave_with(HostError::of(TrapCode::OutOfMemory)) }
+        unsafe { current::leave_with(HostError::of(TrapCode::OutOfMemory)) }
     };
     // SAFETY: `room` gives that many bytes that nobody uses.
     unsafe { live::store(at, Header { tag, size: bytes }) };
@@ -192,8 +172,9 @@ pub(crate) fn unwind_address() -> u64 {
 /// `base` and `exception` must be those of the throwing code, `record` the
 /// address of the frame record of the built-in function, which it has called.
 unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut Resume) -> u64 {
-    // SAFETY: the built-in function `throw` has called this.
-    let state = unsafe { state() };
+    let thread = thread();
+    let exceptions = &thread.shared.exceptions;
+    let mut state = exceptions.state();
     // SAFETY: an exception begins with a header.
     let header: Header = unsafe { live::load(exception) };
     let (mut base, mut at) = (base, record);
@@ -201,9 +182,9 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
         // SAFETY: every frame of wasm code and of thunks has a record, whose
         // first word leads to the next; `enter` is not in the code area.
         let [bp, pc]: [u64; 2] = unsafe { live::load(at) };
-        if !state.code.contains(&pc) {
-            call::record_uncaught(header.tag, record);
-            state.caught(exception, header, false);
+        if !exceptions.code.contains(&pc) {
+            current::record_uncaught(header.tag, record);
+            state.caught(thread.head, exception, header, false);
             return 1;
         }
         match state.image_at(pc) {
@@ -213,8 +194,8 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
                     let text = format!(
                         "{name}: damaged: the checksum of its exception handlers differs from the one recorded"
                     );
-                    call::record_error_at(HostError::Message(text), record);
-                    state.caught(exception, header, false);
+                    current::record_error_at(HostError::Message(text), record);
+                    state.caught(thread.head, exception, header, false);
                     return 1;
                 };
                 if let Some((frame, handler)) = image.handler(table, pc, header.tag) {
@@ -225,7 +206,7 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
                         base,
                         exception,
                     };
-                    state.caught(exception, header, handler.keeps);
+                    state.caught(thread.head, exception, header, handler.keeps);
                     // SAFETY: `arch` passes room for it.
                     unsafe { resume.write(found) };
                     return 0;
@@ -240,12 +221,12 @@ unsafe extern "C" fn unwind(base: u64, exception: u64, record: u64, resume: *mut
 }
 
 impl State {
-    /// Room for an exception; none if that is more than the process may use.
-    fn room(&mut self, bytes: u64) -> Option<u64> {
+    /// Room for an exception of a thread; none if that is more than the process may use.
+    fn room(&mut self, thread: u64, bytes: u64) -> Option<u64> {
         /// What an exception takes beside itself: an entry of `all` and of
         /// `spare`, and what the allocator adds.
         const BESIDE: u64 = 64;
-        if let Some(at) = self.spare.get_mut(&bytes).and_then(Vec::pop) {
+        if let Some(at) = self.spare.get_mut(&(thread, bytes)).and_then(Vec::pop) {
             return Some(at);
         }
         let owner = ptr::from_ref(self).addr() as u64;
@@ -265,13 +246,14 @@ impl State {
 
     /// Takes note of a handler, or of there being none. One that keeps no reference reads the values
     /// before anything else is thrown.
-    fn caught(&mut self, exception: u64, header: Header, keeps: bool) {
+    fn caught(&mut self, thread: u64, exception: u64, header: Header, keeps: bool) {
         if keeps {
             let size = header.size | KEPT;
             // SAFETY: an exception begins with a header.
             unsafe { live::store(exception, Header { size, ..header }) };
         } else if header.size & KEPT == 0 {
-            self.spare.entry(header.size).or_default().push(exception);
+            let spare = self.spare.entry((thread, header.size)).or_default();
+            spare.push(exception);
         }
     }
 
@@ -308,16 +290,15 @@ mod tests {
     #[test]
     fn room_is_used_again_unless_a_reference_is_kept() {
         let exceptions = Exceptions::new(0..0, Arc::new(Budget::new(1000)));
-        // SAFETY: nobody else uses it.
-        let state = unsafe { &mut *exceptions.0 };
+        let mut state = exceptions.state();
         let mut make = |size: u64, keeps: &[bool]| {
             let header = Header { tag: 1, size };
-            let at = state.room(size).unwrap();
+            let at = state.room(7, size).unwrap();
             // SAFETY: room for it, and then an exception.
             unsafe { live::store(at, header) };
             for &keeps in keeps {
                 // SAFETY: as above.
-                state.caught(at, unsafe { live::load(at) }, keeps);
+                state.caught(7, at, unsafe { live::load(at) }, keeps);
             }
             at
         };
@@ -328,9 +309,7 @@ mod tests {
         assert_eq!(make(64, &[true, false]), large);
         assert_ne!(make(64, &[]), large);
         assert_eq!(make(24, &[]), small);
-        // SAFETY: as above.
-        let state = unsafe { &mut *exceptions.0 };
-        assert_eq!(state.room(900), None);
-        assert!(state.room(64).is_some());
+        assert_eq!(state.room(7, 900), None);
+        assert!(state.room(7, 64).is_some());
     }
 }

@@ -2,11 +2,10 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 
-use super::call;
+use super::current;
 use crate::host::{HostError, no_process};
-use crate::process::Process;
+use crate::process::Claim;
 
 /// Address of the function that binds a function, for
 /// [`ThreadBlock::bind`](wasmaot_abi::context::ThreadBlock).
@@ -17,12 +16,12 @@ pub(crate) fn bind_address() -> u64 {
 /// Binds the slot of a number. Called by `arch` on the host stack.
 ///
 /// # Safety
-/// `number` must be that of the caller's stub.
+/// `number` must be that of the stub that compiled code has called.
 unsafe extern "C" fn bind(_base: u64, number: u64) -> u64 {
     answer(|| {
-        // SAFETY: wasm code of a process runs on this thread and stands in this
-        // call.
-        let process = unsafe { process() }.ok_or_else(no_process)?;
+        // SAFETY: there is no other of this call, and it is dropped at the end.
+        let mut claim = unsafe { Claim::of_caller() };
+        let process = claim.process_mut().ok_or_else(no_process)?;
         (process.hosts.hooks.bind)(process, number)
     })
 }
@@ -39,23 +38,9 @@ pub(super) fn answer(find: impl FnOnce() -> Result<u64, HostError>) -> u64 {
         )))
     });
     found.unwrap_or_else(|error| {
-        call::record_host_error(error);
+        current::record_host_error(error);
         0
     })
-}
-
-/// The process whose wasm code has called the host on this thread, if it has said
-/// where it is.
-///
-/// # Safety
-/// Nobody may use the process that stands in a call of [`Process::enter`] until
-/// that goes on.
-#[inline]
-pub(crate) unsafe fn process<'a>() -> Option<&'a mut Process> {
-    let head = call::current_head()?;
-    // SAFETY: the head of a current activation is alive, and names the process
-    // that has entered wasm code by it. The rest is this function's contract.
-    unsafe { ptr::with_exposed_provenance_mut::<Process>((*head).process as usize).as_mut() }
 }
 
 pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {

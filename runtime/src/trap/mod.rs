@@ -6,6 +6,7 @@
 //! stack's content at hand, are the frames found (`unwind`) and named (`explain`).
 
 mod call;
+mod current;
 mod exception;
 mod explain;
 mod lazy;
@@ -18,11 +19,12 @@ pub(crate) mod values;
 pub use crate::backtrace::{Frame, HostCause, Source, Trap, TrapReason};
 pub use crate::sys::interrupt::Interrupter;
 
-pub(crate) use call::{
-    Callee, RawReason, RawTrap, Space, call, enter, interrupt_requested, interrupted,
-    leave_if_interrupted, leave_with, record_host_error,
+pub(crate) use call::{Callee, RawReason, RawTrap, ThreadSpace, call, enter};
+pub(crate) use current::{
+    current_space, give_if_for_threads, interrupt_requested, interrupted, leave_if_interrupted,
+    leave_with, record_host_error, space_in,
 };
 pub(crate) use exception::{Exceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
-pub(crate) use lazy::{bind_address, panic_text, process};
+pub(crate) use lazy::{bind_address, panic_text};
 pub(crate) use values::{Area, ArgWriter, Regs, ResultReader, Shape};

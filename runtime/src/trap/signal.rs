@@ -10,7 +10,7 @@ use std::mem::{self, MaybeUninit};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::call;
+use super::current;
 use crate::arch::Fault;
 use crate::sys::{barrier, interrupt};
 
@@ -146,8 +146,8 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
         ((*info).si_code, address, Fault::new(&mut *context.cast()))
     };
     if signal == interrupt::signal() {
-        if call::interrupt_requested()
-            && let Some(host_sp) = call::record_fault(signal, 0, fault.registers())
+        if current::interrupt_requested()
+            && let Some(host_sp) = current::record_fault(signal, 0, fault.registers())
         {
             fault.leave_at(host_sp);
         }
@@ -155,7 +155,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
     // Only the kernel's own, not one that a process has sent.
     if code > 0
-        && let Some(host_sp) = call::record_fault(signal, address, fault.registers())
+        && let Some(host_sp) = current::record_fault(signal, address, fault.registers())
     {
         fault.leave_at(host_sp);
         return;

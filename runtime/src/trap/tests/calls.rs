@@ -10,7 +10,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use super::{MEMORY_BYTES, Process, code, map, patch};
 use crate::arch::{builtin_stub, domain_thunk};
 use crate::host::{HostError, HostFunction};
-use crate::trap::{Area, Callee, Regs, Shape, Space, TrapReason, call, enter};
+use crate::trap::{Area, Callee, Regs, Shape, ThreadSpace, TrapReason, call, enter};
 use crate::value::Val;
 use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
 
@@ -233,15 +233,13 @@ fn results_of_a_wrong_type_are_refused() {
 /// What a host function needs to enter wasm code again.
 #[derive(Clone)]
 pub(super) struct Nested {
-    head: usize,
-    pub space: Space,
+    pub space: ThreadSpace,
     base: u64,
 }
 
 impl Nested {
     pub fn of(process: &Process) -> Self {
         Self {
-            head: process.head as usize,
             space: process.space.clone(),
             base: process.base,
         }
@@ -249,7 +247,7 @@ impl Nested {
 
     pub fn call(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, HostError> {
         let callee = Callee {
-            thread: self.head as *mut _,
+            process: None,
             space: &self.space,
             base: self.base,
             code,
@@ -351,7 +349,7 @@ fn calls_in_both_directions_make_no_system_call() {
     let stub = process.host(HostFunction::wrap("host", "next", next));
     let code = process.place(&patch(pass_on!(0), stub));
     let callee = Callee {
-        thread: process.head,
+        process: None,
         space: &process.space,
         base: process.base,
         code,

@@ -6,6 +6,7 @@ mod traps;
 
 use std::ops::Range;
 use std::ptr;
+use std::sync::Arc;
 
 use gimli::write::{
     Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec,
@@ -20,12 +21,13 @@ use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::FuncType;
 
-use super::{Callee, CodeImage, CodeMap, RawTrap, Space, Trap, call, explain};
+use super::{Callee, CodeImage, CodeMap, RawTrap, ThreadSpace, Trap, call, explain};
 use crate::arch::host_stub;
 use crate::host::HostFunction;
 use crate::host::Slot;
-use crate::sys::Window;
+use crate::process::Shared;
 use crate::sys::live::ThreadHead;
+use crate::sys::{Budget, Window};
 use crate::value::Val;
 
 /// The bytes of a piece of position-independent code.
@@ -69,7 +71,7 @@ pub(super) struct Process {
     /// It begins the window.
     pub head: *mut ThreadHead,
     _window: Window,
-    pub space: Space,
+    pub space: ThreadSpace,
     pub base: u64,
     pub object: TestObject,
     next: u64,
@@ -89,15 +91,18 @@ impl Process {
         let base = code.end + CONTEXT_SIZE;
         protect(&(base + MEMORY_BYTES..start + size), libc::PROT_NONE);
         let window = Window::new(STACK_BYTES).expect("a window");
+        let shared = Shared::new(code.clone(), Arc::new(Budget::new(1 << 20)), 1);
         let process = Self {
             head: window.block() as *mut ThreadHead,
             next: code.start,
             object: TestObject::new(code.start, base + MEMORY_BYTES..start + size),
-            space: Space {
-                code,
+            space: ThreadSpace {
+                entry: shared.interrupter.state().add(),
+                shared,
+                number: 1,
+                head: window.block(),
                 stack: window.usable(),
                 stack_guard: window.guard(),
-                interrupt: std::sync::Arc::default(),
             },
             base,
             mapping: start..start + size,
@@ -130,11 +135,11 @@ impl Process {
     /// Places code that belongs to no object.
     pub fn place(&mut self, code: &[u8]) -> u64 {
         let at = self.next;
-        assert!(at + code.len() as u64 <= self.space.code.end);
-        protect(&self.space.code, libc::PROT_READ | libc::PROT_WRITE);
+        assert!(at + code.len() as u64 <= self.space.shared.code.end);
+        protect(&self.space.shared.code, libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: in the code area, which is writable now.
         unsafe { ptr::copy_nonoverlapping(code.as_ptr(), at as *mut u8, code.len()) };
-        protect(&self.space.code, libc::PROT_READ | libc::PROT_EXEC);
+        protect(&self.space.shared.code, libc::PROT_READ | libc::PROT_EXEC);
         self.next = (at + code.len() as u64).next_multiple_of(16);
         at
     }
@@ -144,7 +149,7 @@ impl Process {
     /// offset for each byte of code.
     pub fn function(&mut self, name: &str, body: &[u8]) -> u64 {
         let at = self.place(&[&[0x55, 0x48, 0x89, 0xe5], body].concat());
-        let offset = (at - self.space.code.start) as u32;
+        let offset = (at - self.space.shared.code.start) as u32;
         let size = body.len() as u32 + 4;
         self.object.functions.push((name.to_string(), offset, size));
         self.object.end = at + u64::from(size);
@@ -163,8 +168,8 @@ impl Process {
 
     pub fn call_raw(&self, code: u64, ty: &FuncType, args: &[Val]) -> Result<Vec<Val>, RawTrap> {
         let callee = Callee {
-            thread: self.head,
             space: &self.space,
+            process: None,
             base: self.base,
             code,
         };

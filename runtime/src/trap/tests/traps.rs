@@ -11,7 +11,7 @@ use wasmaot_abi::types::{FuncType, ValType, ValType::I32};
 use super::{Process, code, patch};
 use crate::arch::domain_thunk;
 use crate::host::{HostError, HostFunction};
-use crate::trap::{Callee, Frame, Space, Trap, TrapReason, call, explain};
+use crate::trap::{Callee, Frame, ThreadSpace, Trap, TrapReason, call, explain};
 use crate::value::Val;
 
 pub(super) fn code_of(trap: &Trap) -> TrapCode {
@@ -255,8 +255,8 @@ fn a_trap_passed_on_gets_the_outer_frames() {
     let stop = process.function("stop", &code!("ud2"));
     process.object.trap(stop + 4, TrapCode::Unreachable);
     let inner = process.function("inner", &caller(stop));
-    let (head, base) = (process.head as usize, process.base);
-    let space: Space = process.space.clone();
+    let base = process.base;
+    let space: ThreadSpace = process.space.clone();
     // The object changes no more: the host function reads it meanwhile.
     let object = std::sync::Arc::new(std::sync::OnceLock::<usize>::new());
     let map = object.clone();
@@ -264,7 +264,7 @@ fn a_trap_passed_on_gets_the_outer_frames() {
         // SAFETY: the process is in a host call on this thread.
         let result = unsafe {
             let callee = Callee {
-                thread: head as *mut _,
+                process: None,
                 space: &space,
                 base,
                 code: inner,

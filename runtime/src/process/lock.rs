@@ -1,0 +1,122 @@
+//! The lock of a process that may have several threads.
+//!
+//! Whoever has a `&mut Process` holds it: the embedder between calls, the loader, a
+//! host function that asks for its process. It is given away where wasm code is entered
+//! and taken back when that ends, so no thread holds it while the program's code
+//! runs. What it guards is therefore whole whenever wasm code runs: nothing is half
+//! done across a call of the program's.
+//!
+//! The lock is taken before every other of the runtime's. Hosts' own locks are
+//! never held while it is waited for.
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Process;
+
+/// How long a thread waits before it looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The lock.
+pub(crate) struct ProcessLock {
+    /// Whether the process is for threads: else there is one, and nothing is locked.
+    used: AtomicBool,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// Who has the process.
+#[derive(Clone, Copy)]
+enum State {
+    /// A thread.
+    Held,
+    /// Nobody: the next who asks.
+    Free(NonNull<Process>),
+    /// It is being dropped.
+    Gone,
+}
+
+// SAFETY: the pointer is one to a process, which is `Send`, and is handed from one
+// holder to the next under the mutex.
+unsafe impl Send for ProcessLock {}
+// SAFETY: as above.
+unsafe impl Sync for ProcessLock {}
+
+impl fmt::Debug for ProcessLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessLock")
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for ProcessLock {
+    /// Held by whoever makes the process, and not used yet.
+    fn default() -> Self {
+        Self {
+            used: AtomicBool::new(false),
+            state: Mutex::new(State::Held),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl ProcessLock {
+    /// Whether the process is for threads.
+    #[inline]
+    pub fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// From now on it is. To be called by the holder.
+    pub fn use_from_now_on(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Gives the process away. To be called by the holder.
+    pub fn give(&self, process: NonNull<Process>) {
+        *self.state() = State::Free(process);
+        self.changed.notify_one();
+    }
+
+    /// Waits for the process and holds it; none once it is being dropped, or if `stop`
+    /// says so while another holds it.
+    pub fn take(&self, stop: impl Fn() -> bool) -> Option<NonNull<Process>> {
+        let mut state = self.state();
+        loop {
+            match *state {
+                State::Free(process) => {
+                    *state = State::Held;
+                    return Some(process);
+                }
+                State::Gone => return None,
+                State::Held if stop() => return None,
+                State::Held => {
+                    let waited = self.changed.wait_timeout(state, LOOK);
+                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
+    }
+
+    /// Takes the process back after the call for which it was given away.
+    pub fn take_back(&self) {
+        // The embedder's borrow of the process outlives its calls.
+        let taken = self.take(|| false);
+        debug_assert!(taken.is_some(), "a process in a call is not dropped");
+    }
+
+    /// The process is being dropped by its holder: whoever waits for it goes away.
+    pub fn close(&self) {
+        *self.state() = State::Gone;
+        self.changed.notify_all();
+    }
+
+    /// The state is whole whenever it is unlocked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

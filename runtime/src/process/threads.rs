@@ -1,0 +1,177 @@
+//! The threads of a process: how many there are, and how they end together.
+//!
+//! A trap of one thread, or its asking to end the program, ends all: the first such
+//! end is kept, the others are told to stop, and the call that runs on the embedder's
+//! thread answers with it.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::Shared;
+use super::thread::ThreadState;
+use crate::sys::interrupt::PAUSE;
+use crate::trap::RawTrap;
+
+/// Number of the thread that the embedder's calls run on.
+pub(crate) const MAIN: u32 = 1;
+/// Numbers of threads end below this: locks of C libraries keep flags in the bits above.
+const NUMBERS: u32 = 1 << 29;
+
+/// How long a thread waits for the others before it looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The threads of a process beside the embedder's.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Most that there may be at a time, the embedder's among them.
+    max: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Numbers of those that run.
+    running: Vec<u32>,
+    /// The number given last.
+    last: u32,
+    /// What ended them all.
+    end: Option<End>,
+    /// What threads that have ended leave to others.
+    idle: Vec<ThreadState>,
+}
+
+/// How a thread ended all.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The thread's number.
+    pub thread: u32,
+    pub trap: RawTrap,
+}
+
+impl Threads {
+    pub fn new(max: u32) -> Self {
+        let state = State {
+            last: MAIN,
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            max,
+        }
+    }
+
+    /// The number for a new thread; none if there are as many as may be.
+    pub fn begin(&self) -> Option<u32> {
+        let mut state = self.state();
+        if state.running.len() as u64 + 1 >= u64::from(self.max) {
+            return None;
+        }
+        let number = loop {
+            state.last = match state.last + 1 {
+                NUMBERS => MAIN + 1,
+                next => next,
+            };
+            if !state.running.contains(&state.last) {
+                break state.last;
+            }
+        };
+        state.running.push(number);
+        Some(number)
+    }
+
+    /// A thread has ended; what it leaves.
+    pub fn finish(&self, number: u32, left: Option<ThreadState>) {
+        let mut state = self.state();
+        state.running.retain(|&other| other != number);
+        state.idle.extend(left);
+        self.changed.notify_all();
+    }
+
+    /// What a thread that has ended has left.
+    pub fn reuse(&self) -> Option<ThreadState> {
+        self.state().idle.pop()
+    }
+
+    /// Gives back what ended threads have left.
+    pub fn forget_idle(&self) {
+        let idle = std::mem::take(&mut self.state().idle);
+        drop(idle);
+    }
+
+    /// Most threads that there may be at a time.
+    pub const fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// Whether a thread of this number runs.
+    pub fn is_running(&self, number: u32) -> bool {
+        number == MAIN || self.state().running.contains(&number)
+    }
+
+    /// Whether there are others than the embedder's.
+    pub fn any(&self) -> bool {
+        !self.state().running.is_empty()
+    }
+
+    /// The state is whole whenever it is unlocked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Ends all threads with what has ended one, which calls this, unless they end
+    /// already.
+    pub fn end_by(&self, number: u32, trap: RawTrap) {
+        let state = self.interrupter.state();
+        if !state.requested() {
+            let mut threads = self.threads.state();
+            if threads.end.is_none() {
+                threads.end = Some(End {
+                    thread: number,
+                    trap,
+                });
+            }
+        }
+        state.end();
+        self.threads.changed.notify_all();
+        // One that is sent right before a host call returns is lost.
+        while state.send_signal() {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Ends all threads but the embedder's, which calls this, and waits until they
+    /// are gone. None of them may wait for what the caller holds.
+    pub fn end_others(&self) {
+        let state = self.interrupter.state();
+        if self.threads.any() {
+            state.end();
+            let mut threads = self.threads.state();
+            while !threads.running.is_empty() {
+                state.send_signal();
+                let waited = self.threads.changed.wait_timeout(threads, PAUSE);
+                threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+        state.start_again();
+    }
+
+    /// Waits until all threads but the embedder's, which calls this, have ended by
+    /// themselves; or until they are to stop.
+    pub fn wait_for_others(&self) {
+        let mut threads = self.threads.state();
+        while !threads.running.is_empty() && !self.is_to_stop() {
+            let waited = self.threads.changed.wait_timeout(threads, LOOK);
+            threads = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// What a thread has ended all with, once.
+    pub fn take_end(&self) -> Option<End> {
+        self.threads.state().end.take()
+    }
+}

@@ -103,8 +103,6 @@ pub struct Config {
     pub max_table: u64,
     /// Bytes of the native stack.
     pub stack_size: u64,
-    /// Most threads that a program may have at a time, its first one among them.
-    pub max_threads: u32,
     /// Bytes of the stack in linear memory, where the loader makes it.
     pub shadow_stack: u64,
     /// Most threads that a program may have at a time, its first one among them.
@@ -130,7 +128,6 @@ impl Default for Config {
             max_memory: 8 << 30,
             max_table: 10_000_000,
             stack_size: 8 << 20,
-            max_threads: 1024,
             shadow_stack: 1 << 20,
             max_threads: 1024,
             unresolved: Unresolved::default(),
@@ -149,7 +146,6 @@ impl fmt::Debug for Config {
             .field("max_memory", &self.max_memory)
             .field("max_table", &self.max_table)
             .field("stack_size", &self.stack_size)
-            .field("max_threads", &self.max_threads)
             .field("shadow_stack", &self.shadow_stack)
             .field("max_threads", &self.max_threads)
             .field("unresolved", &self.unresolved)

@@ -231,6 +231,12 @@ targets! {
     FuncAddress = 15,
     /// Index of an imported function in the primary table, from the GOT.
     FuncIndex = 16,
+    /// Offset of the module's own thread-local storage from the thread pointer
+    /// (index 0), from the GOT.
+    ThreadStorage = 17,
+    /// Offset of an imported thread-local global from the thread pointer, by global
+    /// index, from the GOT.
+    ThreadGlobal = 18,
 }
 
 impl Target {

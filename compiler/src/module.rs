@@ -1,7 +1,8 @@
 //! A decoded, validated module: what translation and link edit work from.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use wasmaot_abi::info::LinkingAbi;
@@ -12,6 +13,9 @@ use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
 /// A gap of as many bytes of zeros or more separates two pieces of an image of
 /// memory.
 pub(crate) const IMAGE_GAP: u64 = 64 << 10;
+
+/// Whether the loader takes objects for threads.
+const SHARED_MEMORY_IS_FOR_THREADS: bool = cfg!(test);
 
 /// A decoded module. Index spaces are wasm's own: imports first.
 #[derive(Clone, Debug)]
@@ -47,6 +51,8 @@ pub(crate) struct Module<'a> {
     pub memories: Vec<Memory>,
     /// Global index space.
     pub globals: Vec<Global>,
+    /// Where the module's own thread-local globals are.
+    pub thread_storage: ThreadStorage,
     /// Tag index space.
     pub tags: Vec<Tag>,
     /// Exports in order.
@@ -145,6 +151,18 @@ pub(crate) struct Global {
     pub storage: GlobalStorage,
 }
 
+impl Global {
+    /// Whether it is a mutable one, of this object or another; not one that the
+    /// loader or the context has.
+    fn is_variable(&self) -> bool {
+        let in_object = matches!(
+            self.storage,
+            GlobalStorage::Own(_) | GlobalStorage::Import(_)
+        );
+        in_object && self.ty.mutable
+    }
+}
+
 /// Where a global lives.
 #[derive(Clone, Debug)]
 pub(crate) enum GlobalStorage {
@@ -171,6 +189,75 @@ pub(crate) enum GlobalInit {
     RefFunc(u32),
     /// Computed by the init function.
     Computed(ConstExpr),
+}
+
+/// The layout of the module's own thread-local storage: first the globals with
+/// initial values that are not zero (`.tdata`), then all others (`.tbss`).
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ThreadStorage {
+    offsets: BTreeMap<u32, u64>,
+    /// Bytes of the first part.
+    pub initialized: u64,
+    /// Bytes of all of it.
+    pub size: u64,
+}
+
+impl ThreadStorage {
+    /// Alignment of both parts, in bytes: that of the largest type.
+    pub const ALIGN: u64 = 16;
+
+    /// Lays out the globals of a module.
+    pub fn of(module: &Module<'_>) -> Self {
+        let own = (0..).zip(&module.globals).filter_map(|(number, global)| {
+            let GlobalStorage::Own(init) = &global.storage else {
+                return None;
+            };
+            let zero = match init {
+                GlobalInit::Const(bytes) => *bytes == [0; 16],
+                GlobalInit::RefFunc(_) => false,
+                GlobalInit::Computed(_) => true,
+            };
+            let local = module.is_thread_local(number);
+            local.then(|| (zero, Reverse(global.ty.val.bytes()), number))
+        });
+        let mut own: Vec<_> = own.collect();
+        // Large types first: there is no gap but before the second part.
+        own.sort_unstable();
+        let mut storage = Self::default();
+        for (zero, Reverse(bytes), number) in own {
+            if zero && storage.size == storage.initialized {
+                storage.size = storage.size.next_multiple_of(Self::ALIGN);
+            }
+            storage.offsets.insert(number, storage.size);
+            storage.size += u64::from(bytes);
+            if !zero {
+                storage.initialized = storage.size;
+            }
+        }
+        storage
+    }
+
+    /// Offset of a global in it.
+    pub fn offset(&self, global: u32) -> Option<u64> {
+        self.offsets.get(&global).copied()
+    }
+
+    /// The globals in it, with their offsets.
+    pub fn globals(&self) -> impl Iterator<Item = (u32, u64)> {
+        self.offsets
+            .iter()
+            .map(|(&global, &offset)| (global, offset))
+    }
+
+    /// Offset of the second part.
+    pub fn zero_start(&self) -> u64 {
+        self.initialized.next_multiple_of(Self::ALIGN)
+    }
+
+    /// Bytes of the second part.
+    pub fn zeros(&self) -> u64 {
+        self.size.saturating_sub(self.zero_start())
+    }
 }
 
 /// A constant expression as a list of stack operations.
@@ -298,6 +385,7 @@ impl Module<'_> {
             tables: Vec::new(),
             memories: Vec::new(),
             globals: Vec::new(),
+            thread_storage: ThreadStorage::default(),
             tags: Vec::new(),
             exports: Vec::new(),
             start: None,
@@ -315,6 +403,28 @@ impl Module<'_> {
     /// is behind the pinned register, with a guard after it.
     pub fn is_guarded(&self, memory: u32) -> bool {
         Memory::is_primary(memory) && self.memories[memory as usize].ty.is_guarded()
+    }
+
+    /// Whether memory 0 is shared, so that several threads may run the module's
+    /// code at a time. Its mutable globals are then a thread's own.
+    pub fn has_shared_memory(&self) -> bool {
+        SHARED_MEMORY_IS_FOR_THREADS && self.memories.first().is_some_and(|m| m.ty.shared)
+    }
+
+    /// Whether the code may run in several threads at a time: threads share all
+    /// that they can write in a way made for it, or there is nothing to write.
+    pub fn is_for_threads(&self) -> bool {
+        let writes = |global: &Global| {
+            global.is_variable() || matches!(global.storage, GlobalStorage::StackPointer { .. })
+        };
+        let nothing = self.memories.is_empty() && self.tables.is_empty();
+        self.has_shared_memory() || nothing && !self.globals.iter().any(writes)
+    }
+
+    /// Whether each thread has a global of its own, in thread-local storage.
+    pub fn is_thread_local(&self, global: u32) -> bool {
+        let found = self.globals.get(global as usize);
+        self.has_shared_memory() && found.is_some_and(Global::is_variable)
     }
 
     /// Whether table 0 is the primary one of a dynamically linked program, in

@@ -213,9 +213,14 @@ fn slots(c: &Checked<'_>) {
                 assert!(got.contains(&at) && filled.insert(at));
                 assert_eq!(c.kind(symbol), own::SymbolKind::Global);
             }
+            elf::R_X86_64_TPOFF64 => {
+                assert!(got.contains(&at) && filled.insert(at));
+                let kinds = [own::SymbolKind::None, own::SymbolKind::Global];
+                assert!(kinds.contains(&c.kind(symbol)));
+            }
             elf::R_X86_64_RELATIVE => {
                 assert!(funcrefs.contains(&addend) && (addend - funcrefs.start).is_multiple_of(16));
-                let places = [c.range(".data.rel.ro"), c.range(".data")];
+                let places = [".tdata", ".data.rel.ro", ".data"].map(|name| c.range(name));
                 assert!(places.iter().any(|range| range.contains(&at)));
             }
             other => panic!("relocation type {other}"),

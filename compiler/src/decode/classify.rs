@@ -12,7 +12,7 @@ use super::constexpr::{Known, evaluate};
 use crate::limits;
 use crate::module::{
     ConstExpr, ConstOp, DataMode, ElementMode, Export, ExportItem, GlobalInit, GlobalStorage,
-    IMAGE_GAP, Item, Items, Module,
+    IMAGE_GAP, Item, Items, Module, ThreadStorage,
 };
 
 const STACK_POINTER: &str = "__stack_pointer";
@@ -25,6 +25,7 @@ pub(super) fn classify(module: &mut Module<'_>, align: u64) {
     placement(module);
     imports(module);
     globals(module);
+    module.thread_storage = ThreadStorage::of(module);
     tables(module);
     thread_relocs(module);
     exports(module);

@@ -4,6 +4,9 @@
 //! segments' bytes, function reference records. What only our loader knows,
 //! an undefined symbol: the value of `__memory_base` is that symbol's address.
 //! Static data, elements and the table of exception handlers are not in it.
+//!
+//! Thread-local globals are ELF's, in the initial-exec model: all of the module's own
+//! are one datum of `.tdata`, and code loads its offset from the GOT.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,7 +16,9 @@ use cranelift_module::{
     DataDescription, DataId, FuncId, Linkage, Module as _, ModuleError, ModuleReloc,
     ModuleRelocTarget, default_libcall_names,
 };
-use cranelift_object::{ObjectBuilder, ObjectModule};
+use cranelift_object::object::write::{self, Relocation, SymbolId, SymbolSection};
+use cranelift_object::object::{RelocationFlags, SymbolFlags, SymbolKind, SymbolScope};
+use cranelift_object::{ObjectBuilder, ObjectModule, ObjectProduct};
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::context::{TABLE_ENTRY_SIZE, funcref, memory_desc, table_desc};
 use wasmaot_abi::name;
@@ -21,7 +26,7 @@ use wasmaot_abi::name;
 use crate::code::{Code, CompiledFunction, Reloc, Target};
 use crate::error::{Error, Result};
 use crate::machine::Backend;
-use crate::module::{ExportItem, GlobalInit, GlobalStorage, Item, Items, Module};
+use crate::module::{ExportItem, GlobalInit, GlobalStorage, Item, Items, Module, ThreadStorage};
 
 /// Writes the relocatable object.
 pub(crate) fn write(
@@ -46,9 +51,10 @@ pub(crate) fn write(
         names: HashSet::new(),
         imports: HashMap::new(),
         known: BTreeMap::new(),
+        thread_offsets: Vec::new(),
     };
     writer.write().map_err(|e| fail(e.to_string()))?;
-    let product = writer.object.finish();
+    let product = writer.finish().map_err(|e| fail(e.to_string()))?;
     product.emit().map_err(|e| fail(e.to_string()))
 }
 
@@ -62,6 +68,16 @@ struct Writer<'a> {
     names: HashSet<String>,
     imports: HashMap<String, Symbol>,
     known: BTreeMap<Target, Symbol>,
+    /// Loads of the offsets of thread-local data from the GOT.
+    thread_offsets: Vec<ThreadOffset>,
+}
+
+/// A place in a function's code where the offset of a thread-local datum is loaded.
+struct ThreadOffset {
+    function: FuncId,
+    offset: u32,
+    of: DataId,
+    addend: i64,
 }
 
 #[derive(Clone, Copy)]
@@ -82,6 +98,9 @@ impl Writer<'_> {
         let defined = self.code.present().filter(|&(number, _)| number < count);
         targets.extend(defined.map(|(number, _)| Target::Func(imported + number as u32)));
         targets.extend(self.module.exports.iter().filter_map(|e| match e.item {
+            ExportItem::Item(Item::Global(g)) if self.module.thread_storage.offset(g).is_some() => {
+                Some(Target::ThreadStorage(0))
+            }
             ExportItem::Item(Item::Global(g)) if self.defines(g) => Some(Target::Global(g)),
             _ => None,
         }));
@@ -134,7 +153,7 @@ impl Writer<'_> {
                 let value = self.import_name(Target::LoaderValue(g))?;
                 return Some(format!("{value}.host"));
             }
-            Target::Global(g) | Target::LoaderValue(g) => {
+            Target::Global(g) | Target::LoaderValue(g) | Target::ThreadGlobal(g) => {
                 match self.module.globals.get(g as usize)?.storage {
                     GlobalStorage::Import(import) | GlobalStorage::Loader(import) => import,
                     _ => return None,
@@ -175,7 +194,8 @@ impl Writer<'_> {
             let signature = Signature::new(CallConv::Tail);
             Symbol::Func(self.object.declare_function(&text, linkage, &signature)?)
         } else {
-            Symbol::Data(self.object.declare_data(&text, linkage, true, false)?)
+            let tls = matches!(target, Target::ThreadStorage(_) | Target::ThreadGlobal(_));
+            Symbol::Data(self.object.declare_data(&text, linkage, true, tls)?)
         };
         self.known.insert(target, symbol);
         if linkage == Linkage::Import {
@@ -219,6 +239,8 @@ impl Writer<'_> {
             Target::DataLen(n) => numbered("data", n, ".len"),
             Target::Elem(n) => numbered("elem", n, ""),
             Target::ElemLen(n) => numbered("elem", n, ".len"),
+            Target::ThreadStorage(_) => (None, "thread_storage".into()),
+            Target::ThreadGlobal(g) => numbered("global", g, ".thread"),
         };
         let linkage = match export {
             Some(_) => Linkage::Export,
@@ -266,6 +288,7 @@ impl Writer<'_> {
                     zeros(&mut data, 16);
                 }
             },
+            Target::ThreadStorage(0) => self.thread_storage(&mut data)?,
             Target::Table(_) => zeros(&mut data, table_desc::SIZE as usize),
             Target::Memory(_) => zeros(&mut data, memory_desc::SIZE as usize),
             Target::Data(n) => data.define(data_bytes(module, n).into()),
@@ -291,6 +314,33 @@ impl Writer<'_> {
         Ok(data)
     }
 
+    /// The initial image of thread-local storage, the zeros included.
+    fn thread_storage(&mut self, data: &mut DataDescription) -> Written<()> {
+        let module = self.module;
+        data.set_align(ThreadStorage::ALIGN);
+        let mut bytes = vec![0; module.thread_storage.size as usize];
+        let mut records = Vec::new();
+        for (global, offset) in module.thread_storage.globals() {
+            let global = &module.globals[global as usize];
+            match &global.storage {
+                GlobalStorage::Own(GlobalInit::Const(value)) => {
+                    let value = &value[..global.ty.val.bytes() as usize];
+                    bytes[offset as usize..][..value.len()].copy_from_slice(value);
+                }
+                GlobalStorage::Own(GlobalInit::RefFunc(func)) => records.push((offset, *func)),
+                _ => {}
+            }
+        }
+        data.define(bytes.into());
+        for (offset, func) in records {
+            if let Symbol::Data(record) = self.symbol(Target::Funcref(func))? {
+                let record = self.object.declare_data_in_data(record, data);
+                data.write_data_addr(offset as u32, record, 0);
+            }
+        }
+        Ok(())
+    }
+
     /// An array of the addresses of functions' records.
     fn records(&mut self, data: &mut DataDescription, funcs: &[Option<u32>]) -> Written<()> {
         data.define(vec![0; 8 * funcs.len()].into());
@@ -306,9 +356,22 @@ impl Writer<'_> {
     }
 
     fn function(&mut self, target: Target, function: &CompiledFunction) -> Written<()> {
-        let relocs = function.relocs.iter().map(|r| self.reloc(r));
+        let of_thread =
+            |r: &&Reloc| matches!(r.target, Target::ThreadStorage(_) | Target::ThreadGlobal(_));
+        let relocs = function.relocs.iter().filter(|r| !of_thread(r));
+        let relocs = relocs.map(|r| self.reloc(r));
         let relocs = relocs.collect::<Written<Vec<_>>>()?;
         if let Symbol::Func(id) = self.symbol(target)? {
+            for reloc in function.relocs.iter().filter(of_thread) {
+                if let Symbol::Data(of) = self.symbol(reloc.target)? {
+                    self.thread_offsets.push(ThreadOffset {
+                        function: id,
+                        offset: reloc.offset,
+                        of,
+                        addend: reloc.addend,
+                    });
+                }
+            }
             let align = function.align.into();
             self.object
                 .define_function_bytes(id, align, &function.bytes, &relocs)?;
@@ -327,6 +390,59 @@ impl Writer<'_> {
             name,
             addend: reloc.addend,
         })
+    }
+}
+
+impl Writer<'_> {
+    /// Ends the object with what the writer has no words for: relocations to
+    /// thread-local data, and the names of those that are exported.
+    fn finish(self) -> write::Result<ObjectProduct> {
+        let own = self.known.get(&Target::ThreadStorage(0)).copied();
+        let mut product = self.object.finish();
+        for place in &self.thread_offsets {
+            let function = product
+                .object
+                .symbol(product.function_symbol(place.function));
+            if let SymbolSection::Section(section) = function.section {
+                let reloc = Relocation {
+                    offset: function.value + u64::from(place.offset),
+                    symbol: product.data_symbol(place.of),
+                    addend: place.addend,
+                    flags: RelocationFlags::Elf {
+                        r_type: self.backend.object_thread_offset(),
+                    },
+                };
+                product.object.add_relocation(section, reloc)?;
+            }
+        }
+        if let Some(Symbol::Data(own)) = own {
+            let own = product.data_symbol(own);
+            export_thread_locals(self.module, &mut product, own);
+        }
+        Ok(product)
+    }
+}
+
+/// Names the exported thread-local globals.
+fn export_thread_locals(module: &Module<'_>, product: &mut ObjectProduct, own: SymbolId) {
+    let own = product.object.symbol(own);
+    let (section, start) = (own.section, own.value);
+    for export in &module.exports {
+        let ExportItem::Item(Item::Global(global)) = export.item else {
+            continue;
+        };
+        if let Some(offset) = module.thread_storage.offset(global) {
+            product.object.add_symbol(write::Symbol {
+                name: name::escape(&export.name).into_owned().into_bytes(),
+                value: start + offset,
+                size: module.globals[global as usize].ty.val.bytes().into(),
+                kind: SymbolKind::Tls,
+                scope: SymbolScope::Dynamic,
+                weak: export.flags.weak(),
+                section,
+                flags: SymbolFlags::None,
+            });
+        }
     }
 }
 

@@ -32,6 +32,10 @@ pub(crate) trait Backend: Sync {
     /// it is to a function.
     fn object_reloc(&self, kind: CodeReloc, code: bool) -> binemit::Reloc;
 
+    /// The number in a relocatable object of the relocation of an instruction that
+    /// loads the offset of a thread-local symbol from the GOT.
+    fn object_thread_offset(&self) -> u32;
+
     /// Whether a relocation in a function's code is that of a call or a jump, and
     /// not of an address that is computed or loaded.
     fn is_branch(&self, code: &[u8], reloc: &Reloc) -> bool;

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmaot_abi::builtin::Builtin;
+use wasmaot_abi::context::WINDOW;
 use wasmaot_abi::trap::TrapCode;
 use wasmparser::OperatorsReader;
 
@@ -53,7 +54,7 @@ pub(super) struct Flags {
     pub memory: MemFlagsData,
     /// Linear memories whose bounds code checks.
     pub confined: MemFlagsData,
-    /// The context's stack pointer field.
+    /// The field of the context, or of the thread's block, that is the stack pointer.
     pub stack_pointer: MemFlagsData,
     /// Descriptors, lengths of segments, and the context's other fields.
     pub descriptor: MemFlagsData,
@@ -335,6 +336,13 @@ impl<'f, 'm> Body<'f, 'm> {
         self.base = Some(base);
         self.base_block = block;
         base
+    }
+
+    /// The address of the thread's block, which is where the thread pointer is, too:
+    /// the start of the window that the stack lies in.
+    pub fn thread_block(&mut self) -> Value {
+        let stack = self.b.ins().get_stack_pointer(types::I64);
+        self.b.ins().band_imm_s(stack, -(WINDOW as i64))
     }
 
     /// Loads a field of the context.

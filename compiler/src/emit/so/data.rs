@@ -17,6 +17,8 @@ use crate::module::{GlobalInit, GlobalStorage, Items, Memory, Module};
 pub(super) struct Data {
     /// Bytes of `.rodata`.
     pub rodata: Vec<u8>,
+    /// Bytes of `.tdata`.
+    pub thread: Vec<u8>,
     /// Bytes of `.data.rel.ro`.
     pub relro: Vec<u8>,
     /// Bytes of `.data`.
@@ -66,6 +68,27 @@ impl Data {
         }
     }
 
+    /// The initial image of thread-local storage, whose layout is the module's.
+    fn arrange_thread_storage(&mut self, module: &Module<'_>) {
+        let storage = &module.thread_storage;
+        self.thread.resize(storage.initialized as usize, 0);
+        for (global, offset) in storage.globals().filter(|g| g.1 < storage.initialized) {
+            let global = &module.globals[global as usize];
+            match &global.storage {
+                GlobalStorage::Own(GlobalInit::Const(bytes)) => {
+                    let bytes = &bytes[..global.ty.val.bytes() as usize];
+                    self.thread[offset as usize..][..bytes.len()].copy_from_slice(bytes);
+                }
+                &GlobalStorage::Own(GlobalInit::RefFunc(func)) => {
+                    let section = Section::Tdata;
+                    let at = SectionOffset { section, offset };
+                    self.records.push(RecordAddress { at, func });
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// An array of record addresses in `into`; null entries stay zero.
     fn records(&mut self, section: Section, funcs: &[Option<u32>]) -> SectionOffset {
         let into = match section {
@@ -94,6 +117,7 @@ fn append(section: Section, to: &mut Vec<u8>, bytes: &[u8], align: u64) -> Secti
 /// Places the data.
 pub(super) fn arrange(module: &Module<'_>, text: &Text, symbols: &Symbols) -> Data {
     let mut data = Data::default();
+    data.arrange_thread_storage(module);
     for target in wanted(module, text, symbols) {
         if let Some(offset) = arrange_one(module, &mut data, target) {
             data.offsets.insert(target, offset);
@@ -118,6 +142,7 @@ fn wanted(module: &Module<'_>, text: &Text, symbols: &Symbols) -> BTreeSet<Targe
 
 fn arrange_one(module: &Module<'_>, data: &mut Data, target: Target) -> Option<SectionOffset> {
     match target {
+        Target::Global(g) if module.is_thread_local(g) => None,
         Target::Global(g) => {
             let global = module.globals.get(g as usize)?;
             let size = global.ty.val.bytes();

@@ -13,6 +13,7 @@ use super::symbols::{Definition, Symbol};
 use super::{calls, handlers};
 use crate::code::Target;
 use crate::machine::plt_slot;
+use crate::module::Module;
 
 /// A value of `.dynamic`.
 #[derive(Clone, Copy, Debug)]
@@ -156,7 +157,9 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
             let addr = layout.addr(Section::Text) + u64::from(offset);
             (addr, layout.index(Section::Text))
         }
-        Definition::Global(g) => own(Target::Global(g)).unwrap_or((0, SHN_ABS)),
+        Definition::Global(g) => thread_local(plan.module, layout, g)
+            .or_else(|| own(Target::Global(g)))
+            .unwrap_or((0, SHN_ABS)),
         Definition::Memory(m) => own(Target::Memory(m)).unwrap_or((0, SHN_ABS)),
         Definition::Table(t) => own(Target::Table(t)).unwrap_or((0, SHN_ABS)),
         Definition::Tag(t) => own(Target::Tag(t)).unwrap_or((0, SHN_ABS)),
@@ -176,6 +179,21 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
     }
 }
 
+/// Offset of a thread-local global in the object's thread-local storage, and the
+/// section where it is.
+pub(super) fn thread_local(
+    module: &Module<'_>,
+    layout: &Layout,
+    global: u32,
+) -> Option<(u64, u16)> {
+    let offset = module.thread_storage.offset(global)?;
+    let section = match offset < module.thread_storage.initialized {
+        true => Section::Tdata,
+        false => Section::Tbss,
+    };
+    Some((offset, layout.index(section)))
+}
+
 /// `.dynsym` and the records beside it.
 pub(super) fn symbols(plan: &Plan<'_>, layout: &Layout, names: &[u32]) -> (Vec<u8>, Vec<u8>) {
     let mut dynsym = Sym::default().encode().to_vec();
@@ -193,9 +211,8 @@ pub(super) fn symbols(plan: &Plan<'_>, layout: &Layout, names: &[u32]) -> (Vec<u
 
 /// Number of entries of `.rela.dyn`.
 pub(super) fn rela_count(plan: &Plan<'_>) -> u64 {
-    let is_address = |slot: &&Slot| matches!(slot, Slot::Address(_));
-    let symbolic = plan.slots.got.iter().filter(is_address).count();
-    (plan.data.records.len() + symbolic + plan.module.copies.len()) as u64
+    let standard = plan.slots.got.iter().filter_map(|slot| slot.standard());
+    (plan.data.records.len() + standard.count() + plan.module.copies.len()) as u64
 }
 
 /// Number of entries of our own relocations.
@@ -221,17 +238,20 @@ pub(super) fn relocations(plan: &Plan<'_>, layout: &Layout) -> (Vec<u8>, Vec<u8>
     let mut wasm = Vec::new();
     for (i, &slot) in (0..).zip(&plan.slots.got) {
         let offset = layout.addr(Section::Got) + 8 * i;
-        match slot {
-            Slot::Address(symbol) => rela.extend(
+        if let Slot::Wasm(kind, symbol) = slot {
+            wasm.extend(wasm_rela(offset, kind, symbol).encode());
+        } else if let Some((kind, symbol)) = slot.standard() {
+            let kind = plan.backend.relocation(kind);
+            let addend = 0;
+            rela.extend(
                 Rela {
                     offset,
-                    kind: plan.backend.relocation(Standard::GlobDat),
+                    kind,
                     symbol,
-                    addend: 0,
+                    addend,
                 }
                 .encode(),
-            ),
-            Slot::Wasm(kind, symbol) => wasm.extend(wasm_rela(offset, kind, symbol).encode()),
+            );
         }
     }
     (rela, wasm)

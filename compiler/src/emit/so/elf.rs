@@ -18,6 +18,7 @@ pub(super) const DYN_SIZE: u64 = 16;
 pub(super) const PT_LOAD: u32 = 1;
 pub(super) const PT_DYNAMIC: u32 = 2;
 pub(super) const PT_NOTE: u32 = 4;
+pub(super) const PT_TLS: u32 = 7;
 pub(super) const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 pub(super) const PT_GNU_STACK: u32 = 0x6474_e551;
 pub(super) const PT_GNU_RELRO: u32 = 0x6474_e552;
@@ -40,6 +41,7 @@ pub(super) const SHF_WRITE: u64 = 1;
 pub(super) const SHF_ALLOC: u64 = 2;
 pub(super) const SHF_EXECINSTR: u64 = 4;
 pub(super) const SHF_INFO_LINK: u64 = 0x40;
+pub(super) const SHF_TLS: u64 = 0x400;
 
 pub(super) const SHN_UNDEF: u16 = 0;
 pub(super) const SHN_ABS: u16 = 0xfff1;
@@ -52,6 +54,7 @@ pub(super) const STT_NOTYPE: u8 = 0;
 pub(super) const STT_OBJECT: u8 = 1;
 pub(super) const STT_FUNC: u8 = 2;
 pub(super) const STT_FILE: u8 = 4;
+pub(super) const STT_TLS: u8 = 6;
 
 pub(super) const DT_NULL: u64 = 0;
 pub(super) const DT_NEEDED: u64 = 1;

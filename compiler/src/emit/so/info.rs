@@ -49,7 +49,7 @@ pub(super) fn record(
     let (elements, items) = elements(module, funcrefs)?;
     let fixups = fixups(module, types);
     let info = ModuleInfo {
-        threads: false,
+        threads: module.is_for_threads(),
         abi: module.linking.abi,
         source: module.soname().to_owned(),
         module: module.hash,

@@ -4,13 +4,14 @@
 //! R   headers, notes, symbols, relocations, .dynamic, records   ← all that the loader reads
 //!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers .wasmaot.calls .wasmaot.traps
 //! RX  .plt .text
-//! RW  .data.rel.ro .got .got.plt .wasmaot.funcrefs              ← RELRO
+//! RW  .tdata .tbss .data.rel.ro .got .got.plt .wasmaot.funcrefs ← RELRO
 //! RW  .data .bss
 //!     linear memory image
 //!     maps, symbols and names for tools                          ← not loaded
 //! ```
 //!
-//! Every segment starts on pages of its own, in the file as in memory.
+//! Every segment starts on pages of its own, in the file as in memory. `.tbss` takes
+//! no room in one: a thread's storage is elsewhere, and `.tdata` its initial image.
 
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
@@ -46,6 +47,7 @@ const SEGMENTS: [(&[Group], u32); 4] = [
 const A: u64 = SHF_ALLOC;
 const AW: u64 = SHF_ALLOC | SHF_WRITE;
 const AX: u64 = SHF_ALLOC | SHF_EXECINSTR;
+const AWT: u64 = SHF_ALLOC | SHF_WRITE | SHF_TLS;
 const AI: u64 = SHF_ALLOC | SHF_INFO_LINK;
 
 macro_rules! sections {
@@ -106,6 +108,8 @@ sections! {
     Traps = Constant SEC_TRAPS, SHT_PROGBITS, A, 4, 0, None;
     Plt = Code ".plt", SHT_PROGBITS, AX, 16, 16, None;
     Text = Code ".text", SHT_PROGBITS, AX, 16, 0, None;
+    Tdata = Relro ".tdata", SHT_PROGBITS, AWT, 16, 0, None;
+    Tbss = Relro ".tbss", SHT_NOBITS, AWT, 16, 0, None;
     DataRelRo = Relro ".data.rel.ro", SHT_PROGBITS, AW, 8, 0, None;
     Got = Relro ".got", SHT_PROGBITS, AW, 8, 8, None;
     GotPlt = Relro ".got.plt", SHT_PROGBITS, AW, 8, 8, None;
@@ -147,10 +151,16 @@ impl Sizes {
         self.sizes[section as usize]
     }
 
-    /// Bytes of some groups' sections.
+    /// Bytes of some groups' sections, as far as they have room there.
     fn of(&self, groups: &[Group]) -> u64 {
         let specs = SPECS.iter().filter(|s| groups.contains(&s.group));
+        let specs = specs.filter(|s| s.id != Section::Tbss);
         specs.map(|s| self.get(s.id)).sum()
+    }
+
+    /// Bytes of thread-local storage.
+    fn thread_local(&self) -> u64 {
+        self.get(Section::Tdata) + self.get(Section::Tbss)
     }
 }
 
@@ -271,12 +281,13 @@ pub(super) fn lay_out(source: &str, mut sizes: Sizes, image: &Image) -> Result<L
 }
 
 /// Number of program headers: those of [`SEGMENTS`] and the memory image, and
-/// dynamic, note, stack; frame table and RELRO if there are any.
+/// dynamic, note, stack; frame table, thread-local storage and RELRO if there are any.
 fn segment_count(sizes: &Sizes, image: &Image) -> u64 {
     let loads = SEGMENTS.iter().filter(|(g, _)| sizes.of(g) > 0);
     let frames = u64::from(sizes.get(Section::EhFrameHdr) > 0);
     let relro = u64::from(sizes.of(&[Group::Relro]) > 0);
-    loads.count() as u64 + 3 + frames + relro + image.pieces.len() as u64
+    let threads = u64::from(sizes.thread_local() > 0);
+    loads.count() as u64 + 3 + frames + threads + relro + image.pieces.len() as u64
 }
 
 /// Where the next section goes.
@@ -358,6 +369,10 @@ impl Cursor {
             return self.place(spec, addr, size, align);
         }
         let pad = self.addr.next_multiple_of(align) - self.addr;
+        if spec.id == Section::Tbss {
+            let at = (self.addr + pad, self.offset + pad);
+            return self.place_at(spec, at, size, align);
+        }
         self.addr += pad;
         let stored = spec.kind != SHT_NOBITS;
         if stored {
@@ -377,12 +392,17 @@ impl Cursor {
     }
 
     fn place(&mut self, spec: &Spec, addr: u64, size: u64, align: u64) {
+        self.place_at(spec, (addr, self.offset), size, align);
+    }
+
+    /// Places a section at an address and an offset in the file.
+    fn place_at(&mut self, spec: &Spec, (addr, offset): (u64, u64), size: u64, align: u64) {
         let header = Shdr {
             name: self.names.add(spec.name),
             kind: spec.kind,
             flags: spec.flags,
             addr,
-            offset: self.offset,
+            offset,
             size,
             align,
             entsize: spec.entsize,
@@ -472,12 +492,13 @@ impl Layout {
             let hdr = place(Section::EhFrameHdr);
             views.push(view(PT_GNU_EH_FRAME, hdr, hdr));
         }
+        views.extend(self.thread_storage());
         views.push(Phdr {
             flags: PF_R | PF_W,
             align: 16,
             ..view(PT_GNU_STACK, Shdr::default(), Shdr::default())
         });
-        let start = place(Section::DataRelRo).addr;
+        let start = place(Section::Tdata).addr;
         let relro = SPECS
             .iter()
             .any(|s| s.group == Group::Relro && self.size(s.id) > 0);
@@ -489,6 +510,23 @@ impl Layout {
             ..*load
         }));
         views
+    }
+}
+
+impl Layout {
+    /// The segment of thread-local storage: the initial image, and how much of it
+    /// zeros follow.
+    fn thread_storage(&self) -> Option<Phdr> {
+        let place = |section: Section| self.headers[section as usize];
+        let (image, zeros) = (place(Section::Tdata), place(Section::Tbss));
+        let first = if image.size > 0 { image } else { zeros };
+        let end = if zeros.size > 0 { zeros } else { image };
+        let memsz = end.addr + end.size - first.addr;
+        (memsz > 0).then(|| Phdr {
+            filesz: image.size,
+            memsz,
+            ..view(PT_TLS, first, first)
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use wasmaot_abi::reloc::Kind;
+use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_dylink::ImportRole;
 
 use super::symbols::Symbols;
@@ -15,6 +15,9 @@ use crate::module::{GlobalStorage, Module};
 pub(super) enum Slot {
     /// The address of a symbol.
     Address(u32),
+    /// The offset from the thread pointer of a symbol or, if that is 0, of the
+    /// object's own thread-local storage.
+    ThreadOffset(u32),
     /// What ELF has no word for; the number of a symbol or 0.
     Wasm(Kind, u32),
 }
@@ -29,6 +32,17 @@ pub(super) struct Slots {
     plt_of: BTreeMap<Target, u64>,
     /// Number of imported functions.
     imported: u32,
+}
+
+impl Slot {
+    /// The relocation that has ELF's own word for it, and its symbol.
+    pub fn standard(self) -> Option<(Standard, u32)> {
+        match self {
+            Self::Address(symbol) => Some((Standard::GlobDat, symbol)),
+            Self::ThreadOffset(symbol) => Some((Standard::ThreadOffset, symbol)),
+            Self::Wasm(..) => None,
+        }
+    }
 }
 
 impl Slots {
@@ -91,6 +105,14 @@ fn slot(module: &Module<'_>, symbols: &Symbols, target: Target) -> Option<Slot> 
             GlobalStorage::Import(import) => Some(Slot::Address(symbols.of_import(import))),
             _ => None,
         },
+        Target::ThreadGlobal(g) => match module.globals.get(g as usize)?.storage {
+            GlobalStorage::Import(import) => Some(Slot::ThreadOffset(symbols.of_import(import))),
+            _ => None,
+        },
+        Target::ThreadStorage(0) => {
+            let own = module.thread_storage.size > 0;
+            own.then_some(Slot::ThreadOffset(0))
+        }
         Target::FuncAddress(f) => {
             let import = module.funcs.get(f as usize)?.import?;
             Some(Slot::Address(symbols.of_import(import)))

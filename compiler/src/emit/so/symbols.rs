@@ -11,7 +11,7 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_dylink::ImportRole;
 
-use super::elf::{STT_FUNC, STT_NOTYPE, STT_OBJECT};
+use super::elf::{STT_FUNC, STT_NOTYPE, STT_OBJECT, STT_TLS};
 use super::hash::GnuHash;
 use super::text::Text;
 use super::types::Types;
@@ -23,6 +23,8 @@ use crate::module::{Export, ExportItem, GlobalStorage, Import, Item, Memory, Mod
 pub(super) struct Symbol {
     pub name: String,
     pub weak: bool,
+    /// Whether it is a thread-local global.
+    pub thread_local: bool,
     pub record: SymbolRecord,
     pub definition: Definition,
 }
@@ -57,6 +59,7 @@ impl Symbol {
     pub fn elf_type(&self) -> u8 {
         match self.record.kind {
             SymbolKind::Function | SymbolKind::Builtin => STT_FUNC,
+            SymbolKind::Global if self.thread_local => STT_TLS,
             SymbolKind::Data | SymbolKind::Global | SymbolKind::Tag => STT_OBJECT,
             SymbolKind::Memory | SymbolKind::Table | SymbolKind::None => STT_NOTYPE,
         }
@@ -193,9 +196,14 @@ fn export(
     Some(Symbol {
         name,
         weak: false,
+        thread_local: is_thread_local(module, export.item),
         record,
         definition,
     })
+}
+
+fn is_thread_local(module: &Module<'_>, item: ExportItem) -> bool {
+    matches!(item, ExportItem::Item(Item::Global(g)) if module.is_thread_local(g))
 }
 
 /// Flags and size of an exported datum.
@@ -335,6 +343,7 @@ impl Undefined {
         let symbol = Symbol {
             name,
             weak: import.flags.weak(),
+            thread_local: is_thread_local(module, ExportItem::Item(import.item)),
             record: SymbolRecord { kind, flags, ty },
             definition: Definition::Undefined,
         };
@@ -351,6 +360,7 @@ impl Undefined {
         let symbol = Symbol {
             name: name::import(builtin::MODULE, name),
             weak: false,
+            thread_local: false,
             record: SymbolRecord {
                 kind: SymbolKind::Builtin,
                 flags: 0,

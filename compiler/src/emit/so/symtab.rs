@@ -18,6 +18,8 @@ const INIT: &str = "__wasmaot_init";
 pub(super) struct Symtab {
     /// (name, number in `Code::functions`).
     locals: Vec<(u32, usize)>,
+    /// (name, global) of the thread-local globals that are not exported.
+    thread_locals: Vec<(u32, u32)>,
     file: u32,
     /// Names of the dynamic symbols, which all stand here too.
     globals: Vec<u32>,
@@ -61,17 +63,32 @@ impl Symtab {
                 locals.push((strings.add(&text), number));
             }
         }
+        let exported: HashSet<u32> = plan
+            .symbols
+            .list
+            .iter()
+            .filter_map(|s| match s.definition {
+                Definition::Global(g) => Some(g),
+                _ => None,
+            })
+            .collect();
+        let own = module.thread_storage.globals().map(|(global, _)| global);
+        let own = own.filter(|global| !exported.contains(global));
+        let thread_locals = own
+            .map(|g| (strings.add(&format!("global[{g}]")), g))
+            .collect();
         let globals = plan.symbols.list.iter().map(|s| strings.add(&s.name));
         Self {
             file,
             locals,
+            thread_locals,
             globals: globals.collect(),
         }
     }
 
     /// Number of symbols before the first global one.
     pub fn first_global(&self) -> u32 {
-        self.locals.len() as u32 + 2
+        (self.locals.len() + self.thread_locals.len()) as u32 + 2
     }
 
     pub fn size(&self) -> u64 {
@@ -98,6 +115,19 @@ impl Symtab {
                 section,
                 value: layout.addr(Section::Text) + u64::from(plan.text.offsets[number]),
                 size: plan.code.functions[number].bytes.len() as u64,
+            };
+            out.extend(sym.encode());
+        }
+        for &(name, global) in &self.thread_locals {
+            let place = dynamic::thread_local(plan.module, layout, global);
+            let (value, section) = place.unwrap_or((0, SHN_ABS));
+            let sym = Sym {
+                name,
+                binding: STB_LOCAL,
+                kind: STT_TLS,
+                section,
+                value,
+                size: plan.module.globals[global as usize].ty.val.bytes().into(),
             };
             out.extend(sym.encode());
         }

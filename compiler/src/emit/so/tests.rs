@@ -16,6 +16,8 @@ use wasmaot_abi::reloc::{CodeReloc, Kind, Rela, Standard};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::{maps, object as abi_object};
 
+mod threads;
+
 use super::layout::{Section, Sizes};
 use crate::code::{Code, CompiledFunction, Frame, Reloc, Target};
 use crate::machine::samples::{CALL, COMPUTE_ADDRESS, LOAD_FROM_GOT, RETURN};

@@ -6,6 +6,7 @@ pub(crate) mod samples;
 mod tests;
 
 use cranelift_codegen::binemit;
+use cranelift_object::object::elf::R_X86_64_GOTTPOFF;
 use gimli::write::{Address, CallFrameInstruction, Expression, FrameDescriptionEntry};
 use gimli::{
     DW_OP_and, DW_OP_ge, DW_OP_lit3, DW_OP_lit11, DW_OP_lit15, DW_OP_plus, DW_OP_shl, Register,
@@ -62,6 +63,10 @@ impl Backend for X86_64 {
             CodeReloc::GotPcRelative => binemit::Reloc::X86GOTPCRel4,
             CodeReloc::Absolute => binemit::Reloc::Abs8,
         }
+    }
+
+    fn object_thread_offset(&self) -> u32 {
+        R_X86_64_GOTTPOFF
     }
 
     fn is_branch(&self, code: &[u8], reloc: &Reloc) -> bool {

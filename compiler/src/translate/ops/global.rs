@@ -2,7 +2,7 @@
 
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
 use cranelift_codegen::ir::{ConstantData, InstBuilder, Type, Value, types};
-use wasmaot_abi::context::offset;
+use wasmaot_abi::context::{offset, thread_block};
 use wasmaot_abi::types::ValType;
 
 use crate::code::Target;
@@ -47,8 +47,8 @@ impl Body<'_, '_> {
             }
             GlobalStorage::Own(_) | GlobalStorage::Import(_) => {
                 let flags = self.flags.global;
-                let address = self.symbol(Target::Global(global));
-                self.b.ins().load(ty, flags, address, 0)
+                let (address, displacement) = self.variable(global);
+                self.b.ins().load(ty, flags, address, displacement)
             }
         }
     }
@@ -70,23 +70,46 @@ impl Body<'_, '_> {
     }
 
     fn stack_pointer(&mut self, ty: Type) -> Value {
-        let base = self.base();
+        let (place, displacement) = self.stack_pointer_place();
         let flags = self.flags.stack_pointer;
-        self.b.ins().load(ty, flags, base, offset::STACK_POINTER)
+        self.b.ins().load(ty, flags, place, displacement)
     }
 
     fn set_stack_pointer(&mut self, value: Value) {
-        let base = self.base();
+        let (place, displacement) = self.stack_pointer_place();
         let flags = self.flags.stack_pointer;
-        self.b
-            .ins()
-            .store(flags, value, base, offset::STACK_POINTER);
+        self.b.ins().store(flags, value, place, displacement);
+    }
+
+    /// Where the stack pointer is: in the thread's block, where several threads may
+    /// run the code, else in the context.
+    fn stack_pointer_place(&mut self) -> (Value, i32) {
+        match self.env.module.has_shared_memory() {
+            true => (self.thread_block(), thread_block::STACK_POINTER),
+            false => (self.base(), offset::STACK_POINTER),
+        }
     }
 
     /// Stores into a global's storage.
     pub fn global_store(&mut self, global: u32, value: Value) {
-        let address = self.symbol(Target::Global(global));
-        self.b.ins().store(self.flags.global, value, address, 0);
+        let (address, displacement) = self.variable(global);
+        let flags = self.flags.global;
+        self.b.ins().store(flags, value, address, displacement);
+    }
+
+    /// Where a global is that has storage in an object, or in each thread.
+    fn variable(&mut self, global: u32) -> (Value, i32) {
+        let module = self.env.module;
+        if !module.is_thread_local(global) {
+            return (self.symbol(Target::Global(global)), 0);
+        }
+        let (from, displacement) = match module.thread_storage.offset(global) {
+            Some(offset) => (Target::ThreadStorage(0), offset as i32),
+            None => (Target::ThreadGlobal(global), 0),
+        };
+        let offset = self.symbol(from);
+        let block = self.thread_block();
+        (self.b.ins().iadd(block, offset), displacement)
     }
 
     fn constant_of(&mut self, ty: ValType, bytes: [u8; 16]) -> Value {

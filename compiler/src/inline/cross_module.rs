@@ -135,7 +135,10 @@ fn cross_module_body<'m>(
     let body = &other.bodies.get(number as usize)?.body;
     let dynamic = module.linking.is_dynamic() && other.linking.is_dynamic();
     let same = module.func_type(import) == other.func_type(bound.func);
-    if !(dynamic && same && Summary::of(body).is_small()) {
+    // Where the stack pointer is, and how tables are read, is the module's matter.
+    let threads = module.has_shared_memory() == other.has_shared_memory()
+        || other.is_for_threads() && !other.has_shared_memory();
+    if !(dynamic && same && threads && Summary::of(body).is_small()) {
         return None;
     }
     let references = References::of(body)?;

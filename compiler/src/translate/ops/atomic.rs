@@ -87,19 +87,28 @@ impl Body<'_, '_> {
         self.push_extended(old, wide);
     }
 
-    /// Nobody waits while this thread, the only one, runs.
+    /// Nobody can wait at a memory that is not shared.
     pub fn notify(&mut self, arg: MemArg) {
-        self.pop();
-        self.aligned_and_checked(arg, I32);
-        let woken = self.b.ins().iconst(I32, 0);
-        self.push(woken);
+        let count = self.pop();
+        let address = self.aligned_and_checked(arg, I32);
+        if !self.is_shared(arg) {
+            let woken = self.b.ins().iconst(I32, 0);
+            return self.push(woken);
+        }
+        let woken = self.builtin(Builtin::MemoryNotify, &[address, count]);
+        self.stack.extend(woken);
+    }
+
+    /// Whether the memory of an access is shared.
+    fn is_shared(&self, arg: MemArg) -> bool {
+        let memory = self.memory_of(arg);
+        self.env.module.memories[memory as usize].ty.shared
     }
 
     pub fn wait(&mut self, arg: MemArg, ty: Type) {
         let (expected, timeout) = self.pop2();
         let address = self.aligned_and_checked(arg, ty);
-        let memory = self.memory_of(arg);
-        if !self.env.module.memories[memory as usize].ty.shared {
+        if !self.is_shared(arg) {
             self.b.ins().trap(clif_trap(TrapCode::ExpectedSharedMemory));
             self.reachable = false;
             return;

@@ -114,8 +114,12 @@ impl Body<'_, '_> {
     }
 
     pub fn memory_size(&mut self, memory: u32) {
-        let bytes = self.memory_bytes(memory);
         let ty = self.env.module.memories[memory as usize].ty;
+        let bytes = match ty.shared {
+            // Other threads make it grow, and what they write is ordered by it.
+            true => self.shared_memory_bytes(memory),
+            false => self.memory_bytes(memory),
+        };
         let shift = i64::from(ty.page_log2);
         let pages = self.b.ins().ushr_imm_u(bytes, shift);
         self.push_index(ty.index, pages);

@@ -138,14 +138,41 @@ impl Body<'_, '_> {
         } else {
             self.checked_entry(table, index, TrapCode::UndefinedElement)
         };
+        let entry = if self.env.module.has_shared_memory() {
+            self.original(entry)
+        } else {
+            entry
+        };
         self.check_type(ty, table, index, entry);
         let code = self.b.ins().load(
             types::I64,
-            self.flags.entry,
+            entry.flags.with_notrap(),
             entry.address,
             entry.displacement + funcref::CODE,
         );
         (self.signature(ty), code, args)
+    }
+
+    /// The record that an entry is a copy of, by one access to the entry: while it
+    /// is read, another thread may write it, and the type of one function with the
+    /// code of another would be a way around the check. Records do not change. That
+    /// of an empty entry reads as zeros.
+    fn original(&mut self, entry: Entry) -> Entry {
+        let (_, address) = self.original_address(entry);
+        Entry {
+            address,
+            displacement: 0,
+            flags: self.flags.record,
+        }
+    }
+
+    /// The offset of the record that an entry is a copy of, 0 for an empty entry,
+    /// and its address.
+    pub fn original_address(&mut self, entry: Entry) -> (Value, Value) {
+        let at = entry.displacement + funcref::RECORD;
+        let record = self.b.ins().uload32(entry.flags, entry.address, at);
+        let code_base = self.context(self.flags.constant, offset::CODE_BASE);
+        (record, self.b.ins().iadd(code_base, record))
     }
 
     /// Compares the entry's type; what is wrong is found out off the hot path.

@@ -188,6 +188,15 @@ impl Body<'_, '_> {
             .load(types::I64, flags, desc, at + memory_desc::BYTES)
     }
 
+    /// As [`Body::memory_bytes`], as an atomic access.
+    pub fn shared_memory_bytes(&mut self, memory: u32) -> Value {
+        let (desc, at) = self.memory_desc(memory);
+        let at = i64::from(at + memory_desc::BYTES);
+        let address = self.b.ins().iadd_imm_s(desc, at);
+        let flags = self.flags.descriptor;
+        self.b.ins().atomic_load(types::I64, flags, address)
+    }
+
     /// Loads a value of the accessed type and leaves it to the caller.
     pub fn load_value(&mut self, arg: MemArg, ty: Type) -> Value {
         let to = self.access(arg, ty.bytes());

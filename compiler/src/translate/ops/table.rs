@@ -1,13 +1,13 @@
 //! References and tables.
 
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use wasmaot_abi::builtin::Builtin;
-use wasmaot_abi::context::{funcref, offset};
+use wasmaot_abi::context::funcref;
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::IndexType;
 
 use crate::code::Target;
-use crate::translate::body::Body;
+use crate::translate::body::{Body, args};
 
 impl Body<'_, '_> {
     /// Type of a table's indices.
@@ -23,15 +23,12 @@ impl Body<'_, '_> {
     pub fn table_get(&mut self, table: u32) {
         let index = self.pop();
         let entry = self.checked_entry(table, index, TrapCode::TableOutOfBounds);
-        let (p, at) = (entry.address, entry.displacement);
         if !self.holds_functions(table) {
+            let (p, at) = (entry.address, entry.displacement);
             let value = self.b.ins().load(types::I64, entry.flags, p, at);
             return self.push(value);
         }
-        let record = self.b.ins().uload32(entry.flags, p, at + funcref::RECORD);
-        let code_base = self.context(self.flags.constant, offset::CODE_BASE);
-        let address = self.b.ins().iadd(code_base, record);
-        // An empty entry has record 0.
+        let (record, address) = self.original_address(entry);
         let value = self.b.ins().select(record, address, record);
         self.push(value);
     }
@@ -39,28 +36,38 @@ impl Body<'_, '_> {
     pub fn table_set(&mut self, table: u32) {
         let (index, value) = self.pop2();
         let entry = self.checked_entry(table, index, TrapCode::TableOutOfBounds);
-        let content = if self.holds_functions(table) {
-            self.record(value)
-        } else {
-            value
+        let content = match self.holds_functions(table) {
+            // No field is written in parts while another thread reads it.
+            true if self.env.module.has_shared_memory() => self.record(value, types::I64),
+            true => self.record(value, types::I8X16),
+            false => vec![value],
         };
-        self.b
-            .ins()
-            .store(entry.flags, content, entry.address, entry.displacement);
+        let mut at = entry.displacement;
+        for part in content {
+            self.b.ins().store(entry.flags, part, entry.address, at);
+            at += self.b.func.dfg.value_type(part).bytes() as i32;
+        }
     }
 
-    /// The record that a function reference refers to, or zeros.
-    fn record(&mut self, funcref: Value) -> Value {
+    /// The record that a function reference refers to, or zeros, in parts of a type.
+    fn record(&mut self, funcref: Value, part: Type) -> Vec<Value> {
         let some = self.b.create_block();
         let next = self.b.create_block();
-        let content = self.b.append_block_param(next, types::I8X16);
-        let empty = self.vector(&[0; 16]);
-        self.b.ins().brif(funcref, some, &[], next, &[empty.into()]);
+        let count = funcref::SIZE as i32 / part.bytes() as i32;
+        let new = |_| self.b.append_block_param(next, part);
+        let content: Vec<Value> = (0..count).map(new).collect();
+        let zero = match part {
+            types::I64 => self.i64(0),
+            _ => self.vector(&[0; 16]),
+        };
+        let empty = args(&vec![zero; content.len()]);
+        self.b.ins().brif(funcref, some, &[], next, &empty);
         self.b.seal_block(some);
         self.b.switch_to_block(some);
-        let flags = self.flags.record;
-        let copy = self.b.ins().load(types::I8X16, flags, funcref, 0);
-        self.b.ins().jump(next, &[copy.into()]);
+        let (flags, size) = (self.flags.record, part.bytes() as i32);
+        let load = |n| self.b.ins().load(part, flags, funcref, n * size);
+        let copy: Vec<Value> = (0..count).map(load).collect();
+        self.b.ins().jump(next, &args(&copy));
         self.b.seal_block(next);
         self.b.switch_to_block(next);
         content

@@ -1,0 +1,119 @@
+//! Code that several threads may run at a time.
+
+use super::{body, shape};
+
+/// The body of a function of a relocatable module with a shared memory.
+fn relocatable(function: &str) -> Vec<String> {
+    shape(&body(&format!(
+        r#"(module (import "env" "memory" (memory 1 1 shared))
+             (@custom "dylink.0" (before first) "\01\04\00\00\00\00")
+             (import "env" "__stack_pointer" (global $sp (mut i32)))
+             (import "env" "imported" (global $imported (mut i32)))
+             (import "env" "f" (func $f (param i32)))
+             (global $first (mut i64) (i64.const 1))
+             (global $second (mut i32) (i32.const 2))
+             (func {function}))"#
+    )))
+}
+
+/// What finds the thread's block.
+const BLOCK: [&str; 2] = ["movq R, R", "andq $0xffffffffc0000000, R"];
+
+#[test]
+fn the_stack_pointer_is_in_the_threads_block() {
+    let lines = relocatable("(global.set $sp (i32.sub (global.get $sp) (i32.const 16)))");
+    assert_eq!(lines, [&BLOCK[..], &["subl $0x10, 0x28(R)"]].concat());
+}
+
+#[test]
+fn thread_local_globals_are_at_an_offset_from_a_slot() {
+    let lines = relocatable("(result i32) (global.get $second)");
+    let offset = "load_ext_name ThreadStorage(0)+0, R";
+    assert_eq!(lines, [&BLOCK[..], &[offset, "movl 8(R, R), R"]].concat());
+    let lines = relocatable("(result i32) (global.get $imported)");
+    assert_eq!(lines[2], "load_ext_name ThreadGlobal(1)+0, R");
+    assert_eq!(lines[3], "movl (R, R), R");
+    assert_eq!(lines.len(), 4);
+    // All own ones are behind one slot.
+    let lines = relocatable("(global.set $second (i32.const 1)) (global.set $first (i64.const 1))");
+    assert_eq!(
+        lines.iter().filter(|l| l.starts_with("load_ext")).count(),
+        1
+    );
+    assert_eq!(lines.len(), 5, "{lines:#?}");
+}
+
+#[test]
+fn a_loop_finds_the_block_once() {
+    let lines = relocatable(
+        "(param i32) (loop
+           (global.set $second (i32.add (global.get $second) (local.get 0)))
+           (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))",
+    );
+    let head = lines.iter().position(|l| l == "block1:").unwrap();
+    assert_eq!(lines[head + 1], "addl R, 8(R, R)", "{lines:#?}");
+    assert_eq!(
+        lines[..head]
+            .iter()
+            .filter(|l| l.starts_with("and"))
+            .count(),
+        1
+    );
+    assert_eq!(
+        lines[head..]
+            .iter()
+            .filter(|l| l.starts_with("and"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn an_indirect_call_reads_one_field_of_an_entry() {
+    let of_table = |table: u32| {
+        shape(&body(&format!(
+            "(module (memory 1 1 shared) (table 4 funcref) (table 4 funcref)
+               (type $t (func (param i32) (result i32)))
+               (func (param i32 i32) (result i32)
+                 (call_indirect {table} (type $t) (local.get 0) (local.get 1))))"
+        )))
+    };
+    let lines = of_table(0);
+    let call = lines.iter().position(|l| l.starts_with("call")).unwrap();
+    let expected = [
+        "movl R, R",
+        "negq R",
+        "shlq $0x4, R",
+        "movl -0x1004(R, R), R",
+        "movq -0x48(R), R",
+        "movl 8(R, R), R",
+        "cmpl $0x5cd90618, R",
+        "jnz label2; j label1",
+        "block1:",
+        "movq (R, R), R",
+        "call *R",
+    ];
+    assert_eq!(lines[1..=call], expected, "{lines:#?}");
+    // An entry is read nowhere else, whichever the table.
+    let other = of_table(1);
+    assert_eq!(entry_accesses(&lines), 1, "{lines:#?}");
+    let reads = other.iter().filter(|l| l.contains(" 0xc(")).count();
+    assert_eq!(reads, 1, "{other:#?}");
+}
+
+/// The accesses to entries of the primary table.
+fn entry_accesses(lines: &[String]) -> usize {
+    let displacements = ["-0x1010(", "-0x1008(", "-0x1004("];
+    let of_entry = |l: &&String| displacements.iter().any(|d| l.contains(d));
+    lines.iter().filter(of_entry).count()
+}
+
+#[test]
+fn fields_of_entries_are_written_whole() {
+    let lines = shape(&body(
+        "(module (memory 1 1 shared) (table 4 funcref)
+           (func (param i32 funcref) (table.set 0 (local.get 0) (local.get 1))))",
+    ));
+    let stores: Vec<_> = lines.iter().filter(|l| l.contains("-0x10")).collect();
+    assert_eq!(stores, ["movq R, -0x1010(R, R)", "movq R, -0x1008(R, R)"]);
+}

@@ -6,13 +6,16 @@
 //! memory have been checked. They do not unwind: nothing in them panics.
 
 use std::ptr;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::TableDesc;
 
 use crate::arch;
+use crate::process::park::{self, Parked};
 use crate::sys::live;
-use crate::{trap, wait};
+use crate::trap;
 
 /// Address of a built-in function, and whether it has to run on the host's
 /// stack: what enters the kernel or changes descriptors must not be left
@@ -62,30 +65,34 @@ unsafe extern "C" fn memory_grow(_base: u64, desc: u64, delta: u64, page_log2: u
     old.map_or(u64::MAX, |old| old >> page_log2)
 }
 
-/// One thread runs in a process: nobody will ever wake it, time alone ends the
-/// wait, or a request to stop. A negative timeout is none, and as a positive
-/// number centuries.
+/// A negative timeout is none.
 unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u64) -> u32 {
-    // SAFETY: compiled code has checked that the range lies within a memory.
-    let found = unsafe {
-        match bytes {
-            4 => live::load::<u32>(at).into(),
-            _ => live::load::<u64>(at),
-        }
+    let differs = || {
+        // SAFETY: compiled code has checked that the word lies within a memory, and is
+        // aligned.
+        let found = unsafe {
+            match bytes {
+                4 => live::atomic_u32(at).load(Ordering::SeqCst).into(),
+                _ => live::atomic_u64(at).load(Ordering::SeqCst),
+            }
+        };
+        found != expected
     };
-    if found != expected {
-        return 1;
+    let time = i64::try_from(timeout).ok();
+    let deadline = time.and_then(|_| Instant::now().checked_add(Duration::from_nanos(timeout)));
+    loop {
+        match park::park(at, park::ANY, deadline, differs) {
+            Parked::Woken => return 0,
+            Parked::Differs => return 1,
+            Parked::TimedOut => return 2,
+            // SAFETY: compiled code has called this function, by a stub.
+            Parked::Stopped => unsafe { trap::leave_if_interrupted() },
+        }
     }
-    if wait::sleep(std::time::Duration::from_nanos(timeout)).is_err() {
-        // SAFETY: compiled code has called this function, by a stub.
-        unsafe { trap::leave_if_interrupted() }
-    }
-    2
 }
 
-/// Nobody waits while this thread, the only one, runs.
-unsafe extern "C" fn memory_notify(_at: u64, _count: u32) -> u32 {
-    0
+unsafe extern "C" fn memory_notify(at: u64, count: u32) -> u32 {
+    park::unpark(at, park::ANY, count)
 }
 
 /// Entries of a table that are written before the next look at whether the
@@ -197,7 +204,7 @@ unsafe extern "C" fn table_init(
             for i in first..first + n {
                 let value = live::load::<u64>(values + 8 * (src + i));
                 let entry = live::entry_of(&table, value);
-                live::store(live::entry_at(&table, dst + i), entry);
+                live::store_entry(live::entry_at(&table, dst + i), entry);
             }
         });
     }

@@ -470,7 +470,7 @@ impl<'a> Checker<'a> {
             return false;
         }
         // SAFETY: entries below the table's length are mapped.
-        let entry: FuncRef = unsafe { live::load(live::entry_at(&table, slot)) };
+        let entry: FuncRef = unsafe { live::load_entry(live::entry_at(&table, slot)) };
         let domain = match meaning {
             &Meaning::Definition(definer, _) => self.view.state.instances[definer].domain,
             _ => instance.domain,

@@ -133,9 +133,9 @@ fn refresh_tables(view: View<'_>) {
             let table: TableDesc = live::load(desc);
             for i in 0..table.len {
                 let at = live::entry_at(&table, i);
-                let entry: FuncRef = live::load(at);
+                let entry = live::load_entry(at);
                 if entry.record != 0 {
-                    live::store::<FuncRef>(at, live::load(area.start + u64::from(entry.record)));
+                    live::store_entry(at, live::load(area.start + u64::from(entry.record)));
                 }
             }
         }

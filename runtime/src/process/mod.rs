@@ -28,6 +28,7 @@ mod host_table;
 mod init;
 mod load;
 mod lock;
+pub(crate) mod park;
 mod rooms;
 mod shared;
 mod thread;

@@ -110,12 +110,15 @@ impl Domain {
         unsafe { live::load(live::context_of(self.base)) }
     }
 
-    /// Changes the context.
+    /// Changes the context: of its words, those alone that are different then, since
+    /// other threads may make memory and table grow.
     pub fn update(&self, change: impl FnOnce(&mut Context)) {
-        let mut context = self.context();
-        change(&mut context);
-        // SAFETY: as above; no wasm code runs while the loader does.
-        unsafe { live::store(live::context_of(self.base), context) }
+        let before = self.context();
+        let mut after = before;
+        change(&mut after);
+        let at = live::context_of(self.base);
+        // SAFETY: as above; the context consists of aligned words.
+        unsafe { live::store_changed(at, &before, &after) }
     }
 
     /// Address of a field of the context.
@@ -191,21 +194,15 @@ impl Domain {
     /// Cuts the primary table back to a length it had before.
     pub fn shrink_table(&self, len: u64) {
         let table = self.context().table;
-        let beyond = table.len.saturating_sub(len.max(live::FIRST_ENTRIES));
-        let bytes = beyond * TABLE_ENTRY_SIZE;
-        self.budget.give_back(table.base, bytes);
-        for i in len..table.len {
-            // SAFETY: the entry is below the table's length, so it is mapped.
-            unsafe { live::store(live::entry_at(&table, i), FuncRef::default()) }
-        }
-        self.update(|c| c.table.len = c.table.len.min(len));
+        // SAFETY: the descriptor is this domain's.
+        unsafe { live::table_shrink(self.table_desc(), table.len, len, &self.budget) }
     }
 
     /// An entry of the primary table; `None` if out of bounds.
     pub fn entry(&self, index: u64) -> Option<FuncRef> {
         let table = self.context().table;
         // SAFETY: entries below the table's length are mapped.
-        (index < table.len).then(|| unsafe { live::load(live::entry_at(&table, index)) })
+        (index < table.len).then(|| unsafe { live::load_entry(live::entry_at(&table, index)) })
     }
 
     /// Sets an entry of the primary table; false if out of bounds.
@@ -228,7 +225,7 @@ impl Domain {
         }
         for (index, entry) in (first..first + count).zip(entries) {
             // SAFETY: entries below the table's length are mapped.
-            unsafe { live::store(live::entry_at(&table, index), entry?) }
+            unsafe { live::store_entry(live::entry_at(&table, index), entry?) }
         }
         Ok(true)
     }
@@ -346,7 +343,7 @@ impl ExtraTable {
     pub fn entry(&self, index: u64) -> Option<FuncRef> {
         let table = self.content();
         // SAFETY: entries below the table's length are mapped.
-        (index < table.len).then(|| unsafe { live::load(live::entry_at(&table, index)) })
+        (index < table.len).then(|| unsafe { live::load_entry(live::entry_at(&table, index)) })
     }
 
     fn content(&self) -> TableDesc {
@@ -453,7 +450,7 @@ mod tests {
         let code = |i| {
             let table = domain.context().table;
             // SAFETY: entries below the length are mapped.
-            unsafe { live::load::<FuncRef>(live::entry_at(&table, i)) }.code
+            unsafe { live::load_entry(live::entry_at(&table, i)) }.code
         };
         // SAFETY: the descriptor is the domain's.
         unsafe {

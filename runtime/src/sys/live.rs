@@ -5,13 +5,22 @@
 //!
 //! The functions are `unsafe` with one contract: a descriptor's address must
 //! be that of a live one of this process (in a context, or in an object's
-//! data), which the loader has filled, and no other code may be using it now.
+//! data), which the loader has filled.
+//!
+//! Other threads may use memories and tables meanwhile. What changes of a descriptor
+//! is a size, which is read and written as a whole and only ever grows while others use
+//! it; memories and tables grow one at a time. An entry of a table consists of two words,
+//! each read and written as a whole: so the code of one may meet the type of another,
+//! but never a type another record. Who may have others beside it
+//! goes by the record alone.
 
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmaot_abi::context::{
-    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset,
+    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset, table_desc,
 };
 
 use super::reserve::make_writable;
@@ -74,6 +83,80 @@ pub(crate) unsafe fn load<T: Copy>(at: u64) -> T {
 pub(crate) unsafe fn store<T: Copy>(at: u64, value: T) {
     // SAFETY: by this function's contract.
     unsafe { ptr::write_unaligned(ptr::with_exposed_provenance_mut::<T>(at as usize), value) }
+}
+
+/// A word that other threads may use meanwhile.
+///
+/// # Safety
+/// The address must be a multiple of 8, and be writable for `'a`.
+pub(crate) unsafe fn atomic_u64<'a>(at: u64) -> &'a AtomicU64 {
+    // SAFETY: by this function's contract; whoever else of Rust uses it does so
+    // atomically, and wasm code is not Rust's.
+    unsafe { AtomicU64::from_ptr(ptr::with_exposed_provenance_mut(at as usize)) }
+}
+
+/// The same of 32 bits.
+///
+/// # Safety
+/// The address must be a multiple of 4, and be writable for `'a`.
+pub(crate) unsafe fn atomic_u32<'a>(at: u64) -> &'a AtomicU32 {
+    // SAFETY: as above.
+    unsafe { AtomicU32::from_ptr(ptr::with_exposed_provenance_mut(at as usize)) }
+}
+
+/// Reads an entry of a table.
+///
+/// # Safety
+/// The address must be that of an entry that is accessible.
+pub(crate) unsafe fn load_entry(at: u64) -> FuncRef {
+    // SAFETY: by this function's contract; entries are aligned to 16 bytes.
+    let (code, record) = unsafe { (atomic_u64(at), atomic_u64(at + 8)) };
+    let record = record.load(Ordering::Relaxed);
+    FuncRef {
+        code: code.load(Ordering::Relaxed),
+        type_id: record as u32,
+        record: (record >> u32::BITS) as u32,
+    }
+}
+
+/// Writes an entry of a table.
+///
+/// # Safety
+/// As [`load_entry`].
+pub(crate) unsafe fn store_entry(at: u64, entry: FuncRef) {
+    let record = u64::from(entry.record) << u32::BITS | u64::from(entry.type_id);
+    // SAFETY: as above.
+    let (code, rest) = unsafe { (atomic_u64(at), atomic_u64(at + 8)) };
+    code.store(entry.code, Ordering::Relaxed);
+    // What a function is made of is there before anybody finds it.
+    rest.store(record, Ordering::Release);
+}
+
+/// Held while a memory or a table changes its size. Taken last of all.
+fn growth() -> MutexGuard<'static, ()> {
+    static GROWTH: Mutex<()> = Mutex::new(());
+    GROWTH.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes those words of a value that differ from what they were, each as a whole.
+///
+/// # Safety
+/// The address must be a multiple of 8 and that of a live value, which consists of
+/// words.
+pub(crate) unsafe fn store_changed<T: Copy>(at: u64, before: &T, after: &T) {
+    const { assert!(align_of::<T>() == 8 && size_of::<T>().is_multiple_of(8)) };
+    let word = |value: &T, offset: usize| {
+        // SAFETY: the offset is within the value, which consists of words.
+        unsafe { ptr::from_ref(value).byte_add(offset).cast::<u64>().read() }
+    };
+    for offset in (0..size_of::<T>()).step_by(8) {
+        let value = word(after, offset);
+        if value != word(before, offset) {
+            // SAFETY: by this function's contract.
+            let live = unsafe { atomic_u64(at + offset as u64) };
+            live.store(value, Ordering::Release);
+        }
+    }
 }
 
 /// Address of the context below a memory.
@@ -156,8 +239,10 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
     // SAFETY: `desc` is a live memory's descriptor; below every memory's base
     // is a context, and below that a head. Pages from the old to the new end
     // belong to that memory's reservation, which `max_bytes` does not exceed.
+    let _growing = growth();
+    // SAFETY: as above.
     unsafe {
-        let mut memory: MemoryDesc = load(desc);
+        let memory: MemoryDesc = load(desc);
         let old = memory.bytes;
         let bytes = old.checked_add(delta)?;
         if bytes > memory.max_bytes {
@@ -173,14 +258,12 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
             budget.inspect(|budget| budget.give_back(memory.base, delta));
             return None;
         }
-        memory.bytes = bytes;
-        let at = context_of(memory.base);
-        let mut context: Context = load(at);
-        context.memory = memory;
-        store(at, context);
+        let own = memory.base.wrapping_add_signed(offset::MEMORY.into());
         let head: DomainHead = load(domain_head_of(memory.base));
-        if head.alias != 0 {
-            store(head.alias, memory);
+        let memory = MemoryDesc { bytes, ..memory };
+        for desc in [own, head.alias].into_iter().filter(|&desc| desc != 0) {
+            // The second one is filled when the memory gets its first size.
+            store_changed(desc, &load(desc), &memory);
         }
         Some(old)
     }
@@ -192,10 +275,11 @@ pub(crate) unsafe fn memory_grow(desc: u64, delta: u64) -> Option<u64> {
 /// # Safety
 /// See the module.
 pub(crate) unsafe fn table_grow(desc: u64, delta: u64, budget: Option<&Budget>) -> Option<u64> {
+    let _growing = growth();
     // SAFETY: `desc` is a live table's descriptor. Its reservation holds `max`
     // entries below `base`.
     unsafe {
-        let mut table: TableDesc = load(desc);
+        let table: TableDesc = load(desc);
         let old = table.len;
         let len = old.checked_add(delta)?;
         if len > table.max {
@@ -211,11 +295,38 @@ pub(crate) unsafe fn table_grow(desc: u64, delta: u64, budget: Option<&Budget>) 
             budget.inspect(|budget| budget.give_back(table.base, bytes));
             return None;
         }
-        table.len = len;
-        store(desc, table);
+        set_table_len(desc, len);
         // Entries that were never in use are zero.
         Some(old)
     }
+}
+
+/// Cuts a table back from a length to one that it had before, unless it has grown
+/// since. Entries that were in use are cleared.
+///
+/// # Safety
+/// See the module.
+pub(crate) unsafe fn table_shrink(desc: u64, from: u64, len: u64, budget: &Budget) {
+    let _growing = growth();
+    // SAFETY: `desc` is a live table's descriptor; entries below its length are mapped.
+    unsafe {
+        let table: TableDesc = load(desc);
+        if table.len != from || len >= from {
+            return;
+        }
+        let beyond = from.saturating_sub(len.max(FIRST_ENTRIES));
+        budget.give_back(table.base, beyond * TABLE_ENTRY_SIZE);
+        (len..from).for_each(|i| store_entry(entry_at(&table, i), FuncRef::default()));
+        set_table_len(desc, len);
+    }
+}
+
+/// # Safety
+/// See the module.
+unsafe fn set_table_len(desc: u64, len: u64) {
+    // SAFETY: by this function's contract; descriptors are aligned to 8 bytes.
+    let field = unsafe { atomic_u64(desc.wrapping_add_signed(table_desc::LEN.into())) };
+    field.store(len, Ordering::Release);
 }
 
 /// Index of the first entry of a table of functions that is `entry`.
@@ -226,7 +337,7 @@ pub(crate) unsafe fn table_find(desc: u64, entry: FuncRef) -> Option<u64> {
     // SAFETY: by the module's contract; entries below the length are mapped.
     unsafe {
         let table: TableDesc = load(desc);
-        (0..table.len).find(|&i| load::<FuncRef>(entry_at(&table, i)) == entry)
+        (0..table.len).find(|&i| load_entry(entry_at(&table, i)) == entry)
     }
 }
 
@@ -240,8 +351,8 @@ pub(crate) unsafe fn table_clear(desc: u64, gone: impl Fn(&FuncRef) -> bool) {
         let table: TableDesc = load(desc);
         for i in 0..table.len {
             let at = entry_at(&table, i);
-            if gone(&load(at)) {
-                store(at, FuncRef::default());
+            if gone(&load_entry(at)) {
+                store_entry(at, FuncRef::default());
             }
         }
     }
@@ -259,7 +370,7 @@ pub(crate) unsafe fn table_fill(desc: u64, start: u64, entry: FuncRef, count: u6
             return false;
         }
         for i in start..start + count {
-            store(entry_at(&table, i), entry);
+            store_entry(entry_at(&table, i), entry);
         }
     }
     true
@@ -278,12 +389,15 @@ pub(crate) unsafe fn table_copy(to: u64, from: u64, dst: u64, src: u64, count: u
         if !fits(dst, count, to.len) || !fits(src, count, from.len) {
             return false;
         }
-        let at = |table: &TableDesc, i: u64| (table.base - (i + count) * TABLE_ENTRY_SIZE) as usize;
-        ptr::copy(
-            ptr::with_exposed_provenance::<FuncRef>(at(&from, src)),
-            ptr::with_exposed_provenance_mut::<FuncRef>(at(&to, dst)),
-            count as usize,
-        );
+        // What is read next must not have been overwritten.
+        let entry = |n: u64| match dst > src {
+            true => count - 1 - n,
+            false => n,
+        };
+        for i in (0..count).map(entry) {
+            let value = load_entry(entry_at(&from, src + i));
+            store_entry(entry_at(&to, dst + i), value);
+        }
     }
     true
 }

@@ -220,7 +220,9 @@ int wasmaot_define(wasmaot_process *process, const char *module, const char *nam
                    void *data, void (*finalise)(void *data));
 
 /* The memory of the wasm function that called, within the callback alone, and
- * until the callback calls anything of wasm. NULL and 0 bytes if there is none. */
+ * until the callback calls anything of wasm. NULL and 0 bytes if there is none.
+ * If the memory is shared, other threads may change it at any time: what is
+ * checked has to be copied first. */
 void *wasmaot_caller_memory(wasmaot_caller *caller, uint64_t *bytes);
 /* wasmaot_call from within a callback. */
 int wasmaot_caller_call(wasmaot_caller *caller, const wasmaot_function *function,

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use wasmaot_runtime as runtime;
 use wasmaot_runtime::{
-    AsProcess, FuncType, HandleError, HostError, HostFunction, HostResult, InstanceId, Object,
-    OpenFlags, Token, Val, WasmParam,
+    AsProcess, FuncType, GuestMemory, HandleError, HostError, HostFunction, HostResult, InstanceId,
+    Object, OpenFlags, Token, Val, WasmParam,
 };
 
 use crate::instance::Instance;
@@ -113,21 +113,38 @@ impl<'a, T: Send + 'static> Caller<'a, T> {
 
     /// The embedder's data, to change.
     pub fn data_mut(&mut self) -> &mut T {
-        self.memory_and_data().1
+        self.view_and_data().1
     }
 
-    /// Linear memory 0 of the calling function.
+    /// Linear memory 0 of the calling function, to copy bytes in and out: of any
+    /// memory, shared or not.
+    pub fn view(&mut self) -> GuestMemory<'_> {
+        self.inner.view()
+    }
+
+    /// The same and the embedder's data, to change.
+    pub fn view_and_data(&mut self) -> (GuestMemory<'_>, &mut T) {
+        let (view, state) = self.inner.view_and_data_mut::<State<T>>();
+        (view, &mut state.expect(STATE).data)
+    }
+
+    /// Linear memory 0 of the calling function, as bytes.
+    ///
+    /// Of a shared memory, whose bytes other threads may be changing, there is
+    /// no such slice: the host function ends there, and its caller, with an
+    /// error that says so. Functions for programs with threads use
+    /// [`Caller::view`].
     pub fn memory(&self) -> &[u8] {
         self.inner.memory()
     }
 
-    /// The same, to change.
+    /// The same, to change, of a memory that is not shared.
     pub fn memory_mut(&mut self) -> &mut [u8] {
         self.inner.memory_mut()
     }
 
-    /// Linear memory 0 of the calling function and the embedder's data, both to
-    /// change.
+    /// Linear memory 0 of the calling function, which must not be shared
+    /// ([`Caller::memory`]), and the embedder's data, both to change.
     pub fn memory_and_data(&mut self) -> (&mut [u8], &mut T) {
         let (memory, state) = self.inner.memory_and_data_mut::<State<T>>();
         (memory, &mut state.expect(STATE).data)
@@ -195,7 +212,7 @@ impl<'a, T: Send + 'static> Caller<'a, T> {
     ///
     /// # Errors
     /// [`AccessError`](crate::AccessError) as an error of this function.
-    pub fn read(&self, instance: Instance, at: u64, bytes: u64) -> Result<&[u8], HostError> {
+    pub fn read(&self, instance: Instance, at: u64, bytes: u64) -> Result<Vec<u8>, HostError> {
         let id = self.state().id(instance)?;
         Ok(self.inner.process()?.read(id, at, bytes)?)
     }

@@ -197,10 +197,10 @@ pub use wasmaot_runtime::trap::{self, Interrupter, Trap, TrapReason};
 pub use wasmaot_runtime::{
     AccessError, AsProcess, Bind, CallError, Category, Config, DlError, DlStubs,
     Error as LoadError, Explanation, FileId, Finder, Func, FuncType, Global, GlobalType,
-    HandleError, HostError, HostFunction, HostFunctions, HostLibrary, HostResult, InstanceId,
-    LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds, Searched, Table, TableType,
-    Trace, TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType, WasmParam, WasmParams,
-    WasmResults, WasmTy,
+    GuestBuffers, GuestMemory, HandleError, HostError, HostFunction, HostFunctions, HostLibrary,
+    HostResult, InstanceId, LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds,
+    Searched, Table, TableType, Trace, TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType,
+    WasmParam, WasmParams, WasmResults, WasmTy,
 };
 
 #[cfg(feature = "compiler")]

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmaot_hosts::{HostEnv, linux, wasi};
 use wasmaot_runtime as runtime;
+use wasmaot_runtime::error::SharedMemory;
 use wasmaot_runtime::trap::{Interrupter, TrapReason};
 use wasmaot_runtime::{
     AccessError, AsProcess, CallError, Config, Error as LoadError, Explanation, Finder,
-    HandleError, HostFunctions, InstanceId, LinkMapEntry, Missing, Object, OpenFlags, ProcessId,
-    Token,
+    GuestMemory, HandleError, HostFunctions, InstanceId, LinkMapEntry, Missing, Object, OpenFlags,
+    ProcessId, Token,
 };
 
 use crate::engine::Engine;
@@ -318,29 +319,46 @@ impl<T: Send + 'static> Process<T> {
         self.object(instance).map(|object| exports(object))
     }
 
-    /// Linear memory 0 of an instance; nothing of one without a memory.
+    /// Linear memory 0 of an instance, to copy bytes in and out, shared or not;
+    /// an empty one of an instance without a memory.
     ///
     /// # Errors
     /// [`HandleError`].
+    pub fn view(&mut self, instance: Instance) -> Result<GuestMemory<'_>, HandleError> {
+        let id = self.id_of(instance)?;
+        Ok(self.inner.memory_view(id))
+    }
+
+    /// Linear memory 0 of an instance; nothing of one without a memory.
+    ///
+    /// # Errors
+    /// [`HandleError`]; [`HandleError::Shared`] of a shared memory, whose bytes
+    /// other threads may be changing.
     pub fn memory(&self, instance: Instance) -> Result<&[u8], HandleError> {
         let id = self.id_of(instance)?;
-        Ok(self.inner.memory_bytes(id))
+        match self.inner.shares_memory(id) {
+            true => Err(SharedMemory.into()),
+            false => Ok(self.inner.memory_bytes(id)),
+        }
     }
 
     /// The same, to change.
     ///
     /// # Errors
-    /// [`HandleError`].
+    /// As of [`Process::memory`].
     pub fn memory_mut(&mut self, instance: Instance) -> Result<&mut [u8], HandleError> {
         let id = self.id_of(instance)?;
-        Ok(self.inner.memory_bytes_mut(id))
+        match self.inner.shares_memory(id) {
+            true => Err(SharedMemory.into()),
+            false => Ok(self.inner.memory_bytes_mut(id)),
+        }
     }
 
     /// Reads bytes of an instance's memory 0.
     ///
     /// # Errors
     /// [`AccessError`].
-    pub fn read(&self, instance: Instance, at: u64, bytes: u64) -> Result<&[u8], AccessError> {
+    pub fn read(&self, instance: Instance, at: u64, bytes: u64) -> Result<Vec<u8>, AccessError> {
         let id = self.id_of(instance)?;
         Ok(self.inner.read(id, at, bytes)?)
     }

@@ -158,14 +158,14 @@ pub unsafe extern "C" fn wasmaot_caller_memory(
 ) -> *mut c_void {
     border::run(ptr::null_mut(), || {
         // SAFETY: the header: within the callback.
-        let memory = unsafe { of(caller) }?.memory_mut();
+        let memory = unsafe { of(caller) }?.view();
         // SAFETY: the header: room for the size, or null.
         if let Ok(bytes) = unsafe { border::place(bytes, "bytes") } {
-            *bytes = memory.len() as u64;
+            *bytes = memory.len();
         }
-        Ok(match memory {
-            [] => ptr::null_mut(),
-            memory => memory.as_mut_ptr().cast(),
+        Ok(match memory.len() {
+            0 => ptr::null_mut(),
+            _ => memory.as_ptr().cast(),
         })
     })
 }

@@ -266,7 +266,7 @@ pub unsafe extern "C" fn wasmaot_read(
         // SAFETY: the header: room for so many bytes, which are written whole.
         let to = unsafe { border::slice_mut(to.cast::<u8>(), bytes, "to") }?;
         let from = process.read(library, address, bytes as u64);
-        to.copy_from_slice(from.map_err(text)?);
+        to.copy_from_slice(&from.map_err(text)?);
         Ok(())
     };
     // SAFETY: the header: an open library of a living process.

@@ -158,6 +158,11 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
+    /// Whether somebody takes lines of a category.
+    pub(crate) fn listens(&self, category: Category) -> bool {
+        self.trace.is_some() || category == Category::Warning
+    }
+
     /// Reports a line; the text is made only if somebody listens.
     pub(crate) fn trace(&self, category: Category, text: impl FnOnce() -> String) {
         match &self.trace {

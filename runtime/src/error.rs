@@ -308,6 +308,9 @@ pub enum HandleError {
     /// A [`Caller`](crate::Caller) that is in no process.
     #[error("called outside of a process")]
     NoProcess,
+    /// There is no slice of a shared memory.
+    #[error(transparent)]
+    Shared(#[from] SharedMemory),
 }
 
 /// Why a global, table or memory was not read or changed.
@@ -323,6 +326,12 @@ pub enum AccessError {
     /// The global cannot be set.
     #[error("the global is immutable")]
     Immutable,
+    /// An atomic access to part of a word and part of the next.
+    #[error("an atomic access at {at:#x} is not aligned")]
+    Unaligned {
+        /// Linear address.
+        at: u64,
+    },
     /// The value is of another type.
     #[error("a value of type {given} for one of type {ty}")]
     Type {
@@ -344,6 +353,15 @@ pub struct OutOfBounds {
     /// Bytes of the memory.
     pub size: u64,
 }
+
+/// Bytes were asked for by reference of a memory whose bytes other threads may
+/// be changing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the linear memory is shared with other threads, so there can be no slice of its bytes; \
+     copy them by `view`"
+)]
+pub struct SharedMemory;
 
 /// Why a library could not be opened, a symbol not be found.
 #[derive(Debug, thiserror::Error)]

@@ -36,7 +36,7 @@ pub use host::{
 pub use link::{Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates};
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
 pub use process::{Missing, Process, ProcessId};
-pub use sys::{prepare_command, was_closed};
+pub use sys::{GuestBuffers, GuestMemory, prepare_command, was_closed};
 pub use value::Val;
 pub use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 

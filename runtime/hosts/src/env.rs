@@ -1,7 +1,7 @@
 //! What a program is given: arguments, environment, streams, directories.
 
 use std::fmt;
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -11,6 +11,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use wasmaot_runtime::GuestBuffers;
 
 use crate::lock::lock;
 
@@ -75,18 +76,11 @@ impl OutputBuffer {
 
     /// Adds what there is room for, and says how many bytes that are; nothing
     /// where there is no room for any.
-    pub(crate) fn append(&self, slices: &[IoSlice<'_>]) -> Option<usize> {
+    pub(crate) fn append(&self, buffers: &GuestBuffers<'_>) -> Option<usize> {
         let mut bytes = lock(&self.bytes);
-        let mut room = self.limit.saturating_sub(bytes.len());
-        let full = room == 0 && slices.iter().any(|slice| !slice.is_empty());
-        let mut done = 0;
-        for slice in slices {
-            let part = &slice[..slice.len().min(room)];
-            bytes.extend_from_slice(part);
-            room -= part.len();
-            done += part.len();
-        }
-        (!full).then_some(done)
+        let room = self.limit.saturating_sub(bytes.len());
+        let full = room == 0 && buffers.bytes() != 0;
+        (!full).then(|| buffers.append_to(&mut bytes, room))
     }
 }
 

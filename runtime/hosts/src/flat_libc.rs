@@ -1,6 +1,7 @@
 //! The host's own C library for flat programs (`abi/flat.md`): what their
 //! modules do not bring.
 
+use std::cmp::Ordering;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -49,54 +50,119 @@ fn lock(state: &Shared) -> Answer<std::sync::MutexGuard<'_, State>> {
         .map_err(|_| error("the host's libc has failed before"))
 }
 
-/// Bytes of the program.
-fn bytes<'a>(caller: &'a Caller<'_>, at: u32, len: u32) -> Answer<&'a [u8]> {
-    let range = at as usize..at as usize + len as usize;
-    let found = caller.memory().get(range);
-    found.ok_or_else(|| error(&format!("{len} bytes at {at:#x} are outside of memory")))
+/// Refuses bytes that are not the program's.
+fn check(caller: &mut Caller<'_>, at: u32, len: u32) -> Answer<()> {
+    let checked = caller.view().check(at.into(), len.into());
+    checked.map_err(|_| error(&format!("{len} bytes at {at:#x} are outside of memory")))
+}
+
+fn endless(at: u32) -> HostError {
+    error(&format!("a string at {at:#x} that has no end"))
 }
 
 /// A string of the program, without its end.
-fn string<'a>(caller: &'a Caller<'_>, at: u32) -> Answer<&'a [u8]> {
-    let rest = caller.memory().get(at as usize..).unwrap_or_default();
-    let end = rest.iter().position(|&b| b == 0);
-    let end = end.ok_or_else(|| error(&format!("a string at {at:#x} that has no end")))?;
-    Ok(&rest[..end])
+fn string(caller: &mut Caller<'_>, at: u32) -> Answer<Vec<u8>> {
+    let text = caller.view().read_text(at.into(), usize::MAX);
+    text.map_err(|_| endless(at))
+}
+
+/// Bytes that are copied at a time to be looked at.
+const STEP: usize = 256;
+
+/// Looks at the bytes of a string, the zero at its end too, each with how many
+/// were before, until something is found.
+fn scan<T>(
+    caller: &mut Caller<'_>,
+    at: u32,
+    mut look: impl FnMut(u32, u8) -> Option<T>,
+) -> Answer<T> {
+    let view = caller.view();
+    let mut done = 0_u32;
+    loop {
+        let from = u64::from(at) + u64::from(done);
+        let mut step = [0; STEP];
+        let step = &mut step[..view.len().saturating_sub(from).min(STEP as u64) as usize];
+        if step.is_empty() || view.read(from, step).is_err() {
+            return Err(endless(at));
+        }
+        for (i, &byte) in (done..).zip(&*step) {
+            match look(i, byte) {
+                Some(found) => return Ok(found),
+                None if byte == 0 => return Err(endless(at)),
+                None => {}
+            }
+        }
+        let end = done.checked_add(step.len() as u32);
+        done = end.ok_or_else(|| endless(at))?;
+    }
+}
+
+/// The length of a string; no more than `most`.
+fn length(caller: &mut Caller<'_>, at: u32, most: u32) -> Answer<u32> {
+    match most {
+        0 => Ok(0),
+        most => scan(caller, at, |i, byte| match byte {
+            0 => Some(i),
+            _ => (i + 1 == most).then_some(most),
+        }),
+    }
+}
+
+/// Compares up to `most` bytes, of strings no more than those.
+fn compare(caller: &mut Caller<'_>, a: u32, b: u32, most: u32, strings: bool) -> Answer<i32> {
+    let view = caller.view();
+    let left = |at: u64| view.len().saturating_sub(at);
+    let mut done = 0_u64;
+    while done < most.into() {
+        let (from, other) = (u64::from(a) + done, u64::from(b) + done);
+        let len = left(from).min(left(other));
+        let len = len.min(u64::from(most) - done).min(STEP as u64) as usize;
+        let (mut one, mut two) = ([0; STEP], [0; STEP]);
+        let (one, two) = (&mut one[..len], &mut two[..len]);
+        if len == 0 || view.read(from, one).is_err() || view.read(other, two).is_err() {
+            return Err(endless(if left(from) == 0 { a } else { b }));
+        }
+        for (one, two) in one.iter().zip(&*two) {
+            match one.cmp(two) {
+                Ordering::Less => return Ok(-1),
+                Ordering::Greater => return Ok(1),
+                Ordering::Equal if strings && *one == 0 => return Ok(0),
+                Ordering::Equal => {}
+            }
+        }
+        done += len as u64;
+    }
+    Ok(0)
 }
 
 /// Copies within memory; what overlaps is as if it were copied all at once.
 fn copy(caller: &mut Caller<'_>, to: u32, from: u32, len: u32) -> Answer<()> {
-    bytes(caller, to, len)?;
-    bytes(caller, from, len)?;
-    let range = from as usize..from as usize + len as usize;
-    caller.memory_mut().copy_within(range, to as usize);
-    Ok(())
+    check(caller, to, len)?;
+    check(caller, from, len)?;
+    let copied = caller
+        .view()
+        .copy_within(from.into(), to.into(), len.into());
+    copied.map_err(HostError::new)
 }
 
-fn order(a: &[u8], b: &[u8]) -> i32 {
-    match a.cmp(b) {
-        std::cmp::Ordering::Less => -1,
-        std::cmp::Ordering::Equal => 0,
-        std::cmp::Ordering::Greater => 1,
-    }
-}
-
-/// The first `n` bytes, or all.
-fn first(bytes: &[u8], n: u32) -> &[u8] {
-    &bytes[..bytes.len().min(n as usize)]
+/// Sets bytes.
+fn fill(caller: &mut Caller<'_>, at: u32, len: u32, byte: u8) -> Answer<()> {
+    check(caller, at, len)?;
+    let filled = caller.view().fill(at.into(), len.into(), byte);
+    filled.map_err(HostError::new)
 }
 
 /// Address of a byte of a string, or of its end; 0 if it is not there.
-fn find(at: u32, text: &[u8], byte: i32, last: bool) -> u32 {
-    let byte = byte as u8;
-    if byte == 0 {
-        return at.wrapping_add(text.len() as u32);
-    }
-    let found = match last {
-        true => text.iter().rposition(|&b| b == byte),
-        false => text.iter().position(|&b| b == byte),
-    };
-    found.map_or(0, |n| at.wrapping_add(n as u32))
+fn find(caller: &mut Caller<'_>, at: u32, byte: i32, last: bool) -> Answer<u32> {
+    let wanted = byte as u8;
+    let mut found = 0;
+    scan(caller, at, |i, byte| {
+        if byte == wanted {
+            found = at.wrapping_add(i);
+        }
+        (byte == 0 || (!last && byte == wanted)).then_some(())
+    })?;
+    Ok(found)
 }
 
 fn strings() -> Vec<HostFunction> {
@@ -118,45 +184,42 @@ fn strings() -> Vec<HostFunction> {
             },
         ),
         HostFunction::wrap(ENV, "memset", |c: C<'_, '_>, to: u32, byte: i32, n: u32| {
-            bytes(c, to, n)?;
-            c.memory_mut()[to as usize..to as usize + n as usize].fill(byte as u8);
-            Answer::Ok(to)
+            fill(c, to, n, byte as u8).map(|()| to)
         }),
         HostFunction::wrap(ENV, "memcmp", |c: C<'_, '_>, a: u32, b: u32, n: u32| {
-            Answer::Ok(order(bytes(c, a, n)?, bytes(c, b, n)?))
+            check(c, a, n)?;
+            check(c, b, n)?;
+            compare(c, a, b, n, false)
         }),
         HostFunction::wrap(ENV, "strlen", |c: C<'_, '_>, at: u32| {
-            Answer::Ok(string(c, at)?.len() as u32)
+            length(c, at, u32::MAX)
         }),
         HostFunction::wrap(ENV, "strcpy", |c: C<'_, '_>, to: u32, from: u32| {
-            let len = u32::try_from(string(c, from)?.len() + 1);
-            let len = len.map_err(|_| error("a string of 4 GiB"))?;
+            let len = length(c, from, u32::MAX)?.checked_add(1);
+            let len = len.ok_or_else(|| error("a string of 4 GiB"))?;
             copy(c, to, from, len).map(|()| to)
         }),
         HostFunction::wrap(
             ENV,
             "strncpy",
             |c: C<'_, '_>, to: u32, from: u32, n: u32| {
-                bytes(c, to, n)?;
-                let len = first(string(c, from)?, n).len() as u32;
+                check(c, to, n)?;
+                let len = length(c, from, n)?;
                 copy(c, to, from, len)?;
-                let (start, n) = (to as usize, n as usize);
-                let rest = start + len as usize..start + n;
-                c.memory_mut()[rest].fill(0);
-                Answer::Ok(to)
+                fill(c, to.wrapping_add(len), n - len, 0).map(|()| to)
             },
         ),
         HostFunction::wrap(ENV, "strcmp", |c: C<'_, '_>, a: u32, b: u32| {
-            Answer::Ok(order(string(c, a)?, string(c, b)?))
+            compare(c, a, b, u32::MAX, true)
         }),
         HostFunction::wrap(ENV, "strncmp", |c: C<'_, '_>, a: u32, b: u32, n: u32| {
-            Answer::Ok(order(first(string(c, a)?, n), first(string(c, b)?, n)))
+            compare(c, a, b, n, true)
         }),
         HostFunction::wrap(ENV, "strchr", |c: C<'_, '_>, at: u32, byte: i32| {
-            Answer::Ok(find(at, string(c, at)?, byte, false))
+            find(c, at, byte, false)
         }),
         HostFunction::wrap(ENV, "strrchr", |c: C<'_, '_>, at: u32, byte: i32| {
-            Answer::Ok(find(at, string(c, at)?, byte, true))
+            find(c, at, byte, true)
         }),
     ]
 }
@@ -257,7 +320,7 @@ fn allocate(caller: &mut Caller<'_>, state: &Shared, bytes: u32) -> Answer<u32> 
     let Some((at, end)) = block() else {
         return Ok(0);
     };
-    let size = caller.memory().len() as u64;
+    let size = caller.view().len();
     if end > size && caller.grow_memory(end - size).is_none() {
         return Ok(0);
     }
@@ -315,8 +378,9 @@ fn system(state: &Shared) -> Vec<HostFunction> {
     let (puts, putchar, open, close) = (with(), with(), with(), with());
     let mut all = vec![
         HostFunction::wrap(ENV, "puts", move |c: &mut Caller<'_>, at: u32| {
-            print(&puts, string(c, at)?)?;
-            print(&puts, b"\n").map(|()| 0)
+            let mut line = string(c, at)?;
+            line.push(b'\n');
+            print(&puts, &line).map(|()| 0)
         }),
         HostFunction::wrap(ENV, "putchar", move |_: &mut Caller<'_>, c: i32| {
             print(&putchar, &[c as u8]).map(|()| c)

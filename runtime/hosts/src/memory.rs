@@ -1,23 +1,22 @@
 //! The guest's memory: every access is checked, and a pointer that leads out
 //! of it is the guest's fault, in both senses.
+//!
+//! Other threads of the guest may be writing it. So what an argument points to
+//! is copied once, checked in the copy, and used from there.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::ops::Range;
-
-use wasmaot_runtime::wasm_param;
+use rustix::rand::{GetRandomFlags, getrandom};
+use wasmaot_runtime::{GuestBuffers, GuestMemory, OutOfBounds, wasm_param};
 
 use crate::errno::{Errno, Result};
+use crate::wait::interruptible;
 
 /// Most buffers of one vectored call: Linux's `IOV_MAX`.
-const MAX_BUFFERS: usize = 1024;
+pub(crate) const MAX_BUFFERS: u32 = 1024;
 /// Most bytes of one call: what Linux transfers at once. Fits in a `size`.
-const MAX_TRANSFER: usize = 0x7fff_f000;
+const MAX_TRANSFER: u64 = 0x7fff_f000;
 
-/// `iovec` and `ciovec`: size and offset of the length.
-mod iovec {
-    pub const SIZE: u64 = 8;
-    pub const LEN: u64 = 4;
-}
+/// Bytes of an `iovec` or a `ciovec`: the address, then the length.
+const IOVEC: u64 = 8;
 
 /// A pointer and a length, in bytes or, of a list, in entries.
 #[derive(Clone, Copy, Debug)]
@@ -28,111 +27,103 @@ pub(crate) struct Span {
 
 wasm_param!(Span { ptr: u32, len: u32 });
 
-/// The memory of the calling function.
-pub(crate) struct Memory<'a>(pub(crate) &'a mut [u8]);
-
-impl Memory<'_> {
-    /// The range of `len` bytes from `ptr`, where it lies in memory.
-    fn range(&self, ptr: u64, len: u64) -> Result<Range<usize>> {
-        let end = ptr.checked_add(len).ok_or(Errno::FAULT)?;
-        if end > self.0.len() as u64 {
-            return Err(Errno::FAULT);
-        }
-        // Both are at most the length of a slice.
-        Ok(ptr as usize..end as usize)
+impl From<OutOfBounds> for Errno {
+    fn from(_: OutOfBounds) -> Self {
+        Self::FAULT
     }
+}
 
+/// The memory of the calling function.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory<'a>(pub(crate) GuestMemory<'a>);
+
+impl<'a> Memory<'a> {
     /// Whether `len` bytes from `ptr` lie in memory: to be asked before doing
     /// what cannot be undone.
-    pub(crate) fn check(&self, ptr: impl Into<u64>, len: u64) -> Result {
-        self.range(ptr.into(), len).map(drop)
+    pub(crate) fn check(self, ptr: impl Into<u64>, len: u64) -> Result {
+        Ok(self.0.check(ptr.into(), len)?)
     }
 
-    /// The bytes of a span.
-    pub(crate) fn bytes(&self, span: Span) -> Result<&[u8]> {
-        let range = self.range(span.ptr.into(), span.len.into())?;
-        Ok(&self.0[range])
-    }
-
-    /// The bytes of a span, to be written.
-    pub(crate) fn bytes_mut(&mut self, span: Span) -> Result<&mut [u8]> {
-        let range = self.range(span.ptr.into(), span.len.into())?;
-        Ok(&mut self.0[range])
+    /// The bytes of a span, copied.
+    pub(crate) fn bytes(self, span: Span) -> Result<Vec<u8>> {
+        Ok(self.0.read_vec(span.ptr.into(), span.len.into())?)
     }
 
     /// Copies out of memory.
-    pub(crate) fn read<const N: usize>(&self, ptr: impl Into<u64>) -> Result<[u8; N]> {
-        let range = self.range(ptr.into(), N as u64)?;
-        self.0[range].try_into().map_err(|_| Errno::FAULT)
+    pub(crate) fn read<const N: usize>(self, ptr: impl Into<u64>) -> Result<[u8; N]> {
+        Ok(self.0.read_array(ptr.into())?)
     }
 
     /// Copies into memory.
-    pub(crate) fn write(&mut self, ptr: impl Into<u64>, bytes: &[u8]) -> Result {
-        let range = self.range(ptr.into(), bytes.len() as u64)?;
-        self.0[range].copy_from_slice(bytes);
-        Ok(())
+    pub(crate) fn write(self, ptr: impl Into<u64>, bytes: &[u8]) -> Result {
+        Ok(self.0.write(ptr.into(), bytes)?)
     }
 
     /// Writes a `size`, or another 32-bit number.
-    pub(crate) fn write_u32(&mut self, ptr: u32, value: u32) -> Result {
+    pub(crate) fn write_u32(self, ptr: u32, value: u32) -> Result {
         self.write(ptr, &value.to_le_bytes())
     }
 
     /// Writes a 64-bit number.
-    pub(crate) fn write_u64(&mut self, ptr: u32, value: u64) -> Result {
+    pub(crate) fn write_u64(self, ptr: u32, value: u64) -> Result {
         self.write(ptr, &value.to_le_bytes())
+    }
+
+    /// The one buffer of a span, as long as one call may transfer.
+    pub(crate) fn buffer(self, span: Span) -> Result<GuestBuffers<'a>> {
+        let mut buffers = GuestBuffers::new(self.0);
+        buffers.push(span.ptr.into(), u64::from(span.len).min(MAX_TRANSFER))?;
+        Ok(buffers)
     }
 
     /// The buffers of a list of iovecs, as many and as long as one call may
     /// transfer: what is left out makes a short read or write, which the guest
     /// has to expect anyway. Empty ones are left out too.
-    pub(crate) fn buffers(&self, list: Span) -> Result<Vec<Range<usize>>> {
-        let size = u64::from(list.len) * iovec::SIZE;
-        self.check(list.ptr, size)?;
-        let mut buffers = Vec::with_capacity((list.len as usize).min(MAX_BUFFERS));
+    pub(crate) fn buffers(self, list: Span) -> Result<GuestBuffers<'a>> {
+        self.check(list.ptr, u64::from(list.len) * IOVEC)?;
+        let mut buffers = GuestBuffers::new(self.0);
         let mut left = MAX_TRANSFER;
         for index in 0..u64::from(list.len) {
-            if buffers.len() == MAX_BUFFERS || left == 0 {
+            if buffers.count() == MAX_BUFFERS as usize || left == 0 {
                 break;
             }
-            let at = u64::from(list.ptr) + index * iovec::SIZE;
-            let ptr = u32::from_le_bytes(self.read(at)?);
-            let len = u32::from_le_bytes(self.read(at + iovec::LEN)?);
-            let mut range = self.range(ptr.into(), len.into())?;
-            range.end = range.end.min(range.start + left);
-            left -= range.len();
-            if !range.is_empty() {
-                buffers.push(range);
-            }
+            let [p0, p1, p2, p3, l0, l1, l2, l3] =
+                self.read(u64::from(list.ptr) + index * IOVEC)?;
+            let ptr = u32::from_le_bytes([p0, p1, p2, p3]).into();
+            let len = u32::from_le_bytes([l0, l1, l2, l3]).into();
+            // All of it has to be in memory, also what is left out.
+            self.check(ptr, len)?;
+            let len = len.min(left);
+            buffers.push(ptr, len)?;
+            left -= len;
         }
         Ok(buffers)
     }
 
-    /// Buffers to write from.
-    pub(crate) fn slices(&self, buffers: &[Range<usize>]) -> Vec<IoSlice<'_>> {
-        let slice = |range: &Range<usize>| IoSlice::new(&self.0[range.clone()]);
-        buffers.iter().map(slice).collect()
-    }
-
-    /// Buffers to read into. Where some overlap, the first alone: a short read.
-    pub(crate) fn slices_mut(&mut self, buffers: &[Range<usize>]) -> Vec<IoSliceMut<'_>> {
-        let mut order: Vec<usize> = (0..buffers.len()).collect();
-        order.sort_unstable_by_key(|&i| buffers[i].start);
-        let overlap = |pair: &[usize]| buffers[pair[0]].end > buffers[pair[1]].start;
-        if order.windows(2).any(overlap) {
-            order = vec![0];
+    /// Fills a span with random bytes of the host's.
+    pub(crate) fn randomise(self, span: Span) -> Result {
+        const FEW: usize = 256;
+        const MANY: usize = 64 << 10;
+        self.check(span.ptr, span.len.into())?;
+        let (mut few, mut many) = ([0; FEW], Vec::new());
+        let step = match span.len as usize {
+            len @ 0..=FEW => &mut few[..len],
+            len => {
+                many.resize(len.min(MANY), 0);
+                &mut many[..]
+            }
+        };
+        let mut done = 0;
+        while done < u64::from(span.len) {
+            let left = u64::from(span.len) - done;
+            let most = left.min(step.len() as u64) as usize;
+            let step = &mut step[..most];
+            // The host gives less than asked for where it is much.
+            let flags = GetRandomFlags::empty();
+            let got = interruptible(|| getrandom(&mut *step, flags))?;
+            self.write(u64::from(span.ptr) + done, &step[..got])?;
+            done += got as u64;
         }
-        let mut slots: Vec<Option<IoSliceMut<'_>>> = buffers.iter().map(|_| None).collect();
-        let mut rest: &mut [u8] = self.0;
-        let mut base = 0;
-        for i in order {
-            let buffer = &buffers[i];
-            let (_, tail) = rest.split_at_mut(buffer.start - base);
-            let (slice, tail) = tail.split_at_mut(buffer.len());
-            slots[i] = Some(IoSliceMut::new(slice));
-            rest = tail;
-            base = buffer.end;
-        }
-        slots.into_iter().flatten().collect()
+        Ok(())
     }
 }

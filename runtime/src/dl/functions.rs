@@ -58,17 +58,16 @@ impl Process {
 const MAX_NAME: usize = 100_000;
 
 /// A zero-terminated string of the program.
-pub(super) fn string(caller: &Caller<'_>, at: u32) -> Result<String, HostError> {
-    let bytes = caller.memory().get(at as usize..).unwrap_or_default();
-    let bytes = &bytes[..bytes.len().min(MAX_NAME + 1)];
-    let end = bytes.iter().position(|&b| b == 0).ok_or_else(|| {
-        let what = match bytes.len() {
+pub(super) fn string(caller: &mut Caller<'_>, at: u32) -> Result<String, HostError> {
+    let text = caller.view().read_text(at.into(), MAX_NAME + 1);
+    let text = text.map_err(|looked_at| {
+        let what = match looked_at {
             0..=MAX_NAME => "has no end in memory".to_owned(),
             _ => format!("is longer than {MAX_NAME} bytes"),
         };
         HostError::Message(format!("a string at {at:#x} that {what}"))
     })?;
-    Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Keeps an error for `dlerror`.

@@ -36,10 +36,9 @@ impl Process {
     pub(super) fn place_text(&mut self, domain: usize, text: &str) -> crate::error::Result<Block> {
         let bytes = text.len() as u64 + 1;
         let block = heap::allocate_in(self, domain, bytes, 1, "the loader")?;
-        let range = block.at as usize..block.at as usize + text.len();
-        if let Some(place) = self.space.domains[domain].memory_mut().get_mut(range) {
-            place.copy_from_slice(text.as_bytes());
-        }
+        let memory = self.space.domains[domain].view();
+        // The block lies in memory.
+        let _ = memory.write(block.at, text.as_bytes());
         Ok(block)
     }
 
@@ -123,11 +122,8 @@ pub(super) fn dladdr(caller: &mut Caller<'_>, address: u32, out: u32) -> Result<
 /// Writes words into the program's memory.
 fn write(caller: &mut Caller<'_>, at: u64, words: &[u32]) -> Result<(), HostError> {
     let bytes: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
-    let range = at as usize..at as usize + bytes.len();
-    let place = caller.memory_mut().get_mut(range);
-    let outside = || HostError::Message(format!("a pointer outside of memory: {at:#x}"));
-    place.ok_or_else(outside)?.copy_from_slice(&bytes);
-    Ok(())
+    let outside = |_| HostError::Message(format!("a pointer outside of memory: {at:#x}"));
+    caller.view().write(at, &bytes).map_err(outside)
 }
 
 /// `PT_LOAD`, and the flags of readable and writable.

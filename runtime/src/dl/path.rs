@@ -36,12 +36,9 @@ impl Process {
     fn libc_directory(&self) -> Option<Vec<u8>> {
         let main = self.main().ok()?;
         let target = self.find_in(Scope::Default(main), LIBC_DIRECTORY)?;
-        let at = usize::try_from(data_address(self.view(), target).ok()?).ok()?;
-        let memory = self.space.domains[self.link.program.as_ref()?.domain].memory();
-        let text = memory.get(at..)?.first_chunk()?;
-        let text = memory.get(u32::from_le_bytes(*text) as usize..)?;
-        let text = &text[..text.len().min(PATH_MAX)];
-        let end = text.iter().position(|&byte| byte == 0)?;
-        Some(text[..end].to_vec())
+        let at = data_address(self.view(), target).ok()?;
+        let memory = self.space.domains[self.link.program.as_ref()?.domain].view();
+        let text = u32::from_le_bytes(memory.read_array(at).ok()?);
+        memory.read_text(text.into(), PATH_MAX).ok()
     }
 }

@@ -10,6 +10,7 @@ use super::open::OpenFlags;
 use super::symbol::Scope;
 use super::{DlError, functions};
 use crate::arch::IMAGE_ALIGN;
+use crate::error::OutOfBounds;
 use crate::host::{Caller, HostError};
 use crate::link;
 use crate::object::Object;
@@ -86,19 +87,23 @@ fn scope(process: &mut Process, module: Option<u32>) -> Result<Scope, DlError> {
     number.map(Scope::Library).ok_or(DlError::Handle(module))
 }
 
-/// Bytes of the caller's memory.
-fn bytes<'a>(caller: &'a mut Caller<'_>, at: u32, len: u32) -> Result<&'a mut [u8], HostError> {
-    let memory = caller.memory_mut();
-    let end = at as usize + len as usize;
-    memory.get_mut(at as usize..end).ok_or_else(|| {
-        HostError::Message(format!("{len} bytes at {at:#x} are outside of the memory"))
-    })
+/// Why bytes of the caller's memory cannot be read or written.
+fn outside(OutOfBounds { at, bytes, .. }: OutOfBounds) -> HostError {
+    HostError::Message(format!(
+        "{bytes} bytes at {at:#x} are outside of the memory"
+    ))
+}
+
+/// Writes into the caller's memory.
+fn write(caller: &mut Caller<'_>, at: u32, bytes: &[u8]) -> Result<(), HostError> {
+    caller.view().write(at.into(), bytes).map_err(outside)
 }
 
 /// Makes a module of bytes: a handle, or 0; and how much memory it is to be
 /// given, with what it takes to align it.
 fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
-    bytes(caller, args[0], args[1])?;
+    let (at, len) = (args[0].into(), args[1].into());
+    caller.view().check(at, len).map_err(outside)?;
     let process = caller.process_mut()?;
     let number = process.dl.given.len();
     let name = format!("dlload-{number}.wasm");
@@ -112,7 +117,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     if fail(process, fits.then_some(()).ok_or_else(full))?.is_none() {
         return Ok(0);
     }
-    let wasm = bytes(caller, args[0], args[1])?.to_vec();
+    let wasm = caller.view().read_vec(at, len).map_err(outside)?;
     let process = caller.process_mut()?;
     let object = process.with_finder(|_, finder| finder.module(&name, &wasm));
     let Some(object) = fail(process, object.map_err(DlError::Load))? else {
@@ -133,7 +138,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
         serial: None,
     });
     if args[2] != 0 {
-        bytes(caller, args[2], 4)?.copy_from_slice(&needed.to_le_bytes());
+        write(caller, args[2], &needed.to_le_bytes())?;
     }
     Ok(handle(number))
 }
@@ -157,7 +162,7 @@ fn dlreaddep(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     let names = object.needed().iter();
     let text: Vec<u8> = names.flat_map(|n| n.bytes().chain([0])).collect();
     let room = text.len().min(args[2] as usize);
-    bytes(caller, args[1], room as u32)?.copy_from_slice(&text[..room]);
+    write(caller, args[1], &text[..room])?;
     Ok(text.len() as u32)
 }
 
@@ -199,16 +204,13 @@ impl Process {
     /// Clears memory that a program gives a module: it may have been used.
     fn zero(&mut self, at: u32, bytes: u64, object: &Object) -> Result<(), DlError> {
         let domain = self.link.program.as_ref().ok_or(DlError::NoProgram)?.domain;
-        let memory = self.space.domains[domain].memory_mut();
-        let range = at as usize..at as usize + bytes as usize;
-        let Some(room) = memory.get_mut(range) else {
-            return Err(DlError::Load(crate::Error::Limit {
+        let memory = self.space.domains[domain].view();
+        memory.fill(at.into(), bytes, 0).map_err(|_| {
+            DlError::Load(crate::Error::Limit {
                 file: object.path().display().to_string(),
                 what: format!("{bytes} bytes at {at:#x} are outside of the memory"),
                 remedy: "give dlinstantiate as much memory as dlload says",
-            }));
-        };
-        room.fill(0);
-        Ok(())
+            })
+        })
     }
 }

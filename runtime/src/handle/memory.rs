@@ -1,25 +1,15 @@
 //! The memories of a process, for its owner.
 
-use std::ops::Range;
-
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::MemoryType;
 
 use super::{AsProcess, Export, Token};
-use crate::error::{AccessError, HandleError, OutOfBounds};
+use crate::error::{AccessError, HandleError, OutOfBounds, SharedMemory};
 use crate::link::InstanceId;
 use crate::process::Process;
 use crate::space::Domain;
+use crate::sys::GuestMemory;
 use crate::trap::Interrupter;
-
-/// The part of a memory that an access is to.
-fn range(memory: &[u8], at: u64, bytes: u64) -> Result<Range<usize>, OutOfBounds> {
-    let size = memory.len() as u64;
-    match at.checked_add(bytes) {
-        Some(end) if end <= size => Ok(at as usize..end as usize),
-        _ => Err(OutOfBounds { at, bytes, size }),
-    }
-}
 
 /// An exported memory of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,21 +38,41 @@ impl Memory {
         self.ty
     }
 
-    /// The bytes.
+    fn domain<'p>(&self, process: &'p impl AsProcess) -> Result<&'p Domain, HandleError> {
+        let process = process.as_process(Token(()))?;
+        self.export.check(process)?;
+        Ok(&process.space.domains[self.domain])
+    }
+
+    /// The memory, to copy bytes in and out, shared or not.
     ///
     /// # Errors
     /// [`HandleError`].
     #[inline]
+    pub fn view<'p>(
+        &self,
+        process: &'p mut impl AsProcess,
+    ) -> Result<GuestMemory<'p>, HandleError> {
+        Ok(self.domain(process)?.view())
+    }
+
+    /// The bytes.
+    ///
+    /// # Errors
+    /// [`HandleError`]; [`HandleError::Shared`] of a shared memory, whose bytes
+    /// other threads may be changing.
+    #[inline]
     pub fn bytes<'p>(&self, process: &'p impl AsProcess) -> Result<&'p [u8], HandleError> {
-        let process = process.as_process(Token(()))?;
-        self.export.check(process)?;
-        Ok(process.space.domains[self.domain].memory())
+        match self.ty.shared {
+            true => Err(SharedMemory.into()),
+            false => Ok(self.domain(process)?.memory()),
+        }
     }
 
     /// The bytes, to change.
     ///
     /// # Errors
-    /// [`HandleError`].
+    /// As of [`Memory::bytes`].
     #[inline]
     pub fn bytes_mut<'p>(
         &self,
@@ -70,7 +80,10 @@ impl Memory {
     ) -> Result<&'p mut [u8], HandleError> {
         let process = process.as_process_mut(Token(()))?;
         self.export.check(process)?;
-        Ok(process.space.domains[self.domain].memory_mut())
+        match self.ty.shared {
+            true => Err(SharedMemory.into()),
+            false => Ok(process.space.domains[self.domain].memory_mut()),
+        }
     }
 
     /// Number of bytes.
@@ -78,7 +91,7 @@ impl Memory {
     /// # Errors
     /// [`HandleError`].
     pub fn size(&self, process: &impl AsProcess) -> Result<u64, HandleError> {
-        self.bytes(process).map(|bytes| bytes.len() as u64)
+        Ok(self.domain(process)?.view().len())
     }
 
     /// Copies bytes out of the memory.
@@ -91,10 +104,7 @@ impl Memory {
         at: u64,
         bytes: &mut [u8],
     ) -> Result<(), AccessError> {
-        let memory = self.bytes(process)?;
-        let range = range(memory, at, bytes.len() as u64)?;
-        bytes.copy_from_slice(&memory[range]);
-        Ok(())
+        Ok(self.domain(process)?.view().read(at, bytes)?)
     }
 
     /// Copies bytes into the memory.
@@ -107,10 +117,7 @@ impl Memory {
         at: u64,
         bytes: &[u8],
     ) -> Result<(), AccessError> {
-        let memory = self.bytes_mut(process)?;
-        let range = range(memory, at, bytes.len() as u64)?;
-        memory[range].copy_from_slice(bytes);
-        Ok(())
+        Ok(self.view(process)?.write(at, bytes)?)
     }
 
     /// Makes the memory larger by so many of its pages: the old size in pages,
@@ -140,23 +147,41 @@ impl Process {
         Some(Memory { export, domain, ty })
     }
 
-    /// Linear memory 0 of an instance; nothing of one that is unloaded.
+    /// Linear memory 0 of an instance; nothing of one that is unloaded, and
+    /// nothing where the memory is shared: [`Process::memory_view`].
     pub fn memory_bytes(&self, id: InstanceId) -> &[u8] {
-        self.domain_of(id).map_or(&[], Domain::memory)
+        let domain = self.domain_of(id).filter(|domain| !domain.is_shared());
+        domain.map_or(&[], Domain::memory)
     }
 
-    /// Linear memory 0 of an instance, to change.
+    /// Linear memory 0 of an instance, to change; nothing as above.
     pub fn memory_bytes_mut(&mut self, id: InstanceId) -> &mut [u8] {
-        self.domain_of_mut(id).map_or(&mut [], Domain::memory_mut)
+        let domain = self.domain_of_mut(id).filter(|domain| !domain.is_shared());
+        domain.map_or(&mut [], Domain::memory_mut)
+    }
+
+    /// Whether linear memory 0 of an instance is shared.
+    pub fn shares_memory(&self, id: InstanceId) -> bool {
+        self.domain_of(id).is_some_and(Domain::is_shared)
+    }
+
+    /// Linear memory 0 of an instance, shared or not, to copy bytes in and out;
+    /// an empty one of what is unloaded.
+    pub fn memory_view(&mut self, id: InstanceId) -> GuestMemory<'_> {
+        self.memory_of(id)
+    }
+
+    fn memory_of(&self, id: InstanceId) -> GuestMemory<'_> {
+        let none = GuestMemory::of_bytes(&mut []);
+        self.domain_of(id).map_or(none, Domain::view)
     }
 
     /// Reads bytes of an instance's memory.
     ///
     /// # Errors
     /// [`OutOfBounds`].
-    pub fn read(&self, id: InstanceId, at: u64, bytes: u64) -> Result<&[u8], OutOfBounds> {
-        let memory = self.memory_bytes(id);
-        range(memory, at, bytes).map(|range| &memory[range])
+    pub fn read(&self, id: InstanceId, at: u64, bytes: u64) -> Result<Vec<u8>, OutOfBounds> {
+        self.memory_of(id).read_vec(at, bytes)
     }
 
     /// Writes bytes into an instance's memory.
@@ -164,10 +189,7 @@ impl Process {
     /// # Errors
     /// [`OutOfBounds`]; nothing is written then.
     pub fn write(&mut self, id: InstanceId, at: u64, bytes: &[u8]) -> Result<(), OutOfBounds> {
-        let memory = self.memory_bytes_mut(id);
-        let range = range(memory, at, bytes.len() as u64)?;
-        memory[range].copy_from_slice(bytes);
-        Ok(())
+        self.memory_of(id).write(at, bytes)
     }
 
     /// Copies bytes from one instance's memory to another's, which may be the
@@ -181,8 +203,8 @@ impl Process {
         (to, target): (InstanceId, u64),
         bytes: u64,
     ) -> Result<(), OutOfBounds> {
-        range(self.memory_bytes(to), target, bytes)?;
-        let data = self.read(from, at, bytes)?.to_vec();
+        self.memory_of(to).check(target, bytes)?;
+        let data = self.read(from, at, bytes)?;
         self.write(to, target, &data)
     }
 

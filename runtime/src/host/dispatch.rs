@@ -16,8 +16,9 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use super::table::Slot;
 use super::typed::{Args, DirectTy, HostResult, WasmParam, WasmResults};
-use super::{Caller, HostError};
+use super::{Caller, HostError, HostFunction};
 use crate::arch::{self, HOST, Regs};
+use crate::error::SharedMemory;
 use crate::process::Claim;
 use crate::sys::live::MemoryAt;
 use crate::trap::values::{self, ResultWriter};
@@ -84,12 +85,14 @@ unsafe fn guarded<V>(
 
 #[cold]
 fn panicked(slot: &Slot, panic: &(dyn Any + Send)) -> HostError {
-    let function = slot.function();
-    let text = panic_text(panic);
-    HostError::Message(format!(
-        "host function {}.{} panicked: {text}",
-        function.module, function.name
-    ))
+    let HostFunction { module, name, .. } = slot.function();
+    HostError::Message(match panic.downcast_ref::<SharedMemory>() {
+        Some(error) => format!("host function {module}.{name}: {error}"),
+        None => {
+            let text = panic_text(panic);
+            format!("host function {module}.{name} panicked: {text}")
+        }
+    })
 }
 
 /// Makes the function, then carries out the call.

@@ -14,13 +14,16 @@ mod typed;
 
 use std::any::Any;
 use std::marker::PhantomData;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use crate::config::Category;
+use crate::error::SharedMemory;
 use crate::link::InstanceId;
 use crate::object::Object;
 use crate::process::{Claim, Process};
-use crate::sys::live;
+use crate::sys::{GuestMemory, live};
 use crate::trap;
 use crate::value::Val;
 
@@ -55,15 +58,33 @@ enum Memory<'a> {
     Live(live::MemoryAt<'a>),
     /// Bytes.
     Bytes(&'a mut [u8]),
+    /// Bytes that other threads use.
+    Shared(&'a [AtomicU8]),
 }
 
 impl Memory<'_> {
-    fn bytes_mut(&mut self) -> &mut [u8] {
+    fn view(&mut self) -> GuestMemory<'_> {
         match self {
-            Self::Live(memory) => memory.bytes_mut(),
-            Self::Bytes(bytes) => bytes,
+            Self::Live(memory) => memory.view(),
+            Self::Bytes(bytes) => GuestMemory::of_bytes(bytes),
+            Self::Shared(bytes) => GuestMemory::of_shared(bytes),
         }
     }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        match self {
+            Self::Live(memory) => memory.bytes_mut().unwrap_or_else(|error| refuse(error)),
+            Self::Bytes(bytes) => bytes,
+            Self::Shared(_) => refuse(SharedMemory),
+        }
+    }
+}
+
+/// Ends a call that asks for what there is no reference to: the error is passed
+/// on as a panic of the host function, without a message on standard error.
+#[cold]
+fn refuse(error: SharedMemory) -> ! {
+    resume_unwind(Box::new(error))
 }
 
 impl<'a> Caller<'a> {
@@ -71,6 +92,15 @@ impl<'a> Caller<'a> {
     pub const fn of_memory(memory: &'a mut [u8]) -> Self {
         Self {
             memory: Memory::Bytes(memory),
+            claim: None,
+            thread: PhantomData,
+        }
+    }
+
+    /// The same with a memory that other threads are using.
+    pub const fn of_shared_memory(memory: &'a [AtomicU8]) -> Self {
+        Self {
+            memory: Memory::Shared(memory),
             claim: None,
             thread: PhantomData,
         }
@@ -91,6 +121,7 @@ impl<'a> Caller<'a> {
             memory: match &mut self.memory {
                 Memory::Live(memory) => Memory::Live(memory.reborrow()),
                 Memory::Bytes(bytes) => Memory::Bytes(bytes),
+                Memory::Shared(bytes) => Memory::Shared(bytes),
             },
             claim: match &mut self.claim {
                 Some(claim) => Some(claim),
@@ -100,15 +131,27 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Linear memory 0 of the calling function's domain.
+    /// Linear memory 0 of the calling function's domain, to copy bytes in and
+    /// out: of any memory, shared or not.
+    pub fn view(&mut self) -> GuestMemory<'_> {
+        self.memory.view()
+    }
+
+    /// Linear memory 0 of the calling function's domain, as bytes.
+    ///
+    /// Of a shared memory, whose bytes other threads may be changing, there is
+    /// no such slice: the host function ends there, and its caller, with an
+    /// error that says so. Functions for programs with threads use
+    /// [`Caller::view`].
     pub fn memory(&self) -> &[u8] {
         match &self.memory {
-            Memory::Live(memory) => memory.bytes(),
+            Memory::Live(memory) => memory.bytes().unwrap_or_else(|error| refuse(error)),
             Memory::Bytes(bytes) => bytes,
+            Memory::Shared(_) => refuse(SharedMemory),
         }
     }
 
-    /// The same, to change.
+    /// The same, to change, of a memory that is not shared.
     pub fn memory_mut(&mut self) -> &mut [u8] {
         self.memory.bytes_mut()
     }
@@ -119,7 +162,7 @@ impl<'a> Caller<'a> {
     pub fn grow_memory(&mut self, bytes: u64) -> Option<u64> {
         match &mut self.memory {
             Memory::Live(memory) => memory.grow(bytes.checked_next_multiple_of(WASM_PAGE)?),
-            Memory::Bytes(_) => None,
+            Memory::Bytes(_) | Memory::Shared(_) => None,
         }
     }
 
@@ -152,7 +195,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Which memory [`Caller::memory`] is.
+    /// Which memory [`Caller::view`] is of.
     pub fn memory_id(&self) -> MemoryId {
         MemoryId(self.domain())
     }
@@ -161,7 +204,7 @@ impl<'a> Caller<'a> {
     pub(crate) fn domain(&self) -> u64 {
         match &self.memory {
             Memory::Live(memory) => memory.base(),
-            Memory::Bytes(_) => 0,
+            Memory::Bytes(_) | Memory::Shared(_) => 0,
         }
     }
 
@@ -175,8 +218,12 @@ impl<'a> Caller<'a> {
 
     /// Reports a line to the trace of [`Config`](crate::Config). The text is
     /// made only if somebody listens.
-    pub fn trace(&self, category: Category, text: impl FnOnce(&Self) -> String) {
-        self.look(|process| process.config.trace(category, || text(self)));
+    pub fn trace(&mut self, category: Category, text: impl FnOnce(&mut Self) -> String) {
+        let listens = self.look(|process| process.config.listens(category));
+        if listens == Some(true) {
+            let text = text(self);
+            self.look(|process| process.config.trace(category, || text));
+        }
     }
 
     /// Whether the process is to stop ([`Interrupter`](crate::trap::Interrupter)).
@@ -198,11 +245,20 @@ impl<'a> Caller<'a> {
         self.process_mut().ok()?.data_mut()
     }
 
-    /// The value that is kept with the process, to change, beside linear memory.
+    /// The value that is kept with the process, to change, beside linear memory,
+    /// which must not be shared ([`Caller::memory`]).
     pub fn memory_and_data_mut<T: Any>(&mut self) -> (&mut [u8], Option<&mut T>) {
         let claim = self.claim.as_deref_mut();
         let process = claim.and_then(Claim::process_mut);
         (self.memory.bytes_mut(), process.and_then(Process::data_mut))
+    }
+
+    /// The value that is kept with the process, to change, beside a view of
+    /// linear memory.
+    pub fn view_and_data_mut<T: Any>(&mut self) -> (GuestMemory<'_>, Option<&mut T>) {
+        let claim = self.claim.as_deref_mut();
+        let process = claim.and_then(Claim::process_mut);
+        (self.memory.view(), process.and_then(Process::data_mut))
     }
 
     /// The process, to look at.

@@ -251,16 +251,11 @@ pub(super) fn apply(linker: &mut Linker<'_>, copies: &[Copy]) -> Result<()> {
         });
         let domain = linker.state.instances[copy.to.0].domain;
         let domain = &mut linker.space.domains[domain];
-        let memory = domain.memory_mut();
-        let range = |at: u64| Some(at as usize..usize::try_from(at.checked_add(copy.bytes)?).ok()?);
-        let ranges = range(from).zip(range(to));
-        let inside = ranges.filter(|(a, b)| a.end.max(b.end) <= memory.len());
-        let Some((source, target)) = inside else {
+        if domain.view().copy_within(from, to, copy.bytes).is_err() {
             let file = linker.state.instances[copy.to.0].object.path();
             let reason = "data to copy lie outside of the memory";
             return Err(bad(file.display().to_string(), reason));
-        };
-        memory.copy_within(source, target.start);
+        }
     }
     Ok(())
 }

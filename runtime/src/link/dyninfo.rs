@@ -260,13 +260,11 @@ fn write(linker: &mut Linker<'_>, number: usize, at: u32, value: u64) -> Result<
     let places: Vec<u64> = [at].into_iter().chain(copies).collect();
     let domain = linker.state.instances[number].domain;
     for place in places {
-        let memory = linker.space.domains[domain].memory_mut();
-        let word = memory.get_mut(place as usize..).unwrap_or_default();
-        let Some(word) = word.first_chunk_mut::<4>() else {
+        let memory = linker.space.domains[domain].view();
+        if memory.write(place, &(value as u32).to_le_bytes()).is_err() {
             let reason = format!("a fixup at {place:#x} is outside of its memory");
             return Err(bad(path(linker.view(), number), reason));
-        };
-        *word = (value as u32).to_le_bytes();
+        }
     }
     Ok(())
 }

@@ -169,13 +169,8 @@ fn map_run(
     }
     let from = (run.offset + whole) as usize..(run.offset + run.filesz) as usize;
     let bytes = object.bytes().get(from).ok_or_else(outside)?;
-    let memory = domain.memory_mut();
-    let to = (at + whole) as usize..(at + run.filesz) as usize;
-    memory
-        .get_mut(to)
-        .ok_or_else(outside)?
-        .copy_from_slice(bytes);
-    Ok(())
+    let written = domain.view().write(at + whole, bytes);
+    written.map_err(|_| outside())
 }
 
 /// Why a part of an object cannot be mapped.

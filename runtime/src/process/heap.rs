@@ -33,10 +33,8 @@ pub(crate) fn allocate_in(
         Some(block) => block,
         None => from_end(process, domain, bytes, align).ok_or_else(full)?,
     };
-    let memory = process.space.domains[domain].memory_mut();
-    let end = block.at.checked_add(bytes).ok_or_else(full)?;
-    let range = block.at as usize..end as usize;
-    memory.get_mut(range).ok_or_else(full)?.fill(0);
+    let memory = process.space.domains[domain].view();
+    memory.fill(block.at, bytes, 0).map_err(|_| full())?;
     Ok(block)
 }
 

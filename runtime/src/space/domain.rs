@@ -13,7 +13,7 @@ use wasmaot_abi::types::{MemoryType, TableType};
 
 use crate::ranges::Ranges;
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
-use crate::sys::{Access, Budget, Reservation, SystemError, page_up};
+use crate::sys::{Access, Budget, GuestMemory, Reservation, SystemError, page_up};
 
 /// What a domain has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,7 @@ impl Domain {
         let head = DomainHead {
             alias: 0,
             budget: Arc::as_ptr(&budget).expose_provenance() as u64,
+            shared: false,
         };
         // SAFETY: the context area, which has just become writable, has room
         // for the head below the context.
@@ -138,18 +139,18 @@ impl Domain {
 
     /// Names the memory's second descriptor.
     pub fn set_alias(&self, desc: u64) {
+        self.update_head(|head| head.alias = desc);
+    }
+
+    /// Changes what the runtime keeps below the context.
+    fn update_head(&self, change: impl FnOnce(&mut DomainHead)) {
         let at = live::domain_head_of(self.base);
         // SAFETY: `new` has put the head there; wasm code, through the built-in
         // functions, is the only other reader and does not run.
         unsafe {
-            let head: DomainHead = live::load(at);
-            live::store(
-                at,
-                DomainHead {
-                    alias: desc,
-                    ..head
-                },
-            );
+            let mut head: DomainHead = live::load(at);
+            change(&mut head);
+            live::store(at, head);
         }
     }
 
@@ -157,6 +158,7 @@ impl Domain {
     /// system has not as much.
     pub fn create_memory(&mut self, ty: MemoryType, max_bytes: u64) -> bool {
         self.memory = Some(ty);
+        self.update_head(|head| head.shared = ty.shared);
         self.update(|c| c.memory.max_bytes = max_bytes);
         let bytes = ty.min_bytes();
         // SAFETY: the descriptor is this domain's.
@@ -254,8 +256,26 @@ impl Domain {
         Ok(true)
     }
 
-    /// Linear memory as bytes. No wasm code runs while the borrow lasts, since
-    /// running it takes the process exclusively.
+    /// Whether other threads may be using the memory.
+    pub fn is_shared(&self) -> bool {
+        self.memory.is_some_and(|ty| ty.shared)
+    }
+
+    /// Linear memory as host functions see it, which other threads may be using
+    /// if it is shared.
+    pub fn view(&self) -> GuestMemory<'_> {
+        let start = ptr::with_exposed_provenance_mut(self.base as usize);
+        // SAFETY: a context with a head below it stands below the base. That
+        // many bytes from the base are mapped, for as long as the domain; this
+        // thread's references to them borrow it.
+        unsafe {
+            let bytes = live::memory_size(self.base) as usize;
+            GuestMemory::new(start, bytes, live::is_shared(self.base))
+        }
+    }
+
+    /// Linear memory as bytes, which must not be shared. No wasm code runs while
+    /// the borrow lasts, since running it takes the process exclusively.
     pub fn memory(&self) -> &[u8] {
         let memory = self.context().memory;
         let at = ptr::with_exposed_provenance(self.base as usize);

@@ -15,16 +15,19 @@
 //! goes by the record alone.
 
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wasmaot_abi::context::{
-    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, offset, table_desc,
+    Context, FuncRef, MemoryDesc, TABLE_ENTRY_SIZE, TableDesc, ThreadBlock, memory_desc, offset,
+    table_desc,
 };
 
 use super::reserve::make_writable;
-use super::{Budget, PAGE, page_down, page_up};
+use super::{Budget, GuestMemory, PAGE, page_down, page_up};
+use crate::error::SharedMemory;
 
 /// Entries of a table for which there is memory from the start: a page.
 pub(crate) const FIRST_ENTRIES: u64 = PAGE / TABLE_ENTRY_SIZE;
@@ -41,6 +44,8 @@ pub(crate) struct DomainHead {
     pub alias: u64,
     /// Address of the process's [`Budget`], which outlives the domain; or 0.
     pub budget: u64,
+    /// Whether memory 0 is shared, so that other threads may be using it.
+    pub shared: bool,
 }
 
 /// A thread block, and what only the runtime keeps with it.
@@ -178,8 +183,9 @@ impl MemoryAt<'_> {
     ///
     /// # Safety
     /// A context stands right below `base` for as long as the value lives, and
-    /// nobody else uses the memory meanwhile but through functions that take
-    /// an exclusive borrow of what the value stands in.
+    /// this thread does not use the memory meanwhile but through functions that
+    /// take an exclusive borrow of what the value stands in. Other threads do
+    /// not use it at all, unless the domain's head says that it is shared.
     pub const unsafe fn new(base: u64) -> Self {
         Self(base, PhantomData)
     }
@@ -202,33 +208,76 @@ impl MemoryAt<'_> {
         unsafe { memory_grow(desc, bytes) }
     }
 
-    fn descriptor(&self) -> MemoryDesc {
+    /// How many bytes there are now.
+    fn size(&self) -> u64 {
         // SAFETY: a context stands there, by `new`'s contract.
-        unsafe { load::<Context>(context_of(self.0)) }.memory
+        unsafe { memory_size(self.0) }
     }
 
-    /// The bytes, as many as there are now.
-    pub fn bytes(&self) -> &[u8] {
-        let memory = self.descriptor();
+    /// Whether other threads may be using it.
+    pub fn is_shared(&self) -> bool {
+        // SAFETY: a head stands below the context, by `new`'s contract.
+        unsafe { is_shared(self.0) }
+    }
+
+    /// As the host's functions see it, as many bytes as there are now.
+    pub fn view(&mut self) -> GuestMemory<'_> {
+        let start = ptr::with_exposed_provenance_mut(self.0 as usize);
+        // SAFETY: that many bytes from the base are mapped, and stay so. `self`
+        // is borrowed exclusively, so this thread has no reference to them, and
+        // other threads' are of memories alone that are not shared.
+        unsafe { GuestMemory::new(start, self.size() as usize, self.is_shared()) }
+    }
+
+    /// The bytes of a memory that is not shared, as many as there are now.
+    pub fn bytes(&self) -> Result<&[u8], SharedMemory> {
+        if self.is_shared() {
+            return Err(SharedMemory);
+        }
         let at = ptr::with_exposed_provenance(self.0 as usize);
-        match memory.bytes {
+        Ok(match self.size() {
             0 => &[],
             // SAFETY: that many bytes from the base are readable; nobody
-            // changes them while `self` is borrowed, by `new`'s contract.
+            // changes them while `self` is borrowed, by `new`'s contract, and
+            // no other thread has them.
             bytes => unsafe { std::slice::from_raw_parts(at, bytes as usize) },
-        }
+        })
     }
 
     /// The same, to change.
-    pub fn bytes_mut(&mut self) -> &mut [u8] {
-        let memory = self.descriptor();
+    pub fn bytes_mut(&mut self) -> Result<&mut [u8], SharedMemory> {
+        if self.is_shared() {
+            return Err(SharedMemory);
+        }
         let at = ptr::with_exposed_provenance_mut(self.0 as usize);
-        match memory.bytes {
+        Ok(match self.size() {
             0 => &mut [],
             // SAFETY: as above, writable, and `self` is borrowed exclusively.
             bytes => unsafe { std::slice::from_raw_parts_mut(at, bytes as usize) },
-        }
+        })
     }
+}
+
+/// Bytes of memory 0, as they are now: another thread may be adding some.
+///
+/// # Safety
+/// A context must stand right below `base`.
+pub(crate) unsafe fn memory_size(base: u64) -> u64 {
+    let desc = base.wrapping_add_signed(offset::MEMORY.into());
+    let at = desc.wrapping_add_signed(memory_desc::BYTES.into());
+    // SAFETY: by this function's contract; the context consists of aligned words.
+    unsafe { atomic_u64(at) }.load(Ordering::Acquire)
+}
+
+/// Whether memory 0 is shared.
+///
+/// # Safety
+/// A [`DomainHead`] must stand below the context of `base`. It does not change
+/// once wasm code may run.
+pub(crate) unsafe fn is_shared(base: u64) -> bool {
+    let at = domain_head_of(base) + offset_of!(DomainHead, shared) as u64;
+    // SAFETY: by this function's contract.
+    unsafe { load::<bool>(at) }
 }
 
 /// Grows a memory by so many bytes; the old size in bytes.

@@ -8,6 +8,7 @@ mod budget;
 mod code;
 mod command;
 mod file;
+mod guest;
 pub(crate) mod host_stack;
 mod image;
 pub(crate) mod interrupt;
@@ -22,6 +23,7 @@ pub use file::FileId;
 pub(crate) use file::FileMap;
 #[cfg(test)]
 pub(crate) use file::memfd;
+pub use guest::{GuestBuffers, GuestMemory};
 pub(crate) use image::Image;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Window;

@@ -11,7 +11,7 @@ use wasmaot_runtime::{Caller, HostError};
 pub(super) type Words = [u64; ARGUMENTS];
 
 /// Longest path, with its zero.
-const PATH_MAX: usize = 4096;
+pub(super) const PATH_MAX: usize = 4096;
 
 /// A call under way.
 pub(super) struct Call<'a> {
@@ -79,19 +79,17 @@ impl Call<'_> {
 
     /// The program's memory.
     pub(super) fn memory(&mut self) -> Memory<'_> {
-        Memory(self.caller.memory_mut())
+        Memory(self.caller.view())
     }
 
     /// A path, without its zero.
-    pub(super) fn path(&self, i: usize) -> Result<Vec<u8>> {
-        let memory = self.caller.memory();
-        let rest = memory.get(self.uint(i) as usize..).ok_or(Error::EFAULT)?;
-        let rest = &rest[..rest.len().min(PATH_MAX)];
-        match rest.iter().position(|&byte| byte == 0) {
-            Some(len) => Ok(rest[..len].to_vec()),
-            None if rest.len() == PATH_MAX => Err(Error::ENAMETOOLONG),
-            None => Err(Error::EFAULT),
-        }
+    pub(super) fn path(&mut self, i: usize) -> Result<Vec<u8>> {
+        let at = self.uint(i).into();
+        let path = self.caller.view().read_text(at, PATH_MAX);
+        path.map_err(|looked_at| match looked_at {
+            PATH_MAX => Error::ENAMETOOLONG,
+            _ => Error::EFAULT,
+        })
     }
 
     /// Reads a little-endian number.

@@ -1,11 +1,10 @@
 //! Reading and writing, straight from and to the program's memory.
 
-use std::io::{IoSlice, IoSliceMut, Read};
-use std::ops::Range;
+use std::io::BufRead;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::SeekFrom;
-use rustix::io::{preadv, pwritev, readv, writev};
+use wasmaot_runtime::GuestBuffers;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
@@ -13,33 +12,27 @@ use super::numbers::Abi;
 use super::table::{Kind, Open, flag};
 use crate::file::HostFile;
 use crate::lock::lock;
-use crate::memory::Span;
+use crate::memory::{MAX_BUFFERS, Span};
 use crate::wait::interruptible;
 
-/// Most bytes of one call, as on Linux.
-const MAX_TRANSFER: u32 = 0x7fff_f000;
-/// Most buffers of one call.
-const IOV_MAX: u32 = 1024;
-
-/// The one buffer of a call: its address is an argument, its length the next.
-fn buffer(call: &mut Call<'_>, i: usize) -> Result<Range<usize>> {
+/// The one buffer of a call: its address is the second argument, its length the
+/// next.
+fn buffer<'a>(call: &'a mut Call<'_>) -> Result<GuestBuffers<'a>> {
     let span = Span {
-        ptr: call.uint(i),
-        len: call.uint(i + 1).min(MAX_TRANSFER),
+        ptr: call.uint(1),
+        len: call.uint(2),
     };
-    call.memory().bytes(span)?;
-    let start = span.ptr as usize;
-    Ok(start..start + span.len as usize)
+    Ok(call.memory().buffer(span)?)
 }
 
-/// The buffers of a call: of their list too, the address is an argument and
-/// the length the next.
-fn buffers(call: &mut Call<'_>, i: usize) -> Result<Vec<Range<usize>>> {
+/// The buffers of a call: the address of their list is the second argument, its
+/// length the next.
+fn buffers<'a>(call: &'a mut Call<'_>) -> Result<GuestBuffers<'a>> {
     let list = Span {
-        ptr: call.uint(i),
-        len: call.uint(i + 1),
+        ptr: call.uint(1),
+        len: call.uint(2),
     };
-    if list.len > IOV_MAX {
+    if list.len > MAX_BUFFERS {
         return Err(Error::EINVAL);
     }
     Ok(call.memory().buffers(list)?)
@@ -47,119 +40,94 @@ fn buffers(call: &mut Call<'_>, i: usize) -> Result<Vec<Range<usize>>> {
 
 /// `read`
 pub(super) fn read(call: &mut Call<'_>) -> Result {
-    let buffer = buffer(call, 1)?;
-    read_to(call, &[buffer])
+    read_to(&*call.file(0)?, &buffer(call)?)
 }
 
 /// `readv`
-pub(super) fn readv_(call: &mut Call<'_>) -> Result {
-    let buffers = buffers(call, 1)?;
-    read_to(call, &buffers)
+pub(super) fn readv(call: &mut Call<'_>) -> Result {
+    read_to(&*call.file(0)?, &buffers(call)?)
 }
 
 /// `write`
 pub(super) fn write(call: &mut Call<'_>) -> Result {
-    let buffer = buffer(call, 1)?;
-    write_from(call, &[buffer])
+    write_from(&*call.file(0)?, &buffer(call)?)
 }
 
 /// `writev`
-pub(super) fn writev_(call: &mut Call<'_>) -> Result {
-    let buffers = buffers(call, 1)?;
-    write_from(call, &buffers)
+pub(super) fn writev(call: &mut Call<'_>) -> Result {
+    write_from(&*call.file(0)?, &buffers(call)?)
 }
 
 /// `pread64`
 pub(super) fn pread(call: &mut Call<'_>) -> Result {
-    let buffer = buffer(call, 1)?;
-    let offset = call.wide(3);
-    read_at(call, &[buffer], offset)
+    let (open, offset) = (call.file(0)?, call.wide(3));
+    read_at(&open, &buffer(call)?, offset)
 }
 
 /// `pwrite64`
 pub(super) fn pwrite(call: &mut Call<'_>) -> Result {
-    let buffer = buffer(call, 1)?;
-    let offset = call.wide(3);
-    write_at(call, &[buffer], offset)
+    let (open, offset) = (call.file(0)?, call.wide(3));
+    write_at(&open, &buffer(call)?, offset)
 }
 
 /// `preadv`: the offset has a low and a high word in either table, of which
 /// x86-64 ignores the high one.
-pub(super) fn preadv_(call: &mut Call<'_>) -> Result {
-    let buffers = buffers(call, 1)?;
-    let offset = call.wide(3);
-    read_at(call, &buffers, offset)
+pub(super) fn preadv(call: &mut Call<'_>) -> Result {
+    let (open, offset) = (call.file(0)?, call.wide(3));
+    read_at(&open, &buffers(call)?, offset)
 }
 
 /// `pwritev`
-pub(super) fn pwritev_(call: &mut Call<'_>) -> Result {
-    let buffers = buffers(call, 1)?;
-    let offset = call.wide(3);
-    write_at(call, &buffers, offset)
+pub(super) fn pwritev(call: &mut Call<'_>) -> Result {
+    let (open, offset) = (call.file(0)?, call.wide(3));
+    write_at(&open, &buffers(call)?, offset)
 }
 
-fn read_to(call: &mut Call<'_>, buffers: &[Range<usize>]) -> Result {
-    let open = call.file(0)?;
-    let mut memory = call.memory();
-    let mut slices = memory.slices_mut(buffers);
-    readable(&open)?;
+fn read_to(open: &Open, buffers: &GuestBuffers<'_>) -> Result {
+    readable(open)?;
     let done = match &open.kind {
         Kind::Dir(_) => return Err(Error::EISDIR),
         Kind::Output(_) => return Err(Error::EBADF),
-        Kind::Input(bytes) => lock(bytes).read_vectored(&mut slices)?,
+        Kind::Input(bytes) => {
+            let mut bytes = lock(bytes);
+            let done = buffers.fill(bytes.fill_buf()?);
+            bytes.consume(done);
+            done
+        }
         Kind::File { file, .. } => {
-            ask_first(&open, file, PollFlags::IN)?;
-            interruptible(|| readv(file, &mut slices))?
+            ask_first(open, file, PollFlags::IN)?;
+            interruptible(|| buffers.read_from(file, None))?
         }
     };
     Ok(done as u64)
 }
 
-fn write_from(call: &mut Call<'_>, buffers: &[Range<usize>]) -> Result {
-    let open = call.file(0)?;
-    let memory = call.memory();
-    let slices = memory.slices(buffers);
-    writable(&open)?;
+fn write_from(open: &Open, buffers: &GuestBuffers<'_>) -> Result {
+    writable(open)?;
     let done = match &open.kind {
         Kind::Dir(_) | Kind::Input(_) => return Err(Error::EBADF),
         Kind::Output(buffer) => match buffer {
-            Some(buffer) => buffer.append(&slices).ok_or(Error::ENOSPC)?,
-            None => slices.iter().map(|slice| slice.len()).sum(),
+            Some(buffer) => buffer.append(buffers).ok_or(Error::ENOSPC)?,
+            None => buffers.bytes(),
         },
         Kind::File { file, .. } => {
-            ask_first(&open, file, PollFlags::OUT)?;
-            interruptible(|| writev(file, &slices))?
+            ask_first(open, file, PollFlags::OUT)?;
+            interruptible(|| buffers.write_to(file, None))?
         }
     };
     Ok(done as u64)
 }
 
-fn read_at(call: &mut Call<'_>, buffers: &[Range<usize>], offset: u64) -> Result {
-    let open = call.file(0)?;
-    let mut memory = call.memory();
-    let mut slices: Vec<IoSliceMut<'_>> = memory.slices_mut(buffers);
-    readable(&open)?;
-    let file = positioned(&open)?;
-    let done = interruptible(|| preadv(file, &mut slices, signed(offset)?))?;
-    Ok(done as u64)
+fn read_at(open: &Open, buffers: &GuestBuffers<'_>, offset: u64) -> Result {
+    readable(open)?;
+    let file = positioned(open)?;
+    Ok(interruptible(|| buffers.read_from(file, Some(offset)))? as u64)
 }
 
-fn write_at(call: &mut Call<'_>, buffers: &[Range<usize>], offset: u64) -> Result {
-    let open = call.file(0)?;
-    let memory = call.memory();
-    let slices: Vec<IoSlice<'_>> = memory.slices(buffers);
-    writable(&open)?;
-    let file = positioned(&open)?;
-    let done = interruptible(|| pwritev(file, &slices, signed(offset)?))?;
-    Ok(done as u64)
-}
-
-/// An offset that the host can express.
-fn signed(offset: u64) -> rustix::io::Result<u64> {
-    match i64::try_from(offset) {
-        Ok(_) => Ok(offset),
-        Err(_) => Err(rustix::io::Errno::INVAL),
-    }
+fn write_at(open: &Open, buffers: &GuestBuffers<'_>, offset: u64) -> Result {
+    writable(open)?;
+    let file = positioned(open)?;
+    Ok(interruptible(|| buffers.write_to(file, Some(offset)))? as u64)
 }
 
 /// Refuses where the file was not opened for reading: the host's may be open

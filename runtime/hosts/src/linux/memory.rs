@@ -25,8 +25,8 @@ const MREMAP_FIXED: u32 = 2;
 const MADV_DONTNEED: i32 = 4;
 
 impl Linear for Caller<'_> {
-    fn size(&self) -> u64 {
-        self.memory().len() as u64
+    fn size(&mut self) -> u64 {
+        self.view().len()
     }
 
     fn grow(&mut self, bytes: u64) -> Option<u64> {
@@ -34,10 +34,9 @@ impl Linear for Caller<'_> {
     }
 
     fn zero(&mut self, range: Range<u64>) {
-        let range = range.start as usize..range.end as usize;
-        if let Some(bytes) = self.memory_mut().get_mut(range) {
-            bytes.fill(0);
-        }
+        // What was given lies in memory.
+        let len = range.end.saturating_sub(range.start);
+        let _ = self.view().fill(range.start, len, 0);
     }
 }
 
@@ -132,19 +131,20 @@ fn map(call: &mut Call<'_>, offset: u64) -> Result {
 }
 
 /// Reads a part of a file, as much of it as there is.
-fn read_in(call: &mut Call<'_>, kind: &Kind, span: Span, mut offset: u64) -> Result<()> {
+fn read_in(call: &mut Call<'_>, kind: &Kind, mut span: Span, mut offset: u64) -> Result<()> {
     let Kind::File { file, .. } = kind else {
         return Err(Error::ENODEV);
     };
-    let mut memory = call.memory();
-    let mut rest = memory.bytes_mut(span)?;
-    while !rest.is_empty() {
-        let done = interruptible(|| rustix::io::pread(file, &mut *rest, offset))?;
+    while span.len != 0 {
+        let buffer = call.memory().buffer(span)?;
+        let done = interruptible(|| buffer.read_from(file, Some(offset)))?;
         if done == 0 {
             break;
         }
         offset += done as u64;
-        rest = &mut rest[done..];
+        // No more than the buffer, which lies in memory.
+        span.ptr += done as u32;
+        span.len -= done as u32;
     }
     Ok(())
 }
@@ -184,8 +184,9 @@ pub(super) fn mremap(call: &mut Call<'_>) -> Result {
         let new = space.remap(&old, bytes, may_move, caller);
         let new = new.ok_or(Error::ENOMEM)?;
         if new != old.start {
-            let from = old.start as usize..old.end as usize;
-            caller.memory_mut().copy_within(from, new as usize);
+            let view = caller.view();
+            let copied = view.copy_within(old.start, new, old.end - old.start);
+            copied.map_err(|_| Error::EFAULT)?;
             space.unmap(&old, caller);
         }
         Ok(new)

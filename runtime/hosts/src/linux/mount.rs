@@ -186,6 +186,18 @@ impl Call<'_> {
         self.resolve_at(AT_FDCWD, path)
     }
 
+    /// What the path means that is an argument.
+    pub(super) fn resolve_argument(&mut self, path: usize) -> Result<ResolvedPath> {
+        let path = self.path(path)?;
+        self.resolve(&path)
+    }
+
+    /// The same, of an open directory that is another argument.
+    pub(super) fn resolve_argument_at(&mut self, fd: usize, path: usize) -> Result<ResolvedPath> {
+        let path = self.path(path)?;
+        self.resolve_at(self.int(fd), &path)
+    }
+
     /// What a path means, of an open directory if it is a relative one.
     pub(super) fn resolve_at(&self, fd: i32, path: &[u8]) -> Result<ResolvedPath> {
         let mounts = &self.state.mounts;

@@ -16,12 +16,12 @@ const AT_REMOVEDIR: u32 = 0x200;
 
 /// `mkdir`
 pub(super) fn mkdir(call: &mut Call<'_>) -> Result {
-    make_directory(&call.resolve(&call.path(0)?)?, call.uint(1))
+    make_directory(&call.resolve_argument(0)?, call.uint(1))
 }
 
 /// `mkdirat`
 pub(super) fn mkdirat(call: &mut Call<'_>) -> Result {
-    let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
+    let resolved = call.resolve_argument_at(0, 1)?;
     make_directory(&resolved, call.uint(2))
 }
 
@@ -32,7 +32,7 @@ fn make_directory(resolved: &ResolvedPath, mode: u32) -> Result {
 
 /// `rmdir`
 pub(super) fn rmdir(call: &mut Call<'_>) -> Result {
-    remove_directory(&call.resolve(&call.path(0)?)?)
+    remove_directory(&call.resolve_argument(0)?)
 }
 
 fn remove_directory(resolved: &ResolvedPath) -> Result {
@@ -42,7 +42,7 @@ fn remove_directory(resolved: &ResolvedPath) -> Result {
 
 /// `unlink`
 pub(super) fn unlink(call: &mut Call<'_>) -> Result {
-    remove_file(&call.resolve(&call.path(0)?)?)
+    remove_file(&call.resolve_argument(0)?)
 }
 
 fn remove_file(resolved: &ResolvedPath) -> Result {
@@ -52,7 +52,7 @@ fn remove_file(resolved: &ResolvedPath) -> Result {
 
 /// `unlinkat`
 pub(super) fn unlinkat(call: &mut Call<'_>) -> Result {
-    let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
+    let resolved = call.resolve_argument_at(0, 1)?;
     match call.uint(2) {
         0 => remove_file(&resolved),
         AT_REMOVEDIR => remove_directory(&resolved),
@@ -68,8 +68,8 @@ pub(super) fn rename(call: &mut Call<'_>) -> Result {
 
 /// `renameat`, and `renameat2` without flags
 pub(super) fn renameat(call: &mut Call<'_>) -> Result {
-    let old = call.resolve_at(call.int(0), &call.path(1)?)?;
-    let new = call.resolve_at(call.int(2), &call.path(3)?)?;
+    let old = call.resolve_argument_at(0, 1)?;
+    let new = call.resolve_argument_at(2, 3)?;
     move_name(&old, &new)
 }
 
@@ -99,8 +99,8 @@ pub(super) fn link(call: &mut Call<'_>) -> Result {
 
 /// `linkat`
 pub(super) fn linkat(call: &mut Call<'_>) -> Result {
-    let old = call.resolve_at(call.int(0), &call.path(1)?)?;
-    let new = call.resolve_at(call.int(2), &call.path(3)?)?;
+    let old = call.resolve_argument_at(0, 1)?;
+    let new = call.resolve_argument_at(2, 3)?;
     match call.uint(4) {
         0 => hard_link(&old, &new, false),
         AT_SYMLINK_FOLLOW => hard_link(&old, &new, true),
@@ -123,13 +123,13 @@ fn hard_link(old: &ResolvedPath, new: &ResolvedPath, follow: bool) -> Result {
 /// `symlink`
 pub(super) fn symlink(call: &mut Call<'_>) -> Result {
     let target = call.path(0)?;
-    symbolic_link(&target, &call.resolve(&call.path(1)?)?)
+    symbolic_link(&target, &call.resolve_argument(1)?)
 }
 
 /// `symlinkat`
 pub(super) fn symlinkat(call: &mut Call<'_>) -> Result {
     let target = call.path(0)?;
-    symbolic_link(&target, &call.resolve_at(call.int(1), &call.path(2)?)?)
+    symbolic_link(&target, &call.resolve_argument_at(1, 2)?)
 }
 
 fn symbolic_link(target: &[u8], resolved: &ResolvedPath) -> Result {
@@ -140,13 +140,13 @@ fn symbolic_link(target: &[u8], resolved: &ResolvedPath) -> Result {
 
 /// `readlink`
 pub(super) fn readlink(call: &mut Call<'_>) -> Result {
-    let resolved = call.resolve(&call.path(0)?)?;
+    let resolved = call.resolve_argument(0)?;
     read_link(call, &resolved, 1)
 }
 
 /// `readlinkat`
 pub(super) fn readlinkat(call: &mut Call<'_>) -> Result {
-    let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
+    let resolved = call.resolve_argument_at(0, 1)?;
     read_link(call, &resolved, 2)
 }
 
@@ -225,7 +225,7 @@ pub(super) fn getcwd(call: &mut Call<'_>) -> Result {
 
 /// `chdir`: links on the way are resolved, as the kernel would name the place.
 pub(super) fn chdir(call: &mut Call<'_>) -> Result {
-    let resolved = call.resolve(&call.path(0)?)?;
+    let resolved = call.resolve_argument(0)?;
     let dir = resolved.dir()?;
     let mode = beneath::stat(dir, resolved.path(), true)?.st_mode;
     if FileType::from_raw_mode(mode) != FileType::Directory {

@@ -53,7 +53,7 @@ fn poll_until(call: &mut Call<'_>, timeout: Option<Duration>) -> Result {
         ptr,
         len: count * RECORD as u32,
     };
-    let mut list = call.memory().bytes(span)?.to_vec();
+    let mut list = call.memory().bytes(span)?;
     let mut ready = 0;
     let mut questions = Vec::new();
     for (i, record) in list.chunks_exact_mut(RECORD).enumerate() {
@@ -119,7 +119,7 @@ fn select_until(call: &mut Call<'_>, timeout: Option<Duration>) -> Result {
     for (i, set) in sets.iter_mut().enumerate() {
         let ptr = call.uint(1 + i);
         if ptr != 0 {
-            *set = call.memory().bytes(Span { ptr, len })?.to_vec();
+            *set = call.memory().bytes(Span { ptr, len })?;
         }
     }
     let has = |set: &[u8], fd: usize| {

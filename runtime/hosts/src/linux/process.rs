@@ -1,8 +1,6 @@
 //! The process itself: its end, its numbers, signals, names and limits. There
 //! is one, with one thread, and nobody else.
 
-use rustix::rand::GetRandomFlags;
-
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
@@ -148,14 +146,7 @@ pub(super) fn getrandom(call: &mut Call<'_>) -> Result {
         ptr: call.uint(0),
         len: call.uint(1),
     };
-    let mut memory = call.memory();
-    let mut rest = memory.bytes_mut(span)?;
-    while !rest.is_empty() {
-        let flags = GetRandomFlags::empty();
-        // The host gives less than asked for where it is much.
-        let done = wait::interruptible(|| rustix::rand::getrandom(&mut *rest, flags))?;
-        rest = &mut rest[done..];
-    }
+    call.memory().randomise(span)?;
     Ok(span.len.into())
 }
 

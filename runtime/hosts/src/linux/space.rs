@@ -19,7 +19,7 @@ const LIMIT: u64 = (1 << 32) - (1 << 16);
 /// A memory that can grow.
 pub(super) trait Linear {
     /// Its size in bytes.
-    fn size(&self) -> u64;
+    fn size(&mut self) -> u64;
     /// Makes it larger by at least so many bytes; its old size.
     fn grow(&mut self, bytes: u64) -> Option<u64>;
     /// Fills a range with zeros.
@@ -51,7 +51,7 @@ pub(super) const fn page_up(bytes: u64) -> Option<u64> {
 impl Space {
     /// Of a memory whose heap begins at an address; at its end, if that is not
     /// known.
-    pub(super) fn new(heap: Option<u64>, memory: &impl Linear) -> Self {
+    pub(super) fn new(heap: Option<u64>, memory: &mut impl Linear) -> Self {
         let end = memory.size();
         let start = heap.unwrap_or(end).min(end);
         let mut free = Ranges::default();
@@ -215,7 +215,7 @@ mod tests {
     struct Bytes(Vec<u8>);
 
     impl Linear for Bytes {
-        fn size(&self) -> u64 {
+        fn size(&mut self) -> u64 {
             self.0.len() as u64
         }
 
@@ -235,8 +235,8 @@ mod tests {
     }
 
     fn new(heap: u64) -> (Space, Bytes) {
-        let memory = Bytes(vec![0; 2 * WASM_PAGE as usize]);
-        (Space::new(Some(heap), &memory), memory)
+        let mut memory = Bytes(vec![0; 2 * WASM_PAGE as usize]);
+        (Space::new(Some(heap), &mut memory), memory)
     }
 
     #[test]

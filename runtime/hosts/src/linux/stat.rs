@@ -71,7 +71,7 @@ fn of_open(open: &Open) -> Result<Stat> {
 }
 
 /// Of a path, with the flags of the `at` calls.
-fn of_path(call: &Call<'_>, fd: i32, path: usize, flags: u32) -> Result<Stat> {
+fn of_path(call: &mut Call<'_>, fd: i32, path: usize, flags: u32) -> Result<Stat> {
     let path = call.path(path)?;
     if path.is_empty() && flags & AT_EMPTY_PATH != 0 {
         return match fd {

@@ -199,7 +199,7 @@ fn set_times(call: &mut Call<'_>, wide: bool) -> Result {
         rustix::fs::futimens(fd, &times)?;
         return DONE;
     }
-    let resolved = call.resolve_at(call.int(0), &call.path(1)?)?;
+    let resolved = call.resolve_argument_at(0, 1)?;
     let follow = call.uint(3) & AT_SYMLINK_NOFOLLOW == 0;
     beneath::set_times(resolved.dir_to_change()?, resolved.path(), follow, &times)?;
     DONE

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::call::Call;
+use super::call::{Call, PATH_MAX};
 use super::error::{self, Error, Result};
 use super::mount::AT_FDCWD;
 use super::numbers::{Abi, Sys};
 use super::offered::Offer;
-use wasmaot_runtime::Category;
+use wasmaot_runtime::{Caller, Category};
 
 /// Longest text that is shown.
 const TEXT: usize = 64;
@@ -41,7 +41,7 @@ pub(super) fn report(
             if i > 0 {
                 line.push_str(", ");
             }
-            argument(&mut line, caller.memory(), kind, value);
+            argument(&mut line, caller, kind, value);
         }
         line.push_str(") = ");
         answer_of(&mut line, answer, outcome);
@@ -50,7 +50,7 @@ pub(super) fn report(
 }
 
 /// Adds an argument as its kind is shown.
-fn argument(line: &mut String, memory: &[u8], kind: char, value: u64) {
+fn argument(line: &mut String, caller: &mut Caller<'_>, kind: char, value: u64) {
     let low = value as u32;
     let done = match kind {
         'a' if low.cast_signed() == AT_FDCWD => write!(line, "AT_FDCWD"),
@@ -58,7 +58,7 @@ fn argument(line: &mut String, memory: &[u8], kind: char, value: u64) {
         'l' => write!(line, "{}", value.cast_signed()),
         'u' => write!(line, "{low}"),
         'o' => write!(line, "{low:#o}"),
-        's' => match text(memory, low as usize) {
+        's' => match text(caller, low) {
             Some(text) => write!(line, "{text:?}"),
             None => write!(line, "{low:#x}"),
         },
@@ -70,10 +70,9 @@ fn argument(line: &mut String, memory: &[u8], kind: char, value: u64) {
 }
 
 /// The text at an address, shortened.
-fn text(memory: &[u8], at: usize) -> Option<String> {
-    let rest = memory.get(at..)?;
-    let len = rest.iter().position(|&byte| byte == 0)?;
-    let shown = String::from_utf8_lossy(&rest[..len.min(TEXT)]).into_owned();
+fn text(caller: &mut Caller<'_>, at: u32) -> Option<String> {
+    let text = caller.view().read_text(at.into(), PATH_MAX).ok()?;
+    let shown = String::from_utf8_lossy(&text[..text.len().min(TEXT)]).into_owned();
     Some(shown)
 }
 

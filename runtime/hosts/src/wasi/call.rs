@@ -19,7 +19,7 @@ impl HostState for State {
     fn context<'a>(&'a self, caller: &'a mut Caller<'_>) -> Call<'a> {
         Call {
             state: self,
-            memory: Memory(caller.memory_mut()),
+            memory: Memory(caller.view()),
         }
     }
 }

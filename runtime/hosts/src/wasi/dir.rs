@@ -23,7 +23,7 @@ pub(super) fn fd_readdir(
     cx.memory.check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let directory = descriptor.dir(right::FD_READDIR)?;
-    let target = cx.memory.bytes_mut(buffer)?;
+    cx.memory.check(buffer.ptr, buffer.len.into())?;
     let mut kept = lock(&directory.listing);
     if cookie == 0 {
         *kept = None;
@@ -33,7 +33,7 @@ pub(super) fn fd_readdir(
         none => none.insert(Listing::of(&directory.dir, &cx.state.room)?),
     };
     let start = usize::try_from(cookie).unwrap_or(usize::MAX);
-    let mut rest = &mut *target;
+    let (mut at, mut room) = (u64::from(buffer.ptr), buffer.len as usize);
     for (index, entry) in listing.entries.iter().enumerate().skip(start) {
         let namlen = u32::try_from(entry.name.len()).map_err(|_| Errno::OVERFLOW)?;
         let record = Record::<{ dirent::SIZE }>::new()
@@ -41,21 +41,18 @@ pub(super) fn fd_readdir(
             .put(dirent::INO, entry.ino.to_le_bytes())
             .put(dirent::NAMLEN, namlen.to_le_bytes())
             .put(dirent::TYPE, [filetype_of(entry.ty)]);
-        rest = fill(fill(rest, record.bytes()), &entry.name);
-        if rest.is_empty() {
+        // An entry cut short tells the guest that there is more.
+        for part in [&record.bytes()[..], &entry.name] {
+            let part = &part[..part.len().min(room)];
+            cx.memory.write(at, part)?;
+            at += part.len() as u64;
+            room -= part.len();
+        }
+        if room == 0 {
             break;
         }
     }
-    let used = buffer.len as usize - rest.len();
-    finish(cx, out, used)
-}
-
-/// Copies as much as fits and gives what is left of the buffer. An entry cut
-/// short tells the guest that there is more.
-fn fill<'a>(buffer: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
-    let (head, rest) = buffer.split_at_mut(bytes.len().min(buffer.len()));
-    head.copy_from_slice(&bytes[..head.len()]);
-    rest
+    finish(cx, out, buffer.len as usize - room)
 }
 
 /// The `filetype` of what is not open. What kind of socket it is shows only

@@ -1,9 +1,8 @@
 //! Reading and writing, straight from and to the guest's memory.
 
-use std::io::Read;
+use std::io::BufRead;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{preadv, pwritev, readv, writev};
 
 use super::call::Call;
 use super::table::{Descriptor, Kind};
@@ -19,18 +18,20 @@ pub(super) fn fd_read(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resul
     cx.memory.check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let buffers = cx.memory.buffers(list)?;
-    let mut slices = cx.memory.slices_mut(&buffers);
     let done = match &descriptor.kind {
         Kind::Dir(_) => return Err(Errno::ISDIR),
         Kind::Output(_) => return Err(Errno::BADF),
         Kind::Input(bytes) => {
             descriptor.require_transfer(right::FD_READ)?;
-            lock(bytes).read_vectored(&mut slices)?
+            let mut bytes = lock(bytes);
+            let done = buffers.fill(bytes.fill_buf()?);
+            bytes.consume(done);
+            done
         }
         Kind::File(file) | Kind::Shared(file) => {
             descriptor.require_transfer(right::FD_READ)?;
             ask_first(&descriptor, file, PollFlags::IN)?;
-            interruptible(|| readv(file, &mut slices))?
+            interruptible(|| buffers.read_from(file, None))?
         }
     };
     finish(cx, out, done)
@@ -42,8 +43,7 @@ pub(super) fn fd_pread(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out:
     let descriptor = cx.state.get(fd)?;
     let file = positioned(&descriptor, right::FD_READ)?;
     let buffers = cx.memory.buffers(list)?;
-    let mut slices = cx.memory.slices_mut(&buffers);
-    let done = interruptible(|| preadv(file, &mut slices, offset))?;
+    let done = interruptible(|| buffers.read_from(file, Some(offset)))?;
     finish(cx, out, done)
 }
 
@@ -52,21 +52,20 @@ pub(super) fn fd_write(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resu
     cx.memory.check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let buffers = cx.memory.buffers(list)?;
-    let slices = cx.memory.slices(&buffers);
     let done = match &descriptor.kind {
         Kind::Dir(_) => return Err(Errno::ISDIR),
         Kind::Input(_) => return Err(Errno::BADF),
         Kind::Output(buffer) => {
             descriptor.require_transfer(right::FD_WRITE)?;
             match buffer {
-                Some(buffer) => buffer.append(&slices).ok_or(Errno::NOSPC)?,
-                None => slices.iter().map(|slice| slice.len()).sum(),
+                Some(buffer) => buffer.append(&buffers).ok_or(Errno::NOSPC)?,
+                None => buffers.bytes(),
             }
         }
         Kind::File(file) | Kind::Shared(file) => {
             descriptor.require_transfer(right::FD_WRITE)?;
             ask_first(&descriptor, file, PollFlags::OUT)?;
-            interruptible(|| writev(file, &slices))?
+            interruptible(|| buffers.write_to(file, None))?
         }
     };
     finish(cx, out, done)
@@ -78,8 +77,7 @@ pub(super) fn fd_pwrite(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out
     let descriptor = cx.state.get(fd)?;
     let file = positioned(&descriptor, right::FD_WRITE)?;
     let buffers = cx.memory.buffers(list)?;
-    let slices = cx.memory.slices(&buffers);
-    let done = interruptible(|| pwritev(file, &slices, offset))?;
+    let done = interruptible(|| buffers.write_to(file, Some(offset)))?;
     finish(cx, out, done)
 }
 

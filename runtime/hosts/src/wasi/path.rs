@@ -5,9 +5,9 @@
 //! A path is bytes, as the host's file names are: a name that is not UTF-8 is
 //! listed, and is reached by the bytes that the listing gives.
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
@@ -35,12 +35,12 @@ impl LookupArg {
 }
 
 /// The path of a span.
-fn path<'a>(cx: &'a Call<'_>, span: Span) -> Result<&'a Path> {
-    let bytes = cx.memory.bytes(span)?;
-    if bytes.len() >= beneath::PATH_MAX {
+fn path(cx: &Call<'_>, span: Span) -> Result<PathBuf> {
+    cx.memory.check(span.ptr, span.len.into())?;
+    if span.len as usize >= beneath::PATH_MAX {
         return Err(Errno::NAMETOOLONG);
     }
-    Ok(Path::new(OsStr::from_bytes(bytes)))
+    Ok(OsString::from_vec(cx.memory.bytes(span)?).into())
 }
 
 /// Permissions of a file and of a directory that a program makes, of which the
@@ -53,7 +53,7 @@ pub(super) fn path_create_directory(cx: &mut Call<'_>, at: PathArg) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_CREATE_DIRECTORY)?;
     let path = path(cx, at.path)?;
-    Ok(beneath::create_dir(&directory.dir, path, DIRECTORY_MODE)?)
+    Ok(beneath::create_dir(&directory.dir, &path, DIRECTORY_MODE)?)
 }
 
 /// `path_filestat_get`
@@ -61,7 +61,7 @@ pub(super) fn path_filestat_get(cx: &mut Call<'_>, at: LookupArg, out: u32) -> R
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_FILESTAT_GET)?;
     let path = path(cx, at.path)?;
-    let stat = beneath::stat(&directory.dir, path, at.follows()?)?;
+    let stat = beneath::stat(&directory.dir, &path, at.follows()?)?;
     let filetype = filetype_of(FileType::from_raw_mode(stat.st_mode));
     cx.memory.write(out, filestat(&stat, filetype).bytes())
 }
@@ -74,7 +74,7 @@ pub(super) fn path_filestat_set_times(cx: &mut Call<'_>, at: LookupArg, times: T
     let path = path(cx, at.path)?;
     Ok(beneath::set_times(
         &directory.dir,
-        path,
+        &path,
         at.follows()?,
         &times,
     )?)
@@ -88,7 +88,7 @@ pub(super) fn path_link(cx: &mut Call<'_>, old: LookupArg, new: PathArg) -> Resu
     let to = &target.dir(right::PATH_LINK_TARGET)?.dir;
     let (old_path, new_path) = (path(cx, old.path)?, path(cx, new.path)?);
     let follow = old.follows()?;
-    Ok(beneath::hard_link(from, old_path, follow, to, new_path)?)
+    Ok(beneath::hard_link(from, &old_path, follow, to, &new_path)?)
 }
 
 /// `path_open`
@@ -144,15 +144,15 @@ pub(super) fn path_open(
 }
 
 /// What is to be opened, and how.
-struct Request<'a> {
-    path: &'a Path,
+struct Request {
+    path: PathBuf,
     follow: bool,
     how: u32,
     rights: Rights,
     flags: u32,
 }
 
-impl Request<'_> {
+impl Request {
     /// Opens what is there, to be read.
     fn open_read_only(self, dir: &Dir) -> Result<Descriptor> {
         if self.rights.base & right::FD_WRITE != 0 {
@@ -168,7 +168,7 @@ impl Request<'_> {
     }
 
     fn open(&self, dir: &Dir) -> Result<Descriptor> {
-        let file = beneath::open(dir, self.path, self.access())?;
+        let file = beneath::open(dir, &self.path, self.access())?;
         if !file.metadata()?.is_dir() {
             return Ok(Descriptor::file(file.into(), self.rights.base, self.flags)?);
         }
@@ -212,13 +212,13 @@ impl Request<'_> {
 /// directory can follow it; too long a one is cut.
 pub(super) fn path_readlink(cx: &mut Call<'_>, at: PathArg, buffer: Span, out: u32) -> Result {
     cx.memory.check(out, 4)?;
+    cx.memory.check(buffer.ptr, buffer.len.into())?;
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_READLINK)?;
-    let target = beneath::read_link(&directory.dir, path(cx, at.path)?)?;
+    let target = beneath::read_link(&directory.dir, &path(cx, at.path)?)?;
     let target = target.as_os_str().as_bytes();
-    let buffer = cx.memory.bytes_mut(buffer)?;
-    let used = target.len().min(buffer.len());
-    buffer[..used].copy_from_slice(&target[..used]);
+    let used = target.len().min(buffer.len as usize);
+    cx.memory.write(buffer.ptr, &target[..used])?;
     finish(cx, out, used)
 }
 
@@ -226,7 +226,7 @@ pub(super) fn path_readlink(cx: &mut Call<'_>, at: PathArg, buffer: Span, out: u
 pub(super) fn path_remove_directory(cx: &mut Call<'_>, at: PathArg) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_REMOVE_DIRECTORY)?;
-    Ok(beneath::remove_dir(&directory.dir, path(cx, at.path)?)?)
+    Ok(beneath::remove_dir(&directory.dir, &path(cx, at.path)?)?)
 }
 
 /// `path_rename`
@@ -236,7 +236,7 @@ pub(super) fn path_rename(cx: &mut Call<'_>, old: PathArg, new: PathArg) -> Resu
     let from = &source.dir(right::PATH_RENAME_SOURCE)?.dir;
     let to = &target.dir(right::PATH_RENAME_TARGET)?.dir;
     let (old, new) = (path(cx, old.path)?, path(cx, new.path)?);
-    Ok(beneath::rename(from, old, to, new)?)
+    Ok(beneath::rename(from, &old, to, &new)?)
 }
 
 /// `path_symlink`
@@ -244,12 +244,12 @@ pub(super) fn path_symlink(cx: &mut Call<'_>, target: Span, at: PathArg) -> Resu
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_SYMLINK)?;
     let (target, link) = (path(cx, target)?, path(cx, at.path)?);
-    Ok(beneath::symlink(target, &directory.dir, link)?)
+    Ok(beneath::symlink(&target, &directory.dir, &link)?)
 }
 
 /// `path_unlink_file`
 pub(super) fn path_unlink_file(cx: &mut Call<'_>, at: PathArg) -> Result {
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_UNLINK_FILE)?;
-    Ok(beneath::remove_file(&directory.dir, path(cx, at.path)?)?)
+    Ok(beneath::remove_file(&directory.dir, &path(cx, at.path)?)?)
 }

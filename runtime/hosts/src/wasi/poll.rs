@@ -10,7 +10,7 @@ use super::call::Call;
 use super::clock::{clock, now};
 use super::state::State;
 use super::table::{Descriptor, Kind};
-use super::types::{Record, event, eventtype, right, subscription};
+use super::types::{Record, event, eventtype, field, right, subscription};
 use crate::errno::{Errno, Result};
 use crate::lock::lock;
 use crate::wait;
@@ -79,7 +79,12 @@ pub(super) fn poll_oneoff(
     cx.memory
         .check(events, u64::from(count) * event::SIZE as u64)?;
     let list = (0..u64::from(count))
-        .map(|index| read(cx, u64::from(subscriptions) + index * subscription::SIZE))
+        .map(|index| {
+            read(
+                cx,
+                u64::from(subscriptions) + index * subscription::SIZE as u64,
+            )
+        })
         .collect::<Result<Vec<_>>>()?;
     let happened = wait(&list)?;
     let mut at = u64::from(events);
@@ -99,19 +104,18 @@ pub(super) fn poll_oneoff(
 
 /// Reads a subscription.
 fn read(cx: &Call<'_>, at: u64) -> Result<Subscription> {
-    let memory = &cx.memory;
-    memory.check(at, subscription::SIZE)?;
-    let userdata = u64::from_le_bytes(memory.read(at + subscription::USERDATA)?);
-    let [tag] = memory.read(at + subscription::TAG)?;
+    let record: [u8; subscription::SIZE] = cx.memory.read(at)?;
+    let userdata = u64::from_le_bytes(field(&record, subscription::USERDATA));
+    let [tag] = field(&record, subscription::TAG);
     let wait = match tag {
         eventtype::CLOCK => {
-            let id = u32::from_le_bytes(memory.read(at + subscription::CLOCK_ID)?);
-            let timeout = u64::from_le_bytes(memory.read(at + subscription::CLOCK_TIMEOUT)?);
-            let flags = u16::from_le_bytes(memory.read(at + subscription::CLOCK_FLAGS)?);
+            let id = u32::from_le_bytes(field(&record, subscription::CLOCK_ID));
+            let timeout = u64::from_le_bytes(field(&record, subscription::CLOCK_TIMEOUT));
+            let flags = u16::from_le_bytes(field(&record, subscription::CLOCK_FLAGS));
             wait_for_clock(id, timeout, flags)
         }
         eventtype::FD_READ | eventtype::FD_WRITE => {
-            let fd = u32::from_le_bytes(memory.read(at + subscription::FD)?);
+            let fd = u32::from_le_bytes(field(&record, subscription::FD));
             wait_for_fd(cx.state, fd, tag)
         }
         _ => return Err(Errno::INVAL),

@@ -1,11 +1,8 @@
 //! The process itself: ending it, signals, giving way, randomness.
 
-use rustix::rand::{GetRandomFlags, getrandom};
-
 use super::call::Call;
 use crate::errno::{Errno, Result};
 use crate::memory::Span;
-use crate::wait;
 use wasmaot_runtime::HostError;
 
 /// `proc_exit`
@@ -38,12 +35,5 @@ pub(super) fn sched_yield(_: &mut Call<'_>) -> Result {
 
 /// `random_get`
 pub(super) fn random_get(cx: &mut Call<'_>, buffer: Span) -> Result {
-    let mut rest = cx.memory.bytes_mut(buffer)?;
-    while !rest.is_empty() {
-        let flags = GetRandomFlags::empty();
-        // The host gives less than asked for where it is much.
-        let done = wait::interruptible(|| getrandom(&mut *rest, flags))?;
-        rest = &mut rest[done..];
-    }
-    Ok(())
+    cx.memory.randomise(buffer)
 }

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendFlags, Shutdown,
-    SocketFlags, accept_with, recvmsg, sendmsg, shutdown,
-};
+use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 
 use super::call::Call;
 use super::io::finish;
@@ -70,26 +67,26 @@ pub(super) fn sock_recv(
     if flags & !(sock::RECV_PEEK | sock::RECV_WAITALL) != 0 {
         return Err(Errno::INVAL);
     }
-    let mut host_flags = RecvFlags::empty();
-    host_flags.set(RecvFlags::PEEK, flags & sock::RECV_PEEK != 0);
-    host_flags.set(RecvFlags::WAITALL, flags & sock::RECV_WAITALL != 0);
+    let mut host_flags = 0;
+    for (given, host) in [
+        (sock::RECV_PEEK, libc::MSG_PEEK),
+        (sock::RECV_WAITALL, libc::MSG_WAITALL),
+    ] {
+        if flags & given != 0 {
+            host_flags |= host;
+        }
+    }
     let socket = Socket::get(cx, fd)?;
     socket.0.require_transfer(right::FD_READ)?;
     let buffers = cx.memory.buffers(list)?;
-    let mut slices = cx.memory.slices_mut(&buffers);
     let file = socket.file()?;
-    let message = interruptible(|| {
-        let mut control = RecvAncillaryBuffer::default();
-        recvmsg(file, &mut slices, &mut control, host_flags)
-    })?;
-    let truncated = message.flags.contains(ReturnFlags::TRUNC);
-    let told = if truncated {
-        sock::RECV_DATA_TRUNCATED
-    } else {
-        0
+    let (done, flags) = interruptible(|| buffers.receive(file, host_flags))?;
+    let told = match flags & libc::MSG_TRUNC {
+        0 => 0,
+        _ => sock::RECV_DATA_TRUNCATED,
     };
     cx.memory.write(out_flags, &told.to_le_bytes())?;
-    finish(cx, out, message.bytes)
+    finish(cx, out, done)
 }
 
 /// `sock_send`
@@ -101,12 +98,8 @@ pub(super) fn sock_send(cx: &mut Call<'_>, fd: u32, list: Span, flags: u32, out:
     let socket = Socket::get(cx, fd)?;
     socket.0.require_transfer(right::FD_WRITE)?;
     let buffers = cx.memory.buffers(list)?;
-    let slices = cx.memory.slices(&buffers);
     let file = socket.file()?;
-    let done = interruptible(|| {
-        let mut control = SendAncillaryBuffer::default();
-        sendmsg(file, &slices, &mut control, SendFlags::NOSIGNAL)
-    })?;
+    let done = interruptible(|| buffers.send(file, libc::MSG_NOSIGNAL))?;
     finish(cx, out, done)
 }
 

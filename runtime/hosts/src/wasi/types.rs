@@ -179,13 +179,13 @@ pub(super) mod prestat {
 
 /// `subscription`: size and offsets of fields, from its start.
 pub(super) mod subscription {
-    pub const SIZE: u64 = 48;
-    pub const USERDATA: u64 = 0;
-    pub const TAG: u64 = 8;
-    pub const FD: u64 = 16;
-    pub const CLOCK_ID: u64 = 16;
-    pub const CLOCK_TIMEOUT: u64 = 24;
-    pub const CLOCK_FLAGS: u64 = 40;
+    pub const SIZE: usize = 48;
+    pub const USERDATA: usize = 0;
+    pub const TAG: usize = 8;
+    pub const FD: usize = 16;
+    pub const CLOCK_ID: usize = 16;
+    pub const CLOCK_TIMEOUT: usize = 24;
+    pub const CLOCK_FLAGS: usize = 40;
     /// `subclockflags`: the timeout is a time, not a duration.
     pub const CLOCK_ABSTIME: u16 = 1 << 0;
 }
@@ -207,6 +207,11 @@ pub(super) mod eventtype {
     pub const CLOCK: u8 = 0;
     pub const FD_READ: u8 = 1;
     pub const FD_WRITE: u8 = 2;
+}
+
+/// A field of a record; the offsets are this file's constants, within it.
+pub(super) fn field<const N: usize, const M: usize>(record: &[u8; N], offset: usize) -> [u8; M] {
+    std::array::from_fn(|i| record[offset + i])
 }
 
 /// A record under construction: little-endian fields at their offsets, the

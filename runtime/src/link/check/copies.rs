@@ -22,7 +22,7 @@ pub(crate) fn copies(view: View<'_>, first: usize) -> Result<()> {
         })
     };
     for (id, instance) in view.state.instances.iter().filter(|(n, _)| *n >= first) {
-        let memory = view.space.domains[instance.domain].memory();
+        let memory = view.space.domains[instance.domain].view();
         let relocs = instance.object.relocs();
         for reloc in relocs.filter(|r| r.kind == Standard::Copy) {
             let symbol = &instance.object.symbol(reloc.symbol);
@@ -44,8 +44,9 @@ pub(crate) fn copies(view: View<'_>, first: usize) -> Result<()> {
             } else {
                 next.map_or(1, |next| next - from)
             };
-            let bytes = |at: u64| memory.get(at as usize..(at + size.min(most)) as usize);
-            if bytes(to).is_none() || bytes(to) != bytes(from) {
+            let bytes = |at: u64| memory.read_vec(at, size.min(most)).ok();
+            let (copy, original) = (bytes(to), bytes(from));
+            if copy.is_none() || copy != original {
                 return Err(Error::Check {
                     file: instance.object.path().display().to_string(),
                     reason: format!("the copy of `{name}` differs from its original"),

@@ -68,12 +68,12 @@ impl Checker<'_> {
     /// Whether memory or table is as a fixup says.
     fn fixup(&self, id: usize, fixup: &Fixup) -> bool {
         let instance = &self.view.state.instances[id];
-        let memory = self.view.space.domains[instance.domain].memory();
+        let memory = self.view.space.domains[instance.domain].view();
         let word = |at: u32| {
-            let at = (instance.memory_base + u64::from(at)) as usize;
-            u32::from_le_bytes(std::array::from_fn(|i| memory[at + i]))
+            let word = memory.read_array(instance.memory_base + u64::from(at));
+            word.ok().map(u32::from_le_bytes)
         };
-        let holds = |at: u32, value: u64| word(at) == value as u32;
+        let holds = |at: u32, value: u64| word(at) == Some(value as u32);
         let index = |number: u32| instance.table_base + u64::from(number);
         match fixup {
             &Fixup::Address { at, to } => holds(at, instance.memory_base + u64::from(to)),
@@ -84,7 +84,7 @@ impl Checker<'_> {
                     *at,
                     self.linear(&self.view.state.instances[definer], symbol),
                 ),
-                meaning => self.is_held(id, &meaning, word(*at).into()),
+                meaning => word(*at).is_some_and(|word| self.is_held(id, &meaning, word.into())),
             },
             Fixup::Entry { function, symbol } => match self.symbol(symbol) {
                 Meaning::Nothing => true,

@@ -10,6 +10,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 use super::{MEMORY_BYTES, Process, code, map, patch};
 use crate::arch::{builtin_stub, domain_thunk};
 use crate::host::{HostError, HostFunction};
+use crate::sys::live;
 use crate::trap::{Area, Callee, Regs, Shape, ThreadSpace, TrapReason, call, enter};
 use crate::value::Val;
 use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
@@ -209,6 +210,48 @@ fn host_function_sees_memory() {
     for i in 1..4 {
         let result = process.call(outer, &ty, &[Val::I32(100)]).unwrap();
         assert_eq!(result, [Val::I32(100 + i)]);
+    }
+}
+
+/// Of a memory that other threads use there is no slice; it is copied.
+#[test]
+fn host_function_sees_no_slice_of_a_shared_memory() {
+    let mut process = Process::new();
+    let head = live::DomainHead {
+        shared: true,
+        ..live::DomainHead::default()
+    };
+    // SAFETY: the bytes below a context are writable in a test.
+    unsafe { live::store(live::domain_head_of(process.base), head) };
+    let ty = FuncType::new([], []);
+    let copy = |caller: &mut crate::host::Caller<'_>, _: &[Val], _: &mut [Val]| {
+        let view = caller.view();
+        assert!(view.is_shared());
+        assert_eq!(view.len(), MEMORY_BYTES);
+        view.write(4, b"text")?;
+        assert_eq!(view.load_u32(4)?, u32::from_le_bytes(*b"text"));
+        Ok(())
+    };
+    let read = |caller: &mut crate::host::Caller<'_>, _: &[Val], _: &mut [Val]| {
+        panic!("{}", caller.memory().len())
+    };
+    let write = |caller: &mut crate::host::Caller<'_>, _: &[Val], _: &mut [Val]| {
+        panic!("{}", caller.memory_mut().len())
+    };
+    let stub = process.host(HostFunction::new("host", "copy", ty.clone(), copy));
+    process.call(stub, &ty, &[]).unwrap();
+    for function in [
+        HostFunction::new("host", "slice", ty.clone(), read),
+        HostFunction::new("host", "slice", ty.clone(), write),
+    ] {
+        let stub = process.host(function);
+        let trap = process.call(stub, &ty, &[]).unwrap_err();
+        let expected = "host function host.slice: the linear memory is shared with other threads, \
+                        so there can be no slice of its bytes; copy them by `view`";
+        assert!(
+            matches!(&trap.reason, TrapReason::Host(m) if m == expected),
+            "{trap}"
+        );
     }
 }
 

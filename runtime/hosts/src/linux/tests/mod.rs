@@ -4,9 +4,11 @@
 mod files;
 mod hostile;
 mod misc;
+mod racing;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU8;
 
 use tempfile::TempDir;
 
@@ -92,21 +94,22 @@ impl Program {
 
     /// Makes a call by its number in the program's table.
     fn run(&mut self, sys: Sys, args: &[u64]) -> Result<i64, HostError> {
-        let mut words = [0; 7];
-        words[0] = sys.number(self.abi).unwrap().into();
-        words[1..=args.len()].copy_from_slice(args);
-        let (name, value): (_, fn(u64) -> Val) = match self.abi {
-            Abi::I386 => ("__syscall6", |word| Val::I32(word as u32 as i32)),
-            Abi::X86_64 => ("__wasm_syscall", |word| Val::I64(word as i64)),
-        };
-        let mut results = [value(0)];
-        let mut caller = Caller::of_memory(&mut self.memory);
-        self.functions[name].call(&mut caller, &words.map(value), &mut results)?;
-        Ok(match results[0] {
-            Val::I32(answer) => answer.into(),
-            Val::I64(answer) => answer,
-            _ => panic!("no integer"),
-        })
+        let (functions, abi) = (&self.functions, self.abi);
+        run(
+            functions,
+            abi,
+            Caller::of_memory(&mut self.memory),
+            sys,
+            args,
+        )
+    }
+
+    /// Makes a call with a memory that other threads use: its answer, or the
+    /// error number.
+    fn run_shared(&self, memory: &[AtomicU8], sys: Sys, args: &[u64]) -> Result<u64, i32> {
+        let caller = Caller::of_shared_memory(memory);
+        let answer = run(&self.functions, self.abi, caller, sys, args).unwrap();
+        u64::try_from(answer).map_err(|_| -answer as i32)
     }
 
     /// Makes a call and gives its answer, or the error number.
@@ -157,6 +160,30 @@ impl Program {
         let at = self.put(bytes);
         self.call(Sys::write, &[fd, at, bytes.len() as u64])
     }
+}
+
+/// Makes a call by its number in a table.
+fn run(
+    functions: &HashMap<String, HostFunction>,
+    abi: Abi,
+    mut caller: Caller<'_>,
+    sys: Sys,
+    args: &[u64],
+) -> Result<i64, HostError> {
+    let mut words = [0; 7];
+    words[0] = sys.number(abi).unwrap().into();
+    words[1..=args.len()].copy_from_slice(args);
+    let (name, value): (_, fn(u64) -> Val) = match abi {
+        Abi::I386 => ("__syscall6", |word| Val::I32(word as u32 as i32)),
+        Abi::X86_64 => ("__wasm_syscall", |word| Val::I64(word as i64)),
+    };
+    let mut results = [value(0)];
+    functions[name].call(&mut caller, &words.map(value), &mut results)?;
+    Ok(match results[0] {
+        Val::I32(answer) => answer.into(),
+        Val::I64(answer) => answer,
+        _ => panic!("no integer"),
+    })
 }
 
 /// Programs that use one table and the other.

@@ -5,6 +5,7 @@ mod files;
 mod misc;
 mod paths;
 mod paths_as_kernel;
+mod racing;
 mod waiting;
 
 use std::collections::HashMap;

@@ -5,10 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FileType, Mode, OFlags};
+use wasmaot_runtime::HostState as _;
 
 use super::*;
-use crate::memory::{Memory, Span};
-use crate::wasi::call::Call;
+use crate::memory::Span;
 use crate::wasi::fd::fd_fdstat_set_flags;
 use crate::wasi::io::fd_read;
 use crate::wasi::state::State;
@@ -172,10 +172,8 @@ fn shared_streams_keep_their_flags() {
     let fd = state.add(shared).unwrap();
     let mut bytes = [0; 64];
     bytes[4] = 8;
-    let mut cx = Call {
-        state: &state,
-        memory: Memory(&mut bytes),
-    };
+    let mut caller = Caller::of_memory(&mut bytes);
+    let mut cx = state.context(&mut caller);
     fd_fdstat_set_flags(&mut cx, fd, fdflags::NONBLOCK).unwrap();
     let list = Span { ptr: 0, len: 1 };
     assert_eq!(fd_read(&mut cx, fd, list, 16), Err(Errno::AGAIN));

@@ -13,8 +13,8 @@ use crate::pipeline::Pipeline;
 /// The code generator for the options, and for code that is made otherwise.
 pub(crate) struct Isas {
     pub backend: &'static dyn Backend,
-    optimised: OwnedTargetIsa,
-    many_blocks: OwnedTargetIsa,
+    optimised: Optimising,
+    many_blocks: Optimising,
     single_pass: OwnedTargetIsa,
 }
 
@@ -22,37 +22,69 @@ impl Isas {
     pub fn new(options: &Options) -> Result<Self> {
         Ok(Self {
             backend: backend(options)?,
-            optimised: isa(options)?,
-            many_blocks: make(options, options.opt_level, false)?,
-            single_pass: make(options, OptLevel::None, false)?,
+            optimised: Optimising::new(options, options.opt_level != OptLevel::None)?,
+            many_blocks: Optimising::new(options, false)?,
+            single_pass: make(options, OptLevel::None, allocator(OptLevel::None), false)?,
         })
     }
 
-    /// The one for functions of so many blocks.
-    pub fn of(&self, pipeline: Pipeline, blocks: usize) -> &dyn TargetIsa {
-        match pipeline {
-            Pipeline::SinglePass => &*self.single_pass,
-            Pipeline::Optimised if blocks > limits::BLOCKS => &*self.many_blocks,
-            Pipeline::Optimised => &*self.optimised,
+    /// The one for functions of so many blocks; `done`: if they are optimised
+    /// already.
+    pub fn of(&self, pipeline: Pipeline, blocks: usize, done: bool) -> &dyn TargetIsa {
+        let optimising = match pipeline {
+            Pipeline::SinglePass => return &*self.single_pass,
+            Pipeline::Optimised if blocks > limits::BLOCKS => &self.many_blocks,
+            Pipeline::Optimised => &self.optimised,
+        };
+        match done {
+            true => &*optimising.done,
+            false => &*optimising.whole,
         }
+    }
+}
+
+/// A code generator that optimises, and the rest of it.
+struct Optimising {
+    whole: OwnedTargetIsa,
+    /// For functions that are optimised already.
+    done: OwnedTargetIsa,
+}
+
+impl Optimising {
+    fn new(options: &Options, loops: bool) -> Result<Self> {
+        let allocator = allocator(options.opt_level);
+        Ok(Self {
+            whole: make(options, options.opt_level, allocator, loops)?,
+            done: make(options, OptLevel::None, allocator, loops)?,
+        })
     }
 }
 
 /// Makes the code generator for the options.
 pub(crate) fn isa(options: &Options) -> Result<OwnedTargetIsa> {
-    make(
-        options,
-        options.opt_level,
-        options.opt_level != OptLevel::None,
-    )
+    let level = options.opt_level;
+    make(options, level, allocator(level), level != OptLevel::None)
+}
+
+/// The register allocator that goes with a level.
+fn allocator(level: OptLevel) -> &'static str {
+    match level {
+        OptLevel::None => "single_pass",
+        OptLevel::Less | OptLevel::Speed => "backtracking",
+    }
 }
 
 /// Makes a code generator; `loops`: whether it says where loops are.
-fn make(options: &Options, level: OptLevel, loops: bool) -> Result<OwnedTargetIsa> {
+fn make(
+    options: &Options,
+    level: OptLevel,
+    allocator: &str,
+    loops: bool,
+) -> Result<OwnedTargetIsa> {
     let backend = backend(options)?;
-    let (level, allocator) = match level {
-        OptLevel::None => ("none", "single_pass"),
-        OptLevel::Less | OptLevel::Speed => ("speed", "backtracking"),
+    let level = match level {
+        OptLevel::None => "none",
+        OptLevel::Less | OptLevel::Speed => "speed",
     };
     let mut shared = settings::builder();
     for (name, value) in [

@@ -128,7 +128,7 @@ pub(crate) fn listing(module: &Module<'_>, options: &Options, asm: bool) -> Resu
 }
 
 fn isa_config(isas: &Isas) -> TargetFrontendConfig {
-    isas.of(Pipeline::SinglePass, 0).frontend_config()
+    isas.of(Pipeline::SinglePass, 0, false).frontend_config()
 }
 
 /// Decides which calls are inlined.

@@ -12,7 +12,7 @@ use crate::inline::cross_module::CrossModuleBody;
 use crate::module::Module;
 use crate::pipeline::Pipeline;
 use crate::target::Isas;
-use crate::translate::{self, Env, Translator};
+use crate::translate::{self, Env, Translator, thread_block};
 
 /// A function's code; and, if functions of other modules are inlined into it,
 /// its code without, and the imports that they stand for.
@@ -44,6 +44,13 @@ impl Subject {
     }
 }
 
+/// How what was translated is to be made code of.
+struct Translated {
+    pipeline: Pipeline,
+    /// Blocks, and steps of tables of jumps.
+    blocks: usize,
+}
+
 /// A thread's working memory.
 pub(super) struct Worker<'w> {
     env: &'w Env<'w>,
@@ -66,8 +73,8 @@ impl<'w> Worker<'w> {
     }
 
     /// Translates a function: in a cheaper way, if the intermediate code is to be
-    /// too much otherwise. The code generator for it.
-    fn translate(&mut self, subject: Subject) -> Result<&'w dyn TargetIsa> {
+    /// too much otherwise.
+    fn translate(&mut self, subject: Subject) -> Result<Translated> {
         let module = self.env.module;
         let pipeline = match subject {
             Subject::Func(func) => {
@@ -91,7 +98,10 @@ impl<'w> Worker<'w> {
         let dfg = &self.context.func.dfg;
         let tables = dfg.jump_tables.values();
         let steps: usize = tables.map(|table| table.as_slice().len()).sum();
-        Ok(self.isas.of(pipeline, dfg.num_blocks() + steps))
+        Ok(Translated {
+            pipeline,
+            blocks: dfg.num_blocks() + steps,
+        })
     }
 
     fn translate_for(&mut self, subject: Subject, pipeline: Pipeline) -> Result<()> {
@@ -124,8 +134,8 @@ impl<'w> Worker<'w> {
     }
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
-        let isa = self.translate(subject)?;
-        self.generate(subject, isa)?;
+        let translated = self.translate(subject)?;
+        let isa = self.generate(subject, translated)?;
         let compiled = self.compiled(subject)?;
         let (bytes, frame) = match frame::elide(self.isas.backend, &self.context.func, compiled) {
             Some(bytes) => (bytes, Frame::None),
@@ -161,14 +171,15 @@ impl<'w> Worker<'w> {
 
     pub fn clif(&mut self, subject: Subject) -> Result<String> {
         self.translate(subject)?;
+        self.find_thread_blocks();
         let text = self.context.func.display();
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
 
     pub fn assembly(&mut self, subject: Subject) -> Result<String> {
-        let isa = self.translate(subject)?;
+        let translated = self.translate(subject)?;
         self.context.set_disasm(true);
-        self.generate(subject, isa)?;
+        self.generate(subject, translated)?;
         let compiled = self.compiled(subject)?;
         let framed = frame::elide(self.isas.backend, &self.context.func, compiled).is_none();
         let mut text = compiled.vcode.clone().unwrap_or_default();
@@ -179,14 +190,31 @@ impl<'w> Worker<'w> {
         Ok(format!("; function {}\n{text}", self.name(subject)))
     }
 
-    /// Generates the code of what was translated.
-    fn generate(&mut self, subject: Subject, isa: &dyn TargetIsa) -> Result<()> {
-        let result = self
-            .context
-            .compile(isa, &mut ControlPlane::default())
-            .map(|_| ())
-            .map_err(|e| e.inner);
-        result.map_err(|error| self.failure(subject, &error))
+    /// Generates the code of what was translated. The code generator that did it.
+    fn generate(
+        &mut self,
+        subject: Subject,
+        Translated { pipeline, blocks }: Translated,
+    ) -> Result<&'w dyn TargetIsa> {
+        let mut control = ControlPlane::default();
+        let reads = !self.translator.thread_blocks().is_empty();
+        let first = reads && pipeline == Pipeline::Optimised;
+        if first {
+            let isa = self.isas.of(pipeline, blocks, false);
+            let result = self.context.optimize(isa, &mut control);
+            result.map_err(|error| self.failure(subject, &error))?;
+        }
+        self.find_thread_blocks();
+        let isa = self.isas.of(pipeline, blocks, first);
+        let result = self.context.compile(isa, &mut control).map(|_| ());
+        let result = result.map_err(|e| e.inner);
+        result.map_err(|error| self.failure(subject, &error))?;
+        Ok(isa)
+    }
+
+    fn find_thread_blocks(&mut self) {
+        let reads = self.translator.thread_blocks();
+        thread_block::compute(&mut self.context.func, reads);
     }
 
     /// What was generated. It stays where it is: it is some kilobytes to move.

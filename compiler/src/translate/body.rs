@@ -5,12 +5,11 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::{
     self, AbiParam, AliasRegionData, BlockArg, Endianness, ExtFuncData, ExternalName, Function,
-    GlobalValue, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
+    GlobalValue, Inst, InstBuilder, MemFlagsData, SigRef, Signature, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use wasmaot_abi::builtin::Builtin;
-use wasmaot_abi::context::WINDOW;
 use wasmaot_abi::trap::TrapCode;
 use wasmparser::OperatorsReader;
 
@@ -33,6 +32,7 @@ pub(super) struct Scratch {
     symbols: HashMap<Target, GlobalValue>,
     signatures: HashMap<u32, SigRef>,
     addresses: Vec<(Value, Value)>,
+    pub thread_blocks: Vec<Inst>,
 }
 
 impl Scratch {
@@ -44,6 +44,7 @@ impl Scratch {
         self.symbols.clear();
         self.signatures.clear();
         self.addresses.clear();
+        self.thread_blocks.clear();
     }
 }
 
@@ -150,6 +151,18 @@ pub(super) enum Callee {
     Code(SigRef, Value),
 }
 
+/// Addresses that were found and no call came since.
+#[derive(Clone, Copy, Default)]
+pub(super) struct AtHand {
+    /// The value of the pinned register.
+    base: Option<Held>,
+    /// The address of the thread's block.
+    thread_block: Option<Held>,
+}
+
+/// A value, and the block where it was found.
+type Held = (Value, Option<ir::Block>);
+
 /// One function in translation.
 pub(super) struct Body<'f, 'm> {
     pub env: &'f Env<'m>,
@@ -182,10 +195,9 @@ pub(super) struct Body<'f, 'm> {
     signatures: &'f mut HashMap<u32, SigRef>,
     /// The frames that may catch what is thrown here.
     pub guards: Vec<usize>,
-    /// The value of the pinned register, if it was read and no call came since.
-    pub base: Option<Value>,
-    /// Where it was read.
-    base_block: Option<ir::Block>,
+    pub at_hand: AtHand,
+    /// The instructions that stand for the address of the thread's block.
+    thread_blocks: &'f mut Vec<Inst>,
     /// Calls made so far.
     pub calls: usize,
     /// The locals that are in the frame, and their address.
@@ -234,8 +246,8 @@ impl<'f, 'm> Body<'f, 'm> {
             symbols: &mut scratch.symbols,
             signatures: &mut scratch.signatures,
             guards: Vec::new(),
-            base: None,
-            base_block: None,
+            at_hand: AtHand::default(),
+            thread_blocks: &mut scratch.thread_blocks,
             calls: 0,
             frame_slots: None,
             addresses: (Point::default(), &mut scratch.addresses),
@@ -326,23 +338,32 @@ impl<'f, 'm> Body<'f, 'm> {
     ///
     /// Nor is it carried from block to block, where that means by the frame.
     pub fn base(&mut self) -> Value {
-        let block = self.b.current_block();
-        if let Some(base) = self.base
-            && (block == self.base_block || !self.locals_in_frame())
-        {
+        if let Some(base) = self.still_at_hand(self.at_hand.base) {
             return base;
         }
         let base = self.b.ins().get_pinned_reg(types::I64);
-        self.base = Some(base);
-        self.base_block = block;
+        self.at_hand.base = Some((base, self.b.current_block()));
         base
     }
 
-    /// The address of the thread's block, which is where the thread pointer is, too:
-    /// the start of the window that the stack lies in.
+    /// The address of the thread's block, which the thread pointer is, too. It is
+    /// shared between uses as the base is.
     pub fn thread_block(&mut self) -> Value {
-        let stack = self.b.ins().get_stack_pointer(types::I64);
-        self.b.ins().band_imm_s(stack, -(WINDOW as i64))
+        if let Some(block) = self.still_at_hand(self.at_hand.thread_block) {
+            return block;
+        }
+        let block = self.b.ins().get_pinned_reg(types::I64);
+        let read = self.b.func.dfg.value_def(block).unwrap_inst();
+        self.thread_blocks.push(read);
+        self.at_hand.thread_block = Some((block, self.b.current_block()));
+        block
+    }
+
+    /// A value that is at hand, if it is here.
+    fn still_at_hand(&self, held: Option<Held>) -> Option<Value> {
+        let (value, block) = held?;
+        let here = block == self.b.current_block() || !self.locals_in_frame();
+        here.then_some(value)
     }
 
     /// Loads a field of the context.
@@ -417,7 +438,7 @@ impl<'f, 'm> Body<'f, 'm> {
 
     /// Takes note of a call just made.
     pub fn called(&mut self) {
-        self.base = None;
+        self.at_hand = AtHand::default();
         self.calls += 1;
     }
 

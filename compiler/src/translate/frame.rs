@@ -3,6 +3,7 @@
 use cranelift_codegen::ir::{Block, Value};
 use wasmaot_abi::types::ValType;
 
+use super::body::AtHand;
 use crate::limits::HANDLERS;
 
 /// An open block of the function.
@@ -16,8 +17,8 @@ pub(super) struct Frame<'f> {
     pub results: &'f [ValType],
     /// What follows it, once something jumps there.
     pub end: Option<Block>,
-    /// The base register's value on entry, and the number of calls before.
-    pub base: Option<Value>,
+    /// What was at hand on entry, and the number of calls before.
+    pub at_hand: AtHand,
     pub calls: usize,
 }
 
@@ -52,7 +53,7 @@ impl<'f> Frame<'f> {
             params,
             results,
             end: None,
-            base: None,
+            at_hand: AtHand::default(),
             calls: 0,
         }
     }

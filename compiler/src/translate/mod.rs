@@ -15,8 +15,9 @@ mod local;
 mod ops;
 mod origins;
 mod passes;
+pub(crate) mod thread_block;
 
-use cranelift_codegen::ir::{Function, UserFuncName};
+use cranelift_codegen::ir::{Function, Inst, UserFuncName};
 use cranelift_frontend::FunctionBuilderContext;
 use wasmaot_abi::types::FuncType;
 
@@ -43,6 +44,12 @@ pub(crate) struct Translator {
 }
 
 impl Translator {
+    /// The instructions of the last function that stand for the address of the
+    /// thread's block.
+    pub fn thread_blocks(&self) -> &[Inst] {
+        &self.scratch.thread_blocks
+    }
+
     /// Translates a defined function into `out`, which must be cleared. After an
     /// error, the translator must not be used again.
     pub fn function(

@@ -8,6 +8,7 @@ mod data;
 mod inlining;
 mod link;
 mod loop_alignment;
+mod memory_model;
 mod threads;
 
 /// The instructions of a module with one function, trimmed, without labels

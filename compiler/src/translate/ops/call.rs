@@ -197,7 +197,7 @@ impl Body<'_, '_> {
         self.b.seal_block(cold);
         self.b.switch_to_block(cold);
         if self.is_primary(table) {
-            let base = self.base.take();
+            let at_hand = std::mem::take(&mut self.at_hand);
             // The base is read anew and the index compared as it is: values
             // of the hot path used here would have to be kept there.
             let len = self.table_len(table);
@@ -205,7 +205,7 @@ impl Body<'_, '_> {
             let outside = IntCC::UnsignedGreaterThanOrEqual;
             let outside = self.b.ins().icmp(outside, index, len);
             self.trap_if(outside, TrapCode::UndefinedElement);
-            self.base = base;
+            self.at_hand = at_hand;
         }
         self.trap_unless(found, TrapCode::UninitializedElement);
         self.b

@@ -10,7 +10,7 @@ use wasmaot_abi::types::ValType;
 use wasmparser::{BlockType, BrTable};
 
 use crate::operator::{FrameStep, Operator};
-use crate::translate::body::{Body, args};
+use crate::translate::body::{AtHand, Body, args};
 use crate::translate::env::clif_type;
 use crate::translate::frame::{Alternative, Frame, FrameKind};
 
@@ -74,7 +74,7 @@ impl<'f> Body<'f, '_> {
     fn push_frame(&mut self, kind: FrameKind, types: (&'f [ValType], &'f [ValType])) {
         let height = self.stack.len() - types.0.len();
         self.frames.push(Frame {
-            base: self.base,
+            at_hand: self.at_hand,
             calls: self.calls,
             ..Frame::new(kind, height, types)
         });
@@ -95,10 +95,13 @@ impl<'f> Body<'f, '_> {
         let head = self.block_with_params(types.0);
         let facts = self.innermost_mut().facts.next_loop();
         if facts.calls {
-            self.base = None;
+            self.at_hand = AtHand::default();
         } else if !self.locals_in_frame() {
             // At hand all through the loop; what nothing uses costs nothing.
             self.base();
+            if self.env.module.has_shared_memory() {
+                self.thread_block();
+            }
         }
         let small = facts.small;
         self.innermost_mut().small_loops += usize::from(small);
@@ -150,7 +153,7 @@ impl<'f> Body<'f, '_> {
         let frame = self.frames.last().expect("validated frames");
         self.stack.truncate(frame.height);
         self.stack.extend_from_slice(&alternative.params);
-        self.base = frame.base;
+        self.at_hand = frame.at_hand;
         self.enter_only_child(alternative.block);
         self.reachable = true;
     }
@@ -190,7 +193,10 @@ impl<'f> Body<'f, '_> {
                 self.continue_at(end, frame.height);
                 // What was at hand on entry still is, if no way led through a
                 // call.
-                self.base = frame.base.filter(|_| frame.calls == self.calls);
+                self.at_hand = match frame.calls == self.calls {
+                    true => frame.at_hand,
+                    false => AtHand::default(),
+                };
                 self.reachable = true;
             }
             None if !self.reachable => self.stack.truncate(frame.height),

@@ -20,7 +20,7 @@ use wasmparser::{BlockType, Catch, TryTable};
 
 use crate::code::{Target, TryHandler};
 use crate::limits::HANDLERS;
-use crate::translate::body::{Body, Callee, args, clif_trap};
+use crate::translate::body::{AtHand, Body, Callee, args, clif_trap};
 use crate::translate::env::clif_type;
 use crate::translate::frame::{Clause, ClauseGroup, GROUP, GroupPosition, Guard, Handler};
 
@@ -159,7 +159,7 @@ impl Body<'_, '_> {
     /// Goes on in a landing; the exception.
     fn land(&mut self, landing: Block) -> Value {
         self.enter_only_child(landing);
-        self.base = None;
+        self.at_hand = AtHand::default();
         self.b.block_params(landing)[0]
     }
 

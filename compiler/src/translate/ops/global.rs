@@ -109,7 +109,9 @@ impl Body<'_, '_> {
         };
         let offset = self.symbol(from);
         let block = self.thread_block();
-        (self.b.ins().iadd(block, offset), displacement)
+        // The sum, as the offset is less than a window's size. A processor finds what
+        // was just stored sooner where no index is part of the address.
+        (self.b.ins().bor(block, offset), displacement)
     }
 
     fn constant_of(&mut self, ty: ValType, bytes: [u8; 16]) -> Value {

@@ -29,18 +29,70 @@ fn the_stack_pointer_is_in_the_threads_block() {
 fn thread_local_globals_are_at_an_offset_from_a_slot() {
     let lines = relocatable("(result i32) (global.get $second)");
     let offset = "load_ext_name ThreadStorage(0)+0, R";
-    assert_eq!(lines, [&BLOCK[..], &[offset, "movl 8(R, R), R"]].concat());
+    let access = ["orq R, R", "movl 8(R), R"];
+    assert_eq!(lines, [&BLOCK[..], &[offset], &access].concat());
     let lines = relocatable("(result i32) (global.get $imported)");
     assert_eq!(lines[2], "load_ext_name ThreadGlobal(1)+0, R");
-    assert_eq!(lines[3], "movl (R, R), R");
-    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[4], "movl (R), R");
+    assert_eq!(lines.len(), 5);
     // All own ones are behind one slot.
     let lines = relocatable("(global.set $second (i32.const 1)) (global.set $first (i64.const 1))");
-    assert_eq!(
-        lines.iter().filter(|l| l.starts_with("load_ext")).count(),
-        1
-    );
-    assert_eq!(lines.len(), 5, "{lines:#?}");
+    assert_eq!(count(&lines, "load_ext"), 1);
+    assert_eq!(lines.len(), 6, "{lines:#?}");
+}
+
+/// A frame on the shadow stack, around something done with its address.
+fn with_frame(inner: &str) -> String {
+    format!(
+        "(global.set $sp (local.tee 1 (i32.sub (global.get $sp) (i32.const 16))))
+         {inner}
+         (global.set $sp (i32.add (local.get 1) (i32.const 16)))"
+    )
+}
+
+fn count(lines: &[String], start: &str) -> usize {
+    lines.iter().filter(|l| l.starts_with(start)).count()
+}
+
+#[test]
+fn a_call_keeps_nothing_of_a_thread() {
+    let call = with_frame("(call $f (local.get 1))");
+    let function = format!("(param i32) (local i32) {call}");
+    let lines = relocatable(&function);
+    let at = lines.iter().position(|l| l.starts_with("call")).unwrap();
+    // Before the call the stack pointer is read, kept, moved and written.
+    let before = [
+        &BLOCK[..],
+        &["movl 0x28(R), R", "movq R, R", "subl $0x10, R"],
+    ]
+    .concat();
+    assert_eq!(lines[..at - 1], before, "{lines:#?}");
+    assert_eq!(lines[at - 1], "movl R, 0x28(R)");
+    // It is written again afterwards, and one register restored.
+    let after = [
+        &BLOCK[..],
+        &["movl R, 0x28(R)", "movq (R), R", "addq $0x10, R"],
+    ]
+    .concat();
+    assert_eq!(lines[at + 1..], after, "{lines:#?}");
+
+    let lines = relocatable(&format!(
+        "(param i32) (local i32) (loop {call}
+           (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))"
+    ));
+    let head = lines.iter().position(|l| l == "block1:").unwrap();
+    assert_eq!(count(&lines[..head], "and"), 0, "{lines:#?}");
+    assert_eq!(count(&lines[head..], "and"), 2, "{lines:#?}");
+    assert_eq!(count(&lines, "movq (R)") + count(&lines, "movq 8(R)"), 2);
+    assert_eq!(count(&lines, "movq 0x10(R)"), 0, "{lines:#?}");
+}
+
+#[test]
+fn a_leaf_finds_the_block_once() {
+    let store = "(i32.store (local.get 1) (local.get 0))";
+    let lines = relocatable(&format!("(param i32) (local i32) {}", with_frame(store)));
+    assert_eq!(count(&lines, "and"), 1, "{lines:#?}");
+    assert_eq!(lines.len(), 9, "{lines:#?}");
 }
 
 #[test]
@@ -51,21 +103,9 @@ fn a_loop_finds_the_block_once() {
            (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))",
     );
     let head = lines.iter().position(|l| l == "block1:").unwrap();
-    assert_eq!(lines[head + 1], "addl R, 8(R, R)", "{lines:#?}");
-    assert_eq!(
-        lines[..head]
-            .iter()
-            .filter(|l| l.starts_with("and"))
-            .count(),
-        1
-    );
-    assert_eq!(
-        lines[head..]
-            .iter()
-            .filter(|l| l.starts_with("and"))
-            .count(),
-        0
-    );
+    assert_eq!(lines[head + 1], "addl R, 8(R)", "{lines:#?}");
+    assert_eq!(count(&lines[..head], "and"), 1);
+    assert_eq!(count(&lines[head..], "and"), 0);
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! Code that several threads may run at a time.
 
+use std::collections::BTreeMap;
+
+use wasmaot_abi::context::WINDOW;
+
 use super::{body, shape};
+use crate::decode::decode;
+use crate::inline::cross_module::{BoundImport, CrossModuleBodies};
+use crate::{Options, codegen};
 
 /// The body of a function of a relocatable module with a shared memory.
 fn relocatable(function: &str) -> Vec<String> {
@@ -156,4 +163,50 @@ fn fields_of_entries_are_written_whole() {
     ));
     let stores: Vec<_> = lines.iter().filter(|l| l.contains("-0x10")).collect();
     assert_eq!(stores, ["movq R, -0x1010(R, R)", "movq R, -0x1008(R, R)"]);
+}
+
+/// Code into which functions of a library are inlined, where they may be: how many of
+/// the program's are, and the code of the program.
+fn with_library(program: &str, library: &str) -> (usize, Vec<u8>) {
+    let options = Options::default();
+    let [program, library] = [program, library].map(|memory| {
+        format!(
+            r#"(module (import "env" "memory" {memory})
+                 (@custom "dylink.0" (before first) "\01\04\00\00\00\00")
+                 (import "env" "__stack_pointer" (global $sp (mut i32)))
+                 (import "env" "get" (func $import (result i32)))
+                 (func (export "get") (result i32) (global.get $sp))
+                 (func (export "run") (result i32) (call $import)))"#
+        )
+    });
+    let program = wat::parse_str(program).unwrap();
+    let library = wat::parse_str(library).unwrap();
+    let mut program = decode("program.wasm", &program, &options).unwrap();
+    let library = decode("library.wasm", &library, &options).unwrap();
+    let bound = BoundImport {
+        import: 0,
+        module: &library,
+        func: 1,
+        common: &BTreeMap::new(),
+    };
+    let bodies = CrossModuleBodies::of(&mut program, [bound]);
+    let code = codegen::compile_with(&program, &bodies, &options).unwrap();
+    (code.uninlined.len(), code.functions[1].bytes.clone())
+}
+
+#[test]
+fn an_inlined_function_has_the_stack_pointer_of_its_caller() {
+    let (shared, own) = ("(memory 1 1 shared)", "(memory 1)");
+    let finds_block = |code: &[u8]| {
+        code.windows(4)
+            .any(|w| w == (-(WINDOW as i32)).to_le_bytes())
+    };
+    let (inlined, code) = with_library(shared, shared);
+    assert_eq!((inlined, finds_block(&code)), (1, true));
+    let (inlined, code) = with_library(own, own);
+    assert_eq!((inlined, finds_block(&code)), (1, false));
+    // They never run in one process.
+    for (program, library) in [(shared, own), (own, shared)] {
+        assert_eq!(with_library(program, library).0, 0);
+    }
 }

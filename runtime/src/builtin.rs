@@ -81,7 +81,7 @@ unsafe extern "C" fn memory_wait(at: u64, expected: u64, bytes: u32, timeout: u6
     let time = i64::try_from(timeout).ok();
     let deadline = time.and_then(|_| Instant::now().checked_add(Duration::from_nanos(timeout)));
     loop {
-        match park::park(at, park::ANY, deadline, differs) {
+        match park::park(at, park::ANY, deadline, differs, &trap::interrupt_requested) {
             Parked::Woken => return 0,
             Parked::Differs => return 1,
             Parked::TimedOut => return 2,

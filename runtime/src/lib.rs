@@ -30,12 +30,12 @@ pub use error::{
 pub use handle::{AsProcess, Func, Global, Memory, Table, Token, TypedFunc};
 pub use host::{
     Args, Caller, HostAnswer, HostBody, HostEntry, HostError, HostFunction, HostFunctions,
-    HostLibrary, HostResult, HostState, HostTableFunc, IntoHostFunc, MemoryId, WasmParam,
-    WasmParams, WasmResults, WasmTy,
+    HostLibrary, HostResult, HostState, HostTableFunc, IntoHostFunc, MemoryId, SpawnError,
+    ThreadEntry, ThreadHook, ThreadSignal, ThreadStart, WasmParam, WasmParams, WasmResults, WasmTy,
 };
 pub use link::{Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates};
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
-pub use process::{Missing, Process, ProcessId};
+pub use process::{Missing, Parked, Process, ProcessId};
 pub use sys::{GuestBuffers, GuestMemory, prepare_command, was_closed};
 pub use value::Val;
 pub use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};

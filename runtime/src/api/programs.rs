@@ -189,8 +189,10 @@ impl Process {
     /// `exit` end.
     pub fn start(&mut self, id: InstanceId) -> Result<(), CallError> {
         match self.start_entry(id) {
-            Some(started) => started,
-            None => self.invoke(id, "_start", &[]).map(|_| ()),
+            Some(started) => started?,
+            None => self.invoke(id, "_start", &[]).map(|_| ())?,
         }
+        // The program has ended, and its threads with it.
+        Ok(self.end_program()?)
     }
 }

@@ -10,7 +10,9 @@ mod entry;
 mod error;
 mod function;
 mod table;
+mod thread;
 mod typed;
+mod waiting;
 
 use std::any::Any;
 use std::marker::PhantomData;
@@ -31,6 +33,7 @@ pub use entry::{HostAnswer, HostEntry, HostState, HostTableFunc};
 pub use error::HostError;
 pub use function::{HostBody, HostFunction};
 pub use table::{HostFunctions, HostLibrary, Hosts};
+pub use thread::{SpawnError, ThreadEntry, ThreadHook, ThreadSignal, ThreadStart};
 pub use typed::{Args, HostResult, IntoHostFunc, WasmParam, WasmParams, WasmResults, WasmTy};
 
 pub(crate) use entry::host_entry;
@@ -211,9 +214,7 @@ impl<'a> Caller<'a> {
     /// Tells the loader the program's current directory, by its own name for
     /// it: where paths given to `dlopen` begin that do not begin with a slash.
     pub fn set_current_directory(&mut self, path: Vec<u8>) {
-        if let Some(claim) = &mut self.claim {
-            claim.change(|process| process.dl.directory = Some(path));
-        }
+        self.change(|process| process.dl.directory = Some(path));
     }
 
     /// Reports a line to the trace of [`Config`](crate::Config). The text is
@@ -277,8 +278,13 @@ impl<'a> Caller<'a> {
         claim.and_then(Claim::process_mut).ok_or_else(no_process)
     }
 
+    /// Changes the process without keeping other threads from it afterwards.
+    pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Process) -> R) -> Option<R> {
+        self.claim.as_deref_mut()?.change(change)
+    }
+
     /// Looks at the process without keeping other threads from it afterwards.
-    fn look<R>(&self, look: impl FnOnce(&Process) -> R) -> Option<R> {
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Process) -> R) -> Option<R> {
         self.claim.as_deref()?.look(look)
     }
 

@@ -85,7 +85,7 @@ impl<'a> View<'a> {
             None => self.domain_of_table(desc)?.entry(index)?,
         };
         Some(match ty.elem.is_function_ref() {
-            true if entry.code == 0 => 0,
+            true if entry.record == 0 => 0,
             true => self.space.code.range().start + u64::from(entry.record),
             false => entry.code,
         })

@@ -3,7 +3,7 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use wasmaot_abi::context::TABLE_ENTRY_SIZE;
+use wasmaot_abi::context::{FuncRef, TABLE_ENTRY_SIZE};
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
@@ -11,6 +11,7 @@ use super::Process;
 use super::threads::End;
 use crate::host::HostError;
 use crate::link::Target;
+use crate::sys::live;
 use crate::trap::{self, Callee, RawReason, RawTrap, ThreadSpace, Trap, TrapReason};
 use crate::value::Val;
 
@@ -118,6 +119,20 @@ impl Process {
         shared.take_end()
     }
 
+    /// Ends all threads of a program whose first one has ended.
+    ///
+    /// # Errors
+    /// What one of them has ended all with.
+    pub(crate) fn end_program(&mut self) -> Result<(), Trap> {
+        if !self.shared.lock.is_used() {
+            return Ok(());
+        }
+        match self.end_threads(false) {
+            Some(End { thread, trap }) => Err(trap::explain(trap, self).in_thread(thread)),
+            None => Ok(()),
+        }
+    }
+
     /// Where stack and block of this thread are.
     fn thread_space(&self) -> &ThreadSpace {
         trap::space_in(&self.shared).unwrap_or(&self.thread.space)
@@ -170,12 +185,21 @@ impl Process {
         let failed = |what: &str| Trap::new(TrapReason::Host(format!("{what} at index {index}")));
         let domain = self.link.program.as_ref().map(|p| p.domain);
         let domain = domain.ok_or_else(|| failed("no program"))?;
-        let entry = self.space.domains[domain].entry(index.into());
-        let entry = entry.filter(|e| e.code != 0);
-        let entry = entry.ok_or_else(|| failed("a call of no function"))?;
-        if !self.link.types.is(entry.type_id, ty) {
+        let function = self.table_function(domain, index);
+        let function = function.ok_or_else(|| failed("a call of no function"))?;
+        if !self.link.types.is(function.type_id, ty) {
             return Err(failed("a call of a function of another type"));
         }
-        self.call_code(domain, entry.code, ty, args)
+        self.call_code(domain, function.code, ty, args)
+    }
+
+    /// The function at an index of a domain's table, by its record: the entry may be
+    /// changing.
+    pub(super) fn table_function(&self, domain: usize, index: u32) -> Option<FuncRef> {
+        let entry = self.space.domains[domain].entry(index.into())?;
+        let record = self.space.code.range().start + u64::from(entry.record);
+        // SAFETY: an entry has the number of a record, which stays where it is while the
+        // process is held.
+        (entry.record != 0).then(|| unsafe { live::load(record) })
     }
 }

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::link::{self, Finder, Group, Linker, Ready, Room, View};
 use crate::object::Object;
+use crate::space::Domain;
 
 /// Rooms that have been taken for a group, given back unless it is linked.
 struct Taken<'p> {
@@ -79,7 +80,17 @@ impl Process {
             let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
             self.shared.exceptions.add(range, object);
         }
+        self.prepare_for_threads();
         Ok(ready)
+    }
+
+    /// Has the process be for threads from now on if its program's memory is shared.
+    fn prepare_for_threads(&mut self) {
+        let is_shared = |domain: &Domain| domain.memory.is_some_and(|ty| ty.shared);
+        if self.shared.threads.max() > 1 && self.space.domains.iter().any(is_shared) {
+            self.space.stubs.never_patch();
+            self.shared.lock.use_from_now_on();
+        }
     }
 
     /// Runs the initialisers of a group. `constructors`: those of C, too.

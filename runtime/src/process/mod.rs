@@ -12,6 +12,7 @@
 //! | `call` | calls of functions by the host |
 //! | `lock`, `claim` | who holds the process, and how host calls get it |
 //! | `shared` | what threads use without holding it |
+//! | `spawn`, `park` | starting threads; waiting for each other |
 //! | `thread`, `threads` | what is a thread's own; how threads end |
 //! | `host_table` | the host's functions as linking sees them |
 //! | `hooks` | what upper floors do for the process |
@@ -31,6 +32,7 @@ mod lock;
 pub(crate) mod park;
 mod rooms;
 mod shared;
+mod spawn;
 mod thread;
 mod threads;
 
@@ -41,6 +43,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use flat::is_program as is_flat_program;
 pub use hooks::Missing;
+pub use park::Parked;
 
 pub(crate) use claim::Claim;
 pub(crate) use dl_state::{DlState, Given, Handler};
@@ -114,7 +117,7 @@ impl Process {
         let (code, window) = CodeArea::with_window(config.stack_size)?;
         let budget = Arc::new(Budget::new(config.max_memory));
         let shared = Shared::new(code.range(), Arc::clone(&budget), config.max_threads);
-        let thread = ThreadState::new(window, threads::MAIN, &shared);
+        let thread = ThreadState::new(Arc::new(window), threads::MAIN, &shared);
         let anchors = Anchors {
             code_base: code.range().start,
             tags: std::array::from_fn(|number| shared.exceptions.tag(number)),

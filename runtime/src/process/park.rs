@@ -15,8 +15,6 @@ use std::time::Instant;
 
 use rustix::thread::futex;
 
-use crate::trap;
-
 /// Queues of several addresses share a lock.
 const BUCKETS: usize = 64;
 static QUEUES: [Mutex<Vec<Arc<Waiter>>>; BUCKETS] = [const { Mutex::new(Vec::new()) }; BUCKETS];
@@ -36,7 +34,7 @@ struct Waiter {
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parked {
+pub enum Parked {
     /// Somebody woke the thread.
     Woken,
     /// The word was another already.
@@ -60,12 +58,14 @@ fn queues(bucket: usize) -> MutexGuard<'static, Vec<Arc<Waiter>>> {
 }
 
 /// Waits at an address until somebody wakes the thread, unless the word there
-/// `differs` from what is expected.
+/// `differs` from what is expected, or the thread is to `stop`, which is asked whenever a
+/// signal has ended its sleep.
 pub(crate) fn park(
     address: u64,
     bits: u32,
     deadline: Option<Instant>,
     differs: impl FnOnce() -> bool,
+    stop: &dyn Fn() -> bool,
 ) -> Parked {
     let waiter = Arc::new(Waiter {
         address: AtomicU64::new(address),
@@ -79,7 +79,7 @@ pub(crate) fn park(
         }
         queue.push(Arc::clone(&waiter));
     }
-    let end = sleep(&waiter, deadline);
+    let end = sleep(&waiter, deadline, stop);
     // Whoever has taken it out of its queue meanwhile has woken it.
     match end != Parked::Woken && !leave(&waiter) {
         true => Parked::Woken,
@@ -88,9 +88,9 @@ pub(crate) fn park(
 }
 
 /// Sleeps until the waiter is woken, the time is over, or the thread is to stop.
-fn sleep(waiter: &Waiter, deadline: Option<Instant>) -> Parked {
+fn sleep(waiter: &Waiter, deadline: Option<Instant>, stop: &dyn Fn() -> bool) -> Parked {
     while waiter.woken.load(Ordering::Acquire) == 0 {
-        if trap::interrupt_requested() {
+        if stop() {
             return Parked::Stopped;
         }
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
@@ -207,10 +207,10 @@ mod tests {
     fn waits_end_by_themselves() {
         let word = AtomicU32::new(7);
         let at = (&raw const word).addr() as u64;
-        assert_eq!(park(at, ANY, None, || true), Parked::Differs);
-        assert_eq!(park(at, ANY, soon(), || false), Parked::TimedOut);
+        assert_eq!(park(at, ANY, None, || true, &|| false), Parked::Differs);
+        assert_eq!(park(at, ANY, soon(), || false, &|| false), Parked::TimedOut);
         assert_eq!(
-            park(at, ANY, Some(Instant::now()), || false),
+            park(at, ANY, Some(Instant::now()), || false, &|| false),
             Parked::TimedOut
         );
         assert_eq!(unpark(at, ANY, 1), 0);
@@ -225,7 +225,7 @@ mod tests {
                 .into_iter()
                 .enumerate()
                 .map(|(number, bits)| {
-                    let waiter = scope.spawn(move || park(at, bits, None, || false));
+                    let waiter = scope.spawn(move || park(at, bits, None, || false, &|| false));
                     wait_for(at, number + 1);
                     waiter
                 })
@@ -250,7 +250,9 @@ mod tests {
         let [from, to] = [&words[0], &words[1]].map(|word| std::ptr::from_ref(word).addr() as u64);
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(move || assert_eq!(park(from, ANY, None, || false), Parked::Woken));
+                scope.spawn(move || {
+                    assert_eq!(park(from, ANY, None, || false, &|| false), Parked::Woken)
+                });
             }
             wait_for(from, 4);
             assert_eq!(requeue(from, to, (1, 2), || true), None);

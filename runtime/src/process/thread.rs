@@ -19,8 +19,8 @@ pub(crate) struct ThreadState {
 }
 
 impl ThreadState {
-    /// The state of a thread that has not run anything yet.
-    pub fn new(window: Window, number: u32, shared: &Arc<Shared>) -> Self {
+    /// The state of a thread that has not run anything yet. Nobody else uses the window.
+    pub fn new(window: Arc<Window>, number: u32, shared: &Arc<Shared>) -> Self {
         let space = ThreadSpace {
             shared: Arc::clone(shared),
             number,
@@ -30,7 +30,7 @@ impl ThreadState {
             entry: shared.interrupter.state().add(),
         };
         let state = Self {
-            window: Arc::new(window),
+            window,
             space: Arc::new(space),
         };
         let head = ThreadHead {
@@ -45,6 +45,14 @@ impl ThreadState {
         // head, and which nobody uses yet.
         unsafe { live::store(state.window.block(), head) };
         state
+    }
+}
+
+impl ThreadState {
+    /// Gives the thread a stack in linear memory.
+    pub fn set_stack_pointer(&self, value: u64) {
+        // SAFETY: the head is the thread's own, which runs nothing yet.
+        unsafe { (*self.space.head()).block.stack_pointer = value };
     }
 }
 

@@ -4,12 +4,12 @@
 //! end is kept, the others are told to stop, and the call that runs on the embedder's
 //! thread answers with it.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use super::Shared;
-use super::thread::ThreadState;
+use crate::sys::Window;
 use crate::sys::interrupt::PAUSE;
 use crate::trap::RawTrap;
 
@@ -38,8 +38,8 @@ struct State {
     last: u32,
     /// What ended them all.
     end: Option<End>,
-    /// What threads that have ended leave to others.
-    idle: Vec<ThreadState>,
+    /// Windows of threads that have ended.
+    idle: Vec<Arc<Window>>,
 }
 
 /// How a thread ended all.
@@ -82,16 +82,16 @@ impl Threads {
         Some(number)
     }
 
-    /// A thread has ended; what it leaves.
-    pub fn finish(&self, number: u32, left: Option<ThreadState>) {
+    /// A thread has ended; its window, which others may have.
+    pub fn finish(&self, number: u32, window: Option<Arc<Window>>) {
         let mut state = self.state();
         state.running.retain(|&other| other != number);
-        state.idle.extend(left);
+        state.idle.extend(window);
         self.changed.notify_all();
     }
 
-    /// What a thread that has ended has left.
-    pub fn reuse(&self) -> Option<ThreadState> {
+    /// The window of a thread that has ended.
+    pub fn reuse(&self) -> Option<Arc<Window>> {
         self.state().idle.pop()
     }
 

@@ -1,7 +1,8 @@
 //! Small pieces of code that the loader makes, and function records of host
 //! functions. Each is made once; pages are filled while writable and become
 //! executable with [`Stubs::seal`]. What is added to such pages later is
-//! executable at once.
+//! executable at once; where other threads may be running what is there already, it gets
+//! pages of its own.
 
 use std::collections::HashMap;
 
@@ -39,6 +40,8 @@ pub(crate) struct Stubs {
     /// What is being filled, and how far.
     open: Option<(Image, u64)>,
     full: Vec<Image>,
+    /// Whether pages stay as they are once they are executable.
+    never_patched: bool,
     records: HashMap<Key, u64>,
     open_records: Option<(Image, u64)>,
 }
@@ -55,7 +58,9 @@ impl Stubs {
             return Ok(at);
         }
         for _ in 0..2 {
-            let (mut image, used) = match self.open.take() {
+            let open = self.open.take();
+            let open = open.filter(|(image, _)| !(self.never_patched && image.is_code()));
+            let (mut image, used) = match open {
                 Some(open) => open,
                 None => (area.allocate_data(CHUNK)?, 0),
             };
@@ -75,6 +80,11 @@ impl Stubs {
             self.full.push(image);
         }
         Err(bad("a host function", "has too many parameters"))
+    }
+
+    /// Leaves pages as they are, from now on, once they are executable.
+    pub const fn never_patch(&mut self) {
+        self.never_patched = true;
     }
 
     fn known(&self, key: Key) -> Option<u64> {

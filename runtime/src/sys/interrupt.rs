@@ -66,7 +66,7 @@ impl Entry {
     }
 
     /// Sends the signal to the thread; false if it runs no wasm code.
-    fn send_signal(&self) -> bool {
+    pub fn send_signal(&self) -> bool {
         let thread = self.thread.load(Ordering::SeqCst);
         if thread == 0 {
             return false;

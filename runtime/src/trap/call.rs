@@ -498,7 +498,7 @@ unsafe fn at_record(record: u64) -> Registers {
 
 impl RawTrap {
     /// An error before any wasm code ran.
-    fn before(message: String) -> Self {
+    pub fn before(message: String) -> Self {
         Self {
             reason: RawReason::Host(HostError::Message(message)),
             pc: 0,

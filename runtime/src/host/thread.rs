@@ -1,0 +1,94 @@
+//! Threads that a program starts, as host functions see them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Caller;
+use crate::backtrace::Trap;
+use crate::sys::interrupt;
+
+/// What a thread of a program begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ThreadEntry {
+    /// A function that the caller's program exports, of the type `(i32, i32) -> ()`: it
+    /// gets the thread's number and the argument.
+    Export {
+        /// Its name.
+        name: String,
+        /// The argument.
+        arg: i32,
+    },
+    /// The function at an index of the program's table, of the type `(i32) -> (i32)`.
+    Index {
+        /// The index.
+        index: u32,
+        /// The argument.
+        arg: i32,
+    },
+}
+
+/// Something that a thread does beside the program's code, on the new thread.
+pub type ThreadHook = Box<dyn FnOnce(&mut Caller<'_>) + Send>;
+
+/// A thread to be started.
+pub struct ThreadStart {
+    /// What it begins with.
+    pub entry: ThreadEntry,
+    /// The value of `__stack_pointer` in it; without one, what the program's first
+    /// thread began with.
+    pub stack_pointer: Option<u32>,
+    /// Runs before the program's code.
+    pub on_start: Option<ThreadHook>,
+    /// Runs after the program's code, when the thread has ended by itself. The
+    /// last that it does to the program's memory.
+    pub on_end: Option<ThreadHook>,
+}
+
+impl fmt::Debug for ThreadStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadStart")
+            .field("entry", &self.entry)
+            .field("stack_pointer", &self.stack_pointer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a thread could not be started. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// The program is not for threads: its memory is not shared.
+    #[error(
+        "the program is not made for threads: its memory is not shared; link it with --shared-memory"
+    )]
+    NotShared,
+    /// There are as many threads as there may be.
+    #[error("there are {0} threads, and may not be more")]
+    TooMany(u32),
+    /// There is no such function to begin with.
+    #[error("{0}")]
+    Entry(String),
+    /// The system has no room for it, or refuses a thread.
+    #[error(transparent)]
+    System(#[from] crate::error::SystemError),
+    /// The program's code, its allocator for one, stopped in preparing the thread.
+    #[error("the program stopped in preparing a thread: {0}")]
+    Trap(#[from] Trap),
+    /// The process is to stop.
+    #[error("the process is to stop")]
+    Stopped,
+}
+
+/// What ends the system call that another thread blocks in.
+#[derive(Clone, Debug)]
+pub struct ThreadSignal(pub(crate) Arc<interrupt::Entry>);
+
+impl ThreadSignal {
+    /// Sends a signal to the thread, which ends a system call with `EINTR` and does
+    /// nothing else; false if it runs no code of the program. One that is sent
+    /// right before the thread blocks is lost.
+    pub fn send(&self) -> bool {
+        self.0.send_signal()
+    }
+}

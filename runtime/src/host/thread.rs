@@ -9,7 +9,6 @@ use crate::sys::interrupt;
 
 /// What a thread of a program begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ThreadEntry {
     /// A function that the caller's program exports, of the type `(i32, i32) -> ()`: it
     /// gets the thread's number and the argument.
@@ -43,6 +42,18 @@ pub struct ThreadStart {
     /// Runs after the program's code, when the thread has ended by itself. The
     /// last that it does to the program's memory.
     pub on_end: Option<ThreadHook>,
+}
+
+impl ThreadStart {
+    /// A thread that begins with a function, and nothing beside it.
+    pub const fn new(entry: ThreadEntry) -> Self {
+        Self {
+            entry,
+            stack_pointer: None,
+            on_start: None,
+            on_end: None,
+        }
+    }
 }
 
 impl fmt::Debug for ThreadStart {

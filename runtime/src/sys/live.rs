@@ -208,12 +208,6 @@ impl MemoryAt<'_> {
         unsafe { memory_grow(desc, bytes) }
     }
 
-    /// An aligned word of 32 bits; `None` if it is out of bounds or not aligned.
-    pub fn word(&self, at: u64) -> Option<Word<'_>> {
-        let inside = at.checked_add(4)? <= self.size();
-        (inside && at.is_multiple_of(4)).then_some(Word(self.0 + at, PhantomData))
-    }
-
     /// How many bytes there are now.
     fn size(&self) -> u64 {
         // SAFETY: a context stands there, by `new`'s contract.
@@ -284,24 +278,6 @@ pub(crate) unsafe fn is_shared(base: u64) -> bool {
     let at = domain_head_of(base) + offset_of!(DomainHead, shared) as u64;
     // SAFETY: by this function's contract.
     unsafe { load::<bool>(at) }
-}
-
-/// An aligned word of a live memory, which other threads may use meanwhile.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Word<'a>(u64, PhantomData<&'a MemoryAt<'a>>);
-
-impl Word<'_> {
-    /// Its address in the host.
-    pub const fn address(self) -> u64 {
-        self.0
-    }
-
-    /// Its value now.
-    pub fn load(self) -> u32 {
-        // SAFETY: `MemoryAt::word` has found the word in the memory, which does not
-        // become smaller, and at an aligned address, as memories begin at pages.
-        unsafe { atomic_u32(self.0) }.load(Ordering::SeqCst)
-    }
 }
 
 /// Grows a memory by so many bytes; the old size in bytes.

@@ -309,6 +309,9 @@ impl SymbolRecord {
     pub const OWN: u8 = 4;
     /// The size of data is only an upper bound.
     pub const BOUND: u8 = 8;
+    /// Data that each thread has a copy of: the value is the distance from the
+    /// thread's `__tls_base`.
+    pub const TLS: u8 = 16;
 
     /// The record's bytes: kind, flags, two zero bytes, number of the type.
     pub fn encode(&self) -> [u8; Self::SIZE] {

@@ -227,6 +227,7 @@ fn symbols() {
         (SymbolRecord::STACK_POINTER, "globals"),
         (SymbolRecord::OWN, "data"),
         (SymbolRecord::BOUND, "data"),
+        (SymbolRecord::TLS, "data"),
     ];
     assert_eq!(stated.collect::<Vec<_>>(), ours);
 }

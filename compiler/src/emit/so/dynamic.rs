@@ -151,6 +151,9 @@ pub(super) fn symbol(plan: &Plan<'_>, layout: &Layout, symbol: &Symbol) -> Sym {
     let (value, section) = match symbol.definition {
         Definition::Undefined => (0, SHN_UNDEF),
         Definition::Context => (0, SHN_ABS),
+        Definition::Data { linear, .. } if symbol.record.flags & SymbolRecord::TLS != 0 => {
+            (linear.into(), SHN_ABS)
+        }
         Definition::Data { linear, .. } => layout.data_symbol(linear, plan.module.is_relocatable()),
         Definition::Code(f) => {
             let offset = plan.code_offset(f).unwrap_or_default();

@@ -156,7 +156,11 @@ fn export(
 ) -> Option<Symbol> {
     let (kind, flags, ty, definition) = match export.item {
         ExportItem::Data(address) => {
-            let (flags, size) = data(module, &export.name, address);
+            // Without a shared memory, linkers place it as all data.
+            let (flags, size) = match export.flags.tls() && module.has_shared_memory() {
+                true => (SymbolRecord::TLS, 0),
+                false => data(module, &export.name, address),
+            };
             let definition = Definition::Data {
                 linear: address,
                 size,

@@ -2,7 +2,7 @@
 
 use object::read::elf::ProgramHeader as _;
 use object::{Object as _, ObjectSymbol as _, elf};
-use wasmaot_abi::object::{SEC_FUNCREFS, SymbolKind};
+use wasmaot_abi::object::{SEC_FUNCREFS, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
 use super::{LE, address, info, link, number, parse, relas, section, symbols};
@@ -160,4 +160,24 @@ fn what_threads_may_run_is_recorded() {
     ] {
         assert_eq!(is_for_threads(wat), expected, "{wat}");
     }
+}
+
+#[test]
+fn data_of_each_thread_count_from_the_threads_copy() {
+    let symbol = |memory: &str| {
+        let wat = format!(
+            r#"(module
+                 (@custom "dylink.0" (before first) "\01\04\20\00\00\00\03\05\01\01t\80\02")
+                 (import "env" "memory" {memory})
+                 (global (export "t") i32 (i32.const 12)))"#
+        );
+        let file = link(&wat, &[]);
+        let mut found = symbols(&parse(&file)).into_iter();
+        found.find(|s| s.0 == "t").unwrap()
+    };
+    let (_, kind, flags, section, value) = symbol("(memory 1 1 shared)");
+    assert_eq!((kind, flags), (SymbolKind::Data, SymbolRecord::TLS));
+    assert_eq!((section, value), (elf::SHN_ABS, 12));
+    let (_, _, flags, section, _) = symbol("(memory 1)");
+    assert_eq!((flags, section == elf::SHN_ABS), (0, false));
 }

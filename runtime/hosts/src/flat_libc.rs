@@ -2,12 +2,16 @@
 //! modules do not bring.
 
 use std::cmp::Ordering;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use wasmaot_abi::name::ENV;
 
 use wasmaot_runtime::{Caller, HostError, HostFunction};
+
+use crate::lock::lock;
+use crate::wait::interruptible;
 
 /// Where the host's `malloc` begins, unless data lie there.
 const HEAP: u64 = 16 << 10;
@@ -15,23 +19,23 @@ const ALIGN: u64 = 16;
 
 /// What the functions share.
 struct State {
-    out: Box<dyn Write + Send>,
+    out: Mutex<Box<dyn Write + Send>>,
     /// Where the next block goes; 0 before the first.
-    heap: u64,
+    heap: Mutex<u64>,
     /// Descriptors handed out.
-    descriptors: i32,
+    descriptors: AtomicI32,
 }
 
-type Shared = Arc<Mutex<State>>;
+type Shared = Arc<State>;
 type Answer<T> = Result<T, HostError>;
 
 /// The functions of module `env`, which write to `out`.
 pub fn functions(out: impl Write + Send + 'static) -> Vec<HostFunction> {
-    let state = Arc::new(Mutex::new(State {
-        out: Box::new(out),
-        heap: 0,
-        descriptors: 3,
-    }));
+    let state = Arc::new(State {
+        out: Mutex::new(Box::new(out)),
+        heap: Mutex::new(0),
+        descriptors: AtomicI32::new(3),
+    });
     let mut all = strings();
     all.extend(characters());
     all.extend(numbers());
@@ -42,12 +46,6 @@ pub fn functions(out: impl Write + Send + 'static) -> Vec<HostFunction> {
 
 fn error(text: &str) -> HostError {
     HostError::Message(text.to_owned())
-}
-
-fn lock(state: &Shared) -> Answer<std::sync::MutexGuard<'_, State>> {
-    state
-        .lock()
-        .map_err(|_| error("the host's libc has failed before"))
 }
 
 /// Refuses bytes that are not the program's.
@@ -310,9 +308,9 @@ fn allocate(caller: &mut Caller<'_>, state: &Shared, bytes: u32) -> Answer<u32> 
     let Some(base) = caller.heap_base() else {
         return Ok(0);
     };
-    let mut state = lock(state)?;
+    let mut heap = lock(&state.heap);
     // The base is what main's `__heap_base` says, which may be anything.
-    let start = state.heap.max(HEAP).max(base);
+    let start = heap.max(HEAP).max(base);
     let block = || {
         let at = u32::try_from(start.checked_next_multiple_of(ALIGN)?).ok()?;
         Some((at, u64::from(at) + u64::from(bytes)))
@@ -324,7 +322,7 @@ fn allocate(caller: &mut Caller<'_>, state: &Shared, bytes: u32) -> Answer<u32> 
     if end > size && caller.grow_memory(end - size).is_none() {
         return Ok(0);
     }
-    state.heap = end;
+    *heap = end;
     Ok(at)
 }
 
@@ -389,16 +387,12 @@ fn system(state: &Shared) -> Vec<HostFunction> {
             ENV,
             "open",
             move |_: &mut Caller<'_>, _: u32, _: i32, _: i32| {
-                let mut state = lock(&open)?;
-                let descriptor = state.descriptors;
-                state.descriptors = descriptor.wrapping_add(1);
-                Answer::Ok(descriptor)
+                open.descriptors.fetch_add(1, Relaxed)
             },
         ),
         HostFunction::wrap(ENV, "close", move |_: &mut Caller<'_>, _: i32| {
-            let mut state = lock(&close)?;
-            state.descriptors = state.descriptors.wrapping_sub(1);
-            Answer::Ok(0)
+            close.descriptors.fetch_sub(1, Relaxed);
+            0
         }),
         HostFunction::wrap(ENV, "abort", |_: &mut Caller<'_>| {
             Answer::<()>::Err(error("abort()"))
@@ -420,7 +414,16 @@ fn system(state: &Shared) -> Vec<HostFunction> {
 }
 
 fn print(state: &Shared, text: &[u8]) -> Answer<()> {
-    let out = &mut lock(state)?.out;
-    let written = out.write_all(text).and_then(|()| out.flush());
-    written.map_err(|e| error(&format!("cannot write: {e}")))
+    let mut out = lock(&state.out);
+    let mut write = || {
+        let mut rest = text;
+        while !rest.is_empty() {
+            match interruptible(|| out.write(rest))? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                done => rest = &rest[done..],
+            }
+        }
+        interruptible(|| out.flush())
+    };
+    write().map_err(|e: std::io::Error| error(&format!("cannot write: {e}")))
 }

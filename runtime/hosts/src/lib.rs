@@ -24,18 +24,25 @@
 //! | lock | held |
 //! |---|---|
 //! | the table of descriptors | to look one up, to add or take one out; never while one is used or closed |
-//! | rights and flags of a WASI descriptor | to read or change them, and while the host's own flags are changed with them |
+//! | rights and flags of a WASI descriptor, flags of an open file of Linux | to read or change them, and while the host's own flags are changed with them |
 //! | the listing of an open directory | while it is read, and once while the host lists the directory |
 //! | the position in given input, captured output | while bytes are copied |
 //! | the current directory | to copy or replace the path |
-//! | the addresses that `brk` and `mmap` have given | while they change, with the memory growing |
-//! | the state of `flat_libc` | while memory is given, and while `puts` and `putchar` write |
+//! | who changes the current directory | while it is changed here and for the loader |
+//! | the addresses that `brk` and `mmap` have given | while they change, with the memory growing or being cleared |
+//! | the heap of `flat_libc` | while memory is given, with the memory growing |
+//! | the writer of `flat_libc` | while `puts` and `putchar` write |
 //!
-//! No lock is held in a call that may block (the writer of `flat_libc`, which the
-//! embedder brings, is the exception), and none is taken while another is
-//! held, so their order does not matter. A descriptor is counted: one thread
-//! may close it while another reads from it, and the file is closed when the
-//! last call on it is done.
+//! No lock is held in a call that may block, but by those who would write by the
+//! same writer of `flat_libc` or list the same directory. None is taken while
+//! another of these is held, except the current directory's while it is being
+//! changed; the process's own, of the runtime, come after them. A
+//! descriptor is counted: one thread may close it while another reads from it;
+//! its number is free at once, and the file is closed when the last call on it is
+//! done.
+//!
+//! What a function is given in memory, other threads may change while it runs: it
+//! is copied once, and checked in the copy (`memory`).
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,6 @@
 //! The program's memory: `brk`, and mappings, which are copies.
 
 use std::ops::Range;
-use std::sync::MutexGuard;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
@@ -13,6 +12,8 @@ use crate::memory::Span;
 use crate::wait::interruptible;
 use wasmaot_runtime::Caller;
 
+/// Bytes by which memories grow.
+const WASM_PAGE: u64 = 1 << 16;
 const MAP_SHARED: u32 = 1;
 const MAP_SHARED_VALIDATE: u32 = 3;
 const MAP_TYPE: u32 = 15;
@@ -29,8 +30,10 @@ impl Linear for Caller<'_> {
         self.view().len()
     }
 
-    fn grow(&mut self, bytes: u64) -> Option<u64> {
-        self.grow_memory(bytes)
+    fn grow(&mut self, bytes: u64) -> Option<Range<u64>> {
+        let bytes = bytes.checked_next_multiple_of(WASM_PAGE)?;
+        let old = self.grow_memory(bytes)?;
+        Some(old..old + bytes)
     }
 
     fn zero(&mut self, range: Range<u64>) {
@@ -42,11 +45,17 @@ impl Linear for Caller<'_> {
 
 /// Works on the addresses of the caller's memory.
 fn with_space<T>(call: &mut Call<'_>, work: impl FnOnce(&mut Space, &mut Caller<'_>) -> T) -> T {
-    let mut spaces: MutexGuard<'_, _> = lock(&call.state.spaces);
     let caller = &mut call.caller;
-    let space = spaces
-        .entry(caller.memory_id())
-        .or_insert_with(|| Space::new(caller.heap_base(), caller));
+    let id = caller.memory_id();
+    let is_known = lock(&call.state.spaces).contains_key(&id);
+    // The process is asked, for which other threads may be waiting: before the lock.
+    let heap_base = match is_known {
+        true => None,
+        false => caller.heap_base(),
+    };
+    let mut spaces = lock(&call.state.spaces);
+    let space = spaces.entry(id);
+    let space = space.or_insert_with(|| Space::new(heap_base, caller));
     work(space, caller)
 }
 

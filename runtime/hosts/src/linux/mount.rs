@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use cap_std::fs::Dir;
+use wasmaot_runtime::Caller;
 
 use super::call::Call;
 use super::error::{Error, Result};
@@ -33,6 +34,9 @@ pub(super) struct Mounts {
     list: Vec<Mount>,
     /// An absolute path.
     current: Mutex<Vec<u8>>,
+    /// Held while it changes, here and in what the loader knows, so that both
+    /// agree whoever changes it last.
+    moving: Mutex<()>,
 }
 
 /// What a path means.
@@ -127,6 +131,7 @@ impl Mounts {
         Self {
             list: granted.into_iter().map(mount).collect(),
             current: Mutex::new(b"/".to_vec()),
+            moving: Mutex::new(()),
         }
     }
 
@@ -135,8 +140,10 @@ impl Mounts {
         lock(&self.current).clone()
     }
 
-    /// Changes the current directory.
-    pub(super) fn set_current(&self, path: Vec<u8>) {
+    /// Makes an absolute path the current directory, also for the loader.
+    pub(super) fn set_current(&self, path: Vec<u8>, caller: &mut Caller<'_>) {
+        let _moving = lock(&self.moving);
+        caller.set_current_directory(path.clone());
         *lock(&self.current) = path;
     }
 

@@ -232,7 +232,8 @@ pub(super) fn chdir(call: &mut Call<'_>) -> Result {
         return Err(Error::ENOTDIR);
     }
     let canonical = dir.canonicalize(resolved.path())?;
-    enter(call, resolved.seen_as(&canonical));
+    let seen = resolved.seen_as(&canonical);
+    call.state.mounts.set_current(seen, &mut call.caller);
     DONE
 }
 
@@ -240,12 +241,6 @@ pub(super) fn chdir(call: &mut Call<'_>) -> Result {
 pub(super) fn fchdir(call: &mut Call<'_>) -> Result {
     let open = call.file(0)?;
     let path = open.directory()?.path.clone();
-    enter(call, path);
+    call.state.mounts.set_current(path, &mut call.caller);
     DONE
-}
-
-/// Makes an absolute path the current directory, also for the loader.
-fn enter(call: &mut Call<'_>, path: Vec<u8>) {
-    call.caller.set_current_directory(path.clone());
-    call.state.mounts.set_current(path);
 }

@@ -20,8 +20,9 @@ const LIMIT: u64 = (1 << 32) - (1 << 16);
 pub(super) trait Linear {
     /// Its size in bytes.
     fn size(&mut self) -> u64;
-    /// Makes it larger by at least so many bytes; its old size.
-    fn grow(&mut self, bytes: u64) -> Option<u64>;
+    /// Makes it larger by at least so many bytes: what has been added, which
+    /// lies at its end unless others make it larger, too.
+    fn grow(&mut self, bytes: u64) -> Option<Range<u64>>;
     /// Fills a range with zeros.
     fn zero(&mut self, range: Range<u64>);
 }
@@ -91,32 +92,40 @@ impl Space {
     /// Gives pages; their address.
     pub(super) fn map(&mut self, bytes: u64, memory: &mut impl Linear) -> Option<u64> {
         let bytes = page_up(bytes).filter(|&bytes| bytes != 0)?;
-        let added = |free: Range<u64>| free.start.max(self.first_end)..free.end;
         let fits = |free: &Range<u64>| free.end.saturating_sub(free.start) >= bytes;
-        let reused = self.free.iter().map(added).find(fits);
-        let range = match reused {
-            Some(free) => free.start..free.start + bytes,
-            None => {
-                let size = memory.size();
-                let last = self.free.iter().map(added).last();
-                let start = match last.filter(|last| last.end == size && last.start < size) {
-                    Some(last) => last.start,
-                    None => size.checked_next_multiple_of(PAGE)?,
-                };
-                start..start.checked_add(bytes)?
+        let range = loop {
+            let size = memory.size();
+            let range = self.place(bytes, size)?;
+            if self.take(range.clone(), memory) {
+                break range;
             }
-        };
-        let range = if self.take(range.clone(), memory) {
-            range
-        } else {
-            // From its upper end, so that the break can go on.
-            let end = self.free.iter().find(fits)?.end;
-            self.free.remove(&(end - bytes..end));
-            end - bytes..end
+            // Others may have made the memory larger meanwhile.
+            if memory.size() == size {
+                // From its upper end, so that the break can go on.
+                let end = self.free.iter().find(fits)?.end;
+                self.free.remove(&(end - bytes..end));
+                break end - bytes..end;
+            }
         };
         let start = range.start;
         self.mapped.insert(range);
         Some(start)
+    }
+
+    /// Where to look for so many bytes first: among what was given back, else at
+    /// the end of a memory of this size.
+    fn place(&self, bytes: u64, size: u64) -> Option<Range<u64>> {
+        let added = |free: Range<u64>| free.start.max(self.first_end)..free.end;
+        let fits = |free: &Range<u64>| free.end.saturating_sub(free.start) >= bytes;
+        if let Some(free) = self.free.iter().map(added).find(fits) {
+            return Some(free.start..free.start + bytes);
+        }
+        let last = self.free.iter().map(added).last();
+        let start = match last.filter(|last| last.end == size && last.start < size) {
+            Some(last) => last.start,
+            None => size.checked_next_multiple_of(PAGE)?,
+        };
+        Some(start..start.checked_add(bytes)?)
     }
 
     /// Gives pages at an address, in place of what `mmap` has given there.
@@ -191,11 +200,11 @@ impl Space {
             if range.start > start || !self.free.contains(&below) {
                 return false;
             }
-            let Some(old) = memory.grow(range.end - start) else {
+            let Some(added) = memory.grow(range.end - start) else {
                 return false;
             };
-            self.end = memory.size();
-            self.free.insert(old..self.end);
+            self.end = added.end;
+            self.free.insert(added);
         }
         let there = self.free.contains(&range);
         if there {
@@ -219,14 +228,14 @@ mod tests {
             self.0.len() as u64
         }
 
-        fn grow(&mut self, bytes: u64) -> Option<u64> {
+        fn grow(&mut self, bytes: u64) -> Option<Range<u64>> {
             let old = self.size();
             let new = old + bytes.next_multiple_of(WASM_PAGE);
             if new > 10 * WASM_PAGE {
                 return None;
             }
             self.0.resize(new as usize, 0);
-            Some(old)
+            Some(old..new)
         }
 
         fn zero(&mut self, range: Range<u64>) {
@@ -325,10 +334,48 @@ mod tests {
         let (mut space, mut memory) = new(2 * WASM_PAGE);
         assert_eq!(space.brk(2 * WASM_PAGE + 1, &mut memory), 2 * WASM_PAGE + 1);
         let theirs = memory.grow(WASM_PAGE).unwrap();
-        assert_eq!(theirs, 3 * WASM_PAGE);
+        assert_eq!(theirs, 3 * WASM_PAGE..4 * WASM_PAGE);
         assert_eq!(space.brk(4 * WASM_PAGE, &mut memory), 2 * WASM_PAGE + 1);
         assert_eq!(space.map(WASM_PAGE, &mut memory), Some(4 * WASM_PAGE));
-        assert!(!space.map_at(theirs..theirs + PAGE, &mut memory));
+        assert!(!space.map_at(theirs.start..theirs.start + PAGE, &mut memory));
+    }
+
+    /// A memory that another thread makes larger whenever this one is about to,
+    /// for so many times.
+    struct Contended(Bytes, usize, Vec<Range<u64>>);
+
+    impl Linear for Contended {
+        fn size(&mut self) -> u64 {
+            self.0.size()
+        }
+
+        fn grow(&mut self, bytes: u64) -> Option<Range<u64>> {
+            if self.1 > 0 {
+                self.1 -= 1;
+                self.2.extend(self.0.grow(WASM_PAGE));
+            }
+            self.0.grow(bytes)
+        }
+
+        fn zero(&mut self, range: Range<u64>) {
+            self.0.zero(range);
+        }
+    }
+
+    #[test]
+    fn pages_that_others_add_meanwhile_are_theirs() {
+        let (mut space, memory) = new(2 * WASM_PAGE);
+        let mut memory = Contended(memory, 2, Vec::new());
+        let mut given = Vec::new();
+        for _ in 0..3 {
+            let at = space.map(WASM_PAGE + PAGE, &mut memory).unwrap();
+            given.push(at..at + WASM_PAGE + PAGE);
+        }
+        assert_eq!(memory.2.len(), 2);
+        given.extend(memory.2);
+        given.sort_unstable_by_key(|range| range.start);
+        assert!(given.is_sorted_by(|a, b| a.end <= b.start), "{given:?}");
+        assert!(given.last().unwrap().end <= memory.0.size());
     }
 
     #[test]

@@ -73,6 +73,8 @@ pub(super) struct Open {
     pub(super) read_only: bool,
     /// Access mode and status flags.
     flags: AtomicU32,
+    /// Held while they change, and the host's own with them.
+    changing: Mutex<()>,
 }
 
 impl Open {
@@ -81,6 +83,7 @@ impl Open {
             kind,
             read_only: false,
             flags: AtomicU32::new(flags),
+            changing: Mutex::new(()),
         }
     }
 
@@ -92,6 +95,7 @@ impl Open {
     /// Changes the status flags that can be changed.
     pub(super) fn set_flags(&self, flags: u32) -> Result<()> {
         const CHANGEABLE: u32 = flag::APPEND | flag::NONBLOCK;
+        let _changing = lock(&self.changing);
         if let Kind::File {
             file,
             shared: false,

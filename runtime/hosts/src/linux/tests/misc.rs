@@ -157,6 +157,10 @@ fn a_thread_that_waits_keeps_no_other_waiting() {
         program.open("/data", 0).unwrap();
         assert_eq!(program.call(Sys::close, &[fd]), Ok(0));
         assert_eq!(program.read(fd, 1), Err(libc::EBADF));
+        // The number is free, for another file.
+        std::fs::write(program.host("other"), "other").unwrap();
+        assert_eq!(program.open("/data/other", 0), Ok(fd));
+        assert_eq!(program.read(fd, 9).unwrap(), b"other");
         assert!(!waiting.is_finished());
         std::fs::write(&fifo, "at last").unwrap();
         assert_eq!(waiting.join().unwrap().unwrap(), b"at last");

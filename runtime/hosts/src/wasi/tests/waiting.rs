@@ -204,9 +204,15 @@ fn a_thread_that_waits_keeps_no_other_waiting() {
     // Until it is in the call.
     std::thread::sleep(Duration::from_millis(100));
     guest.write(1, b"meanwhile").unwrap();
-    guest.file("other", "");
+    let other = guest.file("other", "other");
+    let third = guest.file("third", "third");
+    // What it waits for is closed, and its number another file's.
+    guest.call("fd_renumber", &[other, fd]).unwrap();
+    assert_eq!(guest.read(fd, 9).unwrap(), b"other");
     guest.call("fd_close", &[fd]).unwrap();
     assert_eq!(guest.read(fd, 1), Err(Errno::BADF));
+    guest.call("fd_close", &[third]).unwrap();
+    assert_eq!(guest.file("again", "again"), fd);
     assert!(!waiting.is_finished());
     writer.write_all(b"at last").unwrap();
     assert_eq!(waiting.join().unwrap().unwrap(), b"at last");

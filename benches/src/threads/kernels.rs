@@ -22,15 +22,13 @@ static WASMAOT_THREADS_OFFSET_VIEW: AtomicU64 = AtomicU64::new((GLOBALS).wrappin
 #[unsafe(no_mangle)]
 static WASMAOT_THREADS_GLOBAL: AtomicU64 = AtomicU64::new(0);
 
-/// The functions of one place. `anchor` leaves an address in a register, the stack pointer is at the operand `sp` then;
-/// `held` and `held_sp` are the same where a call follows, after which `again` finds the address again, or `save` and
-/// `restore` have kept a register for it; `memory` leaves the memory's address in the register `base`; `global` leaves
-/// in registers what the operand `at`, a thread-local global, takes.
+/// The functions of one place. `anchor` leaves an address in `%rsi`, the stack pointer is at the operand `sp` then;
+/// `memory` leaves the memory's address in the register `base`; `global` leaves the address of a thread-local global
+/// in `%rsi` and whatever else the operand `at` takes.
 macro_rules! kernels {
     (
         $place:literal: anchor $anchor:literal, sp $sp:literal, memory $memory:literal, base $base:literal,
-        held $held:literal, held_sp $held_sp:literal, again $again:literal, save $save:literal,
-        restore $restore:literal, global $global:literal, at $at:literal
+        global $global:literal, at $at:literal
     ) => {
         global_asm!(
             ".pushsection .text",
@@ -63,27 +61,25 @@ macro_rules! kernels {
             concat!("wasmaot_threads_frame_call_", $place, ":"),
             "push %rbp",
             "mov %rsp, %rbp",
-            "sub $0x20, %rsp",
+            "sub $0x10, %rsp",
             "mov %r12, (%rsp)",
             "mov %r13, 8(%rsp)",
-            $save,
-            $held,
-            concat!("mov ", $held_sp, ", %r12d"),
+            $anchor,
+            concat!("mov ", $sp, ", %r12d"),
             "mov %r12, %r13",
             "sub $0x10, %r13d",
-            concat!("mov %r13d, ", $held_sp),
+            concat!("mov %r13d, ", $sp),
             $memory,
             concat!("mov %edi, 0xc(", $base, ", %r13)"),
             "lea -4(%r12), %edi",
             concat!("call wasmaot_threads_escape_", $place),
-            $again,
+            $anchor,
             $memory,
             concat!("mov 0xc(", $base, ", %r13), %eax"),
-            concat!("mov %r12d, ", $held_sp),
+            concat!("mov %r12d, ", $sp),
             "mov (%rsp), %r12",
             "mov 8(%rsp), %r13",
-            $restore,
-            "add $0x20, %rsp",
+            "add $0x10, %rsp",
             "mov %rbp, %rsp",
             "pop %rbp",
             "ret",
@@ -188,33 +184,24 @@ macro_rules! kernels {
 
 kernels! {
     "context": anchor "mov %r15, %rsi", sp "-8(%rsi)", memory "", base "%rsi",
-    held "mov %r15, %rsi", held_sp "-8(%rsi)", again "mov %r15, %rsi", save "", restore "",
     global "lea WASMAOT_THREADS_GLOBAL(%rip), %rsi", at "(%rsi)"
 }
 kernels! {
     "window": anchor "mov %rsp, %rsi\nand $-0x40000000, %rsi", sp "40(%rsi)",
     memory "mov %r15, %r10", base "%r10",
-    held "mov %rsp, %r14\nand $-0x40000000, %r14", held_sp "40(%r14)", again "",
-    save "mov %r14, 0x10(%rsp)", restore "mov 0x10(%rsp), %r14",
-    global "mov %rsp, %rsi\nand $-0x40000000, %rsi\nmov WASMAOT_THREADS_OFFSET(%rip), %rcx\nor %rcx, %rsi",
-    at "(%rsi)"
+    global "mov %rsp, %rsi\nand $-0x40000000, %rsi\nmov WASMAOT_THREADS_OFFSET(%rip), %rcx\nor %rcx, %rsi", at "(%rsi)"
 }
 kernels! {
     "indexed": anchor "mov %rsp, %rsi\nand $-0x40000000, %rsi", sp "40(%rsi)",
     memory "mov %r15, %r10", base "%r10",
-    held "mov %rsp, %r14\nand $-0x40000000, %r14", held_sp "40(%r14)", again "",
-    save "mov %r14, 0x10(%rsp)", restore "mov 0x10(%rsp), %r14",
-    global "mov %rsp, %rsi\nand $-0x40000000, %rsi\nmov WASMAOT_THREADS_OFFSET(%rip), %rcx",
-    at "(%rsi, %rcx)"
+    global "mov %rsp, %rsi\nand $-0x40000000, %rsi\nmov WASMAOT_THREADS_OFFSET(%rip), %rcx", at "(%rsi, %rcx)"
 }
 kernels! {
     "segment": anchor "", sp "%gs:40", memory "mov %r15, %r10", base "%r10",
-    held "", held_sp "%gs:40", again "", save "", restore "",
     global "mov WASMAOT_THREADS_OFFSET(%rip), %rcx", at "%gs:(%rcx)"
 }
 kernels! {
     "view": anchor "mov %r15, %rsi", sp "40-8192(%rsi)", memory "", base "%rsi",
-    held "mov %r15, %rsi", held_sp "40-8192(%rsi)", again "mov %r15, %rsi", save "", restore "",
     global "mov %r15, %rsi\nmov WASMAOT_THREADS_OFFSET_VIEW(%rip), %rcx", at "(%rsi, %rcx)"
 }
 

@@ -87,6 +87,16 @@ pub enum Error {
         /// The object.
         file: String,
     },
+    /// An object that threads cannot run, in a process that may have several.
+    #[error(
+        "{file}: is not compiled for threads: it has no shared memory, as {other} has; link it with --shared-memory"
+    )]
+    NotForThreads {
+        /// The object.
+        file: String,
+        /// One with a shared memory.
+        other: String,
+    },
     /// A function's definition has another type than its import.
     #[error(
         "{importer}: imports function `{symbol}` as {wanted}, but {definer} defines it as {found}; rebuild one of them from matching sources"

@@ -6,7 +6,8 @@
 //! Its code may still be in use: on the stack, or by references in globals of
 //! other objects, which nobody can count. The image is therefore retired
 //! first, and given back when no word of the stack, of data, or of an image
-//! that is itself kept points into it ([`Process::reclaim`]).
+//! that is itself kept points into it ([`Process::reclaim`]). So is its
+//! thread-local storage: the code would take the globals of another object for its own.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -158,6 +159,7 @@ impl Process {
         give_back(self, instance.room);
         self.link.retired.push(Retired {
             image: instance.image,
+            locals: instance.locals,
             object: Arc::clone(&instance.object),
         });
     }
@@ -179,10 +181,11 @@ impl Process {
         };
         self.roots(&mut |word| mark(word, &mut kept, &mut news));
         while let Some(at) = news.pop() {
-            let Retired { image, object } = &self.link.retired[at];
-            image.words(Some(&object.layout().relro), &mut |word| {
-                mark(word, &mut kept, &mut news);
-            });
+            let retired = &self.link.retired[at];
+            let relro = retired.object.layout().relro.clone();
+            let mark = &mut |word| mark(word, &mut kept, &mut news);
+            retired.image.words(Some(&relro), mark);
+            self.words_of_threads(retired.locals, mark);
         }
         let retired = std::mem::take(&mut self.link.retired);
         for (retired, kept) in retired.into_iter().zip(kept) {
@@ -199,9 +202,19 @@ impl Process {
             self.space.memories.retain(|desc, _| !range.contains(desc));
             self.space.tables.retain(|t| !range.contains(&t.desc));
             self.shared.exceptions.remove(&range);
+            if let Some(at) = retired.locals {
+                self.space.locals.release(at);
+            }
             // What the system does not take back stays reserved.
             self.space.budget.release(retired.image.start());
             let _ = self.space.code.release(retired.image);
+        }
+    }
+
+    /// Every word of an object's thread-local storage, in all threads.
+    fn words_of_threads(&self, locals: Option<u64>, f: &mut dyn FnMut(u64)) {
+        if let Some(at) = locals {
+            self.space.locals.words(at, f);
         }
     }
 
@@ -218,6 +231,7 @@ impl Process {
         for instance in self.link.instances.values() {
             // Its GOT names loaded objects alone.
             instance.image.words(None, f);
+            self.words_of_threads(instance.locals, f);
         }
         self.shared.exceptions.words(f);
     }

@@ -99,6 +99,16 @@ impl Process {
         };
         let definer = self.link.instances.get(instance)?;
         let symbol = definer.object.symbol(symbol);
+        if let Some(at) = self.view().thread_offset_of(target) {
+            let locals = &mut self.space.locals;
+            return match symbol.record.flags & SymbolRecord::STACK_POINTER {
+                0 => locals.write(at, value.ty().bytes(), value.bits()),
+                _ => {
+                    locals.set_stack_pointer(value.bits() as u64);
+                    Some(())
+                }
+            };
+        }
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let bits = value.bits() as u64;
             self.space.domains[definer.domain].update(|context| context.stack_pointer = bits);

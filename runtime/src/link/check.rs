@@ -24,6 +24,7 @@ use crate::sys::live;
 mod bodies;
 mod copies;
 mod fixups;
+mod threads;
 mod types;
 
 pub(super) use copies::copies;
@@ -45,6 +46,7 @@ pub(super) fn check(view: View<'_>, group: &Group) -> Result<()> {
         wrong.extend(checker.calls(id));
         wrong.extend(checker.bodies(id));
         wrong.extend(checker.overlaps(id));
+        wrong.extend(checker.thread_storage(id));
         if !wrong.is_empty() {
             wrong.truncate(SHOWN);
             return Err(Error::Check {
@@ -155,6 +157,9 @@ impl<'a> Checker<'a> {
                     self.is_address(id, r.symbol, slot.wrapping_sub(r.addend as u64))
                 }
                 Standard::JumpSlot if self.is_waiting(instance.address(r.offset), slot) => true,
+                Standard::ThreadOffset => {
+                    self.is_thread_offset(id, r.symbol, slot.wrapping_sub(r.addend as u64))
+                }
                 _ => self.is_address(id, r.symbol, slot),
             };
             let right = match r.kind {

@@ -1,10 +1,12 @@
 //! What the objects of a process define: exports, their types and values.
 
+use wasmaot_abi::context::thread_block;
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, GlobalType, TableType};
 
 use super::linker::View;
 use super::state::Target;
+use crate::object::SymbolSection;
 use crate::space::Domain;
 use crate::value::Val;
 
@@ -155,7 +157,24 @@ impl<'a> View<'a> {
         self.global_value(self.export(number, name, SymbolKind::Global)?)
     }
 
-    /// Value of a global.
+    /// The offset from the thread pointer of a global that each thread has for
+    /// itself.
+    pub fn thread_offset_of(self, target: Target) -> Option<u64> {
+        let Target::Symbol { instance, symbol } = target else {
+            return None;
+        };
+        let definer = self.state.instances.get(instance)?;
+        let symbol = definer.object.symbol(symbol);
+        if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
+            let is_own = definer.object.info().threads;
+            return is_own.then_some(thread_block::STACK_POINTER as u64);
+        }
+        let own = symbol.thread_local && symbol.section == SymbolSection::Here;
+        definer.locals.filter(|_| own)?.checked_add(symbol.value)
+    }
+
+    /// Value of a global; of one that each thread has for itself, in the thread that
+    /// uses the process.
     pub fn global_value(self, target: Target) -> Option<Val> {
         let Target::Symbol { instance, symbol } = target else {
             return None;
@@ -163,6 +182,13 @@ impl<'a> View<'a> {
         let definer = self.state.instances.get(instance)?;
         let symbol = definer.object.symbol(symbol);
         let GlobalType { val, .. } = definer.object.global_type(symbol.record)?;
+        if let Some(at) = self.thread_offset_of(target) {
+            let bits = match symbol.record.flags & SymbolRecord::STACK_POINTER {
+                0 => self.space.locals.read(at, val.bytes())?,
+                _ => self.space.locals.stack_pointer().into(),
+            };
+            return Some(Val::from_bits(val, bits));
+        }
         if symbol.record.flags & SymbolRecord::STACK_POINTER != 0 {
             let context = self.space.domains[definer.domain].context();
             return Some(Val::from_bits(val, context.stack_pointer.into()));

@@ -4,6 +4,7 @@
 use std::io;
 use std::sync::Arc;
 
+use wasmaot_abi::context::WINDOW_TLS_SIZE;
 use wasmaot_abi::types::TypeHash;
 
 use super::group::Group;
@@ -51,6 +52,7 @@ pub(super) fn map(
             memory_base: place.memory_base,
             table_base: place.table_base,
             pc_base: place.pc_base,
+            locals: None,
             uses: bindings
                 .instances()
                 .chain(member.needs.iter().copied())
@@ -77,7 +79,29 @@ pub(super) fn map(
             map_run(linker, object, place, run)?;
         }
     }
+    for number in group.numbers() {
+        let object = Arc::clone(&linker.state.instances[number].object);
+        linker.state.instances[number].locals = locals(linker, &object)?;
+    }
     Ok(())
+}
+
+/// Takes thread-local storage for an object that has some: its offset.
+fn locals(linker: &mut Linker<'_>, object: &Object) -> Result<Option<u64>> {
+    let Some(storage) = &object.layout().threads else {
+        return Ok(None);
+    };
+    let at = linker.space.locals.take(storage.memsz, storage.align);
+    at.map(Some).ok_or_else(|| Error::Limit {
+        file: object.path().display().to_string(),
+        what: format!(
+            "needs {} bytes of thread-local storage, and {} of the {WINDOW_TLS_SIZE} that a \
+             thread has are free",
+            storage.memsz,
+            linker.space.locals.spare()
+        ),
+        remedy: "load fewer modules, or such with fewer mutable globals",
+    })
 }
 
 /// Maps the segments of an object into its image.
@@ -111,7 +135,9 @@ const BESIDE: u64 = PAGE;
 fn charge(view: View<'_>, object: &Object) -> Result<()> {
     let last = &view.state.instances[view.state.instances.next() - 1];
     let range = last.image.range();
-    let bytes = range.end - range.start + BESIDE + last.name.len() as u64;
+    let locals = object.layout().threads.as_ref();
+    let locals = locals.map_or(0, |storage| storage.memsz);
+    let bytes = range.end - range.start + BESIDE + last.name.len() as u64 + locals;
     take(view, object, range.start, bytes)
 }
 

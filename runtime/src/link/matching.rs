@@ -288,7 +288,7 @@ impl<'a> Definition<'a> {
                 let alike = (found.index, found.page()) == (wanted.index, wanted.page())
                     && (found.is_guarded() || !wanted.is_guarded());
                 let limits = limits(found.min, found.max, wanted.min, wanted.max);
-                alike && (shared || found.shared == wanted.shared && limits)
+                alike && found.shared == wanted.shared && (shared || limits)
             }
             (Self::Table(found), ImportKind::Table { ty: wanted, .. }) => {
                 let alike = (found.elem, found.index) == (wanted.elem, wanted.index);

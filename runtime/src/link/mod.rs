@@ -42,6 +42,7 @@ mod reserve;
 mod resolve;
 mod search;
 mod state;
+mod threads;
 mod transaction;
 mod wanted;
 
@@ -218,6 +219,7 @@ impl<'a> Mapped<'a> {
         let before = Some(linker.checkpoint());
         let mut transaction = Transaction { linker, before };
         let linker = &mut transaction.linker;
+        threads::check(linker.view(), &group)?;
         let lazy = linker.config.bind == Bind::Lazy && !group.purpose.is_now();
         let resolved = resolve::resolve(linker.view(), &group, lazy)?;
         let copies = copy::plan(linker.view(), &group)?;
@@ -248,6 +250,7 @@ impl<'a> Mapped<'a> {
     fn relocate(mut self) -> Result<Relocated<'a>> {
         let linker = &mut self.transaction.linker;
         linker.view().refuse_if_interrupted()?;
+        threads::prepare(linker, &self.group)?;
         relocate::relocate(linker, self.group.first)?;
         direct::bind(linker, self.group.numbers())?;
         if linker.config.check {

@@ -106,12 +106,20 @@ fn core(linker: &mut Linker<'_>, member: &Member, bindings: &Bindings) -> Result
 
 fn claim_stack_pointer(linker: &mut Linker<'_>, domain: usize, member: &Member) -> Result<()> {
     let value = member.object.info().stack_pointer.unwrap_or(0);
+    let second = |place: &str| Error::Unsupported {
+        file: file(member),
+        what: format!("a second `__stack_pointer` in one {place}; link it with -shared or -pie"),
+    };
+    if member.object.info().threads {
+        if linker.space.locals.stack_pointer_if_any().is_some() {
+            return Err(second("process for threads"));
+        }
+        linker.space.locals.give_stack_pointer(Some(value));
+        return Ok(());
+    }
     let domain = &mut linker.space.domains[domain];
     if domain.has_stack_pointer {
-        return Err(Error::Unsupported {
-            file: file(member),
-            what: "a second `__stack_pointer` in one memory; link it with -shared or -pie".into(),
-        });
+        return Err(second("memory"));
     }
     domain.has_stack_pointer = true;
     domain.update(|context| context.stack_pointer = value);
@@ -288,6 +296,7 @@ fn shared_memory(
     Ok(MemoryType {
         min: pages,
         max: wanted.max,
+        shared: wanted.shared,
         ..MemoryType::default()
     })
 }
@@ -307,6 +316,9 @@ fn give_stack_pointer(
     match members.iter().find(owns) {
         Some(owner) => claim_stack_pointer(linker, domain, owner),
         None => {
+            if members.iter().any(|member| member.object.shares_memory()) {
+                linker.space.locals.give_stack_pointer(Some(stack_end));
+            }
             let domain = &mut linker.space.domains[domain];
             domain.has_stack_pointer = true;
             domain.update(|context| context.stack_pointer = stack_end);

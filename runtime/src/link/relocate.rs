@@ -50,6 +50,10 @@ pub(super) fn relocate(linker: &mut Linker<'_>, first: usize) -> Result<()> {
     }
     for id in new {
         slots(linker, id)?;
+        if let Some(at) = linker.state.instances[id].locals {
+            let image = linker.state.instances[id].initial_locals()?;
+            linker.space.locals.fill(at, &image)?;
+        }
         linker.config.trace(Category::Reloc, || {
             let object = &linker.state.instances[id].object;
             let count = object.relocs().count() + object.slots().count();
@@ -231,9 +235,11 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             Standard::Absolute => {
                 address(linker, id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
             }
-            // Copies are made when all else is relocated. Objects with thread-local
-            // globals are refused when they are read.
-            Standard::Copy | Standard::ThreadOffset => continue,
+            Standard::ThreadOffset => {
+                thread_offset(linker.view(), id, reloc.symbol)?.wrapping_add_signed(reloc.addend)
+            }
+            // Copies are made when all else is relocated.
+            Standard::Copy => continue,
         };
         linker.state.instances[id].write(reloc.offset, value)?;
     }
@@ -330,9 +336,27 @@ fn or_own(view: View<'_>, id: usize, symbol: u32, bound: Option<Target>) -> Targ
     })
 }
 
+/// The offset from the thread pointer of a thread-local global, or of an
+/// instance's own storage.
+fn thread_offset(view: View<'_>, id: usize, symbol: u32) -> Result<u64> {
+    let of = match symbol {
+        0 => view.state.instances[id].locals,
+        _ => view.thread_offset_of(target(view, id, symbol)),
+    };
+    of.ok_or_else(|| not_its_own(view, id, symbol))
+}
+
+/// The error of a global that each thread has for one object and not for another.
+fn not_its_own(view: View<'_>, id: usize, symbol: u32) -> Error {
+    let object = &view.state.instances[id].object;
+    let name = object.symbol_name(&object.symbol(symbol));
+    let reason = format!("relocation against `{name}`, which is not a thread's own on both sides");
+    bad(path(object), reason)
+}
+
 /// S as a host address.
-fn address(linker: &mut Linker<'_>, id: usize, symbol: u32) -> Result<u64> {
-    let target = target(linker.view(), id, symbol);
+fn address(linker: &mut Linker<'_>, id: usize, number: u32) -> Result<u64> {
+    let target = target(linker.view(), id, number);
     if let Some(function) = linker.function(target)? {
         let domain = linker.state.instances[id].domain;
         return callable(linker, function, Some(domain));
@@ -366,6 +390,9 @@ fn address(linker: &mut Linker<'_>, id: usize, symbol: u32) -> Result<u64> {
             let symbol = definer.object.symbol(symbol);
             let domain = &linker.space.domains[definer.domain];
             let flag = |flag| symbol.record.flags & flag != 0;
+            if linker.view().thread_offset_of(target).is_some() {
+                return Err(not_its_own(linker.view(), id, number));
+            }
             Ok(match symbol.record.kind {
                 SymbolKind::Memory if flag(SymbolRecord::PRIMARY) => domain.memory_desc(),
                 SymbolKind::Table if flag(SymbolRecord::PRIMARY) => domain.table_desc(),
@@ -378,7 +405,7 @@ fn address(linker: &mut Linker<'_>, id: usize, symbol: u32) -> Result<u64> {
         }
         _ => {
             let object = &linker.state.instances[id].object;
-            let name = object.symbol_name(&object.symbol(symbol));
+            let name = object.symbol_name(&object.symbol(number));
             let reason = format!("relocation against `{name}`, which nothing defines");
             Err(bad(path(object), reason))
         }

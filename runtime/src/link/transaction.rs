@@ -14,6 +14,9 @@ pub(crate) struct Checkpoint {
     tables: usize,
     hosts: usize,
     program: bool,
+    for_threads: bool,
+    /// The stack pointer of the current thread, if it has one.
+    stack_pointer: Option<u64>,
     /// Length of each domain's primary table.
     lengths: Vec<u64>,
 }
@@ -28,6 +31,8 @@ impl Linker<'_> {
             tables: self.space.tables.len(),
             hosts: self.hosts.next(),
             program: self.state.program.is_some(),
+            for_threads: self.state.for_threads.is_some(),
+            stack_pointer: self.space.locals.stack_pointer_if_any(),
             lengths: lengths.map(|d| d.context().table.len).collect(),
         }
     }
@@ -48,9 +53,16 @@ impl Linker<'_> {
             self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
             self.space.memories.retain(|desc, _| !range.contains(desc));
             self.space.budget.release(range.start);
+            if let Some(at) = instance.locals {
+                self.space.locals.release(at);
+            }
             let _ = self.space.code.release(instance.image);
         }
         self.clear_hosts(before.hosts);
+        if !before.for_threads {
+            self.state.for_threads = None;
+        }
+        self.space.locals.give_stack_pointer(before.stack_pointer);
         self.space.domains.truncate(before.domains);
         for (domain, &len) in self.space.domains.iter().zip(&before.lengths) {
             domain.shrink_table(len);

@@ -27,6 +27,7 @@ pub(super) fn declared(members: &[Member]) -> (MemoryType, TableType) {
     let memory = MemoryType {
         min: wanted.min,
         max: wanted.max,
+        shared: wanted.shared,
         ..MemoryType::default()
     };
     (memory, wanted.table(wanted.table_min))
@@ -37,6 +38,8 @@ pub(super) fn declared(members: &[Member]) -> (MemoryType, TableType) {
 pub(super) struct Wanted {
     pub min: u64,
     pub max: Option<u64>,
+    /// Whether one of them has it shared by threads; then all must.
+    pub shared: bool,
     pub table_min: u64,
     pub table_max: Option<u64>,
 }
@@ -64,6 +67,7 @@ impl Wanted {
         for ty in imported.chain(own_memory(info)) {
             self.min = self.min.max(ty.min);
             self.max = smaller(self.max, ty.max);
+            self.shared |= ty.shared;
         }
         let imported = info.import_kinds.iter().filter_map(|kind| match *kind {
             ImportKind::Table { ty, primary: true } => Some(ty),

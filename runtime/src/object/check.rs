@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use wasmaot_abi::context::{MEMORY_RESERVE, TABLE_ENTRY_SIZE, memory_desc, table_desc};
+use wasmaot_abi::context::{
+    MEMORY_RESERVE, TABLE_ENTRY_SIZE, WINDOW_TLS_SIZE, memory_desc, table_desc,
+};
 use wasmaot_abi::info::{Fixup, Import, ImportKind, LinkingAbi, ModuleInfo, NULL_ELEMENT};
 use wasmaot_abi::object::{ImportRecord, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
@@ -14,6 +16,8 @@ use crate::arch::{self, IMAGE_ALIGN};
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
+/// The largest alignment of thread-local storage, in bytes: a line of a cache.
+const MAX_THREAD_ALIGN: u64 = 64;
 
 /// Checks an object that has been read.
 pub(super) fn object(object: &Object) -> Result<(), String> {
@@ -27,6 +31,7 @@ pub(super) fn object(object: &Object) -> Result<(), String> {
         },
     };
     check.addresses()?;
+    check.thread_storage()?;
     check.symbols()?;
     check.info()?;
     check.functions()
@@ -98,10 +103,13 @@ impl Check<'_> {
                         ));
                     }
                 }
-                Standard::ThreadOffset => return Err("thread-local globals".to_owned()),
+                Standard::ThreadOffset => self.thread_offset(&r)?,
                 Standard::JumpSlot | Standard::GlobDat | Standard::Absolute => {
                     self.slot(r.offset, r.symbol)?;
                     self.kind(r.symbol, r.kind.symbols())?;
+                    if self.object.symbol(r.symbol).thread_local {
+                        return Err("an address of what each thread has of its own".to_owned());
+                    }
                 }
             }
         }
@@ -124,6 +132,75 @@ impl Check<'_> {
             self.code(init)?;
         }
         Ok(())
+    }
+
+    /// The offset of a thread-local global of any object, or of the object's own
+    /// storage.
+    fn thread_offset(&self, r: &Reloc) -> Result<(), String> {
+        self.slot(r.offset, r.symbol)?;
+        let bytes = match r.symbol {
+            0 => self.object.layout().threads.as_ref().map(|own| own.memsz),
+            _ => {
+                self.kind(r.symbol, r.kind.symbols())?;
+                let symbol = self.object.symbol(r.symbol);
+                symbol.thread_local.then_some(1)
+            }
+        };
+        match u64::try_from(r.addend).is_ok_and(|at| bytes.is_some_and(|bytes| at < bytes)) {
+            true => Ok(()),
+            false => Err(format!(
+                "an offset of no thread-local storage ({:#x})",
+                r.offset
+            )),
+        }
+    }
+
+    /// The segment of thread-local storage. Its initial image is among what the
+    /// loader relocates and makes read-only.
+    fn thread_storage(&self) -> Result<(), String> {
+        let layout = self.object.layout();
+        let Some(own) = &layout.threads else {
+            return Ok(());
+        };
+        if own.memsz > WINDOW_TLS_SIZE || own.filesz > own.memsz {
+            return Err("its thread-local storage is too large".to_owned());
+        }
+        if !own.align.is_power_of_two()
+            || own.align > MAX_THREAD_ALIGN
+            || !own.vaddr.is_multiple_of(own.align)
+        {
+            return Err("its thread-local storage is not aligned".to_owned());
+        }
+        let image =
+            within(&layout.relro, own.vaddr, own.filesz) && self.writable(own.vaddr, own.filesz);
+        if own.filesz > 0 && !image {
+            return Err("its thread-local storage is outside of constant data".to_owned());
+        }
+        match self.object.info().threads {
+            true => Ok(()),
+            false => Err("thread-local storage of a module that is not for threads".to_owned()),
+        }
+    }
+
+    /// Whether a symbol is a thread's own if it has to be: mutable globals of
+    /// modules for threads are, but for the stack pointer.
+    fn is_local_as_declared(&self, symbol: &Symbol) -> bool {
+        let (info, record) = (self.object.info(), symbol.record);
+        let is_global = record.kind == SymbolKind::Global;
+        let ty = info.globals.get(record.ty as usize).filter(|_| is_global);
+        let in_context = record.flags & SymbolRecord::STACK_POINTER != 0;
+        let variable = !in_context && ty.is_some_and(|ty| ty.mutable);
+        symbol.thread_local == (variable && info.threads)
+    }
+
+    /// Whether a thread-local global that is defined lies in the object's storage.
+    fn in_thread_storage(&self, symbol: &Symbol) -> bool {
+        let bytes = self.object.global_type(symbol.record);
+        let bytes = bytes.map(|ty| u64::from(ty.val.bytes()));
+        let own = self.object.layout().threads.as_ref();
+        let inside =
+            |bytes: u64| own.is_some_and(|own| within(&(0..own.memsz), symbol.value, bytes));
+        bytes.is_some_and(|bytes| symbol.value.is_multiple_of(bytes) && inside(bytes))
     }
 
     fn slot(&self, offset: u64, symbol: u32) -> Result<(), String> {
@@ -207,6 +284,12 @@ impl Check<'_> {
                 let name = self.object.symbol_name(&symbol);
                 return Err(format!("symbol `{name}` is not what its type says"));
             }
+            if !self.is_local_as_declared(&symbol) {
+                let name = self.object.symbol_name(&symbol);
+                return Err(format!(
+                    "symbol `{name}` is a thread's own, or is not and should be"
+                ));
+            }
             let primary = symbol.record.flags & SymbolRecord::PRIMARY != 0;
             let context = symbol.record.flags & SymbolRecord::STACK_POINTER != 0;
             if symbol.section != SymbolSection::Here {
@@ -226,6 +309,7 @@ impl Check<'_> {
                     self.code(symbol.value)?;
                     true
                 }
+                SymbolKind::Global if symbol.thread_local => self.in_thread_storage(&symbol),
                 SymbolKind::Global if !context => self.readable(symbol.value, 4),
                 SymbolKind::Tag => self.readable(symbol.value, 8),
                 SymbolKind::Memory if !primary => self.writable(symbol.value, memory_desc::SIZE),
@@ -244,8 +328,23 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// Whether threads share what a module for threads can write.
+    fn is_for_threads_as_declared(&self) -> bool {
+        let info = self.object.info();
+        let memory = self.object.memory_0();
+        !info.threads
+            || memory.is_some_and(|ty| ty.shared)
+            || memory.is_none()
+                && info.tables.is_empty()
+                && info.stack_pointer.is_none()
+                && !info.globals.iter().any(|ty| ty.mutable)
+    }
+
     fn info(&self) -> Result<(), String> {
         let info = self.object.info();
+        if !self.is_for_threads_as_declared() {
+            return Err("a module for threads with what they cannot share".to_owned());
+        }
         let (strings, records) = self.object.import_records();
         for record in records {
             let import = ImportRecord::decode(record);

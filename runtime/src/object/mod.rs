@@ -20,7 +20,7 @@ use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
 use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
-use wasmaot_abi::types::{FuncType, GlobalType};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType};
 
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub(crate) use symbols::{Name, Symbol, SymbolSection};
@@ -82,6 +82,20 @@ pub(crate) struct Layout {
     pub memory: Vec<MemoryRun>,
     /// A data symbol's value less its linear offset.
     pub memory_bias: u64,
+    /// Thread-local storage, where there is any.
+    pub threads: Option<ThreadStorage>,
+}
+
+/// The `PT_TLS` segment: what each thread has of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct ThreadStorage {
+    /// Where the initial image is.
+    pub vaddr: u64,
+    /// Bytes of it.
+    pub filesz: u64,
+    /// Bytes of all; behind the image are zeros.
+    pub memsz: u64,
+    pub align: u64,
 }
 
 /// A `PT_LOAD` segment.
@@ -274,6 +288,21 @@ impl Object {
     /// Directories of `DT_RUNPATH`, `$ORIGIN` not yet replaced.
     pub fn runpath(&self) -> &[String] {
         &self.runpath
+    }
+
+    /// The type of the module's memory 0, its own or imported.
+    pub(crate) fn memory_0(&self) -> Option<MemoryType> {
+        let imported = self.imports().find_map(|import| match import.kind {
+            ImportKind::Memory(ty) => Some(ty),
+            _ => None,
+        });
+        let own = || self.info.memories.first().map(|memory| memory.ty);
+        imported.or_else(own)
+    }
+
+    /// Whether the module has a memory 0 for threads to share.
+    pub(crate) fn shares_memory(&self) -> bool {
+        self.info.threads && self.memory_0().is_some()
     }
 
     /// Whether loading the object runs code of it.

@@ -17,7 +17,9 @@ use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::Rela;
 
 use super::symbols::{Symbols, text};
-use super::{Layout, MemoryRun, Object, Reloc, Section, Segment, bad, check, prelink_record};
+use super::{
+    Layout, MemoryRun, Object, Reloc, Section, Segment, ThreadStorage, bad, check, prelink_record,
+};
 use crate::arch;
 use crate::error::{Error, Result};
 use crate::sys::{FileMap, page_down, page_up};
@@ -260,6 +262,17 @@ fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, Strin
                 // Sealed by whole pages: none is shared with another segment.
                 let end = page_up(vaddr.saturating_add(memsz)).unwrap_or(vaddr);
                 layout.relro = page_down(vaddr)..end;
+            }
+            elf::PT_TLS if memsz > 0 => {
+                let storage = ThreadStorage {
+                    vaddr,
+                    filesz,
+                    memsz,
+                    align: p.p_align.get(LE).max(1),
+                };
+                if layout.threads.replace(storage).is_some() {
+                    return Err("a second segment of thread-local storage".to_owned());
+                }
             }
             abi::PT_WASMAOT_MEMORY => {
                 layout.memory.push(MemoryRun {

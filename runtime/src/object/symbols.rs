@@ -29,6 +29,9 @@ pub(crate) struct Symbol {
     /// 0 where it is not known.
     pub size: u64,
     pub section: SymbolSection,
+    /// Whether it is a thread's own (`STT_TLS`): its value is an offset in the
+    /// object's thread-local storage.
+    pub thread_local: bool,
     pub record: SymbolRecord,
 }
 
@@ -191,6 +194,7 @@ impl Symbol {
         value: 0,
         size: 0,
         section: SymbolSection::Undefined,
+        thread_local: false,
         record: SymbolRecord::NULL,
     };
 
@@ -206,6 +210,7 @@ impl Symbol {
             value: word(8),
             size: word(16),
             section,
+            thread_local: (word(0) >> 32) as u8 & 0xf == elf::STT_TLS,
             record: SymbolRecord::decode(*record).unwrap_or(Self::NULL.record),
         }
     }

@@ -117,7 +117,8 @@ impl Process {
         let (code, window) = CodeArea::with_window(config.stack_size)?;
         let budget = Arc::new(Budget::new(config.max_memory));
         let shared = Shared::new(code.range(), Arc::clone(&budget), config.max_threads);
-        let thread = ThreadState::new(Arc::new(window), threads::MAIN, &shared);
+        let window = Arc::new(window);
+        let thread = ThreadState::new(Arc::clone(&window), threads::MAIN, &shared);
         let anchors = Anchors {
             code_base: code.range().start,
             tags: std::array::from_fn(|number| shared.exceptions.tag(number)),
@@ -130,7 +131,7 @@ impl Process {
             data: Box::new(()),
             config,
             link: LinkState::new(overrides),
-            space: AddressSpace::new(code, budget, anchors),
+            space: AddressSpace::new(code, window, budget, anchors),
             hosts,
             shared,
             thread,

@@ -1,5 +1,5 @@
 //! The address space of a process: its domains with their memories and tables,
-//! the area that all code lies in, and the stubs there.
+//! the area that all code lies in, the stubs there, and the windows of threads.
 //!
 //! All threads of a process share it. Once there are several, one lock covers
 //! the code area, the stubs, and the lists of domains and tables; the linker
@@ -9,6 +9,7 @@
 
 mod domain;
 mod stubs;
+mod tls;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,9 +20,10 @@ use wasmaot_abi::exception::LOADER_TAGS;
 
 pub(crate) use domain::{Domain, DomainLayout, ExtraTable};
 pub(crate) use stubs::{Key, Stubs};
+pub(crate) use tls::ThreadLocals;
 
 use crate::error::Result;
-use crate::sys::{Budget, CodeArea, live};
+use crate::sys::{Budget, CodeArea, Window, live};
 
 /// The address space of a process.
 #[derive(Debug)]
@@ -37,6 +39,8 @@ pub(crate) struct AddressSpace {
     /// Domains of memories that are not memory 0 where they are defined, by the
     /// address of their descriptor.
     pub memories: HashMap<u64, usize>,
+    /// What each thread has of its own.
+    pub locals: ThreadLocals,
     /// What of the runtime compiled code refers to.
     pub anchors: Anchors,
 }
@@ -54,11 +58,13 @@ pub(crate) struct Anchors {
 }
 
 impl AddressSpace {
-    /// An empty address space around a code area.
-    pub fn new(code: CodeArea, budget: Arc<Budget>, anchors: Anchors) -> Self {
+    /// An empty address space around a code area. `window`: that of the first
+    /// thread.
+    pub fn new(code: CodeArea, window: Arc<Window>, budget: Arc<Budget>, anchors: Anchors) -> Self {
         Self {
             budget,
             code,
+            locals: ThreadLocals::new(window),
             anchors,
             stubs: Stubs::default(),
             domains: Vec::new(),

@@ -7,7 +7,7 @@ use wasmaot_abi::context::CODE_RESERVE;
 
 use crate::ranges::Ranges;
 
-use super::{Image, PAGE, Reservation, SystemError, Window, page_up};
+use super::{Access, Image, PAGE, Reservation, SystemError, Window, page_up};
 
 /// The area: [`CODE_RESERVE`] bytes, handed out in whole pages, first fit.
 #[derive(Debug)]
@@ -36,6 +36,13 @@ impl CodeArea {
     /// Addresses of the whole area.
     pub fn range(&self) -> Range<u64> {
         self.start..self.start + CODE_RESERVE
+    }
+
+    /// Makes the first page, which is nobody's, readable: a function record of
+    /// zeros is at offset 0 then.
+    pub fn make_null_record(&self) -> Result<(), SystemError> {
+        let page = self.start..self.start + PAGE;
+        self.pages.protect(page, Access::Read)
     }
 
     /// Takes room for `len` bytes, inaccessible so far.

@@ -208,6 +208,21 @@ impl Image {
         Ok(unsafe { ptr::read(from) })
     }
 
+    /// Reads as many bytes as one says.
+    pub fn read_vec(&self, at: u64, len: u64) -> Result<Vec<u8>, OutOfImage> {
+        if !covered(&self.readable, at, len) {
+            return Err(OutOfImage);
+        }
+        let mut bytes = vec![0; len as usize];
+        if len > 0 {
+            let from = ptr::with_exposed_provenance::<u8>((self.range.start + at) as usize);
+            // SAFETY: so many bytes lie in a range that this image has mapped
+            // readable; the vector is elsewhere and as long.
+            unsafe { ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), bytes.len()) };
+        }
+        Ok(bytes)
+    }
+
     /// Reads a 64-bit word.
     pub fn read_u64(&self, at: u64) -> Result<u64, OutOfImage> {
         self.read(at).map(u64::from_le_bytes)
@@ -268,6 +283,9 @@ mod tests {
         assert_eq!(image.write(4999, &[1]), Ok(()));
         assert_eq!(image.read(4998), Ok([7, 1, 0, 0]));
         assert_eq!(image.read(11999), Ok([0]));
+        assert_eq!(image.read_vec(4998, 3), Ok(vec![7, 1, 0]));
+        assert_eq!(image.read_vec(11999, 2), Err(OutOfImage));
+        assert_eq!(image.read_vec(1 << 40, 0), Ok(Vec::new()));
         assert_eq!(image.read_u64(u64::MAX), Err(OutOfImage));
         image.set_writable(4096..8192, false).unwrap();
         assert_eq!(image.write(4999, &[1]), Err(OutOfImage));

@@ -161,7 +161,8 @@ impl Checker<'_> {
                 if info.abi.is_shared_memory(import.module, import.name)
                     || self.view.state.is_flat() =>
             {
-                ty.is_guarded()
+                let domain = &self.view.space.domains[self.view.state.instances[id].domain];
+                ty.is_guarded() && domain.memory.is_some_and(|own| own.shared == ty.shared)
             }
             (_, ImportKind::Table { ty, primary: true })
                 if info.abi.is_shared_table(import.module, import.name) =>

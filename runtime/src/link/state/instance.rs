@@ -150,6 +150,8 @@ pub(crate) struct Instance {
     pub table_base: u64,
     /// Where its part of the code-address space begins.
     pub pc_base: u64,
+    /// Offset from the thread pointer of its thread-local storage, if it has any.
+    pub locals: Option<u64>,
     pub bindings: Bindings,
     /// How many of its function records are filled.
     pub records: u32,
@@ -191,6 +193,8 @@ pub(crate) struct RefCount {
 #[derive(Debug)]
 pub(crate) struct Retired {
     pub image: Image,
+    /// As [`Instance::locals`]: what still runs uses it.
+    pub locals: Option<u64>,
     pub object: Arc<Object>,
 }
 
@@ -226,6 +230,15 @@ impl Instance {
     pub fn write_bytes(&self, vaddr: u64, bytes: &[u8]) -> Result<()> {
         let written = self.image.write(vaddr, bytes);
         written.map_err(|_| self.out_of_data(vaddr))
+    }
+
+    /// The initial image of its thread-local storage, relocated.
+    pub fn initial_locals(&self) -> Result<Vec<u8>> {
+        let Some(storage) = &self.object.layout().threads else {
+            return Ok(Vec::new());
+        };
+        let read = self.image.read_vec(storage.vaddr, storage.filesz);
+        read.map_err(|_| self.out_of_data(storage.vaddr))
     }
 
     /// Reads bytes.

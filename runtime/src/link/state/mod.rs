@@ -63,6 +63,8 @@ pub(crate) struct LinkState {
     pub fixups: Fixups,
     /// Which functions of the host come before definitions of objects.
     pub overrides: Overrides,
+    /// The first object with a memory 0 that threads share, once there has been one.
+    pub for_threads: Option<String>,
 }
 
 impl LinkState {

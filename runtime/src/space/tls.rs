@@ -1,0 +1,315 @@
+//! Thread-local storage: which part of it each object has, what that is at
+//! first, and the windows of the threads, in each of which an object's part has the
+//! same offset.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use wasmaot_abi::context::{ThreadBlock, WINDOW_TLS, WINDOW_TLS_SIZE};
+
+use crate::ranges::Ranges;
+use crate::sys::{SystemError, Window, live};
+
+const WORD: u64 = size_of::<u64>() as u64;
+/// Parts begin at multiples of it at least, as values of the widest type do.
+const ALIGN: u64 = 16;
+
+/// The thread-local storage of a process's threads.
+#[derive(Debug)]
+pub(crate) struct ThreadLocals {
+    /// Offsets from the thread pointer that no object has.
+    free: Ranges,
+    /// What each part is in a new thread, by the part's offset.
+    templates: BTreeMap<u64, Box<[u64]>>,
+    /// Of all threads that may run code of the process.
+    windows: Vec<Arc<Window>>,
+    /// Of the thread that uses the process now.
+    current: Arc<Window>,
+    /// Whether a module's stack pointer is in the threads' blocks.
+    has_stack_pointer: bool,
+}
+
+impl ThreadLocals {
+    /// That of a process with one thread, in which nothing is loaded.
+    pub fn new(first: Arc<Window>) -> Self {
+        Self {
+            free: Ranges::from_range(WINDOW_TLS..WINDOW_TLS + WINDOW_TLS_SIZE),
+            templates: BTreeMap::new(),
+            windows: vec![Arc::clone(&first)],
+            current: first,
+            has_stack_pointer: false,
+        }
+    }
+
+    /// Takes a part of so many bytes, zero at first: its offset from the thread
+    /// pointer. None if there is no such room.
+    pub fn take(&mut self, bytes: u64, align: u64) -> Option<u64> {
+        let len = bytes.checked_next_multiple_of(WORD)?;
+        let at = self.free.take(len, align.max(ALIGN))?;
+        let words = vec![0; (len / WORD) as usize];
+        self.templates.insert(at, words.into());
+        Some(at)
+    }
+
+    /// Gives a part back. No code may be left that uses it.
+    pub fn release(&mut self, at: u64) {
+        if let Some(words) = self.templates.remove(&at) {
+            self.free.insert(range(at, &words));
+        }
+    }
+
+    /// Bytes that no object has.
+    pub fn spare(&self) -> u64 {
+        self.free.iter().map(|free| free.end - free.start).sum()
+    }
+
+    /// Makes a part accessible in every thread, with these bytes at its start and
+    /// zeros behind them.
+    pub fn fill(&mut self, at: u64, image: &[u8]) -> Result<(), SystemError> {
+        let Some(words) = self.templates.get_mut(&at) else {
+            return Ok(());
+        };
+        words.fill(0);
+        for (word, bytes) in words.iter_mut().zip(image.chunks(WORD as usize)) {
+            let mut whole = [0; WORD as usize];
+            whole[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(whole);
+        }
+        let words = &*words;
+        self.windows
+            .iter()
+            .try_for_each(|window| write(window, at, words))
+    }
+
+    /// Has every other thread begin with what a part is in the current one.
+    pub fn spread(&mut self, at: u64) -> Result<(), SystemError> {
+        let Some(words) = self.templates.get_mut(&at) else {
+            return Ok(());
+        };
+        let now = self.current.tls(range(at, words)).unwrap_or_default();
+        for (word, now) in words.iter_mut().zip(now) {
+            *word = now.load(Ordering::Relaxed);
+        }
+        let words = &*words;
+        let mut others = self.windows.iter();
+        others.try_for_each(|window| match Arc::ptr_eq(window, &self.current) {
+            true => Ok(()),
+            false => write(window, at, words),
+        })
+    }
+
+    /// Adds the window of a thread that has not run anything yet: all parts are as
+    /// their templates.
+    pub fn add(&mut self, window: Arc<Window>) -> Result<(), SystemError> {
+        let mut parts = self.templates.iter();
+        parts.try_for_each(|(&at, words)| write(&window, at, words))?;
+        self.windows.push(window);
+        Ok(())
+    }
+
+    /// Forgets the window of a thread that runs nothing any more.
+    pub fn remove(&mut self, window: &Arc<Window>) {
+        self.windows.retain(|other| !Arc::ptr_eq(other, window));
+    }
+
+    /// The windows of all threads.
+    pub fn windows(&self) -> &[Arc<Window>] {
+        &self.windows
+    }
+
+    /// The window of the thread that uses the process now.
+    pub const fn current(&self) -> &Arc<Window> {
+        &self.current
+    }
+
+    /// Another thread uses the process from now on.
+    pub fn set_current(&mut self, window: Arc<Window>) {
+        self.current = window;
+    }
+
+    /// Every word of a part, in all threads.
+    pub fn words(&self, at: u64, f: &mut dyn FnMut(u64)) {
+        let words = self.templates.get(&at).map(|words| range(at, words));
+        let Some(part) = words else {
+            return;
+        };
+        for window in &self.windows {
+            let words = window.tls(part.clone()).unwrap_or_default().iter();
+            words.for_each(|word| f(word.load(Ordering::Relaxed)));
+        }
+    }
+
+    /// The value of so many bytes, of a multiple of that, at an offset in the current
+    /// thread.
+    pub fn read(&self, at: u64, bytes: u32) -> Option<u128> {
+        let (first, words) = words_of(&self.current, at, bytes)?;
+        let words = words.iter().rev();
+        let all = words.fold(0, |all, word| {
+            all << u64::BITS | u128::from(word.load(Ordering::Relaxed))
+        });
+        Some(all >> first & mask(bytes))
+    }
+
+    /// Sets such a value. Nothing of this thread may run meanwhile.
+    pub fn write(&mut self, at: u64, bytes: u32, value: u128) -> Option<()> {
+        let (first, words) = words_of(&self.current, at, bytes)?;
+        let (value, mask) = ((value & mask(bytes)) << first, mask(bytes) << first);
+        for (n, word) in words.iter().enumerate() {
+            let part = |bits: u128| (bits >> (64 * n)) as u64;
+            let kept = word.load(Ordering::Relaxed) & !part(mask);
+            word.store(kept | part(value), Ordering::Relaxed);
+        }
+        Some(())
+    }
+
+    /// Whether the threads have a stack pointer, and what it is in the current one.
+    pub fn stack_pointer_if_any(&self) -> Option<u64> {
+        self.has_stack_pointer.then(|| self.stack_pointer())
+    }
+
+    /// Gives the current thread a stack pointer, or takes it away.
+    pub fn give_stack_pointer(&mut self, value: Option<u64>) {
+        self.has_stack_pointer = value.is_some();
+        if let Some(value) = value {
+            self.set_stack_pointer(value);
+        }
+    }
+
+    /// `env.__stack_pointer` of the current thread.
+    pub fn stack_pointer(&self) -> u64 {
+        self.block().stack_pointer
+    }
+
+    /// Sets it.
+    pub fn set_stack_pointer(&mut self, value: u64) {
+        let block = ThreadBlock {
+            stack_pointer: value,
+            ..self.block()
+        };
+        // SAFETY: a window begins with the block, which is writable; no wasm code
+        // of the current thread runs while the process is used, and other threads
+        // do not use its block.
+        unsafe { live::store(self.current.block(), block) };
+    }
+
+    fn block(&self) -> ThreadBlock {
+        // SAFETY: a window begins with the block, which is readable and plain data.
+        unsafe { live::load(self.current.block()) }
+    }
+}
+
+/// The words that a value of so many bytes at an offset lies in, and its first bit
+/// there.
+fn words_of(
+    window: &Window,
+    at: u64,
+    bytes: u32,
+) -> Option<(u64, &[std::sync::atomic::AtomicU64])> {
+    let start = at - at % WORD;
+    let end = at
+        .checked_add(bytes.into())?
+        .checked_next_multiple_of(WORD)?;
+    let words = window.tls(start..end).filter(|words| words.len() <= 2)?;
+    Some((8 * (at - start), words))
+}
+
+/// The bits of so many bytes.
+const fn mask(bytes: u32) -> u128 {
+    u128::MAX >> (128 - 8 * bytes)
+}
+
+/// The offsets of a part.
+const fn range(at: u64, words: &[u64]) -> Range<u64> {
+    at..at + WORD * words.len() as u64
+}
+
+/// Makes a part accessible in a window and writes it.
+fn write(window: &Window, at: u64, words: &[u64]) -> Result<(), SystemError> {
+    let range = range(at, words);
+    window.make_tls(&range)?;
+    let places = window.tls(range).unwrap_or_default();
+    for (place, &word) in places.iter().zip(words) {
+        place.store(word, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn locals() -> ThreadLocals {
+        ThreadLocals::new(Arc::new(Window::new(4096).unwrap()))
+    }
+
+    fn values(locals: &ThreadLocals, at: u64) -> Vec<u64> {
+        let mut all = Vec::new();
+        locals.words(at, &mut |word| all.push(word));
+        all
+    }
+
+    #[test]
+    fn parts_are_given_first_fit_and_again() {
+        let mut locals = locals();
+        let a = locals.take(1, 1).unwrap();
+        let b = locals.take(100, 64).unwrap();
+        let c = locals.take(16, 16).unwrap();
+        assert_eq!([a, b, c], [WINDOW_TLS, WINDOW_TLS + 64, WINDOW_TLS + 16]);
+        locals.release(b);
+        assert_eq!(locals.take(104, 16), Some(WINDOW_TLS + 32));
+        assert_eq!(locals.take(WINDOW_TLS_SIZE, 1), None);
+        assert_eq!(locals.take(u64::MAX, 1), None);
+        let rest = locals.spare();
+        assert!(locals.take(rest - 256, 16).is_some());
+        assert!(locals.spare() <= 256);
+    }
+
+    #[test]
+    fn every_thread_begins_with_the_template() {
+        let mut locals = locals();
+        let second = Arc::new(Window::new(4096).unwrap());
+        let a = locals.take(12, 16).unwrap();
+        locals.fill(a, &[1, 0, 0, 0, 0, 0, 0, 0, 2]).unwrap();
+        locals.add(Arc::clone(&second)).unwrap();
+        assert_eq!(values(&locals, a), [1, 2, 1, 2]);
+        // What the opener computes all others get.
+        assert_eq!(locals.write(a + 4, 4, 7), Some(()));
+        assert_eq!(values(&locals, a), [7 << 32 | 1, 2, 1, 2]);
+        locals.spread(a).unwrap();
+        assert_eq!(values(&locals, a), [7 << 32 | 1, 2, 7 << 32 | 1, 2]);
+        // A part that is loaded while there are threads reaches them all, and a
+        // reused one has nothing of what was there.
+        locals.release(a);
+        let b = locals.take(16, 16).unwrap();
+        assert_eq!(a, b);
+        locals.fill(b, &[9]).unwrap();
+        assert_eq!(values(&locals, b), [9, 0, 9, 0]);
+        locals.remove(&second);
+        assert_eq!(values(&locals, b), [9, 0]);
+    }
+
+    #[test]
+    fn values_are_those_of_the_current_thread() {
+        let mut locals = locals();
+        let second = Arc::new(Window::new(4096).unwrap());
+        let at = locals.take(32, 16).unwrap();
+        locals.fill(at, &[]).unwrap();
+        locals.add(Arc::clone(&second)).unwrap();
+        let wide = 0x0102_0304_0506_0708_090a_0b0c_0d0e_0f10;
+        assert_eq!(locals.write(at + 16, 16, wide), Some(()));
+        assert_eq!(locals.read(at + 16, 16), Some(wide));
+        assert_eq!(locals.read(at + 20, 4), Some(0x090a_0b0c));
+        assert_eq!(locals.read(at + 24, 8), Some(0x0102_0304_0506_0708));
+        assert_eq!(locals.write(at + 20, 4, u128::MAX), Some(()));
+        assert_eq!(locals.read(at + 16, 8), Some(0xffff_ffff_0d0e_0f10));
+        locals.set_stack_pointer(77);
+        locals.set_current(second);
+        assert_eq!(locals.read(at + 16, 16), Some(0));
+        assert_eq!(locals.stack_pointer(), 0);
+        assert_eq!(locals.read(WINDOW_TLS + WINDOW_TLS_SIZE, 4), None);
+        assert_eq!(locals.read(u64::MAX - 3, 4), None);
+        assert_eq!(locals.read(0, 4), None);
+    }
+}

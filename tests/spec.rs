@@ -215,6 +215,8 @@ impl Runner {
         // The suite exhausts the stack on purpose; a small one is enough.
         let config = Config {
             stack_size: 512 << 10,
+            // Scripts have modules with shared memories beside others.
+            max_threads: 1,
             check: true,
             ..Config::default()
         };

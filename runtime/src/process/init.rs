@@ -37,11 +37,15 @@ pub(super) fn run(process: &mut Process, ready: &Ready, constructors: bool) -> R
         let Some(init) = instance.object.init() else {
             continue;
         };
-        let (code, domain) = (instance.address(init), instance.domain);
+        let (code, domain, locals) = (instance.address(init), instance.domain, instance.locals);
         trace(process, first + member, "init");
         let ran = process.call_code(domain, code, &FuncType::default(), &[]);
         ran.map(|_| ())
             .map_err(|trap| failed(process, first + member, "the init function", trap))?;
+        // What it has computed for this thread holds for all.
+        if let Some(at) = locals {
+            process.space.locals.spread(at)?;
+        }
     }
     let dynamic = |&&m: &&usize| members[m].object.info().abi != LinkingAbi::Core;
     for &member in order.iter().filter(dynamic) {

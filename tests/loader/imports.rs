@@ -4,7 +4,7 @@
 
 use wasmaot_abi::types::{FuncType, ValType};
 use wasmaot_runtime::error::Error;
-use wasmaot_runtime::{Caller, HostFunction, Process, Unresolved, Val};
+use wasmaot_runtime::{Caller, Config, HostFunction, Process, Unresolved, Val};
 
 use crate::program::{Program, config, instantiate, load, load_with, module};
 
@@ -120,6 +120,11 @@ fn plain(body: &str) -> String {
 
 #[test]
 fn of_modules_that_are_loaded() {
+    // Only where there is one thread may modules with shared memories and others meet.
+    let config = || Config {
+        max_threads: 1,
+        ..config()
+    };
     for kind in KINDS.iter().chain([&MEMORY]) {
         judge(kind, "loaded", |import| {
             let mut process = Process::new(config()).unwrap();

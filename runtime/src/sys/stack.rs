@@ -21,7 +21,6 @@ const WORD: u64 = size_of::<u64>() as u64;
 /// behind that, at the end the stack with a guard below it.
 #[derive(Debug)]
 pub(crate) struct Window {
-    #[allow(dead_code, reason = "keeps the pages, and changes them later")]
     pages: Arc<Reservation>,
     start: u64,
     /// The lowest address of the stack.
@@ -30,7 +29,6 @@ pub(crate) struct Window {
     tls_end: AtomicU64,
 }
 
-#[allow(dead_code, reason = "what further threads and their globals need")]
 impl Window {
     /// Bytes to reserve, so that an aligned window is among them.
     pub(super) const RESERVE: u64 = 2 * WINDOW - PAGE;

@@ -115,7 +115,7 @@ impl Process {
             shared.wait_for_others();
         }
         shared.end_others();
-        shared.lock.take_back();
+        shared.lock.take_back(self.thread.window.block());
         shared.take_end()
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Claim {
     process: Cell<Option<NonNull<Process>>>,
     /// Where the process is to be had, if others may have it.
     shared: Option<NonNull<Shared>>,
+    /// Address of the thread's block.
+    block: u64,
     /// Whether the claim itself has taken the process.
     taken: Cell<bool>,
 }
@@ -27,15 +29,15 @@ impl Claim {
     #[inline]
     pub unsafe fn of_caller() -> Self {
         let Some(space) = trap::current_space() else {
-            return Self::of(None, None);
+            return Self::of(None, None, 0);
         };
         match space.shared.lock.is_used() {
-            true => Self::of(None, Some(NonNull::from(&*space.shared))),
+            true => Self::of(None, Some(NonNull::from(&*space.shared)), space.head),
             false => {
                 // SAFETY: the head is the thread's own, and alive.
                 let address = unsafe { (*space.head()).process };
                 let process = ptr::with_exposed_provenance_mut(address as usize);
-                Self::of(NonNull::new(process), None)
+                Self::of(NonNull::new(process), None, space.head)
             }
         }
     }
@@ -44,14 +46,19 @@ impl Claim {
     ///
     /// # Safety
     /// What is shared must outlive it.
-    pub unsafe fn of_thread(shared: &Shared) -> Self {
-        Self::of(None, Some(NonNull::from(shared)))
+    pub unsafe fn of_thread(shared: &Shared, block: u64) -> Self {
+        Self::of(None, Some(NonNull::from(shared)), block)
     }
 
-    const fn of(process: Option<NonNull<Process>>, shared: Option<NonNull<Shared>>) -> Self {
+    const fn of(
+        process: Option<NonNull<Process>>,
+        shared: Option<NonNull<Shared>>,
+        block: u64,
+    ) -> Self {
         Self {
             process: Cell::new(process),
             shared,
+            block,
             taken: Cell::new(false),
         }
     }
@@ -71,7 +78,7 @@ impl Claim {
         let held = self.process.get();
         match (held, self.shared()) {
             (None, Some(shared)) => {
-                let process = shared.lock.take(|| shared.is_to_stop());
+                let process = shared.lock.take(self.block, || shared.is_to_stop());
                 self.process.set(process);
                 self.taken.set(process.is_some());
                 process

@@ -83,13 +83,16 @@ impl ProcessLock {
     }
 
     /// Waits for the process and holds it; none once it is being dropped, or if `stop`
-    /// says so while another holds it.
-    pub fn take(&self, stop: impl Fn() -> bool) -> Option<NonNull<Process>> {
+    /// says so while another holds it. `block`: address of the thread's block.
+    pub fn take(&self, block: u64, stop: impl Fn() -> bool) -> Option<NonNull<Process>> {
         let mut state = self.state();
         loop {
             match *state {
-                State::Free(process) => {
+                State::Free(mut process) => {
                     *state = State::Held;
+                    // SAFETY: who gave the process away has it no more, and it is
+                    // alive until it is `Gone`.
+                    unsafe { process.as_mut() }.space.locals.set_current(block);
                     return Some(process);
                 }
                 State::Gone => return None,
@@ -103,9 +106,9 @@ impl ProcessLock {
     }
 
     /// Takes the process back after the call for which it was given away.
-    pub fn take_back(&self) {
+    pub fn take_back(&self, block: u64) {
         // The embedder's borrow of the process outlives its calls.
-        let taken = self.take(|| false);
+        let taken = self.take(block, || false);
         debug_assert!(taken.is_some(), "a process in a call is not dropped");
     }
 

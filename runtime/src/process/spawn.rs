@@ -61,6 +61,7 @@ impl Process {
             Some(window) => window,
             None => Arc::new(Window::new(self.config.stack_size)?),
         };
+        self.space.locals.add(Arc::clone(&window))?;
         let state = ThreadState::new(window, number, &self.shared);
         let first = self.first_stack_pointer();
         state.set_stack_pointer(stack_pointer.map_or(first, u64::from));
@@ -83,6 +84,7 @@ impl Process {
         let mut entry = self.entry(caller, &start.entry)?;
         let state = self.prepare_thread(start.stack_pointer)?;
         let number = state.space.number;
+        let window = Arc::clone(&state.window);
         if let ThreadEntry::Export { .. } = start.entry {
             entry.args.insert(0, Val::I32(number as i32));
         }
@@ -98,6 +100,7 @@ impl Process {
         match spawned {
             Ok(_) => Ok(number),
             Err(error) => {
+                self.space.locals.remove(&window);
                 self.shared.threads.finish(number, None);
                 Err(SystemError::new("start a thread", error).into())
             }
@@ -197,6 +200,9 @@ impl Running {
         let Self { shared, state, .. } = self;
         let window = Arc::clone(&state.window);
         drop(state);
+        // SAFETY: what is shared outlives the claim.
+        let claim = unsafe { Claim::of_thread(&shared, window.block()) };
+        forget(claim, &window);
         shared.threads.finish(number, Some(window));
     }
 
@@ -221,12 +227,18 @@ impl Running {
             return;
         };
         // SAFETY: what is shared is this value's.
-        let mut claim = unsafe { Claim::of_thread(&self.shared) };
+        let mut claim = unsafe { Claim::of_thread(&self.shared, self.state.window.block()) };
         // SAFETY: the base is that of a domain, which the process keeps until its
         // threads have ended.
         let memory = unsafe { MemoryAt::new(self.entry.base) };
         hook(&mut Caller::in_process(memory, &mut claim));
     }
+}
+
+/// Has a process forget the window of a thread that has ended.
+fn forget(mut claim: Claim, window: &Window) {
+    // One that is being dropped forgets all.
+    let _ = claim.change(|process| process.space.locals.remove(window));
 }
 
 impl Caller<'_> {

@@ -23,10 +23,10 @@ pub(crate) struct ThreadLocals {
     free: Ranges,
     /// What each part is in a new thread, by the part's offset.
     templates: BTreeMap<u64, Box<[u64]>>,
-    /// Of all threads that may run code of the process.
-    windows: Vec<Arc<Window>>,
-    /// Of the thread that uses the process now.
-    current: Arc<Window>,
+    /// Of all threads that may run code of the process, by the address of their block.
+    windows: BTreeMap<u64, Arc<Window>>,
+    /// The block of the thread that uses the process now.
+    current: u64,
     /// Whether a module's stack pointer is in the threads' blocks.
     has_stack_pointer: bool,
 }
@@ -37,8 +37,8 @@ impl ThreadLocals {
         Self {
             free: Ranges::from_range(WINDOW_TLS..WINDOW_TLS + WINDOW_TLS_SIZE),
             templates: BTreeMap::new(),
-            windows: vec![Arc::clone(&first)],
-            current: first,
+            current: first.block(),
+            windows: BTreeMap::from([(first.block(), first)]),
             has_stack_pointer: false,
         }
     }
@@ -78,9 +78,8 @@ impl ThreadLocals {
             *word = u64::from_le_bytes(whole);
         }
         let words = &*words;
-        self.windows
-            .iter()
-            .try_for_each(|window| write(window, at, words))
+        let mut windows = self.windows.values();
+        windows.try_for_each(|window| write(window, at, words))
     }
 
     /// Has every other thread begin with what a part is in the current one.
@@ -88,16 +87,17 @@ impl ThreadLocals {
         let Some(words) = self.templates.get_mut(&at) else {
             return Ok(());
         };
-        let now = self.current.tls(range(at, words)).unwrap_or_default();
+        let Some(current) = self.windows.get(&self.current) else {
+            return Ok(());
+        };
+        let now = current.tls(range(at, words)).unwrap_or_default();
         for (word, now) in words.iter_mut().zip(now) {
             *word = now.load(Ordering::Relaxed);
         }
         let words = &*words;
-        let mut others = self.windows.iter();
-        others.try_for_each(|window| match Arc::ptr_eq(window, &self.current) {
-            true => Ok(()),
-            false => write(window, at, words),
-        })
+        let others = self.windows.iter();
+        let mut others = others.filter(|&(&block, _)| block != self.current);
+        others.try_for_each(|(_, window)| write(window, at, words))
     }
 
     /// Adds the window of a thread that has not run anything yet: all parts are as
@@ -105,28 +105,18 @@ impl ThreadLocals {
     pub fn add(&mut self, window: Arc<Window>) -> Result<(), SystemError> {
         let mut parts = self.templates.iter();
         parts.try_for_each(|(&at, words)| write(&window, at, words))?;
-        self.windows.push(window);
+        self.windows.insert(window.block(), window);
         Ok(())
     }
 
     /// Forgets the window of a thread that runs nothing any more.
-    pub fn remove(&mut self, window: &Arc<Window>) {
-        self.windows.retain(|other| !Arc::ptr_eq(other, window));
+    pub fn remove(&mut self, window: &Window) {
+        self.windows.remove(&window.block());
     }
 
-    /// The windows of all threads.
-    pub fn windows(&self) -> &[Arc<Window>] {
-        &self.windows
-    }
-
-    /// The window of the thread that uses the process now.
-    pub const fn current(&self) -> &Arc<Window> {
-        &self.current
-    }
-
-    /// Another thread uses the process from now on.
-    pub fn set_current(&mut self, window: Arc<Window>) {
-        self.current = window;
+    /// The thread of this block uses the process from now on.
+    pub const fn set_current(&mut self, block: u64) {
+        self.current = block;
     }
 
     /// Every word of a part, in all threads.
@@ -135,7 +125,7 @@ impl ThreadLocals {
         let Some(part) = words else {
             return;
         };
-        for window in &self.windows {
+        for window in self.windows.values() {
             let words = window.tls(part.clone()).unwrap_or_default().iter();
             words.for_each(|word| f(word.load(Ordering::Relaxed)));
         }
@@ -144,7 +134,7 @@ impl ThreadLocals {
     /// The value of so many bytes, of a multiple of that, at an offset in the current
     /// thread.
     pub fn read(&self, at: u64, bytes: u32) -> Option<u128> {
-        let (first, words) = words_of(&self.current, at, bytes)?;
+        let (first, words) = words_of(self.windows.get(&self.current)?, at, bytes)?;
         let words = words.iter().rev();
         let all = words.fold(0, |all, word| {
             all << u64::BITS | u128::from(word.load(Ordering::Relaxed))
@@ -154,7 +144,7 @@ impl ThreadLocals {
 
     /// Sets such a value. Nothing of this thread may run meanwhile.
     pub fn write(&mut self, at: u64, bytes: u32, value: u128) -> Option<()> {
-        let (first, words) = words_of(&self.current, at, bytes)?;
+        let (first, words) = words_of(self.windows.get(&self.current)?, at, bytes)?;
         let (value, mask) = ((value & mask(bytes)) << first, mask(bytes) << first);
         for (n, word) in words.iter().enumerate() {
             let part = |bits: u128| (bits >> (64 * n)) as u64;
@@ -188,15 +178,20 @@ impl ThreadLocals {
             stack_pointer: value,
             ..self.block()
         };
-        // SAFETY: a window begins with the block, which is writable; no wasm code
-        // of the current thread runs while the process is used, and other threads
-        // do not use its block.
-        unsafe { live::store(self.current.block(), block) };
+        if let Some(window) = self.windows.get(&self.current) {
+            // SAFETY: a window begins with the block, which is writable; no wasm code
+            // of the current thread runs while the process is used, and other threads
+            // do not use its block.
+            unsafe { live::store(window.block(), block) };
+        }
     }
 
     fn block(&self) -> ThreadBlock {
-        // SAFETY: a window begins with the block, which is readable and plain data.
-        unsafe { live::load(self.current.block()) }
+        match self.windows.get(&self.current) {
+            // SAFETY: a window begins with the block, which is readable and plain data.
+            Some(window) => unsafe { live::load(window.block()) },
+            None => ThreadBlock::default(),
+        }
     }
 }
 
@@ -240,14 +235,24 @@ fn write(window: &Window, at: u64, words: &[u64]) -> Result<(), SystemError> {
 mod tests {
     use super::*;
 
-    fn locals() -> ThreadLocals {
-        ThreadLocals::new(Arc::new(Window::new(4096).unwrap()))
+    fn window() -> Arc<Window> {
+        Arc::new(Window::new(4096).unwrap())
     }
 
-    fn values(locals: &ThreadLocals, at: u64) -> Vec<u64> {
-        let mut all = Vec::new();
-        locals.words(at, &mut |word| all.push(word));
-        all
+    fn locals() -> ThreadLocals {
+        ThreadLocals::new(window())
+    }
+
+    /// The two words of a part in each thread, those of the current one last.
+    fn values(locals: &ThreadLocals, at: u64) -> Vec<[u64; 2]> {
+        let of = |window: &Window| {
+            let words = window.tls(at..at + 16).unwrap();
+            [0, 1].map(|n| words[n].load(Ordering::Relaxed))
+        };
+        let (current, others): (Vec<_>, Vec<_>) =
+            (locals.windows.iter()).partition(|&(&block, _)| block == locals.current);
+        let all = others.into_iter().chain(current);
+        all.map(|(_, window)| of(window)).collect()
     }
 
     #[test]
@@ -269,31 +274,37 @@ mod tests {
     #[test]
     fn every_thread_begins_with_the_template() {
         let mut locals = locals();
-        let second = Arc::new(Window::new(4096).unwrap());
+        let second = window();
         let a = locals.take(12, 16).unwrap();
         locals.fill(a, &[1, 0, 0, 0, 0, 0, 0, 0, 2]).unwrap();
         locals.add(Arc::clone(&second)).unwrap();
-        assert_eq!(values(&locals, a), [1, 2, 1, 2]);
+        assert_eq!(values(&locals, a), [[1, 2], [1, 2]]);
         // What the opener computes all others get.
         assert_eq!(locals.write(a + 4, 4, 7), Some(()));
-        assert_eq!(values(&locals, a), [7 << 32 | 1, 2, 1, 2]);
+        assert_eq!(values(&locals, a), [[1, 2], [7 << 32 | 1, 2]]);
         locals.spread(a).unwrap();
-        assert_eq!(values(&locals, a), [7 << 32 | 1, 2, 7 << 32 | 1, 2]);
+        assert_eq!(values(&locals, a), [[7 << 32 | 1, 2]; 2]);
+        let mut all = Vec::new();
+        locals.words(a, &mut |word| all.push(word));
+        assert_eq!(all, [7 << 32 | 1, 2, 7 << 32 | 1, 2]);
         // A part that is loaded while there are threads reaches them all, and a
         // reused one has nothing of what was there.
         locals.release(a);
         let b = locals.take(16, 16).unwrap();
         assert_eq!(a, b);
         locals.fill(b, &[9]).unwrap();
-        assert_eq!(values(&locals, b), [9, 0, 9, 0]);
+        assert_eq!(values(&locals, b), [[9, 0]; 2]);
         locals.remove(&second);
-        assert_eq!(values(&locals, b), [9, 0]);
+        assert_eq!(values(&locals, b), [[9, 0]]);
+        // So does a thread that gets the window of one that has ended.
+        locals.add(Arc::clone(&second)).unwrap();
+        assert_eq!(values(&locals, b), [[9, 0]; 2]);
     }
 
     #[test]
     fn values_are_those_of_the_current_thread() {
         let mut locals = locals();
-        let second = Arc::new(Window::new(4096).unwrap());
+        let second = window();
         let at = locals.take(32, 16).unwrap();
         locals.fill(at, &[]).unwrap();
         locals.add(Arc::clone(&second)).unwrap();
@@ -305,7 +316,7 @@ mod tests {
         assert_eq!(locals.write(at + 20, 4, u128::MAX), Some(()));
         assert_eq!(locals.read(at + 16, 8), Some(0xffff_ffff_0d0e_0f10));
         locals.set_stack_pointer(77);
-        locals.set_current(second);
+        locals.set_current(second.block());
         assert_eq!(locals.read(at + 16, 16), Some(0));
         assert_eq!(locals.stack_pointer(), 0);
         assert_eq!(locals.read(WINDOW_TLS + WINDOW_TLS_SIZE, 4), None);

@@ -284,7 +284,7 @@ pub(crate) unsafe fn enter<R>(
         space.entry.leave();
     }
     if activation.given.get() {
-        space.shared.lock.take_back();
+        space.shared.lock.take_back(space.head);
     }
     match returned {
         true => Ok(read(&activation.entry.regs)),

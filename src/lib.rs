@@ -185,6 +185,7 @@ mod opened;
 #[cfg(feature = "compiler")]
 pub mod prelink;
 mod process;
+mod scope;
 
 pub use wasmaot_abi as abi;
 #[cfg(feature = "compiler")]
@@ -195,12 +196,12 @@ pub use wasmaot_hosts::{Granted, HostEnv, Input, Output, OutputBuffer, flat_libc
 pub use wasmaot_runtime as runtime;
 pub use wasmaot_runtime::trap::{self, Interrupter, Trap, TrapReason};
 pub use wasmaot_runtime::{
-    AccessError, AsProcess, Bind, CallError, Category, Config, DlError, DlStubs,
+    AccessError, AsProcess, Bind, CallError, Calls, Category, Config, DlError, DlStubs,
     Error as LoadError, Explanation, FileId, Finder, Func, FuncType, Global, GlobalType,
     GuestBuffers, GuestMemory, HandleError, HostError, HostFunction, HostFunctions, HostLibrary,
     HostResult, InstanceId, LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds,
-    Searched, Table, TableType, Trace, TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType,
-    WasmParam, WasmParams, WasmResults, WasmTy,
+    Searched, SpawnError, Table, TableType, Thread, Trace, TypedFunc, Unresolved, UnresolvedSymbol,
+    Use, Val, ValType, WasmParam, WasmParams, WasmResults, WasmTy,
 };
 
 #[cfg(feature = "compiler")]
@@ -215,3 +216,4 @@ pub use host::{Caller, Hosts, IntoHostFunc};
 pub use instance::Instance;
 pub use library::Library;
 pub use process::{Context, Process};
+pub use scope::Scope;

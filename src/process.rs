@@ -22,6 +22,7 @@ use crate::host::Hosts;
 use crate::instance::Instance;
 use crate::library::{Dropped, Library};
 use crate::opened::real_path;
+use crate::scope::Scope;
 
 /// A process: objects that are linked with each other, their memories, one
 /// native stack, and data of the embedder's, which host functions reach through
@@ -395,6 +396,83 @@ impl<T: Send + 'static> Process<T> {
     /// How a symbol is bound in the objects that are loaded, and why.
     pub fn explain(&self, symbol: &str) -> Explanation {
         self.inner.explain(symbol)
+    }
+
+    /// Lends the process to several threads of the host for the time of a closure. Each
+    /// makes itself a [`Thread`](crate::Thread) of the program ([`Scope::thread`]), and
+    /// calls functions on it by their handles, at the same time as the others. The
+    /// process has to have a shared memory: all its modules are compiled for threads.
+    ///
+    /// A call that traps, or in which the program ends itself, ends the calls of all
+    /// threads, those too that the program has started: they end with
+    /// [`TrapReason::Ended`]. Once the closure has ended, the process can be called
+    /// again.
+    ///
+    /// Threads have no access to `T` but in turn, so it has to be no more than `Send`:
+    /// host functions reach it by their [`Caller`](crate::Caller) and the closure by
+    /// [`Scope::with_data`].
+    ///
+    /// ```
+    /// use std::thread;
+    /// use wasmaot::{Config, Engine, Process};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let engine = Engine::default();
+    /// let object = engine.compile("sum.wat", br#"(module
+    ///     (memory (export "memory") 1 1 shared)
+    ///     (func (export "add") (param i32) (result i32)
+    ///       (i32.atomic.rmw.add (i32.const 0) (local.get 0))))"#)?;
+    /// let mut process = Process::new(&engine, Config::default(), ())?;
+    /// let instance = process.instantiate(&object, None)?;
+    /// let add = instance.typed_func::<i32, i32>(&mut process, "add")?;
+    /// process.scope(|scope| {
+    ///     thread::scope(|threads| {
+    ///         for number in 1..=4 {
+    ///             threads.spawn(move || {
+    ///                 let mut thread = scope.thread().expect("room for a thread");
+    ///                 add.call(&mut thread, number).expect("it adds")
+    ///             });
+    ///         }
+    ///     })
+    /// });
+    /// assert_eq!(add.call(&mut process, 0)?, 10);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The process itself is not to be had while it is lent:
+    ///
+    /// ```compile_fail,E0499
+    /// # use wasmaot::{Config, Engine, Process};
+    /// # let mut process = Process::new(&Engine::default(), Config::default(), 0).unwrap();
+    /// process.scope(|_| *process.data_mut() = 1);
+    /// ```
+    ///
+    /// No thread outlasts the closure:
+    ///
+    /// ```compile_fail
+    /// # use wasmaot::{Config, Engine, Process};
+    /// # let mut process = Process::new(&Engine::default(), Config::default(), 0).unwrap();
+    /// let thread = process.scope(|scope| scope.thread());
+    /// ```
+    ///
+    /// What a host function keeps is used by several threads, so it has to be `Sync`:
+    ///
+    /// ```compile_fail,E0277
+    /// # use wasmaot::{Caller, Hosts};
+    /// let calls = std::cell::Cell::new(0);
+    /// Hosts::new().func("env", "count", move |_: &mut Caller<'_, ()>| calls.set(calls.get() + 1));
+    /// ```
+    ///
+    /// And what a process keeps goes from thread to thread, so it has to be `Send`:
+    ///
+    /// ```compile_fail,E0277
+    /// # use std::rc::Rc;
+    /// # use wasmaot::{Config, Engine, Process};
+    /// let process = Process::new(&Engine::default(), Config::default(), Rc::new(1));
+    /// ```
+    pub fn scope<R>(&mut self, run: impl FnOnce(Scope<'_, T>) -> R) -> R {
+        self.inner.scope(|scope| run(Scope::of(scope)))
     }
 
     /// Stops the process's wasm code from another thread.

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use wasmaot::{
     AccessError, CallError, Caller, Config, DlError, Engine, EngineConfig, Error, ExportType,
     Global, HandleError, HostEnv, HostError, Hosts, Instance, Library, LibraryFinder, LoadError,
-    Memory, Object, OpenFlags, Process, Table, TrapReason, TypedFunc, Val,
+    Memory, Object, OpenFlags, Process, Scope, SpawnError, Table, Thread, TrapReason, TypedFunc,
+    Val,
 };
 use wasmaot_abi::trap::TrapCode;
 
@@ -68,6 +69,11 @@ fn threads_may_have_what_they_may_have() {
     is_sync::<Library>();
     is_send::<TypedFunc<i32, i32>>();
     is_sync::<TypedFunc<i32, i32>>();
+    is_send::<Scope<'_, std::cell::Cell<u8>>>();
+    is_sync::<Scope<'_, std::cell::Cell<u8>>>();
+    is_send::<Thread<'_>>();
+    is_send::<SpawnError>();
+    is_sync::<SpawnError>();
     is_send::<Error>();
     is_sync::<Error>();
     is_send::<CallError>();

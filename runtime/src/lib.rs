@@ -27,7 +27,9 @@ pub use dl::{DlError, OpenFlags, loader_provides};
 pub use error::{
     AccessError, CallError, Error, HandleError, OutOfBounds, Unresolved as UnresolvedSymbol,
 };
-pub use handle::{AsProcess, Func, Global, Memory, Table, Token, TypedFunc};
+pub use handle::{
+    AsProcess, Calls, Entering, Func, Global, Memory, Scope, Table, Thread, Token, TypedFunc,
+};
 pub use host::{
     Args, Caller, HostAnswer, HostBody, HostEntry, HostError, HostFunction, HostFunctions,
     HostLibrary, HostResult, HostState, HostTableFunc, IntoHostFunc, MemoryId, SpawnError,

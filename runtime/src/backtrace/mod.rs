@@ -23,6 +23,9 @@ pub enum TrapReason {
     Error(HostCause),
     /// The program ended itself with this code; not an error.
     Exit(i32),
+    /// Another thread ([`Trap::thread`]) has ended the program, with a trap or an exit
+    /// that its own call has told.
+    Ended,
 }
 
 /// The error that a host function has returned
@@ -186,6 +189,7 @@ impl fmt::Display for Trap {
             TrapReason::Host(message) => f.write_str(message)?,
             TrapReason::Error(cause) => write!(f, "{}", cause.error())?,
             TrapReason::Exit(code) => write!(f, "exit with code {code}")?,
+            TrapReason::Ended => f.write_str("the program has ended")?,
         }
         if let Some(detail) = &self.detail {
             write!(f, " ({detail})")?;

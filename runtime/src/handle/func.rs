@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
-use super::{AsProcess, Export, Token};
+use super::{AsProcess, Calls, Entering, Export, Token};
 use crate::error::{CallError, HandleError};
 use crate::host::{WasmParams, WasmResults};
 use crate::link::InstanceId;
@@ -54,8 +54,12 @@ impl Func {
     ///
     /// # Errors
     /// [`CallError`]; nothing has run if the values are of other types.
-    pub fn call(&self, process: &mut impl AsProcess, args: &[Val]) -> Result<Vec<Val>, CallError> {
-        let process = process.as_process_mut(Token(()))?;
+    pub fn call(&self, process: &mut impl Calls, args: &[Val]) -> Result<Vec<Val>, CallError> {
+        process.entering(Token(()), |entering| self.call_in(entering, args))?
+    }
+
+    fn call_in(&self, entering: Entering<'_>, args: &[Val]) -> Result<Vec<Val>, CallError> {
+        let Entering { process, space } = entering;
         let ty = self.ty(process)?.clone();
         let fit = |(arg, &ty): (&Val, &ValType)| process.is_of(*arg, ty);
         if args.len() != ty.params.len() || !args.iter().zip(&ty.params).all(fit) {
@@ -68,8 +72,11 @@ impl Func {
         }
         // SAFETY: what exports the function is still loaded, so its code is there,
         // and its domain; the type is that of its symbol.
-        let called =
-            unsafe { process.enter(self.base, self.code, |callee| trap::call(callee, &ty, args)) };
+        let called = unsafe {
+            process.enter_on(space, self.base, self.code, |callee| {
+                trap::call(callee, &ty, args)
+            })
+        };
         Ok(called?)
     }
 
@@ -137,8 +144,13 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
     /// # Errors
     /// [`HandleError`] as [`CallError::Handle`]; [`CallError::Trap`].
     #[inline]
-    pub fn call(&self, process: &mut impl AsProcess, params: P) -> Result<R, CallError> {
-        let process = process.as_process_mut(Token(()))?;
+    pub fn call(&self, process: &mut impl Calls, params: P) -> Result<R, CallError> {
+        process.entering(Token(()), |entering| self.call_in(entering, params))?
+    }
+
+    #[inline]
+    fn call_in(&self, entering: Entering<'_>, params: P) -> Result<R, CallError> {
+        let Entering { process, space } = entering;
         let Func { export, base, code } = &self.func;
         export.check(process)?;
         // Parameters beyond those in registers. Results all have registers.
@@ -151,7 +163,7 @@ impl<P: WasmParams, R: WasmResults> TypedFunc<P, R> {
         // and its domain. Its type is the one that its arguments are written and its
         // results read by: that has been compared when this handle was made.
         let called = unsafe {
-            process.enter(*base, *code, |callee| {
+            process.enter_on(space, *base, *code, |callee| {
                 let read = |regs: &Regs| R::take(&mut ResultReader::new(regs));
                 trap::enter(callee, shape, stack_args.as_mut(), write, read)
             })

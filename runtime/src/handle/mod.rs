@@ -7,6 +7,7 @@
 mod func;
 mod global;
 mod memory;
+mod scope;
 mod table;
 
 use wasmaot_abi::object::SymbolKind;
@@ -16,10 +17,12 @@ use crate::host::Caller;
 use crate::link::InstanceId;
 use crate::link::Target;
 use crate::process::{Process, ProcessId};
+use crate::trap::ThreadSpace;
 
 pub use func::{Func, TypedFunc};
 pub use global::Global;
 pub use memory::Memory;
+pub use scope::{Scope, Thread};
 pub use table::Table;
 
 /// Where handles can be used: a [`Process`], or the [`Caller`] of a host
@@ -36,6 +39,47 @@ pub unsafe trait AsProcess {
     /// The process, to change.
     #[doc(hidden)]
     fn as_process_mut(&mut self, token: Token) -> Result<&mut Process, HandleError>;
+}
+
+/// Where functions can be called by their handles: where handles can be used
+/// ([`AsProcess`]), and a [`Thread`] of a [`Scope`].
+///
+/// # Safety
+/// As of [`AsProcess`]: the method does what that of the [`Process`], [`Caller`] or
+/// [`Thread`] inside does, given the same token.
+pub unsafe trait Calls {
+    /// Has the closure enter code of the process.
+    #[doc(hidden)]
+    fn entering<R>(
+        &mut self,
+        token: Token,
+        enter: impl FnOnce(Entering<'_>) -> R,
+    ) -> Result<R, HandleError>;
+}
+
+// SAFETY: it hands on the process of what it is.
+unsafe impl<C: AsProcess> Calls for C {
+    #[inline]
+    fn entering<R>(
+        &mut self,
+        token: Token,
+        enter: impl FnOnce(Entering<'_>) -> R,
+    ) -> Result<R, HandleError> {
+        let process = self.as_process_mut(token)?;
+        Ok(enter(Entering {
+            process,
+            space: None,
+        }))
+    }
+}
+
+/// A process whose code is to be entered, and where.
+#[derive(Debug)]
+pub struct Entering<'a> {
+    process: &'a mut Process,
+    /// The thread; none: the one whose wasm code has called the host, or else the
+    /// process's first.
+    space: Option<&'a ThreadSpace>,
 }
 
 /// Keeps the methods of [`AsProcess`] to this crate: with them, a host function

@@ -83,6 +83,9 @@ pub enum SpawnError {
     /// The system has no room for it, or refuses a thread.
     #[error(transparent)]
     System(#[from] crate::error::SystemError),
+    /// The program's memory has no room for its stack.
+    #[error(transparent)]
+    Memory(#[from] crate::error::Error),
     /// The program's code, its allocator for one, stopped in preparing the thread.
     #[error("the program stopped in preparing a thread: {0}")]
     Trap(#[from] Trap),

@@ -67,6 +67,24 @@ impl Process {
         code: u64,
         call: impl FnOnce(Callee<'_>) -> Result<R, RawTrap>,
     ) -> Result<R, Trap> {
+        // SAFETY: by this function's contract.
+        unsafe { self.enter_on(None, base, code, call) }
+    }
+
+    /// The same on a thread of the host's; without one, on the thread whose wasm code
+    /// has called the host, or else the first.
+    ///
+    /// # Safety
+    /// As [`Process::enter`]; the thread is one of the process's, and nobody else uses
+    /// its stack.
+    #[inline]
+    pub(crate) unsafe fn enter_on<R>(
+        &mut self,
+        thread: Option<&ThreadSpace>,
+        base: u64,
+        code: u64,
+        call: impl FnOnce(Callee<'_>) -> Result<R, RawTrap>,
+    ) -> Result<R, Trap> {
         let space = Arc::as_ptr(&self.thread.space);
         // Wasm code of this process that has called the host runs on another thread
         // than the embedder's, perhaps.
@@ -75,25 +93,30 @@ impl Process {
         // The head, code area and stack are the thread's own. `&mut self` keeps
         // others out meanwhile; host functions get at the process by what is
         // given to the call, and nothing here uses `self` until they have ended.
+        // SAFETY: the process keeps it for as long as it lives.
+        let own = thread.unwrap_or_else(|| unsafe { &*space });
         let called = call(Callee {
-            // SAFETY: the process keeps it for as long as it lives.
-            space: outer.unwrap_or_else(|| unsafe { &*space }),
+            space: outer.unwrap_or(own),
             process: Some(process),
             base,
             code,
         });
         match called {
             Ok(result) => Ok(result),
-            Err(raw) => Err(self.explain_stop(raw, outer.is_none())),
+            Err(raw) if outer.is_none() => Err(self.explain_end(raw, own.number)),
+            Err(raw) => Err(trap::explain(raw, self)),
         }
     }
 
-    /// Explains a stop. If it ends a call of the embedder's, it ends all threads of the
+    /// Explains a stop that ends a call of the embedder's. It ends all threads of the
     /// process; if another thread has ended all, that is explained.
     #[cold]
-    fn explain_stop(&mut self, raw: RawTrap, is_outermost: bool) -> Trap {
-        if !is_outermost || !self.shared.lock.is_used() {
+    fn explain_end(&mut self, raw: RawTrap, number: u32) -> Trap {
+        if !self.shared.lock.is_used() {
             return trap::explain(raw, self);
+        }
+        if self.is_lent {
+            return self.explain_end_in_scope(raw, number);
         }
         let waits = matches!(raw.reason, RawReason::Host(HostError::EndThread));
         match self.end_threads(waits) {

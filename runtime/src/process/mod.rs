@@ -4,6 +4,7 @@
 //!
 //! | file | |
 //! |---|---|
+//! | `lend` | threads of the host that have it together |
 //! | `load` | linking, and what runs before and after it |
 //! | `rooms` | room for opened libraries |
 //! | `heap` | memory from the program's allocator |
@@ -27,6 +28,7 @@ pub(crate) mod heap;
 mod hooks;
 mod host_table;
 mod init;
+mod lend;
 mod load;
 mod lock;
 pub(crate) mod park;
@@ -49,8 +51,10 @@ pub(crate) use claim::Claim;
 pub(crate) use dl_state::{DlState, Given, Handler};
 pub(crate) use flat::can_be_opened;
 pub(crate) use hooks::{BoxedMissing, Hooks};
+pub(crate) use lend::LentThread;
 pub(crate) use rooms::give_back;
 pub(crate) use shared::Shared;
+use thread::ThreadState;
 
 use crate::builtin;
 use crate::config::Config;
@@ -59,7 +63,6 @@ use crate::host::Hosts;
 use crate::link::{Finder, InstanceId, LinkState, Overrides};
 use crate::space::{AddressSpace, Anchors, Domain};
 use crate::sys::{Budget, CodeArea};
-use thread::ThreadState;
 
 /// A process.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ pub struct Process {
     pub(crate) shared: Arc<Shared>,
     /// The thread that the embedder's calls run on.
     pub(crate) thread: ThreadState,
+    /// Whether threads of the host have it together.
+    is_lent: bool,
     /// Who finds libraries.
     pub(crate) finder: Option<BoxedFinder>,
     /// Who is asked for functions that nothing defines.
@@ -135,6 +140,7 @@ impl Process {
             hosts,
             shared,
             thread,
+            is_lent: false,
             finder: None,
             missing: None,
             dl: DlState::default(),

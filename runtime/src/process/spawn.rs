@@ -39,10 +39,13 @@ impl Process {
         &mut self,
         stack_pointer: Option<u32>,
     ) -> Result<ThreadState, SpawnError> {
-        if !self.shared.lock.is_used() {
-            return Err(SpawnError::NotShared);
-        }
         let threads = &self.shared.threads;
+        if !self.shared.lock.is_used() {
+            return Err(match threads.max() {
+                0 | 1 => SpawnError::TooMany(1),
+                _ => SpawnError::NotShared,
+            });
+        }
         let number = threads.begin();
         let number = number.ok_or_else(|| SpawnError::TooMany(threads.max()))?;
         let prepared = self.prepare_numbered(number, stack_pointer);

@@ -38,8 +38,12 @@ struct State {
     last: u32,
     /// What ended them all.
     end: Option<End>,
+    /// The thread that ended them all, once a thread of the host's has been told.
+    ender: Option<u32>,
     /// Windows of threads that have ended.
     idle: Vec<Arc<Window>>,
+    /// Where stacks in linear memory begin that threads of the host have left.
+    stacks: Vec<u32>,
 }
 
 /// How a thread ended all.
@@ -95,10 +99,35 @@ impl Threads {
         self.state().idle.pop()
     }
 
+    /// A stack in linear memory that nobody uses.
+    pub fn take_stack(&self) -> Option<u32> {
+        self.state().stacks.pop()
+    }
+
+    /// Leaves such a stack to others.
+    pub fn leave_stack(&self, stack: Option<u32>) {
+        self.state().stacks.extend(stack);
+    }
+
     /// Gives back what ended threads have left.
     pub fn forget_idle(&self) {
         let idle = std::mem::take(&mut self.state().idle);
         drop(idle);
+    }
+
+    /// Notes that a thread has ended all, and that the host has been told.
+    pub fn set_ender(&self, number: u32) {
+        self.state().ender.get_or_insert(number);
+    }
+
+    /// Who has ended all, as far as the host has been told.
+    pub fn ender(&self) -> Option<u32> {
+        self.state().ender
+    }
+
+    /// The same, to be forgotten.
+    pub fn take_ender(&self) -> Option<u32> {
+        self.state().ender.take()
     }
 
     /// Most threads that there may be at a time.
@@ -138,8 +167,14 @@ impl Shared {
         }
         state.end();
         self.threads.changed.notify_all();
+        self.stop_all();
+    }
+
+    /// If all threads are to end, waits until none is in wasm code any more.
+    pub fn stop_all(&self) {
+        let state = self.interrupter.state();
         // One that is sent right before a host call returns is lost.
-        while state.send_signal() {
+        while state.ends() && state.send_signal() {
             thread::sleep(PAUSE);
         }
     }

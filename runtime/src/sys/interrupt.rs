@@ -158,6 +158,11 @@ impl State {
         self.requests.load(Ordering::SeqCst) != 0
     }
 
+    /// Whether the process's own threads are to end.
+    pub fn ends(&self) -> bool {
+        self.requests.load(Ordering::SeqCst) & ENDING != 0
+    }
+
     /// Has all threads end that run wasm code now or would enter it, until
     /// [`State::start_again`].
     pub fn end(&self) {

@@ -1,0 +1,275 @@
+//! Threads of the host in one process: their calls run at the same time; they end
+//! together, within their limit, and leave the process whole.
+
+#![cfg(feature = "compiler")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use wasmaot::{
+    CallError, Caller, Config, Engine, HostError, Hosts, Instance, Object, Process, Scope,
+    SpawnError, Thread, TrapReason, TypedFunc, Val,
+};
+use wasmaot_abi::trap::TrapCode;
+
+/// Memory: a counter at 0, of threads that have met at 4, which nobody stores to at 8.
+const MODULE: &str = r#"(module
+  (import "host" "count" (func $count (param i32) (result i32)))
+  (import "host" "exit" (func $exit))
+  (memory (export "memory") 1 1 shared)
+  (func (export "add") (param i32) (result i32)
+    (i32.atomic.rmw.add (i32.const 0) (local.get 0)))
+  (func (export "meet") (param $all i32)
+    (drop (i32.atomic.rmw.add (i32.const 4) (i32.const 1)))
+    (loop $again
+      (br_if $again (i32.lt_u (i32.atomic.load (i32.const 4)) (local.get $all)))))
+  (func (export "many") (param $n i32) (result i32) (local $sum i32)
+    (loop $again
+      (local.set $sum (i32.add (local.get $sum) (call $count (i32.const 1))))
+      (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $sum))
+  (func (export "spin") (loop $again
+    (br_if $again (i32.eqz (i32.atomic.load (i32.const 8))))))
+  (func (export "wait")
+    (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1))))
+  (func (export "trap") (unreachable))
+  (func (export "exit") (call $exit))
+  (func $deep (export "deep") (param i32) (result i32)
+    (if (result i32) (i32.eqz (local.get 0))
+      (then (i32.const 0))
+      (else (i32.add (i32.const 1) (call $deep (i32.sub (local.get 0) (i32.const 1))))))))"#;
+
+fn compile(text: &str) -> Arc<Object> {
+    let engine = Engine::default();
+    engine.compile("threads.wat", text.as_bytes()).unwrap()
+}
+
+fn process_with(config: Config) -> (Process<Vec<i32>>, Instance) {
+    let mut hosts = Hosts::new();
+    hosts.func(
+        "host",
+        "count",
+        |caller: &mut Caller<'_, Vec<i32>>, value: i32| {
+            caller.data_mut().push(value);
+            value
+        },
+    );
+    hosts.func("host", "exit", |_: &mut Caller<'_, Vec<i32>>| {
+        Err::<(), _>(HostError::Exit(7))
+    });
+    let config = Config {
+        check: true,
+        stack_size: 64 << 10,
+        ..config
+    };
+    let mut process = Process::new(&Engine::default(), config, Vec::new()).unwrap();
+    process.add_hosts(&hosts);
+    let instance = process.instantiate(&compile(MODULE), None).unwrap();
+    (process, instance)
+}
+
+fn process() -> (Process<Vec<i32>>, Instance) {
+    process_with(Config::default())
+}
+
+/// So many threads of the host, each with one of the program's.
+fn each<R: Send>(
+    scope: Scope<'_, Vec<i32>>,
+    count: i32,
+    run: impl Fn(i32, &mut Thread<'_>) -> R + Sync,
+) -> Vec<R> {
+    thread::scope(|threads| {
+        let run = &run;
+        let one = |number| threads.spawn(move || run(number, &mut scope.thread().unwrap()));
+        let all: Vec<_> = (0..count).map(one).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    })
+}
+
+fn reason(error: CallError) -> TrapReason {
+    match error {
+        CallError::Trap(trap) => trap.reason,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn calls_run_at_the_same_time() {
+    let (mut process, instance) = process();
+    let meet: TypedFunc<i32, ()> = instance.typed_func(&mut process, "meet").unwrap();
+    let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+    for round in 1..=3 {
+        let numbers = process.scope(|scope| {
+            each(scope, 4, |number, thread| {
+                // Each waits for all others.
+                meet.call(thread, 4 * round).unwrap();
+                add.call(thread, number).unwrap();
+                thread.number()
+            })
+        });
+        assert!(numbers.iter().all(|&number| number > 1), "{numbers:?}");
+    }
+    let sum = add.func().call(&mut process, &[Val::I32(0)]).unwrap();
+    assert_eq!(sum, [Val::I32(3 * 6)]);
+}
+
+#[test]
+fn data_are_reached_in_turn() {
+    const CALLS: i32 = 2000;
+    let (mut process, instance) = process();
+    let many: TypedFunc<i32, i32> = instance.typed_func(&mut process, "many").unwrap();
+    let sums = process.scope(|scope| {
+        each(scope, 4, |_, thread| {
+            scope.with_data(|data| data.push(2));
+            many.call(thread, CALLS).unwrap()
+        })
+    });
+    assert_eq!(sums, [CALLS; 4]);
+    assert_eq!(process.data().len(), 4 * CALLS as usize + 4);
+    assert_eq!(process.data().iter().sum::<i32>(), 4 * CALLS + 8);
+}
+
+#[test]
+fn a_trap_of_one_ends_all() {
+    let (mut process, instance) = process();
+    for (ends, name) in [("trap", "spin"), ("trap", "wait"), ("exit", "spin")] {
+        let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+        let ends: TypedFunc<(), ()> = instance.typed_func(&mut process, ends).unwrap();
+        let stays: TypedFunc<(), ()> = instance.typed_func(&mut process, name).unwrap();
+        let results = process.scope(|scope| {
+            let results = each(scope, 3, |number, thread| {
+                let func = if number == 1 { ends } else { stays };
+                let error = func.call(thread, ()).unwrap_err();
+                let again = add.call(thread, 1).unwrap_err();
+                let CallError::Trap(error) = error else {
+                    panic!("{error}")
+                };
+                (thread.number(), error, reason(again))
+            });
+            // As long as the scope lasts.
+            let error = add.call(&mut scope.thread().unwrap(), 1).unwrap_err();
+            assert!(matches!(reason(error), TrapReason::Ended));
+            results
+        });
+        let (ender, own, _) = &results[1];
+        match own.reason {
+            TrapReason::Exit(7) => assert_eq!(own.thread, None),
+            TrapReason::Code(TrapCode::Unreachable) => assert_eq!(own.frames.len(), 1),
+            _ => panic!("{own}"),
+        }
+        for (_, other, again) in [&results[0], &results[2]] {
+            assert!(matches!(other.reason, TrapReason::Ended), "{other}");
+            assert_eq!(other.thread, Some(*ender));
+            assert!(matches!(again, TrapReason::Ended));
+        }
+        add.call(&mut process, 1).unwrap();
+    }
+}
+
+#[test]
+fn a_thread_s_stack_ends_where_it_ends() {
+    let (mut process, instance) = process();
+    let deep: TypedFunc<i32, i32> = instance.typed_func(&mut process, "deep").unwrap();
+    let results = process.scope(|scope| each(scope, 2, |_, thread| deep.call(thread, 100)));
+    assert!(results.iter().all(|result| matches!(result, Ok(100))));
+    let error = process.scope(|scope| deep.call(&mut scope.thread().unwrap(), i32::MAX));
+    let overflow = TrapCode::StackOverflow;
+    assert!(matches!(reason(error.unwrap_err()), TrapReason::Code(code) if code == overflow));
+    assert_eq!(deep.call(&mut process, 100).unwrap(), 100);
+}
+
+#[test]
+fn there_are_no_more_threads_than_may_be() {
+    let (mut process, instance) = process_with(Config {
+        max_threads: 3,
+        ..Config::default()
+    });
+    let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+    process.scope(|scope| {
+        let mut first = scope.thread().unwrap();
+        let second = scope.thread().unwrap();
+        assert_ne!(first.number(), second.number());
+        let error = scope.thread().unwrap_err();
+        assert!(matches!(error, SpawnError::TooMany(3)), "{error}");
+        drop(second);
+        add.call(&mut first, 1).unwrap();
+        let mut third = scope.thread().unwrap();
+        assert_eq!(add.call(&mut third, 1).unwrap(), 1);
+        // One that is forgotten is a thread for as long as the scope lasts.
+        std::mem::forget(third);
+        assert!(scope.thread().is_err());
+    });
+    process.scope(|scope| {
+        let all = (scope.thread().unwrap(), scope.thread().unwrap());
+        assert_ne!(all.0.number(), all.1.number());
+    });
+    let (mut process, _) = process_with(Config {
+        max_threads: 1,
+        ..Config::default()
+    });
+    let error = process.scope(|scope| scope.thread().map(drop)).unwrap_err();
+    assert!(matches!(error, SpawnError::TooMany(1)), "{error}");
+}
+
+#[test]
+fn a_process_without_a_shared_memory_has_one_thread() {
+    let mut process = Process::new(&Engine::default(), Config::default(), 5).unwrap();
+    let module = r#"(module (memory 1) (func (export "one") (result i32) (i32.const 1)))"#;
+    let instance = process.instantiate(&compile(module), None).unwrap();
+    process.scope(|scope| {
+        let error = scope.thread().map(drop).unwrap_err();
+        assert!(matches!(error, SpawnError::NotShared), "{error}");
+        assert!(error.to_string().contains("--shared-memory"), "{error}");
+        scope.with_data(|data| *data += 1);
+    });
+    assert_eq!(*process.data(), 6);
+    let one: TypedFunc<(), i32> = instance.typed_func(&mut process, "one").unwrap();
+    assert_eq!(one.call(&mut process, ()).unwrap(), 1);
+}
+
+#[test]
+fn an_interrupter_stops_all_threads() {
+    let (mut process, instance) = process();
+    let interrupter = process.interrupter();
+    let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+    for name in ["spin", "wait"] {
+        let stays: TypedFunc<(), ()> = instance.typed_func(&mut process, name).unwrap();
+        process.scope(|scope| {
+            thread::scope(|threads| {
+                let all: Vec<_> = (0..3)
+                    .map(|_| threads.spawn(|| stays.call(&mut scope.thread().unwrap(), ())))
+                    .collect();
+                // A request stands: whoever comes later traps too.
+                while !interrupter.is_running() {
+                    thread::yield_now();
+                }
+                assert!(interrupter.interrupt(Duration::from_secs(60)));
+                for one in all {
+                    let reason = reason(one.join().unwrap().unwrap_err());
+                    assert!(matches!(reason, TrapReason::Code(TrapCode::Interrupted)));
+                }
+            });
+            // The request is the host's own, and ends nothing else.
+            interrupter.resume();
+            add.call(&mut scope.thread().unwrap(), 1).unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_panic_leaves_the_process_whole() {
+    let (mut process, instance) = process();
+    let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+    let ended = catch_unwind(AssertUnwindSafe(|| {
+        process.scope(|scope| {
+            let mut thread = scope.thread().unwrap();
+            add.call(&mut thread, 1).unwrap();
+            scope.with_data(|_| panic!("on purpose"));
+        });
+    }));
+    assert!(ended.is_err());
+    assert_eq!(add.call(&mut process, 1).unwrap(), 1);
+    process.scope(|scope| assert_eq!(add.call(&mut scope.thread().unwrap(), 1).unwrap(), 2));
+}

@@ -66,6 +66,7 @@ const OWN: &[(&str, &str)] = &[
     ("memory64.wast", include_str!("spec/own/memory64.wast")),
     ("page-sizes.wast", include_str!("spec/own/page-sizes.wast")),
     ("references.wast", include_str!("spec/own/references.wast")),
+    ("threads.wast", include_str!("spec/own/threads.wast")),
 ];
 
 fn main() {

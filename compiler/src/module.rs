@@ -14,9 +14,6 @@ use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
 /// memory.
 pub(crate) const IMAGE_GAP: u64 = 64 << 10;
 
-/// Whether the loader takes objects for threads.
-const SHARED_MEMORY_IS_FOR_THREADS: bool = cfg!(test);
-
 /// A decoded module. Index spaces are wasm's own: imports first.
 #[derive(Clone, Debug)]
 pub(crate) struct Module<'a> {
@@ -408,7 +405,7 @@ impl Module<'_> {
     /// Whether memory 0 is shared, so that several threads may run the module's
     /// code at a time. Its mutable globals are then a thread's own.
     pub fn has_shared_memory(&self) -> bool {
-        SHARED_MEMORY_IS_FOR_THREADS && self.memories.first().is_some_and(|m| m.ty.shared)
+        self.memories.first().is_some_and(|m| m.ty.shared)
     }
 
     /// Whether the code may run in several threads at a time: threads share all

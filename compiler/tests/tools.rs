@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasmaot_compiler::{Emit, Options, compile};
+use wasmaot_compiler::{Emit, OptLevel, Options, compile};
 
 const LIBRARY: &str = include_str!("modules/library.wat");
 
 const PLAIN: &str = include_str!("modules/plain.wat");
+
+const THREADS: &str = include_str!("modules/threads.wat");
 
 /// What eu-elflint says of the parts that are ours: a segment type, a note and
 /// dynamic tags from the ranges that the gABI leaves to systems, and sections
@@ -29,8 +31,12 @@ fn run(tool: &str, args: &[&str], file: &Path) -> (String, String) {
 }
 
 fn build(name: &str, wat: &str, emit: Emit) -> PathBuf {
+    build_with(name, wat, &Options::default(), emit)
+}
+
+fn build_with(name: &str, wat: &str, options: &Options, emit: Emit) -> PathBuf {
     let wasm = wat::parse_str(wat).expect("the test's module is valid");
-    let bytes = compile(name, &wasm, &Options::default(), emit).expect("the module compiles");
+    let bytes = compile(name, &wasm, options, emit).expect("the module compiles");
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     std::fs::write(&file, bytes).expect("the directory for tests can be written to");
     file
@@ -109,10 +115,45 @@ fn a_plain_module() {
 }
 
 #[test]
+fn a_library_for_threads() {
+    let file = build("threads.so", THREADS, Emit::So);
+    check(&file);
+    let (listing, _) = run("readelf", &["-lsrW"], &file);
+    let lines: Vec<String> = listing
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    let has = |words: &[&str]| {
+        let found = lines
+            .iter()
+            .any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "no line with {words:?} in\n{listing}");
+    };
+    has(&["TLS 0x", "0x00001c 0x000028 R 0x10"]);
+    has(&[".tdata .tbss"]);
+    has(&["4 TLS GLOBAL DEFAULT", "__tls_base"]);
+    has(&["TLS GLOBAL DEFAULT UND depth"]);
+    has(&["16 TLS LOCAL DEFAULT", "global[6]"]);
+    has(&["R_X86_64_TPOFF64 0"]);
+    has(&["R_X86_64_TPOFF64", "depth + 0"]);
+    for opt_level in [OptLevel::None, OptLevel::Less] {
+        let options = Options {
+            opt_level,
+            ..Options::default()
+        };
+        check(&build_with("threads-fast.so", THREADS, &options, Emit::So));
+    }
+}
+
+#[test]
 fn modules_without_code_or_data() {
     for (name, wat) in [
         ("empty.wasm", "(module)"),
         ("memory.wasm", "(module (memory (export \"m\") 1))"),
+        (
+            "threads.wasm",
+            "(module (memory 1 1 shared) (global (export \"g\") (mut i32) (i32.const 0)))",
+        ),
         (
             "code.wasm",
             "(module (func (export \"f\") (result i32) (i32.const 1)))",
@@ -142,9 +183,32 @@ fn a_relocatable_object_links() {
         assert_lines(&names, &[symbol]);
         let (code, _) = run("objdump", &["-dr"], &file);
         assert_lines(&code, &["R_X86_64_PLT32", "R_X86_64_GOTPCREL"]);
-        let linked = file.with_extension("linked");
-        let linked = linked.to_str().expect("the path is text");
-        let (_, complaints) = run("ld", &["-shared", "-o", linked], &file);
-        assert_eq!(complaints, "", "ld {name}");
+        assert_links(&file);
     }
+}
+
+/// Has the system's linker make a shared object of a relocatable one.
+fn assert_links(file: &Path) {
+    let linked = file.with_extension("linked");
+    let linked = linked.to_str().expect("the path is text");
+    let (_, complaints) = run("ld", &["-shared", "-o", linked], file);
+    assert_eq!(complaints, "", "ld {}", file.display());
+}
+
+#[test]
+fn a_relocatable_object_for_threads_links() {
+    let file = build("threads.o", THREADS, Emit::Obj);
+    let (_, complaints) = run("readelf", &["-aW"], &file);
+    assert_eq!(complaints, "");
+    let (names, _) = run("nm", &["-S"], &file);
+    assert_lines(&names, &["0000000000000004 D __tls_base", "U depth"]);
+    let (code, _) = run("objdump", &["-dr"], &file);
+    let wanted = [
+        "R_X86_64_GOTTPOFF\tthread_storage-0x4",
+        "R_X86_64_GOTTPOFF\tdepth-0x4",
+    ];
+    assert_lines(&code, &wanted);
+    assert_links(&file);
+    let (relocations, _) = run("readelf", &["-rW"], &file.with_extension("linked"));
+    assert_lines(&relocations, &["R_X86_64_TPOFF64"]);
 }

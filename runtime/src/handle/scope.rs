@@ -15,6 +15,8 @@ use crate::process::{LentThread, Process, Shared};
 pub struct Scope {
     process: NonNull<Process>,
     shared: Arc<Shared>,
+    /// Address of the block of the embedder's thread.
+    first: u64,
     /// Numbers of its threads. Locked while one is made, too, by what runs on the stack
     /// of the embedder's thread.
     threads: Mutex<Vec<u32>>,
@@ -91,6 +93,7 @@ impl Process {
         let scope = Scope {
             process: NonNull::from(&mut *self),
             shared: Arc::clone(&self.shared),
+            first: self.thread.space.head,
             threads: Mutex::default(),
         };
         run(&scope)
@@ -104,7 +107,7 @@ impl Scope {
     /// [`SpawnError`]; nothing of the thread is left then.
     pub fn thread(&self) -> Result<Thread<'_>, SpawnError> {
         let mut threads = self.threads();
-        let made = self.hold().process().prepare_lent_thread()?;
+        let made = self.hold(self.first).process().prepare_lent_thread()?;
         threads.push(made.state.space.number);
         Ok(Thread { scope: self, made })
     }
@@ -113,12 +116,12 @@ impl Scope {
     /// of the type. No other thread has the process meanwhile: the closure must not use
     /// the scope or its threads, which would wait for ever.
     pub fn with_data<T: 'static, R>(&self, reach: impl FnOnce(Option<&mut T>) -> R) -> R {
-        reach(self.hold().process().data_mut())
+        reach(self.hold(self.first).process().data_mut())
     }
 
-    /// Waits for the process and holds it.
-    fn hold(&self) -> Held<'_> {
-        let process = self.shared.lock.take(|| false);
+    /// Waits for the process and holds it, for the thread of a block.
+    fn hold(&self, block: u64) -> Held<'_> {
+        let process = self.shared.lock.take(block, || false);
         Held {
             process: process.expect("a process that is lent is not dropped"),
             shared: &self.shared,
@@ -137,7 +140,7 @@ impl Drop for Scope {
         for number in std::mem::take(&mut *self.threads()) {
             self.shared.threads.finish(number, None);
         }
-        self.shared.lock.take_back();
+        self.shared.lock.take_back(self.first);
         // SAFETY: it is held now, and `Process::scope` has it borrowed.
         unsafe { self.process.as_mut() }.end_lending();
     }
@@ -154,7 +157,8 @@ impl Drop for Thread<'_> {
     fn drop(&mut self) {
         let number = self.number();
         self.scope.threads().retain(|&other| other != number);
-        self.scope.hold().process().finish_lent_thread(&self.made);
+        let mut held = self.scope.hold(self.scope.first);
+        held.process().finish_lent_thread(&self.made);
     }
 }
 
@@ -166,10 +170,12 @@ unsafe impl Calls for Thread<'_> {
         _: Token,
         enter: impl FnOnce(Entering<'_>) -> R,
     ) -> Result<R, HandleError> {
-        let space = Some(&*self.made.state.space);
-        let mut held = self.scope.hold();
-        let process = held.process();
-        let result = enter(Entering { process, space });
+        let space = &*self.made.state.space;
+        let mut held = self.scope.hold(space.head);
+        let result = enter(Entering {
+            process: held.process(),
+            space: Some(space),
+        });
         drop(held);
         self.scope.shared.stop_all();
         Ok(result)

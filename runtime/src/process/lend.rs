@@ -2,6 +2,7 @@
 //! ([`Process::scope`](crate::Process::scope)).
 
 use std::ptr::NonNull;
+use std::sync::Arc;
 
 use wasmaot_abi::trap::TrapCode;
 
@@ -65,7 +66,8 @@ impl Process {
     pub(crate) fn finish_lent_thread(&mut self, thread: &LentThread) {
         let LentThread { state, stack } = thread;
         self.shared.threads.leave_stack(*stack);
-        let window = std::sync::Arc::clone(&state.window);
+        let window = Arc::clone(&state.window);
+        self.space.locals.remove(&window);
         self.shared.threads.finish(state.space.number, Some(window));
     }
 

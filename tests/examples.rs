@@ -25,6 +25,7 @@ examples! {
     limits "../examples/limits.rs"
     plugins "../examples/plugins.rs"
     threads "../examples/threads.rs"
+    workers "../examples/workers.rs"
 }
 
 /// Environment variable that names the example to run.

@@ -1,5 +1,5 @@
-//! Threads of the host in one process: their calls run at the same time; they end
-//! together, within their limit, and leave the process whole.
+//! Threads of the host in one process: their calls run at the same time, each with its
+//! own globals; they end together, within their limit, and leave the process whole.
 
 #![cfg(feature = "compiler")]
 
@@ -19,12 +19,16 @@ const MODULE: &str = r#"(module
   (import "host" "count" (func $count (param i32) (result i32)))
   (import "host" "exit" (func $exit))
   (memory (export "memory") 1 1 shared)
+  (global $own (mut i32) (i32.const 100))
   (func (export "add") (param i32) (result i32)
     (i32.atomic.rmw.add (i32.const 0) (local.get 0)))
   (func (export "meet") (param $all i32)
     (drop (i32.atomic.rmw.add (i32.const 4) (i32.const 1)))
     (loop $again
       (br_if $again (i32.lt_u (i32.atomic.load (i32.const 4)) (local.get $all)))))
+  (func (export "next") (result i32)
+    (global.set $own (i32.add (global.get $own) (i32.const 1)))
+    (global.get $own))
   (func (export "many") (param $n i32) (result i32) (local $sum i32)
     (loop $again
       (local.set $sum (i32.add (local.get $sum) (call $count (i32.const 1))))
@@ -116,6 +120,25 @@ fn calls_run_at_the_same_time() {
 }
 
 #[test]
+fn globals_are_a_thread_s_own() {
+    let (mut process, instance) = process();
+    let next: TypedFunc<(), i32> = instance.typed_func(&mut process, "next").unwrap();
+    assert_eq!(next.call(&mut process, ()).unwrap(), 101);
+    for _ in 0..3 {
+        let last = process.scope(|scope| {
+            each(scope, 3, |number, thread| {
+                for _ in 0..number {
+                    next.call(thread, ()).unwrap();
+                }
+                next.func().call(thread, &[]).unwrap()
+            })
+        });
+        assert_eq!(last, [101, 102, 103].map(|value| vec![Val::I32(value)]));
+    }
+    assert_eq!(next.call(&mut process, ()).unwrap(), 102);
+}
+
+#[test]
 fn data_are_reached_in_turn() {
     const CALLS: i32 = 2000;
     let (mut process, instance) = process();
@@ -186,7 +209,7 @@ fn there_are_no_more_threads_than_may_be() {
         max_threads: 3,
         ..Config::default()
     });
-    let add: TypedFunc<i32, i32> = instance.typed_func(&mut process, "add").unwrap();
+    let next: TypedFunc<(), i32> = instance.typed_func(&mut process, "next").unwrap();
     process.scope(|scope| {
         let mut first = scope.thread().unwrap();
         let second = scope.thread().unwrap();
@@ -194,9 +217,9 @@ fn there_are_no_more_threads_than_may_be() {
         let error = scope.thread().unwrap_err();
         assert!(matches!(error, SpawnError::TooMany(3)), "{error}");
         drop(second);
-        add.call(&mut first, 1).unwrap();
+        next.call(&mut first, ()).unwrap();
         let mut third = scope.thread().unwrap();
-        assert_eq!(add.call(&mut third, 1).unwrap(), 1);
+        assert_eq!(next.call(&mut third, ()).unwrap(), 101);
         // One that is forgotten is a thread for as long as the scope lasts.
         std::mem::forget(third);
         assert!(scope.thread().is_err());
@@ -272,4 +295,49 @@ fn a_panic_leaves_the_process_whole() {
     assert!(ended.is_err());
     assert_eq!(add.call(&mut process, 1).unwrap(), 1);
     process.scope(|scope| assert_eq!(add.call(&mut scope.thread().unwrap(), 1).unwrap(), 2));
+}
+
+/// A program whose functions have frames in linear memory.
+const PROGRAM: &str = r#"(module
+  (@dylink.0 (mem-info (memory 16 4)))
+  (import "env" "memory" (memory 1 100 shared))
+  (import "env" "__stack_pointer" (global $sp (mut i32)))
+  (func (export "frame") (param $number i32) (result i32) (local $at i32)
+    (global.set $sp (local.tee $at (i32.sub (global.get $sp) (i32.const 1024))))
+    (memory.fill (local.get $at) (local.get $number) (i32.const 1024))
+    (global.set $sp (i32.add (local.get $at) (i32.const 1024)))
+    (global.get $sp))
+  (func (export "_start")))"#;
+
+#[test]
+fn each_thread_has_a_stack_in_linear_memory() {
+    let config = Config {
+        check: true,
+        shadow_stack: 8 << 10,
+        ..Config::default()
+    };
+    let mut process = Process::new(&Engine::default(), config, ()).unwrap();
+    let program = process.load(&compile(PROGRAM)).unwrap();
+    let frame: TypedFunc<i32, i32> = program.typed_func(&mut process, "frame").unwrap();
+    let first = frame.call(&mut process, 1).unwrap();
+    let mut before: Option<Vec<i32>> = None;
+    for _ in 0..3 {
+        let mut stacks = process.scope(|scope| {
+            // All are there at a time.
+            let mut threads: Vec<_> = (0..4).map(|_| scope.thread().unwrap()).collect();
+            let stack = |thread: &mut Thread<'_>| frame.call(thread, 2).unwrap();
+            threads.iter_mut().map(stack).collect::<Vec<_>>()
+        });
+        stacks.sort_unstable();
+        for pair in stacks.windows(2) {
+            assert!(pair[1] - pair[0] >= 8 << 10, "{stacks:x?}");
+        }
+        assert!(
+            stacks
+                .iter()
+                .all(|&stack| stack % 16 == 0 && stack != first)
+        );
+        // What one has left, others use.
+        assert_eq!(*before.get_or_insert(stacks.clone()), stacks);
+    }
 }

@@ -176,6 +176,15 @@ pub(crate) enum GlobalStorage {
     /// Another: the memory base of the object that defines an imported
     /// function.
     BaseOf(u32),
+    /// The address of data of which each thread has a copy, which the module itself
+    /// defines and imports by `GOT.mem`; the number in `imports`.
+    ThreadData {
+        import: u32,
+        /// The thread-local global `__tls_base`.
+        base: u32,
+        /// Distance from there.
+        offset: u32,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -2,6 +2,8 @@
 //! context stands for, which segments need no code to be applied, which
 //! functions need a record.
 
+use std::collections::HashMap;
+
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
 use wasmaot_abi::types::{FuncType, GlobalType, ValType};
@@ -17,6 +19,7 @@ use crate::module::{
 
 const STACK_POINTER: &str = "__stack_pointer";
 const MEMORY_BASE: &str = "__memory_base";
+const TLS_BASE: &str = "__tls_base";
 const TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
 
 /// Runs the phases in order: each relies on those before it. `align`: of the pieces
@@ -29,6 +32,7 @@ pub(super) fn classify(module: &mut Module<'_>, align: u64) {
     tables(module);
     thread_relocs(module);
     exports(module);
+    thread_data(module);
     forwards(module);
     elements(module);
     data(module, align);
@@ -178,6 +182,45 @@ fn exports(module: &mut Module<'_>) {
         {
             let [a, b, c, d, ..] = *bytes;
             export.item = ExportItem::Data(u32::from_le_bytes([a, b, c, d]));
+        }
+    }
+}
+
+/// Finds the `GOT.mem` imports that name data of the module's own of which each thread
+/// has a copy: their addresses are not the same in all threads.
+fn thread_data(module: &mut Module<'_>) {
+    if !module.has_shared_memory() {
+        return;
+    }
+    let mut base = None;
+    let mut offsets = HashMap::new();
+    for export in &module.exports {
+        match export.item {
+            ExportItem::Item(Item::Global(global)) if export.name == TLS_BASE => {
+                let is_i32 = module.globals[global as usize].ty.val == ValType::I32;
+                base = Some(global).filter(|&g| is_i32 && module.is_thread_local(g));
+            }
+            ExportItem::Data(offset) if export.flags.tls() => {
+                offsets.insert(&*export.name, offset);
+            }
+            _ => {}
+        }
+    }
+    let Some(base) = base else {
+        return;
+    };
+    for global in &mut module.globals {
+        let GlobalStorage::Loader(import) = global.storage else {
+            continue;
+        };
+        let found = &module.imports[import as usize];
+        let own = found.role == ImportRole::GotMem;
+        if let Some(&offset) = offsets.get(found.name).filter(|_| own) {
+            global.storage = GlobalStorage::ThreadData {
+                import,
+                base,
+                offset,
+            };
         }
     }
 }

@@ -242,7 +242,9 @@ pub(super) fn reexported(module: &Module<'_>, item: Item) -> Option<u32> {
         Item::Memory(m) => module.memories[m as usize].import,
         Item::Tag(t) => module.tags[t as usize].import,
         Item::Global(g) => match module.globals[g as usize].storage {
-            GlobalStorage::Import(import) | GlobalStorage::Loader(import) => Some(import),
+            GlobalStorage::Import(import)
+            | GlobalStorage::Loader(import)
+            | GlobalStorage::ThreadData { import, .. } => Some(import),
             GlobalStorage::Own(_)
             | GlobalStorage::StackPointer { .. }
             | GlobalStorage::BaseOf(_) => None,

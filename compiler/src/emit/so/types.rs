@@ -49,7 +49,9 @@ impl<'a> Types<'a> {
             types.numbers.push(number);
         }
         let symbols = module.globals.iter().filter(|global| match global.storage {
-            GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => false,
+            GlobalStorage::Loader(_)
+            | GlobalStorage::BaseOf(_)
+            | GlobalStorage::ThreadData { .. } => false,
             GlobalStorage::Import(_)
             | GlobalStorage::Own(_)
             | GlobalStorage::StackPointer { .. } => true,

@@ -34,6 +34,10 @@ impl Body<'_, '_> {
                 let value = self.symbol(Target::LoaderValue(global));
                 self.b.ins().ireduce(ty, value)
             }
+            &GlobalStorage::ThreadData { base, offset, .. } => {
+                let base = self.own_global(base);
+                self.b.ins().iadd_imm_s(base, i64::from(offset))
+            }
             GlobalStorage::Own(GlobalInit::Const(bytes)) if !found.ty.mutable => {
                 self.constant_of(found.ty.val, *bytes)
             }
@@ -63,7 +67,9 @@ impl Body<'_, '_> {
         }
         match self.env.module.globals[global as usize].storage {
             GlobalStorage::StackPointer { .. } => self.set_stack_pointer(value),
-            GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => return false,
+            GlobalStorage::Loader(_)
+            | GlobalStorage::BaseOf(_)
+            | GlobalStorage::ThreadData { .. } => return false,
             GlobalStorage::Own(_) | GlobalStorage::Import(_) => self.global_store(global, value),
         }
         true

@@ -210,3 +210,33 @@ fn an_inlined_function_has_the_stack_pointer_of_its_caller() {
         assert_eq!(with_library(program, library).0, 0);
     }
 }
+
+#[test]
+fn own_data_of_a_thread_count_from_its_tls_base() {
+    let wat = |flags: &str, memory: &str| {
+        format!(
+            r#"(module
+                 (@custom "dylink.0" (before first) "\01\04\20\00\00\00\03\05\01\01t{flags}")
+                 (import "env" "memory" {memory})
+                 (import "GOT.mem" "t" (global $t (mut i32)))
+                 (global (export "__tls_base") (mut i32) (i32.const 0))
+                 (global (export "t") i32 (i32.const 12))
+                 (func (result i32) (global.get $t)))"#
+        )
+    };
+    let lines = |flags: &str, memory: &str| shape(&body(&wat(flags, memory)));
+    let shared = lines("\\80\\02", "(memory 1 1 shared)");
+    let expected = [
+        &BLOCK[..],
+        &["load_ext_name ThreadStorage(0)+0, R", "orq R, R"],
+        &["movl $0xc, R", "addl (R), R"],
+    ];
+    assert_eq!(shared, expected.concat());
+    // Data of all threads, and of a module for one thread, are where the slot says.
+    for (flags, memory) in [
+        ("\\80\\00", "(memory 1 1 shared)"),
+        ("\\80\\02", "(memory 1)"),
+    ] {
+        assert_eq!(lines(flags, memory), ["load_ext_name LoaderValue(0)+0, R"]);
+    }
+}

@@ -433,6 +433,37 @@ fn a_failed_load_leaves_nothing() {
     .unwrap();
 }
 
+/// A module with a shared memory whose export `t` is data of each thread.
+fn thread_data(needed: &[&str], body: &str) -> String {
+    let text = module(0, 0, needed, body).replace("(memory 0)", "(memory 0 10 shared)");
+    // The subsection of exports, with WASM_SYM_TLS.
+    text.replacen("\")", "\\03\\05\\01\\01t\\80\\02\")", 1)
+}
+
+#[test]
+fn the_address_of_a_threads_data_is_its_own() {
+    let library = r#"
+        (import "GOT.mem" "t" (global $t (mut i32)))
+        (global (export "__tls_base") (mut i32) (i32.const 100))
+        (global (export "t") i32 (i32.const 12))
+        (func (export "at") (result i32) (global.get $t))"#;
+    let library = thread_data(&[], library);
+    let main = r#"
+        (import "env" "at" (func $at (result i32)))
+        (func (export "at_in_library") (result i32) (call $at))"#;
+    let main = thread_data(&["lib"], main);
+    let mut program = load(&main, &[("lib", &library)], config()).unwrap();
+    assert_eq!(program.call("at_in_library", &[]), 112);
+    // The loader has no slot that differs from thread to thread.
+    let main = r#"
+        (import "GOT.mem" "t" (global $t (mut i32)))
+        (func (export "at_in_main") (result i32) (global.get $t))"#;
+    let main = thread_data(&["lib"], main);
+    let error = load(&main, &[("lib", &library)], config()).map(|_| ());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("the address of `t`, of which"), "{text}");
+}
+
 /// `ab` and `bA` have one hash, and so have all names of as many of them.
 #[test]
 fn names_of_one_hash_are_told_apart() {

@@ -250,10 +250,7 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             Kind::MemoryBase => addend(instance.memory_base),
             Kind::TableBase => addend(instance.table_base),
             Kind::CodeBase => addend(instance.pc_base),
-            Kind::Mem32 => addend(data_address(
-                linker.view(),
-                target(linker.view(), id, slot.symbol),
-            )?),
+            Kind::Mem32 => addend(shared_data(linker.view(), id, slot.symbol)?),
             Kind::Func32 => table_index(linker, address_target(linker.view(), id, slot.symbol))?,
             Kind::HostBase => {
                 let room = instance.object.info().placement.unwrap_or_default();
@@ -263,7 +260,7 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             }
             Kind::HostData => {
                 let target = target(linker.view(), id, slot.symbol);
-                let data = addend(data_address(linker.view(), target)?);
+                let data = addend(shared_data(linker.view(), id, slot.symbol)?);
                 // What nothing defines is where accesses trap.
                 let end = if target == Target::UndefinedData {
                     0
@@ -410,6 +407,27 @@ fn address(linker: &mut Linker<'_>, id: usize, number: u32) -> Result<u64> {
             Err(bad(path(object), reason))
         }
     }
+}
+
+/// The linear address of data, which is to be one for all threads.
+fn shared_data(view: View<'_>, id: usize, number: u32) -> Result<u64> {
+    let target = target(view, id, number);
+    if let Target::Symbol { instance, symbol } = target {
+        let definer = &view.state.instances[instance].object;
+        let symbol = definer.symbol(symbol);
+        if symbol.record.flags & SymbolRecord::TLS != 0 {
+            return Err(Error::Unsupported {
+                file: path(&view.state.instances[id].object),
+                what: format!(
+                    "it takes the address of `{}`, of which {} has a copy for each thread; use it through a function of {}",
+                    definer.symbol_name(&symbol),
+                    definer.name(),
+                    definer.name()
+                ),
+            });
+        }
+    }
+    data_address(view, target)
 }
 
 /// The linear address of data.

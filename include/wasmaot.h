@@ -24,7 +24,9 @@
  * Threads. A process, with its libraries and functions, is used by one thread
  * at a time, and may be handed from one to another. Different processes are
  * independent. wasmaot_interrupter_* alone may be called while another thread
- * is in a call. wasmaot_error() is each thread's own.
+ * is in a call. wasmaot_error() is each thread's own. Modules start threads of
+ * their own only if wasmaot_options.max_threads allows it: callbacks are then
+ * called on all of these, several at a time, with the same data.
  *
  * Signals. While wasm code runs, SIGSEGV, SIGBUS, SIGILL and SIGFPE that it
  * causes are taken for traps; others go to the handlers that were installed
@@ -129,8 +131,9 @@ typedef struct wasmaot_options {
     /* What the modules get of WASI: 0: nothing, its functions do not exist;
      * 1: no file and no variable; 2: the three standard streams too. */
     uint32_t wasi;
-    /* Threads that the modules may have at a time, the caller's among them;
-     * 0: 1024, 1: they can start none. */
+    /* Threads that the modules may have at a time, the caller's among them.
+     * 0 and 1: they can start none. More: every callback, and its data, must be
+     * fit for several threads at a time. */
     uint32_t max_threads;
 } wasmaot_options;
 
@@ -214,7 +217,7 @@ typedef int (*wasmaot_callback)(wasmaot_caller *caller, void *data,
  * types as letters, parameters first: "iI>f" takes i32 and i64 and returns an
  * f32 (i: i32, I: i64, f: f32, F: f64, V: v128). data is handed to callback,
  * and to finalise, unless that is NULL, when the process is freed; on the
- * thread that uses or frees the process. */
+ * thread that uses or frees the process, or on one that its modules started. */
 int wasmaot_define(wasmaot_process *process, const char *module, const char *name,
                    const char *types, wasmaot_callback callback,
                    void *data, void (*finalise)(void *data));

@@ -39,10 +39,10 @@ struct Body {
 }
 
 // SAFETY: the header: a callback and the finaliser are called on whatever thread
-// uses the process or frees it, one at a time; it is for them that data is there.
+// uses the process or frees it; it is for them that data is there.
 unsafe impl Send for Body {}
-// SAFETY: as above. There is no use of a shared one by two threads: it is one
-// process's, whose calls are one at a time.
+// SAFETY: the header: it is one process's, whose calls are one at a time, unless
+// `max_threads` was set: then the callback is fit for several threads.
 unsafe impl Sync for Body {}
 
 impl Drop for Body {

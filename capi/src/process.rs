@@ -40,7 +40,11 @@ pub unsafe extern "C" fn wasmaot_process_new(
     options: *const wasmaot_options,
 ) -> *mut wasmaot_process {
     border::new(|| {
-        let mut config = Config::default();
+        let mut config = Config {
+            // Callbacks in C are for one thread, unless it is said that they are not.
+            max_threads: 1,
+            ..Config::default()
+        };
         let mut engine = EngineConfig::new();
         let mut env = None;
         // SAFETY: options that are not null are whole.
@@ -58,9 +62,7 @@ pub unsafe extern "C" fn wasmaot_process_new(
             for (given, option) in given.into_iter().filter(|(given, _)| *given != 0) {
                 *option = given;
             }
-            if options.max_threads != 0 {
-                config.max_threads = options.max_threads;
-            }
+            config.max_threads = options.max_threads.max(1);
             env = match options.wasi {
                 0 => None,
                 1 => Some(HostEnv::new()),

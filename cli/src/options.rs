@@ -231,7 +231,8 @@ pub struct Run {
     /// none [default: 1024]
     #[arg(long, value_name = "N")]
     pub max_threads: Option<NonZeroU32>,
-    /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124
+    /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124: all threads,
+    /// wherever they are
     #[arg(long, value_name = "T", value_parser = Timeout::parse)]
     pub timeout: Option<Timeout>,
     /// Call an export and print its results, each time that this is given in turn; without

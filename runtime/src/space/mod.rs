@@ -1,11 +1,9 @@
 //! The address space of a process: its domains with their memories and tables,
 //! the area that all code lies in, the stubs there, and the windows of threads.
 //!
-//! All threads of a process share it. Once there are several, one lock covers
-//! the code area, the stubs, and the lists of domains and tables; the linker
-//! takes it after the lock of the link state. Descriptors of memories and
-//! tables are read by compiled code without a lock and grow by atomic stores;
-//! the budget is atomic already.
+//! All threads of a process share it, and whoever holds the process changes it.
+//! Descriptors of memories and tables are read by compiled code without a lock and grow
+//! by atomic stores; the budget is atomic.
 
 mod domain;
 mod stubs;

@@ -83,9 +83,11 @@ impl Interrupter {
     /// Stops the process: the call that runs now, nested ones included, ends
     /// with the trap *interrupted*, also while it waits in a function of the
     /// hosts that are part of this crate; and so does every later call, until
-    /// [`Interrupter::resume`].
+    /// [`Interrupter::resume`]. With it end all threads of the program, and the
+    /// calls of all threads that the process is lent to
+    /// ([`Process::scope`](crate::Process::scope)).
     ///
-    /// Waits at most `patience` for the running call to end, and returns
+    /// Waits at most `patience` for what runs to end, and returns
     /// whether none runs any more. Where a host function goes on for longer,
     /// its call ends when it returns, without anything more to be done.
     pub fn interrupt(&self, patience: Duration) -> bool {

@@ -128,3 +128,51 @@ fn no_limit_on_tables_is_the_limit_of_wasm() {
         assert_eq!(grown, [Val::I32(-1)], "{name}");
     }
 }
+
+/// A plain module that imports a memory to be shared by its threads, as toolchains for
+/// wasi-threads link it, gets one from the loader, and has its own table beside it.
+#[test]
+fn a_memory_for_threads_is_made_where_nothing_defines_it() {
+    let mut process = Process::new(config()).unwrap();
+    let text = r#"(module
+      (import "env" "memory" (memory 2 5 shared))
+      (export "memory" (memory 0))
+      (table 2 funcref)
+      (elem (i32.const 1) func $size)
+      (data (i32.const 8) "A")
+      (func $size (export "size") (result i32) (memory.size))
+      (func (export "grow") (result i32) (memory.grow (i32.const 2)))
+      (func (export "get") (result i32) (i32.atomic.load (i32.const 8)))
+      (func (export "call") (result i32) (call_indirect (result i32) (i32.const 1))))"#;
+    let a = instantiate(&mut process, "a", text).unwrap();
+    // It is the first module's own: another makes another.
+    let b = instantiate(&mut process, "b", text).unwrap();
+    // Who imports it by the module's name joins it.
+    let user = r#"(module
+      (import "a" "memory" (memory 1 5 shared))
+      (func (export "set") (i32.store (i32.const 8) (i32.const 66))))"#;
+    let user = instantiate(&mut process, "user", user).unwrap();
+    let mut call = |id, name: &str| process.invoke(id, name, &[]).unwrap();
+    call(user, "set");
+    assert_eq!(call(a, "get"), [Val::I32(66)]);
+    assert_eq!(call(b, "get"), [Val::I32(65)]);
+    assert_eq!(call(a, "grow"), [Val::I32(2)]);
+    assert_eq!(call(a, "grow"), [Val::I32(-1)]);
+    assert_eq!(call(a, "call"), [Val::I32(4)]);
+    assert_eq!(call(b, "size"), [Val::I32(2)]);
+    assert!(process.memory(a, "memory").is_some());
+
+    let refused = |process: &mut Process, import: &str| {
+        let refused = instantiate(process, "refused", &format!("(module {import})"));
+        refused.unwrap_err().to_string()
+    };
+    let error = refused(&mut process, r#"(import "a" "memory" (memory 1 3 shared))"#);
+    assert!(error.contains("`memory`") && error.contains("5"), "{error}");
+    for import in [
+        r#"(import "env" "memory" (memory 1))"#,
+        r#"(import "env" "other" (memory 1 2 shared))"#,
+    ] {
+        let error = refused(&mut Process::new(config()).unwrap(), import);
+        assert!(error.contains("undefined memory"), "{error}");
+    }
+}

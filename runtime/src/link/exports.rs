@@ -44,7 +44,7 @@ impl<'a> View<'a> {
         let import = reexports.iter().find(|r| r.name == name)?.import;
         let target = *instance.bindings.imports.get(import as usize)?;
         let is_kind = match target {
-            Target::ProgramMemory => kind == SymbolKind::Memory,
+            Target::ProgramMemory | Target::ThreadsMemory(_) => kind == SymbolKind::Memory,
             Target::ProgramTable => kind == SymbolKind::Table,
             _ => false,
         };
@@ -112,6 +112,7 @@ impl<'a> View<'a> {
     pub fn memory_domain_number(self, target: Target) -> Option<usize> {
         match target {
             Target::ProgramMemory => Some(self.state.program.as_ref()?.domain),
+            Target::ThreadsMemory(instance) => Some(self.state.instances.get(instance)?.domain),
             Target::Symbol { instance, symbol } => {
                 let definer = self.state.instances.get(instance)?;
                 let symbol = definer.object.symbol(symbol);

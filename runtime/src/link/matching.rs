@@ -220,6 +220,18 @@ impl<'a> Definition<'a> {
                 let found = found.unwrap_or(Self::Other("nothing"));
                 found.now(definers, target)
             }
+            Target::ThreadsMemory(instance) => {
+                let mut imports = definers.object(instance).imports();
+                let declared = imports.find_map(|import| match import.kind {
+                    ImportKind::Memory(ty) => Some(Self::Memory(ty)),
+                    _ => None,
+                });
+                let found = declared.unwrap_or(Self::Other("nothing"));
+                match definers.is_loaded(instance) {
+                    true => found.now(definers, target),
+                    false => found,
+                }
+            }
             Target::LinkerSymbol(_) => Self::Data,
             Target::None => Self::Context,
             Target::Null | Target::Lazy | Target::UndefinedData | Target::UndefinedFunction(_) => {

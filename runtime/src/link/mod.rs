@@ -48,8 +48,7 @@ mod wanted;
 
 use std::sync::Arc;
 
-use wasmaot_abi::info::{Import, ImportKind};
-use wasmaot_abi::name;
+use wasmaot_abi::info::ImportKind;
 
 pub use finder::{Candidate, Finder, SearchPath, Way, beside, candidates};
 pub use search::Needed;
@@ -163,19 +162,12 @@ pub(crate) fn link(linker: Linker<'_>, group: Group, rooms: &[Room]) -> Result<R
 }
 
 /// Whether an object lacks what a host with threads defines: the function that
-/// starts one, or the program's memory if it is to be shared.
+/// starts one.
 fn wants_threads(object: &Object, missing: &[Unresolved]) -> bool {
-    let lacks = |import: &Import<'_>| {
-        let mut missing = missing.iter();
-        missing.any(|m| (&*m.module, &*m.name) == (import.module, import.name))
-    };
-    object.imports().any(|import| match import.kind {
-        ImportKind::Func(_) => {
-            (import.module, import.name) == ("wasi", "thread-spawn") && lacks(&import)
-        }
-        ImportKind::Memory(ty) => ty.shared && import.module == name::ENV && lacks(&import),
-        _ => false,
-    })
+    let starter = ("wasi", "thread-spawn");
+    let mut imports = object.imports();
+    missing.iter().any(|m| (&*m.module, &*m.name) == starter)
+        && imports.any(|i| matches!(i.kind, ImportKind::Func(_)) && (i.module, i.name) == starter)
 }
 
 /// The symbols of a group that nothing defines; changes nothing.

@@ -17,7 +17,7 @@ use wasmaot_abi::types::{MemoryType, TableType};
 use super::group::{Group, Member};
 use super::linker::{Linker, View};
 use super::reserve::{STACK_ALIGN, file, no_memory_of_its_own, pc_room};
-use super::state::{Bindings, Program, Room, undefined};
+use super::state::{Bindings, Program, Room, Target, undefined};
 use super::wanted::{Wanted, own_memory, own_table};
 use crate::arch::IMAGE_ALIGN;
 use crate::config::Category;
@@ -59,35 +59,47 @@ pub(super) fn place(
     if members.iter().any(dynamic) {
         program(linker, members, &mut places)?;
     }
-    let all = members.iter().zip(bindings).zip(&mut places);
-    for ((member, bindings), place) in all.filter(|((m, _), _)| !dynamic(m)) {
-        place.domain = core(linker, member, bindings)?;
+    let all = (group.first..).zip(members).zip(bindings).zip(&mut places);
+    for (((number, member), bindings), place) in all.filter(|(((_, m), _), _)| !dynamic(m)) {
+        place.domain = core(linker, number, member, bindings)?;
     }
     Ok(places)
 }
 
 /// The domain of a core module.
-fn core(linker: &mut Linker<'_>, member: &Member, bindings: &Bindings) -> Result<usize> {
+fn core(
+    linker: &mut Linker<'_>,
+    number: usize,
+    member: &Member,
+    bindings: &Bindings,
+) -> Result<usize> {
     let info = member.object.info();
     let unsupported = |what: &str| Error::Unsupported {
         file: file(member),
         what: what.to_owned(),
     };
-    let is_memory = |kind: &ImportKind| matches!(kind, ImportKind::Memory(_));
-    let imported = member.object.imports().position(|i| is_memory(&i.kind));
-    if let Some(import) = imported {
-        let target = bindings.imports.get(import).copied();
-        let domain = target.and_then(|t| linker.view().memory_domain_number(t));
-        let domain = domain.ok_or_else(|| unsupported("a memory that is not loaded yet"))?;
-        if own_table(info).is_some() {
-            return Err(unsupported("a primary table beside an imported memory"));
+    let mut imports = member.object.imports().zip(&bindings.imports);
+    let imported = imports.find_map(|(import, &target)| match import.kind {
+        ImportKind::Memory(ty) => Some((ty, target)),
+        _ => None,
+    });
+    let (memory, table) = match imported {
+        None => (own_memory(info), own_table(info)),
+        Some((ty, target)) if target == Target::ThreadsMemory(number) => {
+            (Some(ty), own_table(info))
         }
-        if info.stack_pointer.is_some() {
-            claim_stack_pointer(linker, domain, member)?;
+        Some((_, target)) => {
+            let domain = linker.view().memory_domain_number(target);
+            let domain = domain.ok_or_else(|| unsupported("a memory that is not loaded yet"))?;
+            if own_table(info).is_some() {
+                return Err(unsupported("a primary table beside an imported memory"));
+            }
+            if info.stack_pointer.is_some() {
+                claim_stack_pointer(linker, domain, member)?;
+            }
+            return Ok(domain);
         }
-        return Ok(domain);
-    }
-    let (memory, table) = (own_memory(info), own_table(info));
+    };
     let domain = linker.space.new_domain(DomainLayout {
         table: table.is_some(),
         memory: memory.map(|ty| memory_limit(linker.view(), ty)),

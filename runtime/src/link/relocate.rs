@@ -380,6 +380,10 @@ fn address(linker: &mut Linker<'_>, id: usize, number: u32) -> Result<u64> {
             Ok(linker.space.domains[domain].base() + undefined::DATA)
         }
         Target::ProgramMemory => Ok(program.map_or(0, |domain| domain.memory_desc())),
+        Target::ThreadsMemory(instance) => {
+            let domain = linker.state.instances[instance].domain;
+            Ok(linker.space.domains[domain].memory_desc())
+        }
         Target::Tag(number) => Ok(linker.space.anchors.tags[number]),
         Target::ProgramTable => Ok(program.map_or(0, |domain| domain.table_desc())),
         Target::Symbol { instance, symbol } => {

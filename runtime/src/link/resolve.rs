@@ -86,7 +86,7 @@ pub(crate) fn later(view: View<'_>, id: usize, symbol: u32) -> Result<Late> {
     };
     let mut target = Target::None;
     for (_, import) in functions_of(object, symbol) {
-        let found = resolver.search(object, &import);
+        let found = resolver.search(id, &import);
         target = resolver.checked(object, &import, found)?;
     }
     match resolver.missing.is_empty() {
@@ -319,13 +319,13 @@ impl<'a> Resolver<'a> {
             return None;
         }
         self.active.push((member, number));
-        let object = self.object(self.first + member);
-        let target = self.search(object, import);
+        let target = self.search(self.first + member, import);
         self.active.pop();
         target
     }
 
-    fn search(&mut self, object: &Object, import: &Import<'_>) -> Option<Target> {
+    fn search(&mut self, instance: usize, import: &Import<'_>) -> Option<Target> {
+        let object = self.object(instance);
         let abi = object.info().abi;
         let dynamic = abi != LinkingAbi::Core;
         let env = import.module == name::ENV;
@@ -381,6 +381,22 @@ impl<'a> Resolver<'a> {
             .or_else(|| self.host(import.module, import.name))
             .or_else(|| self.typed_host(object, import))
             .or_else(|| tag().map(Target::Tag))
+            .or_else(|| self.threads_memory(instance, import))
+    }
+
+    /// The memory that a plain module for wasi-threads imports: toolchains leave it to
+    /// the host to make it. Only the first one is made.
+    fn threads_memory(&self, instance: usize, import: &Import<'_>) -> Option<Target> {
+        let object = self.object(instance);
+        let plain = object.info().abi == LinkingAbi::Core && !self.flat;
+        let mut memories = object.imports();
+        let first = memories.find(|i| matches!(i.kind, ImportKind::Memory(_)))?;
+        let ImportKind::Memory(ty) = import.kind else {
+            return None;
+        };
+        let name = |i: &Import<'_>| (i.module, i.name) == (name::ENV, "memory");
+        (plain && ty.shared && name(import) && name(&first))
+            .then_some(Target::ThreadsMemory(instance))
     }
 
     /// The first definition in the global scope.

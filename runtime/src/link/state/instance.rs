@@ -42,6 +42,9 @@ pub(crate) enum Target {
     ProgramMemory,
     /// Their table.
     ProgramTable,
+    /// The memory that the loader makes for a plain module that imports one to be
+    /// shared by its threads, and whose number it is.
+    ThreadsMemory(usize),
     /// A tag that the loader provides, by its number.
     Tag(usize),
     Builtin(Builtin),

@@ -411,6 +411,9 @@ pub enum DlError {
         /// What it is.
         kind: &'static str,
     },
+    /// Another thread has closed it while its constructors were waited for.
+    #[error("the library was closed by another thread while it was opened")]
+    Closed,
     /// Called from within the program's allocator, which the loader has called.
     #[error("a library cannot be opened or closed by the allocator")]
     Busy,

@@ -17,7 +17,7 @@ use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
 use crate::link::InstanceId;
-use crate::link::{Instance, Retired, breadth_first, dependencies_first, dyninfo};
+use crate::link::{Block, Instance, Retired, Room, breadth_first, dependencies_first, dyninfo};
 use crate::process::{Process, give_back, heap};
 use crate::trap::Trap;
 
@@ -29,9 +29,13 @@ impl Process {
     /// [`DlError::Handle`]: it is not open. [`CallError::Trap`]: a finaliser
     /// stopped.
     pub fn close(&mut self, library: InstanceId) -> Result<Result<(), DlError>, CallError> {
-        match self.link.instances.number(library) {
-            Some(number) => Ok(self.close_number(number)?),
+        let closed = self.with_dl(|process| match process.link.instances.number(library) {
+            Some(number) => process.close_number(number),
             None => Ok(Err(DlError::Handle(0))),
+        });
+        match closed {
+            Ok(closed) => Ok(closed?),
+            Err(error) => Ok(Err(error.into())),
         }
     }
 
@@ -77,15 +81,23 @@ impl Process {
                 .map(|&n| self.link.instances[n].serial)
                 .collect();
             for &serial in &serials {
-                self.run_handlers_of(serial)?;
+                self.without_dl(|process| process.run_handlers_of(serial))?;
             }
             // A finaliser may have opened some of it again.
             let still: HashSet<usize> = self.loose().into_iter().collect();
+            // All go before any code of the program's runs, which may open libraries.
+            let mut left = Vec::new();
             for number in loose {
                 let same = |i: &Instance| serials.contains(&i.serial);
                 if still.contains(&number) && self.link.instances.get(number).is_some_and(same) {
-                    self.unload(number);
+                    left.extend(self.unload(number));
                 }
+            }
+            for (blocks, room) in left {
+                blocks
+                    .into_iter()
+                    .for_each(|block| heap::release(self, block));
+                give_back(self, room);
             }
         }
     }
@@ -124,7 +136,7 @@ impl Process {
 
     /// The instances that nothing holds.
     fn loose(&self) -> Vec<usize> {
-        let held = |i: &Instance| i.refs.always || i.refs.starting || i.refs.opened > 0;
+        let held = |i: &Instance| i.refs.always || i.refs.starting.is_some() || i.refs.opened > 0;
         let all = self.link.instances.iter();
         let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
@@ -137,11 +149,10 @@ impl Process {
         all.filter(|n| !reached.contains(n)).collect()
     }
 
-    /// Takes an instance out; its image is retired.
-    fn unload(&mut self, number: usize) {
-        let Some(instance) = self.link.instances.remove(number) else {
-            return;
-        };
+    /// Takes an instance out; its image is retired. What it had of the program's memory,
+    /// to be given back: that takes the program's code.
+    fn unload(&mut self, number: usize) -> Option<(Vec<Block>, Option<Room>)> {
+        let instance = self.link.instances.remove(number)?;
         let range = instance.image.range();
         self.config.trace(Category::Files, || {
             format!("unloaded {} at {:#x}", instance.object.name(), range.start)
@@ -152,16 +163,14 @@ impl Process {
         self.link.names.retain(|_, n| *n != number);
         self.linker()
             .clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
-        let blocks = self.dl.names.remove(&instance.serial);
-        for (_, block) in blocks.into_iter().flatten() {
-            heap::release(self, block);
-        }
-        give_back(self, instance.room);
+        let names = self.dl.names.remove(&instance.serial);
+        let blocks = names.into_iter().flatten().map(|(_, block)| block);
         self.link.retired.push(Retired {
             image: instance.image,
             locals: instance.locals,
             object: Arc::clone(&instance.object),
         });
+        Some((blocks.collect(), instance.room))
     }
 
     /// Gives back the images that nothing points into any more.

@@ -8,6 +8,10 @@ use crate::process::Process;
 
 /// Loads the next library that was left for later, and initialises it.
 pub(super) fn load_next(process: &mut Process) -> Result<(), DlError> {
+    process.with_dl(load_next_alone)?
+}
+
+fn load_next_alone(process: &mut Process) -> Result<(), DlError> {
     if process.dl.busy {
         return Err(DlError::Busy);
     }

@@ -1,6 +1,8 @@
 //! `<dlfcn.h>` and `<link.h>` for wasm programs: host functions of the module
 //! `env`, with 32-bit pointers.
 
+use std::sync::Arc;
+
 use super::exit;
 use super::open::OpenFlags;
 use super::symbol::Scope;
@@ -80,7 +82,8 @@ pub(super) fn fail<T>(
         // A constructor that stopped has stopped the program.
         Err(DlError::Load(error @ Error::Init { .. })) => Err(error.into()),
         Err(error) => {
-            process.dl.error = Some(error.to_string());
+            let thread = process.thread_number();
+            process.dl.errors.entry(thread).or_default().next = Some(error.to_string());
             Ok(None)
         }
     }
@@ -97,21 +100,22 @@ fn dlopen(caller: &mut Caller<'_>, name: u32, mode: u32) -> Result<u32, HostErro
     if let (Err(DlError::NotLoaded(_)), true) = (&opened, mode & 4 != 0) {
         return Ok(0);
     }
-    let number = fail(process, opened)?;
-    Ok(number.map_or(0, |n| handle(process.link.instances[n].serial)))
+    Ok(fail(process, opened)?.map_or(0, handle))
 }
 
-fn open(process: &mut Process, name: Option<String>, mode: u32) -> Result<usize, DlError> {
+/// Opens a library for the program: its serial number.
+fn open(process: &mut Process, name: Option<String>, mode: u32) -> Result<u64, DlError> {
     let flags = OpenFlags::from_mode(mode)?;
     let main = process.main()?;
-    match name {
-        None => Ok(main),
-        Some(name) if name.is_empty() => Ok(main),
-        Some(name) => {
+    let id = match name {
+        Some(name) if !name.is_empty() => {
             let by = process.caller().unwrap_or(main);
-            process.open_for(by, &name, flags)
+            process.open_for(by, &name, flags)?
         }
-    }
+        _ => process.link.instances.id(main),
+    };
+    let number = process.link.instances.number(id).ok_or(DlError::Closed)?;
+    Ok(process.link.instances[number].serial)
 }
 
 fn dlsym(caller: &mut Caller<'_>, library: u32, name: u32) -> Result<u32, HostError> {
@@ -131,7 +135,11 @@ fn dlvsym(
 
 fn find_symbol(caller: &mut Caller<'_>, library: u32, name: &str) -> Result<u32, HostError> {
     let process = caller.process_mut()?;
-    let found = scope(process, library).and_then(|scope| process.symbol_in(scope, name));
+    let found = process.with_dl(|process| {
+        let scope = scope(process, library)?;
+        process.symbol_in(scope, name)
+    });
+    let found = found.map_err(DlError::Load).flatten();
     Ok(fail(process, found)?.unwrap_or(0) as u32)
 }
 
@@ -149,14 +157,13 @@ fn scope(process: &Process, library: u32) -> Result<Scope, DlError> {
 
 fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
-    let closed = match process.of_handle(library) {
+    let closed = process.with_dl(|process| match process.of_handle(library) {
         // The program itself is always open.
-        Ok(number) if process.link.instances[number].refs.opened == 0 => Ok(()),
-        Ok(number) => process
-            .close_number(number)
-            .map_err(|trap| HostError::Trap(Box::new(trap)))?,
-        Err(error) => Err(error),
-    };
+        Ok(number) if process.link.instances[number].refs.opened == 0 => Ok(Ok(())),
+        Ok(number) => process.close_number(number),
+        Err(error) => Ok(Err(error)),
+    })?;
+    let closed = closed.map_err(|trap| HostError::Trap(Box::new(trap)))?;
     Ok(match fail(process, closed)? {
         Some(()) => 0,
         None => -1,
@@ -165,10 +172,24 @@ fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
 
 fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
     let process = caller.process_mut()?;
-    if let Some(block) = process.dl.told.take() {
-        heap::release(process, block);
+    let thread = process.thread_number();
+    let gone: Vec<u32> = process.dl.errors.keys().copied().collect();
+    let gone = gone
+        .into_iter()
+        .filter(|&n| !process.shared.threads.is_running(n));
+    for thread in gone.chain([thread]).collect::<Vec<_>>() {
+        let errors = process.dl.errors.get_mut(&thread);
+        if let Some(block) = errors.and_then(|errors| errors.told.take()) {
+            heap::release(process, block);
+        }
     }
-    let Some(error) = process.dl.error.take() else {
+    let running = Arc::clone(&process.shared);
+    process
+        .dl
+        .errors
+        .retain(|&n, _| running.threads.is_running(n));
+    let errors = process.dl.errors.get_mut(&thread);
+    let Some(error) = errors.and_then(|errors| errors.next.take()) else {
         return Ok(0);
     };
     let domain = (process.caller()).map(|caller| process.link.instances[caller].domain);
@@ -182,6 +203,6 @@ fn dlerror(caller: &mut Caller<'_>) -> Result<u32, HostError> {
         Some(Err(_)) | None => return Ok(0),
     };
     let at = block.at as u32;
-    process.dl.told = Some(block);
+    process.dl.errors.entry(thread).or_default().told = Some(block);
     Ok(at)
 }

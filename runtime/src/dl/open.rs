@@ -9,7 +9,7 @@ use super::{DlError, deferred};
 use crate::config::Category;
 use crate::error::Error;
 use crate::link::InstanceId;
-use crate::link::{self, Purpose, breadth_first, is_named};
+use crate::link::{self, Purpose, Ready, breadth_first, is_named};
 use crate::object::Object;
 use crate::process::{Process, can_be_opened};
 
@@ -73,8 +73,7 @@ impl Process {
     /// [`DlError`]; nothing of it is left then, unless its constructors ran.
     pub fn open(&mut self, name: &str, flags: OpenFlags) -> Result<InstanceId, DlError> {
         let main = self.main()?;
-        let number = self.open_for(main, name, flags)?;
-        Ok(self.link.instances.id(number))
+        self.open_for(main, name, flags)
     }
 
     /// Opens a library that the host has found itself, as [`Process::open`] does
@@ -88,14 +87,8 @@ impl Process {
         flags: OpenFlags,
     ) -> Result<InstanceId, DlError> {
         self.main()?;
-        if self.dl.busy {
-            return Err(DlError::Busy);
-        }
-        deferred::load_all(self)?;
         let name = object.path().display().to_string();
-        let number = self.load_library(&name, object, flags)?;
-        self.add_handle(number, flags)?;
-        Ok(self.link.instances.id(number))
+        self.open_found(flags, |process| process.load_library(&name, object, flags))
     }
 
     /// Whether there is a program, for libraries to be opened in.
@@ -110,29 +103,67 @@ impl Process {
             .ok_or(DlError::NoProgram)
     }
 
-    /// Opens a library for an instance, whose search path counts; its number.
+    /// Opens a library for an instance, whose search path counts.
     pub(crate) fn open_for(
         &mut self,
         by: usize,
         name: &str,
         flags: OpenFlags,
-    ) -> Result<usize, DlError> {
-        if self.dl.busy {
-            return Err(DlError::Busy);
-        }
-        deferred::load_all(self)?;
-        let name = &*self.library_path(name);
-        let number = match self.link.instances.find(|i| is_named(i, name)) {
-            Some(number) => number,
-            None => {
-                let by = Arc::clone(&self.link.instances[by].object);
-                let object =
-                    self.with_finder(|view, finder| link::find(view, finder, name, &by))?;
-                self.load_library(name, object, flags)?
+    ) -> Result<InstanceId, DlError> {
+        let by = self.link.instances.id(by);
+        self.open_found(flags, |process| {
+            let by = process
+                .link
+                .instances
+                .number(by)
+                .ok_or(DlError::NoProgram)?;
+            let name = &*process.library_path(name);
+            let known = process.link.instances.find(|i| is_named(i, name));
+            if let Some(number) = known {
+                return Ok((number, None));
             }
-        };
-        self.add_handle(number, flags)?;
-        Ok(number)
+            let by = Arc::clone(&process.link.instances[by].object);
+            let object = process.with_finder(|view, finder| link::find(view, finder, name, &by))?;
+            process.load_library(name, object, flags)
+        })
+    }
+
+    /// Opens what `find` finds or loads, and runs its constructors.
+    fn open_found(
+        &mut self,
+        flags: OpenFlags,
+        find: impl FnOnce(&mut Self) -> Result<(usize, Option<Ready>), DlError>,
+    ) -> Result<InstanceId, DlError> {
+        let found = self.with_dl(|process| {
+            if process.dl.busy {
+                return Err(DlError::Busy);
+            }
+            deferred::load_all(process)?;
+            let (number, ready) = find(process)?;
+            let id = process.link.instances.id(number);
+            match ready {
+                // The constructors may do anything, but not take the library away.
+                Some(ready) => process.start_library(&ready)?,
+                None => {
+                    let serial = process.link.instances[number].serial;
+                    process.without_dl(|process| process.wait_until_started(serial))?;
+                }
+            }
+            // It may have been closed while its constructors were waited for.
+            let number = process.link.instances.number(id);
+            process.add_handle(number.ok_or(DlError::Closed)?, flags)?;
+            Ok(id)
+        })?;
+        found
+    }
+
+    /// Runs the initialisers of an opened group.
+    fn start_library(&mut self, ready: &Ready) -> Result<(), DlError> {
+        let numbers = ready.group.numbers();
+        self.mark_starting(numbers.clone(), true);
+        let ran = self.initialise(ready, true);
+        self.mark_starting(numbers, false);
+        Ok(ran?)
     }
 
     /// Counts a handle of a loaded library.
@@ -160,13 +191,13 @@ impl Process {
         name: &str,
         object: Arc<Object>,
         flags: OpenFlags,
-    ) -> Result<usize, DlError> {
+    ) -> Result<(usize, Option<Ready>), DlError> {
         let loaded = self.link.instances.find(|i| i.object.id() == object.id());
         let main = self.link.program.as_ref().map(|program| program.main);
         if let Some(number) = loaded
             && !(loaded == main && is_main(&object))
         {
-            return Ok(number);
+            return Ok((number, None));
         }
         if flags.no_load && loaded.is_none() {
             return Err(DlError::NotLoaded(name.to_owned()));
@@ -189,7 +220,7 @@ impl Process {
             }
             let number = self.load_one_flat(name.to_owned(), object)?;
             self.link.instances[number].refs.always = false;
-            return Ok(number);
+            return Ok((number, None));
         }
         let purpose = Purpose::Opened {
             deepbind: flags.deepbind,
@@ -199,14 +230,7 @@ impl Process {
         let group =
             self.with_finder(|view, finder| link::opened(view, name, object, purpose, finder))?;
         let ready = self.load(group)?;
-        let first = ready.first();
-        // Constructors may open and close it too: it must not go meanwhile, and
-        // no count that they can change says so.
-        self.link.instances[first].refs.starting = true;
-        let ran = self.initialise(&ready, true);
-        self.link.instances[first].refs.starting = false;
-        ran?;
-        Ok(first)
+        Ok((ready.first(), Some(ready)))
     }
 }
 

@@ -61,7 +61,8 @@ fn dlopen(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     let main = process.main();
     let by = process.caller().map_or(main, Ok);
     let opened = by.and_then(|by| process.open_for(by, &name, GLOBAL));
-    let number = fail(process, opened)?;
+    let id = fail(process, opened)?;
+    let number = id.and_then(|id| process.link.instances.number(id));
     Ok(number.map_or(0, |n| functions::handle(process.link.instances[n].serial)))
 }
 

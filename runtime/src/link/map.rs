@@ -67,7 +67,7 @@ pub(super) fn map(
             deepbind: group.purpose.is_deepbind(),
             refs: RefCount {
                 opened: 0,
-                starting: false,
+                starting: None,
                 always: !group.purpose.is_opened(),
             },
             room: place.room.clone(),

@@ -138,7 +138,7 @@ impl Process {
             shared.wait_for_others();
         }
         shared.end_others();
-        shared.lock.take_back(self.thread.window.block());
+        self.take_back();
         shared.take_end()
     }
 
@@ -154,6 +154,11 @@ impl Process {
             Some(End { thread, trap }) => Err(trap::explain(trap, self).in_thread(thread)),
             None => Ok(()),
         }
+    }
+
+    /// Takes the process back after it was given away.
+    pub(super) fn take_back(&mut self) {
+        self.shared.lock.take_back(self.thread_space().head);
     }
 
     /// Where stack and block of this thread are.

@@ -1,22 +1,25 @@
 //! What dynamic linking by the running program keeps in the process. The
 //! functions are those of `dl`.
 //!
-//! All threads of a process share it, under the lock of the link state; the
-//! error that `dlerror` tells will be a thread's own.
+//! All threads of a process share it, who hold the process; the error that `dlerror`
+//! tells is a thread's own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::dl_lock::DlOwner;
 use crate::link::Block;
 use crate::object::Object;
 
 /// The state of `<dlfcn.h>`.
 #[derive(Debug, Default)]
 pub(crate) struct DlState {
-    /// What `dlerror` says next.
-    pub error: Option<String>,
-    /// What it said last, in the program's memory.
-    pub told: Option<Block>,
+    /// Who may open and close libraries.
+    pub owner: DlOwner,
+    /// Threads that wait for constructors which others run.
+    pub waits: HashMap<u32, u32>,
+    /// The errors of each thread.
+    pub errors: HashMap<u32, DlErrors>,
     /// The loader is calling the program's allocator: nothing may be opened
     /// or closed.
     pub busy: bool,
@@ -31,6 +34,15 @@ pub(crate) struct DlState {
     pub names: HashMap<u64, Vec<(String, Block)>>,
     /// Modules that the program has given as bytes.
     pub given: Vec<Given>,
+}
+
+/// What `dlerror` tells a thread.
+#[derive(Debug, Default)]
+pub(crate) struct DlErrors {
+    /// What it says next.
+    pub next: Option<String>,
+    /// What it said last, in the program's memory.
+    pub told: Option<Block>,
 }
 
 /// The handlers that are still to run.

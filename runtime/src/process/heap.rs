@@ -148,9 +148,16 @@ fn call(
     let types = vec![ValType::I32; params.len()];
     let (target, ty) = function(process, domain, name, &types, results)?;
     let args: Vec<Val> = params.iter().map(|p| Val::I32(p.cast_signed())).collect();
-    let outer = std::mem::replace(&mut process.dl.busy, true);
-    let called = process.call_target(target, &ty, &args);
-    process.dl.busy = outer;
+    let called = process.with_dl(|process| {
+        let outer = std::mem::replace(&mut process.dl.busy, true);
+        let called = process.call_target(target, &ty, &args);
+        process.dl.busy = outer;
+        called
+    });
+    let called = match called {
+        Ok(called) => called,
+        Err(error) => return Some(Err(error)),
+    };
     Some(called.map_err(|trap| Error::Init {
         file: "the program".to_owned(),
         function: if name == "free" { "free" } else { "malloc" },

@@ -58,7 +58,13 @@ pub(super) fn run(process: &mut Process, ready: &Ready, constructors: bool) -> R
     if !constructors {
         return Ok(());
     }
-    for &member in &order {
+    process.without_dl(|process| run_constructors(process, group, &order))
+}
+
+/// Runs the constructors of a group's members, in order.
+fn run_constructors(process: &mut Process, group: &Group, order: &[usize]) -> Result<()> {
+    let (members, first) = (&group.members, group.first);
+    for &member in order {
         let exports = |name| members[member].object.find(name).is_some();
         let main = member == 0 && group.purpose == Purpose::Program;
         let core = members[member].object.info().abi == LinkingAbi::Core;

@@ -35,8 +35,6 @@ enum State {
     Held,
     /// Nobody: the next who asks.
     Free(NonNull<Process>),
-    /// It is being dropped.
-    Gone,
 }
 
 // SAFETY: the pointer is one to a process, which is `Send`, and is handed from one
@@ -82,20 +80,19 @@ impl ProcessLock {
         self.changed.notify_one();
     }
 
-    /// Waits for the process and holds it; none once it is being dropped, or if `stop`
-    /// says so while another holds it. `block`: address of the thread's block.
+    /// Waits for the process and holds it; none if `stop` says so while another holds it.
+    /// `block`: address of the thread's block.
     pub fn take(&self, block: u64, stop: impl Fn() -> bool) -> Option<NonNull<Process>> {
         let mut state = self.state();
         loop {
             match *state {
                 State::Free(mut process) => {
                     *state = State::Held;
-                    // SAFETY: who gave the process away has it no more, and it is
-                    // alive until it is `Gone`.
+                    // SAFETY: who gave the process away does not use it until it is
+                    // taken back, and keeps it alive.
                     unsafe { process.as_mut() }.space.locals.set_current(block);
                     return Some(process);
                 }
-                State::Gone => return None,
                 State::Held if stop() => return None,
                 State::Held => {
                     let waited = self.changed.wait_timeout(state, LOOK);
@@ -107,15 +104,8 @@ impl ProcessLock {
 
     /// Takes the process back after the call for which it was given away.
     pub fn take_back(&self, block: u64) {
-        // The embedder's borrow of the process outlives its calls.
-        let taken = self.take(block, || false);
-        debug_assert!(taken.is_some(), "a process in a call is not dropped");
-    }
-
-    /// The process is being dropped by its holder: whoever waits for it goes away.
-    pub fn close(&self) {
-        *self.state() = State::Gone;
-        self.changed.notify_all();
+        // Without a reason to stop, the wait ends with the process.
+        let _ = self.take(block, || false);
     }
 
     /// The state is whole whenever it is unlocked.

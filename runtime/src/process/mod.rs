@@ -17,11 +17,12 @@
 //! | `thread`, `threads` | what is a thread's own; how threads end |
 //! | `host_table` | the host's functions as linking sees them |
 //! | `hooks` | what upper floors do for the process |
-//! | `dl_state` | what `<dlfcn.h>` keeps |
+//! | `dl_state`, `dl_lock` | what `<dlfcn.h>` keeps, and who may change what is loaded |
 
 mod call;
 mod claim;
 mod code_map;
+mod dl_lock;
 mod dl_state;
 mod flat;
 pub(crate) mod heap;
@@ -167,9 +168,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Threads that ask for the process go without it.
-        self.shared.lock.close();
-        self.shared.end_others();
-        self.shared.threads.forget_idle();
+        if self.shared.lock.is_used() {
+            self.end_threads(false);
+            self.shared.threads.forget_idle();
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::dl_lock::Changes;
 use super::lock::ProcessLock;
 use super::threads::Threads;
 use crate::sys::Budget;
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     /// Who holds the process.
     pub lock: ProcessLock,
     pub threads: Threads,
+    pub dl_changes: Changes,
 }
 
 impl Shared {
@@ -30,6 +32,7 @@ impl Shared {
             interrupter: Interrupter::default(),
             lock: ProcessLock::default(),
             threads: Threads::new(max_threads),
+            dl_changes: Changes::default(),
         })
     }
 

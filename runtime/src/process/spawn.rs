@@ -66,17 +66,9 @@ impl Process {
         };
         self.space.locals.add(Arc::clone(&window))?;
         let state = ThreadState::new(window, number, &self.shared);
-        let first = self.first_stack_pointer();
+        let first = self.space.locals.first_stack_pointer().unwrap_or(0);
         state.set_stack_pointer(stack_pointer.map_or(first, u64::from));
         Ok(state)
-    }
-
-    /// What the program's first thread began with for `__stack_pointer`.
-    fn first_stack_pointer(&self) -> u64 {
-        self.link
-            .program
-            .as_ref()
-            .map_or(0, |program| program.stack.end)
     }
 
     /// Starts a thread of the program; its number.

@@ -27,8 +27,9 @@ pub(crate) struct ThreadLocals {
     windows: BTreeMap<u64, Arc<Window>>,
     /// The block of the thread that uses the process now.
     current: u64,
-    /// Whether a module's stack pointer is in the threads' blocks.
-    has_stack_pointer: bool,
+    /// What the first thread's `env.__stack_pointer` was at first, where a module's
+    /// stack pointer is in the threads' blocks.
+    first_stack_pointer: Option<u64>,
 }
 
 impl ThreadLocals {
@@ -39,7 +40,7 @@ impl ThreadLocals {
             templates: BTreeMap::new(),
             current: first.block(),
             windows: BTreeMap::from([(first.block(), first)]),
-            has_stack_pointer: false,
+            first_stack_pointer: None,
         }
     }
 
@@ -156,15 +157,20 @@ impl ThreadLocals {
 
     /// Whether the threads have a stack pointer, and what it is in the current one.
     pub fn stack_pointer_if_any(&self) -> Option<u64> {
-        self.has_stack_pointer.then(|| self.stack_pointer())
+        self.first_stack_pointer.map(|_| self.stack_pointer())
     }
 
     /// Gives the current thread a stack pointer, or takes it away.
     pub fn give_stack_pointer(&mut self, value: Option<u64>) {
-        self.has_stack_pointer = value.is_some();
+        self.first_stack_pointer = value;
         if let Some(value) = value {
             self.set_stack_pointer(value);
         }
+    }
+
+    /// What the first thread's `env.__stack_pointer` was at first.
+    pub const fn first_stack_pointer(&self) -> Option<u64> {
+        self.first_stack_pointer
     }
 
     /// `env.__stack_pointer` of the current thread.

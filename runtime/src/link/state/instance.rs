@@ -185,9 +185,9 @@ pub(crate) struct Instance {
 pub(crate) struct RefCount {
     /// How often it has been opened and not closed.
     pub opened: u32,
-    /// Whether it is being initialised: it stays, however often its
-    /// constructors close it.
-    pub starting: bool,
+    /// Number of the thread that runs its constructors, until they have run: it stays,
+    /// however often they close it.
+    pub starting: Option<u32>,
     /// It is part of what was there from the start, or shall never go.
     pub always: bool,
 }

@@ -1,0 +1,173 @@
+//! The lock of what is loaded: who may open and close libraries.
+//!
+//! Opening a library runs code of the program's (its allocator) before all is decided,
+//! and the process is given away meanwhile ([`ProcessLock`](super::ProcessLock)). So whoever
+//! adds instances, takes them out, or uses their numbers across such code has
+//! this lock too, by the number of its thread. It is recursive, and it is not held while
+//! constructors and finalisers run: these may start threads that open libraries, and wait
+//! for them.
+
+use std::ptr::NonNull;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::{Process, threads};
+use crate::error::{Error, Result};
+use crate::link::breadth_first;
+use crate::trap;
+
+/// How long a thread waits before it looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Tells threads that wait for the lock that something has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    count: Mutex<u64>,
+    changed: Condvar,
+}
+
+impl Changes {
+    fn count(&self) -> MutexGuard<'_, u64> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self) {
+        *self.count() += 1;
+        self.changed.notify_all();
+    }
+}
+
+/// Who has the lock.
+#[derive(Debug, Default)]
+pub(crate) struct DlOwner {
+    /// Number of the thread, and how often it has taken the lock.
+    thread: u32,
+    depth: u32,
+}
+
+impl Process {
+    /// Number of this thread.
+    pub(crate) fn thread_number(&self) -> u32 {
+        trap::space_in(&self.shared).map_or(threads::MAIN, |space| space.number)
+    }
+
+    /// Runs `f` while no other thread opens or closes libraries.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`]; `f` has not run.
+    pub(crate) fn with_dl<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> Result<R> {
+        if !self.shared.lock.is_used() {
+            return Ok(f(self));
+        }
+        self.lock_dl(1)?;
+        let result = f(self);
+        self.unlock_dl(1);
+        Ok(result)
+    }
+
+    /// Runs `f`, the program's code, while other threads may open and close libraries,
+    /// whether this one has the lock or not.
+    pub(crate) fn without_dl<R>(&mut self, f: impl FnOnce(&mut Self) -> R) -> R {
+        let this = self.thread_number();
+        let depth = match self.dl.owner.thread == this {
+            true => self.dl.owner.depth,
+            false => 0,
+        };
+        self.unlock_dl(depth);
+        let result = f(self);
+        while depth > 0 && self.lock_dl(depth).is_err() {
+            // The caller relies on the lock: it is waited for even if the process is
+            // to stop, which whoever has it is about to do.
+        }
+        result
+    }
+
+    fn lock_dl(&mut self, depth: u32) -> Result<()> {
+        let this = self.thread_number();
+        while self.dl.owner.depth > 0 && self.dl.owner.thread != this {
+            self.wait_for_dl();
+            if self.shared.is_to_stop() {
+                return Err(Error::Interrupted);
+            }
+        }
+        self.dl.owner.thread = this;
+        self.dl.owner.depth += depth;
+        Ok(())
+    }
+
+    fn unlock_dl(&mut self, depth: u32) {
+        self.dl.owner.depth -= depth;
+        if self.dl.owner.depth == 0 {
+            self.shared.dl_changes.tell();
+        }
+    }
+
+    /// Waits until something about the lock, or about instances that start, has changed.
+    /// Other threads have the process meanwhile.
+    fn wait_for_dl(&mut self) {
+        let shared = std::sync::Arc::clone(&self.shared);
+        let seen = *shared.dl_changes.count();
+        shared.lock.give(NonNull::from(&mut *self));
+        {
+            let mut count = shared.dl_changes.count();
+            if *count == seen {
+                let waited = shared.dl_changes.changed.wait_timeout(count, LOOK);
+                count = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            drop(count);
+        }
+        self.take_back();
+    }
+
+    /// Waits until the constructors of a library, and of all that it needs, have run that
+    /// another thread is running. This thread's own are not waited for, nor those of a
+    /// thread that waits for this one. The library's serial number tells whether
+    /// it is still there.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(crate) fn wait_until_started(&mut self, serial: u64) -> Result<()> {
+        let this = self.thread_number();
+        while let Some(other) = self.starter(serial, this) {
+            self.dl.waits.insert(this, other);
+            self.wait_for_dl();
+            self.dl.waits.remove(&this);
+            if self.shared.is_to_stop() {
+                return Err(Error::Interrupted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Another thread that runs constructors of a library or of what it needs, and does not
+    /// wait for this one.
+    fn starter(&self, serial: u64, this: u32) -> Option<u32> {
+        let number = self.link.instances.find(|i| i.serial == serial)?;
+        let all = breadth_first(number, |n| &self.link.instances[n].needs);
+        let mut starting = all
+            .iter()
+            .filter_map(|&n| self.link.instances[n].refs.starting);
+        starting.find(|&other| other != this && !self.waits_for(other, this))
+    }
+
+    /// Whether a thread waits for another one, or for one that does.
+    fn waits_for(&self, mut thread: u32, wanted: u32) -> bool {
+        // Each waits for one at most, and a circle is not closed.
+        while let Some(&next) = self.dl.waits.get(&thread) {
+            if next == wanted {
+                return true;
+            }
+            thread = next;
+        }
+        false
+    }
+
+    /// Marks instances as those whose constructors this thread runs, or has run.
+    pub(crate) fn mark_starting(&mut self, numbers: impl Iterator<Item = usize>, starting: bool) {
+        let this = starting.then(|| self.thread_number());
+        for number in numbers {
+            self.link.instances[number].refs.starting = this;
+        }
+        self.shared.dl_changes.tell();
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wasmaot_runtime as runtime;
 use wasmaot_runtime::{
     AsProcess, FuncType, GuestMemory, HandleError, HostError, HostFunction, HostResult, InstanceId,
-    Object, OpenFlags, Token, Val, WasmParam,
+    Object, OpenFlags, SpawnError, ThreadStart, Token, Val, WasmParam,
 };
 
 use crate::instance::Instance;
@@ -15,7 +15,11 @@ use crate::library::Library;
 use crate::process::{Context, STATE, State, sealed};
 
 /// Host functions of the embedder's for processes that hold data of type `T`.
-/// One list serves any number of processes, on any thread.
+/// One list serves any number of processes, on any thread. A function may be called on
+/// several threads of a program at a time: what it keeps is `Sync`, and the data of
+/// the process is had by one at a time, from when it is asked for until the function
+/// ends or calls the program's code. So a function that waits for something does not
+/// ask for the data before.
 pub struct Hosts<T: 'static = ()> {
     functions: Vec<HostFunction>,
     data: PhantomData<fn(T)>,
@@ -166,6 +170,20 @@ impl<'a, T: Send + 'static> Caller<'a, T> {
     /// ask, and return then, whatever its results: its caller traps.
     pub fn interrupted(&self) -> bool {
         self.inner.interrupted()
+    }
+
+    /// Number of the program's thread that has called: 1 for its first one, on which
+    /// the process's own calls run. A host function may be called on several at a time.
+    pub fn thread_id(&self) -> u32 {
+        self.inner.thread_id()
+    }
+
+    /// Starts a thread of the program; its number.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; nothing is left of the thread.
+    pub fn spawn(&mut self, start: ThreadStart) -> Result<u32, SpawnError> {
+        self.inner.spawn(start)
     }
 
     /// The instance that is registered under a module name.

@@ -6,6 +6,7 @@
 //! | [`Engine`] | compiles modules and opens objects, once for any number of processes |
 //! | [`Process`] | objects that are linked with each other, their memories, a stack, and data of the embedder's |
 //! | [`Hosts`], [`Caller`] | host functions, and what they see of the process that calls them |
+//! | [`Scope`], [`Thread`] | a process that several threads of the embedder's use at the same time ([`Process::scope`]) |
 //! | [`Instance`], [`Library`] | a loaded object; one that was opened as by `dlopen`, and is closed when it is dropped |
 //! | [`Func`], [`TypedFunc`], [`Global`], [`Memory`], [`Table`] | exports, looked up by name once |
 //! | [`HostEnv`] | arguments, variables, streams and directories, for [`wasi`] and [`linux`] |
@@ -200,8 +201,9 @@ pub use wasmaot_runtime::{
     Error as LoadError, Explanation, FileId, Finder, Func, FuncType, Global, GlobalType,
     GuestBuffers, GuestMemory, HandleError, HostError, HostFunction, HostFunctions, HostLibrary,
     HostResult, InstanceId, LinkMapEntry, Memory, MemoryType, Object, OpenFlags, OutOfBounds,
-    Searched, SpawnError, Table, TableType, Thread, Trace, TypedFunc, Unresolved, UnresolvedSymbol,
-    Use, Val, ValType, WasmParam, WasmParams, WasmResults, WasmTy,
+    Searched, SpawnError, Table, TableType, Thread, ThreadEntry, ThreadHook, ThreadStart, Trace,
+    TypedFunc, Unresolved, UnresolvedSymbol, Use, Val, ValType, WasmParam, WasmParams, WasmResults,
+    WasmTy,
 };
 
 #[cfg(feature = "compiler")]

@@ -29,7 +29,10 @@ use crate::scope::Scope;
 /// their [`Caller`](crate::Caller). Dropping it gives everything back, and runs
 /// no finaliser.
 ///
-/// It belongs to one thread at a time, and may be sent to another.
+/// It belongs to one thread at a time, and may be sent to another; several have it
+/// together in a [`scope`](Process::scope). A program with a shared memory may start
+/// threads of its own ([`Config::max_threads`]), on which host functions are called at
+/// the same time.
 #[derive(Debug)]
 pub struct Process<T: 'static = ()> {
     /// Its data is a [`State`] of this `T`, always.

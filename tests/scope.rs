@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use wasmaot::{
     CallError, Caller, Config, Engine, HostError, Hosts, Instance, Object, Process, Scope,
-    SpawnError, Thread, TrapReason, TypedFunc, Val,
+    SpawnError, Thread, ThreadEntry, ThreadStart, Trap, TrapReason, TypedFunc, Val,
 };
 use wasmaot_abi::trap::TrapCode;
 
@@ -339,5 +339,66 @@ fn each_thread_has_a_stack_in_linear_memory() {
         );
         // What one has left, others use.
         assert_eq!(*before.get_or_insert(stacks.clone()), stacks);
+    }
+}
+
+/// A module that starts a thread, which is released by a store to address 0 and traps.
+const STARTS: &str = r#"(module
+  (import "host" "spawn" (func $spawn (result i32)))
+  (memory (export "memory") 1 1 shared)
+  (func (export "start") (result i32) (call $spawn))
+  (func (export "thread") (param i32 i32)
+    (loop $again (br_if $again (i32.eqz (i32.atomic.load (i32.const 0)))))
+    (unreachable))
+  (func (export "release") (i32.atomic.store (i32.const 0) (i32.const 1)))
+  (func (export "hold") (i32.atomic.store (i32.const 0) (i32.const 0)))
+  (func (export "wait")
+    (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1)))))"#;
+
+#[test]
+fn threads_of_the_program_and_of_the_host_are_beside_each_other() {
+    let mut process = Process::new(&Engine::default(), Config::default(), ()).unwrap();
+    let mut hosts = Hosts::new();
+    hosts.func("host", "spawn", |caller: &mut Caller<'_, ()>| {
+        assert_ne!(caller.thread_id(), 1);
+        let entry = ThreadEntry::Export {
+            name: "thread".to_owned(),
+            arg: 0,
+        };
+        let number = caller.spawn(ThreadStart::new(entry))?;
+        Ok::<_, HostError>(number as i32)
+    });
+    process.add_hosts(&hosts);
+    let instance = process.instantiate(&compile(STARTS), None).unwrap();
+    let func = |process: &mut Process, name| instance.typed_func::<(), ()>(process, name).unwrap();
+    let start: TypedFunc<(), i32> = instance.typed_func(&mut process, "start").unwrap();
+    let (release, wait) = (func(&mut process, "release"), func(&mut process, "wait"));
+    let hold = func(&mut process, "hold");
+    for _ in 0..3 {
+        hold.call(&mut process, ()).unwrap();
+        let started = process.scope(|scope| {
+            let mut first = scope.thread().unwrap();
+            let started = start.call(&mut first, ()).unwrap();
+            assert_ne!(started as u32, first.number());
+            started as u32
+        });
+        // It runs on when the scope and the thread that has started it have ended.
+        let results = process.scope(|scope| {
+            thread::scope(|threads| {
+                let waits = || threads.spawn(|| wait.call(&mut scope.thread().unwrap(), ()));
+                let waiting = [waits(), waits()];
+                release.call(&mut scope.thread().unwrap(), ()).unwrap_or(());
+                waiting.map(|one| one.join().unwrap().unwrap_err())
+            })
+        });
+        let traps = results.map(|error| match error {
+            CallError::Trap(trap) => trap,
+            other => panic!("{other}"),
+        });
+        assert!(traps.iter().all(|trap| trap.thread == Some(started)));
+        let is_own = |trap: &&Trap| matches!(trap.reason, TrapReason::Code(TrapCode::Unreachable));
+        let is_told = |trap: &&Trap| matches!(trap.reason, TrapReason::Ended);
+        assert_eq!(traps.iter().filter(is_own).count(), 1, "{traps:?}");
+        assert_eq!(traps.iter().filter(is_told).count(), 1, "{traps:?}");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use crate::backtrace::Trap;
+use crate::process::{Claim, MAIN_THREAD, Process};
 use crate::sys::interrupt;
 
 /// What a thread of a program begins with.
@@ -104,5 +105,31 @@ impl ThreadSignal {
     /// right before the thread blocks is lost.
     pub fn send(&self) -> bool {
         self.0.send_signal()
+    }
+}
+
+impl Caller<'_> {
+    /// Number of the thread that the caller runs on: 1 for the one that runs the
+    /// embedder's call.
+    pub fn thread_id(&self) -> u32 {
+        self.claim.as_deref().map_or(MAIN_THREAD, Claim::thread)
+    }
+
+    /// Whether the program has a thread of a number.
+    pub fn has_thread(&self, number: u32) -> bool {
+        let is_running = |process: &Process| process.shared.threads.is_running(number);
+        self.look(is_running).unwrap_or(number == MAIN_THREAD)
+    }
+
+    /// Starts a thread of the program; its number, from 2 on.
+    ///
+    /// # Errors
+    /// [`SpawnError`]; nothing is left of the thread.
+    pub fn spawn(&mut self, start: ThreadStart) -> Result<u32, SpawnError> {
+        let base = self.domain();
+        match self.change(|process| process.spawn(base, start)) {
+            Some(spawned) => spawned,
+            None => Err(SpawnError::Stopped),
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use super::{Process, Shared};
-use crate::trap;
+use super::{Process, Shared, threads};
+use crate::trap::{self, ThreadSpace};
 
 /// A host call's claim to its process. Where the process is for threads, nobody holds
 /// it while wasm code runs: a claim takes it when it is first asked for it, and
@@ -14,7 +14,8 @@ pub(crate) struct Claim {
     process: Cell<Option<NonNull<Process>>>,
     /// Where the process is to be had, if others may have it.
     shared: Option<NonNull<Shared>>,
-    /// Address of the thread's block.
+    /// The thread's number, and the address of its block.
+    number: u32,
     block: u64,
     /// Whether the claim itself has taken the process.
     taken: Cell<bool>,
@@ -29,15 +30,16 @@ impl Claim {
     #[inline]
     pub unsafe fn of_caller() -> Self {
         let Some(space) = trap::current_space() else {
-            return Self::of(None, None, 0);
+            return Self::of(None, None, (threads::MAIN, 0));
         };
+        let thread = (space.number, space.head);
         match space.shared.lock.is_used() {
-            true => Self::of(None, Some(NonNull::from(&*space.shared)), space.head),
+            true => Self::of(None, Some(NonNull::from(&*space.shared)), thread),
             false => {
                 // SAFETY: the head is the thread's own, and alive.
                 let address = unsafe { (*space.head()).process };
                 let process = ptr::with_exposed_provenance_mut(address as usize);
-                Self::of(NonNull::new(process), None, space.head)
+                Self::of(NonNull::new(process), None, thread)
             }
         }
     }
@@ -45,22 +47,29 @@ impl Claim {
     /// That of a thread that runs no wasm code, to a process that is for threads.
     ///
     /// # Safety
-    /// What is shared must outlive it.
-    pub unsafe fn of_thread(shared: &Shared, block: u64) -> Self {
-        Self::of(None, Some(NonNull::from(shared)), block)
+    /// The thread's space must outlive it.
+    pub unsafe fn of_thread(space: &ThreadSpace) -> Self {
+        let thread = (space.number, space.head);
+        Self::of(None, Some(NonNull::from(&*space.shared)), thread)
     }
 
     const fn of(
         process: Option<NonNull<Process>>,
         shared: Option<NonNull<Shared>>,
-        block: u64,
+        (number, block): (u32, u64),
     ) -> Self {
         Self {
             process: Cell::new(process),
             shared,
+            number,
             block,
             taken: Cell::new(false),
         }
+    }
+
+    /// Number of the thread.
+    pub const fn thread(&self) -> u32 {
+        self.number
     }
 
     /// What is shared, if others may have the process.

@@ -56,6 +56,7 @@ pub(crate) use lend::LentThread;
 pub(crate) use rooms::give_back;
 pub(crate) use shared::Shared;
 use thread::ThreadState;
+pub(crate) use threads::MAIN as MAIN_THREAD;
 
 use crate::builtin;
 use crate::config::Config;

@@ -8,7 +8,7 @@ use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
 use super::thread::ThreadState;
-use super::{Claim, Process, Shared, threads};
+use super::{Claim, Process, Shared};
 use crate::error::SystemError;
 use crate::host::{Caller, HostError, SpawnError, ThreadEntry, ThreadHook, ThreadStart};
 use crate::sys::Window;
@@ -194,10 +194,10 @@ impl Running {
         }
         let Self { shared, state, .. } = self;
         let window = Arc::clone(&state.window);
-        drop(state);
-        // SAFETY: what is shared outlives the claim.
-        let claim = unsafe { Claim::of_thread(&shared, window.block()) };
+        // SAFETY: the state outlives the claim.
+        let claim = unsafe { Claim::of_thread(&state.space) };
         forget(claim, &window);
+        drop(state);
         shared.threads.finish(number, Some(window));
     }
 
@@ -221,8 +221,8 @@ impl Running {
         let Some(hook) = hook else {
             return;
         };
-        // SAFETY: what is shared is this value's.
-        let mut claim = unsafe { Claim::of_thread(&self.shared, self.state.window.block()) };
+        // SAFETY: the state is this value's.
+        let mut claim = unsafe { Claim::of_thread(&self.state.space) };
         // SAFETY: the base is that of a domain, which the process keeps until its
         // threads have ended.
         let memory = unsafe { MemoryAt::new(self.entry.base) };
@@ -234,30 +234,4 @@ impl Running {
 fn forget(mut claim: Claim, window: &Window) {
     // One that is being dropped forgets all.
     let _ = claim.change(|process| process.space.locals.remove(window));
-}
-
-impl Caller<'_> {
-    /// Number of the thread that the caller runs on: 1 for the one that runs the
-    /// embedder's call.
-    pub fn thread_id(&self) -> u32 {
-        trap::current_space().map_or(threads::MAIN, |space| space.number)
-    }
-
-    /// Whether the program has a thread of a number.
-    pub fn has_thread(&self, number: u32) -> bool {
-        let is_running = |process: &Process| process.shared.threads.is_running(number);
-        self.look(is_running).unwrap_or(number == threads::MAIN)
-    }
-
-    /// Starts a thread of the program; its number, from 2 on.
-    ///
-    /// # Errors
-    /// [`SpawnError`]; nothing is left of the thread.
-    pub fn spawn(&mut self, start: ThreadStart) -> Result<u32, SpawnError> {
-        let base = self.domain();
-        match self.change(|process| process.spawn(base, start)) {
-            Some(spawned) => spawned,
-            None => Err(SpawnError::Stopped),
-        }
-    }
 }

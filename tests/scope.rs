@@ -9,8 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use wasmaot::{
-    CallError, Caller, Config, Engine, HostError, Hosts, Instance, Object, Process, Scope,
-    SpawnError, Thread, ThreadEntry, ThreadStart, Trap, TrapReason, TypedFunc, Val,
+    CallError, Caller, Config, Engine, Finder, HostError, Hosts, Instance, Library, LoadError,
+    Object, OpenFlags, Process, Scope, SpawnError, Thread, ThreadEntry, ThreadStart, Trap,
+    TrapReason, TypedFunc, Val,
 };
 use wasmaot_abi::trap::TrapCode;
 
@@ -401,4 +402,84 @@ fn threads_of_the_program_and_of_the_host_are_beside_each_other() {
         assert_eq!(traps.iter().filter(is_own).count(), 1, "{traps:?}");
         assert_eq!(traps.iter().filter(is_told).count(), 1, "{traps:?}");
     }
+}
+
+/// A library that counts in a global.
+const LIBRARY: &str = r#"(module
+  (@dylink.0 (mem-info (memory 16 4)))
+  (import "env" "memory" (memory 1 100 shared))
+  (import "env" "__memory_base" (global $base i32))
+  (global $own (mut i32) (i32.const 10))
+  (func (export "bump") (result i32)
+    (drop (i32.atomic.rmw.add (global.get $base) (i32.const 1)))
+    (global.set $own (i32.add (global.get $own) (i32.const 1)))
+    (global.get $own))
+  (func (export "all") (result i32) (i32.atomic.load (global.get $base))))"#;
+
+/// A program that has the host call libraries.
+const CALLS: &str = r#"(module
+  (@dylink.0 (mem-info))
+  (import "env" "memory" (memory 1 100 shared))
+  (import "host" "bump" (func $bump (param i32) (result i32)))
+  (func (export "bump") (param i32) (result i32) (call $bump (local.get 0)))
+  (func (export "_start")))"#;
+
+/// Finds the one library under every name, as another object each.
+struct Finds;
+
+impl Finder for Finds {
+    fn find(&mut self, name: &str, _: &Object) -> Result<Option<Arc<Object>>, LoadError> {
+        let object = Engine::default().compile(name, LIBRARY.as_bytes());
+        Ok(object.ok())
+    }
+}
+
+#[test]
+fn libraries_are_opened_and_closed_by_several_threads() {
+    const THREADS: i32 = 4;
+    let mut process = Process::new(&Engine::default(), Config::default(), Vec::new()).unwrap();
+    let mut hosts: Hosts<Vec<Library>> = Hosts::new();
+    hosts.func(
+        "host",
+        "bump",
+        |caller: &mut Caller<'_, Vec<Library>>, number: i32| {
+            let name = format!("lib{}.so", number.abs());
+            let library = caller.open(&name, OpenFlags::default())?;
+            let bump = library.typed_func::<(), i32>(caller, "bump")?;
+            let count = bump.call(caller, ())?;
+            match number < 0 {
+                true => caller.close(library)?,
+                false => caller.data_mut().push(library),
+            }
+            Ok::<_, HostError>(count)
+        },
+    );
+    process.add_hosts(&hosts);
+    process.set_finder(Finds);
+    let program = process.load(&compile(CALLS)).unwrap();
+    let bump: TypedFunc<i32, i32> = program.typed_func(&mut process, "bump").unwrap();
+    // The threads are there before the libraries.
+    let counts = process.scope(|scope| {
+        let all: Vec<_> = (0..THREADS).map(|_| scope.thread().unwrap()).collect();
+        thread::scope(|threads| {
+            let mut running = Vec::new();
+            for (mut thread, number) in all.into_iter().zip(0..) {
+                running.push(threads.spawn(move || {
+                    let bump = |library| bump.call(&mut thread, library).unwrap();
+                    // Opened and closed by all at once, then two that stay.
+                    let rounds = (0..20).map(|round| -10 - (number + round) % 3);
+                    rounds.chain([1, 2, 1, 2]).map(bump).collect::<Vec<_>>()
+                }));
+            }
+            let counts = running.into_iter().map(|one| one.join().unwrap());
+            counts.collect::<Vec<_>>()
+        })
+    });
+    for counts in counts {
+        assert_eq!(counts[20..], [11, 11, 12, 12]);
+        assert!(counts[..20].iter().all(|&count| count > 10), "{counts:?}");
+    }
+    let library = process.open("lib1.so", OpenFlags::default()).unwrap();
+    let all: TypedFunc<(), i32> = library.typed_func(&mut process, "all").unwrap();
+    assert_eq!(all.call(&mut process, ()).unwrap(), 2 * THREADS);
 }

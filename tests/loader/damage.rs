@@ -63,6 +63,33 @@ fn damaged_core_objects_are_refused_or_harmless() {
 }
 
 #[test]
+fn damaged_objects_for_threads_are_refused_or_harmless() {
+    let text = r#"(module
+      (import "d" "h" (global $h (mut i64)))
+      (import "d" "m" (memory 1 2 shared))
+      (table (export "t") 3 funcref)
+      (global (export "g") (mut i64) (i64.const 7))
+      (global $r (export "r") (mut funcref) (ref.func $a))
+      (global $z (export "z") (mut v128) (v128.const i64x2 0 0))
+      (elem (i32.const 1) $a)
+      (func $a (export "a") (result i64) (global.set $h (i64.const 1)) (global.get 1)))"#;
+    let definer = r#"(module (memory (export "m") 1 2 shared)
+      (global (export "h") (mut i64) (i64.const 7)))"#;
+    let definer = object("d", definer);
+    damage(text, |mut process, object| {
+        let definer = process.instantiate(Arc::clone(&definer), Some("d"));
+        definer.unwrap();
+        process.instantiate(object, None).is_ok_and(|id| {
+            // What is read is the process's own, whatever it says.
+            for name in ["g", "r", "z"] {
+                let _ = process.global_get(id, name);
+            }
+            true
+        })
+    });
+}
+
+#[test]
 fn absurd_numbers_in_the_record_are_refused() {
     let text = format!(
         r#"(module {}

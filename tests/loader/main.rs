@@ -10,4 +10,5 @@ mod imports;
 mod placement;
 #[path = "../common/program.rs"]
 mod program;
+mod threads;
 mod types;

@@ -17,7 +17,9 @@ use super::DlError;
 use crate::config::Category;
 use crate::error::CallError;
 use crate::link::InstanceId;
-use crate::link::{Block, Instance, Retired, Room, breadth_first, dependencies_first, dyninfo};
+use crate::link::{
+    Block, Instance, RefCount, Retired, Room, breadth_first, dependencies_first, dyninfo,
+};
 use crate::process::{Process, give_back, heap};
 use crate::trap::Trap;
 
@@ -136,7 +138,15 @@ impl Process {
 
     /// The instances that nothing holds.
     fn loose(&self) -> Vec<usize> {
-        let held = |i: &Instance| i.refs.always || i.refs.starting.is_some() || i.refs.opened > 0;
+        let held = |i: &Instance| {
+            let RefCount {
+                opened,
+                starting,
+                threads,
+                always,
+            } = i.refs;
+            always || starting.is_some() || opened > 0 || threads > 0
+        };
         let all = self.link.instances.iter();
         let roots: Vec<usize> = all.filter(|(_, i)| held(i)).map(|(n, _)| n).collect();
         let mut reached: HashSet<usize> = roots.iter().copied().collect();
@@ -165,6 +175,7 @@ impl Process {
             .clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
         let names = self.dl.names.remove(&instance.serial);
         let blocks = names.into_iter().flatten().map(|(_, block)| block);
+        let blocks = blocks.chain(self.forget_tls(instance.serial));
         self.link.retired.push(Retired {
             image: instance.image,
             locals: instance.locals,

@@ -1,11 +1,12 @@
 //! Looking symbols up while the program runs.
 
-use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use super::{DlError, deferred};
 use crate::link::InstanceId;
 use crate::link::{Target, breadth_first, data_address, table_index};
-use crate::process::Process;
+use crate::process::{Process, TLS_BASE};
+use crate::value::Val;
 
 /// Where `dlsym` looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,13 @@ impl Process {
                 Some(caller) if self.link.is_flat() => self.flat_index(caller, target)?,
                 _ => table_index(&mut self.linker(), target)?,
             },
-            SymbolKind::Data => data_address(self.view(), target)?,
+            SymbolKind::Data => match self.thread_data(target) {
+                Some(address) => address.ok_or_else(|| DlError::NoAddress {
+                    name: name.to_owned(),
+                    kind: "thread-local datum of an object without `__tls_base`",
+                })?,
+                None => data_address(self.view(), target)?,
+            },
             kind => {
                 return Err(DlError::NoAddress {
                     name: name.to_owned(),
@@ -75,6 +82,25 @@ impl Process {
         }
         self.space.stubs.seal()?;
         Ok(address)
+    }
+
+    /// The address of the calling thread's copy of a datum, where each thread has one;
+    /// `Some(None)` if nobody knows where that is.
+    #[expect(clippy::option_option, reason = "no such datum, and no address of one")]
+    fn thread_data(&self, target: Target) -> Option<Option<u64>> {
+        let Target::Symbol { instance, symbol } = target else {
+            return None;
+        };
+        let symbol = self.link.instances[instance].object.symbol(symbol);
+        if symbol.record.flags & SymbolRecord::TLS == 0 {
+            return None;
+        }
+        let base = self.view().global(instance, TLS_BASE);
+        let Some(Val::I32(base)) = base else {
+            return Some(None);
+        };
+        let address = base.cast_unsigned().wrapping_add(symbol.value as u32);
+        Some(Some(address.into()))
     }
 
     fn place_name(&self, scope: Scope) -> String {

@@ -84,7 +84,7 @@ pub enum SpawnError {
     /// The system has no room for it, or refuses a thread.
     #[error(transparent)]
     System(#[from] crate::error::SystemError),
-    /// The program's memory has no room for its stack.
+    /// The program's memory has no room for its stack or data, or these cannot be made.
     #[error(transparent)]
     Memory(#[from] crate::error::Error),
     /// The program's code, its allocator for one, stopped in preparing the thread.

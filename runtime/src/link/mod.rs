@@ -69,7 +69,8 @@ pub(crate) use reserve::{release, reserve, wanted_memory};
 pub(crate) use resolve::{Late, call_of_undefined, functions_of, later};
 pub(crate) use search::{breadth_first, find, is_named};
 pub(crate) use state::{
-    Block, Deferred, Instance, LazyFunction, LazySlot, LinkState, Overrides, Retired, Room, Target,
+    Block, Deferred, Instance, LazyFunction, LazySlot, LinkState, Overrides, RefCount, Retired,
+    Room, Target,
 };
 
 use crate::config::{Bind, Category};

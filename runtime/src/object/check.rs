@@ -190,7 +190,9 @@ impl Check<'_> {
         let ty = info.globals.get(record.ty as usize).filter(|_| is_global);
         let in_context = record.flags & SymbolRecord::STACK_POINTER != 0;
         let variable = !in_context && ty.is_some_and(|ty| ty.mutable);
-        symbol.thread_local == (variable && info.threads)
+        let has_copies = record.flags & SymbolRecord::TLS != 0;
+        let distance = record.kind == SymbolKind::Data && symbol.section == SymbolSection::Absolute;
+        symbol.thread_local == (variable && info.threads) && (distance || !has_copies)
     }
 
     /// Whether a thread-local global that is defined lies in the object's storage.

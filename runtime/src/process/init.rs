@@ -7,9 +7,10 @@
 //! the two, after the fixups of `dyninfo` modules: copies are of complete data.
 
 use wasmaot_abi::info::LinkingAbi;
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::FuncType;
 
 use super::Process;
+use super::c_tls::{self, TlsInit};
 use crate::backtrace::{Trap, TrapReason};
 use crate::config::Category;
 use crate::error::{CallError, Error, Result};
@@ -18,9 +19,6 @@ use crate::value::Val;
 
 const DATA_RELOCS: &str = "__wasm_apply_data_relocs";
 const TLS_RELOCS: &str = "__wasm_apply_tls_relocs";
-/// Makes a thread's block of data at an address, and relocates them.
-const INIT_TLS: &str = "__wasm_init_tls";
-const TLS_BASE: &str = "__tls_base";
 const CONSTRUCTORS: &str = "__wasm_call_ctors";
 const INITIALIZE: &str = "_initialize";
 /// What Emscripten 1 exports instead.
@@ -54,6 +52,7 @@ pub(super) fn run(process: &mut Process, ready: &Ready, constructors: bool) -> R
     for &member in order.iter().filter(dynamic) {
         thread_relocs(process, first + member)?;
     }
+    process.make_tls_of_others(group.numbers())?;
     ready.complete_data(&mut process.linker())?;
     if !constructors {
         return Ok(());
@@ -93,7 +92,12 @@ fn call(process: &mut Process, id: usize, name: &'static str) -> Result<()> {
     call_with(process, id, name, &[])
 }
 
-fn call_with(process: &mut Process, id: usize, name: &'static str, args: &[Val]) -> Result<()> {
+pub(super) fn call_with(
+    process: &mut Process,
+    id: usize,
+    name: &'static str,
+    args: &[Val],
+) -> Result<()> {
     trace(process, id, name);
     let called = process.invoke(process.link.instances.id(id), name, args);
     called.map(|_| ()).map_err(|e| {
@@ -105,21 +109,21 @@ fn call_with(process: &mut Process, id: usize, name: &'static str, args: &[Val])
     })
 }
 
-/// Relocates the data of the only thread. The start function has initialised
-/// them, before there was anything to relocate them by.
+/// Relocates the current thread's copy of data. The start function has initialised
+/// it, before there was anything to relocate it by.
 fn thread_relocs(process: &mut Process, id: usize) -> Result<()> {
     let object = &process.link.instances[id].object;
     if object.find(TLS_RELOCS).is_some() {
         return call(process, id, TLS_RELOCS);
     }
     let init = object
-        .find(INIT_TLS)
+        .find(c_tls::INIT)
         .and_then(|symbol| object.func_type(object.symbol(symbol).record));
-    let takes_address = init.is_some_and(|ty| *ty == FuncType::new([ValType::I32], []));
-    let block = process.view().global(id, TLS_BASE);
+    let takes_address = init.is_some_and(|ty| *ty == TlsInit::ty());
+    let block = process.view().global(id, c_tls::BASE);
     match block {
         Some(block @ Val::I32(at)) if takes_address && at != 0 => {
-            call_with(process, id, INIT_TLS, &[block])
+            call_with(process, id, c_tls::INIT, &[block])
         }
         _ => Ok(()),
     }

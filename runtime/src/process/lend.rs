@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wasmaot_abi::trap::TrapCode;
 
+use super::spawn::data_error;
 use super::threads::End;
 use super::{Process, ThreadState, heap};
 use crate::host::{HostError, SpawnError};
@@ -53,11 +54,19 @@ impl Process {
             true => Some(self.linear_stack()?),
             false => None,
         };
-        match self.prepare_thread(stack) {
-            Ok(state) => Ok(LentThread { state, stack }),
+        let state = match self.prepare_thread(stack) {
+            Ok(state) => state,
             Err(error) => {
                 self.shared.threads.leave_stack(stack);
-                Err(error)
+                return Err(error);
+            }
+        };
+        let thread = LentThread { state, stack };
+        match self.make_due_tls(thread.state.window.block()) {
+            Ok(()) => Ok(thread),
+            Err(error) => {
+                self.finish_lent_thread(&thread);
+                Err(data_error(error))
             }
         }
     }
@@ -67,7 +76,7 @@ impl Process {
         let LentThread { state, stack } = thread;
         self.shared.threads.leave_stack(*stack);
         let window = Arc::clone(&state.window);
-        self.space.locals.remove(&window);
+        self.forget_thread(&window);
         self.shared.threads.finish(state.space.number, Some(window));
     }
 

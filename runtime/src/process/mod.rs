@@ -9,6 +9,7 @@
 //! | `rooms` | room for opened libraries |
 //! | `heap` | memory from the program's allocator |
 //! | `init` | initialisers, in order |
+//! | `c_tls` | thread-local data of C |
 //! | `flat` | programs of the flat ABI |
 //! | `call` | calls of functions by the host |
 //! | `lock`, `claim` | who holds the process, and how host calls get it |
@@ -19,6 +20,7 @@
 //! | `hooks` | what upper floors do for the process |
 //! | `dl_state`, `dl_lock` | what `<dlfcn.h>` keeps, and who may change what is loaded |
 
+mod c_tls;
 mod call;
 mod claim;
 mod code_map;
@@ -48,6 +50,7 @@ pub use flat::is_program as is_flat_program;
 pub use hooks::Missing;
 pub use park::Parked;
 
+pub(crate) use c_tls::BASE as TLS_BASE;
 pub(crate) use claim::Claim;
 pub(crate) use dl_state::{DlState, Given, Handler};
 pub(crate) use flat::can_be_opened;
@@ -65,6 +68,7 @@ use crate::host::Hosts;
 use crate::link::{Finder, InstanceId, LinkState, Overrides};
 use crate::space::{AddressSpace, Anchors, Domain};
 use crate::sys::{Budget, CodeArea};
+use c_tls::TlsBlocks;
 
 /// A process.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub struct Process {
     pub(crate) missing: Option<BoxedMissing>,
     /// What dynamic linking by the program keeps.
     pub(crate) dl: DlState,
+    /// Threads' copies of data of C.
+    pub(crate) tls: TlsBlocks,
     /// What the embedder keeps with the process.
     pub(crate) data: Box<dyn Any + Send>,
 }
@@ -146,6 +152,7 @@ impl Process {
             finder: None,
             missing: None,
             dl: DlState::default(),
+            tls: TlsBlocks::default(),
         })
     }
 

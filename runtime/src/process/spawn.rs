@@ -7,9 +7,10 @@ use std::thread;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::types::{FuncType, ValType};
 
+use super::c_tls::TlsInit;
 use super::thread::ThreadState;
 use super::{Claim, Process, Shared};
-use crate::error::SystemError;
+use crate::error::{Error, SystemError};
 use crate::host::{Caller, HostError, SpawnError, ThreadEntry, ThreadHook, ThreadStart};
 use crate::sys::Window;
 use crate::sys::live::MemoryAt;
@@ -64,11 +65,25 @@ impl Process {
             Some(window) => window,
             None => Arc::new(Window::new(self.config.stack_size)?),
         };
+        let thread = window.block();
         self.space.locals.add(Arc::clone(&window))?;
         let state = ThreadState::new(window, number, &self.shared);
         let first = self.space.locals.first_stack_pointer().unwrap_or(0);
         state.set_stack_pointer(stack_pointer.map_or(first, u64::from));
-        Ok(state)
+        // What is loaded meanwhile is for the loading thread to make.
+        match self.with_dl(|process| process.take_tls_blocks(thread)) {
+            Ok(Ok(())) => Ok(state),
+            Ok(Err(error)) | Err(error) => {
+                self.forget_thread(&state.window);
+                Err(data_error(error))
+            }
+        }
+    }
+
+    /// Forgets what a thread that runs nothing any more has had.
+    pub(super) fn forget_thread(&mut self, window: &Window) {
+        self.give_tls_blocks(window.block());
+        self.space.locals.remove(window);
     }
 
     /// Starts a thread of the program; its number.
@@ -95,7 +110,7 @@ impl Process {
         match spawned {
             Ok(_) => Ok(number),
             Err(error) => {
-                self.space.locals.remove(&window);
+                self.forget_thread(&window);
                 self.shared.threads.finish(number, None);
                 Err(SystemError::new("start a thread", error).into())
             }
@@ -204,16 +219,43 @@ impl Running {
     fn run_code(&mut self) -> Result<(), RawTrap> {
         let hook = self.on_start.take();
         self.hook(hook);
-        let callee = Callee {
-            space: &self.state.space,
-            process: None,
-            base: self.entry.base,
-            code: self.entry.code,
-        };
+        self.make_data()?;
+        let callee = self.callee(self.entry.base, self.entry.code);
         // SAFETY: the window is the thread's own and runs nothing yet; base and code are
         // those of a function of this type, which stays as long as the process, and that
         // waits for its threads; its lock is used.
         unsafe { trap::call(callee, &self.entry.ty, &self.entry.args) }.map(drop)
+    }
+
+    /// Makes the thread's copies of data of C.
+    fn make_data(&self) -> Result<(), RawTrap> {
+        let thread = self.state.window.block();
+        let inits = self.change(|process| process.tls_inits(thread));
+        for TlsInit { base, code, at } in inits.unwrap_or_default() {
+            let callee = self.callee(base, code);
+            let address = Val::I32(at as i32);
+            // SAFETY: as below; the object of the function stays until the thread is
+            // ready.
+            unsafe { trap::call(callee, &TlsInit::ty(), &[address]) }?;
+        }
+        self.change(|process| process.tls_is_ready(thread));
+        Ok(())
+    }
+
+    /// Changes the process, which the thread holds meanwhile.
+    fn change<R>(&self, change: impl FnOnce(&mut Process) -> R) -> Option<R> {
+        // SAFETY: what is shared is this value's.
+        let mut claim = unsafe { Claim::of_thread(&self.shared, self.state.window.block()) };
+        claim.change(change)
+    }
+
+    fn callee(&self, base: u64, code: u64) -> Callee<'_> {
+        Callee {
+            space: &self.state.space,
+            process: None,
+            base,
+            code,
+        }
     }
 
     /// Runs a hook with the program's memory.
@@ -230,8 +272,16 @@ impl Running {
     }
 }
 
-/// Has a process forget the window of a thread that has ended.
+/// Why a thread's data cannot be made.
+pub(super) fn data_error(error: Error) -> SpawnError {
+    match error {
+        Error::Init { trap, .. } => SpawnError::Trap(*trap),
+        error => error.into(),
+    }
+}
+
+/// Has a process forget a thread that has ended.
 fn forget(mut claim: Claim, window: &Window) {
     // One that is being dropped forgets all.
-    let _ = claim.change(|process| process.space.locals.remove(window));
+    let _ = claim.change(|process| process.forget_thread(window));
 }

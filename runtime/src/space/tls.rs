@@ -120,6 +120,17 @@ impl ThreadLocals {
         self.current = block;
     }
 
+    /// The blocks of all other threads.
+    pub fn others(&self) -> impl Iterator<Item = u64> {
+        let all = self.windows.keys().copied();
+        all.filter(|&block| block != self.current)
+    }
+
+    /// Whether there is a thread with this block.
+    pub fn has(&self, block: u64) -> bool {
+        self.windows.contains_key(&block)
+    }
+
     /// Every word of a part, in all threads.
     pub fn words(&self, at: u64, f: &mut dyn FnMut(u64)) {
         let words = self.templates.get(&at).map(|words| range(at, words));
@@ -143,14 +154,19 @@ impl ThreadLocals {
         Some(all >> first & mask(bytes))
     }
 
-    /// Sets such a value. Nothing of this thread may run meanwhile.
+    /// Sets such a value.
     pub fn write(&mut self, at: u64, bytes: u32, value: u128) -> Option<()> {
-        let (first, words) = words_of(self.windows.get(&self.current)?, at, bytes)?;
+        self.write_of(self.current, at, bytes, value)
+    }
+
+    /// Sets such a value in the thread of a block, which may run meanwhile.
+    pub fn write_of(&mut self, block: u64, at: u64, bytes: u32, value: u128) -> Option<()> {
+        let (first, words) = words_of(self.windows.get(&block)?, at, bytes)?;
         let (value, mask) = ((value & mask(bytes)) << first, mask(bytes) << first);
         for (n, word) in words.iter().enumerate() {
             let part = |bits: u128| (bits >> (64 * n)) as u64;
-            let kept = word.load(Ordering::Relaxed) & !part(mask);
-            word.store(kept | part(value), Ordering::Relaxed);
+            let set = |old: u64| Some(old & !part(mask) | part(value));
+            let _ = word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, set);
         }
         Some(())
     }

@@ -244,8 +244,8 @@ impl Running {
 
     /// Changes the process, which the thread holds meanwhile.
     fn change<R>(&self, change: impl FnOnce(&mut Process) -> R) -> Option<R> {
-        // SAFETY: what is shared is this value's.
-        let mut claim = unsafe { Claim::of_thread(&self.shared, self.state.window.block()) };
+        // SAFETY: the state is this value's.
+        let mut claim = unsafe { Claim::of_thread(&self.state.space) };
         claim.change(change)
     }
 

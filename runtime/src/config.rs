@@ -114,7 +114,8 @@ pub struct Config {
     /// What to do with stubs of `<dlfcn.h>` in the program's libraries.
     pub dl_stubs: DlStubs,
     /// With [`Bind::Lazy`], whether a needed library of the program is loaded
-    /// only when a name is looked up that nothing before it defines.
+    /// only when a name is looked up that nothing before it defines. Not of programs
+    /// whose memory is shared.
     pub lazy_load: bool,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,

@@ -10,7 +10,6 @@
 //! thread-local storage: the code would take the globals of another object for its own.
 
 use std::collections::HashSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::DlError;
@@ -182,77 +181,5 @@ impl Process {
             object: Arc::clone(&instance.object),
         });
         Some((blocks.collect(), instance.room))
-    }
-
-    /// Gives back the images that nothing points into any more.
-    pub(crate) fn reclaim(&mut self) {
-        if self.link.retired.is_empty() {
-            return;
-        }
-        let mut kept = vec![false; self.link.retired.len()];
-        let ranges: Vec<Range<u64>> = self.link.retired.iter().map(|r| r.image.range()).collect();
-        let mut news: Vec<usize> = Vec::new();
-        let mark = |word: u64, kept: &mut Vec<bool>, news: &mut Vec<usize>| {
-            if let Some(at) = ranges.iter().position(|r| r.contains(&word))
-                && !std::mem::replace(&mut kept[at], true)
-            {
-                news.push(at);
-            }
-        };
-        self.roots(&mut |word| mark(word, &mut kept, &mut news));
-        while let Some(at) = news.pop() {
-            let retired = &self.link.retired[at];
-            let relro = retired.object.layout().relro.clone();
-            let mark = &mut |word| mark(word, &mut kept, &mut news);
-            retired.image.words(Some(&relro), mark);
-            self.words_of_threads(retired.locals, mark);
-        }
-        let retired = std::mem::take(&mut self.link.retired);
-        for (retired, kept) in retired.into_iter().zip(kept) {
-            if kept {
-                self.link.retired.push(retired);
-                continue;
-            }
-            let range = retired.image.range();
-            // A reference that was kept may have been put into a table since
-            // the object was unloaded.
-            self.space.clear_tables(&range);
-            self.space.stubs.forget(&range);
-            self.link.lazy.forget(&range);
-            self.space.memories.retain(|desc, _| !range.contains(desc));
-            self.space.tables.retain(|t| !range.contains(&t.desc));
-            self.shared.exceptions.remove(&range);
-            if let Some(at) = retired.locals {
-                self.space.locals.release(at);
-            }
-            // What the system does not take back stays reserved.
-            self.space.budget.release(retired.image.start());
-            let _ = self.space.code.release(retired.image);
-        }
-    }
-
-    /// Every word of an object's thread-local storage, in all threads.
-    fn words_of_threads(&self, locals: Option<u64>, f: &mut dyn FnMut(u64)) {
-        if let Some(at) = locals {
-            self.space.locals.words(at, f);
-        }
-    }
-
-    /// Every word that may name code or a function: of the used part of the
-    /// stack, the data of loaded objects, tables and exceptions.
-    fn roots(&self, f: &mut dyn FnMut(u64)) {
-        // A table entry names its function by the low half of an address, which
-        // code may keep as it is until it needs the whole.
-        let area = self.space.code.range().start;
-        self.stack_words(&mut |word| {
-            f(word);
-            f(area + (word & u64::from(u32::MAX)));
-        });
-        for instance in self.link.instances.values() {
-            // Its GOT names loaded objects alone.
-            instance.image.words(None, f);
-            self.words_of_threads(instance.locals, f);
-        }
-        self.shared.exceptions.words(f);
     }
 }

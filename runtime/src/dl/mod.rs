@@ -9,7 +9,7 @@
 //! | `forward` | functions of `dyninfo` modules that wait for their library |
 //! | `symbol` | `dlsym`: the scopes, `RTLD_NEXT` |
 //! | `stubs` | definitions of the program's libraries that only fail |
-//! | `close` | what nobody holds any more is finalised and unloaded |
+//! | `close`, `reclaim` | what nobody holds any more is finalised and unloaded; its pages are given back |
 //! | `exit` | handlers of `atexit` that go with their library |
 //! | `info` | `dladdr`, `dl_iterate_phdr` |
 //! | `functions` | all of it as host functions with the C ABI |
@@ -25,6 +25,7 @@ mod functions;
 mod info;
 mod open;
 mod path;
+mod reclaim;
 mod stubs;
 mod symbol;
 pub(crate) mod thinthin;

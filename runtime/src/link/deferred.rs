@@ -28,7 +28,10 @@ pub(super) fn closure(
     finder: &mut dyn Finder,
 ) -> Result<Group> {
     let program = Purpose::Program;
-    if view.config.bind != Bind::Lazy || !view.config.lazy_load {
+    // A library cannot be loaded by a thread that binds a function of the allocator, which
+    // loading calls, while another one loads something.
+    let for_threads = roots.iter().any(|(_, object)| object.shares_memory());
+    if view.config.bind != Bind::Lazy || !view.config.lazy_load || for_threads {
         return search::closure(view, roots, finder, program, usize::MAX);
     }
     let mut finder = Remembering {

@@ -213,7 +213,10 @@ impl<'a> Mapped<'a> {
         let mut transaction = Transaction { linker, before };
         let linker = &mut transaction.linker;
         threads::check(linker.view(), &group)?;
-        let lazy = linker.config.bind == Bind::Lazy && !group.purpose.is_now();
+        // A slot's number is used again when its library is gone, and nothing on a stack says
+        // that another thread is about to bind it.
+        let may_go = group.purpose.is_opened() && linker.state.for_threads.is_some();
+        let lazy = linker.config.bind == Bind::Lazy && !group.purpose.is_now() && !may_go;
         let resolved = resolve::resolve(linker.view(), &group, lazy)?;
         let copies = copy::plan(linker.view(), &group)?;
         dyninfo::check(linker.view(), &group)?;

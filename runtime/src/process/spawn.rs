@@ -98,6 +98,7 @@ impl Process {
         if let ThreadEntry::Export { .. } = start.entry {
             entry.args.insert(0, Val::I32(number as i32));
         }
+        state.space.entry.paused.begin_with(entry.code);
         let running = Running {
             shared: Arc::clone(&self.shared),
             state,

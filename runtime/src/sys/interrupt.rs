@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::pause::{Pause, Paused};
 use crate::sys::barrier;
 
 /// Pause between two signals.
@@ -39,6 +40,7 @@ pub(crate) struct State {
     entries: Mutex<Vec<Arc<Entry>>>,
     /// Whether a thread of ours repeats the signal.
     repeated: AtomicBool,
+    pub pause: Pause,
 }
 
 /// Where a thread of the process notes that it runs wasm code.
@@ -47,9 +49,15 @@ pub(crate) struct Entry {
     /// Kernel's number of the thread that is in wasm code or in a host
     /// function called by it; 0 for none.
     thread: AtomicI32,
+    pub paused: Paused,
 }
 
 impl Entry {
+    /// Whether it runs wasm code, or a host function called by it.
+    pub(super) fn is_running(&self) -> bool {
+        self.thread.load(Ordering::SeqCst) != 0
+    }
+
     /// Enters this thread, by the kernel's number of it, for the time of an
     /// outermost call. The request is to be looked at after that: no signal
     /// follows one that was made before.
@@ -197,12 +205,11 @@ impl State {
 
     /// Whether a thread is in wasm code, or in a host function called by it.
     fn is_running(&self) -> bool {
-        let runs = |entry: &Arc<Entry>| entry.thread.load(Ordering::SeqCst) != 0;
-        self.entries().iter().any(runs)
+        self.entries().iter().any(|entry| entry.is_running())
     }
 
     /// The list is whole whenever it is unlocked.
-    fn entries(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
+    pub(super) fn entries(&self) -> MutexGuard<'_, Vec<Arc<Entry>>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod host_stack;
 mod image;
 pub(crate) mod interrupt;
 pub(crate) mod live;
+mod pause;
 mod reserve;
 mod stack;
 
@@ -25,6 +26,7 @@ pub(crate) use file::FileMap;
 pub(crate) use file::memfd;
 pub use guest::{GuestBuffers, GuestMemory};
 pub(crate) use image::Image;
+pub(crate) use pause::Paused;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Window;
 

@@ -269,6 +269,11 @@ pub(crate) unsafe fn enter<R>(
     activation.entry.stack_args = stack_args.as_ptr().cast();
     if outermost {
         space.entry.enter(number);
+        while space.shared.interrupter.state().pause.is_wanted() {
+            space.entry.leave();
+            space.shared.interrupter.state().pause.wait_to_enter();
+            space.entry.enter(number);
+        }
     }
     let refusal = activation.refusal();
     let returned = match refusal {

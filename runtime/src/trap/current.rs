@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::call::{Activation, CURRENT, Stop, ThreadSpace};
-use crate::arch::{self, Registers};
+use crate::arch::{self, Fault, Registers};
 use crate::host::HostError;
 use crate::process::{Process, Shared};
 use crate::sys::interrupt;
@@ -80,6 +80,37 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
             overflow,
         });
         Some((*current).entry.host_sp)
+    }
+}
+
+/// Halts this thread if a process wants that whose code runs on it.
+/// Async-signal-safe.
+pub(super) fn halt(fault: &Fault<'_>) {
+    let mut next = CURRENT.get().cast_const();
+    let innermost = next;
+    let sp = fault.registers().sp();
+    // SAFETY: a current activation, and those further out, are alive, in frames of
+    // `enter` on this thread, which holds no exclusive borrow while wasm code runs.
+    while let Some(activation) = unsafe { next.as_ref() } {
+        let space = activation.space();
+        let pause = &space.shared.interrupter.state().pause;
+        if pause.is_wanted() {
+            let block = space.block();
+            let on_stack = (space.stack.start..=space.stack.end).contains(&sp);
+            // Code may use some bytes below its stack pointer.
+            let low = match on_stack {
+                true => (sp - 128).max(space.stack.start),
+                false if block.host_sp == 0 => space.stack.end,
+                false => block.wasm_low,
+            };
+            let stack = (low, space.stack.end);
+            let host = match on_stack || !std::ptr::eq(innermost, next) {
+                true => (0, 0),
+                false => (sp, block.host_sp),
+            };
+            pause.halt(&space.entry, fault.words(), stack, host);
+        }
+        next = activation.host_process;
     }
 }
 

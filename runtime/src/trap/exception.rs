@@ -103,15 +103,9 @@ impl Exceptions {
         self.state().images.retain(|image| image.range != *range);
     }
 
-    /// Every 64-bit word of the exceptions.
-    pub fn words(&self, f: &mut dyn FnMut(u64)) {
-        for &(at, layout) in &self.state().all {
-            for word in (at..at + layout.size() as u64).step_by(8) {
-                // SAFETY: allocated in `create` with this layout, of whole
-                // words, which was zeroed or written since.
-                f(unsafe { live::load(word) });
-            }
-        }
+    /// Keeps exceptions from being thrown, and what there are.
+    pub fn hold(&self) -> HeldExceptions<'_> {
+        HeldExceptions(self.state())
     }
 
     /// Adds an object whose code may run from now on.
@@ -124,6 +118,22 @@ impl Exceptions {
     /// The state is whole whenever it is unlocked.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Exceptions, while none is thrown.
+pub(crate) struct HeldExceptions<'a>(MutexGuard<'a, State>);
+
+impl HeldExceptions<'_> {
+    /// Every 64-bit word of the exceptions.
+    pub fn words(&self, f: &mut dyn FnMut(u64)) {
+        for &(at, layout) in &self.0.all {
+            for word in (at..at + layout.size() as u64).step_by(8) {
+                // SAFETY: allocated in `room` with this layout, of whole
+                // words, which was zeroed or written since.
+                f(unsafe { live::load(word) });
+            }
+        }
     }
 }
 

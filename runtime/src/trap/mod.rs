@@ -24,7 +24,7 @@ pub(crate) use current::{
     current_space, give_if_for_threads, interrupt_requested, interrupted, leave_if_interrupted,
     leave_with, record_host_error, space_in,
 };
-pub(crate) use exception::{Exceptions, exception_new, unwind_address};
+pub(crate) use exception::{Exceptions, HeldExceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
 pub(crate) use lazy::{bind_address, panic_text};
 pub(crate) use values::{Area, ArgWriter, Regs, ResultReader, Shape};

@@ -150,6 +150,8 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
             && let Some(host_sp) = current::record_fault(signal, 0, fault.registers())
         {
             fault.leave_at(host_sp);
+        } else {
+            current::halt(&fault);
         }
         return;
     }

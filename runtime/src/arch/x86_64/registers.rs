@@ -130,6 +130,18 @@ impl<'a> Fault<'a> {
         Registers(BY_DWARF_NUMBER.map(|n| saved[n as usize] as u64))
     }
 
+    /// Every 64-bit word of general and vector registers.
+    pub fn words(&self) -> impl Iterator<Item = u64> {
+        // SAFETY: the kernel has saved the vector registers where it says, if it says.
+        let vectors = unsafe { self.0.uc_mcontext.fpregs.as_ref() };
+        let vectors = vectors.into_iter().flat_map(|saved| &saved._xmm);
+        let words = vectors.flat_map(|vector| {
+            let [a, b, c, d] = vector.element.map(u64::from);
+            [a | b << 32, c | d << 32]
+        });
+        self.registers().0.into_iter().chain(words)
+    }
+
     /// Makes the interrupted thread go on in [`leave`], with an answer other
     /// than 0, at the stack pointer that `enter` has recorded.
     pub fn leave_at(self, host_sp: u64) {

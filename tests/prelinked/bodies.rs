@@ -272,6 +272,40 @@ fn what_inlined_functions_refer_to_is_theirs() {
     assert_eq!(answers(&objects, &[], Bind::Static), expected);
 }
 
+/// Modules of a set, with a memory that threads share.
+fn for_threads(modules: Vec<(&'static str, String)>) -> Vec<(&'static str, String)> {
+    let shared = |text: String| text.replace("(memory 0)", "(memory 0 100 shared)");
+    let modules = modules.into_iter();
+    modules.map(|(name, text)| (name, shared(text))).collect()
+}
+
+#[test]
+fn functions_of_programs_for_threads_are_inlined_too() {
+    let objects = set(&for_threads(stateful()));
+    assert_eq!(objects[0].prelinked_bodies().count(), 6);
+    let library = r#"
+        (func (export "push") (result i32)
+          (global.set $stack_pointer (i32.sub (global.get $stack_pointer) (i32.const 16)))
+          (global.get $stack_pointer))"#;
+    let main = r#"
+        (import "env" "push" (func $push (result i32)))
+        (func (export "pushed") (result i32) (local $before i32)
+          (local.set $before (global.get $stack_pointer))
+          (if (i32.ne (call $push) (i32.sub (local.get $before) (i32.const 16)))
+            (then (unreachable)))
+          (i32.sub (local.get $before) (global.get $stack_pointer)))"#;
+    let stack = set(&for_threads(vec![
+        ("main", module(0, 0, &["lib"], main)),
+        ("lib", module(0, 0, &[], library)),
+    ]));
+    assert_eq!(stack[0].prelinked_bodies().count(), 1);
+    for bind in [Bind::Static, Bind::Now, Bind::Lazy, Bind::Direct] {
+        assert_eq!(answers(&objects, &[], bind), [14, 20, 104, 26, 35, 28]);
+        let mut program = load(&stack, &[], config(bind)).unwrap();
+        assert_eq!(program.call("pushed", &[]), 16, "{bind:?}");
+    }
+}
+
 #[test]
 fn what_is_inlined_does_not_hurry_lazy_binding() {
     let mut objects = set(&stateful());

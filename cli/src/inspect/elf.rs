@@ -53,6 +53,8 @@ fn header(object: &Object, out: &mut Listing) {
     let machine = Machine::of_elf_number(object.note().machine);
     let features = machine.map(|m| m.cpu.names(object.note().cpu));
     field("CPU", features.unwrap_or_default().join(" "));
+    let threads = if info.threads { "any number" } else { "one" };
+    field("threads", threads.to_owned());
     if let Some(p) = info.placement {
         field(
             "memory",

@@ -28,6 +28,7 @@ fn module(body: &str) -> String {
           (import "host" "spawn" (func $spawn (param i32) (result i32)))
           (import "host" "end" (func $end))
           (import "host" "exit" (func $exit (param i32)))
+          (import "host" "again" (func $again))
           (memory (export "memory") 1 4 shared)
           (func $add (param $at i32) (param $n i32)
             (drop (i32.atomic.rmw.add (local.get $at) (local.get $n)))
@@ -49,6 +50,12 @@ fn process(config: Config, body: &str) -> (Process, Instance) {
         HostFunction::wrap("host", "spawn", spawn),
         HostFunction::wrap("host", "end", |_: &mut Caller<'_>| {
             Err::<(), _>(HostError::EndThread)
+        }),
+        HostFunction::wrap("host", "again", |caller: &mut Caller<'_>| {
+            let id = caller.process()?.instance("module");
+            let id = id.ok_or_else(|| HostError::new("the module is registered"))?;
+            caller.invoke(id, "again", &[])?;
+            Ok::<_, HostError>(())
         }),
         HostFunction::wrap("host", "exit", |_: &mut Caller<'_>, code: i32| {
             Err::<(), _>(HostError::Exit(code))
@@ -235,4 +242,25 @@ fn there_are_no_more_threads_than_may_be() {
     let object: Arc<_> = engine.compile("module", text.as_bytes()).unwrap();
     let id = process.instantiate(&object, None).unwrap();
     assert_eq!(run(&mut process, id).unwrap(), 200);
+}
+
+#[test]
+fn a_thread_may_end_inside_of_calls_of_the_host() {
+    let (mut process, id) = process(
+        Config::default(),
+        r#"(func (export "again") (call $add (i32.const 0) (i32.const 1)) (call $end))
+           (func (export "thread") (param $number i32) (param $arg i32)
+             (call $again)
+             unreachable)
+           (func (export "run") (result i32)
+             (drop (call $spawn (i32.const 1)))
+             (drop (call $spawn (i32.const 2)))
+             (call $await (i32.const 0) (i32.const 2))
+             (i32.atomic.load (i32.const 0)))"#,
+    );
+    assert_eq!(run(&mut process, id).unwrap(), 2);
+    // On the thread of the call, the program ends with its last thread.
+    let again = id.typed_func::<(), ()>(&mut process, "again").unwrap();
+    let trap = trap(again.call(&mut process, ()).unwrap_err());
+    assert!(matches!(trap.reason, TrapReason::Exit(0)), "{trap}");
 }

@@ -26,6 +26,8 @@ pub enum TrapReason {
     /// Another thread ([`Trap::thread`]) has ended the program, with a trap or an exit
     /// that its own call has told.
     Ended,
+    /// The thread ended itself, alone.
+    ThreadEnded,
 }
 
 /// The error that a host function has returned
@@ -189,6 +191,7 @@ impl fmt::Display for Trap {
             TrapReason::Host(message) => f.write_str(message)?,
             TrapReason::Error(cause) => write!(f, "{}", cause.error())?,
             TrapReason::Exit(code) => write!(f, "exit with code {code}")?,
+            TrapReason::ThreadEnded => f.write_str("the thread has ended")?,
             TrapReason::Ended => f.write_str("the program has ended")?,
         }
         if let Some(detail) = &self.detail {

@@ -104,7 +104,7 @@ fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostE
         let process = caller.process_mut()?;
         let handler = process.dl.exit.quick.get_mut(place).and_then(Option::take);
         let ran = handler.map_or(Ok(()), |handler| run(process, handler));
-        ran.map_err(|trap| HostError::Trap(Box::new(trap)))
+        ran.map_err(HostError::from)
     };
     let function = HostFunction::new(MODULE, name, FuncType::default(), body);
     let target = Target::Host(process.hosts.len());
@@ -112,7 +112,7 @@ fn tell_libc_of_quick(process: &mut Process, place: usize) -> Result<bool, HostE
     let index = table_index(&mut process.linker(), target)? as u32;
     let args = [Val::I32(index.cast_signed())];
     let called = process.call_target(libc, &ty, &args);
-    let answer = called.map_err(|trap| HostError::Trap(Box::new(trap)))?;
+    let answer = called.map_err(HostError::from)?;
     Ok(answer == [Val::I32(0)])
 }
 
@@ -144,7 +144,7 @@ pub(super) fn thread_atexit<const NUMBER: usize>(
     };
     let args = [function, arg, dso].map(|v| Val::I32(v.cast_signed()));
     let called = process.call_target(target, &ty, &args);
-    match called.map_err(|trap| HostError::Trap(Box::new(trap)))?[..] {
+    match called.map_err(HostError::from)?[..] {
         [Val::I32(answer)] => Ok(answer),
         _ => Ok(0),
     }
@@ -192,9 +192,7 @@ fn tell_libc(process: &mut Process, number: u32) -> Result<(), HostError> {
     let index = table_index(&mut process.linker(), at_end)? as u32;
     let args = [index, number, 0].map(|v| Val::I32(v.cast_signed()));
     let called = process.call_target(libc, &ty, &args);
-    called
-        .map(|_| ())
-        .map_err(|trap| HostError::Trap(Box::new(trap)))
+    called.map(|_| ()).map_err(HostError::from)
 }
 
 /// What libc calls.
@@ -206,7 +204,7 @@ pub(super) fn at_end(caller: &mut Caller<'_>, number: u32) -> Result<(), HostErr
     };
     let handler = list.remove(at);
     process.space.budget.give_back(AT_EXIT, HANDLER);
-    run(process, handler).map_err(|trap| HostError::Trap(Box::new(trap)))
+    run(process, handler).map_err(HostError::from)
 }
 
 fn run(process: &mut Process, handler: Handler) -> Result<(), Trap> {

@@ -163,7 +163,7 @@ fn dlclose(caller: &mut Caller<'_>, library: u32) -> Result<i32, HostError> {
         Ok(number) => process.close_number(number),
         Err(error) => Ok(Err(error)),
     })?;
-    let closed = closed.map_err(|trap| HostError::Trap(Box::new(trap)))?;
+    let closed = closed.map_err(HostError::from)?;
     Ok(match fail(process, closed)? {
         Some(()) => 0,
         None => -1,

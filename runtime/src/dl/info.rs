@@ -199,7 +199,7 @@ fn visit(
         write(caller, at, &info)?;
         let args = [at as u32, INFO, data].map(|v| Val::I32(v.cast_signed()));
         let called = caller.process_mut()?.call_index(callback, &ty, &args);
-        match called.map_err(|trap| HostError::Trap(Box::new(trap)))?[..] {
+        match called.map_err(HostError::from)?[..] {
             [Val::I32(0)] => {}
             [Val::I32(answer)] => return Ok(answer),
             _ => {}

@@ -101,6 +101,10 @@ fn of_call(error: CallError) -> HostError {
             reason: TrapReason::Exit(code),
             ..
         }) => HostError::Exit(code),
+        CallError::Trap(Trap {
+            reason: TrapReason::ThreadEnded,
+            ..
+        }) => HostError::EndThread,
         CallError::Trap(trap) => HostError::Trap(Box::new(trap)),
         other => HostError::Other(Box::new(other)),
     }

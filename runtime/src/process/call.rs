@@ -112,18 +112,21 @@ impl Process {
     /// process; if another thread has ended all, that is explained.
     #[cold]
     fn explain_end(&mut self, raw: RawTrap, number: u32) -> Trap {
-        if !self.shared.lock.is_used() {
-            return trap::explain(raw, self);
-        }
         if self.is_lent {
             return self.explain_end_in_scope(raw, number);
         }
         let waits = matches!(raw.reason, RawReason::Host(HostError::EndThread));
-        match self.end_threads(waits) {
+        let end = match self.shared.lock.is_used() {
+            true => self.end_threads(waits),
+            false => None,
+        };
+        match end {
             Some(End { thread, trap }) => trap::explain(trap, self).in_thread(thread),
             None if waits && self.shared.is_to_stop() => {
                 Trap::new(TrapReason::Code(TrapCode::Interrupted))
             }
+            // The last thread: the program has come to its end.
+            None if waits => Trap::new(TrapReason::Exit(0)),
             None => trap::explain(raw, self),
         }
     }

@@ -61,8 +61,7 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
     let site = raw.site.as_deref();
     let mut trap = match raw.reason {
         RawReason::Host(HostError::Exit(code)) => Trap::new(TrapReason::Exit(code)),
-        // Of the last thread: the program has come to its end.
-        RawReason::Host(HostError::EndThread) => Trap::new(TrapReason::Exit(0)),
+        RawReason::Host(HostError::EndThread) => Trap::new(TrapReason::ThreadEnded),
         RawReason::Host(HostError::Message(message)) => Trap::new(TrapReason::Host(message)),
         RawReason::Host(HostError::Trap(trap)) => *trap,
         RawReason::Host(HostError::Other(error)) => {
@@ -76,7 +75,7 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         RawReason::Signal { signal, fault_addr } => fault(signal, fault_addr, raw.pc, site, map),
     };
     if let Some(site) = site
-        && !matches!(trap.reason, TrapReason::Exit(_))
+        && !matches!(trap.reason, TrapReason::Exit(_) | TrapReason::ThreadEnded)
     {
         let Backtrace {
             addresses,

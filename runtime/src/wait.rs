@@ -18,11 +18,22 @@ use crate::trap;
 ///
 /// # Errors
 /// The call's own; `EINTR` where the process is to stop.
-pub fn interruptible<T, E: Into<io::Error>>(
+pub fn interruptible<T, E: Into<io::Error>>(call: impl FnMut() -> Result<T, E>) -> io::Result<T> {
+    interruptible_unless(|| false, call)
+}
+
+/// The same for a thread that has reasons of its own to `stop` waiting, which is asked
+/// before the call and whenever a signal has ended it
+/// ([`ThreadSignal`](crate::ThreadSignal)).
+///
+/// # Errors
+/// The call's own; `EINTR` where the process or the thread is to stop.
+pub fn interruptible_unless<T, E: Into<io::Error>>(
+    mut stop: impl FnMut() -> bool,
     mut call: impl FnMut() -> Result<T, E>,
 ) -> io::Result<T> {
     loop {
-        if trap::interrupt_requested() {
+        if trap::interrupt_requested() || stop() {
             return Err(Errno::INTR.into());
         }
         match call().map_err(Into::into) {
@@ -37,8 +48,17 @@ pub fn interruptible<T, E: Into<io::Error>>(
 /// # Errors
 /// `EINTR` where the process is to stop.
 pub fn sleep(time: Duration) -> io::Result<()> {
+    sleep_unless(|| false, time)
+}
+
+/// Sleeps, unless the thread has reasons of its own to `stop`, as
+/// [`interruptible_unless`].
+///
+/// # Errors
+/// `EINTR` where the process or the thread is to stop.
+pub fn sleep_unless(stop: impl FnMut() -> bool, time: Duration) -> io::Result<()> {
     let start = Instant::now();
-    interruptible(|| {
+    interruptible_unless(stop, || {
         let left = time.saturating_sub(start.elapsed());
         // The system counts seconds in 63 bits.
         let left = Timespec::try_from(left).unwrap_or(Timespec {

@@ -7,6 +7,7 @@ use super::Caller;
 use crate::backtrace::Trap;
 use crate::process::{Claim, MAIN_THREAD, Process};
 use crate::sys::interrupt;
+use crate::trap;
 
 /// What a thread of a program begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,6 +114,19 @@ impl Caller<'_> {
     /// embedder's call.
     pub fn thread_id(&self) -> u32 {
         self.claim.as_deref().map_or(MAIN_THREAD, Claim::thread)
+    }
+
+    /// What ends the system calls that this thread blocks in; none where no code of a
+    /// program runs on it.
+    pub fn thread_signal(&self) -> Option<ThreadSignal> {
+        let space = trap::current_space()?;
+        Some(ThreadSignal(Arc::clone(&space.entry)))
+    }
+
+    /// Whether the program has threads beside the one that runs the embedder's call.
+    pub fn has_threads(&self) -> bool {
+        let any = |process: &Process| process.shared.threads.any();
+        self.look(any).unwrap_or(false)
     }
 
     /// Whether the program has a thread of a number.

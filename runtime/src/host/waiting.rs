@@ -43,7 +43,6 @@ impl Caller<'_> {
     /// Wakes at most `wake` threads that wait at a word of memory, and has at most
     /// `requeue` others wait at another one: how many of either. With `expected`, only if the
     /// word is that; `Some(None)` if it is not.
-    #[expect(clippy::option_option, reason = "no such word, and another value")]
     pub fn requeue(
         &mut self,
         (from, to): (u32, u32),

@@ -86,8 +86,7 @@ impl Process {
 
     /// Has the process be for threads from now on if its program's memory is shared.
     fn prepare_for_threads(&mut self) {
-        let is_shared = |domain: &Domain| domain.memory.is_some_and(|ty| ty.shared);
-        if self.shared.threads.max() > 1 && self.space.domains.iter().any(is_shared) {
+        if self.shared.threads.max() > 1 && self.space.domains.iter().any(Domain::is_shared) {
             self.space.stubs.never_patch();
             self.shared.lock.use_from_now_on();
         }

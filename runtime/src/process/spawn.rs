@@ -12,6 +12,7 @@ use super::thread::ThreadState;
 use super::{Claim, Process, Shared};
 use crate::error::{Error, SystemError};
 use crate::host::{Caller, HostError, SpawnError, ThreadEntry, ThreadHook, ThreadStart};
+use crate::space::Domain;
 use crate::sys::Window;
 use crate::sys::live::MemoryAt;
 use crate::trap::{self, Callee, RawReason, RawTrap, panic_text};
@@ -42,9 +43,9 @@ impl Process {
     ) -> Result<ThreadState, SpawnError> {
         let threads = &self.shared.threads;
         if !self.shared.lock.is_used() {
-            return Err(match threads.max() {
-                0 | 1 => SpawnError::TooMany(1),
-                _ => SpawnError::NotShared,
+            return Err(match self.space.domains.iter().any(Domain::is_shared) {
+                true => SpawnError::TooMany(threads.max()),
+                false => SpawnError::NotShared,
             });
         }
         let number = threads.begin();

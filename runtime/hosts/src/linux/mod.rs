@@ -1,7 +1,8 @@
 //! Linux system calls as imported functions, for a libc that was built for
 //! Linux: `__syscall0` to `__syscall6`, `__syscall` and `__syscall_cp` of `env`
 //! with the numbers of i386, `__wasm_syscall` of `env` and `syscall` of
-//! `thinthin` with those of x86-64.
+//! `thinthin` with those of x86-64. Beside them, `__clone_thread` of `env` makes a
+//! thread: no function of wasm returns twice, as `clone` does.
 //!
 //! Both tables of numbers lead to one set of implementations (`offered`);
 //! what is not among them answers `ENOSYS`. A new call is a Rust function of
@@ -17,6 +18,7 @@ mod call;
 mod dir;
 mod error;
 mod file;
+mod futex;
 mod io;
 mod memory;
 mod mount;
@@ -30,11 +32,12 @@ mod stat;
 mod table;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod time;
 mod trace;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use wasmaot_abi::name::ENV;
 use wasmaot_runtime::{
@@ -47,8 +50,10 @@ use self::mount::Mounts;
 use self::numbers::Abi;
 use self::space::Space;
 use self::table::Table;
+use self::thread::Threads;
 use crate::HostEnv;
 use crate::listing::Room;
+use crate::wait;
 
 /// Most arguments of a system call.
 const ARGUMENTS: usize = 6;
@@ -64,6 +69,7 @@ struct State {
     mounts: Mounts,
     /// What `brk` and `mmap` have given of each memory.
     spaces: Mutex<HashMap<MemoryId, Space>>,
+    threads: Arc<Threads>,
 }
 
 impl State {
@@ -87,6 +93,7 @@ impl State {
             room: Room::default(),
             mounts: Mounts::new(preopens),
             spaces: Mutex::default(),
+            threads: Arc::default(),
         }
     }
 }
@@ -131,6 +138,16 @@ fn i386<const N: usize>(
     call::run(program, Abi::I386, number.into(), words).map(|answer| answer as i32)
 }
 
+/// A call by a number of i386 that is a cancellation point.
+fn cancellation_point(
+    program: &mut Program<'_>,
+    number: u32,
+    args: [u32; ARGUMENTS],
+) -> Result<i32, HostError> {
+    let cancellation = program.cancellation();
+    wait::cancellation_point(&cancellation, || i386(program, number, args))
+}
+
 /// A call by a number of x86-64.
 fn x86_64(program: &mut Program<'_>, number: u64, args: Words) -> Result<i64, HostError> {
     call::run(program, Abi::X86_64, number, args)
@@ -145,7 +162,8 @@ const FUNCTIONS: &[HostEntry<State>] = &[
     host_entry!(State, ENV, "__syscall5", i386::<5>),
     host_entry!(State, ENV, "__syscall6", i386::<6>),
     host_entry!(State, ENV, "__syscall", i386::<6>).of_any_integers(),
-    host_entry!(State, ENV, "__syscall_cp", i386::<6>).of_any_integers(),
+    host_entry!(State, ENV, "__syscall_cp", cancellation_point).of_any_integers(),
+    host_entry!(State, ENV, "__clone_thread", thread::clone_thread),
     host_entry!(State, ENV, "__wasm_syscall", x86_64).of_any_integers(),
     host_entry!(State, "thinthin", "syscall", x86_64).of_any_integers(),
 ];

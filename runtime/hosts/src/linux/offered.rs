@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::error::Result;
 use super::numbers::Sys;
-use super::{dir, file, io, memory, path, poll, process, stat, time};
+use super::{dir, file, futex, io, memory, path, poll, process, stat, thread, time};
 
 /// An implementation.
 pub(super) type Handler = fn(&mut Call<'_>) -> Result;
@@ -110,20 +110,29 @@ fn table(sys: Sys) -> Option<(Handler, &'static str)> {
         S::clock_nanosleep => (time::clock_nanosleep, "dxpp"),
         S::clock_nanosleep_time64 => (time::clock_nanosleep64, "dxpp"),
 
-        S::exit | S::exit_group => (process::exit, "d"),
-        S::getpid | S::gettid | S::getpgrp => (process::id, ""),
-        S::set_tid_address => (process::id, "p"),
-        S::getppid | S::sched_yield => (process::nothing, ""),
+        S::exit => (thread::exit, "d"),
+        S::exit_group => (process::exit_group, "d"),
+        S::getpid | S::getpgrp => (process::id, ""),
+        S::gettid => (thread::gettid, ""),
+        S::set_tid_address => (thread::set_tid_address, "p"),
+        S::getppid => (process::nothing, ""),
+        S::sched_yield => (thread::sched_yield, ""),
+        S::sched_getaffinity => (thread::sched_getaffinity, "dup"),
+        S::membarrier => (thread::membarrier, "dx"),
         S::getuid | S::geteuid | S::getgid | S::getegid
         | S::getuid32 | S::geteuid32 | S::getgid32 | S::getegid32 => (process::user, ""),
         S::umask => (process::umask, "o"),
-        S::set_thread_area | S::set_robust_list => (process::nothing, "p"),
-        S::kill | S::tkill => (process::kill, "dd"),
-        S::tgkill => (process::tgkill, "ddd"),
+        S::set_thread_area => (process::nothing, "p"),
+        S::set_robust_list => (thread::set_robust_list, "pu"),
+        S::get_robust_list => (thread::get_robust_list, "dpp"),
+        S::kill => (process::kill, "dd"),
+        S::tkill => (thread::tkill, "dd"),
+        S::tgkill => (thread::tgkill, "ddd"),
+        S::pause => (process::pause, ""),
         S::rt_sigprocmask => (process::rt_sigprocmask, "dppu"),
         S::rt_sigaction => (process::rt_sigaction, "dppu"),
-        S::futex => (process::futex, "pxup"),
-        S::futex_time64 => (process::futex64, "pxup"),
+        S::futex => (futex::futex, "pxuppx"),
+        S::futex_time64 => (futex::futex64, "pxuppx"),
         S::uname => (process::uname, "p"),
         S::getrandom => (process::getrandom, "pux"),
         S::getrlimit | S::ugetrlimit => (process::getrlimit, "dp"),

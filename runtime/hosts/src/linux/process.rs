@@ -1,26 +1,27 @@
 //! The process itself: its end, its numbers, signals, names and limits. There
-//! is one, with one thread, and nobody else.
+//! is one, and nobody else.
+
+use std::time::Duration;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
 use super::numbers::Abi;
-use super::time;
 use crate::lock::lock;
 use crate::memory::Span;
 use crate::wait;
 use wasmaot_runtime::HostError;
 
-/// Process and thread.
-const ID: i32 = 1;
+/// The process.
+const ID: i32 = super::thread::MAIN.cast_signed();
 /// User and group.
 const USER: u64 = 1000;
 
-/// `exit`, `exit_group`
-pub(super) fn exit(call: &mut Call<'_>) -> Result {
+/// `exit_group`
+pub(super) fn exit_group(call: &mut Call<'_>) -> Result {
     Err(Error::End(HostError::Exit(call.int(0))))
 }
 
-/// `getpid`, `gettid`, `set_tid_address` and the like
+/// `getpid` and the like
 pub(super) fn id(_: &mut Call<'_>) -> Result {
     Ok(ID.cast_unsigned().into())
 }
@@ -28,6 +29,12 @@ pub(super) fn id(_: &mut Call<'_>) -> Result {
 /// `getuid`, `getgid` and the like
 pub(super) fn user(_: &mut Call<'_>) -> Result {
     Ok(USER)
+}
+
+/// `pause`: until the thread is cancelled.
+pub(super) fn pause(_: &mut Call<'_>) -> Result {
+    wait::sleep(Duration::MAX)?;
+    Err(Error::EINTR)
 }
 
 /// What has nothing to do.
@@ -40,26 +47,21 @@ pub(super) const fn umask(_: &mut Call<'_>) -> Result {
     Ok(0o022)
 }
 
-/// `kill`, `tkill`
+/// `kill`
 pub(super) fn kill(call: &mut Call<'_>) -> Result {
-    signal(call.int(0), call.int(1))
-}
-
-/// `tgkill`
-pub(super) fn tgkill(call: &mut Call<'_>) -> Result {
-    signal(call.int(1), call.int(2))
+    match call.int(0) {
+        ID | 0 | -1 => raise(call.int(1)),
+        _ => Err(Error::ESRCH),
+    }
 }
 
 /// Raises a signal. No handler is ever called, so a signal does what it does
 /// to a process without any: nothing, or it ends the program as a shell reports
 /// it, with 128 and the number. To stop the host's process is not for the
 /// program.
-fn signal(to: i32, number: i32) -> Result {
+pub(super) fn raise(number: i32) -> Result {
     /// CHLD, CONT, URG, WINCH.
     const IGNORED: [i32; 4] = [17, 18, 23, 28];
-    if !matches!(to, ID | 0 | -1) {
-        return Err(Error::ESRCH);
-    }
     match number {
         0 => DONE,
         // STOP, TSTP, TTIN, TTOU.
@@ -85,40 +87,6 @@ pub(super) fn rt_sigaction(call: &mut Call<'_>) -> Result {
     };
     call.write_if(call.uint(2), record)?;
     DONE
-}
-
-/// `futex`
-pub(super) fn futex(call: &mut Call<'_>) -> Result {
-    wait_or_wake(call, false)
-}
-
-/// `futex_time64`
-pub(super) fn futex64(call: &mut Call<'_>) -> Result {
-    wait_or_wake(call, true)
-}
-
-/// Nobody waits, so nobody is woken, and nobody can wake who waits: time alone
-/// ends that.
-fn wait_or_wake(call: &mut Call<'_>, wide: bool) -> Result {
-    const COMMAND: u32 = 0x7f;
-    const WAIT: u32 = 0;
-    const WAKE: u32 = 1;
-    match call.uint(1) & COMMAND {
-        WAKE => DONE,
-        WAIT => {
-            let (at, expected) = (call.uint(0), call.uint(2));
-            if call.read_u32(at)? != expected {
-                return Err(Error::EAGAIN);
-            }
-            if call.uint(3) == 0 {
-                let why = format!("waits for the futex at {at:#x}, which nobody can wake");
-                return Err(Error::End(HostError::Message(why)));
-            }
-            wait::sleep(time::span_at(call, 3, wide)?)?;
-            Err(Error::ETIMEDOUT)
-        }
-        _ => Err(Error::ENOSYS),
-    }
 }
 
 /// `uname`

@@ -1,6 +1,6 @@
 //! Clocks, sleeping, and times of files.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{Timestamps, UTIME_NOW};
 use rustix::time::{ClockId, Timespec, clock_getres as resolution, clock_gettime as now};
@@ -135,7 +135,27 @@ pub(super) fn timeout(call: &mut Call<'_>, i: usize, wide: bool) -> Result<Optio
     }
 }
 
-/// The same of seconds and microseconds, of which there may be more than a
+/// The same as a time of a clock.
+pub(super) fn deadline(
+    call: &mut Call<'_>,
+    i: usize,
+    wide: bool,
+    clock: ClockId,
+) -> Result<Option<Instant>> {
+    let Some(at) = timeout(call, i, wide)? else {
+        return Ok(None);
+    };
+    Ok(Some(after(at.saturating_sub(span(now(clock))?))))
+}
+
+/// When a time from now is over. What the system cannot count is far away.
+pub(super) fn after(time: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(u32::MAX as u64);
+    let now = Instant::now();
+    now.checked_add(time).unwrap_or(now + FAR)
+}
+
+/// A span of seconds and microseconds where an argument points, of which there may be more than a
 /// second's.
 pub(super) fn microseconds(call: &mut Call<'_>, i: usize) -> Result<Option<Duration>> {
     let at = call.uint(i);
@@ -150,9 +170,26 @@ pub(super) fn microseconds(call: &mut Call<'_>, i: usize) -> Result<Option<Durat
     ))
 }
 
-/// `nanosleep`: nothing wakes it early.
+/// `nanosleep`
 pub(super) fn nanosleep(call: &mut Call<'_>) -> Result {
-    wait::sleep(span_at(call, 0, false)?)?;
+    let time = span_at(call, 0, false)?;
+    sleep(call, time, 1, false)
+}
+
+/// Sleeps for a time. What is left of it when the thread is cancelled is stored where an
+/// argument points.
+fn sleep(call: &mut Call<'_>, time: Duration, rest: usize, wide: bool) -> Result {
+    let start = Instant::now();
+    let slept = wait::sleep(time);
+    if slept.is_err() {
+        let left = time.saturating_sub(start.elapsed());
+        let left = Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        store(call, rest, wide, left)?;
+    }
+    slept?;
     DONE
 }
 
@@ -169,11 +206,10 @@ pub(super) fn clock_nanosleep64(call: &mut Call<'_>) -> Result {
 fn sleep_by(call: &mut Call<'_>, wide: bool) -> Result {
     let clock = clock(call, 0)?;
     let wanted = span_at(call, 2, wide)?;
-    let span = match call.uint(1) & TIMER_ABSTIME {
-        0 => wanted,
-        _ => wanted.saturating_sub(span(now(clock))?),
-    };
-    wait::sleep(span)?;
+    if call.uint(1) & TIMER_ABSTIME == 0 {
+        return sleep(call, wanted, 3, wide);
+    }
+    wait::sleep(wanted.saturating_sub(span(now(clock))?))?;
     DONE
 }
 

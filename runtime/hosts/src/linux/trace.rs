@@ -7,6 +7,7 @@ use super::error::{self, Error, Result};
 use super::mount::AT_FDCWD;
 use super::numbers::{Abi, Sys};
 use super::offered::Offer;
+use super::thread::MAIN;
 use wasmaot_runtime::{Caller, Category};
 
 /// Longest text that is shown.
@@ -29,7 +30,11 @@ pub(super) fn report(
             Some(offer) => offer.shape.split_once('>').unwrap_or((offer.shape, "d")),
             None => ("xxxxxx", "d"),
         };
-        let mut line = name + "(";
+        let number = caller.thread_id();
+        let mut line = match number != MAIN || caller.has_threads() {
+            true => format!("[{number}] {name}("),
+            false => name + "(",
+        };
         let mut rest = &call.args[..];
         for (i, kind) in arguments.chars().enumerate() {
             let (words, value) = match (rest, call.abi) {

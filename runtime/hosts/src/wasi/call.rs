@@ -10,7 +10,14 @@ use crate::memory::{Memory, Span};
 /// What a function works on.
 pub(super) struct Call<'a> {
     pub(super) state: &'a State,
-    pub(super) memory: Memory<'a>,
+    pub(super) caller: Caller<'a>,
+}
+
+impl Call<'_> {
+    /// The program's memory.
+    pub(super) fn memory(&mut self) -> Memory<'_> {
+        Memory(self.caller.view())
+    }
 }
 
 impl HostState for State {
@@ -19,7 +26,7 @@ impl HostState for State {
     fn context<'a>(&'a self, caller: &'a mut Caller<'_>) -> Call<'a> {
         Call {
             state: self,
-            memory: Memory(caller.view()),
+            caller: caller.reborrow(),
         }
     }
 }
@@ -98,5 +105,14 @@ impl HostAnswer<State> for HostError {
 
     fn into_result(self) -> Result<(), HostError> {
         Err(self)
+    }
+}
+
+/// A function that answers a number, or ends the program.
+impl HostAnswer<State> for Result<i32, HostError> {
+    type Values = i32;
+
+    fn into_result(self) -> Self {
+        self
     }
 }

@@ -8,13 +8,13 @@ use crate::errno::{Errno, Result};
 /// `clock_res_get`
 pub(super) fn clock_res_get(cx: &mut Call<'_>, id: u32, out: u32) -> Result {
     let resolution = nanoseconds(clock_getres(clock(id)?))?;
-    cx.memory.write_u64(out, resolution)
+    cx.memory().write_u64(out, resolution)
 }
 
 /// `clock_time_get`
 pub(super) fn clock_time_get(cx: &mut Call<'_>, id: u32, _precision: u64, out: u32) -> Result {
     let time = now(clock(id)?)?;
-    cx.memory.write_u64(out, time)
+    cx.memory().write_u64(out, time)
 }
 
 /// The host's clock of a `clockid`.

@@ -20,10 +20,10 @@ pub(super) fn fd_readdir(
     cookie: u64,
     out: u32,
 ) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let directory = descriptor.dir(right::FD_READDIR)?;
-    cx.memory.check(buffer.ptr, buffer.len.into())?;
+    cx.memory().check(buffer.ptr, buffer.len.into())?;
     let mut kept = lock(&directory.listing);
     if cookie == 0 {
         *kept = None;
@@ -44,7 +44,7 @@ pub(super) fn fd_readdir(
         // An entry cut short tells the guest that there is more.
         for part in [&record.bytes()[..], &entry.name] {
             let part = &part[..part.len().min(room)];
-            cx.memory.write(at, part)?;
+            cx.memory().write(at, part)?;
             at += part.len() as u64;
             room -= part.len();
         }
@@ -74,7 +74,7 @@ pub(super) fn fd_prestat_get(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
     let len = preopen_name(cx, fd, |name| u32::try_from(name.len()))?;
     let len = len.map_err(|_| Errno::OVERFLOW)?;
     let record = Record::<{ prestat::SIZE }>::new().put(prestat::NAME_LEN, len.to_le_bytes());
-    cx.memory.write(out, record.bytes())
+    cx.memory().write(out, record.bytes())
 }
 
 /// `fd_prestat_dir_name`
@@ -83,7 +83,7 @@ pub(super) fn fd_prestat_dir_name(cx: &mut Call<'_>, fd: u32, buffer: Span) -> R
     if name.len() > buffer.len as usize {
         return Err(Errno::NAMETOOLONG);
     }
-    cx.memory.write(buffer.ptr, name.as_bytes())
+    cx.memory().write(buffer.ptr, name.as_bytes())
 }
 
 /// Gives the name of a preopened directory to `then`. Guests look for them

@@ -32,11 +32,11 @@ fn get(cx: &mut Call<'_>, list: &[Vec<u8>], pointers: u32, bytes: u32) -> Result
     let mut at = u64::from(bytes);
     for string in list {
         let pointer = u32::try_from(at).map_err(|_| Errno::FAULT)?;
-        cx.memory.write(slot, &pointer.to_le_bytes())?;
-        cx.memory.write(at, string)?;
+        cx.memory().write(slot, &pointer.to_le_bytes())?;
+        cx.memory().write(at, string)?;
         slot += 4;
         at += string.len() as u64;
-        cx.memory.write(at, &[0])?;
+        cx.memory().write(at, &[0])?;
         at += 1;
     }
     Ok(())
@@ -45,6 +45,6 @@ fn get(cx: &mut Call<'_>, list: &[Vec<u8>], pointers: u32, bytes: u32) -> Result
 fn sizes_get(cx: &mut Call<'_>, list: &[Vec<u8>], count: u32, size: u32) -> Result {
     let bytes: usize = list.iter().map(|string| string.len() + 1).sum();
     let number = |n: usize| u32::try_from(n).map_err(|_| Errno::OVERFLOW);
-    cx.memory.write_u32(count, number(list.len())?)?;
-    cx.memory.write_u32(size, number(bytes)?)
+    cx.memory().write_u32(count, number(list.len())?)?;
+    cx.memory().write_u32(size, number(bytes)?)
 }

@@ -87,7 +87,7 @@ pub(super) fn fd_fdstat_get(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
             fdstat::RIGHTS_INHERITING,
             attributes.rights.inheriting.to_le_bytes(),
         );
-    cx.memory.write(out, record.bytes())
+    cx.memory().write(out, record.bytes())
 }
 
 /// `fd_fdstat_set_flags`. Appending and not blocking can be changed; Linux
@@ -133,7 +133,7 @@ pub(super) fn fd_filestat_get(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
         // Like a pipe: nothing is known of it.
         Kind::Input(_) | Kind::Output(_) => Record::new(),
     };
-    cx.memory.write(out, record.bytes())
+    cx.memory().write(out, record.bytes())
 }
 
 /// The `filestat` of a file.
@@ -209,7 +209,7 @@ pub(super) fn fd_renumber(cx: &mut Call<'_>, from: u32, to: u32) -> Result {
 
 /// `fd_seek`
 pub(super) fn fd_seek(cx: &mut Call<'_>, fd: u32, offset: u64, whence: u32, out: u32) -> Result {
-    cx.memory.check(out, 8)?;
+    cx.memory().check(out, 8)?;
     let descriptor = cx.state.get(fd)?;
     let (seek, rights) = match (whence, offset.cast_signed()) {
         (0, _) => (SeekFrom::Start(signed(offset)?), right::FD_SEEK),
@@ -221,7 +221,7 @@ pub(super) fn fd_seek(cx: &mut Call<'_>, fd: u32, offset: u64, whence: u32, out:
     };
     let file = descriptor.positioned(rights)?;
     let position = rustix::fs::seek(file, seek)?;
-    cx.memory.write_u64(out, position)
+    cx.memory().write_u64(out, position)
 }
 
 /// `fd_tell`
@@ -233,7 +233,7 @@ pub(super) fn fd_tell(cx: &mut Call<'_>, fd: u32, out: u32) -> Result {
 fn tell(cx: &mut Call<'_>, descriptor: &Descriptor, out: u32) -> Result {
     let file = descriptor.positioned(right::FD_TELL)?;
     let position = rustix::fs::tell(file)?;
-    cx.memory.write_u64(out, position)
+    cx.memory().write_u64(out, position)
 }
 
 /// A position or length that the host can express.

@@ -15,9 +15,9 @@ use crate::wait::interruptible;
 
 /// `fd_read`
 pub(super) fn fd_read(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let done = match &descriptor.kind {
         Kind::Dir(_) => return Err(Errno::ISDIR),
         Kind::Output(_) => return Err(Errno::BADF),
@@ -39,19 +39,19 @@ pub(super) fn fd_read(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resul
 
 /// `fd_pread`
 pub(super) fn fd_pread(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let file = positioned(&descriptor, right::FD_READ)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let done = interruptible(|| buffers.read_from(file, Some(offset)))?;
     finish(cx, out, done)
 }
 
 /// `fd_write`
 pub(super) fn fd_write(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let done = match &descriptor.kind {
         Kind::Dir(_) => return Err(Errno::ISDIR),
         Kind::Input(_) => return Err(Errno::BADF),
@@ -73,10 +73,10 @@ pub(super) fn fd_write(cx: &mut Call<'_>, fd: u32, list: Span, out: u32) -> Resu
 
 /// `fd_pwrite`
 pub(super) fn fd_pwrite(cx: &mut Call<'_>, fd: u32, list: Span, offset: u64, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let descriptor = cx.state.get(fd)?;
     let file = positioned(&descriptor, right::FD_WRITE)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let done = interruptible(|| buffers.write_to(file, Some(offset)))?;
     finish(cx, out, done)
 }
@@ -114,5 +114,5 @@ fn ask_first(descriptor: &Descriptor, file: &HostFile, events: PollFlags) -> Res
 /// Stores how much was transferred.
 pub(super) fn finish(cx: &mut Call<'_>, out: u32, done: usize) -> Result {
     let done = u32::try_from(done).map_err(|_| Errno::OVERFLOW)?;
-    cx.memory.write_u32(out, done)
+    cx.memory().write_u32(out, done)
 }

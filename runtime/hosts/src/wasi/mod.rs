@@ -1,4 +1,5 @@
-//! WASI preview 1: the functions of `wasi_snapshot_preview1`, complete.
+//! WASI preview 1: the functions of `wasi_snapshot_preview1`, complete; and the one
+//! of `wasi-threads`.
 //!
 //! A function's wasm type follows from its Rust signature. The program's memory
 //! is reached through `memory`, where every pointer is checked, and paths
@@ -21,6 +22,7 @@ mod state;
 mod table;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod types;
 
 use wasmaot_runtime::{HostEntry, HostLibrary, host_entry};
@@ -34,9 +36,15 @@ const MODULE: &str = "wasi_snapshot_preview1";
 /// The functions by Rust module, each of the name that the guest imports.
 macro_rules! functions {
     ($($module:ident: $($name:ident)*;)*) => {
-        &[$($(host_entry!(State, MODULE, stringify!($name), $module::$name),)*)*]
+        &[
+            $($(host_entry!(State, MODULE, stringify!($name), $module::$name),)*)*
+            host_entry!(State, THREADS, "thread-spawn", thread::spawn),
+        ]
     };
 }
+
+/// Import module of the function that starts threads.
+const THREADS: &str = "wasi";
 
 const FUNCTIONS: &[HostEntry<State>] = functions! {
     environ: args_get args_sizes_get environ_get environ_sizes_get;

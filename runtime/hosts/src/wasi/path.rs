@@ -35,12 +35,12 @@ impl LookupArg {
 }
 
 /// The path of a span.
-fn path(cx: &Call<'_>, span: Span) -> Result<PathBuf> {
-    cx.memory.check(span.ptr, span.len.into())?;
+fn path(cx: &mut Call<'_>, span: Span) -> Result<PathBuf> {
+    cx.memory().check(span.ptr, span.len.into())?;
     if span.len as usize >= beneath::PATH_MAX {
         return Err(Errno::NAMETOOLONG);
     }
-    Ok(OsString::from_vec(cx.memory.bytes(span)?).into())
+    Ok(OsString::from_vec(cx.memory().bytes(span)?).into())
 }
 
 /// Permissions of a file and of a directory that a program makes, of which the
@@ -63,7 +63,7 @@ pub(super) fn path_filestat_get(cx: &mut Call<'_>, at: LookupArg, out: u32) -> R
     let path = path(cx, at.path)?;
     let stat = beneath::stat(&directory.dir, &path, at.follows()?)?;
     let filetype = filetype_of(FileType::from_raw_mode(stat.st_mode));
-    cx.memory.write(out, filestat(&stat, filetype).bytes())
+    cx.memory().write(out, filestat(&stat, filetype).bytes())
 }
 
 /// `path_filestat_set_times`
@@ -100,7 +100,7 @@ pub(super) fn path_open(
     flags: u32,
     out: u32,
 ) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let exclusive = how & (oflags::CREAT | oflags::EXCL | oflags::TRUNC) != 0;
     let unknown = how & !oflags::ALL != 0 || flags & !fdflags::ALL != 0;
     if unknown || (how & oflags::DIRECTORY != 0 && exclusive) {
@@ -140,7 +140,7 @@ pub(super) fn path_open(
         false => request.open(&directory.dir)?,
     };
     let fd = cx.state.add(opened)?;
-    cx.memory.write_u32(out, fd)
+    cx.memory().write_u32(out, fd)
 }
 
 /// What is to be opened, and how.
@@ -211,14 +211,14 @@ impl Request {
 /// `path_readlink`. The target is given as it stands, even where nothing in the
 /// directory can follow it; too long a one is cut.
 pub(super) fn path_readlink(cx: &mut Call<'_>, at: PathArg, buffer: Span, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
-    cx.memory.check(buffer.ptr, buffer.len.into())?;
+    cx.memory().check(out, 4)?;
+    cx.memory().check(buffer.ptr, buffer.len.into())?;
     let descriptor = cx.state.get(at.fd)?;
     let directory = descriptor.dir(right::PATH_READLINK)?;
     let target = beneath::read_link(&directory.dir, &path(cx, at.path)?)?;
     let target = target.as_os_str().as_bytes();
     let used = target.len().min(buffer.len as usize);
-    cx.memory.write(buffer.ptr, &target[..used])?;
+    cx.memory().write(buffer.ptr, &target[..used])?;
     finish(cx, out, used)
 }
 

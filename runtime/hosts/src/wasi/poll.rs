@@ -75,8 +75,8 @@ pub(super) fn poll_oneoff(
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::INVAL);
     }
-    cx.memory.check(out, 4)?;
-    cx.memory
+    cx.memory().check(out, 4)?;
+    cx.memory()
         .check(events, u64::from(count) * event::SIZE as u64)?;
     let list = (0..u64::from(count))
         .map(|index| {
@@ -96,15 +96,15 @@ pub(super) fn poll_oneoff(
             .put(event::TYPE, [subscription.tag])
             .put(event::NBYTES, outcome.nbytes.to_le_bytes())
             .put(event::FLAGS, outcome.flags.to_le_bytes());
-        cx.memory.write(at, record.bytes())?;
+        cx.memory().write(at, record.bytes())?;
         at += event::SIZE as u64;
     }
     super::io::finish(cx, out, happened.len())
 }
 
 /// Reads a subscription.
-fn read(cx: &Call<'_>, at: u64) -> Result<Subscription> {
-    let record: [u8; subscription::SIZE] = cx.memory.read(at)?;
+fn read(cx: &mut Call<'_>, at: u64) -> Result<Subscription> {
+    let record: [u8; subscription::SIZE] = cx.memory().read(at)?;
     let userdata = u64::from_le_bytes(field(&record, subscription::USERDATA));
     let [tag] = field(&record, subscription::TAG);
     let wait = match tag {

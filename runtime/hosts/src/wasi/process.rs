@@ -35,5 +35,5 @@ pub(super) fn sched_yield(_: &mut Call<'_>) -> Result {
 
 /// `random_get`
 pub(super) fn random_get(cx: &mut Call<'_>, buffer: Span) -> Result {
-    cx.memory.randomise(buffer)
+    cx.memory().randomise(buffer)
 }

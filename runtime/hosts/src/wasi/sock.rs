@@ -36,7 +36,7 @@ impl Socket {
 
 /// `sock_accept`
 pub(super) fn sock_accept(cx: &mut Call<'_>, fd: u32, flags: u32, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     let socket = Socket::get(cx, fd)?;
     socket.0.require(right::SOCK_ACCEPT)?;
     let mut host_flags = SocketFlags::CLOEXEC;
@@ -50,7 +50,7 @@ pub(super) fn sock_accept(cx: &mut Call<'_>, fd: u32, flags: u32, out: u32) -> R
     let rights = socket.0.attributes().rights.inheriting;
     let descriptor = Descriptor::file(accepted.into(), rights, flags)?;
     let fd = cx.state.add(descriptor)?;
-    cx.memory.write_u32(out, fd)
+    cx.memory().write_u32(out, fd)
 }
 
 /// `sock_recv`
@@ -62,8 +62,8 @@ pub(super) fn sock_recv(
     out: u32,
     out_flags: u32,
 ) -> Result {
-    cx.memory.check(out, 4)?;
-    cx.memory.check(out_flags, 2)?;
+    cx.memory().check(out, 4)?;
+    cx.memory().check(out_flags, 2)?;
     if flags & !(sock::RECV_PEEK | sock::RECV_WAITALL) != 0 {
         return Err(Errno::INVAL);
     }
@@ -78,26 +78,26 @@ pub(super) fn sock_recv(
     }
     let socket = Socket::get(cx, fd)?;
     socket.0.require_transfer(right::FD_READ)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let file = socket.file()?;
     let (done, flags) = interruptible(|| buffers.receive(file, host_flags))?;
     let told = match flags & libc::MSG_TRUNC {
         0 => 0,
         _ => sock::RECV_DATA_TRUNCATED,
     };
-    cx.memory.write(out_flags, &told.to_le_bytes())?;
+    cx.memory().write(out_flags, &told.to_le_bytes())?;
     finish(cx, out, done)
 }
 
 /// `sock_send`
 pub(super) fn sock_send(cx: &mut Call<'_>, fd: u32, list: Span, flags: u32, out: u32) -> Result {
-    cx.memory.check(out, 4)?;
+    cx.memory().check(out, 4)?;
     if flags != 0 {
         return Err(Errno::INVAL);
     }
     let socket = Socket::get(cx, fd)?;
     socket.0.require_transfer(right::FD_WRITE)?;
-    let buffers = cx.memory.buffers(list)?;
+    let buffers = cx.memory().buffers(list)?;
     let file = socket.file()?;
     let done = interruptible(|| buffers.send(file, libc::MSG_NOSIGNAL))?;
     finish(cx, out, done)

@@ -5,6 +5,7 @@ use super::*;
 
 /// Calls that may wait for long.
 const WAIT: &[Sys] = &[
+    Sys::pause,
     Sys::nanosleep,
     Sys::clock_nanosleep,
     Sys::clock_nanosleep_time64,

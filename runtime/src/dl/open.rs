@@ -123,8 +123,13 @@ impl Process {
                 return Ok((number, None));
             }
             let by = Arc::clone(&process.link.instances[by].object);
-            let object = process.with_finder(|view, finder| link::find(view, finder, name, &by))?;
-            process.load_library(name, object, flags)
+            process.find_ahead(name, &by);
+            let found = process.with_finder(|view, finder| link::find(view, finder, name, &by));
+            let loaded = found
+                .map_err(DlError::Load)
+                .and_then(|object| process.load_library(name, object, flags));
+            process.forget_found();
+            loaded
         })
     }
 

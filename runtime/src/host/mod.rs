@@ -220,6 +220,10 @@ impl<'a> Caller<'a> {
     /// Reports a line to the trace of [`Config`](crate::Config). The text is
     /// made only if somebody listens.
     pub fn trace(&mut self, category: Category, text: impl FnOnce(&mut Self) -> String) {
+        let claim = self.claim.as_deref();
+        if category != Category::Warning && !claim.is_some_and(Claim::may_be_traced) {
+            return;
+        }
         let listens = self.look(|process| process.config.listens(category));
         if listens == Some(true) {
             let text = text(self);

@@ -114,11 +114,17 @@ pub(crate) fn table_room(linker: &mut Linker<'_>, len: u64, align: u64) -> Resul
         return Ok(at);
     }
     let domain = &linker.space.domains[program.domain];
-    let end = domain.context().table.len;
+    // Where the table ends, another thread may change at any time.
+    let more = len.checked_add(align - 1).ok_or_else(full)?;
+    let end = domain
+        .grow_table(more, FuncRef::default())
+        .ok_or_else(full)?;
     let start = end.next_multiple_of(align);
-    let grown = domain.grow_table(start + len - end, FuncRef::default());
-    grown.ok_or_else(full)?;
-    program.spare_entries.insert(end..start);
+    for spare in [end..start, start + len..end + more] {
+        if !spare.is_empty() {
+            program.spare_entries.insert(spare);
+        }
+    }
     Ok(start)
 }
 

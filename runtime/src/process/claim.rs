@@ -80,6 +80,12 @@ impl Claim {
         self.shared.map(|shared| unsafe { shared.as_ref() })
     }
 
+    /// Whether somebody may be listening to traces. Found out without the process, where
+    /// others may have it.
+    pub fn may_be_traced(&self) -> bool {
+        self.shared().is_none_or(|shared| shared.is_traced)
+    }
+
     /// The process, held from now on until the claim is dropped; none if there is none,
     /// or it is to stop.
     #[inline]

@@ -7,8 +7,7 @@ use super::{Process, init, rooms};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
-use crate::link::{self, Finder, Group, Linker, Ready, Room, View};
-use crate::object::Object;
+use crate::link::{self, Group, Linker, Ready, Room, View};
 use crate::space::Domain;
 
 /// Rooms that have been taken for a group, given back unless it is linked.
@@ -44,18 +43,6 @@ impl Process {
             space: &self.space,
             hosts: &self.hosts,
         }
-    }
-
-    /// Runs `f` with the process's finder.
-    pub(crate) fn with_finder<R>(&mut self, f: impl FnOnce(View<'_>, &mut dyn Finder) -> R) -> R {
-        let mut none = |_: &str, _: &Object| Ok(None);
-        let mut finder = self.finder.take();
-        let result = match &mut finder {
-            Some(finder) => f(self.view(), &mut *finder.0),
-            None => f(self.view(), &mut none),
-        };
-        self.finder = finder;
-        result
     }
 
     /// Loads a group up to where its code could run.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `lend` | threads of the host that have it together |
 //! | `load` | linking, and what runs before and after it |
+//! | `find` | libraries, found before they are linked |
 //! | `rooms` | room for opened libraries |
 //! | `heap` | memory from the program's allocator |
 //! | `init` | initialisers, in order |
@@ -26,6 +27,7 @@ mod claim;
 mod code_map;
 mod dl_lock;
 mod dl_state;
+mod find;
 mod flat;
 pub(crate) mod heap;
 mod hooks;
@@ -53,6 +55,7 @@ pub use park::Parked;
 pub(crate) use c_tls::BASE as TLS_BASE;
 pub(crate) use claim::Claim;
 pub(crate) use dl_state::{DlState, Given, Handler};
+use find::FoundAhead;
 pub(crate) use flat::can_be_opened;
 pub(crate) use hooks::{BoxedMissing, Hooks};
 pub(crate) use lend::LentThread;
@@ -90,6 +93,8 @@ pub struct Process {
     is_lent: bool,
     /// Who finds libraries.
     pub(crate) finder: Option<BoxedFinder>,
+    /// What it has found already.
+    found_ahead: FoundAhead,
     /// Who is asked for functions that nothing defines.
     pub(crate) missing: Option<BoxedMissing>,
     /// What dynamic linking by the program keeps.
@@ -129,7 +134,7 @@ impl Process {
     pub(crate) fn bare(config: Config, hooks: Hooks, overrides: Overrides) -> Result<Self> {
         let (code, window) = CodeArea::with_window(config.stack_size)?;
         let budget = Arc::new(Budget::new(config.max_memory));
-        let shared = Shared::new(code.range(), Arc::clone(&budget), config.max_threads);
+        let shared = Shared::new(code.range(), Arc::clone(&budget), &config);
         let window = Arc::new(window);
         let thread = ThreadState::new(Arc::clone(&window), threads::MAIN, &shared);
         let anchors = Anchors {
@@ -150,6 +155,7 @@ impl Process {
             thread,
             is_lent: false,
             finder: None,
+            found_ahead: FoundAhead::default(),
             missing: None,
             dl: DlState::default(),
             tls: TlsBlocks::default(),

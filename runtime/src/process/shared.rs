@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::dl_lock::Changes;
 use super::lock::ProcessLock;
 use super::threads::Threads;
+use crate::config::Config;
 use crate::sys::Budget;
 use crate::trap::{Exceptions, Interrupter};
 
@@ -21,18 +22,21 @@ pub(crate) struct Shared {
     pub lock: ProcessLock,
     pub threads: Threads,
     pub dl_changes: Changes,
+    /// Whether somebody listens to traces.
+    pub is_traced: bool,
 }
 
 impl Shared {
     /// Of a process that has run nothing yet. `code`: the area of its code.
-    pub fn new(code: Range<u64>, budget: Arc<Budget>, max_threads: u32) -> Arc<Self> {
+    pub fn new(code: Range<u64>, budget: Arc<Budget>, config: &Config) -> Arc<Self> {
         Arc::new(Self {
             exceptions: Exceptions::new(code.clone(), budget),
             code,
             interrupter: Interrupter::default(),
             lock: ProcessLock::default(),
-            threads: Threads::new(max_threads),
+            threads: Threads::new(config.max_threads),
             dl_changes: Changes::default(),
+            is_traced: config.trace.is_some(),
         })
     }
 

@@ -60,9 +60,9 @@ impl AddressSpace {
     /// thread.
     pub fn new(code: CodeArea, window: Arc<Window>, budget: Arc<Budget>, anchors: Anchors) -> Self {
         Self {
+            locals: ThreadLocals::new(window, Arc::clone(&budget)),
             budget,
             code,
-            locals: ThreadLocals::new(window),
             anchors,
             stubs: Stubs::default(),
             domains: Vec::new(),

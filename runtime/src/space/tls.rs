@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use wasmaot_abi::context::{ThreadBlock, WINDOW_TLS, WINDOW_TLS_SIZE};
 
 use crate::ranges::Ranges;
-use crate::sys::{SystemError, Window, live};
+use crate::sys::{Budget, SystemError, Window, live};
 
 const WORD: u64 = size_of::<u64>() as u64;
 /// Parts begin at multiples of it at least, as values of the widest type do.
@@ -25,6 +25,8 @@ pub(crate) struct ThreadLocals {
     templates: BTreeMap<u64, Box<[u64]>>,
     /// Of all threads that may run code of the process, by the address of their block.
     windows: BTreeMap<u64, Arc<Window>>,
+    /// What the parts count against, for each thread.
+    budget: Arc<Budget>,
     /// The block of the thread that uses the process now.
     current: u64,
     /// What the first thread's `env.__stack_pointer` was at first, where a module's
@@ -34,8 +36,9 @@ pub(crate) struct ThreadLocals {
 
 impl ThreadLocals {
     /// That of a process with one thread, in which nothing is loaded.
-    pub fn new(first: Arc<Window>) -> Self {
+    pub fn new(first: Arc<Window>, budget: Arc<Budget>) -> Self {
         Self {
+            budget,
             free: Ranges::from_range(WINDOW_TLS..WINDOW_TLS + WINDOW_TLS_SIZE),
             templates: BTreeMap::new(),
             current: first.block(),
@@ -45,10 +48,17 @@ impl ThreadLocals {
     }
 
     /// Takes a part of so many bytes, zero at first: its offset from the thread
-    /// pointer. None if there is no such room.
+    /// pointer. None if there is no such room, or it is more than the process may use.
     pub fn take(&mut self, bytes: u64, align: u64) -> Option<u64> {
         let len = bytes.checked_next_multiple_of(WORD)?;
         let at = self.free.take(len, align.max(ALIGN))?;
+        let mut charged = self.windows.keys();
+        if let Some(&refused) = charged.find(|&&block| !self.budget.take(block, len)) {
+            let before = self.windows.keys().take_while(|&&block| block != refused);
+            before.for_each(|&block| self.budget.give_back(block, len));
+            self.free.insert(at..at + len);
+            return None;
+        }
         let words = vec![0; (len / WORD) as usize];
         self.templates.insert(at, words.into());
         Some(at)
@@ -57,7 +67,11 @@ impl ThreadLocals {
     /// Gives a part back. No code may be left that uses it.
     pub fn release(&mut self, at: u64) {
         if let Some(words) = self.templates.remove(&at) {
-            self.free.insert(range(at, &words));
+            let range = range(at, &words);
+            let len = range.end - range.start;
+            let all = self.windows.keys();
+            all.for_each(|&block| self.budget.give_back(block, len));
+            self.free.insert(range);
         }
     }
 
@@ -104,6 +118,16 @@ impl ThreadLocals {
     /// Adds the window of a thread that has not run anything yet: all parts are as
     /// their templates.
     pub fn add(&mut self, window: Arc<Window>) -> Result<(), SystemError> {
+        let words = self.templates.values().map(|words| words.len() as u64);
+        let bytes = words.sum::<u64>() * WORD;
+        if !self.budget.take(window.block(), bytes) {
+            return Err(SystemError::new(
+                format!(
+                    "give a thread {bytes} bytes of thread-local storage, beside what the process uses"
+                ),
+                rustix::io::Errno::NOMEM,
+            ));
+        }
         let mut parts = self.templates.iter();
         parts.try_for_each(|(&at, words)| write(&window, at, words))?;
         self.windows.insert(window.block(), window);
@@ -113,6 +137,7 @@ impl ThreadLocals {
     /// Forgets the window of a thread that runs nothing any more.
     pub fn remove(&mut self, window: &Window) {
         self.windows.remove(&window.block());
+        self.budget.release(window.block());
     }
 
     /// The thread of this block uses the process from now on.
@@ -262,7 +287,7 @@ mod tests {
     }
 
     fn locals() -> ThreadLocals {
-        ThreadLocals::new(window())
+        ThreadLocals::new(window(), Arc::new(Budget::new(1 << 30)))
     }
 
     /// The two words of a part in each thread, those of the current one last.
@@ -321,6 +346,25 @@ mod tests {
         // So does a thread that gets the window of one that has ended.
         locals.add(Arc::clone(&second)).unwrap();
         assert_eq!(values(&locals, b), [[9, 0]; 2]);
+    }
+
+    #[test]
+    fn every_threads_parts_count_against_the_budget() {
+        let budget = Arc::new(Budget::new(100));
+        let mut locals = ThreadLocals::new(window(), Arc::clone(&budget));
+        let second = window();
+        let a = locals.take(30, 16).unwrap();
+        assert_eq!(budget.used(), 32);
+        locals.add(Arc::clone(&second)).unwrap();
+        assert_eq!(budget.used(), 64);
+        assert_eq!(locals.take(32, 16), None);
+        assert!(locals.add(window()).is_ok() && locals.add(window()).is_err());
+        assert_eq!(budget.used(), 96);
+        locals.release(a);
+        assert_eq!(budget.used(), 0);
+        locals.take(16, 16).unwrap();
+        locals.remove(&second);
+        assert_eq!(budget.used(), 32);
     }
 
     #[test]

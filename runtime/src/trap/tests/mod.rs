@@ -23,6 +23,7 @@ use wasmaot_abi::types::FuncType;
 
 use super::{Callee, CodeImage, CodeMap, RawTrap, ThreadSpace, Trap, call, explain};
 use crate::arch::host_stub;
+use crate::config::Config;
 use crate::host::HostFunction;
 use crate::host::Slot;
 use crate::process::Shared;
@@ -91,7 +92,11 @@ impl Process {
         let base = code.end + CONTEXT_SIZE;
         protect(&(base + MEMORY_BYTES..start + size), libc::PROT_NONE);
         let window = Window::new(STACK_BYTES).expect("a window");
-        let shared = Shared::new(code.clone(), Arc::new(Budget::new(1 << 20)), 1);
+        let shared = Shared::new(
+            code.clone(),
+            Arc::new(Budget::new(1 << 20)),
+            &Config::default(),
+        );
         let process = Self {
             head: window.block() as *mut ThreadHead,
             next: code.start,

@@ -82,6 +82,8 @@ fn run_round(
     let log = |event| events.lock().expect("no panic under the lock").push(event);
     let config = Config {
         check: true,
+        // Modules with shared memories and others are in one process.
+        max_threads: 1,
         bind: match case.seed % 2 {
             0 => Bind::Now,
             _ => Bind::Direct,

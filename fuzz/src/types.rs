@@ -245,6 +245,8 @@ impl Typed {
         let objects: Vec<_> = objects.collect();
         let mut process = Process::new(Config {
             check: true,
+            // As in `ours`.
+            max_threads: 1,
             unresolved,
             max_memory: 64 << 16,
             ..Config::default()

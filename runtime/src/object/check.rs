@@ -330,22 +330,25 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Whether threads share what a module for threads can write.
+    /// Whether a module is for threads if these share its memory 0, and otherwise only
+    /// if there is nothing that it can write.
     fn is_for_threads_as_declared(&self) -> bool {
         let info = self.object.info();
-        let memory = self.object.memory_0();
-        !info.threads
-            || memory.is_some_and(|ty| ty.shared)
-            || memory.is_none()
-                && info.tables.is_empty()
-                && info.stack_pointer.is_none()
-                && !info.globals.iter().any(|ty| ty.mutable)
+        let writes = || {
+            !info.tables.is_empty()
+                || info.stack_pointer.is_some()
+                || info.globals.iter().any(|ty| ty.mutable)
+        };
+        match self.object.memory_0() {
+            Some(memory) => memory.shared == info.threads,
+            None => !info.threads || !writes(),
+        }
     }
 
     fn info(&self) -> Result<(), String> {
         let info = self.object.info();
         if !self.is_for_threads_as_declared() {
-            return Err("a module for threads with what they cannot share".to_owned());
+            return Err("a module for threads that is none, or another one that is".to_owned());
         }
         let (strings, records) = self.object.import_records();
         for record in records {

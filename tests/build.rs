@@ -197,6 +197,41 @@ fn objects_with_data_of_any_length_can_be_stripped() {
 }
 
 #[test]
+fn objects_for_threads_and_of_zeros_can_be_stripped() {
+    let sandbox = Sandbox::new();
+    // A memory of zeros alone, and thread-local storage of every kind.
+    let text = |memory: &str, globals: &str| {
+        format!(
+            r#"(module (@custom "dylink.0" (before first) "\01\04\10\04\00\00")
+                 (import "env" "memory" {memory})
+                 {globals}
+                 (func (export "_start")
+                   (global.set 0 (i32.add (global.get 0) (i32.const 5)))
+                   (if (i32.ne (global.get 0) (i32.const 5)) (then (unreachable)))))"#
+        )
+    };
+    let (zero, value) = (
+        "(global (mut i32) (i32.const 0))",
+        "(global (mut i64) (i64.const 7))",
+    );
+    let both = format!("{zero} {value}");
+    let shared = "(memory 1 100 shared)";
+    for text in [
+        text("(memory 1)", zero),
+        text(shared, zero),
+        text(shared, &both),
+    ] {
+        sandbox.build("zeros.wat", &text);
+        for (tool, options) in STRIPPERS {
+            let whole = sandbox.path("zeros.wat.elf");
+            strip(tool, options, &whole, &sandbox.path("stripped.elf"));
+            let outcome = sandbox.wasmaot(&["run", "stripped.elf"]);
+            assert_eq!(outcome.code, Some(0), "{tool} {options:?}: {outcome:#?}");
+        }
+    }
+}
+
+#[test]
 fn stripped_objects_run() {
     let sandbox = Sandbox::new();
     // Two runs of the memory image, neither at address 0; a table; a second

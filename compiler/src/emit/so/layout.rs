@@ -429,7 +429,8 @@ impl Cursor {
             let segment = Phdr {
                 kind: PT_WASMAOT_MEMORY,
                 flags: PF_R | PF_W,
-                offset: self.offset,
+                // Where nothing is in the file, tools that strip it write 0.
+                offset: if filesz > 0 { self.offset } else { 0 },
                 vaddr: base + piece.start,
                 paddr: piece.start,
                 filesz,

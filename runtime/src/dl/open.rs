@@ -139,7 +139,7 @@ impl Process {
         flags: OpenFlags,
         find: impl FnOnce(&mut Self) -> Result<(usize, Option<Ready>), DlError>,
     ) -> Result<InstanceId, DlError> {
-        let found = self.with_dl(|process| {
+        self.with_dl(|process| {
             if process.dl.busy {
                 return Err(DlError::Busy);
             }
@@ -158,8 +158,7 @@ impl Process {
             let number = process.link.instances.number(id);
             process.add_handle(number.ok_or(DlError::Closed)?, flags)?;
             Ok(id)
-        })?;
-        found
+        })?
     }
 
     /// Runs the initialisers of an opened group.

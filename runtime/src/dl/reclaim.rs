@@ -14,14 +14,11 @@ use std::sync::Arc;
 
 use crate::link::Retired;
 use crate::process::Process;
-use crate::sys::Paused;
-use crate::trap::{self, HeldExceptions};
+use crate::trap::HeldExceptions;
 
 /// With other threads, that many images are given back at once, or so many bytes of them.
 const IMAGES: usize = 32;
 const BYTES: u64 = 16 << 20;
-/// Words of a host's stack that are read at once.
-const BUFFER: usize = 1024;
 
 /// Which retired images words name.
 struct Marks {
@@ -75,7 +72,7 @@ impl Process {
     pub(crate) fn reclaim(&mut self) {
         let bytes = self.link.retired.iter().map(|retired| retired.image.len());
         let few = self.link.retired.len() < IMAGES && bytes.sum::<u64>() < BYTES;
-        let others = self.shared.lock.is_used() && self.shared.threads.any();
+        let others = self.has_other_threads();
         if self.link.retired.is_empty() || others && few {
             return;
         }
@@ -83,22 +80,16 @@ impl Process {
         let mut marks = Marks::new(&self.link.retired, area);
         let shared = Arc::clone(&self.shared);
         let held = shared.exceptions.hold();
-        let marked = match others {
-            false => Some(self.mark(&held, &mut marks)),
-            true => {
-                let mut buffer = vec![0; BUFFER];
-                let own = trap::space_in(&shared).map(|space| &space.entry);
-                let state = shared.interrupter.state();
-                state.with_all_halted(own, |threads| {
-                    for thread in threads {
-                        mark_thread(thread, &mut buffer, &mut marks);
-                    }
-                    self.mark(&held, &mut marks);
-                })
-            }
+        let done = if others {
+            self.with_others_halted(&mut marks, Marks::loose_word, |marks| {
+                self.mark(&held, marks)
+            })
+        } else {
+            self.mark(&held, &mut marks);
+            true
         };
         drop(held);
-        if marked.is_some() {
+        if done {
             self.give_back_all_but(&marks.kept);
         }
     }
@@ -156,11 +147,4 @@ impl Process {
             self.space.locals.words(at, f);
         }
     }
-}
-
-/// Marks what a halted thread has in registers, and on its stacks.
-fn mark_thread(thread: &Paused, buffer: &mut [u64], marks: &mut Marks) {
-    thread.registers().for_each(|word| marks.loose_word(word));
-    thread.host_words(buffer, &mut |word| marks.loose_word(word));
-    thread.stack_words(&mut |word| marks.loose_word(word));
 }

@@ -15,6 +15,7 @@
 //! | `call` | calls of functions by the host |
 //! | `lock`, `claim` | who holds the process, and how host calls get it |
 //! | `shared` | what threads use without holding it |
+//! | `halted` | what other threads use |
 //! | `spawn`, `park` | starting threads; waiting for each other |
 //! | `thread`, `threads` | what is a thread's own; how threads end |
 //! | `host_table` | the host's functions as linking sees them |
@@ -29,6 +30,7 @@ mod dl_lock;
 mod dl_state;
 mod find;
 mod flat;
+mod halted;
 pub(crate) mod heap;
 mod hooks;
 mod host_table;

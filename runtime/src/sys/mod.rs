@@ -26,7 +26,6 @@ pub(crate) use file::FileMap;
 pub(crate) use file::memfd;
 pub use guest::{GuestBuffers, GuestMemory};
 pub(crate) use image::Image;
-pub(crate) use pause::Paused;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Window;
 

@@ -53,33 +53,28 @@ fn poll_until(call: &mut Call<'_>, timeout: Option<Duration>) -> Result {
         ptr,
         len: count * RECORD as u32,
     };
-    let mut list = call.memory().bytes(span)?;
-    let mut ready = 0;
+    let list = call.memory().bytes(span)?;
+    let mut answers = vec![0; count as usize];
     let mut questions = Vec::new();
-    for (i, record) in list.chunks_exact_mut(RECORD).enumerate() {
+    for (at, record) in list.chunks_exact(RECORD).enumerate() {
         let fd = i32::from_le_bytes([record[0], record[1], record[2], record[3]]);
         let events = PollFlags::from_bits_retain(u16::from_le_bytes([record[4], record[5]]));
-        record[6..].fill(0);
         match call.open_file(fd) {
-            Ok(open) => questions.push(Question {
-                at: i * RECORD + 6,
-                open,
-                events,
-            }),
+            Ok(open) => questions.push(Question { at, open, events }),
             // A number below zero is to be left out.
             Err(_) if fd < 0 => {}
-            Err(_) => {
-                record[6..].copy_from_slice(&POLLNVAL.to_le_bytes());
-                ready += 1;
-            }
+            Err(_) => answers[at] = POLLNVAL,
         }
     }
-    for (at, events) in wait(&questions, timeout, ready != 0)? {
-        list[at..at + 2].copy_from_slice(&events.bits().to_le_bytes());
-        ready += u64::from(!events.is_empty());
+    let known = answers.iter().any(|&answer| answer != 0);
+    for (at, events) in wait(&questions, timeout, known)? {
+        answers[at] = events.bits();
     }
-    call.write(ptr, &list)?;
-    Ok(ready)
+    // What else is in a record stays as it is: others may have changed it.
+    for (answer, record) in answers.iter().zip((ptr..).step_by(RECORD)) {
+        call.write(record + 6, &answer.to_le_bytes())?;
+    }
+    Ok(answers.iter().filter(|&&answer| answer != 0).count() as u64)
 }
 
 /// `select`, `_newselect`: seconds and microseconds.

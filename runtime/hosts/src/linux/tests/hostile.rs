@@ -4,7 +4,7 @@ use super::super::numbers::Sys;
 use super::*;
 
 /// Calls that may wait for long.
-const WAIT: &[Sys] = &[
+pub(super) const WAIT: &[Sys] = &[
     Sys::pause,
     Sys::nanosleep,
     Sys::clock_nanosleep,

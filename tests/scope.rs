@@ -4,7 +4,7 @@
 #![cfg(feature = "compiler")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -482,4 +482,47 @@ fn libraries_are_opened_and_closed_by_several_threads() {
     let library = process.open("lib1.so", OpenFlags::default()).unwrap();
     let all: TypedFunc<(), i32> = library.typed_func(&mut process, "all").unwrap();
     assert_eq!(all.call(&mut process, ()).unwrap(), 2 * THREADS);
+}
+
+#[test]
+fn nobody_waits_for_a_library_that_is_being_found() {
+    let mut process = Process::new(&Engine::default(), Config::default(), Vec::new()).unwrap();
+    let mut hosts: Hosts<Vec<i32>> = Hosts::new();
+    hosts.func(
+        "host",
+        "bump",
+        |caller: &mut Caller<'_, Vec<i32>>, number: i32| {
+            if number == 0 {
+                caller.data_mut().push(number);
+                return Ok(0);
+            }
+            let library = caller.open("libslow.so", OpenFlags::default())?;
+            let bump = library.typed_func::<(), i32>(caller, "bump")?;
+            Ok::<_, HostError>(bump.call(caller, ())?)
+        },
+    );
+    process.add_hosts(&hosts);
+    let (begin, begun) = mpsc::channel();
+    let (goes_on, go_on) = mpsc::channel();
+    process.set_finder(move |name: &str, by: &Object| {
+        let _ = begin.send(());
+        // Until another thread has had the process.
+        let waited = go_on.recv_timeout(Duration::from_secs(60));
+        waited.expect("the other thread gets the process");
+        Finds.find(name, by)
+    });
+    let program = process.load(&compile(CALLS)).unwrap();
+    let bump: TypedFunc<i32, i32> = program.typed_func(&mut process, "bump").unwrap();
+    let opened = process.scope(|scope| {
+        thread::scope(|threads| {
+            let opens = threads.spawn(move || bump.call(&mut scope.thread().unwrap(), 1));
+            let mut thread = scope.thread().unwrap();
+            begun.recv().unwrap();
+            assert_eq!(bump.call(&mut thread, 0).unwrap(), 0);
+            goes_on.send(()).unwrap();
+            opens.join().unwrap()
+        })
+    });
+    assert_eq!(opened.unwrap(), 11);
+    assert_eq!(*process.data(), [0]);
 }

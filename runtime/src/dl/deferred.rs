@@ -1,6 +1,8 @@
 //! Loading the libraries that were left for later
 //! ([`Config::lazy_load`](crate::Config::lazy_load)).
 
+use std::sync::Arc;
+
 use super::DlError;
 use crate::error::Result;
 use crate::link::{self, Deferred, Instance};
@@ -20,6 +22,7 @@ fn load_next_alone(process: &mut Process) -> Result<(), DlError> {
         return Ok(());
     };
     let loaded = load_needed(process, &next);
+    process.forget_found();
     match loaded {
         Ok(number) => {
             let by = &mut process.link.instances[next.by];
@@ -49,6 +52,8 @@ fn load_needed(process: &mut Process, next: &Deferred) -> Result<Option<usize>> 
     if let Some(number) = process.link.instances.find(named) {
         return Ok(Some(number));
     }
+    let by = Arc::clone(&process.link.instances[next.by].object);
+    process.find_ahead(&next.name, &by);
     let object = process.with_finder(|view, finder| link::find_deferred(view, next, finder))?;
     let Some(object) = object else {
         return Ok(None);

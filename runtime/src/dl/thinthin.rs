@@ -106,8 +106,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     let (at, len) = (args[0].into(), args[1].into());
     caller.view().check(at, len).map_err(outside)?;
     let process = caller.process_mut()?;
-    let number = process.dl.given.len();
-    let name = format!("dlload-{number}.wasm");
+    let name = format!("dlload-{}.wasm", process.dl.given.len());
     let fits = process.space.budget.fits(args[1].into());
     let full = || {
         DlError::Load(crate::Error::MemoryLimit {
@@ -120,7 +119,9 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
     }
     let wasm = caller.view().read_vec(at, len).map_err(outside)?;
     let process = caller.process_mut()?;
-    let object = process.with_finder(|_, finder| finder.module(&name, &wasm));
+    let object =
+        process.with_dl(|process| process.with_finder_alone(|finder| finder.module(&name, &wasm)));
+    let object = object.and_then(|made| made);
     let Some(object) = fail(process, object.map_err(DlError::Load))? else {
         return Ok(0);
     };
@@ -134,6 +135,7 @@ fn dlload(caller: &mut Caller<'_>, args: &[u32]) -> Result<u32, HostError> {
         return Ok(0);
     }
     let needed = needed_memory(&object) as u32;
+    let number = process.dl.given.len();
     process.dl.given.push(Given {
         object,
         serial: None,

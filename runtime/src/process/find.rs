@@ -4,7 +4,7 @@
 //! meanwhile waits. So with other threads a library and all that it needs are found
 //! first, while they have the process; then linking asks for the same again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -76,40 +76,72 @@ impl Process {
         result
     }
 
-    /// Finds a library, and all that it needs, while other threads have the process. To be
-    /// called by who has the lock of what is loaded, before it asks for them, and
-    /// [`Process::forget_found`] after that.
+    /// Runs `f` with the process's finder while other threads have the process, if there
+    /// are any. To be called by who has the lock of what is loaded: nobody else may use
+    /// the finder.
+    pub(crate) fn with_finder_alone<R>(&mut self, f: impl FnOnce(&mut dyn Finder) -> R) -> R {
+        let mut none = |_: &str, _: &Object| Ok(None);
+        let mut finder = self.finder.take();
+        let inner: &mut dyn Finder = match &mut finder {
+            Some(finder) => &mut *finder.0,
+            None => &mut none,
+        };
+        let result = {
+            let is_shared = self.shared.lock.is_used();
+            let _away = is_shared.then(|| Away::new(self));
+            f(inner)
+        };
+        self.finder = finder;
+        result
+    }
+
+    /// Finds a library, and all that it needs and that is not loaded, while other threads
+    /// have the process. To be called by who has the lock of what is loaded, before it
+    /// asks for them, and [`Process::forget_found`] after that.
     pub(crate) fn find_ahead(&mut self, name: &str, by: &Arc<Object>) {
         if !self.shared.lock.is_used() {
             return;
         }
-        let Some(mut finder) = self.finder.take() else {
-            return;
-        };
-        let mut found = FoundAhead::default();
-        {
-            let _away = Away::new(self);
-            let mut wanted = vec![(name.to_owned(), Arc::clone(by))];
-            while let Some((name, by)) = wanted.pop() {
-                let key = (by.path().to_owned(), name);
-                if found.0.contains_key(&key) {
-                    continue;
-                }
-                // What cannot be found is looked for again, and the error told then.
-                let Ok(Some(object)) = finder.0.find(&key.1, &by) else {
-                    continue;
-                };
-                let needs = object.needed().iter();
-                wanted.extend(needs.map(|need| (need.clone(), Arc::clone(&object))));
-                found.0.insert(key, object);
-            }
-        }
-        self.finder = Some(finder);
-        self.found_ahead = found;
+        let all = self.link.instances.iter();
+        let loaded = all.flat_map(|(_, instance)| {
+            let soname = instance.object.soname().map(str::to_owned);
+            [Some(instance.name.clone()), soname]
+        });
+        let loaded = loaded.flatten().collect();
+        let first = (name.to_owned(), Arc::clone(by));
+        let shared = Arc::clone(&self.shared);
+        let stop = || shared.is_to_stop();
+        self.found_ahead = self.with_finder_alone(|finder| find_all(finder, first, loaded, &stop));
     }
 
     /// Forgets what was found ahead.
     pub(crate) fn forget_found(&mut self) {
         self.found_ahead = FoundAhead::default();
     }
+}
+
+/// A library and all that it needs, but what is `known` by its names, until it is to
+/// `stop`. What cannot be found is looked for again, and the error told then.
+fn find_all(
+    finder: &mut dyn Finder,
+    first: (String, Arc<Object>),
+    mut known: HashSet<String>,
+    stop: &dyn Fn() -> bool,
+) -> FoundAhead {
+    let mut found = HashMap::new();
+    let mut wanted = VecDeque::from([first]);
+    while let Some((name, by)) = wanted.pop_front() {
+        if stop() {
+            break;
+        }
+        let Ok(Some(object)) = finder.find(&name, &by) else {
+            continue;
+        };
+        known.extend(object.soname().map(str::to_owned));
+        let new = object.needed().iter();
+        let new = new.filter(|&needed| known.insert(needed.clone()));
+        wanted.extend(new.map(|needed| (needed.clone(), Arc::clone(&object))));
+        found.insert((by.path().to_owned(), name), object);
+    }
+    FoundAhead(found)
 }

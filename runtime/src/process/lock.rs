@@ -24,8 +24,15 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct ProcessLock {
     /// Whether the process is for threads: else there is one, and nothing is locked.
     used: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<Turn>,
     changed: Condvar,
+}
+
+/// Whose turn it is.
+struct Turn {
+    state: State,
+    /// Threads that wait for it: where there are none, nobody is told.
+    waiting: u32,
 }
 
 /// Who has the process.
@@ -56,7 +63,10 @@ impl Default for ProcessLock {
     fn default() -> Self {
         Self {
             used: AtomicBool::new(false),
-            state: Mutex::new(State::Held),
+            state: Mutex::new(Turn {
+                state: State::Held,
+                waiting: 0,
+            }),
             changed: Condvar::new(),
         }
     }
@@ -76,18 +86,23 @@ impl ProcessLock {
 
     /// Gives the process away. To be called by the holder.
     pub fn give(&self, process: NonNull<Process>) {
-        *self.state() = State::Free(process);
-        self.changed.notify_one();
+        let mut turn = self.turn();
+        turn.state = State::Free(process);
+        let somebody_waits = turn.waiting > 0;
+        drop(turn);
+        if somebody_waits {
+            self.changed.notify_one();
+        }
     }
 
     /// Waits for the process and holds it; none if `stop` says so while another holds it.
     /// `block`: address of the thread's block.
     pub fn take(&self, block: u64, stop: impl Fn() -> bool) -> Option<NonNull<Process>> {
-        let mut state = self.state();
+        let mut turn = self.turn();
         loop {
-            match *state {
+            match turn.state {
                 State::Free(mut process) => {
-                    *state = State::Held;
+                    turn.state = State::Held;
                     // SAFETY: who gave the process away does not use it until it is
                     // taken back, and keeps it alive.
                     unsafe { process.as_mut() }.space.locals.set_current(block);
@@ -95,8 +110,10 @@ impl ProcessLock {
                 }
                 State::Held if stop() => return None,
                 State::Held => {
-                    let waited = self.changed.wait_timeout(state, LOOK);
-                    state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    turn.waiting += 1;
+                    let waited = self.changed.wait_timeout(turn, LOOK);
+                    turn = waited.unwrap_or_else(PoisonError::into_inner).0;
+                    turn.waiting -= 1;
                 }
             }
         }
@@ -109,7 +126,7 @@ impl ProcessLock {
     }
 
     /// The state is whole whenever it is unlocked.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn turn(&self) -> MutexGuard<'_, Turn> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

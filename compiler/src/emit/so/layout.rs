@@ -452,7 +452,7 @@ impl Cursor {
             kind: SHT_PROGBITS,
             flags: AW,
             addr: segment.vaddr,
-            offset: segment.offset,
+            offset: self.offset,
             size: segment.filesz,
             align: self.align,
             ..Shdr::default()
@@ -461,7 +461,7 @@ impl Cursor {
             name: self.names.add(SEC_MEMORY_BSS),
             kind: SHT_NOBITS,
             addr: segment.vaddr + segment.filesz,
-            offset: segment.offset + segment.filesz,
+            offset: self.offset + segment.filesz,
             size: segment.memsz - segment.filesz,
             align: 1,
             ..stored

@@ -411,7 +411,7 @@ pub enum DlError {
         /// What it is.
         kind: &'static str,
     },
-    /// Another thread has closed it while its constructors were waited for.
+    /// Another thread has closed it, once too often, before this one had opened it.
     #[error("the library was closed by another thread while it was opened")]
     Closed,
     /// Called from within the program's allocator, which the loader has called.

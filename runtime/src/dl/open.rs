@@ -148,15 +148,18 @@ impl Process {
             let id = process.link.instances.id(number);
             match ready {
                 // The constructors may do anything, but not take the library away.
-                Some(ready) => process.start_library(&ready)?,
+                Some(ready) => {
+                    process.start_library(&ready)?;
+                    let number = process.link.instances.number(id);
+                    process.add_handle(number.ok_or(DlError::Closed)?, flags)?;
+                }
+                // The handle keeps it while its constructors are waited for.
                 None => {
+                    process.add_handle(number, flags)?;
                     let serial = process.link.instances[number].serial;
                     process.without_dl(|process| process.wait_until_started(serial))?;
                 }
             }
-            // It may have been closed while its constructors were waited for.
-            let number = process.link.instances.number(id);
-            process.add_handle(number.ok_or(DlError::Closed)?, flags)?;
             Ok(id)
         })?
     }

@@ -19,6 +19,7 @@ mod musl;
 mod native;
 mod prelinked;
 mod run;
+mod threads;
 mod tools;
 mod wasm;
 
@@ -33,5 +34,6 @@ pub use musl::{Musl, musl, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
 pub use run::{Run, Wasmaot, run};
+pub use threads::{Additions, ThreadsProgram, ThreadsUnit, c_files};
 pub use tools::{Tool, tools};
 pub use wasm::{Code, Kind, Link, libc, library_directory, object, objects, start_file};

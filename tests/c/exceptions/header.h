@@ -1,0 +1,8 @@
+/* Precedes a thrown object. */
+struct Header {
+	const void *type;
+	void (*destroy)(void *);
+	Header *outer;
+	int handlers;
+	int rethrown;
+};

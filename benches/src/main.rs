@@ -6,6 +6,7 @@ mod child;
 mod compile;
 mod engines;
 mod kernels;
+mod speedup;
 mod start;
 mod threads;
 
@@ -36,6 +37,8 @@ enum What {
     Calls(calls::Args),
     /// Where a thread's own state is: what each place costs compiled code, and memory
     Threads(threads::Args),
+    /// A second thread: zstd with one worker and with two, here and natively
+    Speedup(speedup::Args),
     /// Draw what another subcommand wrote with --json
     Draw {
         /// The figures
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         What::Start(args) => start::run(&args),
         What::Calls(args) => calls::run(&args),
         What::Threads(args) => threads::run(&args),
+        What::Speedup(args) => speedup::run(&args),
         What::Draw { json, output } => {
             let text = std::fs::read_to_string(&json);
             let text = text.with_context(|| format!("cannot read {}", json.display()))?;

@@ -33,8 +33,8 @@ pub(crate) struct Paused {
     /// The round in which it has halted last.
     round: AtomicU32,
     registers: [AtomicU64; REGISTERS],
-    /// Stack pointers: where it is, and where the host's stack of its innermost entry
-    /// into wasm code begins; the same where that is not what it runs on.
+    /// What it uses of the host's stack since its innermost entry into wasm code: the lowest
+    /// address, and the end; nothing where that is not what it runs on.
     host: [AtomicU64; 2],
     /// What it uses of its wasm stack: the lowest address, and the end.
     stack: [AtomicU64; 2],

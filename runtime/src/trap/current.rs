@@ -104,9 +104,11 @@ pub(super) fn halt(fault: &Fault<'_>) {
                 false => block.wasm_low,
             };
             let stack = (low, space.stack.end);
+            // The host's part ends with the activation, in which the arguments are.
+            let end = next.addr() as u64 + size_of::<Activation>() as u64;
             let host = match on_stack || !std::ptr::eq(innermost, next) {
                 true => (0, 0),
-                false => (sp, block.host_sp),
+                false => (sp, end),
             };
             pause.halt(&space.entry, fault.words(), stack, host);
         }

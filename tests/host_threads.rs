@@ -358,6 +358,48 @@ fn threads_end_the_program_together() {
     run(thread, "(call $start (i32.const 1) (i32.const 0))").success();
 }
 
+/// A request to stop, of the program itself or from outside, reaches threads that wait
+/// in calls: for time, for files, for words, at cancellation points or not.
+#[test]
+fn a_request_to_stop_reaches_threads_that_wait() {
+    let threads = "(func $thread0 (param $arg i32) (result i32)
+           (call $add (i32.const 400))
+           (drop (call $call (i32.const 162) (i32.const 600) (i32.const 0) (i32.const 0)
+             (i32.const 0) (i32.const 0) (i32.const 0)))
+           unreachable)
+         (func $thread1 (param $arg i32) (result i32)
+           (call $add (i32.const 400))
+           (drop (call $call (i32.const 168) (i32.const 0) (i32.const 0) (i32.const -1)
+             (i32.const 0) (i32.const 0) (i32.const 0)))
+           unreachable)
+         (func $thread2 (param $arg i32) (result i32)
+           (call $add (i32.const 400))
+           (drop (call $point (i32.const 29) (i32.const 0) (i32.const 0) (i32.const 0)
+             (i32.const 0) (i32.const 0) (i32.const 0)))
+           unreachable)
+         (func $thread3 (param $arg i32) (result i32)
+           (call $add (i32.const 400))
+           (drop (call $futex (i32.const 300) (i32.const 0) (i32.const 0) (i32.const 0)
+             (i32.const 0) (i32.const 0)))
+           unreachable)";
+    let start = "(i32.store (i32.const 600) (i32.const 1000000))
+         (call $start (i32.const 1) (i32.const 0))
+         (call $start (i32.const 2) (i32.const 0))
+         (call $start (i32.const 3) (i32.const 0))
+         (call $start (i32.const 4) (i32.const 0))
+         (call $await (i32.const 400) (i32.const 4))";
+    let exits = run(
+        threads,
+        &format!("{start} (call $exit_group (i32.const 43))"),
+    );
+    assert_eq!(exits.code, Some(43), "{exits:#?}");
+    let waits = "(drop (call $futex (i32.const 300) (i32.const 0) (i32.const 0) (i32.const 0)
+         (i32.const 0) (i32.const 0)))";
+    let start = format!("{start} {waits}");
+    let stopped = run_with(&["--timeout", "2s"], LINUX, threads, &start);
+    assert_eq!(stopped.code, Some(124), "{stopped:#?}");
+}
+
 #[test]
 fn the_host_says_how_many_processors_it_has_and_orders_memory() {
     run(

@@ -30,6 +30,7 @@
 //! | the current directory | to copy or replace the path |
 //! | who changes the current directory | while it is changed here and for the loader |
 //! | the addresses that `brk` and `mmap` have given | while they change, with the memory growing or being cleared |
+//! | the threads of Linux | to look one up, to add or take one out |
 //! | the heap of `flat_libc` | while memory is given, with the memory growing |
 //! | the writer of `flat_libc` | while `puts` and `putchar` write |
 //!

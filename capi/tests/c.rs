@@ -84,6 +84,13 @@ fn what_is_wrong_is_an_error() {
     program(&source, &[library.canonicalize().unwrap()], "done\n");
 }
 
+/// A module starts threads only where that was asked for; callbacks run on them.
+#[test]
+fn threads_are_asked_for() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/threads.c");
+    program(&source, &[], "done\n");
+}
+
 #[test]
 fn the_header_is_one_for_every_standard() {
     for standard in ["-std=c99", "-std=c11", "-std=c17", "-std=gnu99"] {

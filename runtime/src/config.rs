@@ -95,7 +95,8 @@ pub struct Config {
     /// Bytes that a process may keep for its program, all together: linear
     /// memories as large as they are (also where nothing has touched them),
     /// tables beyond their first 256 entries (16 bytes each), exceptions that
-    /// are referred to, and objects that are loaded while the program runs.
+    /// are referred to, objects that are loaded while the program runs, and
+    /// thread-local storage of objects, in each thread.
     /// What would exceed it fails as such things do: `memory.grow` and
     /// `table.grow` answer -1, a `throw` traps, `dlopen` has an error.
     pub max_memory: u64,

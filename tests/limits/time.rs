@@ -292,3 +292,38 @@ fn a_request_reaches_a_process_that_a_host_function_runs() {
     assert_eq!(trap_code(error), TrapCode::Interrupted);
     assert!(other.join().unwrap());
 }
+
+/// Threads that compute, wait for each other, and wait for the host, while the first one
+/// does one of these.
+#[test]
+fn the_time_is_over_for_all_threads() {
+    for first in ["0", "1", "2"] {
+        let sandbox = Sandbox::new();
+        let module = format!(
+            r#"(module
+              (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+              (import "wasi_snapshot_preview1" "fd_read"
+                (func $read (param i32 i32 i32 i32) (result i32)))
+              (memory (export "memory") 1 1 shared)
+              (data (i32.const 16) "\40\00\00\00\10\00\00\00")
+              (func $do (param $what i32)
+                (if (i32.eqz (local.get $what)) (then (loop (br 0))))
+                (if (i32.eq (local.get $what) (i32.const 1)) (then
+                  (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))
+                (loop
+                  (drop (call $read (i32.const 0) (i32.const 16) (i32.const 1) (i32.const 32)))
+                  (br 0)))
+              (func (export "wasi_thread_start") (param i32 i32) (call $do (local.get 1)))
+              (func (export "_start") (local $n i32)
+                (loop $again
+                  (if (i32.lt_s (call $spawn (i32.rem_u (local.get $n) (i32.const 3)))
+                                (i32.const 1))
+                    (then unreachable))
+                  (br_if $again (i32.lt_u
+                    (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 6))))
+                (call $do (i32.const {first}))))"#
+        );
+        sandbox.write("main.wat", &module);
+        timed_out(&run_for(&sandbox, "500ms", &["main.wat"]), "500ms");
+    }
+}

@@ -235,7 +235,7 @@ fn thread_local_storage_is_used_again_and_has_an_end() {
         let error = process.open_object(Arc::clone(&too_large), OpenFlags::default());
         let text = error.unwrap_err().to_string();
         assert!(
-            text.contains("3200 bytes of thread-local storage"),
+            text.contains("3200 bytes of thread-local storage in each thread"),
             "{text}"
         );
         assert!(text.contains(&WINDOW_TLS_SIZE.to_string()), "{text}");
@@ -490,6 +490,137 @@ fn data_of_c_that_cannot_be_made_are_errors() {
         r#""__tls_size") i32 (i32.const 0)"#,
     );
     assert_eq!(run(&empty), [Val::I32(2)]);
+}
+
+/// A main with an allocator that counts its calls, and that waits until a thread is
+/// gone. Word 200: bytes given; 204, 208: calls; 212: what to do instead.
+fn allocating() -> String {
+    let body = format!(
+        r#"(import "host" "spawn" (func $spawn (param i32) (result i32)))
+           (import "host" "runs" (func $runs (param i32) (result i32)))
+           {WAIT}
+           (func (export "malloc") (param $bytes i32) (result i32)
+             (drop (i32.atomic.rmw.add (i32.const 204) (i32.const 1)))
+             (if (i32.eq (i32.load (i32.const 212)) (i32.const 1)) (then unreachable))
+             (if (i32.eq (i32.load (i32.const 212)) (i32.const 2))
+               (then (return (i32.const 0))))
+             (if (i32.eq (i32.load (i32.const 212)) (i32.const 3))
+               (then (return (i32.const -16))))
+             (i32.add (i32.const 0x180000)
+               (i32.atomic.rmw.add (i32.const 200)
+                 (i32.and (i32.add (local.get $bytes) (i32.const 15)) (i32.const -16)))))
+           (func (export "free") (param i32)
+             (drop (i32.atomic.rmw.add (i32.const 208) (i32.const 1))))
+           (func (export "thread") (param i32 i32))
+           (func (export "run") (result i32) (local $number i32)
+             (local.set $number (call $spawn (i32.const 0)))
+             (loop $again
+               (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const 100000)))
+               (br_if $again (call $runs (local.get $number))))
+             (local.get $number))
+           (func (export "set") (param i32 i32) (i32.store (local.get 0) (local.get 1)))
+           (func (export "word") (param i32) (result i32) (i32.load (local.get 0)))"#
+    );
+    module(0, 0, &[], &body).replace("(memory 0)", "(memory 64 64 shared)")
+}
+
+/// A library whose `__wasm_init_tls` traps if word 216 says so.
+fn trapping() -> String {
+    let init = r#"(func (export "__wasm_init_tls") (param i32)"#;
+    let text = c_library("");
+    assert_eq!(text.matches(init).count(), 1);
+    let test =
+        "(if (i32.load (i32.const 216)) (then (global.set $tls_base (i32.const 9)) unreachable))";
+    text.replace(init, &format!("{init} {test}"))
+}
+
+fn allocating_process() -> (Process, InstanceId) {
+    let mut process = process(config());
+    process.add_host_functions([HostFunction::wrap(
+        "host",
+        "runs",
+        |caller: &mut Caller<'_>, number: i32| i32::from(caller.has_thread(number as u32)),
+    )]);
+    let main = process
+        .load_program(object("main", &allocating()), &[])
+        .unwrap();
+    (process, main)
+}
+
+fn set(process: &mut Process, main: InstanceId, at: i32, value: i32) {
+    let args = [Val::I32(at), Val::I32(value)];
+    process.invoke(main, "set", &args).unwrap();
+}
+
+fn word(process: &mut Process, main: InstanceId, at: i32) -> i32 {
+    match process.invoke(main, "word", &[Val::I32(at)]).unwrap()[..] {
+        [Val::I32(word)] => word,
+        ref other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn blocks_of_ended_threads_are_used_again_and_go_with_their_library() {
+    let (mut process, main) = allocating_process();
+    let lib = process
+        .open_object(object("lib", &trapping()), OpenFlags::default())
+        .unwrap();
+    let calls = |process: &mut Process| [204, 208].map(|at| word(process, main, at));
+    // The library's own memory.
+    assert_eq!(calls(&mut process), [1, 0]);
+    for _ in 0..3 {
+        assert!(call(&mut process, main, "run") > 1);
+        assert_eq!(calls(&mut process), [2, 0]);
+    }
+    process.close(lib).unwrap().unwrap();
+    assert_eq!(calls(&mut process), [2, 2]);
+    assert!(call(&mut process, main, "run") > 1);
+    assert_eq!(calls(&mut process), [2, 2]);
+}
+
+#[test]
+fn an_allocator_that_fails_leaves_nothing_of_a_thread() {
+    let (mut process, main) = allocating_process();
+    let lib = object("lib", &trapping());
+    let lib = process.open_object(lib, OpenFlags::default()).unwrap();
+    for what in [1, 2, 3] {
+        set(&mut process, main, 212, what);
+        for _ in 0..3 {
+            assert_eq!(call(&mut process, main, "run"), -1, "{what}");
+        }
+    }
+    set(&mut process, main, 212, 0);
+    assert!(call(&mut process, main, "run") > 1);
+    // No failed thread holds the library.
+    let frees = word(&mut process, main, 208);
+    process.close(lib).unwrap().unwrap();
+    assert!(word(&mut process, main, 208) >= frees + 2);
+}
+
+#[test]
+fn a_copy_that_cannot_be_made_ends_the_program_or_the_opening() {
+    let (mut process, main) = allocating_process();
+    let lib = object("lib", &trapping());
+    let id = process
+        .open_object(Arc::clone(&lib), OpenFlags::default())
+        .unwrap();
+    let base = call(&mut process, id, "at");
+    set(&mut process, main, 216, 1);
+    let error = process.invoke(main, "run", &[]).unwrap_err().to_string();
+    assert!(error.contains("__wasm_init_tls"), "{error}");
+    set(&mut process, main, 216, 0);
+    assert!(call(&mut process, main, "run") > 1);
+    // The host's threads have theirs made by who makes them.
+    process.scope(|scope| drop(scope.thread().unwrap()));
+    set(&mut process, main, 216, 1);
+    // Without the block that an ended thread has left.
+    process.scope(|scope| {
+        let refused = scope.thread().map(drop).unwrap_err().to_string();
+        assert!(refused.contains("preparing a thread"), "{refused}");
+    });
+    assert_eq!(call(&mut process, id, "at"), base);
+    set(&mut process, main, 216, 0);
+    process.close(id).unwrap().unwrap();
 }
 
 /// The address of what each thread has for itself is not one number.

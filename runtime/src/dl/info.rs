@@ -4,7 +4,7 @@
 //! an address too: an index that a function stands at counts as that function,
 //! unless an object's data lie there.
 
-use wasmaot_abi::object::SymbolKind;
+use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::types::{FuncType, ValType};
 
 use crate::host::{Caller, HostError};
@@ -82,7 +82,11 @@ impl Process {
             _ => instance.memory_base + s.value.wrapping_sub(bias),
         };
         let symbols = instance.object.symbols();
-        let before = symbols.filter(|s| s.defines(SymbolKind::Data) && linear(s) <= address.into());
+        // What each thread has a copy of has no one address.
+        let has_one = |s: &crate::object::Symbol| {
+            s.defines(SymbolKind::Data) && s.record.flags & SymbolRecord::TLS == 0
+        };
+        let before = symbols.filter(|s| has_one(s) && linear(s) <= address.into());
         Some(match before.max_by_key(|s| linear(s)) {
             Some(s) => (
                 number,

@@ -96,10 +96,12 @@ fn locals(linker: &mut Linker<'_>, object: &Object) -> Result<Option<u64>> {
     at.map(Some).ok_or_else(|| Error::Limit {
         file: object.path().display().to_string(),
         what: format!(
-            "needs {} bytes of thread-local storage, and {} of the {WINDOW_TLS_SIZE} that a \
-             thread has are free",
+            "needs {} bytes of thread-local storage in each thread, where {} of {WINDOW_TLS_SIZE} \
+             are free, and {} of the {} that the process may use are in use",
             storage.memsz,
-            linker.space.locals.spare()
+            linker.space.locals.spare(),
+            linker.space.budget.used(),
+            linker.space.budget.limit()
         ),
         remedy: "load fewer modules, or such with fewer mutable globals",
     })
@@ -136,9 +138,7 @@ const BESIDE: u64 = PAGE;
 fn charge(view: View<'_>, object: &Object) -> Result<()> {
     let last = &view.state.instances[view.state.instances.next() - 1];
     let range = last.image.range();
-    let locals = object.layout().threads.as_ref();
-    let locals = locals.map_or(0, |storage| storage.memsz);
-    let bytes = range.end - range.start + BESIDE + last.name.len() as u64 + locals;
+    let bytes = range.end - range.start + BESIDE + last.name.len() as u64;
     take(view, object, range.start, bytes)
 }
 

@@ -129,7 +129,11 @@ impl ThreadLocals {
             ));
         }
         let mut parts = self.templates.iter();
-        parts.try_for_each(|(&at, words)| write(&window, at, words))?;
+        let written = parts.try_for_each(|(&at, words)| write(&window, at, words));
+        if written.is_err() {
+            self.budget.release(window.block());
+        }
+        written?;
         self.windows.insert(window.block(), window);
         Ok(())
     }

@@ -81,6 +81,7 @@ impl Process {
                 .iter()
                 .map(|&n| self.link.instances[n].serial)
                 .collect();
+            self.mark_ending(&loose);
             for &serial in &serials {
                 self.without_dl(|process| process.run_handlers_of(serial))?;
             }
@@ -90,7 +91,11 @@ impl Process {
             let mut left = Vec::new();
             for number in loose {
                 let same = |i: &Instance| serials.contains(&i.serial);
-                if still.contains(&number) && self.link.instances.get(number).is_some_and(same) {
+                if !self.link.instances.get(number).is_some_and(same) {
+                    continue;
+                }
+                self.link.instances[number].refs.ending = None;
+                if still.contains(&number) {
                     left.extend(self.unload(number));
                 }
             }
@@ -141,6 +146,7 @@ impl Process {
             let RefCount {
                 opened,
                 starting,
+                ending: _,
                 threads,
                 always,
             } = i.refs;

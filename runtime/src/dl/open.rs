@@ -65,6 +65,16 @@ impl OpenFlags {
     }
 }
 
+/// What a library is that is to be opened.
+enum Found {
+    /// Loaded already.
+    There(usize),
+    /// Loaded just now, and nothing of it has run.
+    Loaded(Ready),
+    /// Not loaded, as another thread finalises some of these that it needs.
+    Ending(Vec<usize>),
+}
+
 impl Process {
     /// Opens a library by name, as `dlopen`: loads it with all that it needs,
     /// unless it is there already, and runs its constructors.
@@ -88,7 +98,9 @@ impl Process {
     ) -> Result<InstanceId, DlError> {
         self.main()?;
         let name = object.path().display().to_string();
-        self.open_found(flags, |process| process.load_library(&name, object, flags))
+        self.open_found(flags, |process| {
+            process.load_library(&name, Arc::clone(&object), flags)
+        })
     }
 
     /// Whether there is a program, for libraries to be opened in.
@@ -120,7 +132,7 @@ impl Process {
             let name = &*process.library_path(name);
             let known = process.link.instances.find(|i| is_named(i, name));
             if let Some(number) = known {
-                return Ok((number, None));
+                return Ok(Found::There(number));
             }
             let by = Arc::clone(&process.link.instances[by].object);
             process.find_ahead(name, &by);
@@ -137,37 +149,43 @@ impl Process {
     fn open_found(
         &mut self,
         flags: OpenFlags,
-        find: impl FnOnce(&mut Self) -> Result<(usize, Option<Ready>), DlError>,
+        find: impl Fn(&mut Self) -> Result<Found, DlError>,
     ) -> Result<InstanceId, DlError> {
         self.with_dl(|process| {
             if process.dl.busy {
                 return Err(DlError::Busy);
             }
             deferred::load_all(process)?;
-            let (number, ready) = find(process)?;
-            let id = process.link.instances.id(number);
-            match ready {
-                // The constructors may do anything, but not take the library away.
-                Some(ready) => {
-                    process.start_library(&ready)?;
-                    let number = process.link.instances.number(id);
-                    process.add_handle(number.ok_or(DlError::Closed)?, flags)?;
-                }
-                // The handle keeps it while its constructors are waited for.
-                None => {
-                    process.add_handle(number, flags)?;
-                    let serial = process.link.instances[number].serial;
-                    process.without_dl(|process| process.wait_until_started(serial))?;
+            loop {
+                match find(process)? {
+                    Found::Ending(needed) => {
+                        process.wait_until_ended(&needed)?;
+                    }
+                    Found::There(number) if process.wait_until_ended(&[number])? => {}
+                    Found::There(number) => {
+                        let id = process.link.instances.id(number);
+                        // With a handle it stays while its constructors are waited for,
+                        // unless it is closed once too often.
+                        process.add_handle(number, flags)?;
+                        process.wait_until_started(number)?;
+                        return Ok(id);
+                    }
+                    Found::Loaded(ready) => {
+                        process.start_library(&ready)?;
+                        process.add_handle(ready.first(), flags)?;
+                        return Ok(process.link.instances.id(ready.first()));
+                    }
                 }
             }
-            Ok(id)
         })?
     }
 
-    /// Runs the initialisers of an opened group.
+    /// Runs the initialisers of an opened group, when those of what it needs have run.
     fn start_library(&mut self, ready: &Ready) -> Result<(), DlError> {
         let numbers = ready.group.numbers();
+        // The constructors may do anything, but not take the library away.
         self.mark_starting(numbers.clone(), true);
+        self.wait_until_started(ready.first())?;
         let ran = self.initialise(ready, true);
         self.mark_starting(numbers, false);
         Ok(ran?)
@@ -198,13 +216,13 @@ impl Process {
         name: &str,
         object: Arc<Object>,
         flags: OpenFlags,
-    ) -> Result<(usize, Option<Ready>), DlError> {
+    ) -> Result<Found, DlError> {
         let loaded = self.link.instances.find(|i| i.object.id() == object.id());
         let main = self.link.program.as_ref().map(|program| program.main);
         if let Some(number) = loaded
             && !(loaded == main && is_main(&object))
         {
-            return Ok((number, None));
+            return Ok(Found::There(number));
         }
         if flags.no_load && loaded.is_none() {
             return Err(DlError::NotLoaded(name.to_owned()));
@@ -227,7 +245,7 @@ impl Process {
             }
             let number = self.load_one_flat(name.to_owned(), object)?;
             self.link.instances[number].refs.always = false;
-            return Ok((number, None));
+            return Ok(Found::There(number));
         }
         let purpose = Purpose::Opened {
             deepbind: flags.deepbind,
@@ -236,8 +254,13 @@ impl Process {
         };
         let group =
             self.with_finder(|view, finder| link::opened(view, name, object, purpose, finder))?;
-        let ready = self.load(group)?;
-        Ok((ready.first(), Some(ready)))
+        let new = group.numbers();
+        let needed = group.local.iter().copied().filter(|n| !new.contains(n));
+        let needed: Vec<usize> = needed.collect();
+        if self.is_ending(&needed) {
+            return Ok(Found::Ending(needed));
+        }
+        Ok(Found::Loaded(self.load(group)?))
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn map(
             refs: RefCount {
                 opened: 0,
                 starting: None,
+                ending: None,
                 threads: 0,
                 always: !group.purpose.is_opened(),
             },

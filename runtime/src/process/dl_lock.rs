@@ -121,33 +121,78 @@ impl Process {
 
     /// Waits until the constructors of a library, and of all that it needs, have run that
     /// another thread is running. This thread's own are not waited for, nor those of a
-    /// thread that waits for this one. The library's serial number tells whether
-    /// it is still there.
+    /// thread that waits for this one.
     ///
     /// # Errors
     /// [`Error::Interrupted`].
-    pub(crate) fn wait_until_started(&mut self, serial: u64) -> Result<()> {
-        let this = self.thread_number();
-        while let Some(other) = self.starter(serial, this) {
-            self.dl.waits.insert(this, other);
-            self.wait_for_dl();
-            self.dl.waits.remove(&this);
-            if self.shared.is_to_stop() {
-                return Err(Error::Interrupted);
-            }
-        }
+    pub(crate) fn wait_until_started(&mut self, number: usize) -> Result<()> {
+        let serial = self.link.instances[number].serial;
+        self.wait_for_threads(|process| {
+            let number = process.link.instances.find(|i| i.serial == serial);
+            let Some(number) = number else {
+                return Vec::new();
+            };
+            let all = breadth_first(number, |n| &process.link.instances[n].needs);
+            let refs = all.iter().map(|&n| process.link.instances[n].refs);
+            refs.filter_map(|refs| refs.starting).collect()
+        })?;
         Ok(())
     }
 
-    /// Another thread that runs constructors of a library or of what it needs, and does not
-    /// wait for this one.
-    fn starter(&self, serial: u64, this: u32) -> Option<u32> {
-        let number = self.link.instances.find(|i| i.serial == serial)?;
-        let all = breadth_first(number, |n| &self.link.instances[n].needs);
-        let mut starting = all
-            .iter()
-            .filter_map(|&n| self.link.instances[n].refs.starting);
-        starting.find(|&other| other != this && !self.waits_for(other, this))
+    /// Waits until what another thread runs the finalisers of is gone, of these instances:
+    /// whether any was waited for.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(crate) fn wait_until_ended(&mut self, numbers: &[usize]) -> Result<bool> {
+        let serials = self.serials(numbers);
+        self.wait_for_threads(|process| process.enders(&serials))
+    }
+
+    /// Whether there is one that [`Process::wait_until_ended`] waits for.
+    pub(crate) fn is_ending(&self, numbers: &[usize]) -> bool {
+        let enders = self.enders(&self.serials(numbers));
+        self.to_wait_for(enders).is_some()
+    }
+
+    fn serials(&self, numbers: &[usize]) -> Vec<u64> {
+        let instances = &self.link.instances;
+        numbers.iter().map(|&n| instances[n].serial).collect()
+    }
+
+    /// The threads that run the finalisers of instances that are still there.
+    fn enders(&self, serials: &[u64]) -> Vec<u32> {
+        let instances = self.link.instances.iter().map(|(_, i)| i);
+        let ending = instances.filter(|i| serials.contains(&i.serial));
+        ending.filter_map(|i| i.refs.ending).collect()
+    }
+
+    /// The first of some threads that this one may wait for: itself it does not, nor one
+    /// that waits for it.
+    fn to_wait_for(&self, threads: Vec<u32>) -> Option<u32> {
+        let this = self.thread_number();
+        let mut threads = threads.into_iter();
+        threads.find(|&other| other != this && !self.waits_for(other, this))
+    }
+
+    /// Waits while there are threads to wait for, without the lock: whether there were
+    /// any.
+    fn wait_for_threads(&mut self, threads: impl Fn(&Self) -> Vec<u32>) -> Result<bool> {
+        if self.to_wait_for(threads(self)).is_none() {
+            return Ok(false);
+        }
+        self.without_dl(|process| {
+            let this = process.thread_number();
+            while let Some(other) = process.to_wait_for(threads(process)) {
+                process.dl.waits.insert(this, other);
+                process.wait_for_dl();
+                process.dl.waits.remove(&this);
+                if process.shared.is_to_stop() {
+                    return Err(Error::Interrupted);
+                }
+            }
+            Ok(true)
+        })
     }
 
     /// Whether a thread waits for another one, or for one that does.
@@ -169,5 +214,13 @@ impl Process {
             self.link.instances[number].refs.starting = this;
         }
         self.shared.dl_changes.tell();
+    }
+
+    /// Marks instances as those whose finalisers this thread runs.
+    pub(crate) fn mark_ending(&mut self, numbers: &[usize]) {
+        let this = Some(self.thread_number());
+        for &number in numbers {
+            self.link.instances[number].refs.ending = this;
+        }
     }
 }

@@ -188,6 +188,8 @@ pub(crate) struct RefCount {
     /// Number of the thread that runs its constructors, until they have run: it stays,
     /// however often they close it.
     pub starting: Option<u32>,
+    /// Number of the thread that runs its finalisers, until it is gone.
+    pub ending: Option<u32>,
     /// How many threads are to run code of it before they begin.
     pub threads: u32,
     /// It is part of what was there from the start, or shall never go.

@@ -21,6 +21,7 @@ const TEXTS: &[&str] = &[
     include_str!("../seeds/core.wat"),
     include_str!("../seeds/library.wat"),
     include_str!("../seeds/main.wat"),
+    include_str!("../seeds/threads.wat"),
 ];
 
 /// Made by clang, with debug sections: see `debug.c` beside it.

@@ -82,7 +82,7 @@ impl Program {
     fn run(&self, grant: &Grant) -> Result<(), String> {
         let mut random = Random::new(self.seed);
         let (mut process, id) = self.start(grant, &mut random)?;
-        let mut arguments = Arguments::new(random, process.memory_bytes(id).len());
+        let mut arguments = Arguments::new(random, memory(&mut process, id).len());
         arguments.fill(&mut |at, bytes| {
             // What does not fit is of no use to the program either.
             let _ = process.write(id, at, bytes);
@@ -102,10 +102,10 @@ impl Program {
             let result = process.invoke(id, &export.name, &args);
             watch.end(&called)?;
             let answer = self::outcome(result, &called)?;
-            arguments.remember(export, &args, answer, process.memory_bytes(id));
+            arguments.remember(export, &args, answer, &memory(&mut process, id));
         }
         // A flat program has no way to read a file, and much memory.
-        if self.kind != Kind::Flat && contains(process.memory_bytes(id), CANARY) {
+        if self.kind != Kind::Flat && contains(&memory(&mut process, id), CANARY) {
             return Err("the program has read what is not granted".to_owned());
         }
         Ok(())
@@ -121,6 +121,7 @@ impl Program {
             },
             max_table: 1000,
             stack_size: 1 << 20,
+            max_threads: 6,
             unresolved: Unresolved::Ignore,
             ..Config::default()
         };
@@ -131,7 +132,9 @@ impl Program {
         process.add_host_functions(wasi::functions(env.clone()));
         process.add_host_functions(linux::functions(env));
         process.add_host_functions(flat_libc::functions(std::io::sink()));
-        process.set_finder(Libraries);
+        process.set_finder(Libraries {
+            shared: self.kind == Kind::Threads,
+        });
         let main = Arc::clone(&exports::made(self.kind).object);
         let loaded = match self.kind {
             Kind::Flat => process.load_flat(main, &[]),
@@ -143,13 +146,16 @@ impl Program {
 }
 
 /// The libraries that a program can open, and make.
-struct Libraries;
+struct Libraries {
+    /// Whether their memory is.
+    shared: bool,
+}
 
 impl Finder for Libraries {
     fn find(&mut self, name: &str, _: &Object) -> Result<Option<Arc<Object>>, Error> {
         Ok(match name.rsplit('/').next() {
-            Some("lib.so") => Some(exports::library(false)),
-            Some("opener.so") => Some(exports::library(true)),
+            Some("lib.so") => Some(exports::library(false, self.shared)),
+            Some("opener.so") => Some(exports::library(true, self.shared)),
             _ => None,
         })
     }
@@ -157,6 +163,13 @@ impl Finder for Libraries {
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
         exports::written(name, bytes)
     }
+}
+
+/// What is in the program's memory.
+fn memory(process: &mut Process, id: InstanceId) -> Vec<u8> {
+    let view = process.memory_view(id);
+    let bytes = view.read_vec(0, view.len());
+    bytes.expect("it is as large as it says")
 }
 
 /// How a call ended: its first result; a fault of the runtime's is an error.

@@ -14,11 +14,20 @@ pub enum Kind {
     Allocator,
     /// A flat one.
     Flat,
+    /// One whose threads change arguments while they are looked at.
+    Threads,
 }
 
 impl Kind {
     /// Every kind; most are dynamic.
-    pub const ALL: &[Self] = &[Self::Dynamic, Self::Dynamic, Self::Allocator, Self::Flat];
+    pub const ALL: &[Self] = &[
+        Self::Dynamic,
+        Self::Dynamic,
+        Self::Allocator,
+        Self::Flat,
+        Self::Threads,
+        Self::Threads,
+    ];
 }
 
 /// An exported function.
@@ -82,6 +91,7 @@ const WASI: &[(&str, &str)] = &[
     ("proc_raise", "x"),
     ("sched_yield", ""),
     ("random_get", "bn"),
+    ("thread-spawn", "x"),
     ("sock_accept", "fge"),
     ("sock_recv", "fvqkee"),
     ("sock_send", "fvqje"),
@@ -343,6 +353,31 @@ fn build(kind: Kind) -> Made {
             "(import \"env\" \"memory\" (memory 3 8))",
             "(func (export \"main\") (result i32) (i32.const 0))",
         ),
+        Kind::Threads => (
+            "(@dylink.0 (mem-info))",
+            "",
+            "(memory (export \"memory\") 3 8 shared)
+             (global (export \"__stack_pointer\") (mut i32) (i32.const 131072))
+             (global (export \"__heap_base\") i32 (i32.const 131072))
+             (global $word (mut i32) (i32.const 1))
+             (func (export \"wasi_thread_start\") (param i32 i32)
+               (global.set $word (i32.add (local.get 0) (local.get 1)))
+               (drop (call $change (local.get 1))))
+             (func $change (param $n i32) (result i32) (local $at i32)
+               (local.set $n (i32.and (local.get $n) (i32.const 0xffff)))
+               (loop $again
+                 (global.set $word (i32.add (i32.const 12345)
+                   (i32.mul (global.get $word) (i32.const 1103515245))))
+                 (local.set $at (i32.and (i32.shr_u (global.get $word) (i32.const 8))
+                                         (i32.const 0xffff)))
+                 ;; What bytes there are changes places, so that names stay names.
+                 (i32.store8 (local.get $at)
+                   (i32.load8_u (i32.xor (local.get $at) (i32.const 8))))
+                 (br_if $again (i32.ge_s
+                   (local.tee $n (i32.sub (local.get $n) (i32.const 1))) (i32.const 0))))
+               (i32.const 0))
+             (elem (table $table) (i32.const 4) func $change)",
+        ),
         _ => (
             "(@dylink.0 (mem-info))",
             "",
@@ -422,10 +457,12 @@ pub fn made(kind: Kind) -> &'static Made {
     static DYNAMIC: OnceLock<Made> = OnceLock::new();
     static ALLOCATOR: OnceLock<Made> = OnceLock::new();
     static FLAT: OnceLock<Made> = OnceLock::new();
+    static THREADS: OnceLock<Made> = OnceLock::new();
     let place = match kind {
         Kind::Dynamic => &DYNAMIC,
         Kind::Allocator => &ALLOCATOR,
         Kind::Flat => &FLAT,
+        Kind::Threads => &THREADS,
     };
     place.get_or_init(|| build(kind))
 }
@@ -433,7 +470,7 @@ pub fn made(kind: Kind) -> &'static Made {
 /// A library's module, for a program that makes libraries of bytes.
 pub fn library_wasm() -> &'static [u8] {
     static WASM: OnceLock<Vec<u8>> = OnceLock::new();
-    WASM.get_or_init(|| wat::parse_str(library_text("")).expect("the text is right"))
+    WASM.get_or_init(|| wat::parse_str(library_text("", false)).expect("the text is right"))
 }
 
 /// An object of a module that a program has written.
@@ -448,25 +485,29 @@ pub fn written(name: &str, wasm: &[u8]) -> Result<Arc<Object>, Error> {
 }
 
 /// A library to be opened; `opens`: its constructor opens what the program says
-/// at address 68.
-pub fn library(opens: bool) -> Arc<Object> {
-    static PLAIN: OnceLock<Arc<Object>> = OnceLock::new();
-    static OPENER: OnceLock<Arc<Object>> = OnceLock::new();
-    let make = |name: &str, constructor: &str| {
-        let wasm = wat::parse_str(library_text(constructor)).expect("the text is right");
+/// at address 68. `shared`: its memory is.
+pub fn library(opens: bool, shared: bool) -> Arc<Object> {
+    static ALL: [OnceLock<Arc<Object>>; 4] = [const { OnceLock::new() }; 4];
+    let make = || {
+        let (name, constructor) = match opens {
+            false => ("lib.so", ""),
+            true => (
+                "opener.so",
+                "(drop (call $dlopen (i32.load (i32.const 68)) (i32.const 2)))",
+            ),
+        };
+        let wasm = wat::parse_str(library_text(constructor, shared)).expect("the text is right");
         object(name, &wasm)
     };
-    let opener = "(drop (call $dlopen (i32.load (i32.const 68)) (i32.const 2)))";
-    Arc::clone(match opens {
-        false => PLAIN.get_or_init(|| make("lib.so", "")),
-        true => OPENER.get_or_init(|| make("opener.so", opener)),
-    })
+    let place = usize::from(opens) + 2 * usize::from(shared);
+    Arc::clone(ALL[place].get_or_init(make))
 }
 
-fn library_text(constructor: &str) -> String {
+fn library_text(constructor: &str, shared: bool) -> String {
+    let limits = if shared { "1 8 shared" } else { "1" };
     format!(
         "(module (@dylink.0 (mem-info (memory 64 4) (table 1 0)))
-             (import \"env\" \"memory\" (memory 1))
+             (import \"env\" \"memory\" (memory {limits}))
              (import \"env\" \"__indirect_function_table\" (table 0 funcref))
              (import \"env\" \"__memory_base\" (global $base i32))
              (import \"env\" \"__table_base\" (global $table i32))

@@ -154,6 +154,58 @@ fn handles_are_found_once_and_used_often() {
     assert_eq!(table.size(&process).unwrap(), 2);
 }
 
+/// Of a memory that threads share there is no slice, neither for host functions nor
+/// for the owner of the process: it is copied in and out.
+#[test]
+fn a_shared_memory_is_copied() {
+    let shared = r#"(module
+      (import "host" "copy" (func $copy))
+      (import "host" "slice" (func $slice))
+      (memory (export "memory") 1 2 shared)
+      (func (export "copy") (call $copy))
+      (func (export "slice") (call $slice)))"#;
+    let mut hosts = Hosts::new();
+    hosts.func("host", "copy", |caller: &mut Caller<'_, u32>| {
+        let (view, data) = caller.view_and_data();
+        view.write(100, b"from the host")?;
+        *data = view.load_u32(100)?;
+        Ok::<_, HostError>(())
+    });
+    hosts.func("host", "slice", |caller: &mut Caller<'_, u32>| {
+        caller.memory_mut()[0] = 1;
+    });
+    let mut process = process(0_u32);
+    process.add_hosts(&hosts);
+    let id = process.instantiate(&compile(shared), None).unwrap();
+    let call = |process: &mut Process<u32>, name: &str| {
+        id.typed_func::<(), ()>(process, name)?.call(process, ())
+    };
+    call(&mut process, "copy").unwrap();
+    assert_eq!(*process.data(), u32::from_le_bytes(*b"from"));
+    let error = call(&mut process, "slice").unwrap_err();
+    let reason = "host function host.slice: the linear memory is shared with other threads";
+    assert!(error.to_string().starts_with(reason), "{error}");
+
+    assert_eq!(process.read(id, 100, 13).unwrap(), b"from the host");
+    assert!(matches!(process.memory(id), Err(HandleError::Shared(_))));
+    assert!(matches!(
+        process.memory_mut(id),
+        Err(HandleError::Shared(_))
+    ));
+    let view = process.view(id).unwrap();
+    assert!(view.is_shared());
+    view.copy_within(105, 100, 8).unwrap();
+    let memory: Memory = id.memory(&process, "memory").unwrap().unwrap();
+    assert!(matches!(
+        memory.bytes(&process),
+        Err(HandleError::Shared(_))
+    ));
+    let mut bytes = [0; 8];
+    memory.read(&process, 100, &mut bytes).unwrap();
+    assert_eq!(bytes, *b"the host");
+    assert_eq!(memory.view(&mut process).unwrap().len(), 1 << 16);
+}
+
 /// Numbers of instances and handles are the same in every process: nothing of
 /// one is taken for that of another.
 #[test]

@@ -12,6 +12,8 @@ use crate::wait::interruptible;
 
 /// Most buffers of one vectored call: Linux's `IOV_MAX`.
 pub(crate) const MAX_BUFFERS: u32 = 1024;
+/// Most entries of a list that are looked at, empty ones among them.
+const MAX_ENTRIES: u32 = 1 << 16;
 /// Most bytes of one call: what Linux transfers at once. Fits in a `size`.
 const MAX_TRANSFER: u64 = 0x7fff_f000;
 
@@ -83,7 +85,7 @@ impl<'a> Memory<'a> {
         self.check(list.ptr, u64::from(list.len) * IOVEC)?;
         let mut buffers = GuestBuffers::new(self.0);
         let mut left = MAX_TRANSFER;
-        for index in 0..u64::from(list.len) {
+        for index in 0..u64::from(list.len.min(MAX_ENTRIES)) {
             if buffers.count() == MAX_BUFFERS as usize || left == 0 {
                 break;
             }

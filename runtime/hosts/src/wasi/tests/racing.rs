@@ -150,3 +150,65 @@ fn a_subscription_that_changes_is_one_of_the_two() {
         }
     });
 }
+
+/// Whatever another thread does to the arguments of whatever function: each answers,
+/// and nothing outside of what is granted is touched.
+#[test]
+fn arguments_that_change_at_random_harm_nothing() {
+    /// What may wait, and what ends the program.
+    const OTHERS: [&str; 4] = ["poll_oneoff", "proc_exit", "proc_raise", "thread-spawn"];
+    const PIECES: [&[u8; 4]; 8] = [
+        b"in//",
+        b"..//",
+        b"secr",
+        b"et\0\0",
+        b"\0\x10\0\0",
+        b"\xff\xff\xff\xff",
+        b"\x04\0\0\0",
+        b"\0\0\0\0",
+    ];
+    /// Where arguments are, and changed.
+    const PLACE: u64 = 4096;
+    let shared = Shared::new();
+    std::fs::create_dir(shared.guest.host("in")).unwrap();
+    let functions = shared.guest.functions.values();
+    let functions: Vec<_> = functions.filter(|f| !OTHERS.contains(&&*f.name)).collect();
+    let next = |state: &mut u64, most: usize| {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (*state >> 33) as usize % most
+    };
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut caller = Caller::of_shared_memory(&shared.memory);
+            let (view, mut state) = (caller.view(), 1);
+            while !done.load(Ordering::Relaxed) {
+                let at = PLACE + 4 * next(&mut state, 32) as u64;
+                let piece = PIECES[next(&mut state, PIECES.len())];
+                view.store_u32(at, u32::from_le_bytes(*piece)).unwrap();
+            }
+        });
+        let _stop = Stop(&done);
+        let mut state = 7;
+        for _ in 0..10_000 {
+            let function = functions[next(&mut state, functions.len())];
+            let types = function.ty().params.iter();
+            let args = types.map(|&ty| {
+                let value = match next(&mut state, 3) {
+                    0 => PLACE + 4 * next(&mut state, 32) as u64,
+                    1 => next(&mut state, 16) as u64,
+                    _ => ROOT,
+                };
+                Val::from_bits(ty, value.into())
+            });
+            let args: Vec<Val> = args.collect();
+            let mut caller = Caller::of_shared_memory(&shared.memory);
+            let mut results = [Val::I32(0)];
+            function.call(&mut caller, &args, &mut results).unwrap();
+        }
+    });
+    let secret = std::fs::read(shared.guest.outside().join("secret")).unwrap();
+    assert_eq!(secret, b"secret");
+}

@@ -1,8 +1,8 @@
 //! A guest's linear memory as host functions see it.
 //!
-//! Other threads may change the bytes at any time, so no reference to them is
-//! ever made: they are copied in and out, and what is to be checked is checked
-//! in the copy. Transfers by system calls are given addresses ([`buffers`]).
+//! Other threads may change the bytes at any time, so there is never a slice of
+//! them: they are copied in and out by atomic accesses, and what is to be checked
+//! is checked in the copy. Transfers by system calls are given addresses ([`buffers`]).
 
 mod buffers;
 
@@ -81,9 +81,9 @@ unsafe fn pieces(start: *mut u8, len: usize, mut each: impl FnMut(usize, Piece<'
 
 impl<'a> GuestMemory<'a> {
     /// # Safety
-    /// `bytes` bytes from `start` are mapped and writable for `'a`. Meanwhile no
-    /// reference to them is used, and nobody but wasm code and values of this
-    /// type uses them otherwise; if `shared` is false, from this thread alone.
+    /// `bytes` bytes from `start` are mapped and writable for `'a`. Meanwhile no slice
+    /// of them is used, and nobody but wasm code, the system and values of this
+    /// type uses them; if `shared` is false, from this thread alone.
     pub(crate) const unsafe fn new(start: *mut u8, bytes: usize, shared: bool) -> Self {
         Self {
             start,

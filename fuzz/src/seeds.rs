@@ -22,6 +22,7 @@ const TEXTS: &[&str] = &[
     include_str!("../seeds/library.wat"),
     include_str!("../seeds/main.wat"),
     include_str!("../seeds/threads.wat"),
+    include_str!("../seeds/thread_library.wat"),
 ];
 
 /// Made by clang, with debug sections: see `debug.c` beside it.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wasmaot_abi::context::WINDOW_TLS_SIZE;
+use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{
     Bind, Caller, Config, HostFunction, InstanceId, Object, OpenFlags, Process, ThreadEntry,
@@ -208,11 +209,15 @@ fn a_program_and_its_libraries_are_all_for_threads() {
     );
 }
 
-/// A library for threads with so many mutable globals.
-fn with_globals(count: usize) -> Arc<Object> {
+/// Libraries for threads with so many mutable globals, which differ in nothing but
+/// being two.
+fn with_globals<const N: usize>(count: usize) -> [Arc<Object>; N] {
     let globals = "(global (mut v128) (v128.const i64x2 0 0))".repeat(count);
     let text = module(0, 0, &[], &globals).replace("(memory 0)", "(memory 0 4 shared)");
-    object("many", &text)
+    let wasm = wat::parse_str(text).unwrap();
+    let bytes = compile("many", &wasm, &Options::default(), Emit::So).unwrap();
+    // SAFETY: the compiler's own bytes.
+    [(); N].map(|()| Arc::new(unsafe { Object::from_bytes("many", &bytes, true) }.unwrap()))
 }
 
 #[test]
@@ -222,9 +227,8 @@ fn thread_local_storage_is_used_again_and_has_an_end() {
     process.load_program(object("main", &main), &[]).unwrap();
     // Far more than there is, if it were not given back.
     let half = WINDOW_TLS_SIZE as usize / 32 - 64;
-    let large = with_globals(half);
-    let other = with_globals(half + 1);
-    let too_large = with_globals(200);
+    let [large, other] = with_globals(half);
+    let [too_large] = with_globals(200);
     for _ in 0..6 {
         let a = process
             .open_object(Arc::clone(&large), OpenFlags::default())

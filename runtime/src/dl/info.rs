@@ -98,28 +98,76 @@ impl Process {
     }
 }
 
+impl Process {
+    /// What `dladdr` says of an address, if there is something. No other thread closes it
+    /// while the allocator gives room for the names.
+    fn about_address(&mut self, address: u32) -> Result<Option<[u32; 4]>, HostError> {
+        let found = self.data_at(address).or_else(|| {
+            let (number, name) = self.function_at(address)?;
+            Some((number, name, address))
+        });
+        let Some((number, name, at)) = found else {
+            return Ok(None);
+        };
+        let object = &self.link.instances[number].object;
+        let file = object.path().display().to_string();
+        let file = self.text_of(number, &file)?;
+        let base = self.data_range(number).start as u32;
+        let (name, at) = match &*name {
+            "" => (0, 0),
+            name => (self.text_of(number, name)?, at),
+        };
+        Ok(Some([file, base, name, at]))
+    }
+
+    /// What `dl_iterate_phdr` says of an instance that is still there, its header to be at
+    /// an address; likewise.
+    fn about_instance(
+        &mut self,
+        serial: u64,
+        header: u32,
+    ) -> Result<Option<[u32; WORDS]>, HostError> {
+        let Some(number) = self.link.instances.find(|i| i.serial == serial) else {
+            return Ok(None);
+        };
+        let main = self.main().is_ok_and(|main| main == number);
+        let object = &self.link.instances[number].object;
+        let path = object.path().display().to_string();
+        let name = self.text_of(number, if main { "" } else { &path })?;
+        let base = self.link.instances[number].memory_base;
+        let range = self.data_range(number);
+        let (start, size) = (range.start - base, range.end - range.start);
+        let (adds, subs) = (self.link.instances.loaded(), self.dl.unloaded);
+        Ok(Some([
+            base as u32,
+            name,
+            header,
+            1,
+            adds as u32,
+            (adds >> 32) as u32,
+            subs as u32,
+            (subs >> 32) as u32,
+            0,
+            0,
+            PT_LOAD,
+            0,
+            start as u32,
+            start as u32,
+            size as u32,
+            size as u32,
+            FLAGS,
+            16,
+        ]))
+    }
+}
+
 /// `int dladdr(const void *, Dl_info *)`.
 pub(super) fn dladdr(caller: &mut Caller<'_>, address: u32, out: u32) -> Result<i32, HostError> {
     let process = caller.process_mut()?;
-    let found = process.data_at(address).or_else(|| {
-        let (number, name) = process.function_at(address)?;
-        Some((number, name, address))
-    });
-    let Some((number, name, at)) = found else {
+    let Some(words) = process.with_dl(|process| process.about_address(address))?? else {
         return Ok(0);
     };
-    let file = process.link.instances[number]
-        .object
-        .path()
-        .display()
-        .to_string();
-    let file = process.text_of(number, &file)?;
-    let base = process.data_range(number).start as u32;
-    let (name, at) = match &*name {
-        "" => (0, 0),
-        name => (process.text_of(number, name)?, at),
-    };
-    write(caller, out.into(), &[file, base, name, at])?;
+    write(caller, out.into(), &words)?;
     Ok(1)
 }
 
@@ -136,6 +184,7 @@ const FLAGS: u32 = 6;
 /// Bytes of `struct dl_phdr_info`; the program header follows.
 const INFO: u32 = 40;
 const HEADER: u32 = 32;
+const WORDS: usize = (INFO + HEADER) as usize / 4;
 
 /// `int dl_iterate_phdr(int (*)(struct dl_phdr_info *, size_t, void *), void *)`:
 /// each object's one header describes its data.
@@ -165,41 +214,10 @@ fn visit(
     let ty = FuncType::new([ValType::I32; 3], [ValType::I32]);
     for &serial in serials {
         let process = caller.process_mut()?;
-        let Some(number) = process.link.instances.find(|i| i.serial == serial) else {
+        let info = process.with_dl(|process| process.about_instance(serial, at as u32 + INFO));
+        let Some(info) = info?? else {
             continue;
         };
-        let main = process.main().is_ok_and(|main| main == number);
-        let path = process.link.instances[number]
-            .object
-            .path()
-            .display()
-            .to_string();
-        let name = process.text_of(number, if main { "" } else { &path })?;
-        let base = process.link.instances[number].memory_base;
-        let range = process.data_range(number);
-        let (start, size) = (range.start - base, range.end - range.start);
-        let (adds, subs) = (process.link.instances.loaded(), process.dl.unloaded);
-        let header = at as u32 + INFO;
-        let info = [
-            base as u32,
-            name,
-            header,
-            1,
-            adds as u32,
-            (adds >> 32) as u32,
-            subs as u32,
-            (subs >> 32) as u32,
-            0,
-            0,
-            PT_LOAD,
-            0,
-            start as u32,
-            start as u32,
-            size as u32,
-            size as u32,
-            FLAGS,
-            16,
-        ];
         write(caller, at, &info)?;
         let args = [at as u32, INFO, data].map(|v| Val::I32(v.cast_signed()));
         let called = caller.process_mut()?.call_index(callback, &ty, &args);

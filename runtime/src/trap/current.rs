@@ -100,7 +100,10 @@ pub(super) fn halt(fault: &Fault<'_>) {
             // Code may use some bytes below its stack pointer.
             let low = match on_stack {
                 true => (sp - 128).max(space.stack.start),
-                false if block.host_sp == 0 => space.stack.end,
+                // Before the first call of the host there is nothing on it.
+                false if block.host_sp == 0 || !space.stack.contains(&block.wasm_low) => {
+                    space.stack.end
+                }
                 false => block.wasm_low,
             };
             let stack = (low, space.stack.end);

@@ -5,7 +5,7 @@
 //! the first and last instructions of [`host_stub`] and [`domain_thunk`].
 
 use wasmaot_abi::callconv::Layout;
-use wasmaot_abi::context::thread_block::{HOST_SP, WASM_SP};
+use wasmaot_abi::context::thread_block::{HOST_SP, WASM_LOW, WASM_SP};
 use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::types::FuncType;
 
@@ -13,7 +13,7 @@ use super::BLOCK_MASK;
 use super::host_call::{direct_ints, host_call, host_call_direct};
 
 // The displacements below are 8 bits wide.
-const _: () = assert!(HOST_SP < 128 && WASM_SP < 128);
+const _: () = assert!(HOST_SP < 128 && WASM_LOW < 128 && WASM_SP < 128);
 
 /// Code of a wasm function that calls a host function of a type.
 ///
@@ -106,6 +106,8 @@ pub(crate) fn builtin_stub(target: u64, params: u32) -> Vec<u8> {
     code.put(&BLOCK_MASK.to_le_bytes());
     // Where a backtrace begins if the function leaves wasm code.
     code.put(&[0x48, 0x89, 0x68, WASM_SP as u8]); // mov [rax + WASM_SP], rbp
+    // What is below is not in use while another thread looks.
+    code.put(&[0x48, 0x89, 0x68, WASM_LOW as u8]); // mov [rax + WASM_LOW], rbp
     code.put(&[0x48, 0x8b, 0x60, HOST_SP as u8]); // mov rsp, [rax + HOST_SP]
     let on_stack = params.saturating_sub(6);
     if on_stack % 2 == 1 {

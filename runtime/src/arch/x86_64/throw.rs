@@ -3,7 +3,7 @@
 use std::arch::naked_asm;
 use std::mem::offset_of;
 
-use wasmaot_abi::context::thread_block::{HOST_SP, UNWIND};
+use wasmaot_abi::context::thread_block::{HOST_SP, UNWIND, WASM_LOW};
 
 use super::BLOCK_MASK;
 use super::enter::leave;
@@ -43,6 +43,8 @@ pub(crate) unsafe extern "C" fn throw() {
         "mov rax, rsp",
         "and rax, {window}",
         "mov rdx, rbp",
+        // What is below is not in use while another thread looks.
+        "mov [rax + {wasm_low}], rbp",
         "mov rsp, [rax + {host_sp}]",
         "sub rsp, {resume}",
         "mov rcx, rsp",
@@ -61,6 +63,7 @@ pub(crate) unsafe extern "C" fn throw() {
         "jmp {leave}",
         window = const BLOCK_MASK,
         host_sp = const HOST_SP,
+        wasm_low = const WASM_LOW,
         unwind = const UNWIND,
         resume = const size_of::<Resume>(),
         code = const offset_of!(Resume, code),

@@ -1,6 +1,5 @@
-//! Threads of musl: programs of C and C++ that print the same here and on the
-//! host. A program that ends by itself on neither is a fault; so the tests need
-//! no time of their own.
+//! Threads of musl: programs of C and C++, `tests/musl/threads`, that print the same
+//! here and on the host.
 
 mod real;
 

@@ -209,6 +209,29 @@ fn a_program_and_its_libraries_are_all_for_threads() {
     );
 }
 
+#[test]
+fn a_flat_program_is_for_threads_or_not() {
+    let main = r#"(module (import "env" "f" (func $f (result i32)))
+      (memory (export "memory") 1 2 shared)
+      (func (export "main") (result i32) (call $f)))"#;
+    let load = |library: &str| {
+        let mut process = process(config());
+        let library = object("library", library);
+        process
+            .load_flat(object("main", main), &[library])
+            .map(|_| ())
+    };
+    load(r#"(module (func (export "f") (result i32) (i32.const 1)))"#).unwrap();
+    let other = r#"(module (global (mut i32) (i32.const 0))
+      (func (export "f") (result i32) (i32.const 1)))"#;
+    match load(other) {
+        Err(Error::NotForThreads { file, other }) => {
+            assert_eq!([file, other], ["library", "main"]);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Libraries for threads with so many mutable globals, which differ in nothing but
 /// being two.
 fn with_globals<const N: usize>(count: usize) -> [Arc<Object>; N] {

@@ -89,6 +89,11 @@ impl Process {
         Ok(())
     }
 
+    /// Whether a thread lacks a block of some object's data.
+    pub(super) fn needs_tls_blocks(&self, thread: u64) -> Result<bool> {
+        Ok(self.next_owner(thread)?.is_some())
+    }
+
     /// An object of whose data a thread has no block.
     fn next_owner(&self, thread: u64) -> Result<Option<Owner>> {
         for (number, instance) in self.link.instances.iter() {

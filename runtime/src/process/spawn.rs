@@ -72,7 +72,12 @@ impl Process {
         let first = self.space.locals.first_stack_pointer().unwrap_or(0);
         state.set_stack_pointer(stack_pointer.map_or(first, u64::from));
         // What is loaded meanwhile is for the loading thread to make.
-        match self.with_dl(|process| process.take_tls_blocks(thread)) {
+        // Who opens a library is waited for only if something is to be taken.
+        let taken = match self.needs_tls_blocks(thread) {
+            Ok(false) => Ok(Ok(())),
+            _ => self.with_dl(|process| process.take_tls_blocks(thread)),
+        };
+        match taken {
             Ok(Ok(())) => Ok(state),
             Ok(Err(error)) | Err(error) => {
                 self.forget_thread(&state.window);

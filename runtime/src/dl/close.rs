@@ -58,13 +58,14 @@ impl Process {
 
     /// Finalises and unloads what nobody holds.
     fn collect(&mut self) -> Result<(), Trap> {
-        if self.dl.closing {
+        // Another thread may be running finalisers of what this one has closed.
+        if self.wait_until_closed().is_err() || self.dl.closing.is_some() {
             // The call further out looks again.
             return Ok(());
         }
-        self.dl.closing = true;
+        self.dl.closing = Some(self.thread_number());
         let done = self.collect_all();
-        self.dl.closing = false;
+        self.dl.closing = None;
         done?;
         self.reclaim();
         Ok(())

@@ -149,6 +149,16 @@ impl Process {
         self.wait_for_threads(|process| process.enders(&serials))
     }
 
+    /// Waits until no other thread closes libraries, but for one that waits for this one.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`].
+    pub(crate) fn wait_until_closed(&mut self) -> Result<()> {
+        // When this one has the lock again, yet another may have begun.
+        while self.wait_for_threads(|process| process.dl.closing.into_iter().collect())? {}
+        Ok(())
+    }
+
     /// Whether there is one that [`Process::wait_until_ended`] waits for.
     pub(crate) fn is_ending(&self, numbers: &[usize]) -> bool {
         let enders = self.enders(&self.serials(numbers));

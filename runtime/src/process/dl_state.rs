@@ -16,15 +16,16 @@ use crate::object::Object;
 pub(crate) struct DlState {
     /// Who may open and close libraries.
     pub owner: DlOwner,
-    /// Threads that wait for constructors which others run.
+    /// Threads that wait for constructors or finalisers which others run.
     pub waits: HashMap<u32, u32>,
     /// The errors of each thread.
     pub errors: HashMap<u32, DlErrors>,
     /// The loader is calling the program's allocator: nothing may be opened
     /// or closed.
     pub busy: bool,
-    /// Something is being closed; closing more is left to that.
-    pub closing: bool,
+    /// Number of the thread that closes something; in its finalisers, closing more is left
+    /// to that.
+    pub closing: Option<u32>,
     /// Instances that were ever taken out.
     pub unloaded: u64,
     pub exit: Handlers,

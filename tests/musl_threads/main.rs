@@ -151,6 +151,16 @@ fn threads_open_and_close_libraries() {
     program.as_on_the_host(&wasmaot(), &[]);
 }
 
+#[test]
+fn what_a_thread_has_closed_has_ended() {
+    let mut program = Program::of("opens/closes.c");
+    program.opened = vec![
+        Unit::of("libslow.so", "opens/ends.c", &["-DTIME=100000"]),
+        Unit::of("libquick.so", "opens/ends.c", &["-DTIME=0"]),
+    ];
+    program.as_on_the_host(&wasmaot(), &[]);
+}
+
 /// Thread-local objects with constructors and destructors, statics, exceptions.
 #[test]
 fn objects_are_a_threads_own() {

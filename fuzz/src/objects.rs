@@ -60,7 +60,7 @@ impl Damaged {
         let code = !sections(whole)
             .filter(|(name, _)| CODE.contains(name))
             .all(|(_, part)| same(part));
-        let code = code || has_other_functions(&bytes, whole);
+        let code = code || has_other_functions(&bytes, whole) || maps_other_code(&bytes, whole);
         Self {
             differs: bytes != *whole,
             code_differs: code,
@@ -139,6 +139,15 @@ fn has_other_functions(bytes: &[u8], whole: &[u8]) -> bool {
     let is_code = |&start: &u64| text.contains(&usize::try_from(start).unwrap_or(usize::MAX));
     let mut starts = starts(bytes).into_iter().filter(is_code);
     starts.any(|start| !known.contains(&start))
+}
+
+/// Whether what is executable is said to be another part of the file.
+fn maps_other_code(bytes: &[u8], whole: &[u8]) -> bool {
+    const EXECUTE: u8 = 1;
+    let number = |at: usize| usize::from(u16::from_le_bytes([whole[at], whole[at + 1]]));
+    let headers = (0..number(0x38)).map(|n| 0x40 + 0x38 * n..0x40 + 0x38 * (n + 1));
+    let mut code = headers.filter(|header| whole[header.start + 4] & EXECUTE != 0);
+    code.any(|header| bytes.get(header.clone()) != Some(&whole[header]))
 }
 
 /// Bytes of an ELF symbol, whose value begins at 8.

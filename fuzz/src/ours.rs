@@ -108,12 +108,9 @@ fn run_round(
                 }
             }
             Err(Error::Unsupported { what, .. }) => return Err(Refusal::Unsupported(what)),
-            Err(
-                Error::Unresolved(_)
-                | Error::Threads { .. }
-                | Error::Mismatch { .. }
-                | Error::FunctionType { .. },
-            ) => log(Event::Unlinkable),
+            Err(Error::Unresolved(_) | Error::Mismatch { .. } | Error::FunctionType { .. }) => {
+                log(Event::Unlinkable)
+            }
             Err(other) => return Err(Refusal::Bug(other.to_string())),
         }
         instances.push(None);

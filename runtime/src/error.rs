@@ -79,14 +79,6 @@ pub enum Error {
     /// Symbols without a definition.
     #[error("{}", unresolved(.0))]
     Unresolved(Vec<Unresolved>),
-    /// The program wants threads.
-    #[error(
-        "{file}: is made for threads: it imports what starts a thread, or a memory shared by threads; threads are not supported, a program runs in one; build it without them (wasm32-wasip1)"
-    )]
-    Threads {
-        /// The object.
-        file: String,
-    },
     /// An object that threads cannot run, in a process that may have several.
     #[error(
         "{file}: is not compiled for threads: it has no shared memory, as {other} has; link it with --shared-memory"

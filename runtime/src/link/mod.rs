@@ -48,8 +48,6 @@ mod wanted;
 
 use std::sync::Arc;
 
-use wasmaot_abi::info::ImportKind;
-
 pub use finder::{Candidate, Finder, SearchPath, Way, beside, candidates};
 pub use search::Needed;
 pub use state::InstanceId;
@@ -145,30 +143,7 @@ pub(crate) fn placed(view: View<'_>, object: Arc<Object>, at: u64) -> Group {
 /// opened group. If it fails, nothing has changed, and the rooms are still
 /// taken.
 pub(crate) fn link(linker: Linker<'_>, group: Group, rooms: &[Room]) -> Result<Ready> {
-    let members = group.members.iter();
-    let objects: Vec<Arc<Object>> = members.map(|m| Arc::clone(&m.object)).collect();
-    let mapped = Mapped::new(linker, group, rooms).map_err(|error| {
-        let missing: &[Unresolved] = match &error {
-            Error::Unresolved(missing) => missing,
-            _ => &[],
-        };
-        match objects.iter().find(|o| wants_threads(o, missing)) {
-            Some(object) => Error::Threads {
-                file: object.path().display().to_string(),
-            },
-            None => error,
-        }
-    });
-    mapped?.relocate()?.seal()
-}
-
-/// Whether an object lacks what a host with threads defines: the function that
-/// starts one.
-fn wants_threads(object: &Object, missing: &[Unresolved]) -> bool {
-    let starter = ("wasi", "thread-spawn");
-    let mut imports = object.imports();
-    missing.iter().any(|m| (&*m.module, &*m.name) == starter)
-        && imports.any(|i| matches!(i.kind, ImportKind::Func(_)) && (i.module, i.name) == starter)
+    Mapped::new(linker, group, rooms)?.relocate()?.seal()
 }
 
 /// The symbols of a group that nothing defines; changes nothing.

@@ -146,16 +146,17 @@ fn call(
     results: &[ValType],
 ) -> Option<Result<Vec<Val>>> {
     let types = vec![ValType::I32; params.len()];
-    let (target, ty) = function(process, domain, name, &types, results)?;
     let args: Vec<Val> = params.iter().map(|p| Val::I32(p.cast_signed())).collect();
+    // Whoever has had the lock until now may have closed what defines the function.
     let called = process.with_dl(|process| {
+        let (target, ty) = function(process, domain, name, &types, results)?;
         let outer = std::mem::replace(&mut process.dl.busy, true);
         let called = process.call_target(target, &ty, &args);
         process.dl.busy = outer;
-        called
+        Some(called)
     });
     let called = match called {
-        Ok(called) => called,
+        Ok(called) => called?,
         Err(error) => return Some(Err(error)),
     };
     Some(called.map_err(|trap| Error::Init {

@@ -15,7 +15,7 @@ impl Process {
     /// Halts all other threads, calls `word` with every word that they have in registers
     /// and on the stacks that they use, then `look`; and has them go on. Neither may
     /// wait for anything that a thread may have: a lock, or memory. False, and `look` was not
-    /// called, if a thread does not halt.
+    /// called, if a thread does not halt, or what it uses cannot be read.
     pub(crate) fn with_others_halted<C>(
         &self,
         context: &mut C,
@@ -28,11 +28,14 @@ impl Process {
         let done = state.with_all_halted(own, |threads| {
             for thread in threads {
                 thread.registers().for_each(|value| word(context, value));
-                thread.host_words(&mut buffer, &mut |value| word(context, value));
+                if !thread.host_words(&mut buffer, &mut |value| word(context, value)) {
+                    return false;
+                }
                 thread.stack_words(&mut |value| word(context, value));
             }
             look(context);
+            true
         });
-        done.is_some()
+        done == Some(true)
     }
 }

@@ -4,6 +4,7 @@
 //! leave their registers. Nothing may be waited for meanwhile that one of them may
 //! have: no lock, and so no memory allocated either.
 
+use std::io;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -83,8 +84,9 @@ impl Paused {
     }
 
     /// Calls `f` with each word of the host's stack that the thread uses for what wasm
-    /// code has called. `buffer` is room for some of them.
-    pub fn host_words(&self, buffer: &mut [u64], f: &mut dyn FnMut(u64)) {
+    /// code has called. `buffer` is room for some of them. False if the system does not
+    /// let them be read.
+    pub fn host_words(&self, buffer: &mut [u64], f: &mut dyn FnMut(u64)) -> bool {
         let [mut at, end] = [0, 1].map(|n| self.host[n].load(Ordering::Acquire) & !7);
         while at < end {
             let bytes = (end - at).min(size_of_val(buffer) as u64);
@@ -101,11 +103,13 @@ impl Paused {
             // SAFETY: the buffer is this function's, and as large as said.
             let read = unsafe { libc::process_vm_readv(libc::getpid(), &local, 1, &remote, 1, 0) };
             let Ok(read @ 8..) = u64::try_from(read) else {
-                return;
+                let error = io::Error::last_os_error().raw_os_error();
+                return read >= 0 || error == Some(libc::EFAULT);
             };
             buffer[..read as usize / 8].iter().for_each(|&word| f(word));
             at += read & !7;
         }
+        true
     }
 }
 

@@ -140,10 +140,18 @@ pub(crate) fn placed(view: View<'_>, object: Arc<Object>, at: u64) -> Group {
 }
 
 /// Links a group up to where its code could run. `rooms`: of the members of an
-/// opened group. If it fails, nothing has changed, and the rooms are still
-/// taken.
-pub(crate) fn link(linker: Linker<'_>, group: Group, rooms: &[Room]) -> Result<Ready> {
-    Mapped::new(linker, group, rooms)?.relocate()?.seal()
+/// opened group. `announce` is told of each image before code of it can run, which other
+/// threads may do as soon as the table has functions of it. If it fails, nothing has
+/// changed, and the rooms are still taken.
+pub(crate) fn link(
+    linker: Linker<'_>,
+    group: Group,
+    rooms: &[Room],
+    announce: impl FnMut(&Instance),
+) -> Result<Ready> {
+    Mapped::new(linker, group, rooms)?
+        .relocate()?
+        .seal(announce)
 }
 
 /// The symbols of a group that nothing defines; changes nothing.
@@ -224,9 +232,6 @@ impl<'a> Mapped<'a> {
         threads::prepare(linker, &self.group)?;
         relocate::relocate(linker, self.group.first)?;
         direct::bind(linker, self.group.numbers())?;
-        if linker.config.check {
-            check::check(linker.view(), &self.group)?;
-        }
         Ok(Relocated(self))
     }
 }
@@ -235,17 +240,25 @@ impl<'a> Mapped<'a> {
 struct Relocated<'a>(Mapped<'a>);
 
 impl Relocated<'_> {
-    fn seal(self) -> Result<Ready> {
+    fn seal(self, announce: impl FnMut(&Instance)) -> Result<Ready> {
         let Self(Mapped {
             mut transaction,
             group,
             copies,
         }) = self;
         let linker = &mut transaction.linker;
+        let members = group
+            .numbers()
+            .map(|number| &linker.state.instances[number]);
+        members.for_each(announce);
         for number in group.numbers() {
             linker.state.instances[number].seal()?;
         }
         linker.space.stubs.seal()?;
+        relocate::publish(linker, group.numbers())?;
+        if linker.config.check {
+            check::check(linker.view(), &group)?;
+        }
         if let Purpose::Program | Purpose::Opened { global: true, .. } = group.purpose {
             linker.state.join_global(&group.local);
             linker

@@ -4,6 +4,7 @@
 mod records;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use wasmaot_abi::context::{FuncRef, MEMORY_LIMIT, MemoryDesc, TableDesc, offset};
@@ -46,7 +47,7 @@ pub(super) fn relocate(linker: &mut Linker<'_>, first: usize) -> Result<()> {
         refresh_tables(linker.view());
     }
     for id in new.clone() {
-        elements(linker, id)?;
+        note_elements(linker, id)?;
     }
     for id in new {
         slots(linker, id)?;
@@ -146,8 +147,20 @@ fn refresh_tables(view: View<'_>) {
     }
 }
 
+/// Puts the functions of instances into tables that are to be there: other threads may
+/// call them from now on, so all that they use is in place.
+pub(super) fn publish(linker: &mut Linker<'_>, new: Range<usize>) -> Result<()> {
+    for id in new {
+        elements(linker, id)?;
+    }
+    for (domain, index, entry) in std::mem::take(&mut linker.state.unpublished) {
+        linker.space.domains[domain].set_entry(index, entry);
+    }
+    Ok(())
+}
+
 /// Applies the element segments that need no code.
-fn elements(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+fn elements(linker: &Linker<'_>, id: usize) -> Result<()> {
     let instance = &linker.state.instances[id];
     let domain = &linker.space.domains[instance.domain];
     for segment in &instance.object.info().elements {
@@ -157,9 +170,26 @@ fn elements(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             number => record(instance, number),
         });
         if !domain.set_entries(first, segment.count.into(), entries)? {
-            let end = first + u64::from(segment.count);
-            let reason = format!("its elements exceed the table (entry {})", end - 1);
-            return Err(bad(path(&instance.object), reason));
+            return Err(beyond_the_table(&instance.object, first, segment));
+        }
+    }
+    Ok(())
+}
+
+fn beyond_the_table(object: &Object, first: u64, segment: &Elements) -> Error {
+    let end = first + u64::from(segment.count);
+    let reason = format!("its elements exceed the table (entry {})", end - 1);
+    bad(path(object), reason)
+}
+
+/// Checks where the element segments are to be, and notes what they will put there.
+fn note_elements(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    let instance = &linker.state.instances[id];
+    let len = linker.space.domains[instance.domain].context().table.len;
+    for segment in &instance.object.info().elements {
+        let first = instance.table_base + u64::from(segment.offset);
+        if !live::fits(first, segment.count.into(), len) {
+            return Err(beyond_the_table(&instance.object, first, segment));
         }
     }
     if linker
@@ -251,7 +281,7 @@ fn slots(linker: &mut Linker<'_>, id: usize) -> Result<()> {
             Kind::TableBase => addend(instance.table_base),
             Kind::CodeBase => addend(instance.pc_base),
             Kind::Mem32 => addend(shared_data(linker.view(), id, slot.symbol)?),
-            Kind::Func32 => table_index(linker, address_target(linker.view(), id, slot.symbol))?,
+            Kind::Func32 => index_of(linker, address_target(linker.view(), id, slot.symbol))?,
             Kind::HostBase => {
                 let room = instance.object.info().placement.unwrap_or_default();
                 let end = instance.memory_base + u64::from(room.memory_size);
@@ -462,6 +492,13 @@ pub(crate) fn data_address(view: View<'_>, target: Target) -> Result<u64> {
 
 /// The table index of a function: the one that it has already, or a new one.
 pub(crate) fn table_index(linker: &mut Linker<'_>, target: Target) -> Result<u64> {
+    let index = index_of(linker, target)?;
+    publish(linker, 0..0)?;
+    Ok(index)
+}
+
+/// The same; what is new is in the table once it is published.
+fn index_of(linker: &mut Linker<'_>, target: Target) -> Result<u64> {
     match target {
         Target::Stub(host) => return Ok(linker.state.undefined.index_of_stub(host).unwrap_or(0)),
         Target::UndefinedFunction(number) => return Ok(undefined::index(number)),
@@ -478,7 +515,7 @@ pub(crate) fn table_index(linker: &mut Linker<'_>, target: Target) -> Result<u64
     }
     let entry = entry_of(linker, target, function)?;
     let index = table_room(linker, 1, 1)?;
-    linker.space.domains[domain].set_entry(index, entry);
+    linker.state.unpublished.push((domain, index, entry));
     linker.state.remember_index(domain, function.code, index);
     Ok(index)
 }

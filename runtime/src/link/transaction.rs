@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::linker::Linker;
 use super::reserve::release_table;
+use super::state::{Instance, Retired};
 use crate::space::Key;
 
 /// The state of the parts of a process before a transaction.
@@ -39,33 +40,50 @@ impl Linker<'_> {
 
     /// Goes back to it. What could not be given back to the system stays
     /// reserved until the process ends.
+    ///
+    /// Other threads may have found functions of the new objects in a table: then the
+    /// images are retired, and nothing that these or what is in tables may lead to goes.
     pub(super) fn roll_back(&mut self, before: Checkpoint) {
-        // Before the objects in which their descriptors are.
-        self.space.tables.truncate(before.tables);
+        let has_others = self.space.locals.others().next().is_some();
+        if !has_others {
+            // Before the objects in which their descriptors are.
+            self.space.tables.truncate(before.tables);
+        }
+        // What other functions have been given stays theirs.
+        let new = self.state.instances.iter();
+        let new = new.filter(|&(number, _)| number >= before.instances);
+        let new: Vec<_> = new.map(|(_, instance)| instance.image.range()).collect();
+        for (domain, index, entry) in std::mem::take(&mut self.state.unpublished) {
+            if !new.iter().any(|image| image.contains(&entry.code)) {
+                self.space.domains[domain].set_entry(index, entry);
+            }
+        }
         while self.state.instances.next() > before.instances {
             let last = self.state.instances.next() - 1;
             let Some(instance) = self.state.instances.remove(last) else {
                 break;
             };
             let range = instance.image.range();
-            self.space.stubs.forget(&range);
-            self.state.lazy.forget(&range);
             self.clear_entries(&range, instance.room.as_ref().map(|r| r.table.clone()));
-            self.space.memories.retain(|desc, _| !range.contains(desc));
-            self.space.budget.release(range.start);
-            if let Some(at) = instance.locals {
-                self.space.locals.release(at);
+            match has_others {
+                true => self.state.retired.push(Retired {
+                    image: instance.image,
+                    locals: instance.locals,
+                    object: instance.object,
+                }),
+                false => self.give_back(instance),
             }
-            let _ = self.space.code.release(instance.image);
         }
-        self.clear_hosts(before.hosts);
         if !before.for_threads {
             self.state.for_threads = None;
         }
         self.space.locals.give_stack_pointer(before.stack_pointer);
-        self.space.domains.truncate(before.domains);
-        for (domain, &len) in self.space.domains.iter().zip(&before.lengths) {
-            domain.shrink_table(len);
+        if !has_others {
+            self.clear_hosts(before.hosts);
+            self.space.domains.truncate(before.domains);
+            for (domain, &len) in self.space.domains.iter().zip(&before.lengths) {
+                domain.shrink_table(len);
+            }
         }
         if let Some(program) = &mut self.state.program
             && before.program
@@ -77,8 +95,23 @@ impl Linker<'_> {
         } else {
             self.state.program = None;
         }
-        self.space.stubs.forget_hosts(before.hosts);
-        self.hosts.truncate(before.hosts);
+        if !has_others {
+            self.space.stubs.forget_hosts(before.hosts);
+            self.hosts.truncate(before.hosts);
+        }
+    }
+
+    /// Gives back what an instance has had that nothing has run of.
+    fn give_back(&mut self, instance: Instance) {
+        let range = instance.image.range();
+        self.space.stubs.forget(&range);
+        self.state.lazy.forget(&range);
+        self.space.memories.retain(|desc, _| !range.contains(desc));
+        self.space.budget.release(range.start);
+        if let Some(at) = instance.locals {
+            self.space.locals.release(at);
+        }
+        let _ = self.space.code.release(instance.image);
     }
 
     /// Clears what names functions of an image: entries of tables, and the

@@ -1,6 +1,7 @@
 //! Loading: what linking does, between the code of the program that has to run
 //! before it (its allocator) and after it (initialisers).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::{Process, init, rooms};
@@ -59,16 +60,29 @@ impl Process {
             rooms,
         };
         let Taken { process, rooms } = &mut taken;
-        let ready = link::link(process.linker(), group, rooms)?;
+        let shared = Arc::clone(&process.shared);
+        let mut announced = Vec::new();
+        let linked = link::link(process.linker(), group, rooms, |instance| {
+            let range = instance.image.range();
+            announced.push(range.clone());
+            shared.exceptions.add(range, Arc::clone(&instance.object));
+        });
+        let ready = linked.inspect_err(|_| process.withdraw(&announced))?;
         taken.rooms.clear();
         drop(taken);
-        for number in ready.group.numbers() {
-            let instance = &self.link.instances[number];
-            let (range, object) = (instance.image.range(), Arc::clone(&instance.object));
-            self.shared.exceptions.add(range, object);
-        }
         self.prepare_for_threads();
         Ok(ready)
+    }
+
+    /// Forgets images that have not come to run; those that are retired stay known until
+    /// they are given back.
+    fn withdraw(&self, announced: &[Range<u64>]) {
+        let is_retired = |range: &Range<u64>| {
+            let mut retired = self.link.retired.iter();
+            retired.any(|retired| retired.image.range() == *range)
+        };
+        let gone = announced.iter().filter(|range| !is_retired(range));
+        gone.for_each(|range| self.shared.exceptions.remove(range));
     }
 
     /// Has the process be for threads from now on if its program's memory is shared.

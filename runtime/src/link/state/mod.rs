@@ -19,6 +19,8 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
+use wasmaot_abi::context::FuncRef;
+
 pub use instances::InstanceId;
 
 pub(crate) use fixups::{Copied, Fixups, Forwarder, LazyFunction};
@@ -51,6 +53,8 @@ pub(crate) struct LinkState {
     pub deferred: VecDeque<Deferred>,
     /// Images of unloaded objects that may still be in use.
     pub retired: Vec<Retired>,
+    /// Entries that tables are to have once what is being linked can run: domain, index.
+    pub unpublished: Vec<(usize, u64, FuncRef)>,
     /// Symbols that have an address although nothing defines them.
     pub undefined: Undefined,
     /// Every function type that the process has met.

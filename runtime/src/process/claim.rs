@@ -17,6 +17,8 @@ pub(crate) struct Claim {
     /// The thread's number, and the address of its block.
     number: u32,
     block: u64,
+    /// Whether it waits for the process even if that is to stop.
+    patient: bool,
     /// Whether the claim itself has taken the process.
     taken: Cell<bool>,
 }
@@ -63,8 +65,16 @@ impl Claim {
             shared,
             number,
             block,
+            patient: false,
             taken: Cell::new(false),
         }
+    }
+
+    /// The same claim, which waits for the process even if that is to stop: whoever has it
+    /// gives it away before it waits for the thread.
+    pub const fn patient(mut self) -> Self {
+        self.patient = true;
+        self
     }
 
     /// Number of the thread.
@@ -93,7 +103,7 @@ impl Claim {
         let held = self.process.get();
         match (held, self.shared()) {
             (None, Some(shared)) => {
-                let process = shared.lock.take(self.block, || shared.is_to_stop());
+                let process = shared.lock.take(self.block, || !self.patient && shared.is_to_stop());
                 self.process.set(process);
                 self.taken.set(process.is_some());
                 process

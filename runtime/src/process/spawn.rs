@@ -218,7 +218,7 @@ impl Running {
         let window = Arc::clone(&state.window);
         // SAFETY: the state outlives the claim.
         let claim = unsafe { Claim::of_thread(&state.space) };
-        forget(claim, &window);
+        forget(claim.patient(), &window);
         drop(state);
         shared.threads.finish(number, Some(window));
     }
@@ -289,6 +289,5 @@ pub(super) fn data_error(error: Error) -> SpawnError {
 
 /// Has a process forget a thread that has ended.
 fn forget(mut claim: Claim, window: &Window) {
-    // One that is being dropped forgets all.
     let _ = claim.change(|process| process.forget_thread(window));
 }

@@ -103,7 +103,9 @@ impl Claim {
         let held = self.process.get();
         match (held, self.shared()) {
             (None, Some(shared)) => {
-                let process = shared.lock.take(self.block, || !self.patient && shared.is_to_stop());
+                let process = shared
+                    .lock
+                    .take(self.block, || !self.patient && shared.is_to_stop());
                 self.process.set(process);
                 self.taken.set(process.is_some());
                 process

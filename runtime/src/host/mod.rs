@@ -66,6 +66,7 @@ enum Memory<'a> {
 }
 
 impl Memory<'_> {
+    #[inline]
     fn view(&mut self) -> GuestMemory<'_> {
         match self {
             Self::Live(memory) => memory.view(),
@@ -74,6 +75,7 @@ impl Memory<'_> {
         }
     }
 
+    #[inline]
     fn bytes_mut(&mut self) -> &mut [u8] {
         match self {
             Self::Live(memory) => memory.bytes_mut().unwrap_or_else(|error| refuse(error)),
@@ -136,6 +138,7 @@ impl<'a> Caller<'a> {
 
     /// Linear memory 0 of the calling function's domain, to copy bytes in and
     /// out: of any memory, shared or not.
+    #[inline]
     pub fn view(&mut self) -> GuestMemory<'_> {
         self.memory.view()
     }
@@ -146,6 +149,7 @@ impl<'a> Caller<'a> {
     /// no such slice: the host function ends there, and its caller, with an
     /// error that says so. Functions for programs with threads use
     /// [`Caller::view`].
+    #[inline]
     pub fn memory(&self) -> &[u8] {
         match &self.memory {
             Memory::Live(memory) => memory.bytes().unwrap_or_else(|error| refuse(error)),
@@ -155,6 +159,7 @@ impl<'a> Caller<'a> {
     }
 
     /// The same, to change, of a memory that is not shared.
+    #[inline]
     pub fn memory_mut(&mut self) -> &mut [u8] {
         self.memory.bytes_mut()
     }

@@ -8,19 +8,17 @@ use crate::trap::{self, ThreadSpace};
 
 /// A host call's claim to its process. Where the process is for threads, nobody holds
 /// it while wasm code runs: a claim takes it when it is first asked for it, and
-/// gives it away again when it is dropped.
+/// gives it away again when it is dropped. One that is not asked costs nothing.
 #[derive(Debug)]
 pub(crate) struct Claim {
+    /// That of the thread, if it runs code of a process.
+    space: Option<NonNull<ThreadSpace>>,
+    /// The process, once it has been asked for.
     process: Cell<Option<NonNull<Process>>>,
-    /// Where the process is to be had, if others may have it.
-    shared: Option<NonNull<Shared>>,
-    /// The thread's number, and the address of its block.
-    number: u32,
-    block: u64,
-    /// Whether it waits for the process even if that is to stop.
-    patient: bool,
     /// Whether the claim itself has taken the process.
     taken: Cell<bool>,
+    /// Whether it waits for the process even if that is to stop.
+    patient: bool,
 }
 
 impl Claim {
@@ -31,19 +29,7 @@ impl Claim {
     /// It must be the only one of that call, and be dropped before the call ends.
     #[inline]
     pub unsafe fn of_caller() -> Self {
-        let Some(space) = trap::current_space() else {
-            return Self::of(None, None, (threads::MAIN, 0));
-        };
-        let thread = (space.number, space.head);
-        match space.shared.lock.is_used() {
-            true => Self::of(None, Some(NonNull::from(&*space.shared)), thread),
-            false => {
-                // SAFETY: the head is the thread's own, and alive.
-                let address = unsafe { (*space.head()).process };
-                let process = ptr::with_exposed_provenance_mut(address as usize);
-                Self::of(NonNull::new(process), None, thread)
-            }
-        }
+        Self::of(trap::current_space().map(NonNull::from))
     }
 
     /// That of a thread that runs no wasm code, to a process that is for threads.
@@ -51,22 +37,16 @@ impl Claim {
     /// # Safety
     /// The thread's space must outlive it.
     pub unsafe fn of_thread(space: &ThreadSpace) -> Self {
-        let thread = (space.number, space.head);
-        Self::of(None, Some(NonNull::from(&*space.shared)), thread)
+        Self::of(Some(NonNull::from(space)))
     }
 
-    const fn of(
-        process: Option<NonNull<Process>>,
-        shared: Option<NonNull<Shared>>,
-        (number, block): (u32, u64),
-    ) -> Self {
+    #[inline]
+    const fn of(space: Option<NonNull<ThreadSpace>>) -> Self {
         Self {
-            process: Cell::new(process),
-            shared,
-            number,
-            block,
-            patient: false,
+            space,
+            process: Cell::new(None),
             taken: Cell::new(false),
+            patient: false,
         }
     }
 
@@ -77,17 +57,24 @@ impl Claim {
         self
     }
 
+    /// The thread's space.
+    #[inline]
+    fn space(&self) -> Option<&ThreadSpace> {
+        // SAFETY: it outlives the claim: it is that of the call's thread, or as the
+        // contract of `of_thread` says.
+        self.space.map(|space| unsafe { space.as_ref() })
+    }
+
     /// Number of the thread.
-    pub const fn thread(&self) -> u32 {
-        self.number
+    pub fn thread(&self) -> u32 {
+        self.space().map_or(threads::MAIN, |space| space.number)
     }
 
     /// What is shared, if others may have the process.
     #[inline]
     fn shared(&self) -> Option<&Shared> {
-        // SAFETY: it outlives the claim: it is that of the call's thread, or as the
-        // contract of `of_thread` says.
-        self.shared.map(|shared| unsafe { shared.as_ref() })
+        let shared = &*self.space()?.shared;
+        shared.lock.is_used().then_some(shared)
     }
 
     /// Whether somebody may be listening to traces. Found out without the process, where
@@ -100,18 +87,25 @@ impl Claim {
     /// or it is to stop.
     #[inline]
     fn get(&self) -> Option<NonNull<Process>> {
-        let held = self.process.get();
-        match (held, self.shared()) {
-            (None, Some(shared)) => {
-                let process = shared
-                    .lock
-                    .take(self.block, || !self.patient && shared.is_to_stop());
-                self.process.set(process);
+        if let Some(held) = self.process.get() {
+            return Some(held);
+        }
+        let space = self.space()?;
+        let process = match self.shared() {
+            Some(shared) => {
+                let stop = || !self.patient && shared.is_to_stop();
+                let process = shared.lock.take(space.head, stop);
                 self.taken.set(process.is_some());
                 process
             }
-            _ => held,
-        }
+            None => {
+                // SAFETY: the head is the thread's own, and alive.
+                let address = unsafe { (*space.head()).process };
+                NonNull::new(ptr::with_exposed_provenance_mut(address as usize))
+            }
+        };
+        self.process.set(process);
+        process
     }
 
     /// The process, to look at; other threads do not get it until the claim is dropped.
@@ -149,13 +143,16 @@ impl Claim {
         result
     }
 
-    /// Gives the process away if the claim has taken it.
-    #[inline]
+    /// Gives the process away again.
     fn give(&self) {
-        if self.taken.take()
-            && let (Some(process), Some(shared)) = (self.process.take(), self.shared())
-        {
-            shared.lock.give(process);
+        let Some(process) = self.process.take() else {
+            return;
+        };
+        match (self.taken.take(), self.shared()) {
+            (true, Some(shared)) => shared.lock.give(process),
+            // The process may have come to be for threads meanwhile.
+            (false, Some(_)) => trap::give_if_for_threads(process),
+            (_, None) => {}
         }
     }
 }
@@ -163,11 +160,8 @@ impl Claim {
 impl Drop for Claim {
     #[inline]
     fn drop(&mut self) {
-        match (self.shared, self.process.get()) {
-            (Some(_), _) => self.give(),
-            // The process may have come to be for threads meanwhile.
-            (None, Some(process)) => trap::give_if_for_threads(process),
-            (None, None) => {}
+        if self.process.get().is_some() {
+            self.give();
         }
     }
 }

@@ -27,6 +27,7 @@ impl ThreadState {
             head: window.block(),
             stack: window.usable(),
             stack_guard: window.guard(),
+            interrupt: Arc::clone(shared.interrupter.state()),
             entry: shared.interrupter.state().add(),
         };
         let state = Self {

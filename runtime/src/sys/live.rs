@@ -76,6 +76,7 @@ pub(crate) unsafe fn budget_of<'a>(base: u64) -> Option<&'a Budget> {
 ///
 /// # Safety
 /// It must hold a live value of that type.
+#[inline]
 pub(crate) unsafe fn load<T: Copy>(at: u64) -> T {
     // SAFETY: by this function's contract.
     unsafe { ptr::read_unaligned(ptr::with_exposed_provenance::<T>(at as usize)) }
@@ -94,6 +95,7 @@ pub(crate) unsafe fn store<T: Copy>(at: u64, value: T) {
 ///
 /// # Safety
 /// The address must be a multiple of 8, and be writable for `'a`.
+#[inline]
 pub(crate) unsafe fn atomic_u64<'a>(at: u64) -> &'a AtomicU64 {
     // SAFETY: by this function's contract; whoever else of Rust uses it does so
     // atomically, and wasm code is not Rust's.
@@ -209,18 +211,21 @@ impl MemoryAt<'_> {
     }
 
     /// How many bytes there are now.
+    #[inline]
     fn size(&self) -> u64 {
         // SAFETY: a context stands there, by `new`'s contract.
         unsafe { memory_size(self.0) }
     }
 
     /// Whether other threads may be using it.
+    #[inline]
     pub fn is_shared(&self) -> bool {
         // SAFETY: a head stands below the context, by `new`'s contract.
         unsafe { is_shared(self.0) }
     }
 
     /// As the host's functions see it, as many bytes as there are now.
+    #[inline]
     pub fn view(&mut self) -> GuestMemory<'_> {
         let start = ptr::with_exposed_provenance_mut(self.0 as usize);
         // SAFETY: that many bytes from the base are mapped, and stay so. `self`
@@ -230,6 +235,7 @@ impl MemoryAt<'_> {
     }
 
     /// The bytes of a memory that is not shared, as many as there are now.
+    #[inline]
     pub fn bytes(&self) -> Result<&[u8], SharedMemory> {
         if self.is_shared() {
             return Err(SharedMemory);
@@ -245,6 +251,7 @@ impl MemoryAt<'_> {
     }
 
     /// The same, to change.
+    #[inline]
     pub fn bytes_mut(&mut self) -> Result<&mut [u8], SharedMemory> {
         if self.is_shared() {
             return Err(SharedMemory);
@@ -262,6 +269,7 @@ impl MemoryAt<'_> {
 ///
 /// # Safety
 /// A context must stand right below `base`.
+#[inline]
 pub(crate) unsafe fn memory_size(base: u64) -> u64 {
     let desc = base.wrapping_add_signed(offset::MEMORY.into());
     let at = desc.wrapping_add_signed(memory_desc::BYTES.into());
@@ -274,6 +282,7 @@ pub(crate) unsafe fn memory_size(base: u64) -> u64 {
 /// # Safety
 /// A [`DomainHead`] must stand below the context of `base`. It does not change
 /// once wasm code may run.
+#[inline]
 pub(crate) unsafe fn is_shared(base: u64) -> bool {
     let at = domain_head_of(base) + offset_of!(DomainHead, shared) as u64;
     // SAFETY: by this function's contract.

@@ -34,6 +34,8 @@ pub(crate) struct ThreadSpace {
     /// What a stack overflow hits: inaccessible, right below the stack, at
     /// least 4096 bytes.
     pub stack_guard: Range<u64>,
+    /// Where requests to stop the process are made.
+    pub interrupt: Arc<interrupt::State>,
     /// Where it notes that it runs wasm code.
     pub entry: Arc<interrupt::Entry>,
 }
@@ -269,9 +271,9 @@ pub(crate) unsafe fn enter<R>(
     activation.entry.stack_args = stack_args.as_ptr().cast();
     if outermost {
         space.entry.enter(number);
-        while space.shared.interrupter.state().pause.is_wanted() {
+        while space.interrupt.pause.is_wanted() {
             space.entry.leave();
-            space.shared.interrupter.state().pause.wait_to_enter();
+            space.interrupt.pause.wait_to_enter();
             space.entry.enter(number);
         }
     }
@@ -361,7 +363,7 @@ impl Activation {
     pub(super) fn interrupt_requested(&self) -> bool {
         let mut next = Some(self);
         while let Some(activation) = next {
-            if activation.space().shared.is_to_stop() {
+            if activation.space().interrupt.requested() {
                 return true;
             }
             // SAFETY: it is alive, in the frame of an `enter` further out, which

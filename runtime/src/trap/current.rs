@@ -121,6 +121,7 @@ pub(super) fn halt(fault: &Fault<'_>) {
 
 /// Whether the wasm code of this thread has been asked to stop.
 /// Async-signal-safe.
+#[inline]
 pub(crate) fn interrupt_requested() -> bool {
     let current = CURRENT.get();
     // SAFETY: a current activation is alive, in the frame of an `enter` further

@@ -102,6 +102,7 @@ impl Process {
             next: code.start,
             object: TestObject::new(code.start, base + MEMORY_BYTES..start + size),
             space: ThreadSpace {
+                interrupt: Arc::clone(shared.interrupter.state()),
                 entry: shared.interrupter.state().add(),
                 shared,
                 number: 1,

@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use wasmaot_testkit::{
@@ -20,6 +20,10 @@ const GRAMMARS: &str = "tree-sitter-wasms@0.1.13";
 
 /// The system counts the faults of all children of the tests together.
 static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn wasmaot() -> Wasmaot {
     Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"))
@@ -61,7 +65,7 @@ fn faults(command: &mut Command) -> i64 {
 
 #[test]
 fn a_large_object_costs_the_pages_that_are_touched() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let directory = scratch("start-large");
     let main = program(&directory);
     let package = npm_package(GRAMMARS).join("out");
@@ -88,6 +92,7 @@ fn a_large_object_costs_the_pages_that_are_touched() {
 
 #[test]
 fn a_small_program_costs_few_system_calls() {
+    let _alone = alone();
     let directory = scratch("start-calls");
     let main = program(&directory);
     let log = directory.join("calls");
@@ -167,6 +172,7 @@ impl Drop for Waiting {
 
 #[test]
 fn processes_share_their_text() {
+    let _alone = alone();
     let directory = scratch("start-shared");
     let main = program(&directory);
     let (lib, program) = (directory.join("libc.so.elf"), main.clone());

@@ -29,7 +29,7 @@ pub(crate) fn function(forwarder: usize, ty: FuncType) -> HostFunction {
 
 /// The first call of a lazy function.
 fn call(process: &mut Process, lazy: &LazyFunction, args: &[Val]) -> Result<Vec<Val>, HostError> {
-    let number = process.link.instances.find(|i| i.serial == lazy.serial);
+    let number = process.link.instances.of_serial(lazy.serial);
     let undefined = |reason: String| {
         HostError::unresolved(format!("`{}` of {}{reason}", lazy.symbol, lazy.library))
     };

@@ -127,7 +127,7 @@ impl Process {
         serial: u64,
         header: u32,
     ) -> Result<Option<[u32; WORDS]>, HostError> {
-        let Some(number) = self.link.instances.find(|i| i.serial == serial) else {
+        let Some(number) = self.link.instances.of_serial(serial) else {
             return Ok(None);
         };
         let main = self.main().is_ok_and(|main| main == number);

@@ -46,16 +46,26 @@ impl Marks {
         }
     }
 
+    /// The image that holds an address.
+    fn at(&self, address: u64) -> Option<usize> {
+        if !self.bounds.contains(&address) {
+            return None;
+        }
+        self.ranges.iter().position(|r| r.contains(&address))
+    }
+
     /// A word that may be an address.
     fn word(&mut self, word: u64) {
-        if !self.bounds.contains(&word) {
-            return;
-        }
-        if let Some(at) = self.ranges.iter().position(|r| r.contains(&word))
+        if let Some(at) = self.at(word)
             && !std::mem::replace(&mut self.kept[at], true)
         {
             self.news.push(at);
         }
+    }
+
+    /// Whether an address is in an image that no word names.
+    fn is_unused(&self, address: u64) -> bool {
+        self.at(address).is_some_and(|at| !self.kept[at])
     }
 
     /// A word of a stack or register. A table entry names its function by half an address,
@@ -112,10 +122,8 @@ impl Process {
                 .words(Some(relro), &mut |word| marks.word(word));
             self.words_of_threads(retired.locals, &mut |word| marks.word(word));
         }
-        for (range, kept) in marks.ranges.iter().zip(&marks.kept) {
-            if !kept {
-                self.space.clear_tables(range);
-            }
+        if marks.kept.contains(&false) {
+            self.space.clear_tables(|address| marks.is_unused(address));
         }
     }
 
@@ -126,18 +134,8 @@ impl Process {
                 self.link.retired.push(retired);
                 continue;
             }
-            let range = retired.image.range();
-            self.space.stubs.forget(&range);
-            self.link.lazy.forget(&range);
-            self.space.memories.retain(|desc, _| !range.contains(desc));
-            self.space.tables.retain(|t| !range.contains(&t.desc));
-            self.shared.exceptions.remove(&range);
-            if let Some(at) = retired.locals {
-                self.space.locals.release(at);
-            }
-            // What the system does not take back stays reserved.
-            self.space.budget.release(retired.image.start());
-            let _ = self.space.code.release(retired.image);
+            self.shared.exceptions.remove(&retired.image.range());
+            self.linker().give_back(retired.image, retired.locals);
         }
     }
 

@@ -84,7 +84,7 @@ fn scope(process: &mut Process, module: Option<u32>) -> Result<Scope, DlError> {
         Ok(given) => given.serial,
         Err(_) => return process.of_handle(module).map(Scope::Library),
     };
-    let number = serial.and_then(|s| process.link.instances.find(|i| i.serial == s));
+    let number = serial.and_then(|s| process.link.instances.of_serial(s));
     number.map(Scope::Library).ok_or(DlError::Handle(module))
 }
 

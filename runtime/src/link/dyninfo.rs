@@ -113,7 +113,7 @@ pub(crate) fn retry(linker: &mut Linker<'_>) -> Result<()> {
     let mut result = Ok(());
     for (serial, fixup) in waiting {
         // What is unloaded waits no more.
-        let Some(number) = linker.state.instances.find(|i| i.serial == serial) else {
+        let Some(number) = linker.state.instances.of_serial(serial) else {
             continue;
         };
         let done = one(linker, number, fixup);

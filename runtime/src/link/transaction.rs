@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::linker::Linker;
 use super::reserve::release_table;
-use super::state::{Instance, Retired};
+use super::state::Retired;
 use crate::space::Key;
+use crate::sys::Image;
 
 /// The state of the parts of a process before a transaction.
 #[derive(Debug)]
@@ -71,7 +72,8 @@ impl Linker<'_> {
                     locals: instance.locals,
                     object: instance.object,
                 }),
-                false => self.give_back(instance),
+                // Nothing of it has run.
+                false => self.give_back(instance.image, instance.locals),
             }
         }
         if !before.for_threads {
@@ -101,17 +103,19 @@ impl Linker<'_> {
         }
     }
 
-    /// Gives back what an instance has had that nothing has run of.
-    fn give_back(&mut self, instance: Instance) {
-        let range = instance.image.range();
+    /// Gives back an image that nothing points into, and the thread-local storage
+    /// of its object. What the system does not take back stays reserved.
+    pub fn give_back(&mut self, image: Image, locals: Option<u64>) {
+        let range = image.range();
         self.space.stubs.forget(&range);
         self.state.lazy.forget(&range);
         self.space.memories.retain(|desc, _| !range.contains(desc));
-        self.space.budget.release(range.start);
-        if let Some(at) = instance.locals {
+        self.space.tables.retain(|t| !range.contains(&t.desc));
+        if let Some(at) = locals {
             self.space.locals.release(at);
         }
-        let _ = self.space.code.release(instance.image);
+        self.space.budget.release(range.start);
+        let _ = self.space.code.release(image);
     }
 
     /// Clears what names functions of an image: entries of tables, and the
@@ -119,7 +123,7 @@ impl Linker<'_> {
     pub fn clear_entries(&mut self, image: &Range<u64>, own: Option<Range<u64>>) {
         let own = own.unwrap_or_default();
         self.forget_indices(|code, index| (image.contains(&code), own.contains(&index)));
-        self.space.clear_tables(image);
+        self.space.clear_tables(|address| image.contains(&address));
     }
 
     /// Clears the table entries of host functions numbered from `first` on.

@@ -77,7 +77,7 @@ impl Process {
             // The allocator's code, or another thread meanwhile, may have closed the
             // object, or opened it for this thread too.
             let key = (thread, owner.serial);
-            match self.owner_number(owner.serial) {
+            match self.link.instances.of_serial(owner.serial) {
                 Some(number) if !self.tls.held.contains_key(&key) => {
                     self.link.instances[number].refs.threads += 1;
                     self.tls.held.insert(key, block);
@@ -111,7 +111,7 @@ impl Process {
     pub(super) fn tls_inits(&self, thread: u64) -> Vec<TlsInit> {
         let due = self.tls.due.range((thread, 0)..=(thread, u64::MAX));
         let inits = due.filter_map(|key| {
-            let instance = &self.link.instances[self.owner_number(key.1)?];
+            let instance = &self.link.instances[self.link.instances.of_serial(key.1)?];
             let symbol = instance.object.symbol(instance.object.find(INIT)?);
             Some(TlsInit {
                 base: self.space.domains[instance.domain].base(),
@@ -128,7 +128,7 @@ impl Process {
         let due: Vec<_> = self.tls.due.range(of_thread).copied().collect();
         for key in due {
             self.tls.due.remove(&key);
-            if let Some(number) = self.owner_number(key.1) {
+            if let Some(number) = self.link.instances.of_serial(key.1) {
                 let threads = &mut self.link.instances[number].refs.threads;
                 *threads = threads.saturating_sub(1);
             }
@@ -208,7 +208,7 @@ impl Process {
         let due: Vec<_> = due.copied().collect();
         for key in due {
             let block = self.tls.held.get(&key).map(|block| block.at as u32);
-            if let (Some(number), Some(block)) = (self.owner_number(key.1), block) {
+            if let (Some(number), Some(block)) = (self.link.instances.of_serial(key.1), block) {
                 let base = self.fill_tls(number, block)?;
                 self.set_tls_base(thread, number, base);
             }
@@ -290,17 +290,10 @@ impl Process {
 
     /// Keeps a block that nobody has for the object's next thread.
     fn put_aside(&mut self, serial: u64, block: Block) {
-        match self.owner_number(serial) {
+        match self.link.instances.of_serial(serial) {
             Some(_) => self.tls.pool.entry(serial).or_default().push(block),
             None => heap::release(self, block),
         }
-    }
-
-    /// The number of an instance that is still there.
-    fn owner_number(&self, serial: u64) -> Option<usize> {
-        self.link
-            .instances
-            .find(|instance| instance.serial == serial)
     }
 }
 

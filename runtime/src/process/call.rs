@@ -9,10 +9,9 @@ use wasmaot_abi::types::{FuncType, HeapType, ValType};
 
 use super::Process;
 use super::threads::End;
-use crate::host::HostError;
 use crate::link::Target;
 use crate::sys::live;
-use crate::trap::{self, Callee, RawReason, RawTrap, ThreadSpace, Trap, TrapReason};
+use crate::trap::{self, Callee, RawTrap, ThreadSpace, Trap, TrapReason};
 use crate::value::Val;
 
 impl Process {
@@ -115,13 +114,13 @@ impl Process {
         if self.is_lent {
             return self.explain_end_in_scope(raw, number);
         }
-        let waits = matches!(raw.reason, RawReason::Host(HostError::EndThread));
+        let waits = raw.ends_thread();
         let end = match self.shared.lock.is_used() {
             true => self.end_threads(waits),
             false => None,
         };
         match end {
-            Some(End { thread, trap }) => trap::explain(trap, self).in_thread(thread),
+            Some(end) => end.explain(self),
             None if waits && self.shared.is_to_stop() => {
                 Trap::new(TrapReason::Code(TrapCode::Interrupted))
             }
@@ -135,14 +134,13 @@ impl Process {
     /// ended by themselves. What one of them has ended all with.
     pub(crate) fn end_threads(&mut self, wait: bool) -> Option<End> {
         // They may be about to ask for the process.
-        let shared = Arc::clone(&self.shared);
-        shared.lock.give(NonNull::from(&mut *self));
-        if wait {
-            shared.wait_for_others();
-        }
-        shared.end_others();
-        self.take_back();
-        shared.take_end()
+        self.away(|shared| {
+            if wait {
+                shared.wait_for_others();
+            }
+            shared.end_others();
+        });
+        self.shared.take_end()
     }
 
     /// Ends all threads of a program whose first one has ended.
@@ -154,18 +152,13 @@ impl Process {
             return Ok(());
         }
         match self.end_threads(false) {
-            Some(End { thread, trap }) => Err(trap::explain(trap, self).in_thread(thread)),
+            Some(end) => Err(end.explain(self)),
             None => Ok(()),
         }
     }
 
-    /// Takes the process back after it was given away.
-    pub(super) fn take_back(&mut self) {
-        self.shared.lock.take_back(self.thread_space().head);
-    }
-
     /// Where stack and block of this thread are.
-    fn thread_space(&self) -> &ThreadSpace {
+    pub(super) fn thread_space(&self) -> &ThreadSpace {
         trap::space_in(&self.shared).unwrap_or(&self.thread.space)
     }
 

@@ -7,17 +7,13 @@
 //! constructors and finalisers run: these may start threads that open libraries, and wait
 //! for them.
 
-use std::ptr::NonNull;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use super::lock::LOOK;
 use super::{Process, threads};
 use crate::error::{Error, Result};
 use crate::link::breadth_first;
 use crate::trap;
-
-/// How long a thread waits before it looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Tells threads that wait for the lock that something has changed.
 #[derive(Debug, Default)]
@@ -105,18 +101,14 @@ impl Process {
     /// Waits until something about the lock, or about instances that start, has changed.
     /// Other threads have the process meanwhile.
     fn wait_for_dl(&mut self) {
-        let shared = std::sync::Arc::clone(&self.shared);
-        let seen = *shared.dl_changes.count();
-        shared.lock.give(NonNull::from(&mut *self));
-        {
-            let mut count = shared.dl_changes.count();
+        let seen = *self.shared.dl_changes.count();
+        self.away(|shared| {
+            let changes = &shared.dl_changes;
+            let count = changes.count();
             if *count == seen {
-                let waited = shared.dl_changes.changed.wait_timeout(count, LOOK);
-                count = waited.unwrap_or_else(PoisonError::into_inner).0;
+                drop(changes.changed.wait_timeout(count, LOOK));
             }
-            drop(count);
-        }
-        self.take_back();
+        });
     }
 
     /// Waits until the constructors of a library, and of all that it needs, have run that
@@ -128,8 +120,7 @@ impl Process {
     pub(crate) fn wait_until_started(&mut self, number: usize) -> Result<()> {
         let serial = self.link.instances[number].serial;
         self.wait_for_threads(|process| {
-            let number = process.link.instances.find(|i| i.serial == serial);
-            let Some(number) = number else {
+            let Some(number) = process.link.instances.of_serial(serial) else {
                 return Vec::new();
             };
             let all = breadth_first(number, |n| &process.link.instances[n].needs);

@@ -6,7 +6,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
-use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::Process;
@@ -35,23 +34,6 @@ impl Finder for Knowing<'_> {
 
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>> {
         self.finder.module(name, bytes)
-    }
-}
-
-/// A process that others have, until this is dropped.
-struct Away<'p>(&'p mut Process);
-
-impl<'p> Away<'p> {
-    fn new(process: &'p mut Process) -> Self {
-        let shared = Arc::clone(&process.shared);
-        shared.lock.give(NonNull::from(&mut *process));
-        Self(process)
-    }
-}
-
-impl Drop for Away<'_> {
-    fn drop(&mut self) {
-        self.0.take_back();
     }
 }
 
@@ -86,10 +68,9 @@ impl Process {
             Some(finder) => &mut *finder.0,
             None => &mut none,
         };
-        let result = {
-            let is_shared = self.shared.lock.is_used();
-            let _away = is_shared.then(|| Away::new(self));
-            f(inner)
+        let result = match self.shared.lock.is_used() {
+            true => self.away(|_| f(inner)),
+            false => f(inner),
         };
         self.finder = finder;
         result

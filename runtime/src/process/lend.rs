@@ -7,10 +7,9 @@ use std::sync::Arc;
 use wasmaot_abi::trap::TrapCode;
 
 use super::spawn::data_error;
-use super::threads::End;
 use super::{Process, ThreadState, heap};
-use crate::host::{HostError, SpawnError};
-use crate::trap::{self, RawReason, RawTrap, Trap, TrapReason};
+use crate::host::SpawnError;
+use crate::trap::{self, RawTrap, Trap, TrapReason};
 
 /// Alignment of a stack in linear memory.
 const STACK_ALIGN: u64 = 16;
@@ -95,13 +94,13 @@ impl Process {
     /// Explains what ended the call of a thread of the host's. It ends all calls of the
     /// process; if another thread has ended all, that is explained, once.
     pub(super) fn explain_end_in_scope(&mut self, raw: RawTrap, number: u32) -> Trap {
-        let alone = matches!(raw.reason, RawReason::Host(HostError::EndThread));
+        let alone = raw.ends_thread();
         let trap = trap::explain(raw, self);
         let is_interrupted = matches!(trap.reason, TrapReason::Code(TrapCode::Interrupted));
         if is_interrupted && self.shared.interrupter.state().ends() {
-            if let Some(End { thread, trap }) = self.shared.take_end() {
-                self.shared.threads.set_ender(thread);
-                return trap::explain(trap, self).in_thread(thread);
+            if let Some(end) = self.shared.take_end() {
+                self.shared.threads.set_ender(end.thread);
+                return end.explain(self);
             }
             if let Some(thread) = self.shared.threads.ender() {
                 return Trap::new(TrapReason::Ended).in_thread(thread);

@@ -12,13 +12,13 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Process;
+use super::{Process, Shared};
 
 /// How long a thread waits before it looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(20);
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// The lock.
 pub(crate) struct ProcessLock {
@@ -128,5 +128,31 @@ impl ProcessLock {
     /// The state is whole whenever it is unlocked.
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Process {
+    /// Runs `f` while other threads may have the process.
+    pub(crate) fn away<R>(&mut self, f: impl FnOnce(&Shared) -> R) -> R {
+        /// Takes the process back, also where `f` panics.
+        struct Back<'s> {
+            shared: &'s Shared,
+            block: u64,
+        }
+
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.shared.lock.take_back(self.block);
+            }
+        }
+
+        let shared = Arc::clone(&self.shared);
+        let block = self.thread_space().head;
+        shared.lock.give(NonNull::from(&mut *self));
+        let _back = Back {
+            shared: &shared,
+            block,
+        };
+        f(&shared)
     }
 }

@@ -11,11 +11,11 @@ use super::c_tls::TlsInit;
 use super::thread::ThreadState;
 use super::{Claim, Process, Shared};
 use crate::error::{Error, SystemError};
-use crate::host::{Caller, HostError, SpawnError, ThreadEntry, ThreadHook, ThreadStart};
+use crate::host::{Caller, SpawnError, ThreadEntry, ThreadHook, ThreadStart};
 use crate::space::Domain;
 use crate::sys::Window;
 use crate::sys::live::MemoryAt;
-use crate::trap::{self, Callee, RawReason, RawTrap, panic_text};
+use crate::trap::{self, Callee, RawTrap, panic_text};
 use crate::value::Val;
 
 /// Bytes of the host's stack of a thread: for host functions, and wasm code that they
@@ -200,7 +200,7 @@ impl Running {
         let ended = catch_unwind(AssertUnwindSafe(|| self.run_code()));
         let stop = match ended {
             Ok(Ok(())) => None,
-            Ok(Err(raw)) if matches!(raw.reason, RawReason::Host(HostError::EndThread)) => None,
+            Ok(Err(raw)) if raw.ends_thread() => None,
             Ok(Err(raw)) => Some(raw),
             Err(panic) => Some(RawTrap::before(format!(
                 "a hook of a thread panicked: {}",

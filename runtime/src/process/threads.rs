@@ -6,20 +6,17 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use super::Shared;
+use super::lock::LOOK;
 use crate::sys::Window;
 use crate::sys::interrupt::PAUSE;
-use crate::trap::RawTrap;
+use crate::trap::{self, CodeMap, RawTrap, Trap};
 
 /// Number of the thread that the embedder's calls run on.
 pub(crate) const MAIN: u32 = 1;
 /// Numbers of threads end below this: locks of C libraries keep flags in the bits above.
 const NUMBERS: u32 = 1 << 29;
-
-/// How long a thread waits for the others before it looks whether it is to stop.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// The threads of a process beside the embedder's.
 #[derive(Debug)]
@@ -52,6 +49,13 @@ pub(crate) struct End {
     /// The thread's number.
     pub thread: u32,
     pub trap: RawTrap,
+}
+
+impl End {
+    /// Explains it.
+    pub fn explain(self, map: &dyn CodeMap) -> Trap {
+        trap::explain(self.trap, map).in_thread(self.thread)
+    }
 }
 
 impl Threads {

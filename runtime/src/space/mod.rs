@@ -10,7 +10,6 @@ mod stubs;
 mod tls;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use wasmaot_abi::builtin::Builtin;
@@ -90,15 +89,15 @@ impl AddressSpace {
         primary.map(Domain::table_desc).chain(extra.map(|t| t.desc))
     }
 
-    /// Clears the table entries that name functions of an image.
-    pub fn clear_tables(&self, image: &Range<u64>) {
+    /// Clears the table entries whose function's code or record is at an address that
+    /// is `gone`.
+    pub fn clear_tables(&self, gone: impl Fn(u64) -> bool) {
         let area = self.code.range().start;
         for desc in self.function_tables() {
             // SAFETY: the descriptor is a live table's of this address space.
             unsafe {
                 live::table_clear(desc, |entry| {
-                    let record = area + u64::from(entry.record);
-                    image.contains(&entry.code) || image.contains(&record)
+                    gone(entry.code) || gone(area + u64::from(entry.record))
                 });
             }
         }

@@ -513,6 +513,11 @@ impl RawTrap {
         }
     }
 
+    /// Whether it ends its thread alone.
+    pub const fn ends_thread(&self) -> bool {
+        matches!(self.reason, RawReason::Host(HostError::EndThread))
+    }
+
     /// A trap before any wasm code ran.
     fn of(code: TrapCode) -> Self {
         Self {

@@ -82,6 +82,11 @@ impl Instances {
         self.iter().find(|(_, i)| is(i)).map(|(n, _)| n)
     }
 
+    /// The number of the one with a serial number, if it is still there.
+    pub fn of_serial(&self, serial: u64) -> Option<usize> {
+        self.find(|i| i.serial == serial)
+    }
+
     /// The one whose image holds an address.
     pub fn at(&self, address: u64) -> Option<usize> {
         self.find(|i| i.image.range().contains(&address))

@@ -3,6 +3,9 @@
 
 #![cfg(feature = "compiler")]
 
+#[path = "common/spawn.rs"]
+mod spawn;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -11,14 +14,7 @@ use wasmaot::runtime::{Caller, HostError, HostFunction, SpawnError, ThreadEntry,
 use wasmaot::{CallError, Config, Engine, Instance, Process, Trap, TrapReason};
 use wasmaot_abi::trap::TrapCode;
 
-/// What starts a thread at the function exported as `thread`: its number, or minus one.
-fn spawn(caller: &mut Caller<'_>, arg: i32) -> i32 {
-    let start = ThreadStart::new(ThreadEntry::Export {
-        name: "thread".to_owned(),
-        arg,
-    });
-    caller.spawn(start).map_or(-1, |number| number as i32)
-}
+use spawn::{WAIT, spawn};
 
 /// A module with a shared memory, a function that starts threads, and one that waits
 /// until a word of memory is a number.
@@ -30,15 +26,7 @@ fn module(body: &str) -> String {
           (import "host" "exit" (func $exit (param i32)))
           (import "host" "again" (func $again))
           (memory (export "memory") 1 4 shared)
-          (func $add (param $at i32) (param $n i32)
-            (drop (i32.atomic.rmw.add (local.get $at) (local.get $n)))
-            (drop (memory.atomic.notify (local.get $at) (i32.const -1))))
-          (func $await (param $at i32) (param $n i32) (local $now i32)
-            (loop $again
-              (local.set $now (i32.atomic.load (local.get $at)))
-              (if (i32.ne (local.get $now) (local.get $n)) (then
-                (drop (memory.atomic.wait32 (local.get $at) (local.get $now) (i64.const -1)))
-                (br $again)))))
+          {WAIT}
           {body})"#
     )
 }

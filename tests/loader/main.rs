@@ -10,5 +10,7 @@ mod imports;
 mod placement;
 #[path = "../common/program.rs"]
 mod program;
+#[path = "../common/spawn.rs"]
+mod spawn;
 mod threads;
 mod types;

@@ -7,44 +7,17 @@ use wasmaot_abi::context::WINDOW_TLS_SIZE;
 use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::error::Error;
 use wasmaot_runtime::{
-    Bind, Caller, Config, HostFunction, InstanceId, Object, OpenFlags, Process, ThreadEntry,
-    ThreadStart, Val,
+    Bind, Caller, Config, HostFunction, InstanceId, Object, OpenFlags, Process, Val,
 };
 
 use crate::program::{Program, config, dylink, instantiate, module, object};
-
-/// Starts a thread at the function exported as `thread`.
-fn spawn(caller: &mut Caller<'_>, arg: i32) -> i32 {
-    let entry = ThreadEntry::Export {
-        name: "thread".to_owned(),
-        arg,
-    };
-    match caller.spawn(ThreadStart::new(entry)) {
-        Ok(number) => number as i32,
-        Err(error) => {
-            eprintln!("{error}");
-            -1
-        }
-    }
-}
+use crate::spawn::{WAIT, spawn};
 
 fn process(config: Config) -> Process {
     let mut process = Process::new(config).unwrap();
     process.add_host_functions([HostFunction::wrap("host", "spawn", spawn)]);
     process
 }
-
-/// Functions to wait for other threads by words of memory.
-const WAIT: &str = r#"
-  (func $add (param $at i32) (param $n i32)
-    (drop (i32.atomic.rmw.add (local.get $at) (local.get $n)))
-    (drop (memory.atomic.notify (local.get $at) (i32.const -1))))
-  (func $await (param $at i32) (param $n i32) (local $now i32)
-    (loop $again
-      (local.set $now (i32.atomic.load (local.get $at)))
-      (if (i32.ne (local.get $now) (local.get $n)) (then
-        (drop (memory.atomic.wait32 (local.get $at) (local.get $now) (i64.const -1)))
-        (br $again)))))"#;
 
 fn call(process: &mut Process, id: InstanceId, name: &str) -> i32 {
     match process

@@ -58,6 +58,8 @@ mod lock;
 mod memory;
 #[cfg(test)]
 mod path_cases;
+#[cfg(test)]
+mod race;
 mod wait;
 pub mod wasi;
 

@@ -1,20 +1,12 @@
 //! Arguments that another thread of the guest changes while they are read.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::AtomicU8;
 
 use super::*;
+use crate::race::{Numbers, at_random, in_turn, while_changing};
 
 /// Times that a call is made against a thread that changes its arguments.
 const ROUNDS: usize = 2000;
-
-/// Lets the other thread end, also where a check fails.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 /// A guest whose memory other threads use.
 struct Shared {
@@ -59,21 +51,7 @@ impl Shared {
     /// Runs `check` while another thread stores one word and the other, over
     /// and over.
     fn while_changing(&self, at: u64, words: [u32; 2], check: impl FnOnce(&Self)) {
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut caller = Caller::of_shared_memory(&self.memory);
-                let view = caller.view();
-                while !done.load(Ordering::Relaxed) {
-                    for word in words {
-                        view.store_u32(at, word).unwrap();
-                        std::thread::yield_now();
-                    }
-                }
-            });
-            let _stop = Stop(&done);
-            check(self);
-        });
+        while_changing(&self.memory, in_turn(at, words), || check(self));
     }
 }
 
@@ -173,32 +151,15 @@ fn arguments_that_change_at_random_harm_nothing() {
     std::fs::create_dir(shared.guest.host("in")).unwrap();
     let functions = shared.guest.functions.values();
     let functions: Vec<_> = functions.filter(|f| !OTHERS.contains(&&*f.name)).collect();
-    let next = |state: &mut u64, most: usize| {
-        *state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (*state >> 33) as usize % most
-    };
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut caller = Caller::of_shared_memory(&shared.memory);
-            let (view, mut state) = (caller.view(), 1);
-            while !done.load(Ordering::Relaxed) {
-                let at = PLACE + 4 * next(&mut state, 32) as u64;
-                let piece = PIECES[next(&mut state, PIECES.len())];
-                view.store_u32(at, u32::from_le_bytes(*piece)).unwrap();
-            }
-        });
-        let _stop = Stop(&done);
-        let mut state = 7;
+    while_changing(&shared.memory, at_random(PLACE, PIECES), || {
+        let mut numbers = Numbers(7);
         for _ in 0..10_000 {
-            let function = functions[next(&mut state, functions.len())];
+            let function = functions[numbers.below(functions.len())];
             let types = function.ty().params.iter();
             let args = types.map(|&ty| {
-                let value = match next(&mut state, 3) {
-                    0 => PLACE + 4 * next(&mut state, 32) as u64,
-                    1 => next(&mut state, 16) as u64,
+                let value = match numbers.below(3) {
+                    0 => numbers.word(PLACE),
+                    1 => numbers.below(16) as u64,
                     _ => ROOT,
                 };
                 Val::from_bits(ty, value.into())

@@ -1,7 +1,7 @@
 //! The lock of what is loaded: who may open and close libraries.
 //!
 //! Opening a library runs code of the program's (its allocator) before all is decided,
-//! and the process is given away meanwhile ([`ProcessLock`](super::ProcessLock)). So whoever
+//! and the process is given away meanwhile ([`ProcessLock`](super::lock::ProcessLock)). So whoever
 //! adds instances, takes them out, or uses their numbers across such code has
 //! this lock too, by the number of its thread. It is recursive, and it is not held while
 //! constructors and finalisers run: these may start threads that open libraries, and wait

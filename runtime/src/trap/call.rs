@@ -127,7 +127,7 @@ pub(super) struct Activation {
     /// The innermost activation of another process further out, or null.
     pub(super) host_process: *const Activation,
     /// Whether the process has been given away for the time of the entry
-    /// ([`ProcessLock`](crate::process::ProcessLock)).
+    /// (`process::lock`).
     pub(super) given: Cell<bool>,
     pub(super) stop: Option<Stop>,
 }

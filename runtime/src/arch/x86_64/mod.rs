@@ -3,8 +3,9 @@
 //! Three stacks meet here: the host's, on which Rust runs; the wasm stack of
 //! the process; the signal stack. [`enter`] goes from the host's to the wasm
 //! stack, host calls ([`host_stub`]) and the binding of functions
-//! ([`lazy_stub`]) go back above what [`enter`] left there, and a fault or a failed host call abandons the wasm stack through
-//! [`leave`]. Whatever runs on the wasm stack finds the block of its thread, and
+//! ([`lazy_stub`]) go back above what [`enter`] left there, and a fault or a failed
+//! host call abandons the wasm stack through [`leave`](enter::leave). Whatever runs on
+//! the wasm stack finds the block of its thread, and
 //! in it where the host's stack is, by the stack pointer ([`BLOCK_MASK`]).
 
 use wasmaot_abi::context::WINDOW;

@@ -15,6 +15,7 @@ fn documents_are_here_and_stand_alone() {
         "LICENSE",
         "abi/ABI.md",
         "abi/records.md",
+        "docs/measured.md",
     ] {
         let text = document(name);
         assert!(!text.is_empty(), "{name} is missing");

@@ -17,6 +17,11 @@ pub(crate) const RECORD: &str = "sysroot.json";
 /// The largest such file that is read, in bytes.
 const MOST_RECORD: u64 = 1 << 16;
 
+/// Objects that define the tags of exceptions. A program has those that it or
+/// a function of its own refers to, and libraries import them: so each is one
+/// tag everywhere, and the linker need not be told that they may be undefined.
+pub(crate) const TAGS: [&str; 2] = ["cpp_exception.o", "c_longjmp.o"];
+
 /// What a program asks for what it cannot do itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -280,23 +285,28 @@ impl Target<'_> {
         }
     }
 
-    /// The files that come after those of the user: libc++ if there is any C++,
-    /// libc, and what is linked in of the compiler's helpers.
+    /// The files that come after those of the user, and options of wasm-ld around
+    /// them: libc++ if there is any C++, libc, and what is linked in of the
+    /// compiler's helpers.
     ///
     /// # Errors
     /// As of [`compile_flags`](Self::compile_flags).
-    pub fn last_inputs(&self, output: Output, language: Language) -> Result<Vec<PathBuf>> {
+    pub fn last_inputs(&self, output: Output, language: Language) -> Result<Vec<OsString>> {
         let lib = self.library_directory();
+        let at = |name: &str| lib.join(name).into_os_string();
         let mut inputs = Vec::new();
         if language == Language::Cxx {
             self.has_cxx()?;
-            inputs.push(lib.join("libc++.so"));
+            inputs.extend([at("libc++.so"), at("unwind.o")]);
         }
-        inputs.push(lib.join("libc.so"));
+        inputs.push(at("libc.so"));
         if output == Output::Program {
-            inputs.push(lib.join("libtags.a"));
+            // As members of an archive: each only where it is referred to.
+            inputs.push("--start-lib".into());
+            inputs.extend(TAGS.map(at));
+            inputs.push("--end-lib".into());
         }
-        inputs.push(lib.join("libclang_rt.builtins.a"));
+        inputs.push(at("libclang_rt.builtins.a"));
         Ok(inputs)
     }
 

@@ -15,7 +15,8 @@
 //! include/c++/v1/                 headers of C++
 //! lib/crt1.o                      the start of a program
 //! lib/libc.so lib/libc++.so       the libraries
-//! lib/libtags.a                   tags of exceptions, for programs
+//! lib/{cpp_exception,c_longjmp}.o tags of exceptions, for programs
+//! lib/unwind.o                    what each module in C++ has of its own
 //! lib/libclang_rt.builtins.a      what clang calls for 128-bit numbers
 //! lib/lib{m,dl,pthread,…}.a       empty where libc has it all
 //! lib/threads/                    the same for `-pthread`

@@ -266,9 +266,7 @@ impl Engine {
     pub(crate) fn build(&self, file: &Path, bytes: &[u8], _: &Grants) -> Result<Object> {
         let file = file.display().to_string();
         input::kind(&file, bytes)?;
-        let reason =
-            "is a module, and this wasmaot has no compiler; build it first with `wasmaot build`";
-        Err(Error::input(file, reason))
+        Err(Error::NoCompiler { file })
     }
 
     #[cfg(feature = "compiler")]

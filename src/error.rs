@@ -30,6 +30,14 @@ pub enum Error {
         /// What is wrong with it, and what to give instead.
         reason: String,
     },
+    /// A module has to be compiled, and there is no compiler in this build.
+    #[error(
+        "{file}: is a module, and this wasmaot has no compiler; build it first with `wasmaot build`"
+    )]
+    NoCompiler {
+        /// The module.
+        file: String,
+    },
     /// Native code is not taken from where it lies.
     #[error("{}: {reason}", .file.display())]
     Untrusted {

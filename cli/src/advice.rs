@@ -6,13 +6,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[cfg(feature = "compiler")]
 use wasmaot_compiler as compiler;
+use wasmaot_launch::Options;
 use wasmaot_runtime::{CallError, Error, Unresolved, UnresolvedSymbol};
 
-use crate::options::{Command, Run};
+use crate::options::{Command, Running};
 
 /// A program that cannot be linked, and what it was to be given: what was meant
 /// for a library may be among that.
@@ -63,18 +64,10 @@ pub(crate) fn advice(error: &anyhow::Error, command: &Command) -> Option<String>
 }
 
 fn of_loading(error: &Error, command: &Command, words: &[OsString]) -> Option<String> {
+    let options = options(command);
     match error {
-        Error::Object { .. } => Some("that is `wasmaot build MODULE`".to_owned()),
-        Error::Cpu { .. } => Some(
-            "that is `wasmaot build --cpu native` on this machine, or `--cpu baseline`".to_owned(),
-        ),
-        Error::LibraryNotFound { .. } => Some(not_found(command)),
-        Error::Unresolved(list) => unresolved(list, command, words),
-        Error::MemoryLimit { .. } => run(command).map(|run| match run.max_memory {
-            Some(_) => "a larger --max-memory allows it".to_owned(),
-            None => "--max-memory allows it".to_owned(),
-        }),
-        _ => None,
+        Error::Unresolved(list) => unresolved(list, command, &options, words),
+        _ => options.advice(error),
     }
 }
 
@@ -100,40 +93,35 @@ fn of_compiling(error: &compiler::Error, command: &Command) -> Option<String> {
     }
 }
 
-/// The options of `run`, if that is the command.
-const fn run(command: &Command) -> Option<&Run> {
-    match command {
-        Command::Run(run) => Some(run),
-        _ => None,
-    }
-}
-
-/// Where the command was told to look for libraries.
-fn directories(command: &Command) -> &[PathBuf] {
-    match command {
+/// The options with which a program is loaded.
+fn options(command: &Command) -> Options {
+    let given = match command {
         #[cfg(feature = "compiler")]
-        Command::Build(build) => &build.library_path,
-        Command::Run(run) => &run.search.library_path,
-        Command::Ldd(ldd) => &ldd.search.library_path,
-        _ => &[],
-    }
+        Command::Build(build) => {
+            return Options {
+                library_path: build.library_path.clone(),
+                ..Options::default()
+            };
+        }
+        Command::Run(run) => run.running.options(&run.search),
+        Command::Ldd(ldd) => Running::default().options(&ldd.search),
+        _ => Options::default(),
+    };
+    // Wrong ones are an error of their own.
+    given.over(Options::of_environment().unwrap_or_default())
 }
 
-fn not_found(command: &Command) -> String {
-    let directories = directories(command);
-    if directories.is_empty() {
-        return "give its directory with -L or WASMAOT_LIBRARY_PATH".to_owned();
-    }
-    let directories = directories.iter().map(|d| d.display().to_string());
-    let directories = directories.collect::<Vec<_>>().join(", ");
-    format!("it is in none of the directories given ({directories}) nor beside what needs it")
-}
-
-fn unresolved(list: &[UnresolvedSymbol], command: &Command, words: &[OsString]) -> Option<String> {
-    let Some(run) = run(command) else {
+fn unresolved(
+    list: &[UnresolvedSymbol],
+    command: &Command,
+    options: &Options,
+    words: &[OsString],
+) -> Option<String> {
+    if !matches!(command, Command::Run(_)) {
         // What is built as one set is linked on the way.
         return Some("give it as an input too, or its directory with -L".to_owned());
-    };
+    }
+    let accepted = options.unresolved.unwrap_or_default();
     let mut advice = "give it with --lib FILE".to_owned();
     // What was meant for a library may have been taken for an argument.
     let is_module = |word: &&OsString| {
@@ -157,11 +145,11 @@ fn unresolved(list: &[UnresolvedSymbol], command: &Command, words: &[OsString]) 
         ["function", "function address", "data symbol"].contains(&symbol.kind)
     };
     match list.iter().find(|symbol| !can_pass(symbol)) {
-        Some(symbol) if run.unresolved != Unresolved::Error => {
+        Some(symbol) if accepted != Unresolved::Error => {
             let (kind, name) = (symbol.kind, symbol.full_name());
             advice += &format!("; the {kind} `{name}` has to be there before the program runs");
         }
-        None if run.unresolved == Unresolved::Error => {
+        None if accepted == Unresolved::Error => {
             advice += ", or let calls trap with --unresolved=warn";
         }
         _ => {}

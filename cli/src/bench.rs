@@ -20,10 +20,10 @@ use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
-use crate::grant::grant_all;
 use crate::options::Bench;
 use crate::output;
-use crate::report::{complain, print, usage};
+use wasmaot_launch::grant_all;
+use wasmaot_launch::report::{complain, print, usage};
 
 /// Measures, or explains, or shows.
 pub(crate) fn run(args: &Bench) -> Result<()> {

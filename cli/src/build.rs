@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
 use wasmaot_compiler::{self as compiler, Emit};
+use wasmaot_launch::Options;
+use wasmaot_launch::report::usage;
 
-use crate::options::{Build, Flag, Search};
-use crate::report::usage;
+use crate::options::{Build, Flag};
+
 use crate::{opening, output, progress};
 
 /// Builds each input.
@@ -42,7 +44,7 @@ pub(crate) fn run(args: &Build) -> Result<()> {
             .clone()
             .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            crate::report::print(&bytes)?;
+            wasmaot_launch::report::print(&bytes)?;
             continue;
         }
         if same_file(input, &path) {
@@ -62,12 +64,11 @@ fn prelinked(args: &Build) -> Result<()> {
         return Err(usage("--prelink makes shared objects; leave out --emit"));
     }
     let options = all_options(args)?;
-    let search = Search {
+    let search = Options {
         library_path: args.library_path.clone(),
-        preload: Vec::new(),
-        verify: false,
+        ..Options::default()
     };
-    let library = opening::finder(&search, &args.inputs[0], &args.codegen);
+    let library = search.finder(&args.inputs[0], opening::engine(&args.codegen));
     // Nothing is written into a directory that is merely searched.
     let inputs = match &args.output {
         Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use wasmaot_abi::types::ValType;
 use wasmaot_runtime::{InstanceId, Process, Val};
 
-use crate::report::{print, usage};
+use wasmaot_launch::report::{print, usage};
 
 /// Calls exports in turn and prints their results; `words` are the program's
 /// arguments.

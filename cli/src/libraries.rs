@@ -15,9 +15,9 @@ use wasmaot::input::{self, Kind};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
 use wasmaot_hosts::HostEnv;
-use wasmaot_runtime::{CallError, Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
+use wasmaot_launch::{Library, add_hosts, exports};
+use wasmaot_runtime::{Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
 
-use crate::opening::add_hosts;
 use crate::options::Run;
 
 /// Who opens files, shared by the command and its processes.
@@ -57,13 +57,6 @@ impl Finder for Shared {
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, Error> {
         self.lock().module(name, bytes)
     }
-}
-
-/// A library to load with the program.
-pub(crate) struct Library {
-    pub object: Arc<Object>,
-    /// The module name that a plain module's exports are imported by.
-    module: String,
 }
 
 /// A word that may name a library: `FILE` or `NAME=FILE`.
@@ -287,86 +280,6 @@ impl Exports {
         Some(read)
     }
 }
-
-/// Names of all that an object exports.
-fn exports(object: &Object) -> HashSet<String> {
-    let defined = object.exports().map(|(name, _)| name.to_owned());
-    let passed_on = object.info().reexports.iter().map(|r| r.name.clone());
-    defined.chain(passed_on).collect()
-}
-
-/// Instantiates the plain modules that are imported from by their names or by a
-/// plain main, each after those it imports from; answers the libraries that
-/// are to be loaded with main. `runs`: their start functions run.
-///
-/// # Errors
-/// As of [`Process::instantiate`]; of a start function or `_initialize` too.
-pub(crate) fn instantiate(
-    process: &mut Process,
-    main: &Object,
-    libraries: Vec<Library>,
-    runs: bool,
-) -> Result<Vec<Arc<Object>>> {
-    let is_plain = |object: &Object| object.info().abi == LinkingAbi::Core;
-    let importers = || libraries.iter().map(|l| &*l.object).chain([main]);
-    let modules: HashSet<String> = importers()
-        .flat_map(Object::imports)
-        .map(|import| import.module.to_owned())
-        .filter(|module| module != ENV)
-        .collect();
-    let stands_alone = |library: &Library| {
-        is_plain(&library.object) && (is_plain(main) || modules.contains(&library.module))
-    };
-    let main_exports = exports(main);
-    let mut all: Vec<(Library, HashSet<String>)> = libraries
-        .into_iter()
-        .map(|library| {
-            let names = exports(&library.object);
-            (library, names)
-        })
-        .collect();
-    while let Some(next) = all.iter().position(|(library, own)| {
-        stands_alone(library)
-            && library.object.imports().all(|import| {
-                let others = || all.iter().filter(|(l, _)| !std::ptr::eq(l, library));
-                let waits = match import.module == ENV {
-                    true => {
-                        let other = others().any(|(_, names)| names.contains(import.name));
-                        other || main_exports.contains(import.name) && !own.contains(import.name)
-                    }
-                    false => others().any(|(l, _)| l.module == import.module),
-                };
-                !waits
-            })
-    }) {
-        let (library, names) = all.remove(next);
-        let name = Some(library.module.as_str());
-        let file = library.object.path().display().to_string();
-        let id = match runs {
-            true => process.instantiate(library.object, name)?,
-            false => process.link_module(library.object, name)?,
-        };
-        process.stand_beside(id);
-        if runs && names.contains(INITIALIZE) {
-            match process.invoke(id, INITIALIZE, &[]) {
-                Ok(_) => {}
-                Err(CallError::Trap(trap)) => {
-                    return Err(Error::Init {
-                        file,
-                        function: INITIALIZE,
-                        trap: Box::new(trap),
-                    }
-                    .into());
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-    Ok(all.into_iter().map(|(library, _)| library.object).collect())
-}
-
-/// What a reactor or library exports for what is to be done first.
-const INITIALIZE: &str = "_initialize";
 
 #[cfg(test)]
 mod tests {

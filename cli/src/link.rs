@@ -6,7 +6,7 @@ use wasmaot_link::{Kind, link};
 
 use crate::options::Link;
 use crate::output;
-use crate::report::complain;
+use wasmaot_launch::report::complain;
 
 /// Links with wasm-ld, with room for what has to be copied.
 pub(crate) fn run(args: &Link) -> Result<()> {

@@ -7,21 +7,10 @@
 #![no_main]
 
 use std::ffi::{c_char, c_int};
-use std::panic::catch_unwind;
-use std::process::exit;
-
-use wasmaot_runtime::prepare_command;
-
-/// Exit code after a panic, as Rust programs have it.
-const PANICKED: i32 = 101;
 
 /// What the C library calls.
 // SAFETY: the program's one `main`, of the type that C wants.
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
-    let run = || match prepare_command() {
-        Ok(()) => wasmaot_cli::main(),
-        Err(error) => wasmaot_cli::failed(&error.into()),
-    };
-    exit(catch_unwind(run).unwrap_or(PANICKED))
+    wasmaot_launch::run_command(wasmaot_cli::main)
 }

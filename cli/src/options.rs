@@ -1,21 +1,22 @@
 //! The command line.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 #[cfg(feature = "compiler")]
 use clap::ValueEnum;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 #[cfg(feature = "compiler")]
 use wasmaot_compiler::{self as compiler, Emit};
-use wasmaot_runtime::{Bind, Config, DlStubs, Unresolved};
+#[cfg(feature = "compiler")]
+use wasmaot_launch::choice::name_of;
+use wasmaot_launch::choice::{BIND, DL_STUBS, UNRESOLVED};
+use wasmaot_launch::{Grant, Options, Size, Timeout};
+use wasmaot_runtime::{Bind, DlStubs, Unresolved};
 
 use crate::choice;
-use crate::grant::Grant;
-use crate::timeout::Timeout;
 
 #[cfg(feature = "bench")]
 mod bench;
@@ -34,6 +35,7 @@ pub use bench::Bench;
 Environment:
   WASMAOT_CACHE_DIR     Directory of built objects [default: ~/.cache/wasmaot]
   WASMAOT_LIBRARY_PATH  Directories to look for libraries in, after those of -L
+  WASMAOT_OPTIONS       Options of `wasmaot run`, which those of the command line outrank
   WASMAOT_DEBUG         What the loader prints: libs, files, bindings, …, all
   WASMAOT_WASM_LD       The wasm-ld that `wasmaot link` runs"
 )]
@@ -130,7 +132,7 @@ pub struct Build {
     #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
     pub library_path: Vec<PathBuf>,
     /// What to write
-    #[arg(long, value_parser = choice::parser::<Emit>(), default_value = choice::name(Emit::default()))]
+    #[arg(long, value_parser = choice::parser(choice::EMIT), default_value = name_of(choice::EMIT, &Emit::default()))]
     pub emit: Emit,
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
@@ -159,6 +161,85 @@ pub struct Search {
     /// Check every byte of built objects, not just what the loader reads
     #[arg(long)]
     pub verify: bool,
+}
+
+/// What a program is given and may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct Running {
+    /// Grant access to a directory, by another name if GUEST is given, to be read alone with `ro`
+    #[arg(
+        long = "dir",
+        value_name = "HOST[::GUEST[::ro]]",
+        value_hint = ValueHint::DirPath,
+        value_parser = grant_parser()
+    )]
+    pub grants: Vec<Grant>,
+    /// Set a variable of the program's environment; `K` alone passes ours on
+    #[arg(long = "env", value_name = "K=V")]
+    pub env: Vec<OsString>,
+    /// The program's name for itself [default: the name of its file]
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<OsString>,
+    /// Give the program a socket that listens here: a descriptor after those of the directories
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Vec<String>,
+    /// How to bind calls from one object to another [default: static]
+    #[arg(long, value_parser = choice::parser(BIND))]
+    pub bind: Option<Bind>,
+    /// With --bind lazy, load a needed library only when something is not found without it
+    #[arg(long)]
+    pub lazy_load: bool,
+    /// What to do about stubs of dlopen and its like, as SDKs have them in libdl.so [default:
+    /// replace]
+    #[arg(long, value_parser = choice::parser(DL_STUBS))]
+    pub dl_stubs: Option<DlStubs>,
+    /// What to do about undefined symbols [default: error]
+    #[arg(long, value_parser = choice::parser(UNRESOLVED))]
+    pub unresolved: Option<Unresolved>,
+    /// What the program may use, in bytes (suffixes K, M, G): memories, tables, exceptions, and
+    /// libraries that it opens [default: 8G]
+    #[arg(long, value_name = "N")]
+    pub max_memory: Option<Size>,
+    /// Native stack, in bytes (suffixes K, M, G) [default: 8M]
+    #[arg(long, value_name = "N")]
+    pub stack_size: Option<Size>,
+    /// Threads that the program may have at a time, its first one among them: with 1 it can start
+    /// none [default: 1024]
+    #[arg(long, value_name = "N")]
+    pub max_threads: Option<NonZeroU32>,
+    /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124: all threads,
+    /// wherever they are
+    #[arg(long, value_name = "T", value_parser = Timeout::parse)]
+    pub timeout: Option<Timeout>,
+}
+
+impl Running {
+    /// The options in one, with where libraries are searched.
+    pub fn options(&self, search: &Search) -> Options {
+        let (running, search) = (self.clone(), search.clone());
+        Options {
+            library_path: search.library_path,
+            preload: search.preload,
+            verify: search.verify,
+            grants: running.grants,
+            env: running.env,
+            argv0: running.argv0,
+            listen: running.listen,
+            bind: running.bind,
+            lazy_load: running.lazy_load,
+            dl_stubs: running.dl_stubs,
+            unresolved: running.unresolved,
+            max_memory: running.max_memory,
+            stack_size: running.stack_size,
+            max_threads: running.max_threads,
+            timeout: running.timeout,
+        }
+    }
+}
+
+/// Reads the value of `--dir`.
+pub(crate) fn grant_parser() -> impl TypedValueParser<Value = Grant> {
+    OsStringValueParser::new().try_map(|text| Grant::read(&text))
 }
 
 /// What the words after the program are.
@@ -191,50 +272,8 @@ pub struct Run {
     pub libraries: Vec<OsString>,
     #[command(flatten)]
     pub search: Search,
-    /// Grant access to a directory, by another name if GUEST is given, to be read alone with `ro`
-    #[arg(
-        long = "dir",
-        value_name = "HOST[::GUEST[::ro]]",
-        value_hint = ValueHint::DirPath,
-        value_parser = Grant::parser()
-    )]
-    pub grants: Vec<Grant>,
-    /// Set a variable of the program's environment; `K` alone passes ours on
-    #[arg(long = "env", value_name = "K=V")]
-    pub env: Vec<OsString>,
-    /// The program's name for itself [default: the name of its file]
-    #[arg(long, value_name = "NAME")]
-    pub argv0: Option<OsString>,
-    /// Give the program a socket that listens here: a descriptor after those of the directories
-    #[arg(long, value_name = "HOST:PORT")]
-    pub listen: Vec<String>,
-    /// How to bind calls from one object to another
-    #[arg(long, value_parser = choice::parser::<Bind>(), default_value = choice::name(Bind::default()))]
-    pub bind: Bind,
-    /// With --bind lazy, load a needed library only when something is not found without it
-    #[arg(long)]
-    pub lazy_load: bool,
-    /// What to do about stubs of dlopen and its like, as SDKs have them in libdl.so
-    #[arg(long, value_parser = choice::parser::<DlStubs>(), default_value = choice::name(DlStubs::default()))]
-    pub dl_stubs: DlStubs,
-    /// What to do about undefined symbols
-    #[arg(long, value_parser = choice::parser::<Unresolved>(), default_value = choice::name(Unresolved::default()))]
-    pub unresolved: Unresolved,
-    /// What the program may use, in bytes (suffixes K, M, G): memories, tables, exceptions, and
-    /// libraries that it opens [default: 8G]
-    #[arg(long, value_name = "N")]
-    pub max_memory: Option<Size>,
-    /// Native stack, in bytes (suffixes K, M, G)
-    #[arg(long, value_name = "N", default_value_t = Size::default_stack())]
-    pub stack_size: Size,
-    /// Threads that the program may have at a time, its first one among them: with 1 it can start
-    /// none [default: 1024]
-    #[arg(long, value_name = "N")]
-    pub max_threads: Option<NonZeroU32>,
-    /// Stop after this time, in seconds (suffixes ms, s, m, h), with exit code 124: all threads,
-    /// wherever they are
-    #[arg(long, value_name = "T", value_parser = Timeout::parse)]
-    pub timeout: Option<Timeout>,
+    #[command(flatten)]
+    pub running: Running,
     /// Call an export and print its results, each time that this is given in turn; without
     /// PARAMETERs, a single one has them from the program's arguments
     #[arg(long, value_name = "NAME[ PARAMETER]...")]
@@ -298,18 +337,7 @@ impl Run {
             line: line.to_vec(),
             libraries: Vec::new(),
             search: Search::default(),
-            grants: Vec::new(),
-            env: Vec::new(),
-            argv0: None,
-            listen: Vec::new(),
-            bind: Bind::default(),
-            dl_stubs: DlStubs::default(),
-            lazy_load: false,
-            unresolved: Unresolved::default(),
-            max_memory: None,
-            stack_size: Size::default_stack(),
-            max_threads: None,
-            timeout: None,
+            running: Running::default(),
             invoke: Vec::new(),
             trace_loaded: false,
             explain: None,
@@ -416,50 +444,6 @@ pub struct Inspect {
     pub dyninfo: bool,
 }
 
-/// Bytes, with a suffix of K, M or G for powers of 1024.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size(pub u64);
-
-impl Size {
-    /// The library's own choice for a native stack.
-    fn default_stack() -> Self {
-        Self(Config::default().stack_size)
-    }
-}
-
-/// Suffixes, and by how many bits each shifts.
-const SUFFIXES: [(char, u32); 3] = [('G', 30), ('M', 20), ('K', 10)];
-
-impl FromStr for Size {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let last = text.chars().last().unwrap_or_default();
-        let suffix = SUFFIXES
-            .iter()
-            .find(|(suffix, _)| last.eq_ignore_ascii_case(suffix));
-        let (digits, shift) = match suffix {
-            Some((_, shift)) => (&text[..text.len() - 1], *shift),
-            None => (text, 0),
-        };
-        let number: u64 = digits
-            .parse()
-            .map_err(|_| "not a size such as 65536, 64K or 1G")?;
-        let bytes = number.checked_mul(1 << shift).ok_or("too large")?;
-        Ok(Self(bytes))
-    }
-}
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = |(_, shift): &&(char, u32)| self.0 != 0 && self.0.is_multiple_of(1 << shift);
-        match SUFFIXES.iter().find(whole) {
-            Some((suffix, shift)) => write!(f, "{}{suffix}", self.0 >> shift),
-            None => write!(f, "{}", self.0),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -516,32 +500,26 @@ mod tests {
         }
     }
 
-    #[test]
-    fn sizes() {
-        let size = |text: &str| text.parse().map(|Size(bytes)| bytes);
-        assert_eq!(size("64K"), Ok(65536));
-        assert_eq!(size("64k"), Ok(65536));
-        assert_eq!(size("12"), Ok(12));
-        assert!(size("G").is_err());
-        assert!(size("").is_err());
-        assert!(size("1é").is_err());
-        assert!(size("99999999999999G").is_err());
-        for text in ["0", "12", "1025", "64K", "8M", "8G", "1023G"] {
-            assert_eq!(Size(size(text).unwrap()).to_string(), text);
-        }
-    }
-
     /// What has no default of its own says which the library has.
     #[test]
     fn help_states_the_defaults_of_the_library() {
+        use wasmaot_launch::choice::name_of;
+        use wasmaot_runtime::Config;
         let command = Cli::command();
         let run = command.find_subcommand("run").unwrap();
-        let mut arguments = run.get_arguments();
         let defaults = Config::default();
         for (id, default) in [
             ("max_memory", Size(defaults.max_memory).to_string()),
+            ("stack_size", Size(defaults.stack_size).to_string()),
             ("max_threads", defaults.max_threads.to_string()),
+            ("bind", name_of(BIND, &defaults.bind).to_owned()),
+            ("dl_stubs", name_of(DL_STUBS, &defaults.dl_stubs).to_owned()),
+            (
+                "unresolved",
+                name_of(UNRESOLVED, &defaults.unresolved).to_owned(),
+            ),
         ] {
+            let mut arguments = run.get_arguments();
             let limit = arguments.find(|a| a.get_id() == id).unwrap();
             let stated = format!("[default: {default}]");
             let help = limit.get_help().unwrap().to_string();

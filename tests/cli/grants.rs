@@ -51,6 +51,42 @@ fn a_directory_may_be_granted_to_be_read_alone() {
     run("maker.wat").error(1, &["--dir maker.wat"]);
 }
 
+#[test]
+fn options_of_the_environment_are_outranked_by_the_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("maker.wat", opener("new", 1, 64));
+    for name in ["here", "its own"] {
+        std::fs::create_dir(sandbox.path(name)).unwrap();
+    }
+    let run = |options: &str, args: &[&str]| -> Outcome {
+        let mut command = sandbox.command(args);
+        let output = command.env("WASMAOT_OPTIONS", options).output();
+        output.unwrap().into()
+    };
+    let granted = "--dir 'its own::/data'";
+    run(granted, &["maker.wat"]).success();
+    assert!(sandbox.path("its own/new").exists());
+    // Of two directories the one of the line comes first.
+    run(granted, &["--dir", "here", "maker.wat"]).success();
+    assert!(sandbox.path("here/new").exists());
+    // Of one value there is one.
+    run("--max-memory 1", &["maker.wat"]).error(1, &["a larger --max-memory"]);
+    let both = run(
+        &format!("{granted} --max-memory 1"),
+        &["run", "--max-memory", "1M", "maker.wat"],
+    );
+    both.success();
+    for (options, part) in [
+        ("--dir 'a", "a quote"),
+        ("maker.wat", "`maker.wat` is no option"),
+        ("--invoke f", "`--invoke` is no option"),
+        ("--dir ::x", "--dir ::x: names no directory of the host"),
+    ] {
+        let refused = run(options, &["maker.wat"]);
+        refused.error(2, &["WASMAOT_OPTIONS", part]);
+    }
+}
+
 /// The memory of the program's own process, under a name of no procfs.
 #[test]
 fn no_mount_makes_memory_a_file() {

@@ -70,7 +70,8 @@ impl Sandbox {
             .env("WASMAOT_CACHE_DIR", self.cache())
             .env("WASMAOT_CHECK", "1")
             .env_remove("WASMAOT_DEBUG")
-            .env_remove("WASMAOT_LIBRARY_PATH");
+            .env_remove("WASMAOT_LIBRARY_PATH")
+            .env_remove("WASMAOT_OPTIONS");
         command
     }
 

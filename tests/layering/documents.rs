@@ -47,7 +47,7 @@ fn every_limit_is_stated() {
             let Some(name) = name.filter(|n| n.starts_with("max_") || options.contains(n)) else {
                 continue;
             };
-            let wanted = match path.starts_with("cli/src/") {
+            let wanted = match path.starts_with("cli/") {
                 true => format!("`--{}`", name.replace('_', "-")),
                 false => format!("::{name}`"),
             };

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Inspect) -> Result<()> {
             anyhow::bail!("{file}: is text; this build of wasmaot has no compiler to read it")
         }
     };
-    crate::report::print(listing)
+    wasmaot_launch::report::print(listing)
 }
 
 /// A listing: headings, and rows in aligned columns below them.

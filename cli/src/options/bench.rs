@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 
 use super::Codegen;
-use crate::grant::Grant;
+use wasmaot_launch::Grant;
 
 /// `wasmaot bench`.
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub struct Bench {
     #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
     pub n: Option<u32>,
     /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro`
-    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = Grant::parser())]
+    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = super::grant_parser())]
     pub grants: Vec<Grant>,
     /// Arguments of the program
     #[arg(last = true, requires = "main")]

@@ -5,7 +5,6 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use clap::builder::{OsStringValueParser, TypedValueParser};
 use wasmaot_hosts::HostEnv;
 
 /// A directory that a program is granted.
@@ -59,9 +58,18 @@ impl Grant {
         })
     }
 
-    /// Reads the value of an option.
-    pub fn parser() -> impl TypedValueParser<Value = Self> {
-        OsStringValueParser::new().try_map(|text| Self::read(&text))
+    /// The text from which it is read.
+    pub fn written(&self) -> OsString {
+        let mut text = self.host.clone().into_os_string();
+        let is_same = self.host.as_os_str() == self.guest.as_str();
+        if !is_same || self.read_only {
+            text.push("::");
+            text.push(&self.guest);
+        }
+        if self.read_only {
+            text.push("::ro");
+        }
+        text
     }
 
     /// Grants it.
@@ -74,7 +82,10 @@ impl Grant {
 }
 
 /// Grants directories.
-pub(crate) fn grant_all(wasi: HostEnv, grants: &[Grant]) -> anyhow::Result<HostEnv> {
+///
+/// # Errors
+/// Names the directory that cannot be opened.
+pub fn grant_all(wasi: HostEnv, grants: &[Grant]) -> anyhow::Result<HostEnv> {
     grants.iter().try_fold(wasi, |wasi, grant| {
         let host: &Path = &grant.host;
         grant

@@ -27,8 +27,17 @@ pub struct Timeout {
     time: Duration,
 }
 
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.given)
+    }
+}
+
 impl Timeout {
     /// Reads one: seconds, or with a suffix ms, s, m, h.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what it should be.
     pub fn parse(text: &str) -> Result<Self, String> {
         let time = duration(text)?;
         if time.is_zero() {

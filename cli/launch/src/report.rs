@@ -7,11 +7,19 @@ use std::io::Write as _;
 use wasmaot_runtime::was_closed;
 
 /// Exit code for an error of ours.
-pub(crate) const FAILURE: u8 = 1;
+pub const FAILURE: u8 = 1;
+/// Exit code for wrong usage.
+const USAGE: u8 = 2;
+/// Exit code when nobody reads standard output any more: that of a process that
+/// ends by SIGPIPE.
+const BROKEN_PIPE: u8 = 141;
 
 /// Writes to standard output. A reader that has gone is an error, not a panic
 /// as with `print!`, and one that ends the command quietly.
-pub(crate) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+///
+/// # Errors
+/// [`BrokenPipe`], or what kept it from being written.
+pub fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     if was_closed(1) {
         anyhow::bail!("cannot write to standard output: it is closed");
     }
@@ -25,7 +33,7 @@ pub(crate) fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
 
 /// Nobody reads standard output any more.
 #[derive(Debug)]
-pub(crate) struct BrokenPipe;
+pub struct BrokenPipe;
 
 impl fmt::Display for BrokenPipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,18 +44,18 @@ impl fmt::Display for BrokenPipe {
 impl std::error::Error for BrokenPipe {}
 
 /// Writes a line to standard error, if anybody reads it.
-pub(crate) fn say(text: impl fmt::Display) {
+pub fn say(text: impl fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Says what kind of thing it says.
-pub(crate) fn complain(what: &str, text: impl fmt::Display) {
+pub fn complain(what: &str, text: impl fmt::Display) {
     say(format_args!("{what}: {text}"));
 }
 
 /// Flags that do not go together.
 #[derive(Debug)]
-pub(crate) struct Usage(String);
+pub struct Usage(String);
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,6 +65,33 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
+/// An error of wrong usage.
+pub fn usage(message: impl Into<String>) -> anyhow::Error {
     Usage(message.into()).into()
+}
+
+/// Says what went wrong, and what to do about it; answers the exit code.
+pub fn failed(error: &anyhow::Error, advice: Option<&str>) -> u8 {
+    // Whoever read what was written wants no more of it.
+    if error.is::<BrokenPipe>() {
+        return BROKEN_PIPE;
+    }
+    let told = told(error);
+    match advice {
+        Some(advice) => complain("error", format_args!("{told}; {advice}")),
+        None => complain("error", told),
+    }
+    if error.is::<Usage>() { USAGE } else { FAILURE }
+}
+
+/// An error and its causes in one line. Many an error's text has its cause's in
+/// it already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }

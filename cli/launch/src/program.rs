@@ -1,0 +1,186 @@
+//! A program from its objects to its exit code.
+
+use std::fmt::Display;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use anyhow::Result;
+use wasmaot_abi::trap::TrapCode;
+use wasmaot_hosts::{HostEnv, flat_libc};
+use wasmaot_runtime::trap::{Trap, TrapReason};
+use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, flat};
+
+use crate::libraries::{self, Library};
+use crate::opening::add_hosts;
+use crate::options::Options;
+use crate::report::{FAILURE, complain, say};
+use crate::timeout::{Clock, Timeout};
+
+/// Exit code after a trap: that of a process that ends by SIGABRT.
+const TRAP: u8 = 134;
+
+/// Makes a process and does something in it, as long as there is time; answers
+/// the exit code, which is that of the program where it does not return.
+///
+/// # Errors
+/// What went wrong before the program ran.
+pub fn within<F>(options: &Options, config: Config, body: F) -> Result<u8>
+where
+    F: FnOnce(&mut Process) -> Result<u8>,
+{
+    let clock = options.timeout.as_ref().map(Timeout::start);
+    let clock = clock.as_ref();
+    let run = || {
+        // When it ends, the system takes back all that it has, faster than we
+        // can piece by piece.
+        let mut process = ManuallyDrop::new(Process::new(config)?);
+        if let Some(clock) = clock {
+            clock.stops(process.interrupter());
+        }
+        body(&mut process)
+    };
+    run().or_else(|error| ended_by(error, clock))
+}
+
+/// A program and all that is loaded with it.
+pub struct Program {
+    /// The program.
+    pub main: Arc<Object>,
+    /// Objects that are loaded before its libraries, then libraries.
+    pub beside: Vec<Arc<Object>>,
+    is_flat: bool,
+}
+
+/// What is done with a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// It runs.
+    Run,
+    /// Its exports are called: it is not taken for a flat program, which has a
+    /// start of its own.
+    Call,
+    /// It is linked, and no code of it or of a library runs.
+    Show,
+}
+
+impl Program {
+    /// Gives a process what the program may see of the host. Plain modules among
+    /// the libraries that are known by a name are there afterwards.
+    ///
+    /// # Errors
+    /// What keeps such a module from being loaded, or ends its start functions.
+    pub fn prepare(
+        process: &mut Process,
+        host: HostEnv,
+        main: Arc<Object>,
+        libraries: Vec<Library>,
+        as_what: Use,
+    ) -> Result<Self> {
+        add_hosts(process, host);
+        let is_flat = flat::is_program(&main) && as_what != Use::Call;
+        let beside = match is_flat {
+            true => {
+                process.add_host_functions(flat_libc::functions(std::io::stdout()));
+                libraries.into_iter().map(|l| l.object).collect()
+            }
+            false => {
+                let runs = as_what != Use::Show;
+                let needed = libraries::instantiate(process, &main, libraries, runs)?;
+                for library in needed {
+                    process.add_library(library);
+                }
+                Vec::new()
+            }
+        };
+        Ok(Self {
+            main,
+            beside,
+            is_flat,
+        })
+    }
+
+    /// Has objects loaded before all libraries.
+    #[must_use]
+    pub fn preload(mut self, objects: Vec<Arc<Object>>) -> Self {
+        self.beside.splice(0..0, objects);
+        self
+    }
+
+    /// Loads it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn load(&self, process: &mut Process) -> Result<InstanceId, Error> {
+        let main = Arc::clone(&self.main);
+        match self.is_flat {
+            true => process.load_flat(main, &self.beside),
+            false => process.load_program(main, &self.beside),
+        }
+    }
+
+    /// Runs it; answers its exit code. `name`: what it is called.
+    ///
+    /// # Errors
+    /// [`CallError`], which also is the end of a program that does not return.
+    pub fn start(&self, process: &mut Process, id: InstanceId, name: impl Display) -> Result<u8> {
+        if self.is_flat {
+            return start_flat(process, id, name);
+        }
+        process.start(id)?;
+        Ok(0)
+    }
+}
+
+/// Starts a flat program and says how it ended, as its own runner did.
+fn start_flat(process: &mut Process, id: InstanceId, name: impl Display) -> Result<u8> {
+    match process.start_flat(id) {
+        Ok(value) => {
+            say(format_args!("{name}::main() returned {value}"));
+            Ok(value as u8)
+        }
+        Err(error) => {
+            if let CallError::Trap(trap) = &error
+                && let TrapReason::Exit(code) = trap.reason
+            {
+                say(format_args!("Program terminated with: exit({code})"));
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// The exit code where the program has not returned: its own, that of a trap,
+/// or that of a time that is over. What went wrong elsewhere stays an error.
+fn ended_by(error: anyhow::Error, clock: Option<&Clock>) -> Result<u8> {
+    let error = match error.downcast::<CallError>() {
+        Ok(CallError::Trap(trap)) => return ended(trap, clock),
+        Ok(error) => error.into(),
+        Err(error) => error,
+    };
+    match (error.downcast::<Error>()?, clock) {
+        (Error::Init { trap, .. }, _) => ended(*trap, clock),
+        (Error::Interrupted, Some(clock)) => Ok(clock.ended(clock.message())),
+        (error, _) => Err(error.into()),
+    }
+}
+
+/// The exit code of a program that did not return: its own, or that of a trap,
+/// which is explained.
+fn ended(mut trap: Trap, clock: Option<&Clock>) -> Result<u8> {
+    match (&trap.reason, clock) {
+        // As a native process: the low byte counts.
+        (&TrapReason::Exit(code), _) => Ok(code as u8),
+        (TrapReason::Code(TrapCode::Interrupted), Some(clock)) => {
+            trap.reason = TrapReason::Host(clock.message());
+            Ok(clock.ended(trap))
+        }
+        (TrapReason::Code(_), _) => {
+            complain("error", trap);
+            Ok(TRAP)
+        }
+        (_, _) => {
+            complain("error", trap);
+            Ok(FAILURE)
+        }
+    }
+}

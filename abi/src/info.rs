@@ -7,6 +7,9 @@ use crate::name::{ENV, SYS, TABLE};
 use crate::type_list::Types;
 use crate::types::{GlobalType, MemoryType, TableType};
 
+/// Hash of a module's bytes.
+pub type ModuleHash = [u8; 32];
+
 /// Linking convention of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum LinkingAbi {
@@ -59,7 +62,7 @@ pub struct ModuleInfo {
     pub source: String,
     /// BLAKE3 of the binary module: whether an object that lies beside a module
     /// is that module's is told by nothing else.
-    pub module: [u8; 32],
+    pub module: ModuleHash,
     /// Compiler version and options, for `inspect` and the cache.
     pub producer: String,
     /// Every function type of the module, also those that its code alone names
@@ -262,7 +265,7 @@ pub const NULL_ELEMENT: u32 = u32::MAX;
 
 impl ModuleInfo {
     /// What [`ModuleInfo::module`] is for a module.
-    pub fn module_hash(wasm: &[u8]) -> [u8; 32] {
+    pub fn module_hash(wasm: &[u8]) -> ModuleHash {
         *blake3::hash(wasm).as_bytes()
     }
 

@@ -1,5 +1,6 @@
 //! The identity of what the compiler makes.
 
+use wasmaot_abi::info::ModuleHash;
 use wasmaot_abi::prelink::BuildId;
 
 use crate::module::soname;
@@ -12,8 +13,9 @@ pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
 const SOURCES: &str = env!("WASMAOT_SOURCES");
 
 /// Hash of input, options and compiler version: all that the output depends
-/// on. Also the key of a cache of built objects.
-pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
+/// on. Also the key of a cache of built objects. `module` is the hash of the
+/// module's bytes, so who knows that one need not read them.
+pub fn build_id(source: &str, module: &ModuleHash, options: &Options) -> BuildId {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
         "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
@@ -25,7 +27,7 @@ pub fn build_id(source: &str, wasm: &[u8], options: &Options) -> BuildId {
         soname(source),
     );
     hasher.update(settings.as_bytes());
-    hasher.update(wasm);
+    hasher.update(module);
     let mut id = [0; 20];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);
     id

@@ -77,7 +77,7 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
                 &*isa,
                 backend,
                 options,
-                build_id(source, wasm, options),
+                build_id(source, &module.hash, options),
                 None,
             )
         }

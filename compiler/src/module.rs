@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
-use wasmaot_abi::info::LinkingAbi;
+use wasmaot_abi::info::{LinkingAbi, ModuleHash};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, TypeHash, ValType};
 use wasmaot_dylink::data_symbols::DataSymbol;
 use wasmaot_dylink::{ImportRole, Linking, SymbolFlags};
@@ -20,7 +20,7 @@ pub(crate) struct Module<'a> {
     /// Name of the input, for messages and records.
     pub source: String,
     /// Hash of the whole module.
-    pub hash: [u8; 32],
+    pub hash: ModuleHash,
     /// What the linking sections say.
     pub linking: Linking,
     /// Data of which the module holds a copy (`wasmaot.copy`).

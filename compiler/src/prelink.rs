@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use wasmaot_abi::info::ModuleHash;
 use wasmaot_abi::name;
 use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId};
 
@@ -50,13 +51,14 @@ impl<'a> Set<'a> {
         modules: impl IntoIterator<Item = (&'a str, &'a [u8])>,
         options: &Options,
     ) -> Result<Self> {
-        let modules: Vec<_> = modules.into_iter().collect();
-        let decoded = modules
-            .iter()
-            .map(|(source, wasm)| decode(source, wasm, options));
+        let named = modules.into_iter().map(|(source, wasm)| {
+            let module = decode(source, wasm, options)?;
+            Ok(((source, module.hash), module))
+        });
+        let (names, modules) = named.collect::<Result<(Vec<_>, _)>>()?;
         Ok(Self {
-            modules: decoded.collect::<Result<_>>()?,
-            members: members(&modules, options),
+            modules,
+            members: members(&names, options),
             options: options.clone(),
         })
     }
@@ -176,10 +178,10 @@ fn exported(module: &Module<'_>, symbol: &str) -> Option<u32> {
     })
 }
 
-fn members(modules: &[(&str, &[u8])], options: &Options) -> Vec<abi::Member> {
+fn members(modules: &[(&str, ModuleHash)], options: &Options) -> Vec<abi::Member> {
     let ids = modules
         .iter()
-        .map(|(source, wasm)| build_id(source, wasm, options));
+        .map(|(source, hash)| build_id(source, hash, options));
     let all: Vec<u8> = ids.flatten().collect();
     let members = (0..).zip(modules).map(|(number, (source, _))| abi::Member {
         name: soname(source).to_owned(),
@@ -208,19 +210,23 @@ mod tests {
     #[test]
     fn ids_depend_on_the_whole_set() {
         let options = Options::default();
-        let ids = |modules: &[(&str, &[u8])]| {
+        let ids = |modules: &[(&str, ModuleHash)]| {
             let members = members(modules, &options).into_iter();
             members.map(|m| m.build_id).collect::<Vec<_>>()
         };
-        let (a, b): ((_, &[u8]), (_, &[u8])) = (("a", b"1"), ("b", b"2"));
+        let (a, b) = (("a", [1; 32]), ("b", [2; 32]));
         let both = ids(&[a, b]);
         assert_eq!(both, ids(&[a, b]));
         assert_ne!(both[0], both[1]);
-        for other in [ids(&[a]), ids(&[a, ("b", b"3")]), ids(&[a, ("c", b"2")])] {
+        for other in [
+            ids(&[a]),
+            ids(&[a, ("b", [3; 32])]),
+            ids(&[a, ("c", [2; 32])]),
+        ] {
             assert!(!both.contains(&other[0]));
         }
         let twice = ids(&[a, a]);
         assert_ne!(twice[0], twice[1]);
-        assert_ne!(twice[0], build_id("a", b"1", &options));
+        assert_ne!(twice[0], build_id("a", &[1; 32], &options));
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 #[cfg(feature = "compiler")]
 use std::sync::OnceLock;
 
+use wasmaot_abi::info::ModuleHash;
 use wasmaot_runtime::Object;
 
 #[cfg(feature = "compiler")]
@@ -15,7 +16,10 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::find::LibraryFinder;
 use crate::grants::Grants;
+#[cfg(feature = "compiler")]
 use crate::input;
+use crate::module_file::{Content, ModuleFile};
+use crate::opened::Opened;
 
 /// Environment variable with directories to search, separated by `:`.
 pub const LIBRARY_PATH: &str = "WASMAOT_LIBRARY_PATH";
@@ -250,41 +254,98 @@ impl Engine {
         self.0.config.compile.unwrap_or(cache::compile)
     }
 
+    /// What a file is: read, if the cache does not know it for a module that has
+    /// not changed.
+    pub(crate) fn content(&self, opened: Opened, grants: &Grants) -> Result<Content<'static>> {
+        #[cfg(feature = "compiler")]
+        if !self.0.config.verify
+            && let Some(hash) = self.known(&opened, grants)
+        {
+            return Ok(Content::Module(ModuleFile::known(opened, hash)));
+        }
+        #[cfg(not(feature = "compiler"))]
+        let _ = grants;
+        Content::of(opened)
+    }
+
+    /// The hash of a module, as its object has it.
+    pub(crate) fn hash(&self, module: &mut ModuleFile<'_>, grants: &Grants) -> Result<ModuleHash> {
+        #[cfg(feature = "compiler")]
+        if let Some(cache) = self.cache(grants) {
+            return cache.hash(module);
+        }
+        #[cfg(not(feature = "compiler"))]
+        let _ = grants;
+        match module.hash() {
+            Some(hash) => Ok(hash),
+            None => Ok(module.read()?.0),
+        }
+    }
+
     /// The object of a module's file, from the cache where there is one that no
     /// program with these grants can write.
     #[cfg(feature = "compiler")]
-    pub(crate) fn build(&self, file: &Path, bytes: &[u8], grants: &Grants) -> Result<Object> {
-        let module = input::module(&file.display().to_string(), bytes)?;
+    pub(crate) fn build(&self, module: &mut ModuleFile<'_>, grants: &Grants) -> Result<Object> {
         let (config, compile) = (&self.0.config, self.compiler());
         match self.cache(grants) {
-            Some(cache) => cache.object(file, &module, &config.options, config.verify, compile),
-            None => cache::build_object(file, &module, &config.options, compile),
+            Some(cache) => cache.object(module, &config.options, config.verify, compile),
+            None => {
+                module.read()?;
+                cache::build_object(&module.path, module.bytes(), &config.options, compile)
+            }
         }
     }
 
     #[cfg(not(feature = "compiler"))]
-    pub(crate) fn build(&self, file: &Path, bytes: &[u8], _: &Grants) -> Result<Object> {
-        let file = file.display().to_string();
-        input::kind(&file, bytes)?;
-        Err(Error::NoCompiler { file })
+    pub(crate) fn build(&self, module: &mut ModuleFile<'_>, _: &Grants) -> Result<Object> {
+        module.read()?;
+        Err(Error::NoCompiler {
+            file: module.name(),
+        })
+    }
+
+    /// The hash of a module's file that the cache knows as it is. No cache is
+    /// made to ask it, nor said to be unusable: the file may be an object.
+    #[cfg(feature = "compiler")]
+    fn known(&self, file: &Opened, grants: &Grants) -> Option<ModuleHash> {
+        // As objects are called. What it is, is told by how it begins.
+        if file.path.extension() == Some("elf".as_ref()) {
+            return None;
+        }
+        let cache = match self.0.cache.get() {
+            Some(cache) => cache,
+            None => {
+                let cache = self.open_cache(false)?.ok()?;
+                self.0.cache.get_or_init(|| Some(cache))
+            }
+        };
+        let cache = cache.as_ref()?;
+        cache.check_outside(grants).ok()?;
+        cache.known(file)
     }
 
     #[cfg(feature = "compiler")]
     fn cache(&self, grants: &Grants) -> Option<&Cache> {
-        let config = &self.0.config;
         let open = || {
-            let cache = match &config.cache {
-                // SAFETY: the contract of `EngineConfig::cache`.
-                Some(directory) => unsafe { Cache::open(directory.clone()) },
-                // SAFETY: the user's cache is trusted, by the contract of
-                // `EngineConfig::trusting`.
-                None if config.trusting => unsafe { Cache::open_default() },
-                None => return None,
-            };
+            let cache = self.open_cache(true)?;
             cache.inspect_err(cache::unusable).ok()
         };
         let cache = self.0.cache.get_or_init(open).as_ref()?;
         let outside = cache.check_outside(grants);
         outside.inspect_err(cache::unusable).ok().map(|()| cache)
+    }
+
+    /// Opens the cache, if there is to be one.
+    #[cfg(feature = "compiler")]
+    fn open_cache(&self, make: bool) -> Option<Result<Cache>> {
+        let config = &self.0.config;
+        let directory = match &config.cache {
+            Some(directory) => Ok(directory.clone()),
+            None if config.trusting => cache::default_directory(),
+            None => return None,
+        };
+        // SAFETY: the contract of `EngineConfig::cache`; the user's cache is
+        // trusted, by that of `EngineConfig::trusting`.
+        Some(directory.and_then(|directory| unsafe { Cache::open(directory, make) }))
     }
 }

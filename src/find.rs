@@ -8,13 +8,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use wasmaot_abi::info::ModuleInfo;
 use wasmaot_runtime::{FileId, Finder, Object, SearchPath, Way, candidates};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::grants::Grants;
 use crate::input::{self, Kind};
+use crate::module_file::{Content, ModuleFile};
 use crate::opened::Opened;
 
 /// Opens what a path or a needed name stands for: modules, and built objects
@@ -89,17 +89,16 @@ impl LibraryFinder {
     }
 
     fn open_named(&mut self, file: &Path, as_code: bool) -> Result<Arc<Object>> {
-        let mut opened = Opened::named(file)?;
+        let opened = Opened::named(file)?;
         // As the kernel has it, by which link a program was started says
         // nothing of where it is.
         let real = opened.real_path();
         let origin = real.as_deref().unwrap_or(file).parent();
         let origins = origin.map(Path::to_owned).into_iter().collect();
-        let (is_object, head) = opened.head()?;
-        if !is_object {
-            let bytes = opened.rest(head)?;
-            return self.build(&opened, &bytes, |_| origins);
-        }
+        let (mut opened, head) = match self.engine.content(opened, &self.grants)? {
+            Content::Module(mut module) => return self.build(&mut module, |_| origins),
+            Content::Object(opened, head) => (opened, head),
+        };
         if !self.engine.is_trusting() {
             return Err(untrusted(file, UNTRUSTED));
         }
@@ -130,7 +129,8 @@ impl LibraryFinder {
             let reason = "is a built object, which is native code; give it by its path";
             return Err(untrusted(file, reason));
         }
-        self.compile(file, bytes).map(Arc::new)
+        let mut module = ModuleFile::of_bytes(file, bytes)?;
+        self.compile(&mut module).map(Arc::new)
     }
 
     /// Maps a built object.
@@ -194,7 +194,8 @@ impl LibraryFinder {
                 grant.host.display()
             ));
         }
-        let is_single = opened.metadata().is_ok_and(|m| m.nlink() == 1);
+        // Asked now: another name may have been made since it was opened.
+        let is_single = opened.file.metadata().is_ok_and(|m| m.nlink() == 1);
         (!is_single).then(|| {
             "is native code in a file with several names (hard links), of which one may be in a granted directory; only a copy is taken".to_owned()
         })
@@ -233,27 +234,28 @@ impl LibraryFinder {
         module: Option<Opened>,
         distrusted: Option<String>,
     ) -> Result<Option<Arc<Object>>> {
-        let Some(mut module) = module else {
+        let Some(module) = module else {
             let object = built.map(|built| self.map(built)).transpose()?;
             return Ok(object.map(|object| Arc::new(found(object))));
         };
-        let (is_object, head) = module.head()?;
-        if is_object {
-            if let Some(reason) = distrusted {
-                return Err(untrusted(&module.path, reason));
-            }
-            return Ok(Some(Arc::new(found(self.map(module)?))));
-        }
-        let bytes = module.rest(head)?;
+        let id = module.id()?;
+        let mut module = match self.engine.content(module, &self.grants)? {
+            Content::Module(module) => module,
+            Content::Object(file, _) => match distrusted {
+                Some(reason) => return Err(untrusted(&file.path, reason)),
+                None => return Ok(Some(Arc::new(found(self.map(file)?)))),
+            },
+        };
         if let Some(built) = built {
             let object = self.map(built)?;
-            if object.info().module == hash(&module, &bytes)? {
-                let object = found(object).identified_by(module.id()?);
+            if object.info().module == self.engine.hash(&mut module, &self.grants)? {
+                let object = found(object).identified_by(id);
                 return Ok(Some(Arc::new(object)));
             }
         }
-        let origins = |object: &Object| origins(object, &module.path);
-        self.build(&module, &bytes, origins).map(Some)
+        let path = module.path.clone();
+        let origins = |object: &Object| origins(object, &path);
+        self.build(&mut module, origins).map(Some)
     }
 
     /// Opens the file at a place, if there is one that may be looked at.
@@ -295,22 +297,23 @@ impl LibraryFinder {
         dirs.any(|dir| real.starts_with(dir)) || self.grants.holding(Some(real)).is_some()
     }
 
-    /// The object of a module, built if it is not that of one in use.
+    /// The object of a module's file, built if it is not that of one in use.
     fn build(
         &mut self,
-        opened: &Opened,
-        bytes: &[u8],
+        module: &mut ModuleFile<'_>,
         origins: impl FnOnce(&Object) -> Vec<PathBuf>,
     ) -> Result<Arc<Object>> {
-        let id = opened.id()?;
+        let Some(id) = module.file().map(Opened::id).transpose()? else {
+            return self.compile(module).map(Arc::new);
+        };
         let mut made = self.made.iter().rev();
         let latest = made.find(|(file, _)| *file == id);
         if let Some(object) = latest.and_then(|(_, made)| made.upgrade())
-            && object.info().module == hash(opened, bytes)?
+            && object.info().module == self.engine.hash(module, &self.grants)?
         {
             return Ok(object);
         }
-        let object = self.compile(&opened.path, bytes)?.identified_by(id);
+        let object = self.compile(module)?.identified_by(id);
         let origins = origins(&object);
         let object = Arc::new(object.with_origins(origins));
         // A program may have any number of modules opened, one after another.
@@ -319,8 +322,8 @@ impl LibraryFinder {
         Ok(object)
     }
 
-    fn compile(&self, file: &Path, bytes: &[u8]) -> Result<Object> {
-        self.engine.build(file, bytes, &self.grants)
+    fn compile(&self, module: &mut ModuleFile<'_>) -> Result<Object> {
+        self.engine.build(module, &self.grants)
     }
 }
 
@@ -342,21 +345,6 @@ fn directory(path: &Path) -> &Path {
         true => Path::new("."),
         false => path,
     }
-}
-
-/// The hash of a module, as its object has it.
-fn hash(opened: &Opened, bytes: &[u8]) -> Result<[u8; 32]> {
-    let name = opened.path.display().to_string();
-    #[cfg(feature = "compiler")]
-    let bytes = &*input::module(&name, bytes)?;
-    #[cfg(not(feature = "compiler"))]
-    if input::kind(&name, bytes)? != Kind::Wasm {
-        let reason = format!(
-            "is not a binary module, and this wasmaot cannot tell whether {name}.elf was built from it"
-        );
-        return Err(Error::input(name, reason));
-    }
-    Ok(ModuleInfo::module_hash(bytes))
 }
 
 /// An object that the search has found.
@@ -394,7 +382,8 @@ impl Finder for LibraryFinder {
 
     fn module(&mut self, name: &str, bytes: &[u8]) -> Result<Arc<Object>, wasmaot_runtime::Error> {
         let built = match input::kind(name, bytes) {
-            Ok(Kind::Wasm) => self.compile(name.as_ref(), bytes),
+            Ok(Kind::Wasm) => ModuleFile::of_bytes(name.as_ref(), bytes)
+                .and_then(|mut module| self.compile(&mut module)),
             Ok(_) => Err(Error::input(name, "is not a binary wasm module")),
             Err(error) => Err(error),
         };

@@ -182,6 +182,7 @@ mod host;
 pub mod input;
 mod instance;
 mod library;
+mod module_file;
 mod opened;
 #[cfg(feature = "compiler")]
 pub mod prelink;

@@ -1,10 +1,12 @@
 //! Files that are opened once, and judged by what was opened: whoever changes
 //! names meanwhile changes nothing.
 
+use std::cell::OnceCell;
 use std::fs::{File, Metadata};
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 use rustix::fs::{Mode, OFlags};
@@ -19,8 +21,14 @@ const MAX_MODULE: u64 = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub file: File,
-    /// Of one that has been asked whether it is a regular file.
-    metadata: Option<Metadata>,
+    /// A time before it was opened.
+    #[cfg_attr(
+        not(feature = "compiler"),
+        expect(dead_code, reason = "only caches ask")
+    )]
+    pub since: SystemTime,
+    /// What the system said of it, once it has been asked.
+    metadata: OnceCell<Metadata>,
     /// The path that led to it.
     pub path: PathBuf,
 }
@@ -28,18 +36,21 @@ pub(crate) struct Opened {
 impl Opened {
     /// Opens what the user names, which may be a pipe.
     pub fn named(path: &Path) -> Result<Self> {
+        let since = SystemTime::now();
         let file = File::open(path).map_err(Error::cannot_read(path))?;
         Ok(Self {
             file,
-            metadata: None,
+            since,
+            metadata: OnceCell::new(),
             path: path.to_owned(),
         })
     }
 
     /// Opens a file in a directory of the user's, if there is one.
     pub fn found(path: &Path) -> Option<Self> {
+        let since = SystemTime::now();
         let file = rustix::fs::open(path, reading(), Mode::empty()).ok()?;
-        Self::regular(file.into(), path)
+        Self::regular(file.into(), since, path)
     }
 
     /// Opens a file by a path that a program gives, where it is at a place
@@ -50,9 +61,10 @@ impl Opened {
         if !is_allowed(&real_path(place.as_fd())?) {
             return None;
         }
+        let since = SystemTime::now();
         let link = link_of(place.as_fd());
         let file = rustix::fs::open(link, reading(), Mode::empty()).ok()?;
-        Self::regular(file.into(), path)
+        Self::regular(file.into(), since, path)
     }
 
     /// Opens a file below a directory, as a program does: nothing leads out of
@@ -61,29 +73,34 @@ impl Opened {
         let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(flags);
+        let since = SystemTime::now();
         let file = directory.open_with(path, &options).ok()?;
-        Self::regular(file.into_std(), &host.join(path))
+        Self::regular(file.into_std(), since, &host.join(path))
     }
 
-    fn regular(file: File, path: &Path) -> Option<Self> {
+    fn regular(file: File, since: SystemTime, path: &Path) -> Option<Self> {
         let metadata = file.metadata().ok().filter(Metadata::is_file)?;
         Some(Self {
             file,
-            metadata: Some(metadata),
+            since,
+            metadata: metadata.into(),
             path: path.to_owned(),
         })
     }
 
     /// What the system says of it.
-    pub fn metadata(&self) -> Result<Metadata> {
-        let known = self.metadata.clone();
-        let metadata = known.map_or_else(|| self.file.metadata(), Ok);
-        metadata.map_err(Error::cannot_read(&self.path))
+    pub fn metadata(&self) -> Result<&Metadata> {
+        if let Some(known) = self.metadata.get() {
+            return Ok(known);
+        }
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(Error::cannot_read(&self.path))?;
+        Ok(self.metadata.get_or_init(|| metadata))
     }
 
     /// Its identity.
     pub fn id(&self) -> Result<FileId> {
-        Ok(FileId::of(&self.metadata()?))
+        Ok(FileId::of(self.metadata()?))
     }
 
     /// Where the open file is, links followed; `None` if it has no such place,
@@ -92,13 +109,13 @@ impl Opened {
         real_path(self.file.as_fd())
     }
 
-    /// Whether it begins as an object, not as a module; and what was read.
-    pub fn head(&mut self) -> Result<(bool, Vec<u8>)> {
+    /// As much as tells an object from a module.
+    pub fn head(&mut self) -> Result<Vec<u8>> {
         let mut head = Vec::new();
         let wanted = Object::MAGIC.len() as u64;
         let read = self.file.by_ref().take(wanted).read_to_end(&mut head);
         read.map_err(Error::cannot_read(&self.path))?;
-        Ok((Object::is_object(&head), head))
+        Ok(head)
     }
 
     /// The rest of it, after what was read.

@@ -18,7 +18,10 @@ fn call(sandbox: &Sandbox, file: &str) -> Outcome {
 
 fn entries(sandbox: &Sandbox) -> Vec<PathBuf> {
     let listing = fs::read_dir(sandbox.cache()).unwrap();
-    let mut all: Vec<_> = listing.map(|e| e.unwrap().path()).collect();
+    let all = listing.map(|e| e.unwrap().path());
+    let mut all: Vec<_> = all
+        .filter(|path| path.extension() == Some("so".as_ref()))
+        .collect();
     all.sort();
     all
 }

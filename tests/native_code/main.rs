@@ -7,6 +7,7 @@ mod cached;
 #[path = "../common/mod.rs"]
 mod common;
 mod identity;
+mod known;
 
 use std::fs;
 use std::io::Write as _;

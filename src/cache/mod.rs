@@ -18,13 +18,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{
     AtFlags, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, openat, renameat, unlinkat,
 };
+use rustix::io::Errno;
 use rustix::process::geteuid;
+use wasmaot_abi::info::ModuleHash;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
 
 use crate::error::{Error, Result};
 use crate::grants::Grants;
-use crate::opened::real_path;
+use crate::module_file::ModuleFile;
+use crate::opened::{Opened, real_path};
+
+mod index;
 
 /// Environment variable that names the cache's directory.
 pub const VARIABLE: &str = "WASMAOT_CACHE_DIR";
@@ -55,50 +60,50 @@ pub struct Cache {
     directory: OwnedFd,
 }
 
-impl Cache {
-    /// The user's cache: `$WASMAOT_CACHE_DIR`, else `$XDG_CACHE_HOME/wasmaot`,
-    /// else `~/.cache/wasmaot`.
-    ///
-    /// # Errors
-    /// If none of these variables nor `HOME` is set; as of [`Cache::open`].
-    ///
-    /// # Safety
-    /// As of [`Cache::open`].
-    pub unsafe fn open_default() -> Result<Self> {
-        let variable = |name| {
-            std::env::var_os(name)
-                .filter(|v| !v.is_empty())
-                .map(PathBuf::from)
-        };
-        let directory = variable(VARIABLE)
-            .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
-            .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
-            .ok_or_else(|| {
-                Error::cache(format!("no directory for built objects: set {VARIABLE}"))
-            })?;
-        // SAFETY: the caller's contract.
-        unsafe { Self::open(directory) }
-    }
+/// The directory of the user's cache: `$WASMAOT_CACHE_DIR`, else
+/// `$XDG_CACHE_HOME/wasmaot`, else `~/.cache/wasmaot`.
+///
+/// # Errors
+/// If none of these variables nor `HOME` is set.
+pub fn default_directory() -> Result<PathBuf> {
+    let variable = |name| {
+        std::env::var_os(name)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    variable(VARIABLE)
+        .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
+        .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
+        .ok_or_else(|| Error::cache(format!("no directory for built objects: set {VARIABLE}")))
+}
 
-    /// A cache in `directory`, which is made where missing, for this user alone.
+impl Cache {
+    /// A cache in `directory`, which is made where missing if `make` says so, for
+    /// this user alone.
     ///
     /// # Errors
-    /// If it cannot be made; if it is another user's, or others can write
-    /// there; if the file system allows no code.
+    /// If it is missing or cannot be made; if it is another user's, or others can
+    /// write there; if the file system allows no code.
     ///
     /// # Safety
     /// What is in the directory is run as native code: no program that this
     /// user runs may be able to write there.
-    pub unsafe fn open(directory: PathBuf) -> Result<Self> {
+    pub unsafe fn open(directory: PathBuf, make: bool) -> Result<Self> {
         let path = directory;
         let shown = path.display();
         let open = || {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&path)?;
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let directory = rustix::fs::open(&path, flags, Mode::empty())?;
+            let there = || rustix::fs::open(&path, flags, Mode::empty());
+            let directory = match there() {
+                Err(Errno::NOENT) if make => {
+                    DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o700)
+                        .create(&path)?;
+                    there()?
+                }
+                opened => opened?,
+            };
             let (status, system) = (fstat(&directory)?, fstatvfs(&directory)?);
             Ok::<_, io::Error>((directory, status, system))
         };
@@ -141,26 +146,32 @@ impl Cache {
         }
     }
 
-    /// The object of a module: from the cache, or built into it. `file` is the
-    /// module's path, which gives the object its name and its `$ORIGIN`.
+    /// The object of a module: from the cache, or built into it. The module's
+    /// path gives the object its name and its `$ORIGIN`.
     ///
     /// # Errors
     /// Of compiling. An object that cannot be kept is one in memory.
     pub fn object(
         &self,
-        file: &Path,
-        module: &[u8],
+        module: &mut ModuleFile<'_>,
         options: &Options,
         verify: bool,
         compile: Compile,
     ) -> Result<Object> {
-        let name = file.display().to_string();
-        let id = build_id(&name, module, options);
-        let entry = format!("{}.so", hex(&id));
-        if let Ok(object) = self.entry(&entry, file, &id, verify) {
-            return Ok(object);
-        }
-        let bytes = compile(&name, module, options)?;
+        let name = module.name();
+        let (entry, id) = loop {
+            let id = build_id(&name, &self.hash(module)?, options);
+            let entry = format!("{}.so", hex(&id));
+            if let Ok(object) = self.entry(&entry, &module.path, &id, verify) {
+                return Ok(object);
+            }
+            if module.is_read() {
+                break (entry, id);
+            }
+            // What is read now is what counts, should it have changed meanwhile.
+            self.read(module)?;
+        };
+        let bytes = compile(&name, module.bytes(), options)?;
         if let Err(error) = self.enter(&entry, &bytes) {
             let what = format!(
                 "cannot write to {}: set {VARIABLE} to a directory of yours",
@@ -169,8 +180,35 @@ impl Cache {
             unusable(&Error::io(what)(error));
             return of_compiler(&name, &bytes);
         }
-        // What enters the cache is checked whole, once.
-        self.entry(&entry, file, &id, true)
+        // What enters the cache is checked whole, once. Another process may have
+        // removed it already.
+        self.entry(&entry, &module.path, &id, true)
+            .or_else(|_| of_compiler(&name, &bytes))
+    }
+
+    /// The hash of a module's file that has been read as it is now.
+    pub fn known(&self, file: &Opened) -> Option<ModuleHash> {
+        index::look_up(self.directory.as_fd(), file)
+    }
+
+    /// The hash of a module, which is kept if the file has to be read for it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or is no module.
+    pub fn hash(&self, module: &mut ModuleFile<'_>) -> Result<ModuleHash> {
+        match module.hash() {
+            Some(hash) => Ok(hash),
+            None => self.read(module),
+        }
+    }
+
+    /// Reads a module's file, and keeps the hash.
+    fn read(&self, module: &mut ModuleFile<'_>) -> Result<ModuleHash> {
+        let (hash, is_binary) = module.read()?;
+        if let Some(file) = module.file().filter(|_| is_binary) {
+            index::enter(self.directory.as_fd(), file, &hash);
+        }
+        Ok(hash)
     }
 
     /// Opens an entry as the object of a module's file.
@@ -224,7 +262,7 @@ impl Cache {
     }
 }
 
-/// The object of a module, built into memory.
+/// The object of a module, built into memory. `file` is the module's path.
 ///
 /// # Errors
 /// Of compiling.

@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
+use wasmaot_abi::shebang;
+
 use crate::error::{Error, Result};
 
 /// What stands for standard input in place of a file.
@@ -39,13 +41,16 @@ pub enum Kind {
     Object,
 }
 
-/// Tells the kind of `bytes`. `file` is for the message alone.
+/// Tells the kind of `bytes`, which may begin with a line `#!` if they are a
+/// module. `file` is for the message alone.
 ///
 /// # Errors
 /// If it is neither a module, nor text, nor an ELF file.
 pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
     // Version 1, layer 0: a core module. Layer 1 is a component.
     const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+    let has_line = bytes.starts_with(b"#!");
+    let bytes = shebang::module(bytes);
     if bytes.starts_with(COMPONENT) {
         let reason = "is a component, not a core module; extract its modules first";
         return Err(Error::input(file, reason));
@@ -53,7 +58,7 @@ pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
     if bytes.starts_with(b"\0asm") {
         return Ok(Kind::Wasm);
     }
-    if bytes.starts_with(b"\x7fELF") {
+    if !has_line && bytes.starts_with(b"\x7fELF") {
         return Ok(Kind::Object);
     }
     let start = bytes.iter().position(|b| !b.is_ascii_whitespace());
@@ -62,17 +67,26 @@ pub fn kind(file: &str, bytes: &[u8]) -> Result<Kind> {
     if is_text {
         return Ok(Kind::Wat);
     }
+    if has_line {
+        let most = shebang::MAX_LINE;
+        let reason = format!(
+            "begins with `#!`, and no wasm module follows that line, which may have {most} bytes"
+        );
+        return Err(Error::input(file, reason));
+    }
     let reason = "is neither a wasm module, nor its text, nor an ELF object; give one of these";
     Err(Error::input(file, reason))
 }
 
-/// The binary module of a `.wasm` or `.wat`.
+/// The binary module of a `.wasm` or `.wat`, without a line `#!` before it.
 ///
 /// # Errors
 /// If the text does not parse, with its line and column, or if it is an object.
 #[cfg(feature = "compiler")]
 pub fn module<'a>(file: &str, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>> {
-    match kind(file, bytes)? {
+    let kind = kind(file, bytes)?;
+    let bytes = shebang::module(bytes);
+    match kind {
         Kind::Wasm => Ok(Cow::Borrowed(bytes)),
         Kind::Wat => match wat::parse_bytes(bytes) {
             Ok(module) => Ok(Cow::Owned(module.into_owned())),
@@ -109,5 +123,19 @@ mod tests {
         assert!(kind("a", b"").is_err());
         assert!(kind("a", b"hello").is_err());
         assert!(kind("a", b"\0asm\x0d\0\x01\0").is_err());
+        assert_eq!(kind("a", b"#!x\n\0asm\x01\0\0\0").unwrap(), Kind::Wasm);
+        assert_eq!(kind("a", b"#!x\n(module)").unwrap(), Kind::Wat);
+        // Nobody starts native code by a line.
+        assert!(kind("a", b"#!x\n\x7fELF").is_err());
+        assert!(kind("a", b"#!/bin/sh\necho").is_err());
+    }
+
+    #[cfg(feature = "compiler")]
+    #[test]
+    fn lines_of_text_are_counted_from_the_first_of_the_file() {
+        let error = module("a", b"#!x\n(module\n(what))").unwrap_err();
+        assert!(error.to_string().contains("a:3:2"), "{error}");
+        let binary = module("a", b"#!x\n\0asm\x01\0\0\0").unwrap();
+        assert_eq!(&*binary, b"\0asm\x01\0\0\0");
     }
 }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use wasmaot_abi::info::{ModuleHash, ModuleInfo};
+#[cfg(not(feature = "compiler"))]
+use wasmaot_abi::shebang;
 use wasmaot_runtime::Object;
 
 #[cfg(not(feature = "compiler"))]
@@ -128,19 +130,32 @@ impl<'a> ModuleFile<'a> {
 /// The binary module of what has been read.
 #[cfg(feature = "compiler")]
 fn binary<'a>(name: &str, bytes: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>> {
-    Ok(match input::module(name, &bytes)? {
-        // It is what has been read.
-        Cow::Borrowed(_) => bytes,
-        Cow::Owned(parsed) => Cow::Owned(parsed),
-    })
+    let read = bytes.len();
+    let module = match input::module(name, &bytes)? {
+        Cow::Borrowed(module) => module.len(),
+        Cow::Owned(parsed) => return Ok(Cow::Owned(parsed)),
+    };
+    Ok(without_line(bytes, read - module))
 }
 
 #[cfg(not(feature = "compiler"))]
 fn binary<'a>(name: &str, bytes: Cow<'a, [u8]>) -> Result<Cow<'a, [u8]>> {
     if input::kind(name, &bytes)? == Kind::Wasm {
-        return Ok(bytes);
+        let line = bytes.len() - shebang::module(&bytes).len();
+        return Ok(without_line(bytes, line));
     }
     Err(Error::NoCompiler {
         file: name.to_owned(),
     })
+}
+
+/// What has been read, without as many bytes of a line `#!` before the module.
+fn without_line(bytes: Cow<'_, [u8]>, line: usize) -> Cow<'_, [u8]> {
+    match bytes {
+        Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[line..]),
+        Cow::Owned(mut bytes) => {
+            bytes.drain(..line);
+            Cow::Owned(bytes)
+        }
+    }
 }

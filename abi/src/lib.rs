@@ -23,6 +23,7 @@ pub mod name;
 pub mod object;
 pub mod prelink;
 pub mod reloc;
+pub mod shebang;
 pub mod trap;
 pub mod type_list;
 pub mod types;

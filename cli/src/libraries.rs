@@ -14,6 +14,7 @@ use wasmaot::LibraryFinder;
 use wasmaot::input::{self, Kind};
 use wasmaot_abi::info::LinkingAbi;
 use wasmaot_abi::name::ENV;
+use wasmaot_abi::shebang;
 use wasmaot_hosts::HostEnv;
 use wasmaot_launch::{Library, add_hosts, exports};
 use wasmaot_runtime::{Config, Error, Finder, Object, Process, UnresolvedSymbol, flat};
@@ -87,7 +88,7 @@ impl<'a> Word<'a> {
 
     /// Whether a module is there, by its first bytes.
     fn is_module(&self) -> bool {
-        let mut start = [0; 64];
+        let mut start = [0; shebang::MAX_LINE + 64];
         let mut read = || {
             let is_file = self.path.metadata().ok()?.is_file();
             let mut file = File::open(self.path).ok().filter(|_| is_file)?;
@@ -202,7 +203,7 @@ impl<'a> Wanted<'a> {
         let file = path.display().to_string();
         let bytes = std::fs::read(path).with_context(|| format!("cannot read {file}"))?;
         Ok(match input::kind(&file, &bytes)? {
-            Kind::Wasm => Exports::of_module(&bytes),
+            Kind::Wasm => Exports::of_module(shebang::module(&bytes)),
             #[cfg(feature = "compiler")]
             Kind::Wat => input::module(&file, &bytes)
                 .ok()

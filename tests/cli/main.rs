@@ -6,6 +6,7 @@ mod grants;
 mod link;
 mod man;
 mod run;
+mod shebang;
 
 use std::process::Command;
 

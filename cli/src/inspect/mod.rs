@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 use wasmaot::input::{self, Kind};
+use wasmaot_abi::shebang;
 use wasmaot_runtime::Object;
 
 use crate::options::Inspect;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &Inspect) -> Result<()> {
             let object = unsafe { Object::from_bytes(&args.file, &bytes, args.verify) }?;
             elf::list(&object)
         }
-        Kind::Wasm => of_module(&file, &bytes)?,
+        Kind::Wasm => of_module(&file, shebang::module(&bytes))?,
         #[cfg(feature = "compiler")]
         Kind::Wat => of_module(&file, &input::module(&file, &bytes)?)?,
         #[cfg(not(feature = "compiler"))]

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
-use wasmaot_runtime::{FileId, Finder, Object, SearchPath, Way, candidates};
+use wasmaot_runtime::{FileId, Finder, Object, SearchPath, Way, candidates, runpath_directories};
 
 use crate::engine::Engine;
 use crate::error::{Error, Result};
@@ -24,6 +24,9 @@ pub struct LibraryFinder {
     engine: Engine,
     path: SearchPath,
     grants: Grants,
+    /// Where modules that the user names have their libraries searched: modules
+    /// are taken from there, wherever the ones lie that ask for them.
+    named: Vec<PathBuf>,
     /// What has been made of modules and is still in use, by their files; the
     /// latest of a file comes last.
     made: Vec<(FileId, Weak<Object>)>,
@@ -42,6 +45,7 @@ impl LibraryFinder {
             },
             engine,
             grants: Grants::default(),
+            named: Vec::new(),
             made: Vec::new(),
         }
     }
@@ -96,7 +100,15 @@ impl LibraryFinder {
         let origin = real.as_deref().unwrap_or(file).parent();
         let origins = origin.map(Path::to_owned).into_iter().collect();
         let (mut opened, head) = match self.engine.content(opened, &self.grants)? {
-            Content::Module(mut module) => return self.build(&mut module, |_| origins),
+            Content::Module(mut module) => {
+                let object = self.build(&mut module, |_| origins)?;
+                if as_code {
+                    let places = runpath_directories(&object).into_iter();
+                    let real = places.filter_map(|dir| directory(&dir).canonicalize().ok());
+                    self.named.extend(real);
+                }
+                return Ok(object);
+            }
             Content::Object(opened, head) => (opened, head),
         };
         if !self.engine.is_trusting() {
@@ -288,13 +300,17 @@ impl LibraryFinder {
     }
 
     /// Whether a file lies in a directory to be searched, in that of the object
-    /// that asks for it, or in one granted.
+    /// that asks for it, in one granted, or in one where a module that the user
+    /// names has its libraries searched.
     fn is_allowed(&self, real: &Path, by: &Object) -> bool {
         let path = &self.path;
         let dirs = path.dirs.iter().chain(&path.env).chain(&path.program);
         let dirs = dirs.chain(by.origins());
         let mut dirs = dirs.filter_map(|dir| directory(dir).canonicalize().ok());
-        dirs.any(|dir| real.starts_with(dir)) || self.grants.holding(Some(real)).is_some()
+        let is_named = |parent: &Path| self.named.iter().any(|dir| dir == parent);
+        dirs.any(|dir| real.starts_with(dir))
+            || real.parent().is_some_and(is_named)
+            || self.grants.holding(Some(real)).is_some()
     }
 
     /// The object of a module's file, built if it is not that of one in use.

@@ -35,7 +35,9 @@ pub use host::{
     HostLibrary, HostResult, HostState, HostTableFunc, IntoHostFunc, MemoryId, SpawnError,
     ThreadEntry, ThreadHook, ThreadSignal, ThreadStart, WasmParam, WasmParams, WasmResults, WasmTy,
 };
-pub use link::{Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates};
+pub use link::{
+    Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates, runpath_directories,
+};
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
 pub use process::{Missing, Parked, Process, ProcessId};
 pub use sys::{GuestBuffers, GuestMemory, prepare_command, was_closed};

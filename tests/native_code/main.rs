@@ -263,6 +263,37 @@ fn no_directory_leads_into_a_grant() {
     assert!(said.contains("`x.so` not found"), "{said}");
 }
 
+/// The RUNPATH of a program that the user names is searched though the program
+/// may write its own file: for modules, and for its libraries too.
+#[test]
+fn a_program_in_a_grant_has_modules_where_its_runpath_says() {
+    let (sandbox, elsewhere, object) = place();
+    let away = elsewhere.path("");
+    let runpath = away.display().to_string();
+    let module = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 0)))"#;
+    elsewhere.write("x.so", wat::parse_str(module).unwrap());
+    sandbox.write("g/by-path.wat", opener(&runpath));
+    let needs = format!(
+        r#"(module (@dylink.0 (mem-info) (needed "x.so") (runtime-path "{runpath}"))
+             (import "env" "memory" (memory 0)))"#
+    );
+    sandbox.write("g/needs.so", wat::parse_str(needs).unwrap());
+    let opened = |name: &str| {
+        let line = ["--dir", "g", "g/by-path.wat", "--", name];
+        run(&sandbox, &elsewhere, &line).success()
+    };
+    assert_eq!(opened("x.so"), "opened\n");
+    assert_eq!(opened("g/needs.so"), "opened\n");
+    // Beside that directory, and below it, there is nothing.
+    fs::create_dir(away.join("below")).unwrap();
+    fs::copy(away.join("x.so"), away.join("below/y.so")).unwrap();
+    let below = away.join("below/y.so").display().to_string();
+    assert!(opened(&below).contains("not found"));
+    // Native code is not taken from there.
+    elsewhere.write("x.so", &object);
+    assert!(opened("x.so").contains("only modules are taken"));
+}
+
 #[test]
 fn a_program_runs_nothing_that_it_writes() {
     let (sandbox, elsewhere, object) = place();

@@ -113,12 +113,21 @@ fn places(
         return paths.flat_map(|path| beside(path, way)).collect();
     }
     let given = path.dirs.iter().chain(&path.env).cloned();
-    let own = runpath.iter().flat_map(|dir| expand(dir, origins));
+    let own = expand_all(runpath, origins);
     let all = given.map(|dir| (dir, Way::Directory));
     let all = all.chain(own.map(|dir| (dir, Way::Object)));
     let all = all.chain(path.program.clone().map(|dir| (dir, Way::Directory)));
     all.flat_map(|(dir, way)| beside(dir.join(name), way))
         .collect()
+}
+
+/// The directories that the `RUNPATH` of an object names.
+pub fn runpath_directories(object: &Object) -> Vec<PathBuf> {
+    expand_all(object.runpath(), object.origins()).collect()
+}
+
+fn expand_all(runpath: &[String], origins: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    runpath.iter().flat_map(move |dir| expand(dir, origins))
 }
 
 /// Both ways to write it.

@@ -214,6 +214,16 @@ fn files_are_written_read_and_named() {
     assert_eq!(fs::read_dir(&here).unwrap().count(), 0);
 }
 
+/// Locks are the kernel's: SQLite has no databases without them.
+#[test]
+fn ranges_of_files_are_locked() {
+    let directory = scratch("musl-locks");
+    let host = native("musl/locks.c", &[&directory.display().to_string()]);
+    host.expect_code(0);
+    let option = format!("{}::/work", directory.display());
+    run_with("musl/locks.c", &["--dir", &option], &["/work"]).expect(0, &host.stdout);
+}
+
 #[test]
 fn the_system_answers_for_itself() {
     let run = run_with("musl/clock.c", &[], &[]);

@@ -9,6 +9,7 @@ use rustix::fs::OFlags;
 
 use super::call::{Call, DONE};
 use super::error::{Error, Result};
+use super::locks;
 use super::mount::{AT_FDCWD, ResolvedPath};
 use super::table::{Directory, Kind, Open, flag};
 use crate::beneath::{self, Access, Create};
@@ -205,8 +206,6 @@ pub(super) fn fcntl(call: &mut Call<'_>) -> Result {
             open.set_flags(call.uint(2))?;
             DONE
         }
-        // Locks, of each width and kind: there are none to be had.
-        5..=7 | 12..=14 | 36..=38 => Err(Error::Number(libc::ENOLCK)),
-        _ => Err(Error::EINVAL),
+        _ => locks::fcntl_lock(call).unwrap_or(Err(Error::EINVAL)),
     }
 }

@@ -20,6 +20,7 @@ mod error;
 mod file;
 mod futex;
 mod io;
+mod locks;
 mod memory;
 mod mount;
 mod numbers;

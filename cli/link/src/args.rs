@@ -1,13 +1,17 @@
-//! The command line of wasm-ld, as far as the front end has to understand it:
-//! which files are linked, in what order and how, and where the output goes.
+//! The command line of wasm-ld, and what others pass to linkers, as far as the
+//! front end has to understand it: which files are linked, in what order and
+//! how, what others may look for, and where the output goes.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 
 use super::Kind;
+use super::gnu::{self, Meaning};
+use super::search::Wanted;
+use super::words::{expand, unwrap};
 
 /// Options of wasm-ld whose value may be an argument of its own.
 const WITH_VALUE: &[&str] = &[
@@ -20,9 +24,7 @@ const WITH_VALUE: &[&str] = &[
     "Map",
     "mllvm",
     "reproduce",
-    "rpath",
     "rsp-quoting",
-    "soname",
     "thinlto-cache-policy",
     "threads",
     "trace-symbol",
@@ -32,8 +34,22 @@ const WITH_VALUE: &[&str] = &[
     "wrap",
 ];
 
+/// The same of those that are ours to carry out.
+const OWN_WITH_VALUE: &[&str] = &[
+    "exclude-libs",
+    "export-dynamic-symbol",
+    "library",
+    "library-path",
+    "output",
+    "rpath",
+    "soname",
+    "version-script",
+];
+
 /// The same, of one letter and one dash.
-const LETTERS_WITH_VALUE: &[u8] = b"LOelmouyz";
+const LETTERS_WITH_VALUE: &[u8] = b"IhRLOelmouyz";
+/// Those of them whose value may follow in the same argument.
+const LETTERS_JOINED: &[u8] = b"hRLloz";
 
 /// What the arguments say.
 #[derive(Debug, Default)]
@@ -48,6 +64,18 @@ pub struct Arguments {
     pub wanted: Vec<String>,
     /// Whether wasm-ld is told to let symbols be undefined.
     pub lenient: bool,
+    /// Whether nothing may be undefined in a library either.
+    pub strict: bool,
+    /// The name that others are to need a library by.
+    pub soname: Option<String>,
+    /// Directories where its libraries are looked for at run time, in order.
+    pub runpath: Vec<String>,
+    /// Files that say what a library exports.
+    pub version_scripts: Vec<PathBuf>,
+    /// Names of archives whose symbols others are not to see; `ALL` is each.
+    pub excluded: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
     /// Everything else and the files, in order, for wasm-ld.
     pub rest: Vec<OsString>,
 }
@@ -61,20 +89,18 @@ pub struct Input {
     pub whole: bool,
     /// An object is linked only where it is needed, as a member of an archive.
     pub lazy: bool,
+    /// Where it is in [`Arguments::rest`].
+    pub place: usize,
 }
 
 struct Reader {
     out: Arguments,
     directories: Vec<PathBuf>,
-    /// `-l` names, which are looked up when all directories are known.
-    libraries: Vec<(usize, Library)>,
+    /// `-l` names by the inputs that they stand for, which are looked up when all directories are
+    /// known.
+    libraries: Vec<(usize, Wanted)>,
     whole: bool,
     lazy: bool,
-    dynamic: bool,
-}
-
-struct Library {
-    name: OsString,
     dynamic: bool,
 }
 
@@ -82,8 +108,8 @@ impl Arguments {
     /// Reads arguments.
     ///
     /// # Errors
-    /// If a value is missing, a response file cannot be read, or a library is
-    /// nowhere.
+    /// If a value is missing, a response file cannot be read, a library is
+    /// nowhere, or something is asked for that cannot be had.
     pub fn read(arguments: &[OsString]) -> Result<Self> {
         let mut reader = Reader {
             out: Self::default(),
@@ -93,8 +119,7 @@ impl Arguments {
             lazy: false,
             dynamic: true,
         };
-        let arguments = expand(arguments)?;
-        let mut rest = arguments.into_iter();
+        let mut rest = unwrap(expand(arguments)?).into_iter();
         while let Some(argument) = rest.next() {
             reader.argument(&argument, &mut rest)?;
         }
@@ -110,7 +135,6 @@ impl Reader {
     ) -> Result<()> {
         let bytes = argument.as_bytes();
         if !bytes.starts_with(b"-") || bytes == b"-" {
-            self.out.rest.push(argument.to_owned());
             self.input(argument.into());
             return Ok(());
         }
@@ -118,58 +142,118 @@ impl Reader {
             let missing = || format!("{}: needs a value", argument.display());
             rest.next().with_context(missing)
         };
-        if let [b'-', letter, joined @ ..] = bytes
-            && LETTERS_WITH_VALUE.contains(letter)
-            && (joined.is_empty() || b"Llo".contains(letter))
-        {
-            let value = match joined {
-                [] => value()?,
-                _ => OsStr::from_bytes(joined).to_owned(),
-            };
-            self.letter(*letter, value);
-            return Ok(());
-        }
         let text = argument.to_string_lossy();
         let name = text.trim_start_matches('-');
-        match name.split_once('=') {
-            // Ours: wasm-ld has the letter alone.
-            Some(("output", value)) => self.out.output = Some(value.into()),
-            None if name == "output" => self.out.output = Some(value()?.into()),
-            Some((name, value)) => {
-                self.option(name, value);
-                self.out.rest.push(argument.to_owned());
+        let (name, joined) = match name.split_once('=') {
+            Some((name, value)) => (name, Some(value)),
+            None => (name, None),
+        };
+        if OWN_WITH_VALUE.contains(&name) {
+            let value = joined.map_or_else(&mut value, |value| Ok(value.into()))?;
+            self.own(name, value);
+        } else if let Some((has_value, meaning)) = gnu::meaning(name) {
+            if let Meaning::Refused(instead) = meaning {
+                bail!("{text}: not for wasm; {instead}");
             }
-            None if WITH_VALUE.contains(&name) => {
-                let value = value()?;
-                self.option(name, &value.to_string_lossy());
-                self.out.rest.extend([argument.to_owned(), value]);
+            if has_value && joined.is_none() {
+                value()?;
             }
-            None => self.flag(name, argument),
+        } else if let [b'-', letter, after @ ..] = bytes
+            && LETTERS_WITH_VALUE.contains(letter)
+            && (after.is_empty() || LETTERS_JOINED.contains(letter))
+        {
+            let value = match after {
+                [] => value()?,
+                _ => OsStr::from_bytes(after).to_owned(),
+            };
+            self.letter(*letter, value)?;
+        } else if let Some(joined) = joined {
+            self.option(name, joined);
+            self.out.rest.push(argument.to_owned());
+        } else if WITH_VALUE.contains(&name) {
+            let value = value()?;
+            self.option(name, &value.to_string_lossy());
+            self.out.rest.extend([argument.to_owned(), value]);
+        } else {
+            self.flag(name, argument);
         }
         Ok(())
     }
 
-    fn letter(&mut self, letter: u8, value: OsString) {
+    fn letter(&mut self, letter: u8, value: OsString) -> Result<()> {
         match letter {
-            b'o' => {
-                self.out.output = Some(value.into());
-                return;
+            b'o' => self.own("output", value),
+            b'h' => self.own("soname", value),
+            b'L' => self.own("library-path", value),
+            b'l' => self.own("library", value),
+            b'R' => self.own("rpath", value),
+            // The dynamic linker of ELF programs.
+            b'I' => {}
+            b'z' => self.keyword(value),
+            b'm' if !value.as_bytes().starts_with(b"wasm") => bail!(
+                "-m {}: objects are for wasm32; leave it out",
+                value.display()
+            ),
+            _ => {
+                if b"eu".contains(&letter) {
+                    self.out.wanted.push(value.to_string_lossy().into_owned());
+                }
+                let option = format!("-{}", char::from(letter));
+                self.out.rest.extend([option.into(), value]);
             }
-            b'L' => self.directories.push((&value).into()),
-            b'l' => {
-                let place = self.out.inputs.len();
-                self.input(PathBuf::new());
-                let library = Library {
-                    name: value.clone(),
-                    dynamic: self.dynamic,
-                };
-                self.libraries.push((place, library));
+        }
+        Ok(())
+    }
+
+    /// `-z`: most of them are about ELF.
+    fn keyword(&mut self, value: OsString) {
+        match value.as_bytes() {
+            b"defs" => self.out.strict = true,
+            b"undefs" => self.out.strict = false,
+            keyword if keyword.starts_with(b"stack-size=") => {
+                self.out.rest.extend(["-z".into(), value]);
             }
-            b'e' | b'u' => self.out.wanted.push(value.to_string_lossy().into_owned()),
             _ => {}
         }
-        let option = OsString::from_vec(vec![b'-', letter]);
-        self.out.rest.extend([option, value]);
+    }
+
+    /// Options with a value that we carry out.
+    fn own(&mut self, option: &str, value: OsString) {
+        let text = || value.to_string_lossy().into_owned();
+        match option {
+            "exclude-libs" => {
+                let names = text();
+                let names = names.split([',', ':']).map(str::to_owned);
+                self.out.excluded.extend(names);
+            }
+            // A pattern is for programs, which export all.
+            "export-dynamic-symbol" if !text().contains(['*', '?', '[']) => {
+                self.out.wanted.push(text());
+                self.out.rest.push(format!("--export={}", text()).into());
+            }
+            "library-path" => self.directories.push(value.into()),
+            "library" => {
+                self.libraries.push((
+                    self.out.inputs.len(),
+                    Wanted {
+                        name: value,
+                        dynamic: self.dynamic,
+                    },
+                ));
+                self.input(PathBuf::new());
+            }
+            "output" => self.out.output = Some(value.into()),
+            "rpath" => {
+                for place in text().split(':').filter(|place| !place.is_empty()) {
+                    if !self.out.runpath.iter().any(|known| known == place) {
+                        self.out.runpath.push(place.to_owned());
+                    }
+                }
+            }
+            "soname" => self.out.soname = Some(text()),
+            "version-script" => self.out.version_scripts.push(value.into()),
+            _ => {}
+        }
     }
 
     /// Options with a value: those that name a symbol, which an archive may
@@ -185,13 +269,16 @@ impl Reader {
 
     fn flag(&mut self, name: &str, argument: &OsStr) {
         match name {
-            "pie" => self.out.kind = Some(Kind::Pie),
+            "pie" | "pic-executable" => self.out.kind = Some(Kind::Pie),
             "no-pie" => self.out.kind = Some(Kind::NoPie),
-            "shared" => self.out.kind = Some(Kind::Shared),
+            "shared" | "Bshareable" => self.out.kind = Some(Kind::Shared),
+            "r" | "i" | "relocatable" => self.out.kind = Some(Kind::Relocatable),
+            "no-undefined" => self.out.strict = true,
+            // A library is taken where it is found: wasm-ld gets its path.
+            "Bdynamic" | "call_shared" | "dy" => self.dynamic = true,
+            "Bstatic" | "dn" | "non_shared" | "static" => self.dynamic = false,
             _ => {
                 match name {
-                    "Bdynamic" | "call_shared" | "dy" => self.dynamic = true,
-                    "Bstatic" | "dn" | "non_shared" | "static" => self.dynamic = false,
                     "whole-archive" => self.whole = true,
                     "no-whole-archive" => self.whole = false,
                     "start-lib" => self.lazy = true,
@@ -209,21 +296,28 @@ impl Reader {
 
     fn input(&mut self, path: PathBuf) {
         self.out.inputs.push(Input {
-            path,
+            path: path.clone(),
             whole: self.whole,
             lazy: self.lazy,
+            place: self.out.rest.len(),
         });
+        self.out.rest.push(path.into());
     }
 
     fn finish(mut self) -> Result<Arguments> {
-        for (place, library) in &self.libraries {
-            let found = library.find(&self.directories).with_context(|| {
+        for (number, library) in &self.libraries {
+            let mut skipped = Vec::new();
+            let found = library.find(&self.directories, |text| skipped.push(text.to_owned()));
+            let found = found.with_context(|| {
+                let before = skipped.iter().map(|text| format!("{text}; "));
                 format!(
-                    "-l{}: no such library; give its directory with -L",
+                    "{}-l{}: no such library; give its directory with -L",
+                    before.collect::<String>(),
                     library.name.display()
                 )
             })?;
-            self.out.inputs[*place].path = found;
+            self.out.warnings.extend(skipped);
+            self.out.replace(*number, found);
         }
         if self.out.inputs.is_empty() {
             bail!("nothing to link: give objects");
@@ -232,67 +326,23 @@ impl Reader {
     }
 }
 
-impl Library {
-    /// As wasm-ld: in each directory the library, then the archive; `:NAME` is
-    /// the file's own name.
-    fn find(&self, directories: &[PathBuf]) -> Option<PathBuf> {
-        let name = self.name.to_string_lossy();
-        let names = match name.strip_prefix(':') {
-            Some(file) => vec![file.to_owned()],
-            None if self.dynamic => vec![format!("lib{name}.so"), format!("lib{name}.a")],
-            None => vec![format!("lib{name}.a")],
-        };
-        let mut places = directories
-            .iter()
-            .flat_map(|directory| names.iter().map(|name| directory.join(name)));
-        places.find(|path| path.is_file())
+impl Arguments {
+    /// Has another file linked in the place of an input.
+    pub fn replace(&mut self, input: usize, path: PathBuf) {
+        let input = &mut self.inputs[input];
+        self.rest[input.place] = path.clone().into();
+        input.path = path;
     }
-}
-
-/// Replaces `@FILE` by the arguments in the file.
-fn expand(arguments: &[OsString]) -> Result<Vec<OsString>> {
-    let mut expanded = Vec::new();
-    for argument in arguments {
-        match argument.as_bytes().strip_prefix(b"@") {
-            Some(path) if !path.is_empty() => {
-                let path = Path::new(OsStr::from_bytes(path));
-                let text = std::fs::read_to_string(path);
-                let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-                expanded.extend(words(&text).into_iter().map(OsString::from));
-            }
-            _ => expanded.push(argument.clone()),
-        }
-    }
-    Ok(expanded)
-}
-
-/// Words as a shell takes them: quotes, and a backslash before any character.
-fn words(text: &str) -> Vec<String> {
-    let (mut words, mut word) = (Vec::new(), None::<String>);
-    let mut quote = None;
-    let mut characters = text.chars();
-    while let Some(c) = characters.next() {
-        match (c, quote) {
-            ('\\', None | Some('"')) => word.get_or_insert_default().extend(characters.next()),
-            (c, Some(open)) if c == open => quote = None,
-            ('"' | '\'', None) => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (c, None) if c.is_whitespace() => words.extend(word.take()),
-            (c, _) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    words
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn read(line: &str) -> Result<Arguments> {
-        let words: Vec<OsString> = words(line).into_iter().map(OsString::from).collect();
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         Arguments::read(&words)
     }
 
@@ -312,7 +362,12 @@ mod tests {
         ];
         assert_eq!(inputs, wanted);
         assert_eq!(read.output.as_deref(), Some(Path::new("out")));
-        for line in ["a.o --output out", "a.o --output=out", "-oout a.o"] {
+        for line in [
+            "a.o --output out",
+            "a.o --output=out",
+            "-oout a.o",
+            "-Wl,-o,out a.o",
+        ] {
             let output = self::read(line).unwrap().output;
             assert_eq!(output.as_deref(), Some(Path::new("out")), "{line}");
         }
@@ -323,10 +378,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_said() {
-        for line in ["", "-shared", "a.o -o", "a.o -lnone", "@/does/not/exist"] {
+    fn what_is_missing_or_not_for_wasm_is_said() {
+        for line in [
+            "",
+            "-shared",
+            "a.o -o",
+            "a.o -lnone",
+            "a.o -T x.ld",
+            "a.o -m elf_x86_64",
+            "a.o --defsym=a=b",
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
+    }
+
+    /// What compiler drivers and libtool pass to every linker.
+    #[test]
+    fn options_for_elf_leave_nothing_for_wasm_ld() {
+        let line = "--hash-style=gnu --eh-frame-hdr -dynamic-linker /lib/ld.so -I /x --as-needed \
+                    --start-group a.o -( b.o -) --end-group -znow -z relro -z defs -plugin x.so \
+                    -plugin-opt=y -rpath-link /z -rpath /a -R/b -h libx.so.1 --no-undefined \
+                    -Bsymbolic-functions --sort-common -Wl,--build-id=none -Bstatic -Bdynamic";
+        let read = read(line).unwrap();
+        assert_eq!(read.rest, ["a.o", "b.o", "--build-id=none"]);
+        assert_eq!(read.runpath, ["/a", "/b"]);
+        assert_eq!(read.soname.as_deref(), Some("libx.so.1"));
+        assert!(read.strict);
     }
 
     #[test]
@@ -337,16 +414,10 @@ mod tests {
             std::fs::write(at.join(name), "").unwrap();
         }
         let line = format!("-lx -ly -Bstatic -lx -l:libx.so -L{}", at.display());
-        let found = read(&line).unwrap().inputs;
-        let names: Vec<_> = found.iter().map(|i| i.path.file_name().unwrap()).collect();
-        assert_eq!(names, ["libx.so", "liby.a", "libx.a", "libx.so"]);
-    }
-
-    #[test]
-    fn response_files_are_read_as_by_a_shell() {
-        assert_eq!(
-            words("a 'b c' \"d\\\"e\"\n\\f ''"),
-            ["a", "b c", "d\"e", "f", ""]
-        );
+        let read = read(&line).unwrap();
+        let files = ["libx.so", "liby.a", "libx.a", "libx.so"].map(|name| at.join(name));
+        let found: Vec<_> = read.inputs.iter().map(|i| i.path.clone()).collect();
+        assert_eq!(found, files);
+        assert_eq!(read.rest, files.map(PathBuf::into_os_string));
     }
 }

@@ -1,7 +1,12 @@
 //! `wasmaot link`: a front end of wasm-ld that makes copy relocations.
 //!
 //! ```text
+//! words     response files, what drivers wrap
 //! args      which files, in what order
+//! gnu       options of linkers for ELF
+//! search    libraries by name
+//! versions  which symbols a library exports, by version scripts
+//! hide      objects in which the others are hidden
 //! object    relocatable objects: symbols, references by address
 //! library   shared libraries: exports, places and sizes of data
 //! resolve   who defines what
@@ -9,7 +14,9 @@
 //! forwards  which functions of libraries main takes the address of
 //! extra     objects with room for the copies, with functions that forward
 //!           wasm-ld
+//! dylink    names of libraries, where they are looked for
 //! check     main's addresses
+//! types     functions that are called by other types than they have
 //! hidden    what nobody sees, though somebody should
 //! ```
 //!
@@ -22,27 +29,39 @@
 mod args;
 mod check;
 mod copies;
+mod dylink;
 mod extra;
 mod forwards;
+mod gnu;
 mod hidden;
+mod hide;
 mod library;
 mod object;
 mod resolve;
+mod search;
 mod tool;
+mod types;
+mod versions;
+mod words;
 
-use std::ffi::OsString;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use ::object::read::archive::ArchiveFile;
 use anyhow::{Context as _, Result, bail};
+use wasmaot_abi::shebang;
 use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA};
 use wasmaot_dylink::forward::SECTION_FORWARD;
 
 use self::args::{Arguments, Input};
+use self::hide::Hidden;
 use self::library::Library;
 use self::object::Object;
 use self::resolve::{File, Symbols};
-pub use self::tool::LeadsBack;
+pub use self::tool::{LeadsBack, VARIABLE, WasmLd, wasm_ld};
+use self::versions::Versions;
+pub use self::words::expand;
 
 /// What to link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +72,15 @@ pub enum Kind {
     NoPie,
     /// A shared library.
     Shared,
+    /// One object of several.
+    Relocatable,
 }
 
 impl Kind {
     /// Flags of wasm-ld that make it one that takes part in dynamic linking.
     const fn flags(self) -> &'static [&'static str] {
         match self {
+            Self::Relocatable => &["--relocatable"],
             Self::Pie => &[
                 "-pie",
                 "-E",
@@ -74,13 +96,7 @@ impl Kind {
                 "--export-table",
                 "--growable-table",
             ],
-            Self::Shared => &[
-                "-shared",
-                "--experimental-pic",
-                "-Bdynamic",
-                // Main or another library may define what is missing.
-                "--unresolved-symbols=import-dynamic",
-            ],
+            Self::Shared => &["-shared", "--experimental-pic", "-Bdynamic"],
         }
     }
 }
@@ -108,6 +124,25 @@ pub struct Linked {
     pub output: PathBuf,
     /// The module's bytes.
     pub module: Vec<u8>,
+    /// What it takes of others, and cannot do without.
+    pub undefined: BTreeSet<String>,
+}
+
+/// Option of wasm-ld's latest versions: types of libraries' functions are not
+/// checked.
+const NO_CHECK: &str = "no-shlib-sigcheck";
+
+/// Links with the wasm-ld that is named, or found in `PATH`; see [`link_with`].
+///
+/// # Errors
+/// If there is none; as of [`link_with`].
+pub fn link(
+    kind: Option<Kind>,
+    output: Option<PathBuf>,
+    arguments: &[OsString],
+    warn: impl Fn(&str),
+) -> Result<Linked> {
+    link_with(&wasm_ld()?, kind, output, arguments, warn)
 }
 
 /// Links. `kind` and `output` are what the arguments do not say themselves;
@@ -116,36 +151,50 @@ pub struct Linked {
 /// # Errors
 /// If a file cannot be read, main's addresses cannot be right, or wasm-ld
 /// fails, which has then said why on standard error.
-pub fn link(
+pub fn link_with(
+    linker: &WasmLd,
     kind: Option<Kind>,
     output: Option<PathBuf>,
     arguments: &[OsString],
     warn: impl Fn(&str),
 ) -> Result<Linked> {
-    let linker = tool::wasm_ld()?;
     linker.leads_elsewhere()?;
-    let arguments = Arguments::read(arguments)?;
+    let mut arguments = Arguments::read(arguments)?;
+    arguments.warnings.iter().for_each(|text| warn(text));
     let kind = arguments.kind.or(kind).unwrap_or(Kind::NoPie);
     let output = arguments.output.clone().or(output);
     let output = output.unwrap_or_else(|| "a.out".into());
 
-    let files = load(&arguments.inputs)?;
-    let symbols = Symbols::resolve(&files, &arguments.wanted);
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
+    let directory = directory.path();
+    let files = load(&mut arguments, kind, directory)?;
+    let symbols = Symbols::resolve(&files, &arguments.wanted);
     let mut first: Vec<OsString> = kind.flags().iter().map(OsString::from).collect();
+    if kind == Kind::Shared && !arguments.strict {
+        // Main or another library may define what is missing.
+        first.push("--unresolved-symbols=import-dynamic".into());
+    }
+    // What does not fit is told below: who only asks whether a function is there,
+    // as configure scripts do, calls it by any type.
+    let has_library = files.iter().any(|file| matches!(file, File::Library(_)));
+    if has_library && linker.knows(NO_CHECK)? {
+        first.push(format!("--{NO_CHECK}").into());
+    }
+    if let Some(name) = &arguments.soname {
+        first.push(format!("--soname={name}").into());
+    }
     let mut add = |name: &str, section: &str, bytes: &[u8]| {
-        let path = directory.path().join(name);
-        let written = std::fs::write(&path, bytes);
         first.push(format!("--keep-section={section}").into());
-        first.push(path.clone().into());
-        written.with_context(|| format!("cannot write {}", path.display()))
+        let path = write(directory, name.as_ref(), bytes)?;
+        first.push(path.into());
+        anyhow::Ok(())
     };
     let (copies, forwards) = match kind {
         Kind::NoPie => (
             copies::plan(&symbols, &files, arguments.lenient)?,
             forwards::plan(&symbols, &files)?,
         ),
-        Kind::Pie | Kind::Shared => Default::default(),
+        Kind::Pie | Kind::Shared | Kind::Relocatable => Default::default(),
     };
     copies.warnings.iter().for_each(|text| warn(text));
     if !copies.list.is_empty() {
@@ -159,17 +208,49 @@ pub fn link(
         let sizes = extra::with_sizes(&sizes(&symbols));
         add("sizes.o", SECTION_DATA, &sizes)?;
     }
-    let linked = directory.path().join("linked");
-    linker.run(&first, &arguments.rest, directory.path(), &linked)?;
+    let linked = directory.join("linked");
+    linker.run(&first, &arguments.rest, directory, &linked)?;
     let module = read(&linked)?;
+    if kind == Kind::Relocatable {
+        let undefined = BTreeSet::new();
+        return Ok(Linked {
+            output,
+            module,
+            undefined,
+        });
+    }
+    let soname = arguments.soname.as_deref();
+    let module = dylink::finish(&module, &sonames(&files), &arguments.runpath, soname)?;
     if kind == Kind::NoPie {
         check::check(&output.display().to_string(), &module, &copies, &forwards)?;
     }
-    let exports = Library::read(&output.display().to_string(), &module)?.exports;
-    for text in hidden::warnings(kind, &output, &symbols, &files, &exports) {
+    let made = Library::read(&output.display().to_string(), &module)?;
+    for text in hidden::warnings(kind, &output, &symbols, &files, &made.exports) {
         warn(&text);
     }
-    Ok(Linked { output, module })
+    for text in types::warnings(&output, &made, &files) {
+        warn(&text);
+    }
+    let undefined = made.imports;
+    Ok(Linked {
+        output,
+        module,
+        undefined,
+    })
+}
+
+/// By which names libraries are needed that are not those of their files.
+fn sonames(files: &[File]) -> HashMap<String, String> {
+    let libraries = files.iter().filter_map(|file| match file {
+        File::Library(library) => Some(&**library),
+        _ => None,
+    });
+    let renamed = libraries.filter_map(|library| {
+        let file = Path::new(&library.name).file_name()?.to_str()?;
+        let soname = library.soname.as_deref().filter(|name| *name != file)?;
+        Some((file.to_owned(), soname.to_owned()))
+    });
+    renamed.collect()
 }
 
 /// Sizes of all data that linked objects define for others.
@@ -180,7 +261,7 @@ fn sizes(symbols: &Symbols<'_>) -> Vec<DataSymbol> {
         mine.filter(move |s| symbols.is_definer(&s.name, number))
     });
     all.filter_map(|symbol| match symbol.kind {
-        object::Kind::Data { size, align } if !symbol.tls => Some(DataSymbol {
+        object::Kind::Data { size, align } if !symbol.tls && !symbol.hidden => Some(DataSymbol {
             name: symbol.name.clone(),
             size,
             align,
@@ -191,28 +272,69 @@ fn sizes(symbols: &Symbols<'_>) -> Vec<DataSymbol> {
     .collect()
 }
 
-fn load(inputs: &[Input]) -> Result<Vec<File>> {
+/// Reads the inputs. What wasm-ld is to see otherwise it gets as a copy.
+fn load(arguments: &mut Arguments, kind: Kind, directory: &Path) -> Result<Vec<File>> {
+    let mut versions = Versions::default();
+    for path in &arguments.version_scripts {
+        let script = String::from_utf8_lossy(&read(path)?).into_owned();
+        let added = versions.add(&script);
+        added.with_context(|| format!("{}: not a version script", path.display()))?;
+    }
+    let excluded = std::mem::take(&mut arguments.excluded);
+    let hidden = Hidden {
+        versions: &versions,
+        excluded: &excluded,
+    };
     let mut files = Vec::new();
-    for input in inputs {
-        let bytes = read(&input.path)?;
-        let name = input.path.display().to_string();
-        if bytes.starts_with(b"!<") {
-            let members = members(&input.path, &name, &bytes)?;
-            files.extend(members.into_iter().map(|object| match input.whole {
-                true => File::Object(object),
-                false => File::Lazy(object),
-            }));
-        } else if bytes.starts_with(b"\0asm") && library::is_library(&bytes) {
-            files.push(File::Library(Box::new(Library::read(&name, &bytes)?)));
-        } else {
-            let object = relocatable(&name, &bytes)?;
-            files.push(match input.lazy {
-                true => File::Lazy(object),
-                false => File::Object(object),
-            });
+    for number in 0..arguments.inputs.len() {
+        let input = arguments.inputs[number].clone();
+        let whole = read(&input.path)?;
+        let mut bytes = shebang::module(&whole).to_vec();
+        let is_library = bytes.starts_with(b"\0asm") && library::is_library(&bytes);
+        let mut changed = bytes.len() != whole.len();
+        if kind == Kind::Shared
+            && !is_library
+            && let Some(with_hidden) = hidden.applied(&input.path, &bytes)?
+        {
+            (bytes, changed) = (with_hidden, true);
         }
+        if changed {
+            let name = input.path.file_name().unwrap_or_default();
+            // Of several files of a name each has its own directory.
+            let copy = write(&directory.join(number.to_string()), name, &bytes)?;
+            arguments.replace(number, copy);
+        }
+        add_file(&mut files, &input, &bytes, is_library)?;
     }
     Ok(files)
+}
+
+fn add_file(files: &mut Vec<File>, input: &Input, bytes: &[u8], is_library: bool) -> Result<()> {
+    let name = input.path.display().to_string();
+    if bytes.starts_with(b"!<") {
+        let members = members(&input.path, &name, bytes)?;
+        files.extend(members.into_iter().map(|object| match input.whole {
+            true => File::Object(object),
+            false => File::Lazy(object),
+        }));
+    } else if is_library {
+        files.push(File::Library(Box::new(Library::read(&name, bytes)?)));
+    } else {
+        let object = relocatable(&name, bytes)?;
+        files.push(match input.lazy {
+            true => File::Lazy(object),
+            false => File::Object(object),
+        });
+    }
+    Ok(())
+}
+
+/// Writes a file of ours.
+fn write(directory: &Path, name: &OsStr, bytes: &[u8]) -> Result<PathBuf> {
+    let path = directory.join(name);
+    let written = std::fs::create_dir_all(directory).and_then(|()| std::fs::write(&path, bytes));
+    written.with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -243,12 +365,12 @@ fn relocatable(name: &str, bytes: &[u8]) -> Result<Object> {
         bail!("{name}: is LLVM bitcode, whose references are not known; compile it without -flto");
     }
     if bytes.starts_with(b"\x7fELF") {
-        bail!(
-            "{name}: is an ELF file; link wasm objects and libraries, and build what comes of it"
-        );
+        bail!("{name}: is an ELF file, of native code; compile its source with `wasmaot cc -c`");
     }
     if !bytes.starts_with(b"\0asm") {
-        bail!("{name}: is neither a wasm object nor a library nor an archive; give one of these");
+        bail!(
+            "{name}: is neither a wasm object nor a library nor an archive; give one of these, or a source to `wasmaot cc`"
+        );
     }
     Object::read(name, bytes)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::dylink::soname;
 use anyhow::{Context as _, Result};
 use wasmaot_abi::name::ENV;
 use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_DATA, read_data_symbols};
@@ -16,6 +17,8 @@ use wasmparser::{
 pub struct Library {
     /// Name for messages.
     pub name: String,
+    /// The name that others need it by, where it says so.
+    pub soname: Option<String>,
     /// Names of everything that it defines.
     pub exports: BTreeSet<String>,
     /// Names of what it imports from whatever defines it.
@@ -24,6 +27,8 @@ pub struct Library {
     pub data: HashMap<String, u32>,
     /// Types of the functions that it defines.
     pub functions: HashMap<String, FuncType>,
+    /// Types by which it calls functions of others.
+    pub calls: Vec<(String, FuncType)>,
     /// Names of data that each thread has its own of.
     pub tls: BTreeSet<String>,
     /// Sizes, of what knows them.
@@ -39,6 +44,7 @@ struct Reader {
     /// Numbers of the functions' types, those of the imported first.
     funcs: Vec<u32>,
     functions: HashMap<String, FuncType>,
+    calls: Vec<(String, FuncType)>,
     imported_globals: u32,
     /// Values of the defined globals that are constants.
     globals: Vec<Option<u32>>,
@@ -73,7 +79,7 @@ impl Library {
         }
         let own = own_references(bytes)
             .with_context(|| format!("{name}: not a library that can be read"))?;
-        Ok(reader.finish(name, own))
+        Ok(reader.finish(name, own, soname(bytes)))
     }
 
     /// A library that defines these names.
@@ -83,10 +89,12 @@ impl Library {
         let numbered = exports.iter().cloned().zip((0..).step_by(16));
         Self {
             name: name.to_owned(),
+            soname: None,
             data: numbered.collect(),
             exports,
             imports: BTreeSet::new(),
             functions: HashMap::new(),
+            calls: Vec::new(),
             tls: BTreeSet::new(),
             sizes: HashMap::new(),
             memory_size: 1 << 16,
@@ -144,7 +152,13 @@ impl Reader {
                     }
                     match import.ty {
                         TypeRef::Global(_) => self.imported_globals += 1,
-                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.funcs.push(ty),
+                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                            self.funcs.push(ty);
+                            let known = self.types.get(ty as usize).cloned().flatten();
+                            let named = known.filter(|_| import.module == ENV);
+                            self.calls
+                                .extend(named.map(|ty| (import.name.to_owned(), ty)));
+                        }
                         _ => {}
                     }
                 }
@@ -231,7 +245,7 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(self, name: &str, own: BTreeSet<u32>) -> Library {
+    fn finish(self, name: &str, own: BTreeSet<u32>, soname: Option<String>) -> Library {
         let linking = self.linking.unwrap_or_else(Linking::core);
         let room = linking.placement.unwrap_or_default();
         let tls = linking.exports.iter().filter(|(_, flags)| flags.tls());
@@ -249,10 +263,12 @@ impl Reader {
         }
         Library {
             name: name.to_owned(),
+            soname,
             exports: self.exports.into_iter().map(|(name, _)| name).collect(),
             imports: self.imports,
             data,
             functions: self.functions,
+            calls: self.calls,
             tls,
             sizes,
             memory_size: room.memory_size,

@@ -71,6 +71,34 @@ fn version(name: &OsStr) -> Option<u32> {
 }
 
 impl WasmLd {
+    /// The linker of a path.
+    pub const fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// What it says of its version.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub fn version(&self) -> Result<String> {
+        let output = Command::new(&self.0).arg("--version").output();
+        let output = output.with_context(|| format!("cannot run {}", self.0.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+    }
+
+    /// Whether it has an option, without dashes: versions differ.
+    ///
+    /// # Errors
+    /// If it cannot be run.
+    pub fn knows(&self, option: &str) -> Result<bool> {
+        let output = Command::new(&self.0).arg("--help").output();
+        let output = output.with_context(|| format!("cannot run {}", self.0.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut words = text.split_whitespace();
+        Ok(words.any(|word| word.trim_start_matches('-') == option))
+    }
+
     /// Refuses to be run by the linker that would be run.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod advice;
 mod bench;
 #[cfg(feature = "compiler")]
 mod build;
+mod cc;
 mod choice;
 mod inspect;
 mod invoke;
@@ -20,18 +21,23 @@ mod output;
 mod progress;
 mod run;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
+use wasmaot_cc::Language;
 use wasmaot_launch::report::{FAILURE, failed, print, usage};
 use wasmaot_link::LeadsBack;
 
-use options::{Cli, Command, Run};
+use options::{Cli, Command, Run, Words};
 
 /// Parses the command line and carries it out; answers the exit code.
 pub fn main() -> u8 {
-    let line: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let line = line();
     let first = line.first();
+    if let Some(ended) = first.and_then(|word| direct(word, &line[1..])) {
+        return ended.unwrap_or_else(|error| ended_by(&error, |_| None));
+    }
     let command = if let Some(run) = Run::plain(&line) {
         Command::Run(Box::new(run))
     } else if let Some(instead) = first.and_then(|word| other_tools::instead_of(word)) {
@@ -46,12 +52,40 @@ pub fn main() -> u8 {
     };
     match carry_out(&command) {
         Ok(code) => code,
+        Err(error) => ended_by(&error, |error| advice::advice(error, &command)),
+    }
+}
+
+/// The command line after the command's name. One that is started by a name
+/// such as `wasmaot-cc` is the command `cc`.
+fn line() -> Vec<OsString> {
+    let mut words = std::env::args_os();
+    let name = words.next().unwrap_or_default();
+    let name = Path::new(&name).file_name().and_then(OsStr::to_str);
+    let command = name.and_then(|name| name.strip_prefix("wasmaot-"));
+    let is_named = |command: &&str| cc::names(command) || *command == "link";
+    let command = command.filter(is_named).map(OsString::from);
+    command.into_iter().chain(words).collect()
+}
+
+/// Runs a command whose arguments are of the form that linkers and compilers
+/// have. What it is asked for help is described by the parser.
+fn direct(word: &OsStr, arguments: &[OsString]) -> Option<anyhow::Result<u8>> {
+    if arguments.iter().any(|argument| argument == "--help") && !cc::is_binutil(word) {
+        return None;
+    }
+    if word == "link" || word == "ld" {
+        return Some(link::run(arguments));
+    }
+    cc::driver(word, arguments)
+}
+
+/// Says what went wrong, and what to do about it; answers the exit code.
+fn ended_by(error: &anyhow::Error, advice: impl Fn(&anyhow::Error) -> Option<String>) -> u8 {
+    match error.is::<LeadsBack>() {
         // It has been said by the one that was run.
-        Err(error) if error.is::<LeadsBack>() => FAILURE,
-        Err(error) => {
-            let advice = advice::advice(&error, &command);
-            failed(&error, advice.as_deref())
-        }
+        true => FAILURE,
+        false => failed(error, advice(error).as_deref()),
     }
 }
 
@@ -61,7 +95,9 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
         Command::Build(args) => build::run(args).map(|()| 0),
         Command::Run(args) => run::run(args),
         Command::Ldd(args) => ldd::run(args),
-        Command::Link(args) => link::run(args).map(|()| 0),
+        Command::Cc(Words { words }) => cc::compile(Language::C, words),
+        Command::Cxx(Words { words }) => cc::compile(Language::Cxx, words),
+        Command::Link(Words { words }) => link::run(words),
         Command::Inspect(args) => inspect::run(args).map(|()| 0),
         #[cfg(feature = "bench")]
         Command::Bench(args) => bench::run(args).map(|()| 0),

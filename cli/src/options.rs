@@ -53,8 +53,15 @@ pub enum Command {
     Build(Build),
     /// Load a program with its libraries and run it
     Run(Box<Run>),
+    /// Compile and link C: clang, wasm-ld and a sysroot behind the options of a compiler driver
+    #[command(override_usage = "wasmaot cc [OPTION]... FILE...", after_help = CC_HELP)]
+    Cc(Words),
+    /// The same for C++
+    #[command(name = "c++", override_usage = "wasmaot c++ [OPTION]... FILE...", after_help = CC_HELP)]
+    Cxx(Words),
     /// Link wasm objects with wasm-ld, so that data of libraries can be referred to by address
-    Link(Link),
+    #[command(alias = "ld", override_usage = "wasmaot link [OPTION]... FILE...", after_help = LINK_HELP)]
+    Link(Words),
     /// List needed libraries, where each was found, and unresolved symbols
     Ldd(Ldd),
     /// Show imports, exports, relocations and segments of a module or object
@@ -162,6 +169,46 @@ pub struct Search {
     #[arg(long)]
     pub verify: bool,
 }
+
+/// What compiler drivers have, and what is particular here.
+#[rustfmt::skip]
+const CC_HELP: &str = "\
+Options are those of clang and of gcc's driver: -c -S -E -o -O -g -D -I -L -l -shared -pie -no-pie \
+-pthread -rdynamic -nostdlib -x -M… -Wl,… -Xlinker -print-… -v -### @FILE. Code is position \
+independent and symbols are visible unless -fno-pic or -fvisibility=hidden is given; setjmp and C++ \
+exceptions work.
+
+  --target=TRIPLE          wasm32-unknown-linux-musl (default) or wasm32-wasip1
+  --sysroot=DIR            The sysroot
+  -pthread                 A program with threads: for all that is compiled and linked
+  -o FILE                  A program: FILE.wasm is a module; any other begins with a line `#!`, so that
+                           ./FILE runs it, with the current directory and with WASMAOT_OPTIONS
+  -shared                  A library, found by -L, -Wl,-rpath,DIR or WASMAOT_LIBRARY_PATH
+  --print-cmake-toolchain  A file for -DCMAKE_TOOLCHAIN_FILE=
+  
+Build systems take CC=\"wasmaot cc\" CXX=\"wasmaot c++\" LD=\"wasmaot ld\" AR=\"wasmaot ar\" \
+RANLIB=\"wasmaot ranlib\" NM=\"wasmaot nm\" STRIP=\"wasmaot strip\": these are LLVM's tools, of \
+clang's version. A link to wasmaot by the name wasmaot-cc, wasmaot-c++, wasmaot-ar, … is that command.
+
+Environment:
+  WASMAOT_CLANG            The clang that is run, 19 or later [default: clang, else the latest clang-NN]
+  WASMAOT_WASM_LD          The wasm-ld that is run [default: that of clang's version]
+  WASMAOT_SYSROOT          The sysroot, as `wasmaot sysroot install` makes it";
+
+/// What linkers have, and what is particular here.
+#[rustfmt::skip]
+const LINK_HELP: &str = "\
+Options are those of wasm-ld. What is passed to linkers for ELF is understood where it has a \
+meaning (-soname, -rpath, -h, --version-script, --exclude-libs, -z defs, -Wl,…, @FILE), left out \
+where it has none (--as-needed, --hash-style, groups), and refused otherwise.
+
+  -o FILE    The output [default: a.out]
+  -pie       A position-independent program
+  -no-pie    A program at fixed addresses (default)
+  -shared    A shared library
+  -r         One object of several
+
+wasmaot link: supported targets: wasm32 (libtool looks for elf)";
 
 /// What a program is given and may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
@@ -361,6 +408,8 @@ impl Run {
 const COMMANDS: &[&str] = &[
     "bench",
     "build",
+    "c++",
+    "cc",
     "completions",
     "help",
     "inspect",
@@ -388,33 +437,17 @@ pub fn is_of_run(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-") && !own.iter().any(|option| word == *option)
 }
 
-/// `wasmaot link`.
+/// Arguments of a form of their own, which the command itself reads.
 #[derive(Debug, Args)]
-#[command(
-    override_usage = "wasmaot link [-o OUT] [--pie|--no-pie|--shared] OBJ... [-L DIR] [-lNAME] [FLAG...]"
-)]
-pub struct Link {
-    /// Output file [default: a.out]
-    #[arg(short, long, value_name = "OUT", value_hint = ValueHint::FilePath)]
-    pub output: Option<PathBuf>,
-    /// Make a position-independent program
-    #[arg(long, overrides_with_all = ["no_pie", "shared"])]
-    pub pie: bool,
-    /// Make a program at fixed addresses (default)
-    #[arg(long, overrides_with_all = ["pie", "shared"])]
-    pub no_pie: bool,
-    /// Make a shared library
-    #[arg(long, overrides_with_all = ["pie", "no_pie"])]
-    pub shared: bool,
-    /// Objects, archives, libraries, and flags of wasm-ld
+pub struct Words {
+    /// Sources, objects, libraries, and options
     #[arg(
-        required = true,
-        value_name = "OBJ",
+        value_name = "ARG",
         trailing_var_arg = true,
         allow_hyphen_values = true,
         value_hint = ValueHint::FilePath
     )]
-    pub arguments: Vec<OsString>,
+    pub words: Vec<OsString>,
 }
 
 /// `wasmaot ldd`.

@@ -8,7 +8,6 @@ const WORDS: &[(&[&str], &str)] = &[
         &[
             "aot",
             "aotc",
-            "cc",
             "compile",
             "precompile",
             "translate",
@@ -24,13 +23,13 @@ const WORDS: &[(&[&str], &str)] = &[
         &["call", "invoke"],
         "wasmaot run --invoke NAME PROGRAM [PARAMETER]...",
     ),
-    (&["ld", "lld", "wasm-ld"], "wasmaot link OBJECT..."),
+    (&["lld", "wasm-ld"], "wasmaot link OBJECT..."),
     (
-        &[
-            "dis", "dump", "info", "nm", "objdump", "print", "readelf", "show", "symbols",
-        ],
+        &["dis", "dump", "info", "print", "show", "symbols"],
         "wasmaot inspect FILE",
     ),
+    (&["clang", "gcc"], "wasmaot cc FILE..."),
+    (&["clang++", "cxx", "g++"], "wasmaot c++ FILE..."),
     (&["deps", "dependencies", "needed"], "wasmaot ldd FILE"),
     (&["benchmark", "perf"], "wasmaot bench"),
     (&["version"], "wasmaot --version"),

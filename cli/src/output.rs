@@ -1,7 +1,8 @@
 //! Files that appear whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -12,6 +13,18 @@ use anyhow::{Context as _, Result};
 /// # Errors
 /// Of the file system, naming `path`; nothing is left behind then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, bytes, 0o644)
+}
+
+/// The same for a file that can be started.
+///
+/// # Errors
+/// As of [`write`].
+pub fn write_executable(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_with(path, bytes, 0o755)
+}
+
+fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -25,17 +38,13 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
             .tempfile_in(directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        readable_by_all(file.as_file())?;
+        // Temporary files are private; an output is not.
+        file.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
         file.persist(path)?;
         Ok(())
     };
     attempt().with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Temporary files are private; an output is not.
-fn readable_by_all(file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(test)]

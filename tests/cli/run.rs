@@ -108,7 +108,7 @@ fn words_of_other_tools_are_answered() {
     for (word, instead) in [
         ("compile", "wasmaot build"),
         ("exec", "wasmaot run"),
-        ("objdump", "wasmaot inspect"),
+        ("dump", "wasmaot inspect"),
         ("invoke", "--invoke"),
     ] {
         sandbox

@@ -5,6 +5,7 @@
 //! `u32 offset[count]` ascending, `u8 code[count]`. The address map is described
 //! in [`lines`], the source map in [`source`].
 
+pub mod debug;
 pub mod lines;
 pub mod source;
 

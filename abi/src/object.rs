@@ -42,6 +42,9 @@ pub const SEC_TRAPS: &str = ".wasmaot.traps";
 pub const SEC_LINES: &str = ".wasmaot.lines";
 /// Section (not loaded) of the source map ([`crate::maps::source`]).
 pub const SEC_SOURCE: &str = ".wasmaot.source";
+/// Section: which fields of the debugging sections are addresses
+/// ([`maps::debug`](crate::maps::debug)); not loaded.
+pub const SEC_DEBUG: &str = ".wasmaot.debug";
 
 /// Segment of a page-aligned run of the linear memory image: `p_offset` and
 /// `p_filesz` in the file, `p_vaddr` less [`DT_WASMAOT_MEMORY`] the linear

@@ -1,5 +1,7 @@
 //! Compiled code, before link edit: bytes, and what they refer to.
 
+use std::ops::Range;
+
 use cranelift_codegen::ir::{
     ExceptionTag, ExternalName, Function, GlobalValue, GlobalValueData, UserExternalName,
 };
@@ -48,6 +50,45 @@ pub(crate) struct CompiledFunction {
     pub lines: Vec<u8>,
     /// The calls that have exception handlers, ascending.
     pub try_calls: Vec<TryCall>,
+    /// Where its locals are, for debuggers.
+    pub locals: Locals,
+}
+
+/// Where the locals of a function are; empty in modules without DWARF.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Locals {
+    /// By local, then by where it begins. Stretches may overlap, and agree.
+    pub known: Vec<LocalValue>,
+    /// Where each value is: stretches of code.
+    pub values: Vec<Vec<ValuePlace>>,
+}
+
+/// A local that has a value.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalValue {
+    pub local: u32,
+    /// Offsets in the module of the operators before which it has it.
+    pub wasm: Range<u32>,
+    /// Number of the value.
+    pub value: u32,
+}
+
+/// Where a value is in a stretch of code.
+#[derive(Clone, Debug)]
+pub(crate) struct ValuePlace {
+    pub code: Range<u32>,
+    pub at: PlaceOfValue,
+    /// Bytes of the value; a register may have more.
+    pub bytes: u8,
+}
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PlaceOfValue {
+    /// In a register, by DWARF's number.
+    Register(u16),
+    /// In the frame, at a distance from the canonical frame address.
+    Frame(i64),
 }
 
 /// Bytes of a cache line, which a processor fetches at once.

@@ -48,6 +48,21 @@ pub enum DlStubs {
     Keep,
 }
 
+/// Whether debuggers are told of the objects of a process
+/// ([GDB's JIT interface](https://sourceware.org/gdb/current/onlinedocs/gdb.html/JIT-Interface.html)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Debugger {
+    /// Where one listens when objects are loaded: it started the program, or has
+    /// attached before.
+    #[default]
+    Listening,
+    /// Always: one may attach later.
+    Always,
+    /// Never.
+    Never,
+}
+
 /// What a trace line is about; `WASMAOT_DEBUG` selects by these names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -120,6 +135,8 @@ pub struct Config {
     pub lazy_load: bool,
     /// Whether to recompute every relocated slot and compare.
     pub check: bool,
+    /// Whether debuggers are told of the objects.
+    pub debugger: Debugger,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
     pub trace: Option<Trace>,
 }
@@ -137,6 +154,7 @@ impl Default for Config {
             dl_stubs: DlStubs::default(),
             lazy_load: false,
             check: false,
+            debugger: Debugger::default(),
             trace: None,
         }
     }
@@ -155,6 +173,7 @@ impl fmt::Debug for Config {
             .field("dl_stubs", &self.dl_stubs)
             .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
+            .field("debugger", &self.debugger)
             .finish_non_exhaustive()
     }
 }

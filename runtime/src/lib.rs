@@ -22,7 +22,7 @@ pub mod wait;
 
 pub use api::{Bound, Explanation, LinkMapEntry, LinkedSet, Searched, Use};
 pub use arch::host_cpu;
-pub use config::{Bind, Category, Config, DlStubs, Trace, Unresolved};
+pub use config::{Bind, Category, Config, Debugger, DlStubs, Trace, Unresolved};
 pub use dl::{DlError, OpenFlags, loader_provides};
 pub use error::{
     AccessError, CallError, Error, HandleError, OutOfBounds, Unresolved as UnresolvedSymbol,

@@ -1,15 +1,30 @@
-//! `WASMAOT_DEBUG`: what the loader does, on standard error.
+//! What the environment asks for to look at a program: `WASMAOT_DEBUG`, what the
+//! loader does, on standard error; `WASMAOT_DEBUGGER`.
 
 use std::collections::HashSet;
 use std::io::Write as _;
 
 use anyhow::Result;
-use wasmaot_runtime::{Category, Trace};
+use wasmaot_runtime::{Category, Debugger, Trace};
 
 use crate::report::{complain, usage};
 
 /// Environment variable with the categories, separated by commas.
 const VARIABLE: &str = "WASMAOT_DEBUG";
+/// Environment variable that says whether debuggers are told of objects.
+const DEBUGGER: &str = "WASMAOT_DEBUGGER";
+
+/// Whether the environment says that a debugger may attach later.
+pub(crate) fn debugger() -> Result<Debugger> {
+    match std::env::var(DEBUGGER).as_deref() {
+        Err(_) | Ok("") => Ok(Debugger::Listening),
+        Ok("always") => Ok(Debugger::Always),
+        Ok("never") => Ok(Debugger::Never),
+        Ok(other) => Err(usage(format!(
+            "{DEBUGGER}: `{other}` is neither always (one may attach later) nor never"
+        ))),
+    }
+}
 
 /// The trace that the environment asks for.
 pub(crate) fn trace() -> Result<Option<Trace>> {

@@ -102,6 +102,7 @@ impl Options {
             dl_stubs: self.dl_stubs.unwrap_or_default(),
             lazy_load: self.lazy_load,
             check: std::env::var_os("WASMAOT_CHECK").is_some(),
+            debugger: debug::debugger()?,
             trace: debug::trace()?,
             ..defaults
         })

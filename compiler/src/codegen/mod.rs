@@ -4,6 +4,7 @@
 //! the code generator made of one is read in [`output`].
 
 mod frame;
+mod locals;
 mod loop_alignment;
 mod output;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 
-use super::{frame, loop_alignment, output};
+use super::{frame, locals, loop_alignment, output};
 use crate::code::{CompiledFunction, Frame, Target};
 use crate::error::{Error, Result};
 use crate::inline::cross_module::CrossModuleBody;
@@ -93,7 +93,7 @@ impl<'w> Worker<'w> {
             result => result.map(|()| pipeline)?,
         };
         if pipeline == Pipeline::Optimised {
-            translate::improve(module, &mut self.context);
+            translate::improve(module, &mut self.context, &mut self.translator.watch);
         }
         let dfg = &self.context.func.dfg;
         let tables = dfg.jump_tables.values();
@@ -135,6 +135,8 @@ impl<'w> Worker<'w> {
 
     fn compile(&mut self, subject: Subject) -> Result<CompiledFunction> {
         let translated = self.translate(subject)?;
+        let watch = &mut self.translator.watch;
+        let labels = watch.on.then(|| watch.label(&mut self.context.func));
         let isa = self.generate(subject, translated)?;
         let compiled = self.compiled(subject)?;
         let (bytes, frame) = match frame::elide(self.isas.backend, &self.context.func, compiled) {
@@ -166,6 +168,17 @@ impl<'w> Worker<'w> {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
             })?,
+            locals: labels
+                .map(|labels| {
+                    locals::places(
+                        compiled,
+                        &self.context.func,
+                        &self.translator.watch,
+                        &labels,
+                        isa,
+                    )
+                })
+                .unwrap_or_default(),
         })
     }
 

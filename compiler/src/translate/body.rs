@@ -17,6 +17,7 @@ use super::env::{Env, clif_type};
 use super::frame::Frame;
 use super::local::{Local, Point, Spare};
 use super::origins::Origins;
+use super::watch::Watch;
 use crate::code::Target;
 use crate::pipeline::Pipeline;
 use crate::prescan::FunctionFacts;
@@ -188,6 +189,8 @@ pub(super) struct Body<'f, 'm> {
     pub spare: &'f mut Spare,
     pub spare_facts: &'f mut Vec<FunctionFacts>,
     pub origins: &'f mut Origins,
+    /// What is known of the locals of the outermost function.
+    pub watch: &'f mut Watch,
     /// A call just met that is inlined: function and arguments.
     pub inlined: Option<(u32, Vec<Value>)>,
     functions: &'f mut HashMap<Target, ir::FuncRef>,
@@ -215,6 +218,7 @@ impl<'f, 'm> Body<'f, 'm> {
         context: &'f mut FunctionBuilderContext,
         scratch: &'f mut Scratch,
         origins: &'f mut Origins,
+        watch: &'f mut Watch,
     ) -> Self {
         scratch.clear();
         origins.clear();
@@ -241,6 +245,7 @@ impl<'f, 'm> Body<'f, 'm> {
             spare: &mut scratch.spare,
             spare_facts: &mut scratch.spare_facts,
             origins,
+            watch,
             inlined: None,
             functions: &mut scratch.functions,
             symbols: &mut scratch.symbols,

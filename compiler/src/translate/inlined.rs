@@ -14,7 +14,7 @@ use super::{invalid, unsupported};
 use crate::error::Result;
 use crate::inline::cross_module::CrossModuleBody;
 use crate::limits;
-use crate::operator::Operator;
+use crate::operator::{FrameStep, Operator};
 
 impl<'f, 'm> Body<'f, 'm> {
     /// Translates the bodies of a function and of all that is inlined into it.
@@ -31,6 +31,7 @@ impl<'f, 'm> Body<'f, 'm> {
             let values = self.b.func.dfg.num_values() + self.carried;
             limits::check_values(self.env.module, func, (values, self.budget))?;
             self.b.set_srcloc(location);
+            self.watch(&operator, offset as u32);
             if !self.operator(&operator) {
                 return Err(unsupported(self.env.module, &operator, offset));
             }
@@ -40,6 +41,19 @@ impl<'f, 'm> Body<'f, 'm> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what an operator means for what is known of locals.
+    fn watch(&mut self, operator: &Operator<'_>, offset: u32) {
+        if self.watch.on && self.open.len() == 1 {
+            self.watch.at = offset;
+            let is_loop = matches!(operator, Operator::Loop { .. });
+            match operator.frame_step() {
+                FrameStep::Opens if is_loop => self.watch.merge(),
+                FrameStep::Divides | FrameStep::Closes => self.watch.merge(),
+                FrameStep::Opens | FrameStep::Stays => {}
+            }
+        }
     }
 
     /// Notes that the innermost function's call is inlined.
@@ -146,6 +160,9 @@ impl<'f, 'm> Body<'f, 'm> {
             return;
         };
         self.cross_module_depth -= usize::from(open.cross_module.is_some());
+        if self.open.is_empty() && self.watch.on {
+            self.watch.finish(self.locals);
+        }
         self.forget_locals(open.locals);
         self.spare_facts.push(open.facts);
     }

@@ -16,6 +16,7 @@ mod ops;
 mod origins;
 mod passes;
 pub(crate) mod thread_block;
+mod watch;
 
 use cranelift_codegen::ir::{Function, Inst, UserFuncName};
 use cranelift_frontend::FunctionBuilderContext;
@@ -33,6 +34,7 @@ pub(crate) use env::Env;
 pub(crate) use init::needed as init_needed;
 pub(crate) use origins::Origins;
 pub(crate) use passes::improve;
+pub(crate) use watch::{Known, Watch};
 
 /// Translates functions one after the other, reusing its memory.
 #[derive(Default)]
@@ -41,6 +43,8 @@ pub(crate) struct Translator {
     scratch: Scratch,
     /// Where the last function's instructions come from.
     pub origins: Origins,
+    /// What is known of its locals.
+    pub watch: Watch,
 }
 
 impl Translator {
@@ -71,7 +75,9 @@ impl Translator {
             &mut self.context,
             &mut self.scratch,
             &mut self.origins,
+            &mut self.watch,
         );
+        body.watch.start(module.debug.contains_key(".debug_info"));
         let args = body.params();
         body.run(func, &args)?;
         body.finish();
@@ -89,7 +95,9 @@ impl Translator {
             &mut self.context,
             &mut self.scratch,
             &mut self.origins,
+            &mut self.watch,
         );
+        body.watch.start(false);
         body.init();
         body.finish();
     }

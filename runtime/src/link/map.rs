@@ -73,6 +73,7 @@ pub(super) fn map(
                 always: !group.purpose.is_opened(),
             },
             room: place.room.clone(),
+            registered: None,
         });
         if group.purpose.is_opened() {
             charge(linker.view(), object)?;

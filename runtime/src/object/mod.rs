@@ -3,6 +3,7 @@
 //! symbol and function numbers) has been checked against its bounds here.
 
 mod check;
+mod debug_image;
 mod describe;
 mod layout;
 mod parse;
@@ -23,6 +24,7 @@ use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType};
 
+pub(crate) use debug_image::{Loaded, debug_image};
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
 pub(crate) use layout::{Layout, MemoryRun, Segment, ThreadStorage};
 pub(crate) use symbols::{Name, Symbol, SymbolSection};

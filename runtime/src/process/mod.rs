@@ -7,6 +7,7 @@
 //! | `lend` | threads of the host that have it together |
 //! | `load` | linking, and what runs before and after it |
 //! | `find` | libraries, found before they are linked |
+//! | `debugger` | what debuggers see |
 //! | `rooms` | room for opened libraries |
 //! | `heap` | memory from the program's allocator |
 //! | `init` | initialisers, in order |
@@ -26,6 +27,7 @@ mod c_tls;
 mod call;
 mod claim;
 mod code_map;
+mod debugger;
 mod dl_lock;
 mod dl_state;
 mod find;

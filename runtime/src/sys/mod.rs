@@ -7,6 +7,7 @@ pub(crate) mod barrier;
 mod budget;
 mod code;
 mod command;
+mod debugger;
 mod file;
 mod guest;
 pub(crate) mod host_stack;
@@ -20,6 +21,7 @@ mod stack;
 pub(crate) use budget::Budget;
 pub(crate) use code::CodeArea;
 pub use command::{prepare_command, was_closed};
+pub(crate) use debugger::{Registered, is_debugger_listening};
 pub use file::FileId;
 pub(crate) use file::FileMap;
 #[cfg(test)]

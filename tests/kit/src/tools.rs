@@ -66,6 +66,8 @@ tools! {
     readelf = "readelf" in "binutils";
     /// The C compiler for the machine that the tests run on.
     gcc = "gcc" in "gcc libc6-dev";
+    /// The debugger.
+    gdb = "gdb" in "gdb";
     /// A judge of what zlib wrote.
     gzip = "gzip" in "gzip";
     /// Fetches published modules and the sysroot.

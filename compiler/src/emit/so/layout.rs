@@ -14,9 +14,9 @@
 //! no room in one: a thread's storage is elsewhere, and `.tdata` its initial image.
 
 use wasmaot_abi::object::{
-    PT_WASMAOT_MEMORY, SEC_CALLS, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS, SEC_HANDLERS,
-    SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE, SEC_PRELINK, SEC_RELA,
-    SEC_SOURCE, SEC_SYMBOLS, SEC_TRAPS,
+    PT_WASMAOT_MEMORY, SEC_CALLS, SEC_DEBUG, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS,
+    SEC_HANDLERS, SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE,
+    SEC_PRELINK, SEC_RELA, SEC_SOURCE, SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -119,10 +119,13 @@ sections! {
     Lines = File SEC_LINES, SHT_PROGBITS, 0, 4, 0, None;
     Source = File SEC_SOURCE, SHT_PROGBITS, 0, 4, 0, None;
     DebugAbbrev = File ".debug_abbrev", SHT_PROGBITS, 0, 1, 0, None;
+    DebugAranges = File ".debug_aranges", SHT_PROGBITS, 0, 1, 0, None;
     DebugInfo = File ".debug_info", SHT_PROGBITS, 0, 1, 0, None;
     DebugLine = File ".debug_line", SHT_PROGBITS, 0, 1, 0, None;
+    DebugLoc = File ".debug_loc", SHT_PROGBITS, 0, 1, 0, None;
     DebugRanges = File ".debug_ranges", SHT_PROGBITS, 0, 1, 0, None;
     DebugStr = File ".debug_str", SHT_PROGBITS, 0, 1, 0, None;
+    Addresses = File SEC_DEBUG, SHT_PROGBITS, 0, 1, 0, None;
     Symtab = File ".symtab", SHT_SYMTAB, 0, 8, SYM_SIZE, Some(Strtab);
     Strtab = File ".strtab", SHT_STRTAB, 0, 1, 0, None;
     Shstrtab = File ".shstrtab", SHT_STRTAB, 0, 1, 0, None;

@@ -44,6 +44,7 @@ pub(super) struct Sections<'a> {
     lines: Vec<u8>,
     source: Vec<u8>,
     debug: Debug,
+    addresses: Vec<u8>,
     pub symtab: Symtab,
     strtab: Vec<u8>,
 }
@@ -59,6 +60,7 @@ impl<'a> Sections<'a> {
         record: Record,
     ) -> Result<Self> {
         let source = Source::read(plan.module);
+        let debug = debug::build(plan, source.as_ref());
         let mut dynstr = Strings::new();
         let names = plan.symbols.list.iter().map(|s| dynstr.add(&s.name));
         let names = names.collect();
@@ -82,7 +84,8 @@ impl<'a> Sections<'a> {
             traps: maps::traps(plan),
             lines: maps::lines(plan),
             source: source::build(plan.module, source.as_ref()),
-            debug: debug::build(plan, source.as_ref()),
+            addresses: debug.addresses(),
+            debug,
             symtab: Symtab::new(plan, &mut strtab),
             strtab: strtab.into_bytes(),
         })
@@ -151,6 +154,7 @@ impl<'a> Sections<'a> {
         for (id, section) in debug::SECTIONS {
             sizes.set(section, self.debug.size(id));
         }
+        sizes.set(Section::Addresses, len(&self.addresses));
         sizes
     }
 
@@ -205,6 +209,7 @@ impl<'a> Sections<'a> {
             (Section::Traps, self.traps),
             (Section::Lines, self.lines),
             (Section::Source, self.source),
+            (Section::Addresses, self.addresses),
             (Section::Symtab, self.symtab.bytes(plan, layout)),
             (Section::Strtab, self.strtab),
             (Section::Shstrtab, layout.names.clone()),

@@ -19,7 +19,7 @@ use wasmaot_abi::{maps, object as abi_object};
 mod threads;
 
 use super::layout::{Section, Sizes};
-use crate::code::{Code, CompiledFunction, Frame, Reloc, Target};
+use crate::code::{Code, CompiledFunction, Frame, Locals, Reloc, Target};
 use crate::machine::samples::{CALL, COMPUTE_ADDRESS, LOAD_FROM_GOT, RETURN};
 use crate::module::Module;
 use crate::{Error, Options, decode, target};
@@ -64,6 +64,7 @@ fn function(targets: &[Target]) -> CompiledFunction {
         starts: [0; 4],
         relocs,
         frame: Frame::None,
+        locals: Locals::default(),
     }
 }
 

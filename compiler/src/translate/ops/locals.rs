@@ -31,6 +31,9 @@ impl Body<'_, '_> {
         if written {
             self.write_local(self.locals.len() - 1, value);
         }
+        if self.open.is_empty() {
+            self.watch.declare(value);
+        }
     }
 
     fn new_frame_slot(&mut self, ty: Type) -> FrameSlot {
@@ -59,7 +62,11 @@ impl Body<'_, '_> {
     pub fn read_local(&mut self, number: usize) -> Value {
         match self.locals[number] {
             Local::Value(value) => value,
-            Local::Variable(variable, _) => self.b.use_var(variable),
+            Local::Variable(variable, _) => {
+                let value = self.b.use_var(variable);
+                self.watch.read(number, value);
+                value
+            }
             Local::FrameSlot(FrameSlot {
                 known: Some((point, value)),
                 ..
@@ -77,7 +84,11 @@ impl Body<'_, '_> {
     pub fn write_local(&mut self, number: usize, value: Value) {
         match self.locals[number] {
             Local::Value(_) => {}
-            Local::Variable(variable, _) => self.b.def_var(variable, value),
+            Local::Variable(variable, _) => {
+                self.b.def_var(variable, value);
+                let outermost = self.frames.len() == 1;
+                self.watch.write(number, value, outermost);
+            }
             Local::FrameSlot(slot) => {
                 let base = self.frame_slots();
                 self.b.ins().store(FRAME, value, base, slot.offset);

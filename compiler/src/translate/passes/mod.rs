@@ -8,12 +8,15 @@ mod loop_phis;
 
 use cranelift_codegen::Context;
 
+use super::watch::Watch;
 use crate::module::Module;
 
-/// Rewrites a translated function.
-pub(crate) fn improve(module: &Module<'_>, context: &mut Context) {
+/// Rewrites a translated function. `watch`: what is known of its locals.
+pub(crate) fn improve(module: &Module<'_>, context: &mut Context, watch: &mut Watch) {
     br_table::improve(&mut context.func);
     address::fold(module, context);
     loop_phis::improve(context);
+    // What follows forgets which values are others by another name.
+    watch.resolve(&context.func);
     loop_invariants::improve(context);
 }

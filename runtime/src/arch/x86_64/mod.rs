@@ -33,6 +33,9 @@ pub(crate) use registers::{
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};
 
+/// The instruction that debuggers put where a program is to stop: `int3`.
+pub(crate) const BREAKPOINT: [u8; 1] = [0xcc];
+
 /// What of an address in a thread's window is the address of its block: an
 /// immediate operand, which is extended by its sign.
 const BLOCK_MASK: i32 = -(WINDOW as i32);

@@ -7,7 +7,7 @@ use wasmaot_abi::builtin::Builtin;
 
 use crate::error::Result;
 use crate::object::{Object, bad};
-use crate::sys::Image;
+use crate::sys::{Image, Registered};
 
 use super::room::Room;
 
@@ -178,6 +178,8 @@ pub(crate) struct Instance {
     pub refs: RefCount,
     /// Room that is given back with it.
     pub room: Option<Room>,
+    /// What debuggers see of it, where one listens.
+    pub registered: Option<Registered>,
 }
 
 /// What keeps an instance loaded, beside others that need it.

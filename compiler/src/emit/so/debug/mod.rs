@@ -7,20 +7,30 @@
 //! are places of an abstract machine that no longer exist. A module whose
 //! DWARF is damaged is built without.
 
-use std::collections::BTreeMap;
+mod aranges;
+mod code;
+mod entries;
+mod place;
+mod types;
+mod variables;
+
+use std::collections::{BTreeMap, HashMap};
 
 use gimli::read;
 use gimli::write::{
-    Address, AttributeValue, Dwarf, LineProgram, LineString, Range, RangeList, RelocationTarget,
-    Sections, Unit, Writer as _,
+    Address, AttributeValue, Dwarf, LineProgram, LineString, Range, RangeList, Relocation,
+    RelocationTarget, Sections, Unit, UnitId, Writer as _,
 };
 use gimli::{
     DW_AT_comp_dir, DW_AT_external, DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name,
-    DW_AT_producer, DW_AT_ranges, DW_AT_stmt_list, DW_LANG_C11, DW_TAG_subprogram, Encoding,
-    Format, LineEncoding, SectionId,
+    DW_AT_producer, DW_AT_ranges, DW_AT_stmt_list, DW_LANG_C11, DW_TAG_subprogram, DwLang,
+    Encoding, Format, LineEncoding, SectionId,
 };
 
+use wasmaot_abi::maps::debug::{AddressKind, DEBUG_SECTIONS, encode_addresses};
 use wasmaot_abi::maps::lines::{Line, decode_stream};
+
+use entries::Shared;
 
 use super::dwarf::{Rows, Slice, Source};
 use super::layout::Section;
@@ -35,10 +45,12 @@ pub(super) struct Debug {
 }
 
 /// The sections of DWARF 4 that may be made.
-pub(super) const SECTIONS: [(SectionId, Section); 5] = [
+pub(super) const SECTIONS: [(SectionId, Section); 7] = [
     (SectionId::DebugAbbrev, Section::DebugAbbrev),
+    (SectionId::DebugAranges, Section::DebugAranges),
     (SectionId::DebugInfo, Section::DebugInfo),
     (SectionId::DebugLine, Section::DebugLine),
+    (SectionId::DebugLoc, Section::DebugLoc),
     (SectionId::DebugRanges, Section::DebugRanges),
     (SectionId::DebugStr, Section::DebugStr),
 ];
@@ -56,16 +68,34 @@ impl Debug {
         };
         let mut bytes = buffer.bytes.slice().to_vec();
         for reloc in &buffer.relocs {
-            let base = match reloc.target {
-                RelocationTarget::Symbol(_) => text,
-                // Sections that are not loaded start at 0.
-                RelocationTarget::Section(_) => 0,
+            let base = match kind(reloc) {
+                Some(AddressKind::Object) => text,
+                // Linear addresses are as the module has them, and sections that are
+                // not loaded start at 0.
+                _ => 0,
             };
             let value = base.wrapping_add(reloc.addend as u64).to_le_bytes();
             let size = usize::from(reloc.size);
             bytes[reloc.offset..reloc.offset + size].copy_from_slice(&value[..size]);
         }
         bytes
+    }
+
+    /// The record of the fields that are addresses.
+    pub fn addresses(&self) -> Vec<u8> {
+        let mut record = Vec::new();
+        for (id, buffer) in &self.sections {
+            let name = id.name();
+            let Some(number) = DEBUG_SECTIONS.iter().position(|&known| known == name) else {
+                continue;
+            };
+            let relocs = buffer.relocs.iter();
+            let fields = relocs.filter_map(|reloc| Some((reloc.offset as u64, kind(reloc)?)));
+            let mut fields: Vec<_> = fields.collect();
+            fields.sort_unstable();
+            encode_addresses(&mut record, number as u8, &fields);
+        }
+        record
     }
 
     fn get(&self, id: SectionId) -> Option<&Recorder> {
@@ -75,6 +105,21 @@ impl Debug {
             .map(|(_, buffer)| buffer)
     }
 }
+
+/// What a field is the address of; `None`: its offset in a section.
+fn kind(reloc: &Relocation) -> Option<AddressKind> {
+    let RelocationTarget::Symbol(symbol) = reloc.target else {
+        return None;
+    };
+    SYMBOLS.get(symbol).copied()
+}
+
+/// What the symbols stand for by which addresses are written. Of addresses in the
+/// object, that is the start of `.text`.
+const TEXT: usize = 0;
+const DATA: usize = 1;
+const MEMORY: usize = 2;
+const SYMBOLS: [AddressKind; 3] = [AddressKind::Object, AddressKind::Data, AddressKind::Memory];
 
 /// Makes the sections; empty for a module without DWARF.
 pub(super) fn build(plan: &Plan<'_>, source: Option<&Source<'_>>) -> Debug {
@@ -95,46 +140,127 @@ fn lines(plan: &Plan<'_>, number: usize) -> impl Iterator<Item = Line> {
     })
 }
 
+/// Translates with variables; where the DWARF is damaged as far as it says of them, or
+/// there would be too much of them, without.
 fn translate(plan: &Plan<'_>, source: &Source<'_>) -> read::Result<Debug> {
-    let Source { dwarf, units, rows } = source;
-    // Functions by unit, in order of their code.
+    let functions = by_unit(plan, source);
+    match with_variables(plan, source, &functions) {
+        Some(debug) => Ok(debug),
+        None => {
+            let units: Vec<_> = functions.values().map(Vec::as_slice).collect();
+            Ok(finish(plan, lines_alone(plan, source, &functions)?, &units).unwrap_or_default())
+        }
+    }
+}
+
+/// Functions by unit, in order of their code.
+fn by_unit(plan: &Plan<'_>, source: &Source<'_>) -> BTreeMap<usize, Vec<usize>> {
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for number in 0..plan.code.functions.len() {
         // Of its own lines: what is inlined may be of another unit.
         let mut own = lines(plan, number).filter(|line| line.site == 0);
-        if let Some(row) = own.find_map(|line| rows.at(plan.module, line.wasm)) {
+        if let Some(row) = own.find_map(|line| source.rows.at(plan.module, line.wasm)) {
             by_unit.entry(row.unit).or_default().push(number);
         }
     }
+    by_unit
+}
+
+/// Lines, and names of functions.
+fn lines_alone(
+    plan: &Plan<'_>,
+    source: &Source<'_>,
+    functions: &BTreeMap<usize, Vec<usize>>,
+) -> read::Result<Dwarf> {
     let mut out = Dwarf::new();
-    for (unit, functions) in by_unit {
-        let writer = UnitWriter {
-            plan,
-            rows,
-            dwarf,
-            unit: &units[unit],
-            number: unit,
-        };
-        writer.write(&mut out, &functions)?;
+    for (&unit, functions) in functions {
+        let writer = UnitWriter::new(plan, source, unit);
+        let id = writer.write(&mut out, functions)?;
+        for &function in functions {
+            writer.name(&mut out, id, function);
+        }
     }
+    Ok(out)
+}
+
+/// The same, and all that the units say of types and variables.
+fn with_variables(
+    plan: &Plan<'_>,
+    source: &Source<'_>,
+    functions: &BTreeMap<usize, Vec<usize>>,
+) -> Option<Debug> {
+    let mut out = Dwarf::new();
+    let mut shared = Shared::new(plan, source);
+    for unit in 0..source.units.len() {
+        let own = functions.get(&unit).map_or(&[][..], Vec::as_slice);
+        let writer = UnitWriter::new(plan, source, unit);
+        shared.units.push(writer.write(&mut out, own).ok()?);
+    }
+    for unit in 0..source.units.len() {
+        shared.make(&mut out, unit)?;
+    }
+    for unit in 0..source.units.len() {
+        let writer = UnitWriter::new(plan, source, unit);
+        let id = shared.units[unit];
+        let mut files = HashMap::new();
+        shared.fill(&mut out, unit, &mut |out, index| {
+            if let Some(&known) = files.get(&index) {
+                return Some(known);
+            }
+            let program = &mut out.units.get_mut(id).line_program;
+            let file = writer.file(program, index).ok()?;
+            files.insert(index, file);
+            Some(file)
+        })?;
+        for &function in functions.get(&unit).into_iter().flatten() {
+            if !shared.described.contains_key(&function) {
+                writer.name(&mut out, id, function);
+            }
+        }
+    }
+    let own = |unit| functions.get(&unit).map_or(&[][..], Vec::as_slice);
+    let units: Vec<_> = (0..source.units.len()).map(own).collect();
+    finish(plan, out, &units)
+}
+
+/// The sections; `units`: the functions of each unit.
+fn finish(plan: &Plan<'_>, mut out: Dwarf, units: &[&[usize]]) -> Option<Debug> {
     let mut sections = Sections::new(Recorder::default());
-    if out.write(&mut sections).is_err() {
-        return Ok(Debug::default());
-    }
+    out.write(&mut sections).ok()?;
+    let stretch = |&function: &usize| {
+        let size = plan.code.functions[function].bytes.len() as u64;
+        (u64::from(plan.text.offsets[function]), size)
+    };
+    let units: Vec<Vec<_>> = units
+        .iter()
+        .map(|functions| functions.iter().map(stretch).collect())
+        .collect();
+    let info = sections.get(SectionId::DebugInfo)?;
+    let aranges = aranges::write(info.bytes.slice(), &units)?;
     let taken = SECTIONS
         .iter()
         .filter_map(|&(id, _)| Some((id, sections.get(id)?.clone())));
-    Ok(Debug {
-        sections: taken.collect(),
-    })
+    let mut sections: Vec<_> = taken.collect();
+    sections.push((SectionId::DebugAranges, aranges));
+    Some(Debug { sections })
+}
+
+/// The language of a unit.
+fn language(unit: &read::Unit<Slice<'_>>) -> DwLang {
+    let root = unit.entry(unit.header.root_offset());
+    let value = root.ok().and_then(|root| root.attr_value(DW_AT_language));
+    match value {
+        Some(read::AttributeValue::Language(language)) => language,
+        _ => DW_LANG_C11,
+    }
 }
 
 /// Writes one unit.
-struct UnitWriter<'a> {
-    plan: &'a Plan<'a>,
-    rows: &'a Rows,
-    dwarf: &'a read::Dwarf<Slice<'a>>,
-    unit: &'a read::Unit<Slice<'a>>,
+struct UnitWriter<'w, 's> {
+    plan: &'w Plan<'w>,
+    rows: &'w Rows,
+    dwarf: &'w read::Dwarf<Slice<'s>>,
+    unit: &'w read::Unit<Slice<'s>>,
     number: usize,
 }
 
@@ -144,8 +270,18 @@ const ENCODING: Encoding = Encoding {
     address_size: 8,
 };
 
-impl UnitWriter<'_> {
-    fn write(&self, out: &mut Dwarf, functions: &[usize]) -> read::Result<()> {
+impl<'w, 's> UnitWriter<'w, 's> {
+    fn new(plan: &'w Plan<'w>, source: &'w Source<'s>, number: usize) -> Self {
+        Self {
+            plan,
+            rows: &source.rows,
+            dwarf: &source.dwarf,
+            unit: &source.units[number],
+            number,
+        }
+    }
+
+    fn write(&self, out: &mut Dwarf, functions: &[usize]) -> read::Result<UnitId> {
         let text = |slice: Option<Slice<'_>>, default: &str| match slice {
             Some(slice) if !slice.is_empty() => slice.slice().to_vec(),
             _ => default.as_bytes().to_vec(),
@@ -178,7 +314,10 @@ impl UnitWriter<'_> {
                 DW_AT_producer,
                 AttributeValue::StringRef(strings.add(PRODUCER)),
             ),
-            (DW_AT_language, AttributeValue::Language(DW_LANG_C11)),
+            (
+                DW_AT_language,
+                AttributeValue::Language(language(self.unit)),
+            ),
             (DW_AT_name, AttributeValue::StringRef(strings.add(name))),
             (
                 DW_AT_comp_dir,
@@ -190,26 +329,29 @@ impl UnitWriter<'_> {
         ] {
             entry.set(at, value);
         }
+        Ok(id)
+    }
+
+    /// Adds a function that nothing else is known of.
+    fn name(&self, out: &mut Dwarf, unit: UnitId, function: usize) {
         let imported = self.plan.module.imported_funcs();
-        for &function in functions {
-            let number = self.plan.code.function_of(function);
-            let name = self.plan.module.func_name(imported + number as u32);
-            let name = strings.add(name.replace('\0', "?"));
-            let child = unit.add(root, DW_TAG_subprogram);
-            let entry = unit.get_mut(child);
-            for (at, value) in [
-                (DW_AT_name, AttributeValue::StringRef(name)),
-                (DW_AT_external, AttributeValue::Flag(true)),
-                (
-                    DW_AT_low_pc,
-                    AttributeValue::Address(self.address(function)),
-                ),
-                (DW_AT_high_pc, AttributeValue::Udata(self.size(function))),
-            ] {
-                entry.set(at, value);
-            }
+        let number = self.plan.code.function_of(function);
+        let name = self.plan.module.func_name(imported + number as u32);
+        let name = out.strings.add(name.replace('\0', "?"));
+        let unit = out.units.get_mut(unit);
+        let child = unit.add(unit.root(), DW_TAG_subprogram);
+        let entry = unit.get_mut(child);
+        for (at, value) in [
+            (DW_AT_name, AttributeValue::StringRef(name)),
+            (DW_AT_external, AttributeValue::Flag(true)),
+            (
+                DW_AT_low_pc,
+                AttributeValue::Address(self.address(function)),
+            ),
+            (DW_AT_high_pc, AttributeValue::Udata(self.size(function))),
+        ] {
+            entry.set(at, value);
         }
-        Ok(())
     }
 
     /// The rows of one function.

@@ -1,0 +1,41 @@
+//! Showing debuggers what is loaded.
+
+use super::Process;
+use crate::arch::BREAKPOINT;
+use crate::config::{Category, Debugger};
+use crate::link::Ready;
+use crate::object::{Loaded, debug_image};
+use crate::sys::{Registered, is_debugger_listening};
+
+impl Process {
+    /// Shows debuggers the objects of a group, before any code of it runs. Where
+    /// none listens this is the look at one instruction.
+    pub(super) fn show_to_debuggers(&mut self, ready: &Ready) {
+        let is_wanted = match self.config.debugger {
+            Debugger::Listening => is_debugger_listening(BREAKPOINT),
+            Debugger::Always => true,
+            Debugger::Never => false,
+        };
+        if !is_wanted {
+            return;
+        }
+        for number in ready.group.numbers() {
+            let instance = &mut self.link.instances[number];
+            let at = Loaded {
+                image: instance.image.start(),
+                memory: self.space.domains[instance.domain].base(),
+                memory_base: instance.memory_base,
+            };
+            match debug_image(&instance.object, at) {
+                Some(file) => instance.registered = Some(Registered::new(file)),
+                None => self.config.trace(Category::Warning, || {
+                    format!(
+                        "{}: its debugging sections are damaged: debuggers are not told of it; \
+                         build it again",
+                        instance.object.path().display()
+                    )
+                }),
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Libraries that come and go, processes that a debugger attaches to, and objects
+//! whose debugging sections are damaged.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use wasmaot_testkit::{Code, Kind, Link, object, own_headers, run, tools};
+
+use super::session::{module, session, source, wasmaot};
+
+/// A directory with a program that opens a library, and the library.
+fn program(directory: &TempDir) -> PathBuf {
+    let include = format!("-I{}", own_headers().display());
+    let unit = object(&source("opens.c"), Code::Pic, &["-g", "-O0", &include]);
+    let main = Link::new(Kind::Pie, "opens.wasm", vec![unit], vec![])
+        .flag("--unresolved-symbols=import-dynamic")
+        .make();
+    let unit = object(&source("plugin.c"), Code::Pic, &["-g", "-O0"]);
+    let plugin = Link::new(Kind::Shared, "plugin.wasm", vec![unit], vec![]).make();
+    std::fs::copy(plugin, directory.path().join("plugin.wasm")).unwrap();
+    let there = directory.path().join("opens.wasm");
+    std::fs::copy(main, &there).unwrap();
+    there
+}
+
+#[test]
+fn libraries_are_known_from_dlopen_to_dlclose() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = program(&directory);
+    let mut command = wasmaot(&directory, &main, "-O0");
+    command.current_dir(directory.path());
+    let said = session(
+        &command,
+        &[
+            "break twice",
+            "break closed",
+            "run",
+            "bt 2",
+            "print first.other->key",
+            "next",
+            "next",
+            "print item->key",
+            "print item->other->key",
+            "print result",
+            "info line twice",
+            "maint info jit",
+            "continue",
+            "maint info jit",
+            "info line twice",
+            "print value",
+            "continue",
+        ],
+    );
+    let of = |number: usize| said[number].as_str();
+    assert!(of(2).contains("twice (n=21) at"), "{said:#?}");
+    assert!(
+        of(3).contains("#1") && of(3).contains("main () at"),
+        "{said:#?}"
+    );
+    for (number, value) in [(4, "2"), (7, "1"), (8, "2"), (9, "42"), (15, "42")] {
+        assert!(
+            of(number).ends_with(&format!("= {value}")),
+            "{number}: {said:#?}"
+        );
+    }
+    assert!(of(10).contains("plugin.c"), "{said:#?}");
+    // Lines of `maint info jit`: a head, and one for each object.
+    let objects = |number: usize| of(number).lines().filter(|l| l.starts_with("0x")).count();
+    assert_eq!(objects(11), objects(13) + 1, "{said:#?}");
+    assert!(objects(13) >= 2, "{said:#?}");
+    assert!(!of(14).contains("plugin.c"), "{said:#?}");
+    assert!(of(16).contains("exited normally"), "{said:#?}");
+}
+
+#[test]
+fn a_stripped_command_has_the_symbols_that_debuggers_look_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let stripped = directory.path().join("wasmaot");
+    let whole = wasmaot(&directory, &module("program.c", "-O0"), "-O0");
+    let mut objcopy = Command::new("objcopy");
+    objcopy.args(["--strip-all", "-K", "__jit_debug_descriptor"]);
+    objcopy.args(["-K", "__jit_debug_register_code"]);
+    run(objcopy.arg(whole.get_program()).arg(&stripped)).expect_code(0);
+    let mut command = Command::new(stripped);
+    command.args(whole.get_args());
+    command.env("WASMAOT_CACHE_DIR", directory.path());
+    let said = session(&command, &["break square", "run", "bt 2", "print n"]);
+    assert!(said[2].contains("square (n=6) at"), "{said:#?}");
+    assert_eq!(said[3], "$1 = 6", "{said:#?}");
+}
+
+#[test]
+fn a_debugger_that_attaches_finds_the_objects_that_the_environment_asked_for() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = module("waits.c", "-O0");
+    let mut command = wasmaot(&directory, &main, "-O0");
+    command.env("WASMAOT_DEBUGGER", "always");
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let mut gdb = tools().gdb.command();
+    gdb.args(["-nx", "-batch", "-p", &child.id().to_string()]);
+    gdb.args([
+        "-ex",
+        "bt 1",
+        "-ex",
+        "print secret",
+        "-ex",
+        "set var go = 1",
+    ]);
+    let ran = run(&mut gdb);
+    assert!(child.wait().unwrap().success());
+    assert!(ran.stdout.contains("wait_here (secret=77) at"), "{ran:#?}");
+    assert!(ran.stdout.contains("$1 = 77"), "{ran:#?}");
+}

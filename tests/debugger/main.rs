@@ -1,0 +1,8 @@
+//! Programs under gdb: what it says of a C program that runs here is what it says of
+//! the same program built for the host.
+
+#![cfg(feature = "compiler")]
+
+mod libraries;
+mod session;
+mod values;

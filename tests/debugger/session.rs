@@ -1,0 +1,83 @@
+//! Sessions of gdb: what it says to each command.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+use wasmaot_testkit::{Code, Kind, Link, Wasmaot, object, run, tools};
+
+/// Commands that every session begins with.
+const SETTINGS: &[&str] = &[
+    "set breakpoint pending on",
+    "set confirm off",
+    "set width 0",
+    "set style enabled off",
+    "set debuginfod enabled off",
+    "set startup-with-shell off",
+];
+
+/// Marks where what a command says begins.
+const MARK: &str = "@@@";
+
+/// What gdb said to each command.
+pub fn session(program: &Command, commands: &[&str]) -> Vec<String> {
+    let mut gdb = tools().gdb.command();
+    gdb.args(["-nx", "-batch"]);
+    for command in SETTINGS {
+        gdb.args(["-ex", command]);
+    }
+    for command in commands {
+        gdb.args(["-ex", &format!("echo \\n{MARK}\\n"), "-ex", command]);
+    }
+    gdb.arg("--args")
+        .arg(program.get_program())
+        .args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => gdb.env(name, value),
+            None => gdb.env_remove(name),
+        };
+    }
+    if let Some(directory) = program.get_current_dir() {
+        gdb.current_dir(directory);
+    }
+    let ran = run(&mut gdb);
+    let answers: Vec<String> = ran.stdout.split(MARK).skip(1).map(str::to_owned).collect();
+    assert_eq!(answers.len(), commands.len(), "gdb ended early: {ran:#?}");
+    answers
+        .into_iter()
+        .map(|answer| answer.trim().to_owned())
+        .collect()
+}
+
+/// A C program of this folder as a wasm module; `level` of clang.
+pub fn module(name: &str, level: &str) -> PathBuf {
+    let unit = object(&source(name), Code::Fixed, &["-g", level]);
+    Link::new(Kind::NoPie, &format!("{name}.wasm"), vec![unit], vec![]).make()
+}
+
+/// The same for the host, by the same compiler: others put lines elsewhere.
+pub fn native(directory: &TempDir, name: &str, level: &str) -> PathBuf {
+    let out = directory.path().join(name.replace('.', "_"));
+    let mut clang = tools().clang.command();
+    clang.args(["-g", level, "-o"]).arg(&out).arg(source(name));
+    run(&mut clang).expect_code(0);
+    out
+}
+
+pub fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/debugger")
+        .join(name)
+}
+
+/// `wasmaot run` of a module; `level` of ours.
+pub fn wasmaot(cache: &TempDir, module: &Path, level: &str) -> Command {
+    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
+    // The programs are small; other compilers' objects are not what is tested.
+    command
+        .env("WASMAOT_CACHE_DIR", cache.path())
+        .arg(level)
+        .arg(module);
+    command
+}

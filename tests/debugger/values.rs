@@ -1,0 +1,188 @@
+//! Breakpoints, frames, lines and values, beside those of the host's program.
+
+use std::process::Command;
+
+use super::session::{module, native, session, wasmaot};
+
+/// What is asked of `program.c`. Each is a command, and what it says is compared.
+const SESSION: &[&str] = &[
+    "run",
+    "bt",
+    "next",
+    "next",
+    "next",
+    "info args",
+    "info locals",
+    "print *list",
+    "print list->next->value",
+    "print list->next->next->value",
+    "print *list->next",
+    "print at->next->next->next",
+    "print list[0].value",
+    "whatis list",
+    "whatis *list",
+    "ptype struct node",
+    "up",
+    "info locals",
+    "print *p",
+    "print &first == p",
+    "print p->next->next->value",
+    "print string",
+    "print string[1]",
+    "print *string@5",
+    "print *pvalue",
+    "print pvalue[0] * 2",
+    "print origin",
+    "print point->x + point->y",
+    "print *point->count",
+    "print *point",
+    "print greeting",
+    "print counter",
+    "print total",
+    "print primes",
+    "print primes[3]",
+    "print pool[1].next->value",
+    "print pool",
+    "print color",
+    "print (enum color) 6",
+    "print flags",
+    "print flags.b",
+    "print number",
+    "print number.bytes[3]",
+    "print matrix",
+    "print matrix[1][2]",
+    "print text",
+    "print single",
+    "print big",
+    "print small",
+    "print yes",
+    "print argc",
+    "print sizeof(struct point) > 16",
+    "list square",
+    "print square::calls",
+    "set var counter = 9",
+    "print counter",
+    "down",
+    "set var v = 100",
+    "next",
+    "print all",
+    "finish",
+    "next",
+];
+
+/// Another, from the start: steps into functions, and a recursion.
+const STEPS: &[&str] = &[
+    "run",
+    "next",
+    "next",
+    "next",
+    "next",
+    "next",
+    "print matrix",
+    "advance 77",
+    "print single",
+    "step",
+    "bt",
+    "print n",
+    "next",
+    "next",
+    "print calls",
+    "print result",
+    "finish",
+    "continue",
+    "bt",
+    "print n",
+    "up",
+    "print n",
+    "up 2",
+    "print n",
+    "finish",
+    "next",
+    "print f",
+    "until 83",
+    "print d",
+    "print total",
+];
+
+/// What is the same: without addresses, and without what called `main`.
+fn same(answer: &str) -> String {
+    let mut lines = Vec::new();
+    for line in answer.lines() {
+        let of_threads = line.starts_with('[') && !line.starts_with("[Inferior");
+        let about = line.starts_with("warning:") || line.starts_with("Using host libthread_db");
+        // When the program's own output comes is another matter.
+        let own = line.starts_with("36 24 30");
+        let outside = line.starts_with('#') && !line.contains(" at ");
+        if of_threads || about || own || outside || line.trim().is_empty() {
+            continue;
+        }
+        let line = match line.find("(process ") {
+            Some(at) => line[..at].trim_end(),
+            None => line,
+        };
+        lines.push(without_addresses(line));
+    }
+    lines.join("\n")
+}
+
+fn without_addresses(line: &str) -> String {
+    // What hit a breakpoint: programs with several threads name it.
+    let line = match (line.find("Thread 1 "), line.find(" hit ")) {
+        (Some(0), Some(at)) => &line[at + " hit ".len()..],
+        _ => line,
+    };
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find("0x") {
+        let digits = rest[at + 2..].find(|c: char| !c.is_ascii_hexdigit());
+        let end = digits.map_or(rest.len(), |digits| at + 2 + digits);
+        out.push_str(&rest[..at]);
+        out.push_str(if &rest[at..end] == "0x0" {
+            "0x0"
+        } else {
+            "ADDRESS"
+        });
+        rest = &rest[end..];
+        // Symbols of data are the host's alone.
+        if rest.starts_with(" <")
+            && let Some(end) = rest.find('>')
+        {
+            rest = &rest[end + 1..];
+        }
+    }
+    out + rest
+}
+
+fn compare(
+    breakpoints: &[&str],
+    commands: &[&str],
+    program: &Command,
+    host: &Command,
+    mut also: impl FnMut(&str) -> bool,
+) {
+    let all = [breakpoints, commands].concat();
+    let (mut ours, mut theirs) = (session(program, &all), session(host, &all));
+    // Here, functions are not known before the program runs.
+    let (ours, theirs) = (
+        ours.split_off(breakpoints.len()),
+        theirs.split_off(breakpoints.len()),
+    );
+    let mut wrong = Vec::new();
+    for ((command, ours), theirs) in commands.iter().zip(&ours).zip(&theirs) {
+        let (ours, theirs) = (same(ours), same(theirs));
+        if ours != theirs && !also(&ours) {
+            wrong.push(format!("{command}\n--- host\n{theirs}\n--- here\n{ours}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn without_optimising_all_that_gdb_says_is_what_it_says_of_the_hosts_program() {
+    let cache = tempfile::tempdir().unwrap();
+    let program = wasmaot(&cache, &module("program.c", "-O0"), "-O0");
+    let host = Command::new(native(&cache, "program.c", "-O0"));
+    compare(&["break sum"], SESSION, &program, &host, |_| false);
+    let at = ["break program.c:63", "break factorial if n == 1"];
+    compare(&at, STEPS, &program, &host, |_| false);
+}

@@ -4,9 +4,11 @@
 //! Native code comes from the user alone. What lies in a granted directory the
 //! program can write: there a file is a module, or it is refused.
 
+use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use wasmaot_runtime::{FileId, Finder, Object, SearchPath, Way, candidates, runpath_directories};
 
@@ -92,8 +94,22 @@ impl LibraryFinder {
         self.open_named(file, false)
     }
 
+    /// The same for a file that is open already; `path` is where it is, as far as
+    /// that is known.
+    ///
+    /// # Errors
+    /// As of [`LibraryFinder::open`].
+    pub fn open_file(&mut self, file: File, path: &Path) -> Result<Arc<Object>> {
+        // When it was opened is not known: what is, is not taken for unchanged.
+        let opened = Opened::at(file, SystemTime::UNIX_EPOCH, path);
+        self.take_named(opened, path, true)
+    }
+
     fn open_named(&mut self, file: &Path, as_code: bool) -> Result<Arc<Object>> {
-        let opened = Opened::named(file)?;
+        self.take_named(Opened::named(file)?, file, as_code)
+    }
+
+    fn take_named(&mut self, opened: Opened, file: &Path, as_code: bool) -> Result<Arc<Object>> {
         // As the kernel has it, by which link a program was started says
         // nothing of where it is.
         let real = opened.real_path();

@@ -38,12 +38,17 @@ impl Opened {
     pub fn named(path: &Path) -> Result<Self> {
         let since = SystemTime::now();
         let file = File::open(path).map_err(Error::cannot_read(path))?;
-        Ok(Self {
+        Ok(Self::at(file, since, path))
+    }
+
+    /// Takes what was opened after a time, and found at a path.
+    pub fn at(file: File, since: SystemTime, path: &Path) -> Self {
+        Self {
             file,
             since,
             metadata: OnceCell::new(),
             path: path.to_owned(),
-        })
+        }
     }
 
     /// Opens a file in a directory of the user's, if there is one.

@@ -4,7 +4,7 @@
 //! native address space around a linear memory ([`context`]), where values
 //! travel in calls ([`callconv`]), what is particular to a machine ([`machine`]), type identity ([`types`]), traps
 //! ([`trap`]), exceptions ([`exception`]) and what an object file carries ([`object`], [`reloc`], [`maps`],
-//! [`info`], [`prelink`]). `abi/ABI.md` states the same in prose and is normative. The linking
+//! [`info`], [`prelink`]), and what an executable does ([`executable`]). `abi/ABI.md` states the same in prose and is normative. The linking
 //! conventions of wasm modules, which only a compiler reads, are in `wasmaot-dylink`.
 //!
 //! This crate does no I/O and has no `unsafe` code.
@@ -16,6 +16,7 @@ pub mod callconv;
 pub mod checksum;
 pub mod context;
 pub mod exception;
+pub mod executable;
 pub mod info;
 pub mod machine;
 pub mod maps;

@@ -14,6 +14,8 @@ pub const SEC_NOTE: &str = ".note.wasmaot";
 pub const SEC_INFO: &str = ".wasmaot.info";
 /// Section of the [`ImportRecord`]s.
 pub const SEC_IMPORTS: &str = ".wasmaot.imports";
+/// Section of what runs if the system starts an object without a loader.
+pub const SEC_START: &str = ".wasmaot.start";
 /// Section of the [`SymbolRecord`]s, parallel to `.dynsym`.
 pub const SEC_SYMBOLS: &str = ".wasmaot.symbols";
 /// Section of the linear memory and table relocations ([`crate::reloc`]).

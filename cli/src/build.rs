@@ -1,5 +1,6 @@
 //! `wasmaot build`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -8,14 +9,24 @@ use wasmaot_compiler::{self as compiler, Emit};
 use wasmaot_launch::Options;
 use wasmaot_launch::report::usage;
 
-use crate::options::{Build, Flag};
-
-use crate::{opening, output, progress};
+use crate::options::{Build, Flag, Running};
+use crate::{executable, installed, opening, output, progress};
 
 /// Builds each input.
 pub(crate) fn run(args: &Build) -> Result<()> {
+    if args.exe {
+        return executable::build(args);
+    }
+    if args.running != Running::default() {
+        return Err(usage(
+            "how a program is run is said to `wasmaot run`, or with --exe",
+        ));
+    }
     if args.prelink {
         return prelinked(args);
+    }
+    if !args.library_path.is_empty() {
+        return Err(usage("-L needs --prelink or --exe"));
     }
     if args.output.is_some() && args.inputs.len() > 1 {
         return Err(usage(
@@ -33,9 +44,12 @@ pub(crate) fn run(args: &Build) -> Result<()> {
     if args.inputs.iter().any(is_stream) && args.output.is_none() {
         return Err(usage("a module from standard input has no name; give -o"));
     }
+    let mut programs = 0;
     for input in &args.inputs {
         let (file, bytes) = input::read(input)?;
         let module = input::module(&file, &bytes)?;
+        let starts = args.interp.is_some() && compiler::outline(&file, &module)?.is_program;
+        programs += usize::from(starts);
         let bytes = progress::shown(&options, |options| {
             compiler::compile(&file, &module, options, args.emit)
         })?;
@@ -53,9 +67,20 @@ pub(crate) fn run(args: &Build) -> Result<()> {
                 path.display()
             );
         }
-        output::write(&path, &bytes)?;
+        write(&path, &bytes, starts)?;
+    }
+    if args.interp.is_some() && programs == 0 {
+        bail!("--interp: none of the inputs is a program, which exports _start");
     }
     Ok(())
+}
+
+/// Writes an object; `starts`: the system can start it.
+fn write(path: &Path, bytes: &[u8], starts: bool) -> Result<()> {
+    match starts {
+        true => output::write_executable(path, bytes),
+        false => output::write(path, bytes),
+    }
 }
 
 /// Builds the inputs as one set.
@@ -87,13 +112,13 @@ fn prelinked(args: &Build) -> Result<()> {
             (Some(directory), Some(name)) => directory.join(name),
             _ => path,
         };
-        output::write(&path, &bytes)?;
+        write(&path, &bytes, args.interp.is_some() && input == &inputs[0])?;
     }
     Ok(())
 }
 
 /// The compiler's options for all flags of `build`.
-fn all_options(args: &Build) -> Result<compiler::Options> {
+pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
     let mut options = args.codegen.options();
     if args.flags.contains(&Flag::NoPlt) {
         options.calls = compiler::Calls::Got;
@@ -103,7 +128,27 @@ fn all_options(args: &Build) -> Result<compiler::Options> {
             .parse()
             .map_err(|e| usage(format!("--target {triple}: {e}")))?;
     }
+    if let Some(path) = &args.interp {
+        options.interpreter = Some(interpreter(path)?);
+    }
     Ok(options)
+}
+
+/// The path of the loader as objects name it; empty: that of the installed one.
+fn interpreter(given: &OsStr) -> Result<String> {
+    let path = match given.is_empty() {
+        true => installed::loader()?,
+        false => given.into(),
+    };
+    // What the kernel takes.
+    const MAX: usize = 4096;
+    match path.to_str() {
+        Some(text) if path.is_absolute() && text.len() < MAX => Ok(text.to_owned()),
+        _ => Err(usage(format!(
+            "--interp={}: is no absolute path in UTF-8",
+            path.display()
+        ))),
+    }
 }
 
 fn default_output(input: &Path, extension: &str) -> PathBuf {

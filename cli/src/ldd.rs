@@ -1,7 +1,7 @@
 //! `wasmaot ldd`.
 
 use anyhow::Result;
-use wasmaot_launch::{Options, list, open_all};
+use wasmaot_launch::{Options, list_file};
 
 use crate::opening;
 use crate::options::{Ldd, Running};
@@ -15,8 +15,5 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
         #[cfg(feature = "compiler")]
         &args.codegen,
     );
-    let mut finder = options.finder(&args.file, engine);
-    let main = finder.open(&args.file)?;
-    let preload = open_all(&mut finder, &options.preload)?;
-    list(finder, &main, &preload)
+    list_file(&options, &args.file, engine)
 }

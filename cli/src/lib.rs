@@ -7,7 +7,11 @@ mod bench;
 mod build;
 mod cc;
 mod choice;
+#[cfg(feature = "compiler")]
+mod executable;
 mod inspect;
+#[cfg(feature = "compiler")]
+mod installed;
 mod invoke;
 mod ldd;
 mod libraries;

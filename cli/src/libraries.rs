@@ -61,13 +61,16 @@ impl Finder for Shared {
 }
 
 /// A word that may name a library: `FILE` or `NAME=FILE`.
-struct Word<'a> {
-    module: String,
-    path: &'a Path,
+pub(crate) struct Word<'a> {
+    /// The name by which a plain module is known.
+    pub module: String,
+    /// Its file.
+    pub path: &'a Path,
 }
 
 impl<'a> Word<'a> {
-    fn read(word: &'a OsStr) -> Self {
+    /// Reads one.
+    pub fn read(word: &'a OsStr) -> Self {
         let whole = Path::new(word);
         let bytes = word.as_bytes();
         let named = bytes.iter().position(|&byte| byte == b'=').map(|at| {
@@ -210,10 +213,10 @@ impl<'a> Wanted<'a> {
                 .and_then(|module| Exports::of_module(&module)),
             #[cfg(not(feature = "compiler"))]
             Kind::Wat => None,
-            Kind::Object => self.finder.open_argument(word).ok().map(|library| Exports {
-                names: exports(&library.object),
-                dynamic: library.object.info().abi != LinkingAbi::Core,
-            }),
+            Kind::Object => {
+                let library = self.finder.open_argument(word).ok();
+                library.map(|library| Exports::of(&library.object))
+            }
         })
     }
 
@@ -228,13 +231,7 @@ impl<'a> Wanted<'a> {
         let Some(file) = self.exports(word)? else {
             return Ok(false);
         };
-        let is_shared =
-            |symbol: &UnresolvedSymbol| symbol.module == ENV || symbol.module.starts_with("GOT.");
-        Ok(!file.names.contains("_start")
-            && self.symbols.iter().any(|symbol| {
-                let module_fits = is_shared(symbol) || !file.dynamic && symbol.module == module;
-                module_fits && file.names.contains(&symbol.name)
-            }))
+        Ok(file.define_any(&module, &self.symbols))
     }
 }
 
@@ -252,13 +249,33 @@ fn imports(object: &Object) -> Vec<UnresolvedSymbol> {
 }
 
 /// What a file exports.
-struct Exports {
+pub(crate) struct Exports {
     names: HashSet<String>,
     /// Whether it is a library of the tool-conventions ABIs.
     dynamic: bool,
 }
 
 impl Exports {
+    /// What an object exports.
+    pub fn of(object: &Object) -> Self {
+        Self {
+            names: exports(object),
+            dynamic: object.info().abi != LinkingAbi::Core,
+        }
+    }
+
+    /// Whether a library that exports this, as a plain module known by a name,
+    /// defines any of these symbols.
+    pub fn define_any(&self, module: &str, symbols: &[UnresolvedSymbol]) -> bool {
+        let is_shared =
+            |symbol: &UnresolvedSymbol| symbol.module == ENV || symbol.module.starts_with("GOT.");
+        let defines = |symbol: &UnresolvedSymbol| {
+            let module_fits = is_shared(symbol) || !self.dynamic && symbol.module == module;
+            module_fits && self.names.contains(&symbol.name)
+        };
+        !self.names.contains("_start") && symbols.iter().any(defines)
+    }
+
     /// `None`: no module that can be read, and so no library.
     fn of_module(bytes: &[u8]) -> Option<Self> {
         use wasmparser::{Parser, Payload};

@@ -50,7 +50,7 @@ pub struct Cli {
 pub enum Command {
     /// Compile modules, each to an object
     #[cfg(feature = "compiler")]
-    Build(Build),
+    Build(Box<Build>),
     /// Load a program with its libraries and run it
     Run(Box<Run>),
     /// Compile and link C: clang, wasm-ld and a sysroot behind the options of a compiler driver
@@ -134,10 +134,18 @@ pub struct Build {
     /// Take the inputs for a program and its libraries, and have them call each other directly
     #[arg(long)]
     pub prelink: bool,
-    /// With --prelink, look for the program's other libraries in this directory: with -o, those
-    /// that are found are a part of the set, and written too
-    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath, requires = "prelink")]
+    /// With --prelink or --exe, look for the program's other libraries in this directory: with -o,
+    /// those that are found are a part of the set, and written too
+    #[arg(short = 'L', value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub library_path: Vec<PathBuf>,
+    /// Have the system start programs by themselves: their objects name the loader that it starts
+    /// for them [default: wasmaot-ld of this installation]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, require_equals = true, default_missing_value = "", conflicts_with = "exe")]
+    pub interp: Option<OsString>,
+    /// Make one executable of the inputs, a program and its libraries, that needs nothing else to
+    /// run [default output: INPUT without its extension]
+    #[arg(long, conflicts_with = "prelink")]
+    pub exe: bool,
     /// What to write
     #[arg(long, value_parser = choice::parser(choice::EMIT), default_value = name_of(choice::EMIT, &Emit::default()))]
     pub emit: Emit,
@@ -154,6 +162,9 @@ pub struct Build {
     pub flags: Vec<Flag>,
     #[command(flatten)]
     pub codegen: Codegen,
+    /// With --exe, how the program is run if who starts it does not say otherwise
+    #[command(flatten, next_help_heading = "Options of an executable (--exe)")]
+    pub running: Running,
 }
 
 /// Where libraries are looked for, and how they are checked.
@@ -228,7 +239,7 @@ pub struct Running {
     #[arg(long, value_name = "NAME")]
     pub argv0: Option<OsString>,
     /// Give the program a socket that listens here: a descriptor after those of the directories
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Vec<String>,
     /// How to bind calls from one object to another [default: static]
     #[arg(long, value_parser = choice::parser(BIND))]

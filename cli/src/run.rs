@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use wasmaot::{LibraryFinder, input};
+use wasmaot_hosts::flat_libc;
 use wasmaot_launch::report::print;
-use wasmaot_launch::{Options, Program, Use, open_all, within};
+use wasmaot_launch::{Executable, Options, Program, Use, open_all, within};
 use wasmaot_runtime::{Error, Object, Process, Unresolved};
 
 use crate::advice::NotLinked;
@@ -49,7 +50,14 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
         (false, []) => Use::Run,
         (false, _) => Use::Call,
     };
-    let program = Program::prepare(process, host, main, libraries, as_what)?;
+    let program = Program::prepare(
+        process,
+        host,
+        main,
+        libraries,
+        as_what,
+        Some(|process| process.add_host_functions(flat_libc::functions(std::io::stdout()))),
+    )?;
     let program = program.preload(preload);
     let not_linked = |error| match error {
         error @ Error::Unresolved(_) => {
@@ -89,7 +97,15 @@ fn show(args: &Run, process: &mut Process) -> Result<()> {
 /// Opens the program; `-` is a module from standard input.
 fn open_program(finder: &mut LibraryFinder, program: &Path) -> Result<Arc<Object>> {
     if program != Path::new(input::STREAM) {
-        return Ok(finder.open(program)?);
+        return finder.open(program).map_err(|error| {
+            let name = program.display();
+            match Executable::at(program, false) {
+                Ok(Some(_)) => anyhow!(
+                    "{name}: is an executable with a loader of its own; start it by its name"
+                ),
+                _ => error.into(),
+            }
+        });
     }
     let (name, bytes) = input::read(program)?;
     Ok(finder.open_module(Path::new(&name), &bytes)?)

@@ -27,6 +27,9 @@ pub fn build_id(source: &str, module: &ModuleHash, options: &Options) -> BuildId
         soname(source),
     );
     hasher.update(settings.as_bytes());
+    if let Some(interpreter) = &options.interpreter {
+        hasher.update(format!("interpreter {interpreter}\0").as_bytes());
+    }
     hasher.update(module);
     let mut id = [0; 20];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..20]);

@@ -52,6 +52,27 @@ pub enum Emit {
     Asm,
 }
 
+/// What a module is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// A program and not a library: it has what is called first.
+    pub is_program: bool,
+    /// A plain module, that is one of no convention of dynamic linking.
+    pub is_plain: bool,
+}
+
+/// Says what a module is.
+///
+/// # Errors
+/// If the module cannot be read.
+pub fn outline(source: &str, wasm: &[u8]) -> Result<Outline> {
+    let module = decode::decode(source, wasm, &Options::default())?;
+    Ok(Outline {
+        is_program: module.is_program(),
+        is_plain: module.is_plain(),
+    })
+}
+
 /// Compiles a module. `source` is its path or name, for messages; its last
 /// component becomes the object's soname.
 ///

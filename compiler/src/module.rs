@@ -444,6 +444,21 @@ impl Module<'_> {
         self.funcs.iter().take_while(|f| f.import.is_some()).count() as u32
     }
 
+    /// Whether it is of no convention of dynamic linking.
+    pub fn is_plain(&self) -> bool {
+        self.linking.abi == LinkingAbi::Core
+    }
+
+    /// Whether it is a program, and no library: it exports what is called first.
+    pub fn is_program(&self) -> bool {
+        let mains = ["main", "__main_argc_argv"];
+        self.exports.iter().any(|export| {
+            let is_func = matches!(export.item, ExportItem::Item(Item::Func(_)));
+            let is_main = self.is_plain() && mains.contains(&&*export.name);
+            is_func && (export.name == "_start" || is_main)
+        })
+    }
+
     /// The name by which other objects need this one: the input's own, without
     /// its directories.
     pub fn soname(&self) -> &str {

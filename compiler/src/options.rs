@@ -55,6 +55,9 @@ pub struct Options {
     pub opt_level: OptLevel,
     /// How functions of other objects are called.
     pub calls: Calls,
+    /// Path of the loader that the system starts for an object that is a program;
+    /// `None`: it is not one to be started by the system.
+    pub interpreter: Option<String>,
     /// Threads to compile with; `None`: one for each core. Does not change the output.
     pub threads: Option<usize>,
     /// Bytes of machine code that a module may become; `None`: 64 MiB, and 16
@@ -99,6 +102,7 @@ impl Default for Options {
             cpu: Machine::HOST.map_or(0, |machine| machine.cpu.baseline.features),
             opt_level: OptLevel::default(),
             calls: Calls::default(),
+            interpreter: None,
             threads: None,
             max_code: None,
             verify: cfg!(debug_assertions),

@@ -106,6 +106,18 @@ impl Outcome {
         self.stdout
     }
 
+    /// `error: …` in any number of lines, with every one of `parts`, nothing on
+    /// standard output, and this exit code.
+    #[track_caller]
+    pub fn error_lines(&self, code: i32, parts: &[&str]) {
+        assert_eq!(self.code, Some(code), "{self:#?}");
+        assert!(self.stdout.is_empty(), "{self:#?}");
+        assert!(self.stderr.starts_with("error: "), "{self:#?}");
+        for part in parts {
+            assert!(self.stderr.contains(part), "no `{part}` in {self:#?}");
+        }
+    }
+
     /// One line `error: …` with every one of `parts`, nothing on standard
     /// output, and this exit code.
     #[track_caller]

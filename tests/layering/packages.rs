@@ -13,6 +13,9 @@ const MUST_NOT: &[(&str, &[&str])] = &[
         &["cranelift", "wasmparser", "serde_json"],
     ),
     ("wasmaot-hosts", &["cranelift", "wasmparser", "serde_json"]),
+    // Every executable contains the loader.
+    ("wasmaot-launch", &["cranelift", "wasmparser", "clap"]),
+    ("wasmaot-ld", &["cranelift", "wasmparser", "clap"]),
     // Who embeds the library builds nothing of the command.
     ("wasmaot", &["clap", "indicatif", "tempfile"]),
 ];

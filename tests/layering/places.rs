@@ -37,6 +37,13 @@ const UNSAFE_PLACES: &[&str] = &[
     // Those that the user has: he says so on the command line.
     "cli/launch/src/opening.rs",
     "src/find.rs",
+    // How the loader was started, and its first instructions.
+    "cli/ld/src/arch/",
+    "cli/ld/src/main.rs",
+    "cli/ld/src/start.rs",
+    // Those of executables.
+    "cli/launch/src/executable.rs",
+    "cli/src/executable/members.rs",
     // Pointers of C.
     "capi/src/",
     // One that is only looked at.
@@ -54,6 +61,7 @@ const MACHINE_PLACES: &[&str] = &[
     "abi/src/machine/",
     "compiler/src/machine/",
     "runtime/src/arch/",
+    "cli/ld/src/arch/",
     "benches/",
     "fuzz/",
     "tests/",

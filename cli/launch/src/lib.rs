@@ -5,6 +5,7 @@
 mod advice;
 pub mod choice;
 mod debug;
+mod executable;
 mod grant;
 mod libraries;
 mod list;
@@ -20,12 +21,13 @@ use std::panic::catch_unwind;
 
 use wasmaot_runtime::prepare_command;
 
+pub use executable::{Executable, Members};
 pub use grant::{Grant, grant_all};
 pub use libraries::{Library, exports};
-pub use list::list;
+pub use list::{list, list_file};
 pub use opening::{add_hosts, open_all};
 pub use options::Options;
-pub use program::{Program, Use, within};
+pub use program::{NeedsCommand, Program, Use, within};
 pub use size::Size;
 pub use timeout::Timeout;
 pub use words::{VARIABLE, WORDS, Word, unknown, written};

@@ -1,14 +1,33 @@
 //! The libraries of a program, as `ldd` lists them.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
+use wasmaot::EngineConfig;
 use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::{Config, Finder, Object, Process};
 
-use crate::opening::add_hosts;
+use crate::executable::{Executable, Members};
+use crate::opening::{add_hosts, open_all};
+use crate::options::Options;
 use crate::report::{FAILURE, print};
+
+/// Lists the libraries of a program or a library, or of an executable.
+///
+/// # Errors
+/// What keeps a file that is there from being opened.
+pub fn list_file(options: &Options, path: &Path, engine: EngineConfig) -> Result<u8> {
+    let mut finder = options.finder(path, engine);
+    let preload = open_all(&mut finder, &options.preload)?;
+    if let Some(executable) = Executable::at(path, options.verify)? {
+        let main = executable.main()?;
+        return list(Members::new(executable, finder), &main, &preload);
+    }
+    let main = finder.open(path)?;
+    list(finder, &main, &preload)
+}
 
 /// Lists the libraries that an object needs, breadth first, and the symbols that
 /// none of them defines. The exit code says whether all is there.

@@ -5,10 +5,11 @@
 //! program outranks [`VARIABLE`] in his environment, and that the words that an
 //! executable was built with. Of an option that is given in several places the
 //! value of the highest one holds; of one that can be given several times, the
-//! values of all hold, those of the highest place first.
+//! values of all hold, those of the highest place first. A directory hides one of the
+//! same name from a lower place, and a variable does.
 
 use std::ffi::{OsStr, OsString};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -61,7 +62,10 @@ pub struct Options {
 impl Options {
     /// These, and what they leave open as another place has it.
     #[must_use]
-    pub fn over(self, lower: Self) -> Self {
+    pub fn over(self, mut lower: Self) -> Self {
+        // Of two directories of one name a program would see either.
+        let names = |grant: &Grant| self.grants.iter().all(|own| own.guest != grant.guest);
+        lower.grants.retain(names);
         Self {
             library_path: [self.library_path, lower.library_path].concat(),
             preload: [self.preload, lower.preload].concat(),
@@ -123,8 +127,12 @@ impl Options {
             host = host.env(name, value);
         }
         for address in &self.listen {
-            let listener = TcpListener::bind(address)
-                .with_context(|| format!("--listen {address}: cannot listen there (HOST:PORT)"))?;
+            let listener = socket_address(address).map(TcpListener::bind);
+            let listener = listener.with_context(|| {
+                format!("--listen {address}: is no address; it is ADDRESS:PORT, or localhost:PORT")
+            })?;
+            let listener =
+                listener.with_context(|| format!("--listen {address}: cannot listen there"))?;
             host = host.listener(listener);
         }
         grant_all(host, &self.grants)
@@ -153,5 +161,14 @@ impl Options {
             }
         }
         Ok(all)
+    }
+}
+
+/// A socket's address. Names but this one take the system's resolver, for which the C
+/// library loads code: a static program does not.
+fn socket_address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => Some((Ipv4Addr::LOCALHOST, port.parse().ok()?).into()),
+        None => text.parse().ok(),
     }
 }

@@ -1,12 +1,12 @@
 //! A program from its objects to its exit code.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use anyhow::Result;
 use wasmaot_abi::trap::TrapCode;
-use wasmaot_hosts::{HostEnv, flat_libc};
+use wasmaot_hosts::HostEnv;
 use wasmaot_runtime::trap::{Trap, TrapReason};
 use wasmaot_runtime::{CallError, Config, Error, InstanceId, Object, Process, flat};
 
@@ -51,6 +51,23 @@ pub struct Program {
     is_flat: bool,
 }
 
+/// A flat program, whose C library is a part of the command alone.
+#[derive(Debug)]
+pub struct NeedsCommand(String);
+
+impl Display for NeedsCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(file) = self;
+        write!(
+            f,
+            "{file}: is a flat program, whose C library is in the command alone; start it with \
+             `wasmaot run`"
+        )
+    }
+}
+
+impl std::error::Error for NeedsCommand {}
+
 /// What is done with a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
@@ -64,23 +81,29 @@ pub enum Use {
 }
 
 impl Program {
-    /// Gives a process what the program may see of the host. Plain modules among
-    /// the libraries that are known by a name are there afterwards.
+    /// Gives a process what the program may see of the host; `flat` adds what
+    /// flat programs have, where there is that. Plain modules among the
+    /// libraries that are known by a name are there afterwards.
     ///
     /// # Errors
     /// What keeps such a module from being loaded, or ends its start functions.
+    /// [`NeedsCommand`].
     pub fn prepare(
         process: &mut Process,
         host: HostEnv,
         main: Arc<Object>,
         libraries: Vec<Library>,
         as_what: Use,
+        flat: Option<fn(&mut Process)>,
     ) -> Result<Self> {
         add_hosts(process, host);
         let is_flat = flat::is_program(&main) && as_what != Use::Call;
         let beside = match is_flat {
             true => {
-                process.add_host_functions(flat_libc::functions(std::io::stdout()));
+                let Some(add) = flat else {
+                    return Err(NeedsCommand(main.path().display().to_string()).into());
+                };
+                add(process);
                 libraries.into_iter().map(|l| l.object).collect()
             }
             false => {

@@ -46,7 +46,7 @@ pub const WORDS: &[Word] = &[
     word("--argv0", "NAME", "The program's name for itself"),
     word(
         "--listen",
-        "HOST:PORT",
+        "ADDRESS:PORT",
         "Give the program a listening socket",
     ),
     word("--bind", "WAY", "static, now, lazy or direct"),

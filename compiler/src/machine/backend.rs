@@ -12,6 +12,9 @@ use crate::code::Reloc;
 /// and two for the loader. Every ELF machine has the same.
 pub(crate) const GOT_PLT_RESERVED: u64 = 3;
 
+/// Exit code of a file that cannot be executed, as shells have it.
+pub(crate) const NOT_LOADED: u8 = 126;
+
 /// The code of a machine.
 pub(crate) trait Backend: Sync {
     /// The machine's description.
@@ -56,6 +59,10 @@ pub(crate) trait Backend: Sync {
 
     /// The code of the PLT, for so many functions.
     fn plt(&self, plt: u64, got_plt: u64, functions: u64) -> Vec<u8>;
+
+    /// Code that is a whole program: it writes a text to standard error and ends
+    /// with exit code [`NOT_LOADED`].
+    fn complain(&self, text: &str) -> Vec<u8>;
 
     /// Where the word of `.got.plt` points of a function that is not bound yet.
     fn unbound(&self, plt: u64, entry: u64) -> u64;

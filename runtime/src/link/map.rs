@@ -125,8 +125,9 @@ fn map_segments(image: &mut Image, object: &Object) -> Result<()> {
             (false, true) => Access::ReadExecute,
             (false, false) => Access::Read,
         };
-        let (offset, filesz) = (segment.offset, segment.filesz);
-        let mapped = image.map(segment.range(), object.file(), offset, filesz, access);
+        let (file, start) = object.file();
+        let (offset, filesz) = (start + segment.offset, segment.filesz);
+        let mapped = image.map(segment.range(), file, offset, filesz, access);
         mapped.map_err(|error| refused(object, access, error))?;
     }
     Ok(())
@@ -193,7 +194,8 @@ fn map_run(
     // Only whole pages are mapped: what follows in the file is not ours.
     let aligned = at.is_multiple_of(PAGE) && run.offset.is_multiple_of(PAGE);
     let whole = if aligned { page_down(run.filesz) } else { 0 };
-    if whole > 0 && !domain.map_memory(at, whole, object.file(), run.offset)? {
+    let (file, start) = object.file();
+    if whole > 0 && !domain.map_memory(at, whole, file, start + run.offset)? {
         return Err(outside());
     }
     let from = (run.offset + whole) as usize..(run.offset + run.filesz) as usize;

@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::exception;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
@@ -164,6 +164,30 @@ impl Object {
         parse::object(path, map, verify)
     }
 
+    /// Takes an object that is whole pages of an open file; `path` names it in
+    /// messages, and its directory is where `$ORIGIN` points.
+    ///
+    /// # Errors
+    /// As [`Object::open`].
+    ///
+    /// # Safety
+    /// As above: a trusted file that nobody changes.
+    pub unsafe fn of_part(
+        file: Arc<File>,
+        part: Range<u64>,
+        path: impl AsRef<Path>,
+        verify: bool,
+    ) -> Result<Self> {
+        let path = path.as_ref();
+        // SAFETY: the caller's contract: the file stays as it is.
+        let map = unsafe { FileMap::part(file, part) };
+        let map = map.map_err(|source| Error::Open {
+            path: path.to_owned(),
+            source,
+        })?;
+        parse::object(path, map, verify)
+    }
+
     /// Takes an object from memory, of which it keeps a copy; `name` stands in
     /// for its path.
     ///
@@ -297,7 +321,8 @@ impl Object {
             .map(|s| (self.symbol_name(&s), s.record))
     }
 
-    pub(crate) fn file(&self) -> &File {
+    /// The open file, and where the object begins in it.
+    pub(crate) fn file(&self) -> (&File, u64) {
         self.map.file()
     }
 

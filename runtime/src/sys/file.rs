@@ -2,13 +2,16 @@
 
 use std::fs::{File, Metadata};
 use std::io::Write;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 use std::time::SystemTime;
 use std::{ptr, slice};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use super::PAGE;
 
 /// What tells two files apart, whatever their names. A file that is made when
 /// another is gone may get its number, but is younger.
@@ -18,6 +21,8 @@ pub struct FileId {
     inode: u64,
     /// `None` where the file system does not keep it.
     born: Option<SystemTime>,
+    /// Where it begins: of one in a file of several.
+    offset: u64,
 }
 
 impl FileId {
@@ -27,14 +32,16 @@ impl FileId {
             device: metadata.dev(),
             inode: metadata.ino(),
             born: metadata.created().ok(),
+            offset: 0,
         }
     }
 }
 
-/// A file, and its whole content mapped for reading.
+/// A file, or whole pages of one, with the content mapped for reading.
 #[derive(Debug)]
 pub(crate) struct FileMap {
-    file: File,
+    file: Arc<File>,
+    offset: u64,
     id: FileId,
     start: *const u8,
     len: usize,
@@ -54,17 +61,32 @@ impl FileMap {
     /// slice of it is read like any other memory. wasmaot itself only ever
     /// renames new files in place.
     pub unsafe fn new(file: File) -> std::io::Result<Self> {
+        let len = file.metadata()?.len();
+        // SAFETY: the caller's contract.
+        unsafe { Self::part(Arc::new(file), 0..len) }
+    }
+
+    /// Maps a part of a regular file, which begins with a page.
+    ///
+    /// # Safety
+    /// As of [`FileMap::new`].
+    pub unsafe fn part(file: Arc<File>, part: Range<u64>) -> std::io::Result<Self> {
         let meta = file.metadata()?;
-        let id = FileId::of(&meta);
-        let len = usize::try_from(meta.len()).map_err(std::io::Error::other)?;
-        if !meta.is_file() || len == 0 {
-            let why = if meta.is_file() {
-                "the file is empty"
-            } else {
-                "not a regular file"
-            };
+        let why = match part {
+            _ if !meta.is_file() => Some("not a regular file"),
+            _ if part.is_empty() => Some("the file is empty"),
+            _ if part.end > meta.len() => Some("the file is cut short"),
+            _ if !part.start.is_multiple_of(PAGE) => Some("it does not begin with a page"),
+            _ => None,
+        };
+        if let Some(why) = why {
             return Err(std::io::Error::other(why));
         }
+        let id = FileId {
+            offset: part.start,
+            ..FileId::of(&meta)
+        };
+        let len = usize::try_from(part.end - part.start).map_err(std::io::Error::other)?;
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe {
             mmap(
@@ -72,12 +94,13 @@ impl FileMap {
                 len,
                 ProtFlags::READ,
                 MapFlags::PRIVATE,
-                &file,
-                0,
+                &*file,
+                part.start,
             )
         }?;
         Ok(Self {
             file,
+            offset: part.start,
             id,
             start: start.cast_const().cast(),
             len,
@@ -92,9 +115,9 @@ impl FileMap {
         unsafe { Self::new(file) }
     }
 
-    /// The open file, to map parts of it elsewhere.
-    pub const fn file(&self) -> &File {
-        &self.file
+    /// The open file, to map parts of it elsewhere, and where this one begins.
+    pub fn file(&self) -> (&File, u64) {
+        (&self.file, self.offset)
     }
 
     /// Identity of the file.
@@ -139,9 +162,26 @@ mod tests {
     fn bytes_come_back() {
         let map = FileMap::of_bytes("a\0b", b"hello").unwrap();
         assert_eq!(&*map, b"hello");
-        assert!(map.file().set_len(1).is_err() && map.file().write(b"j").is_err());
+        let (mut file, _) = map.file();
+        assert!(file.set_len(1).is_err() && file.write(b"j").is_err());
         assert!(FileMap::of_bytes("empty", b"").is_err());
         // SAFETY: it is no file that could be mapped.
         assert!(unsafe { FileMap::new(File::open("/").unwrap()) }.is_err());
+    }
+
+    #[test]
+    fn a_part_is_a_file_of_its_own() {
+        let mut bytes = vec![1; PAGE as usize];
+        bytes.extend(b"hello");
+        let file = Arc::new(memfd("parts", &bytes).unwrap());
+        // SAFETY: it is sealed.
+        let part = |range| unsafe { FileMap::part(Arc::clone(&file), range) };
+        let (all, rest) = (part(0..PAGE + 5).unwrap(), part(PAGE..PAGE + 5).unwrap());
+        assert_eq!(&*rest, b"hello");
+        assert_eq!(rest.file().1, PAGE);
+        assert_ne!(all.id(), rest.id());
+        for wrong in [PAGE..PAGE, 1..2, PAGE..PAGE + 6, 2 * PAGE..2 * PAGE + 1] {
+            assert!(part(wrong.clone()).is_err(), "{wrong:?}");
+        }
     }
 }

@@ -17,6 +17,7 @@ pub(super) const DYN_SIZE: u64 = 16;
 
 pub(super) const PT_LOAD: u32 = 1;
 pub(super) const PT_DYNAMIC: u32 = 2;
+pub(super) const PT_INTERP: u32 = 3;
 pub(super) const PT_NOTE: u32 = 4;
 pub(super) const PT_TLS: u32 = 7;
 pub(super) const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
@@ -80,6 +81,7 @@ pub(super) const NT_GNU_BUILD_ID: u32 = 3;
 /// The file header of a shared object.
 pub(super) struct Ehdr {
     pub machine: u16,
+    pub entry: u64,
     pub phnum: u16,
     pub shoff: u64,
     pub shnum: u16,
@@ -93,7 +95,7 @@ impl Ehdr {
         out.resize(16, 0);
         halves(&mut out, &[ET_DYN, self.machine]);
         out.extend(1u32.to_le_bytes());
-        words(&mut out, &[0, EHDR_SIZE, self.shoff]);
+        words(&mut out, &[self.entry, EHDR_SIZE, self.shoff]);
         out.extend(0u32.to_le_bytes());
         halves(&mut out, &[EHDR_SIZE as u16, PHDR_SIZE as u16, self.phnum]);
         halves(&mut out, &[SHDR_SIZE as u16, self.shnum, self.shstrndx]);

@@ -1,9 +1,9 @@
 //! Phase 6: the sections, and where each goes in the file and in memory.
 //!
 //! ```text
-//! R   headers, notes, symbols, relocations, .dynamic, records   ← all that the loader reads
+//! R   headers, interpreter, notes, symbols, relocations, .dynamic, records   ← all that the loader reads
 //!     .rodata .eh_frame_hdr .eh_frame .wasmaot.handlers .wasmaot.calls .wasmaot.traps
-//! RX  .plt .text
+//! RX  .plt .text .wasmaot.start
 //! RW  .tdata .tbss .data.rel.ro .got .got.plt .wasmaot.funcrefs ← RELRO
 //! RW  .data .bss
 //!     linear memory image
@@ -16,7 +16,7 @@
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_DEBUG, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS,
     SEC_HANDLERS, SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE,
-    SEC_PRELINK, SEC_RELA, SEC_SOURCE, SEC_SYMBOLS, SEC_TRAPS,
+    SEC_PRELINK, SEC_RELA, SEC_SOURCE, SEC_START, SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -85,6 +85,7 @@ macro_rules! sections {
 }
 
 sections! {
+    Interp = Loaded ".interp", SHT_PROGBITS, A, 1, 0, None;
     BuildId = Loaded ".note.gnu.build-id", SHT_NOTE, A, 4, 0, None;
     Note = Loaded SEC_NOTE, SHT_NOTE, A, 4, 0, None;
     GnuHash = Loaded ".gnu.hash", SHT_GNU_HASH, A, 8, 0, Some(Dynsym);
@@ -108,6 +109,7 @@ sections! {
     Traps = Constant SEC_TRAPS, SHT_PROGBITS, A, 4, 0, None;
     Plt = Code ".plt", SHT_PROGBITS, AX, 16, 16, None;
     Text = Code ".text", SHT_PROGBITS, AX, 16, 0, None;
+    Start = Code SEC_START, SHT_PROGBITS, AX, 16, 0, None;
     Tdata = Relro ".tdata", SHT_PROGBITS, AWT, 16, 0, None;
     Tbss = Relro ".tbss", SHT_NOBITS, AWT, 16, 0, None;
     DataRelRo = Relro ".data.rel.ro", SHT_PROGBITS, AW, 8, 0, None;
@@ -278,19 +280,24 @@ pub(super) fn lay_out(source: &str, mut sizes: Sizes, image: &Image) -> Result<L
     let mut layout = cursor.finish();
     let views = layout.views();
     layout.segments.extend(views);
+    // It has to precede what is loaded.
+    let interpreter = layout.interpreter();
+    layout.segments.splice(0..0, interpreter);
     layout.segments.extend(memory);
     debug_assert_eq!(layout.segments.len() as u64, segment_count(&sizes, image));
     Ok(layout)
 }
 
 /// Number of program headers: those of [`SEGMENTS`] and the memory image, and
-/// dynamic, note, stack; frame table, thread-local storage and RELRO if there are any.
+/// dynamic, note, stack; interpreter, frame table, thread-local storage and RELRO if
+/// there are any.
 fn segment_count(sizes: &Sizes, image: &Image) -> u64 {
     let loads = SEGMENTS.iter().filter(|(g, _)| sizes.of(g) > 0);
     let frames = u64::from(sizes.get(Section::EhFrameHdr) > 0);
     let relro = u64::from(sizes.of(&[Group::Relro]) > 0);
     let threads = u64::from(sizes.thread_local() > 0);
-    loads.count() as u64 + 3 + frames + threads + relro + image.pieces.len() as u64
+    let interpreter = u64::from(sizes.get(Section::Interp) > 0);
+    loads.count() as u64 + 3 + interpreter + frames + threads + relro + image.pieces.len() as u64
 }
 
 /// Where the next section goes.
@@ -485,6 +492,12 @@ impl Cursor {
 }
 
 impl Layout {
+    /// The program header that names the interpreter.
+    fn interpreter(&self) -> Option<Phdr> {
+        let path = self.headers[Section::Interp as usize];
+        (path.size > 0).then(|| view(PT_INTERP, path, path))
+    }
+
     /// The program headers that name a part of another segment.
     fn views(&self) -> Vec<Phdr> {
         let place = |section: Section| self.headers[section as usize];

@@ -29,6 +29,8 @@ const GNU: &str = "GNU";
 
 /// What has a size, but no address yet.
 pub(super) struct Sections<'a> {
+    /// The interpreter's path, of a program that has one.
+    interp: Vec<u8>,
     build_id: Vec<u8>,
     cpu: u64,
     membership: Option<Membership<'a>>,
@@ -66,7 +68,10 @@ impl<'a> Sections<'a> {
         let names = names.collect();
         let mut strtab = Strings::new();
         let plt_size = plan.backend.plt_size(plan.slots.plt.len() as u64);
+        let interpreter = options.interpreter.as_deref();
+        let interpreter = interpreter.filter(|_| plan.module.is_program());
         Ok(Self {
+            interp: interpreter.map_or_else(Vec::new, terminated),
             build_id: elf::note(GNU, elf::NT_GNU_BUILD_ID, build_id),
             cpu: options.cpu,
             membership,
@@ -106,6 +111,7 @@ impl<'a> Sections<'a> {
         };
         let mut sizes = Sizes::new(plan.text.align);
         for (section, size) in [
+            (Section::Interp, len(&self.interp)),
             (Section::BuildId, len(&self.build_id)),
             (Section::Note, len(&self.note(plan, 0))),
             (Section::GnuHash, len(plan.symbols.hash.bytes())),
@@ -135,6 +141,7 @@ impl<'a> Sections<'a> {
             (Section::Calls, calls::size(plan)),
             (Section::Plt, plan.backend.plt_size(plt)),
             (Section::Text, plan.text.size),
+            (Section::Start, len(&start(plan))),
             (Section::Tdata, len(&plan.data.thread)),
             (Section::Tbss, plan.module.thread_storage.zeros()),
             (Section::DataRelRo, len(&plan.data.relro)),
@@ -175,6 +182,7 @@ impl<'a> Sections<'a> {
         let debug = debug::SECTIONS.map(|(id, section)| (section, self.debug.place(id, text)));
         let (plt, slots) = (layout.addr(Section::Plt), layout.addr(Section::GotPlt));
         let mut contents = vec![
+            (Section::Interp, self.interp),
             (Section::BuildId, self.build_id),
             (Section::Note, note),
             (Section::GnuHash, plan.symbols.hash.bytes().to_vec()),
@@ -202,6 +210,7 @@ impl<'a> Sections<'a> {
                 Section::Plt,
                 plan.backend.plt(plt, slots, plan.slots.plt.len() as u64),
             ),
+            (Section::Start, start(plan)),
             (Section::Tdata, plan.data.thread.clone()),
             (Section::DataRelRo, plan.data.relro.clone()),
             (Section::GotPlt, got_plt),
@@ -223,6 +232,20 @@ impl<'a> Sections<'a> {
         let note = Note::new(machine.elf_number.into(), self.cpu, loaded_size);
         elf::note(NOTE_NAME, NT_WASMAOT, &note.encode())
     }
+}
+
+/// What an object says that the system starts, since nobody has loaded it.
+const NOT_LOADED: &str = "error: this file is a WebAssembly module that was built by wasmaot, \
+    and needs a loader: start it with `wasmaot run FILE`, or build it with --interp or --exe\n";
+
+/// Code for an object that the system starts without a loader.
+fn start(plan: &Plan<'_>) -> Vec<u8> {
+    plan.backend.complain(NOT_LOADED)
+}
+
+/// A text as C has it.
+fn terminated(text: &str) -> Vec<u8> {
+    [text.as_bytes(), b"\0"].concat()
 }
 
 /// The record with addresses for its descriptors: the memories', then the

@@ -23,6 +23,7 @@ pub(super) fn file(
     let mut file = vec![0; size as usize];
     let header = Ehdr {
         machine: machine.elf_number,
+        entry: layout.addr(Section::Start),
         phnum: layout.segments.len() as u16,
         shoff: layout.section_headers,
         shnum,

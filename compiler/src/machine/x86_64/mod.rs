@@ -15,7 +15,7 @@ use target_lexicon::{Architecture, Environment, Triple};
 use wasmaot_abi::machine::{self, Machine, x86_64::MACHINE};
 use wasmaot_abi::reloc::CodeReloc;
 
-use super::backend::{Backend, Location, plt_slot};
+use super::backend::{self, Backend, Location, plt_slot};
 use crate::code::Reloc;
 
 /// The machine's code.
@@ -128,6 +128,29 @@ impl Backend for X86_64 {
             out.extend(rel32(at + 16, plt));
         }
         out
+    }
+
+    fn complain(&self, text: &str) -> Vec<u8> {
+        let len = (text.len() as u32).to_le_bytes();
+        let rest = [
+            &[0xba][..], // mov $len, %edx
+            &len,
+            &[0x0f, 0x05],                         // syscall
+            &[0xb8, 231, 0, 0, 0],                 // mov $SYS_exit_group, %eax
+            &[0xbf, backend::NOT_LOADED, 0, 0, 0], // mov $NOT_LOADED, %edi
+            &[0x0f, 0x05],                         // syscall
+            &[0xcc],                               // int3
+        ];
+        let rest = rest.concat();
+        let code = [
+            &[0xb8, 1, 0, 0, 0][..], // mov $SYS_write, %eax
+            &[0xbf, 2, 0, 0, 0],     // mov $2, %edi
+            &[0x48, 0x8d, 0x35],     // lea text(%rip), %rsi
+            &(rest.len() as u32).to_le_bytes(),
+            &rest,
+            text.as_bytes(),
+        ];
+        code.concat()
     }
 
     /// Behind its entry's jump.

@@ -1,0 +1,88 @@
+//! The loader by hand.
+
+use super::*;
+
+fn ld(sandbox: &Sandbox, words: &[&str]) -> Outcome {
+    let loader = loader().to_str().unwrap();
+    run(sandbox, &[&[loader], words].concat())
+}
+
+#[test]
+fn the_loader_is_static_and_needs_no_flag_to_be_built_so() {
+    let headers = tool("readelf", &["-hldW"], loader());
+    for part in ["DYN (Position-Independent Executable file)", "GNU_EH_FRAME"] {
+        assert!(headers.contains(part), "{headers}");
+    }
+    for part in ["INTERP", "NEEDED", "TEXTREL"] {
+        assert!(!headers.contains(part), "{part}: {headers}");
+    }
+}
+
+#[test]
+fn it_is_used_as_ld_so() {
+    let sandbox = with_objects(&[]);
+    let name = "main.wasm.elf";
+    assert_eq!(ld(&sandbox, &[name]).success(), says(name, "nothing"));
+    let outcome = ld(
+        &sandbox,
+        &["--argv0", "me", "--env", "GREETING=hi", name, "--env"],
+    );
+    assert_eq!(outcome.code, Some(1));
+    assert!(
+        outcome.stdout.starts_with(&says("me", "hi")),
+        "{outcome:#?}"
+    );
+    let listed = ld(&sandbox, &["--list", name]).success();
+    assert_eq!(listed, sandbox.wasmaot(&["ldd", name]).success());
+    assert!(listed.contains("lib.so => ./lib.so.elf"), "{listed}");
+
+    fs::create_dir(sandbox.path("elsewhere")).unwrap();
+    for name in ["lib.so", "libc.so"] {
+        let name = format!("{name}.elf");
+        fs::rename(sandbox.path(&name), sandbox.path("elsewhere").join(&name)).unwrap();
+    }
+    ld(&sandbox, &[name]).error(1, &["lib.so", "-L or WASMAOT_LIBRARY_PATH"]);
+    for option in ["-Lelsewhere", "--library-path=nowhere:elsewhere"] {
+        assert_eq!(
+            ld(&sandbox, &[option, name]).success(),
+            says(name, "nothing")
+        );
+    }
+    let other = r#"(module (@dylink.0 (mem-info)) (import "env" "memory" (memory 0))
+        (func (export "twice") (param i32) (result i32)
+        (i32.add (local.get 0) (i32.const 21))))"#;
+    sandbox.build("other.wat", other);
+    let preload = ["-Lelsewhere", "--preload", "other.wat.elf", name];
+    assert_eq!(ld(&sandbox, &preload).success(), says(name, "nothing"));
+
+    // A byte of code, which only a look at everything finds.
+    let library = sandbox.path("elsewhere/lib.so.elf");
+    let mut bytes = fs::read(&library).unwrap();
+    let at = 0x1000;
+    bytes[at] ^= 1;
+    fs::write(&library, bytes).unwrap();
+    let verify = ["--verify", "-Lelsewhere", name];
+    ld(&sandbox, &verify).error(1, &["lib.so.elf", "damaged"]);
+}
+
+#[test]
+fn what_it_cannot_do_is_one_error() {
+    let sandbox = with_objects(&[]);
+    ld(&sandbox, &[]).error(2, &["no program", "--help"]);
+    ld(&sandbox, &["--nothing", "x"]).error(2, &["`--nothing`"]);
+    ld(&sandbox, &["--dir"]).error(2, &["--dir", "missing"]);
+    ld(&sandbox, &["nowhere.elf"]).error(1, &["nowhere.elf"]);
+    ld(&sandbox, &["/bin/sh"]).error(1, &["/bin/sh", "not an object of wasmaot"]);
+    let help = ld(&sandbox, &["--help"]).success();
+    assert!(help.contains("--library-path") && help.contains("--max-memory"));
+    assert!(
+        ld(&sandbox, &["--version"])
+            .success()
+            .starts_with("wasmaot-ld ")
+    );
+    // What takes a compiler is the command's, which is beside the loader.
+    assert_eq!(
+        ld(&sandbox, &["main.wasm"]).success(),
+        says("main.wasm", "nothing")
+    );
+}

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 use wasmaot_testkit::{Code, Kind, Link, object, own_headers, run, tools};
@@ -29,7 +29,7 @@ fn program(directory: &TempDir) -> PathBuf {
 fn libraries_are_known_from_dlopen_to_dlclose() {
     let directory = tempfile::tempdir().unwrap();
     let main = program(&directory);
-    let mut command = wasmaot(&directory, &main, "-O0");
+    let mut command = wasmaot(&main, "-O0");
     command.current_dir(directory.path());
     let said = session(
         &command,
@@ -75,27 +75,9 @@ fn libraries_are_known_from_dlopen_to_dlclose() {
 }
 
 #[test]
-fn a_stripped_command_has_the_symbols_that_debuggers_look_for() {
-    let directory = tempfile::tempdir().unwrap();
-    let stripped = directory.path().join("wasmaot");
-    let whole = wasmaot(&directory, &module("program.c", "-O0"), "-O0");
-    let mut objcopy = Command::new("objcopy");
-    objcopy.args(["--strip-all", "-K", "__jit_debug_descriptor"]);
-    objcopy.args(["-K", "__jit_debug_register_code"]);
-    run(objcopy.arg(whole.get_program()).arg(&stripped)).expect_code(0);
-    let mut command = Command::new(stripped);
-    command.args(whole.get_args());
-    command.env("WASMAOT_CACHE_DIR", directory.path());
-    let said = session(&command, &["break square", "run", "bt 2", "print n"]);
-    assert!(said[2].contains("square (n=6) at"), "{said:#?}");
-    assert_eq!(said[3], "$1 = 6", "{said:#?}");
-}
-
-#[test]
 fn a_debugger_that_attaches_finds_the_objects_that_the_environment_asked_for() {
-    let directory = tempfile::tempdir().unwrap();
     let main = module("waits.c", "-O0");
-    let mut command = wasmaot(&directory, &main, "-O0");
+    let mut command = wasmaot(&main, "-O0");
     command.env("WASMAOT_DEBUGGER", "always");
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();

@@ -4,5 +4,6 @@
 #![cfg(feature = "compiler")]
 
 mod libraries;
+mod objects;
 mod session;
 mod values;

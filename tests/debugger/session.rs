@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use wasmaot_testkit::{Code, Kind, Link, Wasmaot, object, run, tools};
@@ -71,13 +72,32 @@ pub fn source(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// A directory with the command as it is given to others, with the two symbols that
+/// debuggers look for (of its own sources they would read much), and with a cache
+/// that all tests share. It is made anew by each process: another compiler's objects
+/// are not what is tested.
+fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debugger");
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(path.join("cache")).unwrap();
+        let mut objcopy = Command::new("objcopy");
+        objcopy.args(["--strip-all", "-K", "__jit_debug_descriptor"]);
+        objcopy.args(["-K", "__jit_debug_register_code"]);
+        objcopy
+            .arg(env!("CARGO_BIN_EXE_wasmaot"))
+            .arg(path.join("wasmaot"));
+        run(&mut objcopy).expect_code(0);
+        path
+    })
+}
+
 /// `wasmaot run` of a module; `level` of ours.
-pub fn wasmaot(cache: &TempDir, module: &Path, level: &str) -> Command {
-    let mut command = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).run_command();
-    // The programs are small; other compilers' objects are not what is tested.
-    command
-        .env("WASMAOT_CACHE_DIR", cache.path())
-        .arg(level)
-        .arg(module);
+pub fn wasmaot(module: &Path, level: &str) -> Command {
+    let program = directory().join("wasmaot");
+    let mut command = Wasmaot::new(&program.display().to_string()).run_command();
+    command.env("WASMAOT_CACHE_DIR", directory().join("cache"));
+    command.arg(level).arg(module);
     command
 }

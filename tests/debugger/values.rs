@@ -180,9 +180,85 @@ fn compare(
 #[test]
 fn without_optimising_all_that_gdb_says_is_what_it_says_of_the_hosts_program() {
     let cache = tempfile::tempdir().unwrap();
-    let program = wasmaot(&cache, &module("program.c", "-O0"), "-O0");
+    let program = wasmaot(&module("program.c", "-O0"), "-O0");
     let host = Command::new(native(&cache, "program.c", "-O0"));
     compare(&["break sum"], SESSION, &program, &host, |_| false);
     let at = ["break program.c:63", "break factorial if n == 1"];
     compare(&at, STEPS, &program, &host, |_| false);
+}
+
+/// What is asked of `optimised.c`, each time that `step` is called.
+const VALUES: &[&str] = &[
+    "continue",
+    "print sum",
+    "print i",
+    "print pair->left",
+    "print pair->right",
+    "print *pair",
+    "print calls",
+    "up",
+    "print n",
+    "print i",
+    "print sum",
+    "print mask",
+    "print scaled",
+    "print scale",
+    "print pair->left",
+    "up",
+    "print n",
+    "print argc",
+    "print pair",
+];
+
+/// A value as gdb prints it, or `None` if it does not know it.
+fn value(answer: &str) -> Option<String> {
+    let (_, value) = answer.split_once(" = ")?;
+    let known = !value.contains("<optimized out>") && !value.contains("<error");
+    known.then(|| without_addresses(value))
+}
+
+#[test]
+fn where_code_is_optimised_a_value_is_the_hosts_or_not_known() {
+    let cache = tempfile::tempdir().unwrap();
+    let commands = [&["break step", "run"][..], VALUES, VALUES, &VALUES[1..]].concat();
+    // Of the first call what is said at `run`, so the list begins at its values.
+    let commands = [
+        &commands[..2],
+        &VALUES[1..],
+        &commands[2..2 + 2 * VALUES.len()],
+    ]
+    .concat();
+    let host = Command::new(native(&cache, "optimised.c", "-O0"));
+    let truth = session(&host, &commands);
+    assert!(
+        truth.iter().filter_map(|answer| value(answer)).count() > 40,
+        "{truth:#?}"
+    );
+    let mut wrong = Vec::new();
+    // How the module was made, how we make code of it, and values that are known at least.
+    for (clang, ours, least) in [
+        ("-O0", "-O2", 3),
+        ("-O2", "-O0", 6),
+        ("-O2", "-O2", 3),
+        ("-O1", "-O1", 3),
+    ] {
+        let program = wasmaot(&module("optimised.c", clang), ours);
+        let said = session(&program, &commands);
+        let mut known = 0;
+        for ((command, said), truth) in commands.iter().zip(&said).zip(&truth) {
+            let is_value = command.starts_with("print");
+            let Some(found) = value(said).filter(|_| is_value) else {
+                continue;
+            };
+            known += 1;
+            if Some(&found) != value(truth).as_ref() {
+                wrong.push(format!("{clang} {ours}: {command}: {found}, not {truth}"));
+            }
+        }
+        if known < least {
+            wrong.push(format!("{clang} {ours}: {known} values known\n{said:#?}"));
+        }
+        eprintln!("{clang} {ours}: {known} values known");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

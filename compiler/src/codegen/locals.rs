@@ -23,6 +23,12 @@ pub(super) fn places(
     isa: &dyn TargetIsa,
 ) -> Locals {
     let mut values = vec![Vec::new(); labels.len()];
+    let mut calls: Vec<u32> = compiled
+        .buffer
+        .call_sites()
+        .map(|site| site.ret_addr)
+        .collect();
+    calls.sort_unstable();
     for (&value, &label) in labels {
         let bytes = func.dfg.value_type(value).bytes() as u8;
         let ranges = compiled
@@ -37,7 +43,7 @@ pub(super) fn places(
                 LabelValueLoc::CFAOffset(offset) => Some(PlaceOfValue::Frame(offset)),
             };
             values[label as usize].extend(at.map(|at| ValuePlace {
-                code: range.start..range.end,
+                code: range.start..end_before_call(&calls, at, range.end),
                 at,
                 bytes,
             }));
@@ -65,6 +71,16 @@ pub(super) fn places(
     }
     known.sort_by_key(|known| (known.local, known.wasm.start));
     Locals { known, values }
+}
+
+/// Where a place ends. A caller's frame is looked at by the last byte of its call: what
+/// a register has up to there is the callee's by then.
+fn end_before_call(calls: &[u32], at: PlaceOfValue, end: u32) -> u32 {
+    let is_register = matches!(at, PlaceOfValue::Register(_));
+    match is_register && calls.binary_search(&end).is_ok() {
+        true => end.saturating_sub(1),
+        false => end,
+    }
 }
 
 /// Distance of the locals' stack slot from the canonical frame address.

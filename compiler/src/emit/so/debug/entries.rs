@@ -53,11 +53,24 @@ pub(super) struct Shared<'w, 'a> {
     pub made: Made,
     /// By number, the functions that have an entry.
     pub described: HashMap<usize, (usize, UnitEntryId)>,
+    /// By number of the body, the entry of each function, whether it has code or not.
+    pub(super) subprograms: HashMap<usize, (usize, UnitEntryId)>,
+    /// What stands for functions that are inlined.
+    pub(super) origins: HashMap<usize, (usize, UnitEntryId)>,
+    /// By function, the blocks that it has code of.
+    pub(super) scopes: HashMap<usize, Vec<BlockScope>>,
     pub units: Vec<UnitId>,
     strings: HashMap<(u8, usize), StringId>,
     pub(super) types: Types,
     /// The function that was asked for last.
     code: Option<FunctionCode>,
+}
+
+/// A block, or a call that the module's compiler has inlined.
+pub(super) struct BlockScope {
+    pub wasm: Range<u32>,
+    pub depth: isize,
+    pub entry: UnitEntryId,
 }
 
 /// An entry around the one that is being read.
@@ -80,6 +93,9 @@ impl<'w, 'a> Shared<'w, 'a> {
             budget: Budget::new(plan),
             made: HashMap::new(),
             described: HashMap::new(),
+            subprograms: HashMap::new(),
+            origins: HashMap::new(),
+            scopes: HashMap::new(),
             units: Vec::new(),
             strings: HashMap::new(),
             types: Types::default(),
@@ -117,12 +133,14 @@ impl<'w, 'a> Shared<'w, 'a> {
                 continue;
             }
             let mut here = function;
-            let mut native = None;
+            let mut body = None;
+            let mut block = None;
             match (tag, ranges) {
                 (DW_TAG_subprogram, Some(wasm)) => {
-                    here = self.function_at(&wasm);
-                    let taken = here.is_some_and(|f| self.described.contains_key(&f));
-                    here = here.filter(|_| !taken);
+                    body = self.body_at(&wasm);
+                    let has_code = |f: &usize| !self.plan.code.functions[*f].is_left_out();
+                    here = body.filter(has_code);
+                    here = here.filter(|f| !self.described.contains_key(f));
                 }
                 (DW_TAG_subprogram, None) => here = None,
                 (DW_TAG_lexical_block | DW_TAG_inlined_subroutine, Some(wasm)) => {
@@ -134,12 +152,15 @@ impl<'w, 'a> Shared<'w, 'a> {
                         dropped = Some(depth);
                         continue;
                     }
-                    native = Some(found);
+                    block = Some((wasm, found));
                 }
                 _ => {}
             }
             let made = out.units.get_mut(id).add(parent, tag);
             self.made.insert((number, entry.offset().0), made);
+            if let Some(body) = body {
+                self.subprograms.entry(body).or_insert((number, made));
+            }
             if let (DW_TAG_subprogram, Some(function)) = (tag, here) {
                 self.described.insert(function, (number, made));
                 let low = self.address(function, 0);
@@ -148,8 +169,14 @@ impl<'w, 'a> Shared<'w, 'a> {
                 made.set(DW_AT_low_pc, AttributeValue::Address(low));
                 made.set(DW_AT_high_pc, AttributeValue::Udata(size));
             }
-            if let (Some(native), Some(function)) = (native, function) {
+            if let (Some((wasm, native)), Some(function)) = (block, function) {
                 self.set_ranges(out, id, made, function, &native);
+                let scopes = self.scopes.entry(function).or_default();
+                scopes.extend(wasm.into_iter().map(|wasm| BlockScope {
+                    wasm,
+                    depth,
+                    entry: made,
+                }));
             }
             if entry.has_children() {
                 around.push(Around {
@@ -182,7 +209,7 @@ impl<'w, 'a> Shared<'w, 'a> {
         Some(all)
     }
 
-    fn set_ranges(
+    pub(super) fn set_ranges(
         &self,
         out: &mut Dwarf,
         unit: UnitId,
@@ -242,15 +269,13 @@ impl<'w, 'a> Shared<'w, 'a> {
         (range.start < range.end).then_some(range)
     }
 
-    /// The function with this wasm code, if there is native code of it.
-    fn function_at(&self, wasm: &[Range<u32>]) -> Option<usize> {
+    /// The function with this wasm code.
+    fn body_at(&self, wasm: &[Range<u32>]) -> Option<usize> {
         // Where a function begins there may be its size, which is not in the body.
         let last = wasm.first()?.end as usize - 1;
         let bodies = &self.plan.module.bodies;
         let number = bodies.partition_point(|body| body.range.end <= last);
-        let body = bodies.get(number)?;
-        let there = body.range.contains(&last) && !self.plan.code.functions[number].is_left_out();
-        there.then_some(number)
+        bodies.get(number)?.range.contains(&last).then_some(number)
     }
 
     /// Copies the attributes of a unit's entries.
@@ -321,7 +346,7 @@ impl<'w, 'a> Shared<'w, 'a> {
         let Some(wasm) = self.ranges(unit, entry)? else {
             return Some(None);
         };
-        let function = self.function_at(&wasm);
+        let function = self.body_at(&wasm);
         let own = |f: &usize| self.described.get(f) == Some(&(unit, made));
         Some(function.filter(own))
     }

@@ -10,16 +10,18 @@
 mod aranges;
 mod code;
 mod entries;
+mod inlined;
 mod place;
 mod types;
 mod variables;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use gimli::read;
 use gimli::write::{
-    Address, AttributeValue, Dwarf, LineProgram, LineString, Range, RangeList, Relocation,
-    RelocationTarget, Sections, Unit, UnitId, Writer as _,
+    Address, AttributeValue, Dwarf, FileId, LineProgram, LineString, Range, RangeList, Relocation,
+    RelocationTarget, Sections, Unit, UnitEntryId, UnitId, Writer as _,
 };
 use gimli::{
     DW_AT_comp_dir, DW_AT_external, DW_AT_high_pc, DW_AT_language, DW_AT_low_pc, DW_AT_name,
@@ -32,7 +34,7 @@ use wasmaot_abi::maps::lines::{Line, decode_stream};
 
 use entries::Shared;
 
-use super::dwarf::{Rows, Slice, Source};
+use super::dwarf::{Row, Rows, Slice, Source};
 use super::layout::Section;
 use super::plan::Plan;
 use super::recorder::Recorder;
@@ -157,9 +159,13 @@ fn translate(plan: &Plan<'_>, source: &Source<'_>) -> read::Result<Debug> {
 fn by_unit(plan: &Plan<'_>, source: &Source<'_>) -> BTreeMap<usize, Vec<usize>> {
     let mut by_unit: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for number in 0..plan.code.functions.len() {
-        // Of its own lines: what is inlined may be of another unit.
+        // Of its own lines if it has any: what is inlined may be of another unit.
         let mut own = lines(plan, number).filter(|line| line.site == 0);
-        if let Some(row) = own.find_map(|line| source.rows.at(plan.module, line.wasm)) {
+        let row = own.find_map(|line| source.rows.at(plan.module, line.wasm));
+        let mut all = lines(plan, number);
+        if let Some(row) =
+            row.or_else(|| all.find_map(|line| source.rows.at(plan.module, line.wasm)))
+        {
             by_unit.entry(row.unit).or_default().push(number);
         }
     }
@@ -202,20 +208,19 @@ fn with_variables(
     for unit in 0..source.units.len() {
         let writer = UnitWriter::new(plan, source, unit);
         let id = shared.units[unit];
-        let mut files = HashMap::new();
         shared.fill(&mut out, unit, &mut |out, index| {
-            if let Some(&known) = files.get(&index) {
-                return Some(known);
-            }
             let program = &mut out.units.get_mut(id).line_program;
-            let file = writer.file(program, index).ok()?;
-            files.insert(index, file);
-            Some(file)
+            writer.file(program, index).ok()
         })?;
         for &function in functions.get(&unit).into_iter().flatten() {
-            if !shared.described.contains_key(&function) {
-                writer.name(&mut out, id, function);
-            }
+            let made = match shared.described.get(&function) {
+                Some(&made) => made,
+                None => (unit, writer.name(&mut out, id, function)),
+            };
+            shared.add_inlined(&mut out, function, made, &mut |out, row| {
+                let program = &mut out.units.get_mut(id).line_program;
+                writer.file_of(program, row).ok()
+            })?;
         }
     }
     let own = |unit| functions.get(&unit).map_or(&[][..], Vec::as_slice);
@@ -260,8 +265,11 @@ struct UnitWriter<'w, 's> {
     plan: &'w Plan<'w>,
     rows: &'w Rows,
     dwarf: &'w read::Dwarf<Slice<'s>>,
+    units: &'w [read::Unit<Slice<'s>>],
     unit: &'w read::Unit<Slice<'s>>,
     number: usize,
+    /// The files that the unit has got, by those of the module.
+    files: RefCell<HashMap<(usize, u64), FileId>>,
 }
 
 const ENCODING: Encoding = Encoding {
@@ -276,8 +284,10 @@ impl<'w, 's> UnitWriter<'w, 's> {
             plan,
             rows: &source.rows,
             dwarf: &source.dwarf,
+            units: &source.units,
             unit: &source.units[number],
             number,
+            files: RefCell::default(),
         }
     }
 
@@ -333,7 +343,7 @@ impl<'w, 's> UnitWriter<'w, 's> {
     }
 
     /// Adds a function that nothing else is known of.
-    fn name(&self, out: &mut Dwarf, unit: UnitId, function: usize) {
+    fn name(&self, out: &mut Dwarf, unit: UnitId, function: usize) -> UnitEntryId {
         let imported = self.plan.module.imported_funcs();
         let number = self.plan.code.function_of(function);
         let name = self.plan.module.func_name(imported + number as u32);
@@ -352,6 +362,7 @@ impl<'w, 's> UnitWriter<'w, 's> {
         ] {
             entry.set(at, value);
         }
+        child
     }
 
     /// The rows of one function.
@@ -359,21 +370,15 @@ impl<'w, 's> UnitWriter<'w, 's> {
         program.begin_sequence(Some(self.address(function)));
         let mut last = None;
         for line in lines(self.plan, function) {
-            // Code inlined from another unit, by either compiler, keeps the
-            // line before it: a unit knows its own files alone.
-            let Some(row) = self
-                .rows
-                .at(self.plan.module, line.wasm)
-                .filter(|row| row.unit == self.number)
-            else {
+            let Some(row) = self.rows.at(self.plan.module, line.wasm) else {
                 continue;
             };
-            let key = (row.file, row.line, row.column);
+            let key = (row.unit, row.file, row.line, row.column);
             let first = last.is_none();
             if last.replace(key) == Some(key) {
                 continue;
             }
-            let file = self.file(program, row.file)?;
+            let file = self.file_of(program, &row)?;
             let out = program.row();
             // The prologue belongs to the first line: debuggers ask for the
             // line of a function's own address.
@@ -387,25 +392,60 @@ impl<'w, 's> UnitWriter<'w, 's> {
         Ok(())
     }
 
-    fn file(&self, program: &mut LineProgram, index: u64) -> read::Result<gimli::write::FileId> {
+    /// A file of the unit.
+    fn file(&self, program: &mut LineProgram, index: u64) -> read::Result<FileId> {
+        self.add_file(program, self.number, index)
+    }
+
+    /// The file of a row, which may be of another unit.
+    fn file_of(&self, program: &mut LineProgram, row: &Row) -> read::Result<FileId> {
+        self.add_file(program, row.unit, row.file)
+    }
+
+    /// Adds a file; once, as its path may be long and its rows many.
+    fn add_file(&self, program: &mut LineProgram, unit: usize, index: u64) -> read::Result<FileId> {
+        if let Some(&known) = self.files.borrow().get(&(unit, index)) {
+            return Ok(known);
+        }
+        let file = self.make_file(program, unit, index)?;
+        self.files.borrow_mut().insert((unit, index), file);
+        Ok(file)
+    }
+
+    fn make_file(
+        &self,
+        program: &mut LineProgram,
+        unit: usize,
+        index: u64,
+    ) -> read::Result<FileId> {
+        let of = &self.units[unit];
         let mut name = b"unknown".to_vec();
         let mut directory = program.default_directory();
-        let header = self.unit.line_program.as_ref().map(|p| p.header());
+        // Where paths of that unit begin, if that is elsewhere.
+        let start = of.comp_dir.map(|start| start.slice().to_vec());
+        let start = start.filter(|start| unit != self.number && !start.is_empty());
+        let header = of.line_program.as_ref().map(|p| p.header());
         let file = header.and_then(|h| Some((h, h.file(index)?)));
         if let Some((header, file)) = file {
             let text = |value| -> read::Result<Vec<u8>> {
-                Ok(self.dwarf.attr_string(self.unit, value)?.slice().to_vec())
+                Ok(self.dwarf.attr_string(of, value)?.slice().to_vec())
             };
             name = text(file.path_name())?;
             let in_unit = file.directory_index() == 0;
-            if let Some(value) = file.directory(header).filter(|_| !in_unit) {
-                let value = text(value)?;
-                if !value.is_empty() {
-                    directory = program.add_directory(LineString::String(value));
-                }
+            let named = match file.directory(header).filter(|_| !in_unit) {
+                Some(value) => text(value)?,
+                None => Vec::new(),
+            };
+            let whole = match start {
+                Some(start) if named.is_empty() => start,
+                Some(start) if !named.starts_with(b"/") => [&start[..], b"/", &named[..]].concat(),
+                _ => named,
+            };
+            if !whole.is_empty() && !whole.contains(&0) {
+                directory = program.add_directory(LineString::String(whole));
             }
         }
-        if name.is_empty() {
+        if name.is_empty() || name.contains(&0) {
             name = b"unknown".to_vec();
         }
         Ok(program.add_file(LineString::String(name), directory, None))

@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod cc;
 mod choice;
+mod core_dump;
 #[cfg(feature = "compiler")]
 mod executable;
 mod inspect;

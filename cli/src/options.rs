@@ -339,6 +339,10 @@ pub struct Run {
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
+    /// Where the program traps, write a core dump for gdb (`gdb wasmaot FILE`), which has its
+    /// memories, a native stack, and its objects: for nobody else to read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub coredump: Option<PathBuf>,
     /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing
     #[arg(long, value_name = "SYMBOL")]
     pub explain: Option<String>,
@@ -398,6 +402,7 @@ impl Run {
             running: Running::default(),
             invoke: Vec::new(),
             trace_loaded: false,
+            coredump: None,
             explain: None,
             #[cfg(feature = "compiler")]
             codegen: Codegen::DEFAULT,

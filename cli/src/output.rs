@@ -1,7 +1,7 @@
 //! Files that appear whole or not at all.
 
 use std::fs::{File, Permissions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -25,20 +25,34 @@ pub fn write_executable(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 fn write_with(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        let device = File::options().write(true).open(path);
+        let written = device.and_then(|mut device| device.write_all(bytes));
+        return written.with_context(|| format!("cannot write {}", path.display()));
+    }
+    replace(path, mode, |file| file.write_all(bytes))
+}
+
+/// Has a file written that its owner alone may read.
+///
+/// # Errors
+/// As of [`write`].
+pub fn write_private(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
+    replace(path, 0o600, fill)
+}
+
+fn replace(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let attempt = || -> std::io::Result<()> {
-        if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
-            return File::options().write(true).open(path)?.write_all(bytes);
-        }
+    let attempt = || -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".wasmaot-")
             .tempfile_in(directory)?;
-        file.write_all(bytes)?;
+        fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
-        // Temporary files are private; an output is not.
+        // Temporary files are private; an output need not be.
         file.as_file()
             .set_permissions(Permissions::from_mode(mode))?;
         file.persist(path)?;

@@ -13,13 +13,14 @@ use wasmaot_runtime::{Error, Object, Process, Unresolved};
 use crate::advice::NotLinked;
 use crate::libraries::{Line, Shared};
 use crate::options::Run;
-use crate::{invoke, opening};
+use crate::{core_dump, invoke, opening};
 
 /// Loads and runs the program; answers the exit code.
 pub(crate) fn run(args: &Run) -> Result<u8> {
     let options = args.running.options(&args.search);
     let options = options.over(Options::of_environment()?);
     let mut config = options.config()?;
+    config.core_dumps = args.coredump.is_some();
     if args.explain.is_some() {
         // What is to be explained may be just that.
         config.unresolved = Unresolved::Ignore;
@@ -72,10 +73,14 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
         return show(args, process).map(|()| 0);
     }
     let id = program.load(process).map_err(not_linked)?;
-    if as_what == Use::Call {
-        return invoke::all(process, id, &args.invoke, &words).map(|()| 0);
+    let ended = match as_what {
+        Use::Call => invoke::all(process, id, &args.invoke, &words).map(|()| 0),
+        _ => program.start(process, id, path.display()),
+    };
+    if let (Err(error), Some(dump)) = (&ended, &args.coredump) {
+        core_dump::write(process, error, dump);
     }
-    program.start(process, id, path.display())
+    ended
 }
 
 /// Shows what came of linking the program.

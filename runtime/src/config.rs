@@ -137,6 +137,9 @@ pub struct Config {
     pub check: bool,
     /// Whether debuggers are told of the objects.
     pub debugger: Debugger,
+    /// Whether traps keep what [`Process::write_core_dump`](crate::Process::write_core_dump)
+    /// needs: registers, and a copy of the native stack.
+    pub core_dumps: bool,
     /// Takes warnings and trace lines. Without it, warnings go to standard error.
     pub trace: Option<Trace>,
 }
@@ -155,6 +158,7 @@ impl Default for Config {
             lazy_load: false,
             check: false,
             debugger: Debugger::default(),
+            core_dumps: false,
             trace: None,
         }
     }
@@ -174,6 +178,7 @@ impl fmt::Debug for Config {
             .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
             .field("debugger", &self.debugger)
+            .field("core_dumps", &self.core_dumps)
             .finish_non_exhaustive()
     }
 }

@@ -3,6 +3,7 @@
 
 #![cfg(feature = "compiler")]
 
+mod core_dumps;
 mod libraries;
 mod objects;
 mod session;

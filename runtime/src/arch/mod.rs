@@ -11,7 +11,7 @@
 //! | `throw`, `Resume` | to the handler of an exception |
 //! | `branch_at`, `branch_target`, `branch_displacement`, `jump`, `plt_slot`, `BRANCH_SIZE` | calls and jumps, to read and to change |
 //! | `Registers`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
-//! | `BREAKPOINT` | the instruction by which debuggers stop a program |
+//! | `BREAKPOINT`, `core_note` | the instruction by which debuggers stop a program; registers in a core file |
 //! | `Fault` | the registers of a signal, and where to go on |
 //! | `host_cpu`, `missing_cpu` | the features of this CPU |
 

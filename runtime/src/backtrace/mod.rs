@@ -2,6 +2,7 @@
 
 mod fold;
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub struct Trap {
     /// The number of the thread that stopped, where it is another than the one that
     /// made the call.
     pub thread: Option<u32>,
+    /// What a core dump needs of the thread, if that is kept.
+    pub(crate) stopped: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A frame of a wasm backtrace.
@@ -122,6 +125,7 @@ impl Trap {
             omitted: 0,
             omitted_repeat: true,
             thread: None,
+            stopped: None,
         }
     }
 

@@ -59,6 +59,10 @@ impl trap::CodeMap for Process {
         Some(&**built)
     }
 
+    fn keeps_state(&self) -> bool {
+        self.config.core_dumps
+    }
+
     fn tag_name(&self, tag: u64) -> Option<String> {
         let mut loader = (0..).zip(LOADER_TAGS);
         if let Some((_, name)) = loader.find(|&(n, _)| self.shared.exceptions.tag(n) == tag) {

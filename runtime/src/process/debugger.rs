@@ -3,14 +3,13 @@
 use super::Process;
 use crate::arch::BREAKPOINT;
 use crate::config::{Category, Debugger};
-use crate::link::Ready;
 use crate::object::{Loaded, debug_image};
 use crate::sys::{Registered, is_debugger_listening};
 
 impl Process {
-    /// Shows debuggers the objects of a group, before any code of it runs. Where
-    /// none listens this is the look at one instruction.
-    pub(super) fn show_to_debuggers(&mut self, ready: &Ready) {
+    /// Shows debuggers some objects, before any code of them runs. Where none
+    /// listens this is the look at one instruction.
+    pub(super) fn show_to_debuggers(&mut self, numbers: impl IntoIterator<Item = usize>) {
         let is_wanted = match self.config.debugger {
             Debugger::Listening => is_debugger_listening(BREAKPOINT),
             Debugger::Always => true,
@@ -19,8 +18,11 @@ impl Process {
         if !is_wanted {
             return;
         }
-        for number in ready.group.numbers() {
+        for number in numbers {
             let instance = &mut self.link.instances[number];
+            if instance.registered.is_some() {
+                continue;
+            }
             let at = Loaded {
                 image: instance.image.start(),
                 memory: self.space.domains[instance.domain].base(),

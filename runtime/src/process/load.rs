@@ -71,7 +71,7 @@ impl Process {
         taken.rooms.clear();
         drop(taken);
         self.prepare_for_threads();
-        self.show_to_debuggers(&ready);
+        self.show_to_debuggers(ready.group.numbers());
         Ok(ready)
     }
 

@@ -7,7 +7,7 @@
 //! | `lend` | threads of the host that have it together |
 //! | `load` | linking, and what runs before and after it |
 //! | `find` | libraries, found before they are linked |
-//! | `debugger` | what debuggers see |
+//! | `debugger`, `core_dump` | what debuggers see, and what is left for them |
 //! | `rooms` | room for opened libraries |
 //! | `heap` | memory from the program's allocator |
 //! | `init` | initialisers, in order |
@@ -27,6 +27,7 @@ mod c_tls;
 mod call;
 mod claim;
 mod code_map;
+mod core_dump;
 mod debugger;
 mod dl_lock;
 mod dl_state;

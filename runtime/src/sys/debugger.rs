@@ -137,3 +137,34 @@ fn tell(action: u32, entry: *mut Entry) {
         (&raw mut __jit_debug_descriptor.relevant).write_volatile(ptr::null_mut());
     }
 }
+
+/// The memory that debuggers read of the list: address and content of its head, of its
+/// entries, and of their files.
+pub(crate) fn parts() -> Vec<(u64, Vec<u8>)> {
+    let _guard = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut found = Vec::new();
+    // SAFETY: the head and what is in the list are alive and whole as long as the lock is
+    // held; nothing writes to them.
+    unsafe {
+        let head = &raw const __jit_debug_descriptor;
+        found.push(copy(head.cast(), size_of::<Descriptor>()));
+        let mut entry = (*head).first;
+        while !entry.is_null() {
+            found.push(copy(entry.cast_const().cast(), size_of::<Entry>()));
+            found.push(copy((*entry).file, (*entry).size as usize));
+            entry = (*entry).next;
+        }
+    }
+    found
+}
+
+/// Copies bytes, with their address.
+///
+/// # Safety
+/// They are readable, and nothing writes to them.
+unsafe fn copy(from: *const u8, bytes: usize) -> (u64, Vec<u8>) {
+    let mut content = vec![0; bytes];
+    // SAFETY: the caller's contract; the vector is new and as long.
+    unsafe { ptr::copy_nonoverlapping(from, content.as_mut_ptr(), bytes) };
+    (from.expose_provenance() as u64, content)
+}

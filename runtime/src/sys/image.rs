@@ -52,6 +52,11 @@ impl Image {
         self.range.end - self.range.start
     }
 
+    /// What can be read.
+    pub fn readable(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.readable.iter().cloned()
+    }
+
     /// Makes pages readable and writable.
     pub fn commit(&mut self, at: Range<u64>) -> Result<(), SystemError> {
         let pages = self.pages_of(&at)?;

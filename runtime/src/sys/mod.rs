@@ -21,7 +21,7 @@ mod stack;
 pub(crate) use budget::Budget;
 pub(crate) use code::CodeArea;
 pub use command::{prepare_command, was_closed};
-pub(crate) use debugger::{Registered, is_debugger_listening};
+pub(crate) use debugger::{Registered, is_debugger_listening, parts as debugger_parts};
 pub use file::FileId;
 pub(crate) use file::FileMap;
 #[cfg(test)]

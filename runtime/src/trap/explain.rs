@@ -1,5 +1,7 @@
 //! Names a stop of wasm code and its frames, by the objects' maps.
 
+use std::sync::Arc;
+
 use wasmaot_abi::context::{MEMORY_GUARD, MEMORY_RESERVE, NULL_PAGE};
 use wasmaot_abi::maps::find_trap;
 use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
@@ -9,6 +11,7 @@ use wasmaot_abi::prelink::BuildId;
 use wasmaot_abi::trap::TrapCode;
 
 use super::call::Site;
+use super::stopped::Stopped;
 use super::unwind::{Backtrace, walk};
 use super::{Frame, HostCause, RawReason, RawTrap, Source, Trap, TrapReason};
 use crate::host::HostError;
@@ -42,6 +45,10 @@ pub(crate) trait CodeMap {
     /// What an address in such a reservation was given to, because nothing
     /// defines it: data, or a function, which is named by its entry in a table.
     fn undefined_at(&self, addr: u64) -> Option<String>;
+    /// Whether a trap keeps what a core dump needs.
+    fn keeps_state(&self) -> bool {
+        false
+    }
     /// Name of the tag of an identity.
     fn tag_name(&self, tag: u64) -> Option<String>;
 }
@@ -84,6 +91,17 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         } = walk(site, map);
         let frames = addresses.iter().flat_map(|&pc| frames(pc, map)).collect();
         trap.append(frames, omitted, repeat);
+    }
+    // The innermost entry is where it stopped.
+    if let Some(site) = raw
+        .site
+        .filter(|_| map.keeps_state() && trap.stopped.is_none())
+    {
+        let code = match trap.reason {
+            TrapReason::Code(code) => Some(code),
+            _ => None,
+        };
+        trap.stopped = Some(Arc::new(Stopped::new(*site, code)));
     }
     trap
 }

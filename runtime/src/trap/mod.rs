@@ -11,6 +11,7 @@ mod exception;
 mod explain;
 mod lazy;
 mod signal;
+mod stopped;
 #[cfg(test)]
 mod tests;
 mod unwind;
@@ -27,4 +28,5 @@ pub(crate) use current::{
 pub(crate) use exception::{Exceptions, HeldExceptions, exception_new, unwind_address};
 pub(crate) use explain::{CodeImage, CodeMap, explain};
 pub(crate) use lazy::{bind_address, panic_text};
+pub(crate) use stopped::Stopped;
 pub(crate) use values::{Area, ArgWriter, Regs, ResultReader, Shape};

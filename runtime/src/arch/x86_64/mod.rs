@@ -11,6 +11,7 @@
 use wasmaot_abi::context::WINDOW;
 
 mod branch;
+mod core_note;
 mod cpu;
 mod enter;
 mod host_call;
@@ -22,6 +23,7 @@ mod throw;
 pub(crate) use branch::{
     BRANCH_SIZE, branch_at, branch_displacement, branch_target, jump, plt_slot,
 };
+pub(crate) use core_note::core_note;
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
 pub(crate) use enter::{Entry, Regs, Vectors, abandon, enter};

@@ -1,0 +1,46 @@
+//! The registers of a thread in a core file.
+
+use super::Registers;
+
+/// Where DWARF's registers are in the system's order, which begins with r15.
+const ORDER: [Option<usize>; 27] = {
+    let mut order = [None; 27];
+    // r15 to r12, rbp, rbx, r11 to r8, rax, rcx, rdx, rsi, rdi.
+    let dwarf = [15, 14, 13, 12, 6, 3, 11, 10, 9, 8, 0, 2, 1, 4, 5];
+    let mut at = 0;
+    while at < dwarf.len() {
+        order[at] = Some(dwarf[at]);
+        at += 1;
+    }
+    // rip, rsp; between them are the code segment and the flags.
+    order[16] = Some(16);
+    order[19] = Some(7);
+    order
+};
+
+/// Bytes of the system's `struct elf_prstatus`, and where its parts are.
+const STATUS: usize = 336;
+const SIGNAL: usize = 12;
+const PID: usize = 32;
+const REGISTERS: usize = 112;
+const NT_PRSTATUS: u32 = 1;
+
+/// The note of a thread.
+pub(crate) fn core_note(registers: &Registers, signal: i32, pid: u32) -> Vec<u8> {
+    let mut status = [0; STATUS];
+    status[..4].copy_from_slice(&signal.to_le_bytes());
+    status[SIGNAL..SIGNAL + 2].copy_from_slice(&(signal as u16).to_le_bytes());
+    status[PID..PID + 4].copy_from_slice(&pid.to_le_bytes());
+    for (number, dwarf) in ORDER.iter().enumerate() {
+        let value = dwarf.map_or(0, |dwarf| registers.0[dwarf]);
+        let at = REGISTERS + 8 * number;
+        status[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    let mut out = Vec::new();
+    for word in [5, STATUS as u32, NT_PRSTATUS] {
+        out.extend(word.to_le_bytes());
+    }
+    out.extend(b"CORE\0\0\0\0");
+    out.extend(status);
+    out
+}

@@ -194,6 +194,7 @@ exceptions work.
   -pthread                 A program with threads: for all that is compiled and linked
   -o FILE                  A program: FILE.wasm is a module; any other begins with a line `#!`, so that
                            ./FILE runs it, with the current directory and with WASMAOT_OPTIONS
+  -static                  A program that is one file with its libraries, as of `wasmaot build --exe`
   -shared                  A library, found by -L, -Wl,-rpath,DIR or WASMAOT_LIBRARY_PATH
   --print-cmake-toolchain  A file for -DCMAKE_TOOLCHAIN_FILE=
   

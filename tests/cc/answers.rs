@@ -67,7 +67,9 @@ fn the_toolchain_file_of_cmake_is_where_it_is_said() {
     let file = path();
     assert_eq!(
         file,
-        data.join("wasmaot/wasmaot.cmake").display().to_string()
+        data.join("wasmaot/cmake/wasmaot.cmake")
+            .display()
+            .to_string()
     );
     let text = std::fs::read_to_string(&file).unwrap();
     assert!(text.contains(env!("CARGO_BIN_EXE_wasmaot")));

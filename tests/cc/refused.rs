@@ -17,7 +17,6 @@ fn what_is_not_for_wasm_is_refused() {
             &["-march=native", "wasmaot build --cpu native"],
         ),
         ("-mavx2 -c main.c", &["-mavx2", "-msimd128"]),
-        ("-static main.c ask.c", &["-static", "libc.so"]),
         (
             "--target=x86_64-linux-gnu -c main.c",
             &["x86_64-linux-gnu", "wasm32-wasip1"],

@@ -5,6 +5,7 @@ use std::process::Stdio;
 
 use wasmaot_testkit::tools;
 
+use crate::common::loader::loader;
 use crate::common::{Outcome, Sandbox};
 use crate::{ASK, cc, command, quietly, says_hello, sources};
 
@@ -95,6 +96,34 @@ fn archives_have_the_index_that_the_linker_wants() {
          -rdynamic -pipe -static-libgcc -fuse-ld=lld -lgcc -s",
     );
     says_hello(&sandbox, "./a.out");
+}
+
+#[test]
+fn the_tools_take_programs_as_they_are() {
+    let sandbox = sources();
+    quietly(&sandbox, "-g main.c ask.c -o prog");
+    let tool = |words: &[&str]| {
+        let mut command = command(&sandbox, words);
+        Outcome::from(command.output().unwrap()).success()
+    };
+    assert!(tool(&["nm", "prog"]).contains(" T ask"));
+    assert!(tool(&["objdump", "-h", "prog"]).contains(".debug_info"));
+    let before = read(&sandbox, "prog").len();
+    tool(&["strip", "prog"]);
+    assert!(read(&sandbox, "prog").len() < before / 2);
+    says_hello(&sandbox, "./prog");
+}
+
+#[test]
+fn a_static_program_is_one_file() {
+    loader();
+    let sandbox = sources();
+    quietly(&sandbox, "-shared ask.c -o libask.so");
+    quietly(&sandbox, "-static main.c -L. -lask -o prog");
+    let away = Sandbox::new();
+    std::fs::copy(sandbox.path("prog"), away.path("moved")).unwrap();
+    drop(sandbox);
+    says_hello(&away, "./moved");
 }
 
 #[test]

@@ -296,6 +296,28 @@ fn nothing_is_undefined_in_a_library_where_that_is_asked_for() {
 }
 
 #[test]
+fn what_is_compiled_for_one_thread_is_not_linked_for_several() {
+    let sandbox = Sandbox::new();
+    let plain = "int twice(int a) { return 2 * a; }";
+    let atomic = "int count;\nint add(void) { return __atomic_add_fetch(&count, 1, 5); }";
+    compile(&sandbox, "plain", plain, &[DEFAULT]);
+    compile(&sandbox, "single", atomic, &[DEFAULT]);
+    compile(&sandbox, "several", atomic, &[DEFAULT, "-matomics"]);
+    let shared = |object: &str| {
+        let line = "-shared -o lib.so --shared-memory --max-memory=1048576 --no-check-features";
+        link(
+            &sandbox,
+            &line
+                .split(' ')
+                .chain(["plain.o", object])
+                .collect::<Vec<_>>(),
+        )
+    };
+    shared("several.o").success();
+    shared("single.o").error(1, &["single.o", "atomic operations", "-pthread"]);
+}
+
+#[test]
 fn several_objects_become_one() {
     let sandbox = Sandbox::new();
     compile(&sandbox, "one", "int one(void) { return 3; }", &[DEFAULT]);

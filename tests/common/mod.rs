@@ -3,6 +3,7 @@
 
 #[cfg(feature = "compiler")]
 pub mod calls;
+pub mod loader;
 #[cfg(feature = "compiler")]
 pub mod program;
 

@@ -13,28 +13,13 @@ mod strip;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use common::loader::loader;
 use common::{Outcome, Sandbox};
 use wasmaot_testkit::{Code, Kind, Link, library_directory, object, sources};
-
-/// The loader, which cargo builds as users do. The command finds it beside itself.
-fn loader() -> &'static Path {
-    static LOADER: OnceLock<PathBuf> = OnceLock::new();
-    LOADER.get_or_init(|| {
-        // Not with what this test is built with: that has a compiler in it.
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "wasmaot-ld"])
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "{said}");
-        Path::new(env!("CARGO_BIN_EXE_wasmaot")).with_file_name("wasmaot-ld")
-    })
-}
 
 /// Modules of C in a sandbox: `main.wasm`, which needs `lib.so`, and both `libc.so`;
 /// and `plugin.so`, which main opens if it is told to.

@@ -6,9 +6,10 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use wasmaot_sysroot::{Clang, Host, Output, Sysroot};
 
+use crate::binutils::{BINUTILS, binutil};
 use crate::cmake;
 use crate::line::{LINUX, Line, WASI};
-use crate::tools::{BINUTILS, binutil, code, of_llvm};
+use crate::tools::{code, of_llvm};
 
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ const MAX_LINE: usize = 255;
 
 /// What programs may use unless they are started otherwise: the current
 /// directory.
-const OPTIONS: &str = "--dir=.";
+pub const OPTIONS: &str = "--dir=.";
 
 /// The bytes of a file that runs, made of a module: with a line before it that
 /// names the command, if it is a program under a name of one.

@@ -5,7 +5,8 @@
 //! line      the command line, read
 //! ask       what build systems ask
 //! cmake     the toolchain file
-//! tools     clang, the linker, tools for objects
+//! tools     clang, the linker
+//! binutils  tools for objects and archives
 //! compile   sources to objects
 //! finish    linked modules to files that run
 //! ```
@@ -14,6 +15,7 @@
 //! compiled and linked against is a sysroot (`wasmaot-sysroot`).
 
 mod ask;
+mod binutils;
 mod cmake;
 mod compile;
 mod finish;
@@ -29,10 +31,10 @@ use wasmaot_link::{Kind, Linked, expand, link_with};
 pub use wasmaot_sysroot::Language;
 use wasmaot_sysroot::{Clang, Output, Target};
 
+pub use crate::binutils::{BINUTILS, run_binutil};
 use crate::compile::{Compiler, Ended};
-use crate::finish::finish;
+use crate::finish::{OPTIONS, finish};
 use crate::line::{Line, Stage};
-pub use crate::tools::{BINUTILS, run_binutil};
 
 /// Functions that fail in programs without threads.
 const STARTERS: &[&str] = &["pthread_create", "thrd_create"];
@@ -48,6 +50,17 @@ pub enum Done {
         path: PathBuf,
         /// What is in it.
         bytes: Vec<u8>,
+    },
+    /// To make one executable of a program and its libraries (`-static`).
+    Executable {
+        /// Where to.
+        path: PathBuf,
+        /// The program's module.
+        module: Vec<u8>,
+        /// Where its libraries are.
+        directories: Vec<PathBuf>,
+        /// Options that it is run with unless others are given.
+        options: &'static str,
     },
 }
 
@@ -115,6 +128,7 @@ fn link(compiler: &Compiler<'_>, objects: &[OsString], warn: &dyn Fn(&str)) -> R
         output,
         module,
         undefined,
+        directories,
     } = link_with(&linker, Some(kind), Some(output), &words, warn)?;
     if let Some(name) = STARTERS.iter().find(|name| undefined.contains(**name))
         && !line.threads
@@ -123,6 +137,14 @@ fn link(compiler: &Compiler<'_>, objects: &[OsString], warn: &dyn Fn(&str)) -> R
             "{}: calls `{name}`, which fails in programs without threads; give -pthread when compiling and linking, as in CC=\"wasmaot cc -pthread\"",
             output.display()
         ));
+    }
+    if line.alone && matches!(kind, Kind::Pie | Kind::NoPie) {
+        return Ok(Done::Executable {
+            path: output,
+            module,
+            directories,
+            options: OPTIONS,
+        });
     }
     let command = std::env::current_exe().unwrap_or_else(|_| Path::new("wasmaot").into());
     Ok(Done::File {

@@ -51,6 +51,8 @@ pub struct Line {
     pub compile: Vec<OsString>,
     /// What to link, if anything is said of it.
     pub kind: Option<Kind>,
+    /// Whether the program is to be one file, with its libraries.
+    pub alone: bool,
     /// Whether code is compiled for a fixed address.
     pub fixed: bool,
     /// Whether C++ has no exceptions.
@@ -136,6 +138,7 @@ impl Line {
                 self.kind = Some(Kind::NoPie);
                 self.fixed = true;
             }
+            "-static" | "--static" | "-static-pie" => self.alone = true,
             "-r" => self.kind = Some(Kind::Relocatable),
             "-fno-pic" | "-fno-PIC" | "-fno-pie" | "-fno-PIE" => self.fixed = true,
             "-fno-exceptions" => self.no_exceptions = true,

@@ -83,8 +83,6 @@ const NAMES: &[(&str, Use)] = &[
     ("-shared-libgcc", Nobody),
     ("-static-libgcc", Nobody),
     ("-static-libstdc++", Nobody),
-    ("-static", Refused(STATIC)),
-    ("-static-pie", Refused(STATIC)),
     ("-t", Link),
     ("-undef", Compile),
 ];
@@ -113,7 +111,6 @@ const PREFIXES: &[(&str, Use)] = &[
 const FOR_WASM: &str = "objects are for wasm32; leave it out";
 const MACHINE: &str = "objects are for wasm32; the machine is chosen when the module is built (`wasmaot build --cpu native`)";
 const VECTORS: &str = "objects are for wasm32; its vectors are -msimd128";
-const STATIC: &str = "programs are linked with a shared libc.so; leave it out";
 
 /// Libraries that have no place here: what is in them is in libc or libc++, or
 /// is linked in anyway.
@@ -199,7 +196,7 @@ mod tests {
         ] {
             assert_eq!(option(text), (purpose, value), "{text}");
         }
-        for text in ["-m32", "-march=native", "-msse4.2", "-static"] {
+        for text in ["-m32", "-march=native", "-msse4.2"] {
             assert!(matches!(option(text), (Refused(_), false)), "{text}");
         }
     }

@@ -1,5 +1,4 @@
-//! The programs of LLVM that are run: clang, and of its version the linker and
-//! the tools for objects.
+//! The programs of LLVM that are run: what there is of clang's version.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -8,12 +7,6 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use wasmaot_link::{VARIABLE as LINKER, WasmLd, wasm_ld};
 use wasmaot_sysroot::Clang;
-
-/// Tools for objects and archives, by the names that build systems have for
-/// them; with `llvm-` before these are LLVM's.
-pub const BINUTILS: &[&str] = &[
-    "ar", "nm", "objcopy", "objdump", "ranlib", "readelf", "size", "strings", "strip",
-];
 
 /// Finds a program of LLVM that belongs to clang: in the directory where clang
 /// itself is, or in `PATH` with the number of its version.
@@ -38,31 +31,6 @@ pub fn linker(clang: &Clang) -> Result<WasmLd> {
         Some(path) => Ok(WasmLd::at(path)),
         None => wasm_ld(),
     }
-}
-
-/// Finds one of [`BINUTILS`].
-///
-/// # Errors
-/// If it is not there, with what installs it.
-pub fn binutil(clang: &Clang, name: &str) -> Result<PathBuf> {
-    let program = format!("llvm-{name}");
-    of_llvm(clang, &program).with_context(|| {
-        let version = clang.major();
-        format!(
-            "no {program} of version {version}, which is that of {}; install it (Debian: apt-get install llvm-{version})",
-            clang.path().display()
-        )
-    })
-}
-
-/// Runs one of [`BINUTILS`]; answers its exit code.
-///
-/// # Errors
-/// If it is not there, or cannot be run.
-pub fn run_binutil(name: &str, arguments: &[OsString]) -> Result<u8> {
-    let program = binutil(&Clang::find()?, name)?;
-    let mut command = Command::new(&program);
-    code(command.args(arguments), &program)
 }
 
 /// Runs a program that says itself what went wrong; answers its exit code.

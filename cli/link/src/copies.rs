@@ -214,6 +214,7 @@ mod tests {
         let defined = defined.iter().map(|name| symbol(name, data));
         File::Object(Object {
             name: "main.o".to_owned(),
+            single_thread: false,
             symbols: undefined.chain(defined).collect(),
         })
     }

@@ -93,6 +93,7 @@ mod tests {
         }
         let main = Object {
             name: "main.o".to_owned(),
+            single_thread: false,
             symbols: vec![Symbol {
                 name: name.to_owned(),
                 weak: false,

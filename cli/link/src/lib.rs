@@ -124,8 +124,10 @@ pub struct Linked {
     pub output: PathBuf,
     /// The module's bytes.
     pub module: Vec<u8>,
-    /// What it takes of others, and cannot do without.
+    /// What it takes of others.
     pub undefined: BTreeSet<String>,
+    /// Where the libraries are that it was linked with.
+    pub directories: Vec<PathBuf>,
 }
 
 /// Option of wasm-ld's latest versions: types of libraries' functions are not
@@ -169,6 +171,9 @@ pub fn link_with(
     let directory = directory.path();
     let files = load(&mut arguments, kind, directory)?;
     let symbols = Symbols::resolve(&files, &arguments.wanted);
+    if arguments.rest.iter().any(|word| word == "--shared-memory") {
+        check_threads(&symbols)?;
+    }
     let mut first: Vec<OsString> = kind.flags().iter().map(OsString::from).collect();
     if kind == Kind::Shared && !arguments.strict {
         // Main or another library may define what is missing.
@@ -217,6 +222,7 @@ pub fn link_with(
             output,
             module,
             undefined,
+            directories: Vec::new(),
         });
     }
     let soname = arguments.soname.as_deref();
@@ -231,12 +237,40 @@ pub fn link_with(
     for text in types::warnings(&output, &made, &files) {
         warn(&text);
     }
-    let undefined = made.imports;
     Ok(Linked {
         output,
         module,
-        undefined,
+        undefined: made.imports,
+        directories: directories(&files),
     })
+}
+
+/// Refuses what would not be atomic, or one for all threads.
+fn check_threads(symbols: &Symbols<'_>) -> Result<()> {
+    if let Some((_, object)) = symbols.objects().find(|(_, object)| object.single_thread) {
+        bail!(
+            "{}: has atomic operations or thread-local data, and was compiled for programs without threads; compile it with -pthread",
+            object.name
+        );
+    }
+    Ok(())
+}
+
+/// Where the libraries among the files are, each place once.
+fn directories(files: &[File]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for file in files {
+        let File::Library(library) = file else {
+            continue;
+        };
+        let parent = Path::new(&library.name).parent();
+        let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        if !found.iter().any(|known| known == parent) {
+            found.push(parent.to_owned());
+        }
+    }
+    found
 }
 
 /// By which names libraries are needed that are not those of their files.

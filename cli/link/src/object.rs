@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result, bail};
 use wasmparser::{
-    DefinedDataSymbol, FunctionBody, KnownCustom, Linking, Operator, Parser, Payload,
+    BinaryReader, DefinedDataSymbol, FunctionBody, KnownCustom, Linking, Operator, Parser, Payload,
     RelocSectionReader, RelocationEntry, RelocationType, SymbolFlags, SymbolInfo, TypeRef,
 };
 
@@ -17,6 +17,9 @@ pub struct Object {
     pub name: String,
     /// Symbols that others see or define.
     pub symbols: Vec<Symbol>,
+    /// Whether it must not be in a module with a shared memory: atomic operations
+    /// or thread-local data of its source were compiled for one thread.
+    pub single_thread: bool,
 }
 
 /// A symbol.
@@ -77,6 +80,7 @@ struct Reader<'a> {
     data: Option<u32>,
     bodies: Vec<FunctionBody<'a>>,
     linking: bool,
+    single_thread: bool,
     symbols: Vec<SymbolInfo<'a>>,
     alignments: Vec<u32>,
     relocs: Vec<(u32, RelocationEntry)>,
@@ -107,8 +111,20 @@ impl Object {
         Ok(Self {
             name: name.to_owned(),
             symbols: symbols.collect(),
+            single_thread: reader.single_thread,
         })
     }
+}
+
+/// Whether the section of features forbids one.
+fn forbids(features: &[u8], name: &str) -> wasmparser::Result<bool> {
+    let mut reader = BinaryReader::new(features, 0);
+    let mut found = false;
+    for _ in 0..reader.read_var_u32()? {
+        let prefix = reader.read_u8()?;
+        found |= reader.read_string()? == name && prefix == b'-';
+    }
+    Ok(found)
 }
 
 impl<'a> Reader<'a> {
@@ -136,6 +152,9 @@ impl<'a> Reader<'a> {
             } => self.code = Some((number, unchecked_range)),
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
             Payload::DataSection(_) => self.data = Some(number),
+            Payload::CustomSection(section) if section.name() == "target_features" => {
+                self.single_thread = forbids(section.data(), "shared-mem")?;
+            }
             Payload::CustomSection(section) => match section.as_known() {
                 KnownCustom::Linking(linking) => {
                     self.linking = true;
@@ -357,6 +376,14 @@ fn is_load(code: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_forbidden_is_told_from_what_is_used() {
+        let features = b"\x02+\x07atomics-\x0ashared-mem";
+        assert_eq!(forbids(features, "shared-mem").ok(), Some(true));
+        assert_eq!(forbids(features, "atomics").ok(), Some(false));
+        assert!(forbids(b"\x02+", "atomics").is_err());
+    }
 
     #[test]
     fn widths_of_accesses() {

@@ -238,6 +238,7 @@ mod tests {
         Object {
             name: name.to_owned(),
             symbols: symbols.collect(),
+            single_thread: false,
         }
     }
 

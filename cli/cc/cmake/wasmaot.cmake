@@ -26,9 +26,8 @@ endif()
 
 if(WASMAOT_TARGET MATCHES "wasi")
   set(CMAKE_SYSTEM_NAME WASI)
-  set(UNIX 1)
-  # What Linux is known for, and WASI is not known at all.
-  set_property(GLOBAL PROPERTY TARGET_SUPPORTS_SHARED_LIBS TRUE)
+  # CMake may not know it, or not that it has shared libraries.
+  list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 else()
   set(CMAKE_SYSTEM_NAME Linux)
 endif()

@@ -16,6 +16,15 @@ const FIRST: u32 = 19;
 const INSTALL: &str =
     "install it (Debian: apt-get install clang-22 lld-22 libclang-rt-22-dev-wasm32)";
 
+/// Where packages of clang have its helpers for wasm.
+const BUILTINS: &[&str] = &[
+    "wasi/libclang_rt.builtins-wasm32.a",
+    "wasm32-unknown-unknown/libclang_rt.builtins.a",
+    "wasm32-unknown-wasip1/libclang_rt.builtins.a",
+    "wasm32-unknown-wasi/libclang_rt.builtins.a",
+    "wasip1/libclang_rt.builtins-wasm32.a",
+];
+
 /// clang, of a version that can be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Clang {
@@ -78,7 +87,10 @@ impl Clang {
     }
 
     /// The compiler of a path, of whatever version.
-    fn at(path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If it cannot be run, or is no clang.
+    pub fn at(path: &Path) -> Result<Self> {
         let shown = path.display();
         let output = Command::new(path).arg("--version").output();
         let output = output.with_context(|| format!("cannot run {shown}"))?;
@@ -109,6 +121,24 @@ impl Clang {
     #[must_use]
     pub const fn major(&self) -> u32 {
         self.major
+    }
+
+    /// The archive of what it calls for 128-bit numbers and the like, where it is
+    /// installed for wasm, on whatever host: it knows of none.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub(crate) fn builtins(&self) -> Result<PathBuf> {
+        let shown = self.path.display();
+        let output = self.command().arg("-print-resource-dir").output();
+        let output = output.with_context(|| format!("cannot run {shown}"))?;
+        let directory = String::from_utf8_lossy(&output.stdout);
+        let directory = Path::new(directory.trim_end()).join("lib");
+        let mut places = BUILTINS.iter().map(|name| directory.join(name));
+        places.find(|path| path.is_file()).with_context(|| {
+            let major = self.major;
+            format!("{shown} has no libclang_rt.builtins for wasm; install it (Debian: apt-get install libclang-rt-{major}-dev-wasm32)")
+        })
     }
 
     /// A command that runs it.

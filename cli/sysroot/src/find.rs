@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::layout::{Host, Libc, RECORD, Sysroot};
+use crate::place;
 
 /// Environment variable that names the sysroot to take.
 pub const VARIABLE: &str = "WASMAOT_SYSROOT";
@@ -85,6 +86,16 @@ pub fn user_directory() -> Option<PathBuf> {
     let data = variable("XDG_DATA_HOME")
         .or_else(|| variable("HOME").map(|home| home.join(".local/share")));
     data.map(|data| data.join("wasmaot/sysroot"))
+}
+
+/// Removes a sysroot.
+///
+/// # Errors
+/// If there is none in the directory, or it cannot be removed.
+pub fn remove(root: &Path) -> Result<()> {
+    let there = root.join(RECORD).is_file();
+    ensure!(there, "there is no sysroot in {}", root.display());
+    place::remove(root)
 }
 
 /// Where the package that the running command is part of has them.

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
+use crate::files::write;
+
 /// The number of the layout that this version writes and reads.
 pub const FORMAT: u32 = 1;
 
@@ -124,6 +126,10 @@ pub struct Record {
     pub cxx_flags: Vec<String>,
     /// The version of libc++, if it is there.
     pub cxx: Option<String>,
+    /// Objects beside the libraries that each module has a copy of, where it
+    /// refers to what they define.
+    #[serde(default)]
+    pub members: Vec<String>,
     /// Whether there are libraries for programs with threads.
     pub threads: bool,
 }
@@ -164,6 +170,19 @@ impl Sysroot {
         let record = serde_json::from_slice(&text)
             .with_context(|| format!("{shown} does not describe a sysroot"))?;
         Ok(Self { root, record })
+    }
+
+    /// The sysroot that is being made in a directory.
+    pub(crate) fn in_making(root: &Path, record: Record) -> Self {
+        let root = root.to_owned();
+        Self { root, record }
+    }
+
+    /// Says what it is, which makes it one.
+    pub(crate) fn finish(&self) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(&self.record)?;
+        text.push(b'\n');
+        write(&self.root.join(RECORD), text)
     }
 
     /// Its directory, from the file system's root.
@@ -300,10 +319,15 @@ impl Target<'_> {
             inputs.extend([at("libc++.so"), at("unwind.o")]);
         }
         inputs.push(at("libc.so"));
+        let members = self.sysroot.record.members.iter();
+        let mut members: Vec<OsString> = members.map(|name| at(name)).collect();
         if output == Output::Program {
-            // As members of an archive: each only where it is referred to.
+            members.extend(TAGS.map(at));
+        }
+        if !members.is_empty() {
+            // As of an archive: each only where it is referred to.
             inputs.push("--start-lib".into());
-            inputs.extend(TAGS.map(at));
+            inputs.extend(members);
             inputs.push("--end-lib".into());
         }
         inputs.push(at("libclang_rt.builtins.a"));

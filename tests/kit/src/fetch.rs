@@ -5,12 +5,24 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use wasmaot_sysroot::{Download, Libc, Origin, downloads};
+
 use crate::cache::{Key, once};
 use crate::run::check;
 use crate::tools::tools;
 
 /// Carries a `wasm32-wasip1` sysroot whose libraries are position-independent.
-const SYSROOT_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
+fn sysroot_package() -> &'static str {
+    match downloads(Libc::Wasi) {
+        [
+            Download {
+                origin: Origin::Npm { package },
+                ..
+            },
+        ] => package,
+        other => panic!("it is one npm package, not {other:?}"),
+    }
+}
 
 /// The content of an npm package, `NAME@VERSION`.
 ///
@@ -18,13 +30,7 @@ const SYSROOT_PACKAGE: &str = "@yowasp/clang@22.0.0-git20542-10";
 /// If npm cannot fetch it.
 pub fn npm_package(spec: &str) -> PathBuf {
     let directory = once("npm", &Key::new("npm").text(spec), |directory| {
-        check(
-            tools()
-                .npm
-                .command()
-                .args(["pack", "--silent", spec])
-                .current_dir(directory),
-        );
+        fetch(Origin::Npm { package: spec }, directory);
         let archive = only_entry(directory);
         check(
             tools()
@@ -49,9 +55,9 @@ pub fn sysroot() -> &'static Path {
     SYSROOT.get_or_init(|| {
         once(
             "sysroot",
-            &Key::new("sysroot").text(SYSROOT_PACKAGE),
+            &Key::new("sysroot").text(sysroot_package()),
             |directory| {
-                let archive = npm_package(SYSROOT_PACKAGE).join("gen/llvm-resources.tar");
+                let archive = npm_package(sysroot_package()).join("gen/llvm-resources.tar");
                 check(
                     tools()
                         .tar
@@ -107,23 +113,9 @@ pub const SQLITE_FLAGS: &[&str] = &[
 /// If pip cannot fetch it.
 pub fn python_package(spec: &str) -> PathBuf {
     once("pypi", &Key::new("pypi").text(spec), |directory| {
-        let pip = |arguments: &[&str]| {
-            let mut python = tools().python.command();
-            check(
-                python
-                    .args(["-m", "pip"])
-                    .args(arguments)
-                    .current_dir(directory),
-            );
-        };
-        pip(&[
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--platform=manylinux_2_28_x86_64",
-            spec,
-        ]);
+        let platform = "manylinux_2_28_x86_64";
+        let package = spec;
+        fetch(Origin::Python { package, platform }, directory);
         let archive = only_entry(directory);
         let mut python = tools().python.command();
         check(
@@ -142,6 +134,11 @@ pub fn python_package(spec: &str) -> PathBuf {
 /// If cargo cannot fetch it.
 pub fn sqlite_sources() -> PathBuf {
     crate_sources("libsqlite3-sys", "0.39.1").join("sqlite3")
+}
+
+fn fetch(origin: Origin<'_>, directory: &Path) {
+    let fetched = origin.fetch(directory);
+    fetched.unwrap_or_else(|error| panic!("{error:#}"));
 }
 
 fn only_entry(directory: &Path) -> PathBuf {

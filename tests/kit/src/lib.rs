@@ -7,8 +7,8 @@
 //! and `apt-get` at first use and never again. A tool that is missing is a failure
 //! that says how to get it: nothing is skipped.
 //!
-//! The kit knows toolchains, not wasmaot: the one thing it runs of it is the
-//! binary that a test hands to [`Wasmaot::new`].
+//! The kit knows toolchains, not wasmaot: what it has of it are the binary that a
+//! test hands to [`Wasmaot::new`], and how sysroots are made.
 
 mod cache;
 mod case;
@@ -30,7 +30,7 @@ pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, sqlite_sources, sysroot,
 };
 pub use manifest::{Bind, Options};
-pub use musl::{Musl, musl, musl_with_threads};
+pub use musl::{Musl, musl, musl_sources, musl_sysroot, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
 pub use run::{Run, Wasmaot, run};

@@ -76,8 +76,6 @@ tools! {
     python = "python3" in "python3 python3-pip";
     /// Unpacks what such a package holds.
     zstd = "zstd" in "zstd";
-    /// Makes musl's headers.
-    sed = "sed" in "sed";
     /// Unpacks what npm and apt fetched.
     tar = "tar" in "tar";
 }

@@ -105,7 +105,8 @@ pub(crate) fn headers_for<'a>(
 /// The object with `_start`; the sysroot's own cannot be part of a program
 /// that takes its libc from a library.
 pub fn start_file(code: Code) -> PathBuf {
-    object(&crate::sources().join("crt/start.c"), code, &[])
+    let recipe = crate::sources().join("../../cli/sysroot");
+    object(&recipe.join("files/wasi/crt1.c"), code, &[])
 }
 
 /// Where the sysroot has its libraries.

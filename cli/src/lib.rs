@@ -25,6 +25,8 @@ mod output;
 #[cfg(feature = "compiler")]
 mod progress;
 mod run;
+#[cfg(feature = "compiler")]
+mod sysroot;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -106,6 +108,8 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
         Command::Inspect(args) => inspect::run(args).map(|()| 0),
         #[cfg(feature = "bench")]
         Command::Bench(args) => bench::run(args).map(|()| 0),
+        #[cfg(feature = "compiler")]
+        Command::Sysroot(args) => sysroot::run(&args.command).map(|()| 0),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "wasmaot", &mut text);

@@ -21,8 +21,13 @@ use crate::choice;
 #[cfg(feature = "bench")]
 mod bench;
 
+#[cfg(feature = "compiler")]
+mod sysroot;
+
 #[cfg(feature = "bench")]
 pub use bench::Bench;
+#[cfg(feature = "compiler")]
+pub use sysroot::{Action, Install, Sysroot};
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
@@ -37,7 +42,9 @@ Environment:
   WASMAOT_LIBRARY_PATH  Directories to look for libraries in, after those of -L
   WASMAOT_OPTIONS       Options of `wasmaot run`, which those of the command line outrank
   WASMAOT_DEBUG         What the loader prints: libs, files, bindings, …, all
-  WASMAOT_WASM_LD       The wasm-ld that `wasmaot link` runs"
+  WASMAOT_WASM_LD       The wasm-ld that `wasmaot link` runs
+  WASMAOT_CLANG         The clang that sysroots are made with
+  WASMAOT_SYSROOT       The sysroot that is taken"
 )]
 pub struct Cli {
     /// What to do.
@@ -69,6 +76,9 @@ pub enum Command {
     /// Measure ways of calling and of reaching data across modules: the ABI laboratory
     #[cfg(feature = "bench")]
     Bench(Box<Bench>),
+    /// Make, list and remove sysroots: what C and C++ programs are built against
+    #[cfg(feature = "compiler")]
+    Sysroot(Sysroot),
     /// Print the completions of a shell
     Completions {
         /// The shell

@@ -1,4 +1,4 @@
-//! How far a compilation has come, on a terminal.
+//! How far a compilation or an installation has come.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot_compiler::{self as compiler, Emit, Error, Options, Progress};
+use wasmaot_sysroot::Step;
+
+use wasmaot_launch::report::say;
 
 /// Compiles a module to a shared object, and shows how far it has come.
 pub(crate) fn compile(name: &str, module: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
@@ -66,6 +69,49 @@ fn show(bar: &ProgressBar, done: u64, total: u64) {
         "compiling {done}/{total} functions, {percent} %, {left} left"
     ));
     bar.set_position(done);
+}
+
+/// Shows how far the installation of a sysroot has come: on a terminal in one
+/// line, else each step in a line of its own.
+pub(crate) struct Steps(ProgressBar);
+
+impl Steps {
+    pub(crate) fn new() -> Self {
+        Self(new_bar(0, Instant::now()))
+    }
+
+    /// Shows a step.
+    pub(crate) fn show(&self, step: Step<'_>) {
+        let text = match step {
+            Step::Fetching(what) => format!("fetching {what}"),
+            Step::Unpacking(what) => format!("unpacking {what}"),
+            Step::Compiled(0, total) => {
+                self.0.reset_elapsed();
+                format!("compiling {total} files")
+            }
+            Step::Compiled(done, total) => {
+                if self.0.is_hidden() {
+                    return;
+                }
+                self.0.set_length(total as u64);
+                self.0.set_position(done as u64);
+                let left = HumanDuration(self.0.eta());
+                format!("compiled {done}/{total} files, {left} left")
+            }
+        };
+        if self.0.is_hidden() {
+            say(text);
+        } else {
+            self.0.set_message(text);
+            self.0.tick();
+        }
+    }
+}
+
+impl Drop for Steps {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
 
 use crate::options::Cli;
@@ -18,8 +18,7 @@ pub(crate) fn run(directory: &Path) -> Result<()> {
     // Only then do subcommands know what they are called in full.
     command.build();
     let version = command.render_version();
-    let subcommands = command.get_subcommands().cloned();
-    for command in subcommands.chain([command.clone()]) {
+    for command in with_subcommands(&command) {
         let page = Man::new(command)
             .source(version.trim())
             .manual("WebAssembly as ELF");
@@ -29,4 +28,13 @@ pub(crate) fn run(directory: &Path) -> Result<()> {
         output::write(&directory.join(page.get_filename()), &text)?;
     }
     Ok(())
+}
+
+/// A command, its subcommands, and theirs.
+fn with_subcommands(command: &Command) -> Vec<Command> {
+    let mut all = vec![command.clone()];
+    let subcommands = command.get_subcommands();
+    let subcommands = subcommands.filter(|command| command.get_name() != "help");
+    all.extend(subcommands.flat_map(with_subcommands));
+    all
 }

@@ -14,26 +14,33 @@ fn faults(page: &Path) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-#[test]
-fn each_command_has_a_page_that_is_well_formed() {
-    let sandbox = Sandbox::new();
-    sandbox.wasmaot(&["man", "new/pages"]).success();
-    let help = sandbox.wasmaot(&["--help"]).success();
-    let commands = help
-        .lines()
+/// What a help names as commands, but for itself.
+fn commands(help: &str) -> impl Iterator<Item = &str> {
+    help.lines()
         .skip_while(|line| *line != "Commands:")
         .skip(1)
         .take_while(|line| !line.is_empty())
         // What does not fit a line goes on below, further to the right.
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        .filter(|name| !matches!(*name, "" | "help"));
-    let mut expected: Vec<String> = commands.map(|name| format!("wasmaot-{name}.1")).collect();
+        .filter(|name| !matches!(*name, "" | "help"))
+}
+
+#[test]
+fn each_command_has_a_page_that_is_well_formed() {
+    let sandbox = Sandbox::new();
+    sandbox.wasmaot(&["man", "new/pages"]).success();
+    let help = sandbox.wasmaot(&["--help"]).success();
+    let mut expected: Vec<String> = commands(&help)
+        .map(|name| format!("wasmaot-{name}.1"))
+        .collect();
     assert!(expected.len() > 5, "{help}");
     let index = std::fs::read_to_string(sandbox.path("new/pages/wasmaot.1")).unwrap();
     for page in &expected {
         let name = page.trim_end_matches(".1").replace('-', "\\-");
         assert!(index.contains(&format!("{name}(1)")), "no {name}: {index}");
     }
+    let own = sandbox.wasmaot(&["sysroot", "--help"]).success();
+    expected.extend(commands(&own).map(|name| format!("wasmaot-sysroot-{name}.1")));
     expected.push("wasmaot.1".to_owned());
     expected.sort();
     let pages = std::fs::read_dir(sandbox.path("new/pages")).unwrap();

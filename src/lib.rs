@@ -172,7 +172,7 @@
 //! ```
 
 #[cfg(feature = "compiler")]
-mod cache;
+pub mod cache;
 mod engine;
 mod error;
 mod exports;

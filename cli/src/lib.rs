@@ -5,6 +5,8 @@ mod advice;
 mod bench;
 #[cfg(feature = "compiler")]
 mod build;
+#[cfg(feature = "compiler")]
+mod cache;
 mod cc;
 mod choice;
 mod core_dump;
@@ -110,6 +112,8 @@ fn carry_out(command: &Command) -> anyhow::Result<u8> {
         Command::Bench(args) => bench::run(args).map(|()| 0),
         #[cfg(feature = "compiler")]
         Command::Sysroot(args) => sysroot::run(&args.command).map(|()| 0),
+        #[cfg(feature = "compiler")]
+        Command::Cache(args) => cache::run(args).map(|()| 0),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "wasmaot", &mut text);

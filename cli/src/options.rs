@@ -20,12 +20,16 @@ use crate::choice;
 
 #[cfg(feature = "bench")]
 mod bench;
+#[cfg(feature = "compiler")]
+mod cache;
 
 #[cfg(feature = "compiler")]
 mod sysroot;
 
 #[cfg(feature = "bench")]
 pub use bench::Bench;
+#[cfg(feature = "compiler")]
+pub use cache::{Cache, CacheAction, Limit};
 #[cfg(feature = "compiler")]
 pub use sysroot::{Action, Install, Sysroot};
 
@@ -79,6 +83,9 @@ pub enum Command {
     /// Make, list and remove sysroots: what C and C++ programs are built against
     #[cfg(feature = "compiler")]
     Sysroot(Sysroot),
+    /// Look after the cache of built objects
+    #[cfg(feature = "compiler")]
+    Cache(Cache),
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -436,6 +443,7 @@ const COMMANDS: &[&str] = &[
     "bench",
     "build",
     "c++",
+    "cache",
     "cc",
     "completions",
     "help",

@@ -7,19 +7,17 @@
 //! The directory is the user's own: it is made for him alone, and not used if
 //! others can write there. All is asked of what has been opened.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{
-    AtFlags, Mode, OFlags, StatVfsMountFlags, fstat, fstatvfs, openat, renameat, unlinkat,
+    OFlags, Stat, StatVfsMountFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fstatvfs,
+    futimens,
 };
-use rustix::io::Errno;
-use rustix::process::geteuid;
 use wasmaot_abi::info::ModuleHash;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
@@ -29,13 +27,23 @@ use crate::grants::Grants;
 use crate::module_file::ModuleFile;
 use crate::opened::{Opened, real_path};
 
+mod counts;
+mod directory;
 mod index;
+mod upkeep;
+
+use counts::Count;
+use directory::is_own;
+
+pub use counts::CacheCounts;
+pub use directory::{CacheDirectory, default_directory};
+pub use upkeep::{CacheEntry, Removed};
 
 /// Environment variable that names the cache's directory.
 pub const VARIABLE: &str = "WASMAOT_CACHE_DIR";
 
-/// Others can write: group and all.
-const WRITABLE: u32 = 0o022;
+/// After which time an object that is used is marked as used again.
+const USED_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How a module's bytes become an object's: the compiler, or a function around
 /// it that shows how far it has come. The first argument is the module's name.
@@ -53,81 +61,32 @@ pub fn compile(
     wasmaot_compiler::compile(name, module, options, Emit::So)
 }
 
-/// A directory of built objects.
+/// A cache: a directory of objects to be run.
 #[derive(Debug)]
-pub struct Cache {
-    path: PathBuf,
-    directory: OwnedFd,
-}
-
-/// The directory of the user's cache: `$WASMAOT_CACHE_DIR`, else
-/// `$XDG_CACHE_HOME/wasmaot`, else `~/.cache/wasmaot`.
-///
-/// # Errors
-/// If none of these variables nor `HOME` is set.
-pub fn default_directory() -> Result<PathBuf> {
-    let variable = |name| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    variable(VARIABLE)
-        .or_else(|| variable("XDG_CACHE_HOME").map(|d| d.join("wasmaot")))
-        .or_else(|| variable("HOME").map(|d| d.join(".cache/wasmaot")))
-        .ok_or_else(|| Error::cache(format!("no directory for built objects: set {VARIABLE}")))
-}
+pub(crate) struct Cache(CacheDirectory);
 
 impl Cache {
-    /// A cache in `directory`, which is made where missing if `make` says so, for
-    /// this user alone.
+    /// The cache in a directory, which is made where missing if `make` says so,
+    /// for this user alone.
     ///
     /// # Errors
-    /// If it is missing or cannot be made; if it is another user's, or others can
-    /// write there; if the file system allows no code.
+    /// As of [`CacheDirectory::open`]; if the file system allows no code.
     ///
     /// # Safety
     /// What is in the directory is run as native code: no program that this
     /// user runs may be able to write there.
-    pub unsafe fn open(directory: PathBuf, make: bool) -> Result<Self> {
-        let path = directory;
-        let shown = path.display();
-        let open = || {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let there = || rustix::fs::open(&path, flags, Mode::empty());
-            let directory = match there() {
-                Err(Errno::NOENT) if make => {
-                    DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o700)
-                        .create(&path)?;
-                    there()?
-                }
-                opened => opened?,
-            };
-            let (status, system) = (fstat(&directory)?, fstatvfs(&directory)?);
-            Ok::<_, io::Error>((directory, status, system))
-        };
-        let (directory, status, system) = open().map_err(Error::io(format_args!(
-            "cannot make the cache directory {shown}: set {VARIABLE}"
-        )))?;
-        let reason = if status.st_uid != geteuid().as_raw() {
-            format!(
-                "the cache directory {shown} belongs to another user ({}): set {VARIABLE} to one of yours",
-                status.st_uid
-            )
-        } else if status.st_mode & WRITABLE != 0 {
-            format!(
-                "others can write in the cache directory {shown} (mode {:o}): empty it and `chmod 700` it, or set {VARIABLE} to another",
-                status.st_mode & 0o7777
-            )
-        } else if system.f_flag.contains(StatVfsMountFlags::NOEXEC) {
-            format!(
+    pub unsafe fn open(path: PathBuf, make: bool) -> Result<Self> {
+        let directory = CacheDirectory::open(path, make)?;
+        let shown = directory.path.display();
+        let system = fstatvfs(&directory).map_err(|error| {
+            Error::io(format_args!("cannot look at the cache directory {shown}"))(error.into())
+        })?;
+        if system.f_flag.contains(StatVfsMountFlags::NOEXEC) {
+            return Err(Error::cache(format!(
                 "the cache directory {shown} is on a file system that allows no code (noexec): set {VARIABLE} to a directory on another"
-            )
-        } else {
-            return Ok(Self { path, directory });
-        };
-        Err(Error::cache(reason))
+            )));
+        }
+        Ok(Self(directory))
     }
 
     /// Refuses the cache to a program that can write there.
@@ -135,11 +94,11 @@ impl Cache {
         if grants.is_empty() {
             return Ok(());
         }
-        let real = real_path(self.directory.as_fd());
+        let real = real_path(self.0.as_fd());
         match grants.writable_holding(real.as_deref()) {
             Some(grant) => Err(Error::cache(format!(
                 "the cache directory {} is in {}, which the program is granted: set {VARIABLE} to one outside",
-                self.path.display(),
+                self.0.path.display(),
                 grant.host.display()
             ))),
             None => Ok(()),
@@ -163,6 +122,7 @@ impl Cache {
             let id = build_id(&name, &self.hash(module)?, options);
             let entry = format!("{}.so", hex(&id));
             if let Ok(object) = self.entry(&entry, &module.path, &id, verify) {
+                self.0.count(Count::Hit);
                 return Ok(object);
             }
             if module.is_read() {
@@ -172,12 +132,11 @@ impl Cache {
             self.read(module)?;
         };
         let bytes = compile(&name, module.bytes(), options)?;
-        if let Err(error) = self.enter(&entry, &bytes) {
-            let what = format!(
-                "cannot write to {}: set {VARIABLE} to a directory of yours",
-                self.path.display()
-            );
-            unusable(&Error::io(what)(error));
+        self.0.count(Count::Built);
+        let entered = self.0.write(&entry, &bytes);
+        let entered = entered.map_err(self.0.cannot_write());
+        if let Err(error) = entered.and_then(|()| self.0.keep_limit(&hex(&id))) {
+            unusable(&error);
             return of_compiler(&name, &bytes);
         }
         // What enters the cache is checked whole, once. Another process may have
@@ -188,7 +147,7 @@ impl Cache {
 
     /// The hash of a module's file that has been read as it is now.
     pub fn known(&self, file: &Opened) -> Option<ModuleHash> {
-        index::look_up(self.directory.as_fd(), file)
+        index::look_up(self.0.as_fd(), file)
     }
 
     /// The hash of a module, which is kept if the file has to be read for it.
@@ -206,28 +165,24 @@ impl Cache {
     fn read(&self, module: &mut ModuleFile<'_>) -> Result<ModuleHash> {
         let (hash, is_binary) = module.read()?;
         if let Some(file) = module.file().filter(|_| is_binary) {
-            index::enter(self.directory.as_fd(), file, &hash);
+            index::enter(self.0.as_fd(), file, &hash);
         }
         Ok(hash)
     }
 
     /// Opens an entry as the object of a module's file.
     fn entry(&self, entry: &str, file: &Path, id: &[u8], verify: bool) -> Result<Object> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = || {
-            let opened = File::from(openat(&self.directory, entry, flags, Mode::empty())?);
-            let metadata = opened.metadata()?;
-            Ok((opened, metadata))
+            let opened = self.0.file(entry, OFlags::RDONLY)?;
+            let status = fstat(&opened)?;
+            Ok((opened, status))
         };
-        let path = self.path.join(entry);
-        let (opened, metadata) = open().map_err(Error::cannot_read(&path))?;
-        let own = metadata.is_file()
-            && metadata.uid() == geteuid().as_raw()
-            && metadata.mode() & WRITABLE == 0
-            && metadata.nlink() == 1;
-        if !own {
+        let path = self.0.path.join(entry);
+        let (opened, status) = open().map_err(Error::cannot_read(&path))?;
+        if !is_own(&status) {
             return Err(Error::input(entry, "is not a file of ours"));
         }
+        mark_used(&opened, &status);
         // SAFETY: what is in the directory of a cache is trusted, by the
         // contract of `Cache::open`; entries are replaced and never changed.
         let object = unsafe { Object::of_file(opened, file, verify) }?;
@@ -236,29 +191,18 @@ impl Cache {
             false => Err(Error::input(entry, "is another's object")),
         }
     }
+}
 
-    /// Writes an entry: whole, or not at all.
-    fn enter(&self, entry: &str, bytes: &[u8]) -> io::Result<()> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".{entry}.{}.{number}", std::process::id());
-        let create = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-        // One of a process that has ended, and whose number is this one's.
-        let _ = unlinkat(&self.directory, &name, AtFlags::empty());
-        let mut file = File::from(openat(
-            &self.directory,
-            &name,
-            create,
-            Mode::RUSR | Mode::WUSR,
-        )?);
-        let mut written = || {
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            Ok(renameat(&self.directory, &name, &self.directory, entry)?)
-        };
-        written().inspect_err(|_| {
-            let _ = unlinkat(&self.directory, &name, AtFlags::empty());
-        })
+impl CacheDirectory {
+    /// The name of the library that an entry is the object of; `None` if it is
+    /// gone or damaged.
+    pub fn soname(&self, entry: &CacheEntry) -> Option<String> {
+        let name = format!("{}.so", entry.build_id);
+        let file = self.file(&name, OFlags::RDONLY).ok()?;
+        // SAFETY: the directory is this user's alone, where entries are replaced
+        // and never changed. Nothing of it is run.
+        let object = unsafe { Object::of_file(file, self.path.join(name), false) }.ok()?;
+        object.soname().map(str::to_owned)
     }
 }
 
@@ -274,6 +218,20 @@ pub fn build_object(
 ) -> Result<Object> {
     let name = file.display().to_string();
     of_compiler(&name, &compile(&name, module, options)?)
+}
+
+/// Marks an object as used, by its mtime: which is not written each time, and
+/// not at all in a directory that cannot be written to.
+fn mark_used(object: &File, status: &Stat) {
+    let age = SystemTime::now().duration_since(upkeep::modified(status));
+    if age.is_ok_and(|age| age >= USED_EVERY) {
+        let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+        let times = Timestamps {
+            last_access: time(UTIME_OMIT),
+            last_modification: time(UTIME_NOW),
+        };
+        let _ = futimens(object, &times);
+    }
 }
 
 /// What the compiler has just made, as an object.

@@ -39,8 +39,10 @@ fn each_command_has_a_page_that_is_well_formed() {
         let name = page.trim_end_matches(".1").replace('-', "\\-");
         assert!(index.contains(&format!("{name}(1)")), "no {name}: {index}");
     }
-    let own = sandbox.wasmaot(&["sysroot", "--help"]).success();
-    expected.extend(commands(&own).map(|name| format!("wasmaot-sysroot-{name}.1")));
+    for command in ["cache", "sysroot"] {
+        let own = sandbox.wasmaot(&[command, "--help"]).success();
+        expected.extend(commands(&own).map(|name| format!("wasmaot-{command}-{name}.1")));
+    }
     expected.push("wasmaot.1".to_owned());
     expected.sort();
     let pages = std::fs::read_dir(sandbox.path("new/pages")).unwrap();

@@ -67,3 +67,92 @@ fn code_is_the_same_with_debugging_sections_and_without() {
         }
     }
 }
+
+/// A custom section.
+fn custom(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut body = vec![name.len() as u8];
+    body.extend(name.as_bytes());
+    body.extend(content);
+    let mut out = vec![0];
+    let mut size = body.len();
+    while size >= 0x80 {
+        out.push(size as u8 | 0x80);
+        size >>= 7;
+    }
+    out.push(size as u8);
+    out.extend(body);
+    out
+}
+
+/// A module whose only function has as many variables as that, all in one list of places,
+/// of as many entries.
+fn bomb(count: usize) -> Vec<u8> {
+    let line = "(local.set 1 (i32.add (local.get 1) (local.get 0)))";
+    let text = format!(
+        "(module (func (param i32) (local i32) {}))",
+        line.repeat(count)
+    );
+    let mut module = wat::parse_str(text).unwrap();
+    let (mut code, mut body) = (0, 0..0);
+    for payload in Parser::new(0).parse_all(&module) {
+        let payload = payload.unwrap();
+        let section = payload.as_section();
+        match payload {
+            Payload::CodeSectionStart { .. } => code = section.unwrap().1.start as u32,
+            Payload::CodeSectionEntry(f) => body = f.range().start as u32..f.range().end as u32,
+            _ => {}
+        }
+    }
+    let (low, size) = (body.start - code, body.end - body.start);
+    let mut places = Vec::new();
+    for number in 0..count as u32 {
+        // Behind the declaration of a local; a line is seven bytes.
+        let begin = low + 3 + 7 * number;
+        places.extend(begin.to_le_bytes());
+        places.extend((begin + 7).to_le_bytes());
+        // The value of local 1.
+        places.extend([4, 0, 0xed, 0, 1, 0x9f]);
+    }
+    places.extend([0; 8]);
+    // A unit with a low pc; a subprogram with that and a size; variables with places.
+    let abbreviations = [
+        &[1, 0x11, 1, 0x11, 0x01, 0, 0][..],
+        &[2, 0x2e, 1, 0x11, 0x01, 0x12, 0x06, 0, 0],
+        &[3, 0x34, 0, 0x02, 0x17, 0, 0, 0],
+    ];
+    let mut entries = vec![4, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 2];
+    entries.extend(low.to_le_bytes());
+    entries.extend(size.to_le_bytes());
+    for _ in 0..count {
+        entries.extend([3, 0, 0, 0, 0]);
+    }
+    entries.extend([0, 0]);
+    let info = [&(entries.len() as u32).to_le_bytes()[..], &entries].concat();
+    for (name, content) in [
+        (".debug_abbrev", &abbreviations.concat()),
+        (".debug_info", &info),
+        (".debug_loc", &places),
+        (".debug_line", &Vec::new()),
+    ] {
+        module.extend(custom(name, content));
+    }
+    module
+}
+
+#[test]
+fn what_is_made_of_debugging_sections_is_in_proportion_to_them() {
+    let size = |count: usize, level| {
+        let module = bomb(count);
+        let built = compile("m.wasm", &module, &options(level), Emit::So).unwrap();
+        let object = object::File::parse(&*built).unwrap();
+        let places = object.section_by_name(".debug_loc").map_or(0, |s| s.size());
+        (built.len() as f64 / module.len() as f64, places)
+    };
+    // Few are as they are; of many there would be the product.
+    assert!(size(10, OptLevel::None).1 > 0);
+    assert_eq!(size(4000, OptLevel::None).1, 0);
+    for level in LEVELS {
+        let (ratio, _) = size(4000, level);
+        assert!(ratio < 64.0, "{level:?}: {ratio}");
+    }
+}

@@ -12,6 +12,11 @@ pub(super) struct Budget(usize);
 
 /// Steps for each byte of DWARF.
 const STEPS: usize = 64;
+/// What is kept costs steps: an attribute, a range, a place. By these, what is kept
+/// at most for each byte of DWARF is some hundred bytes.
+pub(super) const ATTRIBUTE: usize = 8;
+const RANGE: usize = 8;
+pub(super) const PLACE: usize = 16;
 
 impl Budget {
     pub fn new(plan: &Plan<'_>) -> Self {
@@ -36,8 +41,9 @@ pub(super) struct FunctionCode {
 
 impl FunctionCode {
     /// What is inlined into the function counts as its call.
-    pub fn new(plan: &Plan<'_>, number: usize) -> Option<Self> {
+    pub fn new(plan: &Plan<'_>, number: usize, budget: &mut Budget) -> Option<Self> {
         let function = &plan.code.functions[number];
+        budget.spend(function.lines.len())?;
         let (inlined, lines) = decode_stream(&function.lines)?;
         let mut outermost: Vec<u32> = Vec::with_capacity(inlined.len());
         for call in &inlined {
@@ -67,7 +73,7 @@ impl FunctionCode {
         let first = self.stretches.partition_point(|(at, _)| *at < wasm.start);
         let last = self.stretches.partition_point(|(at, _)| *at < wasm.end);
         let found = self.stretches.get(first..last).unwrap_or_default();
-        budget.spend(1 + found.len())?;
+        budget.spend(1 + RANGE * found.len())?;
         let mut code: Vec<Range<u32>> = found.iter().map(|(_, code)| code.clone()).collect();
         code.retain(|code| !code.is_empty());
         code.sort_unstable_by_key(|code| code.start);

@@ -30,7 +30,7 @@ use gimli::{
 use super::super::dwarf::{Slice, Source};
 use super::super::plan::Plan;
 use super::TEXT;
-use super::code::{Budget, FunctionCode};
+use super::code::{ATTRIBUTE, Budget, FunctionCode};
 use super::place::Place;
 use super::types::Types;
 use super::variables::Scope;
@@ -198,7 +198,7 @@ impl<'w, 'a> Shared<'w, 'a> {
     ) -> Option<Vec<Range<u32>>> {
         let code = match self.code.take() {
             Some(code) if code.number == function => code,
-            _ => FunctionCode::new(self.plan, function)?,
+            _ => FunctionCode::new(self.plan, function, &mut self.budget)?,
         };
         let mut all = Vec::new();
         for range in wasm {
@@ -362,7 +362,7 @@ impl<'w, 'a> Shared<'w, 'a> {
         // Clang gives `main` another in C, which debuggers would show.
         let is_c = is_c(super::language(self.unit(number)));
         for attribute in entry.attrs().iter().take(MAX_ATTRIBUTES) {
-            self.budget.spend(1)?;
+            self.budget.spend(ATTRIBUTE)?;
             let name = attribute.name();
             if is_own(name) || (name == DW_AT_linkage_name && is_c) {
                 continue;

@@ -7,7 +7,7 @@ use gimli::write::{AttributeValue, Dwarf, Expression, Location, LocationList, Un
 use gimli::{DW_AT_location, DW_AT_type};
 
 use super::super::dwarf::Slice;
-use super::code::common;
+use super::code::{PLACE, common};
 use super::entries::{Entry, Shared};
 use super::place::{Place, Shown};
 use crate::code::{Locals, ValuePlace};
@@ -125,6 +125,7 @@ impl<'a> Shared<'_, 'a> {
         let Some(local) = place.local else {
             if let Some(written) = place.write(None, shown) {
                 let native = self.native(function, &[wasm])?;
+                self.budget.spend(PLACE * native.len())?;
                 found.extend(native.into_iter().map(|range| (range, written.clone())));
             }
             return Some(());
@@ -146,7 +147,7 @@ impl<'a> Shared<'_, 'a> {
                     continue;
                 };
                 for range in common(&native, &at.code) {
-                    self.budget.spend(1)?;
+                    self.budget.spend(PLACE)?;
                     found.push((range, written.clone()));
                 }
             }

@@ -53,15 +53,28 @@ pub fn session(program: &Command, commands: &[&str]) -> Vec<String> {
 
 /// A C program of this folder as a wasm module; `level` of clang.
 pub fn module(name: &str, level: &str) -> PathBuf {
-    let unit = object(&source(name), Code::Fixed, &["-g", level]);
+    let unit = object(&source(name), Code::Fixed, &flags(name, level));
     Link::new(Kind::NoPie, &format!("{name}.wasm"), vec![unit], vec![]).make()
+}
+
+fn flags<'f>(name: &str, level: &'f str) -> Vec<&'f str> {
+    let mut flags = vec!["-g", level];
+    if name.ends_with(".cc") {
+        // Without a library for C++.
+        flags.extend(["-fno-exceptions", "-fno-rtti"]);
+    }
+    flags
 }
 
 /// The same for the host, by the same compiler: others put lines elsewhere.
 pub fn native(directory: &TempDir, name: &str, level: &str) -> PathBuf {
     let out = directory.path().join(name.replace('.', "_"));
     let mut clang = tools().clang.command();
-    clang.args(["-g", level, "-o"]).arg(&out).arg(source(name));
+    clang
+        .args(flags(name, level))
+        .arg("-o")
+        .arg(&out)
+        .arg(source(name));
     run(&mut clang).expect_code(0);
     out
 }

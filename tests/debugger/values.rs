@@ -187,6 +187,49 @@ fn without_optimising_all_that_gdb_says_is_what_it_says_of_the_hosts_program() {
     compare(&at, STEPS, &program, &host, |_| false);
 }
 
+/// What is asked of `shapes.cc`.
+const SHAPES: &[&str] = &[
+    "run",
+    "bt",
+    "print rect.width",
+    "print *other",
+    "print other->peer->width",
+    "print rect.peer->height",
+    "print *rect.peer",
+    "print rect.peer->peer->width",
+    "print shapes::Rect::count",
+    "print *shapes::Rect::last",
+    "step",
+    "bt",
+    "print this->width",
+    "print *this",
+    "print width",
+    "finish",
+    "next",
+    "next",
+    "print h",
+    "print big",
+    "up",
+    "print one",
+    "print two.peer->id",
+    "break shapes::Rect::area",
+    "continue",
+    "print *this",
+    "print height",
+    "bt",
+    "info locals",
+];
+
+#[test]
+fn members_references_and_methods_of_classes_are_as_on_the_host() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = wasmaot(&module("shapes.cc", "-O0"), "-O0");
+    let host = Command::new(native(&directory, "shapes.cc", "-O0"));
+    // Of what a pointer in memory leads to, static members are not known.
+    let known_gap = |ours: &str| ours.contains("peer = ADDRESS, static count = <optimized out>");
+    compare(&["break measure"], SHAPES, &program, &host, known_gap);
+}
+
 /// What is asked of `optimised.c`, each time that `step` is called.
 const VALUES: &[&str] = &[
     "continue",

@@ -21,8 +21,8 @@ use gimli::read::AttributeValue as Read;
 use gimli::write::{Address, AttributeValue, Dwarf, Expression, UnitEntryId};
 use gimli::{
     DW_AT_abstract_origin, DW_AT_artificial, DW_AT_byte_size, DW_AT_data_location, DW_AT_encoding,
-    DW_AT_lower_bound, DW_AT_name, DW_AT_type, DW_AT_upper_bound, DW_ATE_signed,
-    DW_ATE_signed_char, DW_ATE_unsigned, DW_ATE_unsigned_char, DW_OP_plus,
+    DW_AT_lower_bound, DW_AT_name, DW_AT_specification, DW_AT_type, DW_AT_upper_bound,
+    DW_ATE_signed, DW_ATE_signed_char, DW_ATE_unsigned, DW_ATE_unsigned_char, DW_OP_plus,
     DW_OP_push_object_address, DW_TAG_array_type, DW_TAG_base_type, DW_TAG_class_type,
     DW_TAG_const_type, DW_TAG_inheritance, DW_TAG_member, DW_TAG_pointer_type,
     DW_TAG_reference_type, DW_TAG_restrict_type, DW_TAG_rvalue_reference_type,
@@ -102,7 +102,8 @@ impl<'a> Shared<'_, 'a> {
         if let Some(value) = entry.attr_value(DW_AT_type) {
             return Some(self.target(number, value));
         }
-        let origin = entry.attr_value(DW_AT_abstract_origin);
+        let mut names = [DW_AT_abstract_origin, DW_AT_specification].into_iter();
+        let origin = names.find_map(|name| entry.attr_value(name));
         let Some((unit, at)) = origin.and_then(|origin| self.target(number, origin)) else {
             return Some(None);
         };

@@ -137,6 +137,8 @@ pub struct Config {
     pub check: bool,
     /// Whether debuggers are told of the objects.
     pub debugger: Debugger,
+    /// Whether `/tmp/perf-PID.map` names code of objects that are in no file, for profilers.
+    pub perf_map: bool,
     /// Whether traps keep what [`Process::write_core_dump`](crate::Process::write_core_dump)
     /// needs: registers, and a copy of the native stack.
     pub core_dumps: bool,
@@ -158,6 +160,7 @@ impl Default for Config {
             lazy_load: false,
             check: false,
             debugger: Debugger::default(),
+            perf_map: false,
             core_dumps: false,
             trace: None,
         }
@@ -178,6 +181,7 @@ impl fmt::Debug for Config {
             .field("lazy_load", &self.lazy_load)
             .field("check", &self.check)
             .field("debugger", &self.debugger)
+            .field("perf_map", &self.perf_map)
             .field("core_dumps", &self.core_dumps)
             .finish_non_exhaustive()
     }

@@ -98,3 +98,45 @@ fn a_debugger_that_attaches_finds_the_objects_that_the_environment_asked_for() {
     assert!(ran.stdout.contains("wait_here (secret=77) at"), "{ran:#?}");
     assert!(ran.stdout.contains("$1 = 77"), "{ran:#?}");
 }
+
+#[test]
+fn profilers_find_names_of_code_that_is_in_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = std::fs::File::open(module("waits.c", "-O0")).unwrap();
+    let whole = wasmaot(std::path::Path::new("-"), "-O0");
+    // Where it can have no cache, objects are in memory.
+    let cache = directory.path().join("cache");
+    std::fs::write(&cache, "").unwrap();
+    let mut child = std::process::Command::new(whole.get_program())
+        .args(whole.get_args())
+        .env("WASMAOT_CACHE_DIR", cache)
+        .env("WASMAOT_PERF", "map")
+        .stdin(module)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    let path = format!("/tmp/perf-{}.map", child.id());
+    let map = std::fs::read_to_string(&path);
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", child.id())).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let map = map.unwrap();
+    std::fs::remove_file(path).unwrap();
+    let function = map.lines().find(|line| line.ends_with(" wait_here"));
+    let start = function.unwrap().split_once(' ').unwrap().0;
+    let start = u64::from_str_radix(start, 16).unwrap();
+    // Profilers look there for memory without a file alone.
+    let around = maps.lines().find(|line| {
+        let range = line.split(' ').next().unwrap().split_once('-').unwrap();
+        let number = |text| u64::from_str_radix(text, 16).unwrap();
+        (number(range.0)..number(range.1)).contains(&start)
+    });
+    let words: Vec<_> = around.unwrap().split_whitespace().collect();
+    assert!(
+        words[1].starts_with("r-xp") && words.len() == 5,
+        "{words:?}"
+    );
+}

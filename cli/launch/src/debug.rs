@@ -1,5 +1,5 @@
 //! What the environment asks for to look at a program: `WASMAOT_DEBUG`, what the
-//! loader does, on standard error; `WASMAOT_DEBUGGER`.
+//! loader does, on standard error; `WASMAOT_DEBUGGER`; `WASMAOT_PERF`.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -14,6 +14,9 @@ const VARIABLE: &str = "WASMAOT_DEBUG";
 /// Environment variable that says whether debuggers are told of objects.
 const DEBUGGER: &str = "WASMAOT_DEBUGGER";
 
+/// Environment variable that asks for names for profilers.
+const PERF: &str = "WASMAOT_PERF";
+
 /// Whether the environment says that a debugger may attach later.
 pub(crate) fn debugger() -> Result<Debugger> {
     match std::env::var(DEBUGGER).as_deref() {
@@ -22,6 +25,17 @@ pub(crate) fn debugger() -> Result<Debugger> {
         Ok("never") => Ok(Debugger::Never),
         Ok(other) => Err(usage(format!(
             "{DEBUGGER}: `{other}` is neither always (one may attach later) nor never"
+        ))),
+    }
+}
+
+/// Whether the environment asks for names for profilers.
+pub(crate) fn perf_map() -> Result<bool> {
+    match std::env::var(PERF).as_deref() {
+        Err(_) | Ok("") => Ok(false),
+        Ok("map") => Ok(true),
+        Ok(other) => Err(usage(format!(
+            "{PERF}: `{other}` is not map (/tmp/perf-PID.map)"
         ))),
     }
 }

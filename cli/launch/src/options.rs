@@ -107,6 +107,7 @@ impl Options {
             lazy_load: self.lazy_load,
             check: std::env::var_os("WASMAOT_CHECK").is_some(),
             debugger: debug::debugger()?,
+            perf_map: debug::perf_map()?,
             trace: debug::trace()?,
             ..defaults
         })

@@ -33,7 +33,9 @@ pub(super) fn map(
     let members = group.members.iter().zip(images).zip(bindings);
     for (((member, mut image), bindings), place) in members.zip(places) {
         let object = &member.object;
-        map_segments(&mut image, object)?;
+        // Profilers know names of code in memory without a file alone.
+        let named = linker.config.perf_map && object.is_in_memory();
+        map_segments(&mut image, object, named)?;
         linker.config.trace(Category::Files, || {
             format!(
                 "loaded {} at {:#x}, memory base {:#x}, table base {:#x}",
@@ -109,15 +111,22 @@ fn locals(linker: &mut Linker<'_>, object: &Object) -> Result<Option<u64>> {
     })
 }
 
-/// Maps the segments of an object into its image.
-fn map_segments(image: &mut Image, object: &Object) -> Result<()> {
+/// Maps the segments of an object into its image. `copies`: code is copied and not mapped.
+fn map_segments(image: &mut Image, object: &Object, copies: bool) -> Result<()> {
     for segment in &object.layout().segments {
         let content = segment.offset as usize..(segment.offset + segment.filesz) as usize;
-        let few = object.bytes().get(content).filter(|b| b.len() <= FEW);
-        if let Some(bytes) = few.filter(|_| segment.writable) {
+        let content = object.bytes().get(content);
+        let copied = content.filter(|bytes| match segment.executable {
+            true => copies,
+            false => segment.writable && bytes.len() <= FEW,
+        });
+        if let Some(bytes) = copied {
             image.commit(segment.range())?;
             let written = image.write(segment.vaddr, bytes);
             written.map_err(|_| bad(object.path().display().to_string(), "no room"))?;
+            if segment.executable {
+                image.make_part_code(segment.range())?;
+            }
             continue;
         }
         let access = match (segment.writable, segment.executable) {

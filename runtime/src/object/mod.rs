@@ -302,11 +302,7 @@ impl Object {
 
     /// Name of the function at an address (as in the file), from `.symtab`.
     pub fn symbol_at(&self, vaddr: u64) -> Option<String> {
-        let table = self.native.get_or_init(|| {
-            let section = |name| self.section(name).unwrap_or_default();
-            symbols::NativeSymbols::read(section(".symtab"), section(".strtab"))
-        });
-        table.at(vaddr).map(str::to_owned)
+        self.native_symbols().at(vaddr).map(str::to_owned)
     }
 
     /// Address of a section, as in the file.
@@ -324,6 +320,23 @@ impl Object {
     /// The open file, and where the object begins in it.
     pub(crate) fn file(&self) -> (&File, u64) {
         self.map.file()
+    }
+
+    /// Whether it is of no file that others can find.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.map.is_copy()
+    }
+
+    /// The functions in `.symtab`: address as in the file, bytes, name; ascending.
+    pub(crate) fn native_functions(&self) -> &[(u64, u64, String)] {
+        self.native_symbols().functions()
+    }
+
+    fn native_symbols(&self) -> &symbols::NativeSymbols {
+        self.native.get_or_init(|| {
+            let section = |name| self.section(name).unwrap_or_default();
+            symbols::NativeSymbols::read(section(".symtab"), section(".strtab"))
+        })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {

@@ -341,6 +341,11 @@ impl NativeSymbols {
         Self { functions }
     }
 
+    /// All of them.
+    pub fn functions(&self) -> &[(u64, u64, String)] {
+        &self.functions
+    }
+
     /// Name of the function that the address lies in.
     pub fn at(&self, vaddr: u64) -> Option<&str> {
         let after = self.functions.partition_point(|f| f.0 <= vaddr);

@@ -1,10 +1,12 @@
 //! Showing debuggers what is loaded.
 
+use std::fmt::Write as _;
+
 use super::Process;
 use crate::arch::BREAKPOINT;
 use crate::config::{Category, Debugger};
 use crate::object::{Loaded, debug_image};
-use crate::sys::{Registered, is_debugger_listening};
+use crate::sys::{Registered, add_to_perf_map, is_debugger_listening};
 
 impl Process {
     /// Shows debuggers some objects, before any code of them runs. Where none
@@ -38,6 +40,28 @@ impl Process {
                     )
                 }),
             }
+        }
+    }
+
+    /// Names code of objects that are in no file, for profilers.
+    pub(super) fn name_for_profilers(&self, numbers: impl IntoIterator<Item = usize>) {
+        if !self.config.perf_map {
+            return;
+        }
+        let mut lines = String::new();
+        for number in numbers {
+            let instance = &self.link.instances[number];
+            let object = &instance.object;
+            let functions = object.native_functions().iter();
+            for (at, size, name) in functions.filter(|_| object.is_in_memory()) {
+                let start = instance.image.start() + at;
+                let _ = writeln!(lines, "{start:x} {size:x} {name}");
+            }
+        }
+        if let Err(error) = add_to_perf_map(&lines) {
+            self.config.trace(Category::Warning, || {
+                format!("no names for profilers: cannot write /tmp/perf-PID.map: {error}")
+            });
         }
     }
 }

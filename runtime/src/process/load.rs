@@ -72,6 +72,7 @@ impl Process {
         drop(taken);
         self.prepare_for_threads();
         self.show_to_debuggers(ready.group.numbers());
+        self.name_for_profilers(ready.group.numbers());
         Ok(ready)
     }
 

@@ -45,6 +45,8 @@ pub(crate) struct FileMap {
     id: FileId,
     start: *const u8,
     len: usize,
+    /// Whether the file is one without a name.
+    is_copy: bool,
 }
 
 // SAFETY: the mapping is read-only for as long as the value lives, and belongs
@@ -104,6 +106,7 @@ impl FileMap {
             id,
             start: start.cast_const().cast(),
             len,
+            is_copy: false,
         })
     }
 
@@ -112,7 +115,14 @@ impl FileMap {
         let file = memfd(name, bytes)?;
         // SAFETY: the file has no name that leads to it, and is sealed: not
         // even by its descriptor can it be changed.
-        unsafe { Self::new(file) }
+        let mut map = unsafe { Self::new(file) }?;
+        map.is_copy = true;
+        Ok(map)
+    }
+
+    /// Whether it is of bytes that have no file with a name.
+    pub const fn is_copy(&self) -> bool {
+        self.is_copy
     }
 
     /// The open file, to map parts of it elsewhere, and where this one begins.

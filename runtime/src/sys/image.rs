@@ -144,6 +144,15 @@ impl Image {
         Ok(())
     }
 
+    /// Makes whole pages, which [`Image::commit`] has made writable, code.
+    pub fn make_part_code(&mut self, at: Range<u64>) -> Result<(), SystemError> {
+        self.pages
+            .protect(self.pages_of(&at)?, Access::ReadExecute)?;
+        self.writable.retain(|writable| *writable != at);
+        self.executable.push(at);
+        Ok(())
+    }
+
     /// Whether code is in it.
     pub const fn is_code(&self) -> bool {
         !self.executable.is_empty()

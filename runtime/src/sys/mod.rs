@@ -15,6 +15,7 @@ mod image;
 pub(crate) mod interrupt;
 pub(crate) mod live;
 mod pause;
+mod perf_map;
 mod reserve;
 mod stack;
 
@@ -28,6 +29,7 @@ pub(crate) use file::FileMap;
 pub(crate) use file::memfd;
 pub use guest::{GuestBuffers, GuestMemory};
 pub(crate) use image::Image;
+pub(crate) use perf_map::add_to_perf_map;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Window;
 

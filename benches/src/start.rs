@@ -28,6 +28,12 @@ pub struct Args {
     /// The command to measure
     #[arg(long, default_value = "target/release/wasmaot")]
     wasmaot: PathBuf,
+    /// The static loader, of which executables are made
+    #[arg(long, default_value = "target/dist/wasmaot-ld")]
+    loader: PathBuf,
+    /// Measure native programs, --interp and --exe alone
+    #[arg(long)]
+    executables: bool,
     /// Also measure this module, as a program, against hello
     #[arg(long, value_name = "WASM")]
     module: Option<PathBuf>,
@@ -118,6 +124,12 @@ pub fn run(args: &Args) -> Result<()> {
         let path = args.wasmaot.display();
         format!("no {path}: build it with cargo build --release, or say --wasmaot")
     })?;
+    let loader = args.loader.canonicalize().with_context(|| {
+        let path = args.loader.display();
+        format!(
+            "no {path}: build it with cargo build --profile dist -p wasmaot-ld, or say --loader"
+        )
+    })?;
     let temporary = tempfile::tempdir()?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(directory)?;
@@ -145,8 +157,12 @@ pub fn run(args: &Args) -> Result<()> {
     // process takes them so.
     let copy = directory.join("wasmaot");
     fs::copy(&wasmaot, &copy).with_context(|| format!("cannot copy {}", wasmaot.display()))?;
+    let loader_copy = directory.join("wasmaot-ld");
+    fs::copy(&loader, &loader_copy).with_context(|| format!("cannot copy {}", loader.display()))?;
     let build = Build {
         wasmaot: copy,
+        loader: loader_copy,
+        executables: args.executables,
         directory,
     };
     for program in &known {
@@ -185,6 +201,9 @@ fn measure(args: &Args, name: &str, mut contestants: Vec<Contestant>) -> Task {
 /// Makes programs.
 struct Build {
     wasmaot: PathBuf,
+    loader: PathBuf,
+    /// Whether the command itself takes no part.
+    executables: bool,
     directory: PathBuf,
 }
 
@@ -203,6 +222,13 @@ impl Build {
             contestants.push(Contestant::new(name, Ok(runner)));
         }
         let main = self.wasm(&directory, program)?;
+        for (name, path) in self.executables(&directory, program)? {
+            let runner = process(move || Command::new(&path));
+            contestants.push(Contestant::new(name, Ok(runner)));
+        }
+        if self.executables {
+            return Ok(contestants);
+        }
         // Without any option first: the line that is used most is read fastest.
         let ways: [(&str, &[&str]); 4] = [
             ("wasmaot", &[]),
@@ -259,26 +285,65 @@ impl Build {
         }
     }
 
+    /// What the system starts: main's object, with its libraries beside it, and an
+    /// executable.
+    fn executables(
+        &self,
+        directory: &Path,
+        program: &Program,
+    ) -> Result<[(&'static str, PathBuf); 2]> {
+        let modules = self.modules(directory, program)?;
+        let objects = directory.join("interp");
+        fs::create_dir_all(&objects)?;
+        let object = objects.join("main.elf");
+        let mut command = Command::new(&self.wasmaot);
+        command.env("WASMAOT_LD", &self.loader);
+        command.args(["build", "--interp", "-o"]).arg(&object);
+        child::run(command.arg(&modules[0]))?;
+        for library in &modules[1..] {
+            let name = library.file_name().unwrap_or_default().to_string_lossy();
+            self.build(library, &objects.join(format!("{name}.elf")))?;
+        }
+        let executable = directory.join("executable");
+        let mut command = Command::new(&self.wasmaot);
+        command.env("WASMAOT_LD", &self.loader);
+        command.args(["build", "--exe", "-o"]).arg(&executable);
+        child::run(command.args(&modules))?;
+        Ok([("interp", object), ("exe", executable)])
+    }
+
     /// The objects of a program, with its libraries beside it.
     fn wasm(&self, directory: &Path, program: &Program) -> Result<PathBuf> {
         let out = directory.join("wasm");
         fs::create_dir_all(&out)?;
+        let modules = self.modules(directory, program)?;
+        for library in &modules[1..] {
+            let name = library.file_name().unwrap_or_default().to_string_lossy();
+            self.build(library, &out.join(format!("{name}.elf")))?;
+        }
+        self.build(&modules[0], &out.join("main.elf"))
+    }
+
+    /// The modules of a program, main first.
+    fn modules(&self, directory: &Path, program: &Program) -> Result<Vec<PathBuf>> {
         let include = concat!("-I", env!("CARGO_MANIFEST_DIR"), "/../include");
         let object =
             |name: &str| wasmaot_testkit::object(&directory.join(name), Code::Pic, &[include]);
-        let mut needed = Vec::new();
-        if let Some((name, _)) = &program.library {
-            let library = Link::new(Kind::Shared, name, vec![object("lib.c")], vec![]).make();
-            self.build(&library, &out.join(format!("{name}.elf")))?;
-            if !program.opened {
-                needed.push(library);
-            }
-        }
-        self.build(&wasmaot_testkit::libc(), &out.join("libc.so.elf"))?;
-        let main = Link::new(Kind::Pie, "main.wasm", vec![object("main.c")], needed)
-            .flag("--unresolved-symbols=import-dynamic")
-            .make();
-        self.build(&main, &out.join("main.elf"))
+        let library = program
+            .library
+            .as_ref()
+            .map(|(name, _)| Link::new(Kind::Shared, name, vec![object("lib.c")], vec![]).make());
+        let needed = library.iter().filter(|_| !program.opened).cloned();
+        let main = Link::new(
+            Kind::Pie,
+            "main.wasm",
+            vec![object("main.c")],
+            needed.collect(),
+        )
+        .flag("--unresolved-symbols=import-dynamic")
+        .make();
+        let libraries = library.into_iter().chain([wasmaot_testkit::libc()]);
+        Ok([main].into_iter().chain(libraries).collect())
     }
 
     fn build(&self, module: &Path, out: &Path) -> Result<PathBuf> {

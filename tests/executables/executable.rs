@@ -304,6 +304,37 @@ fn processes_share_its_pages() {
     }
 }
 
+/// System calls of a program, as strace counts them.
+fn system_calls(sandbox: &Sandbox, program: &str) -> u32 {
+    let log = sandbox.path("calls");
+    let words = ["strace", "-f", "-c", "-o", log.to_str().unwrap(), program];
+    run(sandbox, &words).success();
+    let text = fs::read_to_string(log).unwrap();
+    let total = text.lines().find(|line| line.ends_with(" total"));
+    let words = total.unwrap_or_else(|| panic!("no total in {text}"));
+    let mut numbers = words.split_whitespace().filter(|word| !word.contains('.'));
+    // Microseconds a call come first.
+    let calls = numbers.nth(1).and_then(|calls| calls.parse().ok());
+    calls.unwrap_or_else(|| panic!("no number in {text}"))
+}
+
+#[test]
+fn a_start_takes_few_system_calls() {
+    let one = executable();
+    let in_one_file = system_calls(&one, "root/prog");
+    assert!(
+        (40..=85).contains(&in_one_file),
+        "{in_one_file} system calls"
+    );
+    let several = with_objects(&["--interp"]);
+    // Three files are opened, read and mapped.
+    let in_several = system_calls(&several, "./main.wasm.elf");
+    assert!(
+        (40..=105).contains(&in_several),
+        "{in_several} system calls"
+    );
+}
+
 #[test]
 fn it_is_written_whole_or_not_at_all() {
     loader();

@@ -86,3 +86,40 @@ fn what_it_cannot_do_is_one_error() {
         says("main.wasm", "nothing")
     );
 }
+
+/// What a registration with `binfmt_misc` has to be is in the kernel's
+/// `admin-guide/binfmt-misc`: `:name:type:offset:magic:mask:interpreter:flags`.
+#[test]
+fn registrations_are_documented_as_the_kernel_takes_them() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("echo '"));
+    let lines = lines.filter_map(|line| line.split_once("' >/proc/sys/fs/binfmt_misc/register"));
+    let module = wat::parse_str("(module)").unwrap();
+    let mut kinds = Vec::new();
+    for (line, _) in lines {
+        let fields: Vec<&str> = line.split(':').collect();
+        let ["", name, kind, "", magic, "", interpreter, ""] = fields[..] else {
+            panic!("{line}");
+        };
+        kinds.push((name, kind));
+        match kind {
+            "M" => {
+                let escaped: String = module[..8]
+                    .iter()
+                    .map(|&byte| match byte {
+                        b'a'..=b'z' => char::from(byte).to_string(),
+                        _ => format!("\\x{byte:02x}"),
+                    })
+                    .collect();
+                assert_eq!(magic, escaped);
+                assert!(interpreter.ends_with("/wasmaot"), "{line}");
+            }
+            _ => {
+                assert_eq!(magic, "elf");
+                assert!(interpreter.ends_with("/wasmaot-ld"), "{line}");
+            }
+        }
+    }
+    assert_eq!(kinds, [("wasm", "M"), ("wasmaot", "E")]);
+}

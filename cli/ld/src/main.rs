@@ -34,6 +34,7 @@ static LOADS: [u8; 4] = wasmaot_abi::ABI_VERSION.to_le_bytes();
 // SAFETY: the program's one `main`, of the type that C wants.
 #[unsafe(no_mangle)]
 pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
+    start::touch();
     wasmaot_launch::run_command(|| match load() {
         Ok(code) => code,
         Err(error) => report::failed(&error, None),

@@ -12,8 +12,8 @@ use std::slice;
 use std::sync::atomic::Ordering;
 
 use libc::{
-    AT_EXECFN, AT_PHDR, AT_PHNUM, AT_SECURE, Elf64_Ehdr, Elf64_Phdr, PF_R, PT_INTERP, PT_LOAD,
-    getauxval,
+    AT_EXECFN, AT_PHDR, AT_PHNUM, AT_SECURE, Elf64_Ehdr, Elf64_Phdr, PF_R, PF_X, PT_INTERP,
+    PT_LOAD, getauxval,
 };
 
 use crate::arch::PROGRAM;
@@ -77,6 +77,41 @@ pub fn program() -> Option<Program> {
     }
 }
 
+/// Has the kernel map the loader's code at once, which is spread over more pages than
+/// it would map at each fault, and give the heap the pages that loading a program
+/// takes. A kernel that knows neither says so, and faults are as they are.
+pub fn touch() {
+    /// What a small program has the loader allocate.
+    const HEAP: usize = 128 << 10;
+    const PAGE: usize = 4096;
+    // SAFETY: the pages are the loader's own, and stay as they are: the kernel maps
+    // what an access would have it map. The heap ends where the break is.
+    unsafe {
+        let start = &raw const __ehdr_start as usize;
+        for header in own_headers() {
+            if header.p_type == PT_LOAD && header.p_flags & PF_X != 0 {
+                let first = (start + header.p_vaddr as usize) & !(PAGE - 1);
+                let end = start + (header.p_vaddr + header.p_memsz) as usize;
+                libc::madvise(first as *mut _, end - first, libc::MADV_POPULATE_READ);
+            }
+        }
+        let end = libc::sbrk(0) as usize & !(PAGE - 1);
+        let _ = libc::madvise((end - HEAP) as *mut _, HEAP, libc::MADV_POPULATE_WRITE);
+    }
+}
+
+/// The loader's program headers.
+///
+/// # Safety
+/// The kernel, or the first instructions, have left them where they say.
+unsafe fn own_headers() -> &'static [Elf64_Phdr] {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let headers = getauxval(AT_PHDR) as *const Elf64_Phdr;
+        slice::from_raw_parts(headers, getauxval(AT_PHNUM) as usize)
+    }
+}
+
 /// A segment of the loader's own file.
 pub struct Segment {
     /// Its bytes.
@@ -90,8 +125,7 @@ pub fn last_segment() -> Option<Segment> {
     // SAFETY: the headers are the loader's own, and the kernel has mapped what they
     // say; nobody writes to what is read-only.
     unsafe {
-        let headers = getauxval(AT_PHDR) as *const Elf64_Phdr;
-        let headers = slice::from_raw_parts(headers, getauxval(AT_PHNUM) as usize);
+        let headers = own_headers();
         let loaded = |header: &&Elf64_Phdr| header.p_type == PT_LOAD;
         let last = headers.iter().rev().find(loaded)?;
         if last.p_flags != PF_R {

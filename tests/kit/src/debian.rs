@@ -35,7 +35,7 @@ impl Source {
         let directory = once("debian", &key, |directory| {
             let archive = self.fetched(directory);
             let mut tar = tools().tar.command();
-            tar.arg("xzf").arg(&archive).arg("-C").arg(directory);
+            tar.arg("xf").arg(&archive).arg("-C").arg(directory);
             run(&mut tar).expect_code(0);
         });
         directory.join(self.directory)

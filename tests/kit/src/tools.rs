@@ -70,6 +70,14 @@ tools! {
     gdb = "gdb" in "gdb";
     /// A judge of what zlib wrote.
     gzip = "gzip" in "gzip";
+    /// The C++ compiler for that machine.
+    gxx = "g++" in "g++";
+    /// Builds projects.
+    make = "make" in "make";
+    /// Configures projects, and with it comes the program that runs their tests.
+    cmake = "cmake" in "cmake";
+    /// Unpacks archives of projects.
+    bzip2 = "bzip2" in "bzip2";
     /// Fetches published modules and the sysroot.
     npm = "npm" in "nodejs npm";
     /// Fetches and unpacks Python packages.

@@ -1,0 +1,5 @@
+#pragma once
+
+#include <functional>
+
+int visit(const std::function<void(int)> &call, int count);

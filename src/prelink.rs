@@ -60,7 +60,7 @@ fn needed(file: &Path) -> Result<Vec<String>> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).map_err(Error::cannot_read(file))?;
     let module = input::module(&name, &bytes)?;
-    Ok(wasmaot_compiler::prelink::needed(&name, &module)?)
+    Ok(wasmaot_compiler::prelink::needs(&name, &module)?.libraries)
 }
 
 /// The module of a library in the first directory that has it.

@@ -13,6 +13,7 @@ use wasmaot_abi::name;
 use wasmaot_abi::prelink::{self as abi, BUILD_ID_SIZE, BuildId};
 
 use crate::build_id::build_id;
+pub use crate::decode::Needs;
 use crate::decode::decode;
 use crate::emit::so::{Membership, link};
 use crate::error::Result;
@@ -161,12 +162,12 @@ impl<'a> Set<'a> {
     }
 }
 
-/// The names of the libraries that a module needs.
+/// Reads what a module needs.
 ///
 /// # Errors
 /// If the module, or what it says of them, cannot be read.
-pub fn needed(source: &str, wasm: &[u8]) -> Result<Vec<String>> {
-    crate::decode::needed(source, wasm)
+pub fn needs(source: &str, wasm: &[u8]) -> Result<Needs> {
+    crate::decode::needs(source, wasm)
 }
 
 /// The function that a module exports as a symbol.

@@ -36,7 +36,8 @@ pub use host::{
     ThreadEntry, ThreadHook, ThreadSignal, ThreadStart, WasmParam, WasmParams, WasmResults, WasmTy,
 };
 pub use link::{
-    Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates, runpath_directories,
+    Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates, places,
+    runpath_directories,
 };
 pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
 pub use process::{Missing, Parked, Process, ProcessId};

@@ -15,7 +15,12 @@ fn documents_are_here_and_stand_alone() {
         "LICENSE",
         "abi/ABI.md",
         "abi/records.md",
+        "docs/abi-research.md",
+        "docs/coming-from.md",
+        "docs/embedding.md",
         "docs/measured.md",
+        "docs/operating.md",
+        "docs/tutorial.md",
     ] {
         let text = document(name);
         assert!(!text.is_empty(), "{name} is missing");

@@ -8,11 +8,12 @@ use anyhow::{Result, bail};
 use wasmaot::input::{self, Kind};
 use wasmaot::prelink;
 use wasmaot_abi::executable::Role;
+use wasmaot_compiler::prelink::Needs;
 use wasmaot_compiler::{self as compiler, Emit, Options};
 use wasmaot_hosts::HostEnv;
 use wasmaot_launch::{Library, Program, Use, add_hosts};
 use wasmaot_runtime::{
-    Config, Finder, Object, Process, Unresolved, Way, beside, flat, loader_provides,
+    Config, Finder, Object, Process, SearchPath, Unresolved, flat, loader_provides, places,
 };
 
 use crate::libraries::{Exports, Word};
@@ -40,14 +41,15 @@ struct Input {
     bytes: Vec<u8>,
     /// Whether it is built already.
     is_object: bool,
-    /// Libraries that it needs.
-    needed: Vec<String>,
+    /// Libraries that it needs, and where it has them looked for.
+    needs: Needs,
     /// A plain module.
     is_plain: bool,
 }
 
 /// Builds the objects of a program, with all that it needs: the inputs, main
-/// first, and what lies in one of these directories or beside main.
+/// first, and what lies in one of these directories, where one's `RUNPATH` says, or
+/// beside main.
 ///
 /// # Errors
 /// Names the file that cannot be built, or the library that is nowhere.
@@ -107,15 +109,11 @@ impl Member {
 
 /// The inputs and all libraries that they need, breadth first.
 fn closure(inputs: &[PathBuf], directories: &[PathBuf]) -> Result<Vec<Input>> {
-    let own = inputs[0].parent().map(|directory| match directory {
-        none if none.as_os_str().is_empty() => Path::new("."),
-        some => some,
-    });
-    let directories: Vec<&Path> = directories
-        .iter()
-        .map(PathBuf::as_path)
-        .chain(own)
-        .collect();
+    let search = SearchPath {
+        dirs: directories.to_vec(),
+        program: Some(directory(&inputs[0])),
+        ..SearchPath::default()
+    };
     let mut queue: VecDeque<(PathBuf, String)> = inputs
         .iter()
         .enumerate()
@@ -134,11 +132,11 @@ fn closure(inputs: &[PathBuf], directories: &[PathBuf]) -> Result<Vec<Input>> {
     let mut found = Vec::new();
     while let Some((path, module)) = queue.pop_front() {
         let input = read(path, module)?;
-        for name in &input.needed {
+        for name in &input.needs.libraries {
             if names.contains(name) || loader_provides(name) {
                 continue;
             }
-            let Some(library) = library(name, &directories) else {
+            let Some(library) = library(name, &input, &search) else {
                 bail!(
                     "{}: needs {name}, which an executable has to contain; give it as an input \
                      too, or its directory with -L",
@@ -166,11 +164,18 @@ fn names_of(path: &Path) -> Vec<String> {
         .collect()
 }
 
-/// A library in the first directory that has it: the module rather than what was
-/// built from it, so that calls of it can be direct.
-fn library(name: &str, directories: &[&Path]) -> Option<PathBuf> {
-    let places = directories.iter();
-    let mut places = places.flat_map(|dir| beside(dir.join(name), Way::Directory));
+/// The directory that a file lies in, links followed, as `$ORIGIN` is.
+fn directory(file: &Path) -> PathBuf {
+    let real = file.canonicalize();
+    let real = real.as_deref().unwrap_or(file);
+    real.parent().unwrap_or(Path::new("")).to_owned()
+}
+
+/// A library at the first place that has it: the module rather than what was built
+/// from it, so that calls of it can be direct.
+fn library(name: &str, by: &Input, search: &SearchPath) -> Option<PathBuf> {
+    let origin = directory(&by.path);
+    let mut places = places(name, &by.needs.runpath, &[origin], search).into_iter();
     places.find_map(|place| {
         let mut files = [place.file, place.built].into_iter();
         files.find(|file| file.is_file())
@@ -183,7 +188,10 @@ fn read(path: PathBuf, module: String) -> Result<Input> {
         // SAFETY: the user names it to be a part of a program; it is only read.
         let object = unsafe { Object::from_bytes(&path, &bytes, true) }?;
         return Ok(Input {
-            needed: object.needed().to_vec(),
+            needs: Needs {
+                libraries: object.needed().to_vec(),
+                runpath: object.runpath().to_vec(),
+            },
             is_object: true,
             is_plain: false,
             path,
@@ -193,7 +201,7 @@ fn read(path: PathBuf, module: String) -> Result<Input> {
     }
     let binary = input::module(&file, &bytes)?.into_owned();
     Ok(Input {
-        needed: compiler::prelink::needed(&file, &binary)?,
+        needs: compiler::prelink::needs(&file, &binary)?,
         is_object: false,
         is_plain: compiler::outline(&file, &binary)?.is_plain,
         path,

@@ -95,9 +95,18 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
     Ok(module)
 }
 
-/// The libraries that a module says it needs.
-pub(crate) fn needed(source: &str, wasm: &[u8]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
+/// What a module says of the libraries that it needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Their names.
+    pub libraries: Vec<String>,
+    /// Directories where they are looked for, `$ORIGIN` not yet replaced.
+    pub runpath: Vec<String>,
+}
+
+/// Reads what a module says of the libraries that it needs.
+pub(crate) fn needs(source: &str, wasm: &[u8]) -> Result<Needs> {
+    let mut found = Needs::default();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CustomSection(section) = payload.map_err(|e| explain(source, wasm, &e))? {
             let offset = section.data_offset() as usize;
@@ -106,7 +115,10 @@ pub(crate) fn needed(source: &str, wasm: &[u8]) -> Result<Vec<String>> {
                 file: source.to_owned(),
                 source: error,
             })?;
-            found.extend(linking.into_iter().flat_map(|linking| linking.needed));
+            if let Some(linking) = linking {
+                found.libraries.extend(linking.needed);
+                found.runpath.extend(linking.runpath);
+            }
         }
     }
     Ok(found)

@@ -98,7 +98,9 @@ pub fn beside(file: PathBuf, way: Way) -> impl Iterator<Item = Candidate> {
     })
 }
 
-fn places(
+/// The same for an object or a module with this `RUNPATH`; `origins` are what
+/// `$ORIGIN` stands for in it.
+pub fn places(
     name: &str,
     runpath: &[String],
     origins: &[PathBuf],

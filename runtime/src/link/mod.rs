@@ -48,7 +48,9 @@ mod wanted;
 
 use std::sync::Arc;
 
-pub use finder::{Candidate, Finder, SearchPath, Way, beside, candidates, runpath_directories};
+pub use finder::{
+    Candidate, Finder, SearchPath, Way, beside, candidates, places, runpath_directories,
+};
 pub use search::Needed;
 pub use state::InstanceId;
 

@@ -10,6 +10,7 @@
 //! The kit knows toolchains, not wasmaot: what it has of it are the binary that a
 //! test hands to [`Wasmaot::new`], and how sysroots are made.
 
+mod bare_root;
 mod cache;
 mod case;
 mod debian;
@@ -23,6 +24,7 @@ mod threads;
 mod tools;
 mod wasm;
 
+pub use bare_root::BareRoot;
 pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, examples, link_sources, own_headers, sources};
 pub use debian::Source;

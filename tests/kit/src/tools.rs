@@ -84,6 +84,8 @@ tools! {
     python = "python3" in "python3 python3-pip";
     /// Unpacks what such a package holds.
     zstd = "zstd" in "zstd";
+    /// Makes a minimal Debian.
+    mmdebstrap = "mmdebstrap" in "mmdebstrap";
     /// Unpacks what npm and apt fetched.
     tar = "tar" in "tar";
 }

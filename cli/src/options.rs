@@ -23,6 +23,7 @@ mod bench;
 #[cfg(feature = "compiler")]
 mod cache;
 
+mod help;
 #[cfg(feature = "compiler")]
 mod sysroot;
 
@@ -39,16 +40,7 @@ pub use sysroot::{Action, Install, Sysroot};
     name = "wasmaot",
     version,
     max_term_width = 100,
-    after_help = "`wasmaot PROGRAM [ARG]...` is short for `wasmaot run PROGRAM [ARG]...`, with options before it too.
-
-Environment:
-  WASMAOT_CACHE_DIR     Directory of built objects [default: ~/.cache/wasmaot]
-  WASMAOT_LIBRARY_PATH  Directories to look for libraries in, after those of -L
-  WASMAOT_OPTIONS       Options of `wasmaot run`, which those of the command line outrank
-  WASMAOT_DEBUG         What the loader prints: libs, files, bindings, …, all
-  WASMAOT_WASM_LD       The wasm-ld that `wasmaot link` runs
-  WASMAOT_CLANG         The clang that sysroots are made with
-  WASMAOT_SYSROOT       The sysroot that is taken"
+    after_help = help::COMMAND
 )]
 pub struct Cli {
     /// What to do.
@@ -318,20 +310,11 @@ pub(crate) fn grant_parser() -> impl TypedValueParser<Value = Grant> {
     OsStringValueParser::new().try_map(|text| Grant::read(&text))
 }
 
-/// What the words after the program are.
-const RUN_HELP: &str = "\
-What follows PROGRAM is the program's, options too. Libraries may stand between: as long as a word \
-is a module that defines what the program or an earlier library imports and nothing else has, or \
-that one of them needs by its name, it is loaded; the first that is not begins the arguments. If \
-all words before a `--` are modules, they are libraries whatever they define, and the `--` is \
-dropped. A plain module defines imports from its file's name without extension, or from NAME as \
-NAME=FILE, and from `env`.";
-
 /// `wasmaot run`.
 #[derive(Debug, PartialEq, Eq, Args)]
 #[command(
     override_usage = "wasmaot run [OPTIONS] PROGRAM [LIB]... [--] [ARG]...",
-    after_help = RUN_HELP
+    after_help = help::RUN
 )]
 pub struct Run {
     /// Program (`.wasm`, `.wat` or a built object; `-` is a module from standard input), and what

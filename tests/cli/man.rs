@@ -71,3 +71,54 @@ fn a_page_says_how_the_command_is_called() {
         assert!(page.contains(part), "no {part}: {page}");
     }
 }
+
+/// Whoever reads a variable of ours has it in the help, and so in the manual.
+#[test]
+fn each_variable_that_is_read_is_documented() {
+    // One that the command sets for itself.
+    const OWN: &str = "WASMAOT_LINKING";
+    let help = Sandbox::new().wasmaot(&["--help"]).success();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = 0;
+    for folder in ["abi", "runtime", "src", "cli", "capi"] {
+        let mut grep = Command::new("grep");
+        grep.args(["-rhoE", "--include=*.rs", "--exclude-dir=tests"]);
+        let output = grep
+            .arg("\"WASMAOT_[A-Z_]+\"")
+            .arg(root.join(folder))
+            .output();
+        let output = String::from_utf8(output.unwrap().stdout).unwrap();
+        for name in output.lines().map(|line| line.trim_matches('"')) {
+            assert!(name == OWN || help.contains(name), "no {name} in {help}");
+            found += 1;
+        }
+    }
+    assert!(found > 10, "the search for variables is broken");
+}
+
+#[test]
+fn exit_codes_are_those_of_the_manual() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.wasmaot(&["run", "--help"]).success();
+    let program = |name: &str, body: &str| {
+        let text = format!(
+            r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+                 (memory (export "memory") 1) (func (export "_start") {body}))"#
+        );
+        sandbox.write(name, text);
+    };
+    program("own.wat", "(call $exit (i32.const 7))");
+    program("trap.wat", "unreachable");
+    program("loop.wat", "(loop (br 0))");
+    for (args, code, told) in [
+        (&["own.wat"][..], 7, "0 to 255"),
+        (&["nowhere.wat"], 1, "1         "),
+        (&["--bind", "never", "own.wat"], 2, "2         "),
+        (&["--timeout", "50ms", "loop.wat"], 124, "124       "),
+        (&["trap.wat"], 134, "134       "),
+    ] {
+        assert!(help.contains(&format!("\n  {told}")), "no {told}: {help}");
+        let ran = sandbox.wasmaot(&[&["run"], args].concat());
+        assert_eq!(ran.code, Some(code), "{args:?}: {ran:#?}");
+    }
+}

@@ -9,6 +9,7 @@ use wasmaot::cache::{CacheDirectory, CacheEntry, default_directory};
 use wasmaot_launch::Size;
 use wasmaot_launch::report::print;
 
+use crate::json;
 use crate::options::{Cache, CacheAction, Limit};
 
 /// Seconds of a day.
@@ -63,7 +64,7 @@ fn list(directory: &CacheDirectory, as_json: bool) -> Result<()> {
                 })
             })
             .collect();
-        return print_json(&json!({ "objects": entries }));
+        return print(json::text(&json!({ "objects": entries })));
     }
     let now = SystemTime::now();
     let lines = entries.iter().map(|entry| {
@@ -92,7 +93,7 @@ fn size(directory: &CacheDirectory, as_json: bool) -> Result<()> {
         for (name, count) in counted {
             document[name] = count.into();
         }
-        return print_json(&document);
+        return print(json::text(&document));
     }
     let mut text = format!(
         "path {}\nobjects {}\nbytes {bytes}\nlimit {}\n",
@@ -124,9 +125,4 @@ fn shown(limit: Option<u64>) -> String {
 fn seconds(entry: &CacheEntry) -> u64 {
     let time = entry.used.duration_since(UNIX_EPOCH);
     time.map_or(0, |time| time.as_secs())
-}
-
-/// Prints a document.
-fn print_json(document: &Value) -> Result<()> {
-    print(serde_json::to_string_pretty(document)? + "\n")
 }

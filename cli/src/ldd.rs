@@ -1,10 +1,12 @@
 //! `wasmaot ldd`.
 
 use anyhow::Result;
-use wasmaot_launch::{Options, list_file};
+use serde_json::{Value, json};
+use wasmaot_launch::report::{FAILURE, print};
+use wasmaot_launch::{Listing, Options, Place, list_file};
 
-use crate::opening;
 use crate::options::{Ldd, Running};
+use crate::{json, opening};
 
 /// Lists the libraries that a file needs; the exit code says whether all is
 /// there.
@@ -15,5 +17,33 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
         #[cfg(feature = "compiler")]
         &args.codegen,
     );
-    list_file(&options, &args.file, engine)
+    let listing = list_file(&options, &args.file, engine)?;
+    print(match args.json {
+        true => json::text(&document(&listing)),
+        false => listing.to_string(),
+    })?;
+    Ok(if listing.is_whole() { 0 } else { FAILURE })
+}
+
+/// The same for other programs.
+fn document(listing: &Listing) -> Value {
+    let preloaded = listing.preloaded.iter();
+    let preloaded = preloaded.map(|(name, path)| json!({ "name": name, "path": path }));
+    let needed = listing.needed.iter().map(|library| {
+        let (path, note) = match &library.place {
+            Place::File(path, note) => (Some(path), *note),
+            Place::Loader => (None, "the loader"),
+            Place::Missing => (None, "not found"),
+        };
+        json!({ "name": library.name, "needed_by": library.by, "path": path, "note": note })
+    });
+    let undefined = listing
+        .undefined
+        .iter()
+        .map(|symbol| json!({ "kind": symbol.kind, "name": symbol.name, "needed_by": symbol.by }));
+    json!({
+        "preloaded": preloaded.collect::<Vec<_>>(),
+        "needed": needed.collect::<Vec<_>>(),
+        "undefined": undefined.collect::<Vec<_>>(),
+    })
 }

@@ -16,6 +16,7 @@ mod inspect;
 #[cfg(feature = "compiler")]
 mod installed;
 mod invoke;
+mod json;
 mod ldd;
 mod libraries;
 mod link;

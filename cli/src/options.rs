@@ -347,6 +347,9 @@ pub struct Run {
     /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing
     #[arg(long, value_name = "SYMBOL")]
     pub explain: Option<String>,
+    /// With --explain or --trace-loaded, print one JSON document
+    #[arg(long)]
+    pub json: bool,
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
@@ -405,6 +408,7 @@ impl Run {
             trace_loaded: false,
             coredump: None,
             explain: None,
+            json: false,
             #[cfg(feature = "compiler")]
             codegen: Codegen::DEFAULT,
         })
@@ -474,6 +478,9 @@ pub struct Ldd {
     /// Program or library
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub search: Search,
     #[cfg(feature = "compiler")]
@@ -493,6 +500,9 @@ pub struct Inspect {
     /// Print how a module is linked as the JSON object of section `dyninfo`
     #[arg(long, conflicts_with = "verify")]
     pub dyninfo: bool,
+    /// Print one JSON document
+    #[arg(long, conflicts_with = "dyninfo")]
+    pub json: bool,
 }
 
 #[cfg(test)]

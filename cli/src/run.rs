@@ -4,19 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use serde_json::{Value, json};
 use wasmaot::{LibraryFinder, input};
 use wasmaot_hosts::flat_libc;
-use wasmaot_launch::report::print;
+use wasmaot_launch::report::{print, usage};
 use wasmaot_launch::{Executable, Options, Program, Use, open_all, within};
-use wasmaot_runtime::{Error, Object, Process, Unresolved};
+use wasmaot_runtime::{Error, Explanation, Object, Process, Unresolved};
 
 use crate::advice::NotLinked;
 use crate::libraries::{Line, Shared};
 use crate::options::Run;
-use crate::{core_dump, invoke, opening};
+use crate::{core_dump, invoke, json, opening};
 
 /// Loads and runs the program; answers the exit code.
 pub(crate) fn run(args: &Run) -> Result<u8> {
+    if args.json && args.explain.is_none() && !args.trace_loaded {
+        return Err(usage("--json needs --explain or --trace-loaded"));
+    }
     let options = args.running.options(&args.search);
     let options = options.over(Options::of_environment()?);
     let mut config = options.config()?;
@@ -86,7 +90,25 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
 /// Shows what came of linking the program.
 fn show(args: &Run, process: &mut Process) -> Result<()> {
     if let Some(symbol) = &args.explain {
-        return print(process.explain(symbol).to_string());
+        let explained = process.explain(symbol);
+        return print(match args.json {
+            true => json::text(&explanation(&explained)),
+            false => explained.to_string(),
+        });
+    }
+    if args.json {
+        let objects = process.link_map().map(|entry| {
+            json!({
+                "name": entry.name,
+                "path": entry.path,
+                "load_address": entry.load_address,
+                "memory_base": entry.memory_base,
+                "table_base": entry.table_base,
+            })
+        });
+        return print(json::text(
+            &json!({ "objects": objects.collect::<Vec<_>>() }),
+        ));
     }
     for entry in process.link_map() {
         print(format!(
@@ -97,6 +119,22 @@ fn show(args: &Run, process: &mut Process) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+/// How a symbol is bound, for other programs.
+fn explanation(explained: &Explanation) -> Value {
+    let scope = explained.scope.iter();
+    let scope = scope.map(|at| json!({ "object": at.object, "definition": at.definition }));
+    let uses = explained
+        .uses
+        .iter()
+        .map(|by| json!({ "object": by.object, "how": by.how, "bound": by.bound, "why": by.why }));
+    json!({
+        "symbol": explained.name,
+        "scope": scope.collect::<Vec<_>>(),
+        "host": explained.host,
+        "uses": uses.collect::<Vec<_>>(),
+    })
 }
 
 /// Opens the program; `-` is a module from standard input.

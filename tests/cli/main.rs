@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod grants;
+mod json;
 mod link;
 mod man;
 mod run;

@@ -24,7 +24,7 @@ use wasmaot_runtime::prepare_command;
 pub use executable::{Executable, Members};
 pub use grant::{Grant, grant_all};
 pub use libraries::{Library, exports};
-pub use list::{list, list_file};
+pub use list::{Listing, Needed, Place, Symbol, list_file};
 pub use opening::{add_hosts, open_all};
 pub use options::Options;
 pub use program::{NeedsCommand, Program, Use, within};

@@ -9,7 +9,7 @@ use wasmaot_runtime::Object;
 use super::Listing;
 
 /// The listing of an object.
-pub(crate) fn list(object: &Object) -> String {
+pub(super) fn list(object: &Object) -> Listing {
     let mut out = Listing::default();
     header(object, &mut out);
     symbols(object, &mut out);
@@ -36,7 +36,7 @@ pub(crate) fn list(object: &Object) -> String {
             addend,
         ]);
     }
-    out.finish()
+    out
 }
 
 fn header(object: &Object, out: &mut Listing) {

@@ -9,7 +9,7 @@ use wasmparser::{ConstExpr, DataKind, ElementKind, Operator, Parser, Payload, Ty
 use super::Listing;
 
 /// The listing of a module.
-pub(crate) fn list(file: &str, bytes: &[u8]) -> Result<String> {
+pub(super) fn list(file: &str, bytes: &[u8]) -> Result<Listing> {
     let fail = |e: wasmparser::BinaryReaderError| {
         anyhow!(
             "{file}: not a valid wasm module: {} (at offset {:#x})",
@@ -163,7 +163,7 @@ pub(crate) fn list(file: &str, bytes: &[u8]) -> Result<String> {
     for path in &linking.runpath {
         out.row(["runpath".to_owned(), path.clone()]);
     }
-    Ok(out.finish() + &sections.finish())
+    Ok(out.with(sections))
 }
 
 fn describe(ty: TypeRef, types: &[String]) -> String {

@@ -234,10 +234,10 @@ wasmaot link: supported targets: wasm32 (libtool looks for elf)";
 /// What a program is given and may use.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct Running {
-    /// Grant access to a directory, by another name if GUEST is given, to be read alone with `ro`
+    /// Grant access to a directory, by another name if GUEST is given, to be read alone with `ro:`
     #[arg(
         long = "dir",
-        value_name = "HOST[::GUEST[::ro]]",
+        value_name = "[ro:]HOST[::GUEST]",
         value_hint = ValueHint::DirPath,
         value_parser = grant_parser()
     )]
@@ -435,10 +435,12 @@ const COMMANDS: &[&str] = &[
     "completions",
     "help",
     "inspect",
+    "ld",
     "ldd",
     "link",
     "man",
     "run",
+    "sysroot",
 ];
 
 /// Whether the first word of a command line is a program to run: a path, or
@@ -557,7 +559,10 @@ mod tests {
         assert!(plain(&["./build"]).is_some());
         let commands = Cli::command();
         for command in commands.get_subcommands() {
-            assert!(COMMANDS.contains(&command.get_name()));
+            let names = command.get_all_aliases().chain([command.get_name()]);
+            for name in names {
+                assert!(COMMANDS.contains(&name), "{name}");
+            }
         }
     }
 

@@ -21,13 +21,22 @@ pub struct Grant {
 /// What separates the parts of a grant.
 const SEPARATOR: &[u8] = b"::";
 
+/// What a grant begins with of which nothing can be changed.
+const READ_ONLY: &[u8] = b"ro:";
+
 impl Grant {
-    /// Reads `HOST`, `HOST::GUEST` or `HOST::GUEST::ro`; `rw` is as nothing.
+    /// Reads `HOST` or `HOST::GUEST`, with `ro:` before it or `::ro` behind both
+    /// names; `::rw` is as nothing. A directory whose name begins with `ro:` is
+    /// `./ro:NAME`.
     ///
     /// # Errors
     /// What is wrong with it, and what it should be.
     pub fn read(text: &OsStr) -> Result<Self, String> {
-        let parts = split(text.as_bytes());
+        let text = text.as_bytes();
+        // `ro::x` is a directory named `ro`.
+        let rest = text.strip_prefix(READ_ONLY);
+        let rest = rest.filter(|rest| !rest.starts_with(b":"));
+        let parts = split(rest.unwrap_or(text));
         let (host, guest, access) = match parts[..] {
             [host] => (host, None, &b"rw"[..]),
             [host, guest] => (host, Some(guest), &b"rw"[..]),
@@ -42,7 +51,7 @@ impl Grant {
         }
         let read_only = match access {
             b"ro" => true,
-            b"rw" => false,
+            b"rw" => rest.is_some(),
             other => {
                 let other = String::from_utf8_lossy(other);
                 return Err(format!("has `{other}` for an access; it is `ro` or `rw`"));
@@ -60,14 +69,14 @@ impl Grant {
 
     /// The text from which it is read.
     pub fn written(&self) -> OsString {
-        let mut text = self.host.clone().into_os_string();
-        let is_same = self.host.as_os_str() == self.guest.as_str();
-        if !is_same || self.read_only {
+        let mut text = OsString::new();
+        if self.read_only {
+            text.push(OsStr::from_bytes(READ_ONLY));
+        }
+        text.push(&self.host);
+        if self.host.as_os_str() != self.guest.as_str() {
             text.push("::");
             text.push(&self.guest);
-        }
-        if self.read_only {
-            text.push("::ro");
         }
         text
     }
@@ -123,6 +132,14 @@ mod tests {
         assert_eq!(read("a::/b::ro"), grant("a", "/b", true));
         assert_eq!(read("a::/b::rw"), grant("a", "/b", false));
         assert_eq!(read("a:b"), grant("a:b", "a:b", false));
+        assert_eq!(read("ro:a"), grant("a", "a", true));
+        assert_eq!(read("ro:a::/b"), grant("a", "/b", true));
+        assert_eq!(read("ro:a::/b::ro"), grant("a", "/b", true));
+        assert_eq!(read("ro::/b"), grant("ro", "/b", false));
+        assert_eq!(read("./ro:a"), grant("./ro:a", "./ro:a", false));
+        for text in ["a", "ro:a", "ro:a::/b", "ro::/b", "./ro:a"] {
+            assert_eq!(read(text).unwrap().written(), text);
+        }
         for wrong in [
             "",
             "::",
@@ -132,6 +149,7 @@ mod tests {
             "a::b::",
             "a::b::rx",
             "a::b::ro::c",
+            "ro:",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

@@ -37,11 +37,7 @@ pub const WORDS: &[Word] = &[
     word("-L", "DIR", "Look for libraries in this directory first"),
     word("--preload", "FILE", "Load this object before all libraries"),
     word("--verify", "", "Check every byte of objects"),
-    word(
-        "--dir",
-        "HOST[::GUEST[::ro]]",
-        "Grant access to a directory",
-    ),
+    word("--dir", "[ro:]HOST[::GUEST]", "Grant access to a directory"),
     word("--env", "K=V", "Set a variable; K alone passes it on"),
     word("--argv0", "NAME", "The program's name for itself"),
     word(
@@ -249,14 +245,7 @@ mod tests {
             &[][..],
             &["-L", "a", "-L", "b c", "--preload", "p", "--verify"],
             &[
-                "--dir",
-                "a::/b::ro",
-                "--dir",
-                "c",
-                "--env",
-                "A=b c",
-                "--env",
-                "D",
+                "--dir", "ro:a::/b", "--dir", "c", "--env", "A=b c", "--env", "D",
             ],
             &[
                 "--argv0",

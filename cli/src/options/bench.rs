@@ -39,8 +39,8 @@ pub struct Bench {
     /// How much to do [default: what takes some 100 ms]
     #[arg(long, value_name = "N", requires = "main", value_parser = clap::value_parser!(u32).range(1..))]
     pub n: Option<u32>,
-    /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro`
-    #[arg(long = "dir", value_name = "HOST[::GUEST[::ro]]", value_hint = ValueHint::DirPath, requires = "main", value_parser = super::grant_parser())]
+    /// Grant the program a directory, by another name if GUEST is given, to be read alone with `ro:`
+    #[arg(long = "dir", value_name = "[ro:]HOST[::GUEST]", value_hint = ValueHint::DirPath, requires = "main", value_parser = super::grant_parser())]
     pub grants: Vec<Grant>,
     /// Arguments of the program
     #[arg(last = true, requires = "main")]

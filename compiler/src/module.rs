@@ -444,6 +444,18 @@ impl Module<'_> {
         self.funcs.iter().take_while(|f| f.import.is_some()).count() as u32
     }
 
+    /// The global with the memory base, of a relocatable module.
+    pub fn memory_base(&self) -> Option<u32> {
+        let is_base = |global: &Global| match global.storage {
+            GlobalStorage::Loader(import) => {
+                self.imports[import as usize].role == ImportRole::MemoryBase
+            }
+            _ => false,
+        };
+        let number = self.globals.iter().position(is_base)?;
+        Some(number as u32)
+    }
+
     /// Whether it is of no convention of dynamic linking.
     pub fn is_plain(&self) -> bool {
         self.linking.abi == LinkingAbi::Core

@@ -31,7 +31,7 @@ use super::super::dwarf::{Slice, Source};
 use super::super::plan::Plan;
 use super::TEXT;
 use super::code::{ATTRIBUTE, Budget, FunctionCode};
-use super::place::Place;
+use super::place::{Bases, Place};
 use super::types::Types;
 use super::variables::Scope;
 
@@ -64,6 +64,8 @@ pub(super) struct Shared<'w, 'a> {
     pub(super) types: Types,
     /// The function that was asked for last.
     code: Option<FunctionCode>,
+    /// The global with the memory base.
+    pub(super) memory_base: Option<u32>,
 }
 
 /// A block, or a call that the module's compiler has inlined.
@@ -100,6 +102,7 @@ impl<'w, 'a> Shared<'w, 'a> {
             strings: HashMap::new(),
             types: Types::default(),
             code: None,
+            memory_base: plan.module.memory_base(),
         }
     }
 
@@ -302,7 +305,7 @@ impl<'w, 'a> Shared<'w, 'a> {
                 function = self.function_of(number, made, entry)?;
                 base = match entry.attr_value(DW_AT_frame_base) {
                     Some(Read::Exprloc(expression)) => {
-                        Place::read(expression, unit, &self.source.dwarf, None)
+                        Place::read(expression, unit, &self.source.dwarf, Bases::default())
                             .and_then(|place| place.of_local())
                     }
                     _ => None,

@@ -43,16 +43,24 @@ pub(super) enum Shown {
     Pointer,
 }
 
+/// What addresses are relative to, in the module.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bases {
+    /// The local with the frame base.
+    pub frame: Option<u32>,
+    /// The global with the memory base, of a relocatable module.
+    pub memory: Option<u32>,
+}
+
 impl<'a> Place<'a> {
-    /// Reads an expression; `None` if it has what no native code has. `base`: the
-    /// local with the frame base.
+    /// Reads an expression; `None` if it has what no native code has.
     pub fn read(
         expression: read::Expression<Slice<'a>>,
         unit: &read::Unit<Slice<'a>>,
         dwarf: &read::Dwarf<Slice<'a>>,
-        base: Option<u32>,
+        bases: Bases,
     ) -> Option<Self> {
-        let mut operations = Vec::new();
+        let mut operations: Vec<Op<'a>> = Vec::new();
         let mut local = None;
         let mut all = expression.operations(unit.encoding());
         while let Some(mut operation) = all.next().ok()? {
@@ -62,13 +70,15 @@ impl<'a> Place<'a> {
                 operation = Operation::Address { address };
             }
             if let Operation::Address { address } = operation {
-                // The linker leaves such numbers where it has dropped data.
-                let dropped = DROPPED.contains(&(address as u32)) || address == 0;
-                (!dropped).then_some(())?;
+                // The linker leaves such numbers where it has dropped data. Behind a
+                // memory base, data may begin at 0.
+                let is_relative = !operations.is_empty();
+                let dropped = DROPPED.contains(&(address as u32));
+                (!dropped && (is_relative || address != 0)).then_some(())?;
             }
             let of = match operation {
                 Operation::WasmLocal { index } => Some(index),
-                Operation::FrameOffset { .. } => Some(base?),
+                Operation::FrameOffset { .. } => Some(bases.frame?),
                 _ => None,
             };
             // Two locals would be in as many places as the product of both.
@@ -78,6 +88,12 @@ impl<'a> Place<'a> {
                 return None;
             }
             operations.push(operation);
+        }
+        if let [Operation::WasmGlobal { index }, address, Operation::Plus] = &operations[..]
+            && matches!(address, Operation::Address { .. })
+            && Some(*index) == bases.memory
+        {
+            operations = vec![*address];
         }
         (!operations.is_empty()).then_some(Self {
             operations,

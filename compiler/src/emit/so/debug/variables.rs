@@ -9,7 +9,7 @@ use gimli::{DW_AT_location, DW_AT_type};
 use super::super::dwarf::Slice;
 use super::code::{PLACE, common};
 use super::entries::{Entry, Shared};
-use super::place::{Place, Shown};
+use super::place::{Bases, Place, Shown};
 use crate::code::{Locals, ValuePlace};
 
 /// Where a variable is declared.
@@ -27,6 +27,13 @@ pub(super) struct Scope {
 type Found = Vec<(Range<u32>, Expression)>;
 
 impl<'a> Shared<'_, 'a> {
+    fn bases(&self, scope: Scope) -> Bases {
+        Bases {
+            frame: scope.base,
+            memory: self.memory_base,
+        }
+    }
+
     /// Says where a variable is, as far as that is known.
     pub(super) fn locate(
         &mut self,
@@ -44,7 +51,8 @@ impl<'a> Shared<'_, 'a> {
         let location = match entry.attr_value(DW_AT_location) {
             Some(Read::Exprloc(expression)) => {
                 self.budget.spend(1 + expression.0.len())?;
-                let place = Place::read(expression, unit, &self.source.dwarf, scope.base);
+                let bases = self.bases(scope);
+                let place = Place::read(expression, unit, &self.source.dwarf, bases);
                 match place {
                     Some(place) => self.everywhere(out, &place, shown, scope)?,
                     None => None,
@@ -95,6 +103,7 @@ impl<'a> Shared<'_, 'a> {
         shown: Shown,
         scope: Scope,
     ) -> Option<Option<AttributeValue>> {
+        let bases = self.bases(scope);
         let (unit, dwarf) = (self.unit(scope.number), &self.source.dwarf);
         let list: Option<read::LocListIter<_>> = dwarf.attr_locations(unit, value).ok()?;
         let (Some(mut list), Some(function)) = (list, scope.function) else {
@@ -106,7 +115,7 @@ impl<'a> Shared<'_, 'a> {
             let Some(wasm) = self.in_module(entry.range.begin..entry.range.end) else {
                 continue;
             };
-            if let Some(place) = Place::read(entry.data, unit, dwarf, scope.base) {
+            if let Some(place) = Place::read(entry.data, unit, dwarf, bases) {
                 self.places(&mut found, &place, wasm, shown, function)?;
             }
         }

@@ -248,9 +248,11 @@ fn sections_segments_and_tags() {
         SEC_HANDLERS,
         SEC_CALLS,
         SEC_PRELINK,
+        SEC_START,
         SEC_TRAPS,
         SEC_LINES,
         SEC_SOURCE,
+        SEC_DEBUG,
     ];
     let rows = table(&text, &["section", "content"]);
     let stated: Vec<&str> = rows.iter().map(|row| row[0].as_str()).collect();

@@ -1,6 +1,8 @@
 //! The documents for users do what they say: each command of each page is run,
 //! and prints what the page shows.
 
+#[path = "../common/loader.rs"]
+mod loader;
 mod package;
 mod page;
 mod shell;

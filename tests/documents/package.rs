@@ -1,12 +1,12 @@
 //! The package, made once for all pages, as `dist/build` makes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use wasmaot_testkit::{BareRoot, Scratch, musl_sysroot, scratch};
 
-use crate::repository;
+use crate::{loader, repository};
 
 /// What the tutorial has its reader install beside the package, and a C compiler
 /// for the machine itself, which two pages use.
@@ -28,13 +28,26 @@ pub struct Packages {
     pub debian: PathBuf,
 }
 
-/// Makes the packages, of the profile for development.
+/// Makes the packages of what cargo has built with this test.
 pub fn packages() -> &'static Packages {
     static PACKAGES: OnceLock<Packages> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let directory = scratch("packages");
         let mut build = Command::new(repository().join("dist/build"));
-        build.arg("--quick").arg("--output").arg(&*directory);
+        let command = Path::new(env!("CARGO_BIN_EXE_wasmaot"));
+        let built = command.parent().expect("it is in a directory");
+        loader::loader();
+        let library = built.join("deps/libwasmaot_capi.so");
+        assert!(
+            library.is_file(),
+            "no {}: `cargo test -p wasmaot-capi --no-run` builds it",
+            library.display()
+        );
+        build
+            .arg("--built")
+            .arg(built)
+            .arg("--output")
+            .arg(&*directory);
         build.arg("--sysroot").arg(musl_sysroot().root());
         let output = build.output().expect("dist/build is a script");
         assert!(

@@ -63,9 +63,9 @@ impl FileMap {
     /// slice of it is read like any other memory. wasmaot itself only ever
     /// renames new files in place.
     pub unsafe fn new(file: File) -> std::io::Result<Self> {
-        let len = file.metadata()?.len();
+        let meta = file.metadata()?;
         // SAFETY: the caller's contract.
-        unsafe { Self::part(Arc::new(file), 0..len) }
+        unsafe { Self::mapped(Arc::new(file), &meta, 0..meta.len()) }
     }
 
     /// Maps a part of a regular file, which begins with a page.
@@ -74,6 +74,15 @@ impl FileMap {
     /// As of [`FileMap::new`].
     pub unsafe fn part(file: Arc<File>, part: Range<u64>) -> std::io::Result<Self> {
         let meta = file.metadata()?;
+        // SAFETY: the caller's contract.
+        unsafe { Self::mapped(file, &meta, part) }
+    }
+
+    /// Maps a part of a file of which the system has said this.
+    ///
+    /// # Safety
+    /// As of [`FileMap::new`].
+    unsafe fn mapped(file: Arc<File>, meta: &Metadata, part: Range<u64>) -> std::io::Result<Self> {
         let why = match part {
             _ if !meta.is_file() => Some("not a regular file"),
             _ if part.is_empty() => Some("the file is empty"),
@@ -86,7 +95,7 @@ impl FileMap {
         }
         let id = FileId {
             offset: part.start,
-            ..FileId::of(&meta)
+            ..FileId::of(meta)
         };
         let len = usize::try_from(part.end - part.start).map_err(std::io::Error::other)?;
         // SAFETY: a new mapping at an address of the kernel's choice.

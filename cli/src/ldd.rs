@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use serde_json::{Value, json};
-use wasmaot_launch::report::{FAILURE, print};
+use wasmaot_launch::report::print;
 use wasmaot_launch::{Listing, Options, Place, list_file};
 
 use crate::options::{Ldd, Running};
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
         true => json::text(&document(&listing)),
         false => listing.to_string(),
     })?;
-    Ok(if listing.is_whole() { 0 } else { FAILURE })
+    Ok(listing.exit_code())
 }
 
 /// The same for other programs.

@@ -28,10 +28,9 @@ fn on_a_fresh_machine(page: &str, files: &[&str]) {
     for file in files {
         let path = repository().join(file);
         let directory = file.rsplit_once('/').map_or("", |(directory, _)| directory);
-        root.put(&path, &format!("root/work/{directory}"));
+        root.put(&path, &format!("root/pages/{directory}"));
     }
-    let enter =
-        "dpkg --install /root/*.deb >/dev/null && mkdir -p /root/work && cd /root/work && exec sh";
+    let enter = "dpkg --install /root/*.deb >/dev/null && mkdir -p /root/pages && cd /root/pages && exec sh";
     let mut shell = root.command();
     shell.args(["sh", "-c", enter]);
     shell::run(page, &text(page), &mut shell);
@@ -73,7 +72,7 @@ fn the_page_for_researchers_is_true() {
 fn the_tarball_works_where_it_is_unpacked() {
     let root = package::fresh_machine();
     root.put(&package::packages().tarball, "root");
-    let enter = "mkdir /opt/tools /root/work && cd /root/work && tar xf ../*.tar.xz -C /opt/tools --strip-components=1 && exec sh";
+    let enter = "mkdir /opt/tools /root/pages && cd /root/pages && tar xf ../*.tar.xz -C /opt/tools --strip-components=1 && exec sh";
     let mut shell = root.command();
     shell.args(["sh", "-c", enter]);
     let page = r#"```c a.c

@@ -13,6 +13,7 @@ use wasmaot_runtime::{Config, Finder, Object, Process};
 use crate::executable::{Executable, Members};
 use crate::opening::{add_hosts, open_all};
 use crate::options::Options;
+use crate::report::FAILURE;
 
 /// What a program or library needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +60,15 @@ pub struct Symbol {
 }
 
 impl Listing {
-    /// Whether all is there.
-    pub fn is_whole(&self) -> bool {
+    /// The exit code, which says whether all is there.
+    pub fn exit_code(&self) -> u8 {
+        match self.is_whole() {
+            true => 0,
+            false => FAILURE,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
         let missing = |library: &Needed| library.place == Place::Missing;
         !self.needed.iter().any(missing) && self.undefined.is_empty()
     }

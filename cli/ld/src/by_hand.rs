@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use lexopt::{Arg, Parser};
 use wasmaot::EngineConfig;
-use wasmaot_launch::report::{FAILURE, print, usage};
+use wasmaot_launch::report::{print, usage};
 use wasmaot_launch::{Executable, Options, WORDS, list_file, unknown, written};
 
 use crate::object::{self, Job};
@@ -68,7 +68,7 @@ pub fn run(words: Vec<OsString>) -> Result<u8> {
     if lists {
         let listing = list_file(&options, &program, EngineConfig::new())?;
         print(listing.to_string())?;
-        return Ok(if listing.is_whole() { 0 } else { FAILURE });
+        return Ok(listing.exit_code());
     }
     if Executable::at(&program, false).is_ok_and(|found| found.is_some()) {
         let name = program.display();

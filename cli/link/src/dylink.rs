@@ -8,12 +8,13 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot_dylink::data_symbols::leb;
 use wasmparser::{BinaryReader, KnownCustom, Name, Parser, Payload};
 
+use super::encode;
+
 const SECTION: &str = "dylink.0";
 /// `WASM_DYLINK_NEEDED`
 const NEEDED: u8 = 2;
 /// `WASM_DYLINK_RUNTIME_PATH`
 const RUNTIME_PATH: u8 = 5;
-const CUSTOM: u8 = 0;
 /// Of section `name`.
 const MODULE_NAME: u8 = 0;
 const HEADER: usize = 8;
@@ -55,19 +56,17 @@ pub fn finish(
         let content = rewritten(data, renamed, runpath)
             .context("wasm-ld wrote a section dylink.0 that cannot be read")?;
         out.truncate(start);
-        custom(&mut out, SECTION, &content);
+        encode::custom(&mut out, SECTION, &content);
         out.extend(&module[end..]);
     }
     // What is stripped has no names left.
     if let Some(name) = soname
         && self::soname(module).as_deref() != Some(name)
     {
-        let mut names = vec![MODULE_NAME];
-        let mut text = Vec::new();
-        string(&mut text, name);
-        leb(&mut names, text.len() as u32);
-        names.extend(text);
-        custom(&mut out, "name", &names);
+        let (mut text, mut names) = (Vec::new(), Vec::new());
+        encode::text(&mut text, name);
+        encode::section(&mut names, MODULE_NAME, &text);
+        encode::custom(&mut out, "name", &names);
     }
     Ok(out)
 }
@@ -98,16 +97,18 @@ fn rewritten(
         let content = reader.read_bytes(len)?;
         match id {
             RUNTIME_PATH => {}
-            NEEDED => subsection(&mut out, id, &needed(content, renamed)?),
-            _ => subsection(&mut out, id, content),
+            NEEDED => encode::section(&mut out, id, &needed(content, renamed)?),
+            _ => encode::section(&mut out, id, content),
         }
     }
     if !runpath.is_empty() {
         // Each directory is one string, as the loader reads them.
         let mut content = Vec::new();
         leb(&mut content, runpath.len() as u32);
-        runpath.iter().for_each(|place| string(&mut content, place));
-        subsection(&mut out, RUNTIME_PATH, &content);
+        runpath
+            .iter()
+            .for_each(|place| encode::text(&mut content, place));
+        encode::section(&mut out, RUNTIME_PATH, &content);
     }
     Ok(out)
 }
@@ -119,25 +120,7 @@ fn needed(content: &[u8], renamed: &HashMap<String, String>) -> Result<Vec<u8>> 
     leb(&mut out, count);
     for _ in 0..count {
         let name = reader.read_string()?;
-        string(&mut out, renamed.get(name).map_or(name, |name| name));
+        encode::text(&mut out, renamed.get(name).map_or(name, |name| name));
     }
     Ok(out)
-}
-
-fn subsection(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    leb(out, content.len() as u32);
-    out.extend(content);
-}
-
-fn custom(out: &mut Vec<u8>, name: &str, content: &[u8]) {
-    let mut section = Vec::new();
-    string(&mut section, name);
-    section.extend(content);
-    subsection(out, CUSTOM, &section);
-}
-
-fn string(out: &mut Vec<u8>, text: &str) {
-    leb(out, text.len() as u32);
-    out.extend(text.as_bytes());
 }

@@ -5,6 +5,7 @@ use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA, leb};
 use wasmaot_dylink::forward::{SECTION_FORWARD, encode_forward};
 
 use super::copies::Copies;
+use super::encode::{custom, section, text};
 use super::forwards::Forward;
 
 /// `WASM_SYM_EXPORTED` and `WASM_SYM_NO_STRIP`.
@@ -19,7 +20,6 @@ const LINKING_VERSION: u8 = 2;
 const SEGMENT_INFO: u8 = 5;
 const SYMBOL_TABLE: u8 = 8;
 
-const SECTION_CUSTOM: u8 = 0;
 const SECTION_TYPE: u8 = 1;
 const SECTION_IMPORT: u8 = 2;
 const SECTION_FUNCTION: u8 = 3;
@@ -192,24 +192,6 @@ fn linking(copies: &Copies) -> Vec<u8> {
         section(&mut out, id, &content);
     }
     out
-}
-
-fn section(out: &mut Vec<u8>, id: u8, content: &[u8]) {
-    out.push(id);
-    leb(out, content.len() as u32);
-    out.extend(content);
-}
-
-fn custom(out: &mut Vec<u8>, name: &str, content: &[u8]) {
-    let mut named = Vec::new();
-    text(&mut named, name);
-    named.extend(content);
-    section(out, SECTION_CUSTOM, &named);
-}
-
-fn text(out: &mut Vec<u8>, text: &str) {
-    leb(out, text.len() as u32);
-    out.extend(text.as_bytes());
 }
 
 /// Appends a number as a signed LEB128.

@@ -18,6 +18,7 @@
 //! check     main's addresses
 //! types     functions that are called by other types than they have
 //! hidden    what nobody sees, though somebody should
+//! encode    the binary format of modules
 //! ```
 //!
 //! A main that was compiled without `-fPIC` refers to a library's data by
@@ -30,6 +31,7 @@ mod args;
 mod check;
 mod copies;
 mod dylink;
+mod encode;
 mod extra;
 mod forwards;
 mod gnu;

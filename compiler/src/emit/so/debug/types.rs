@@ -44,10 +44,8 @@ const POINTER: &str = "pointer";
 /// The types that were made, by unit and the entry that they are for.
 #[derive(Default)]
 pub(super) struct Types {
-    /// Pointers of the host; `None`: the type is no pointer to data.
-    host: HashMap<(usize, usize), Option<UnitEntryId>>,
-    /// What pointers in memory point to.
-    behind: HashMap<(usize, usize), Option<UnitEntryId>>,
+    /// What stands for types, by how they are seen; `None`: nothing does.
+    made: HashMap<(Seen, At), Option<UnitEntryId>>,
     /// What pointers without a type point to, by unit.
     void: HashMap<usize, UnitEntryId>,
     /// The entries that hide them, by unit.
@@ -56,6 +54,15 @@ pub(super) struct Types {
 
 /// Where a type is: unit and offset.
 type At = (usize, usize);
+
+/// How a type is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Seen {
+    /// By a variable: a pointer to data is one of the host.
+    ByVariable,
+    /// By a pointer in memory, which leads to it.
+    ByPointer,
+}
 
 impl<'a> Shared<'_, 'a> {
     /// The type by which a variable that is a pointer is shown: as the host's pointer.
@@ -67,7 +74,7 @@ impl<'a> Shared<'_, 'a> {
         entry: &Entry<'a>,
     ) -> Option<Option<UnitEntryId>> {
         match self.type_of(number, entry)? {
-            Some((unit, ty)) if unit == number => self.host(out, (unit, ty), 0),
+            Some((unit, ty)) if unit == number => self.seen(out, Seen::ByVariable, (unit, ty), 0),
             _ => Some(None),
         }
     }
@@ -84,7 +91,7 @@ impl<'a> Shared<'_, 'a> {
         let of = entry.attr_value(DW_AT_type);
         let behind = match of.map(|of| self.target(number, of)) {
             None => Some(self.void(out, number)),
-            Some(Some(at)) if at.0 == number => self.behind(out, at, 0)?,
+            Some(Some(at)) if at.0 == number => self.seen(out, Seen::ByPointer, at, 0)?,
             Some(_) => None,
         };
         let made = out.units.get_mut(self.units[number]).get_mut(made);
@@ -118,15 +125,27 @@ impl<'a> Shared<'_, 'a> {
         Some(self.unit(unit).entry(UnitOffset(at)).ok())
     }
 
-    fn host(&mut self, out: &mut Dwarf, at: At, depth: usize) -> Option<Option<UnitEntryId>> {
-        if let Some(&known) = self.types.host.get(&at) {
+    /// What stands for a type; `None` inside: nothing but itself.
+    fn seen(
+        &mut self,
+        out: &mut Dwarf,
+        how: Seen,
+        at: At,
+        depth: usize,
+    ) -> Option<Option<UnitEntryId>> {
+        if let Some(&known) = self.types.made.get(&(how, at)) {
             return Some(known);
         }
-        let made = match self.entry(at.0, at.1)? {
-            Some(entry) if depth < MAX_QUALIFIERS => self.make_host(out, at.0, &entry, depth)?,
+        let made = match (self.entry(at.0, at.1)?, how) {
+            (Some(entry), Seen::ByVariable) if depth < MAX_QUALIFIERS => {
+                self.make_host(out, at.0, &entry, depth)?
+            }
+            (Some(entry), Seen::ByPointer) if depth < MAX_QUALIFIERS => {
+                self.make_behind(out, at.0, &entry, depth)?
+            }
             _ => None,
         };
-        self.types.host.insert(at, made);
+        self.types.made.insert((how, at), made);
         Some(made)
     }
 
@@ -163,7 +182,7 @@ impl<'a> Shared<'_, 'a> {
         }
         match inner {
             Some(inner) if is_qualifier(tag) && inner.0 == number => {
-                let Some(inner) = self.host(out, inner, depth + 1)? else {
+                let Some(inner) = self.seen(out, Seen::ByVariable, inner, depth + 1)? else {
                     return Some(None);
                 };
                 self.qualify(out, number, entry, inner).map(Some)
@@ -187,19 +206,6 @@ impl<'a> Shared<'_, 'a> {
         Some(made)
     }
 
-    /// What a pointer in memory to a type points to; `None` inside: to the type itself.
-    fn behind(&mut self, out: &mut Dwarf, at: At, depth: usize) -> Option<Option<UnitEntryId>> {
-        if let Some(&known) = self.types.behind.get(&at) {
-            return Some(known);
-        }
-        let made = match self.entry(at.0, at.1)? {
-            Some(entry) if depth < MAX_QUALIFIERS => self.make_behind(out, at.0, &entry, depth)?,
-            _ => None,
-        };
-        self.types.behind.insert(at, made);
-        Some(made)
-    }
-
     fn make_behind(
         &mut self,
         out: &mut Dwarf,
@@ -217,7 +223,9 @@ impl<'a> Shared<'_, 'a> {
             _ if is_qualifier(tag) => {
                 let inner = match of.map(|of| self.target(number, of)) {
                     None => Some(self.void(out, number)),
-                    Some(Some(inner)) if inner.0 == number => self.behind(out, inner, depth + 1)?,
+                    Some(Some(inner)) if inner.0 == number => {
+                        self.seen(out, Seen::ByPointer, inner, depth + 1)?
+                    }
                     Some(_) => None,
                 };
                 match inner {

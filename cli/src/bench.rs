@@ -23,7 +23,7 @@ use wasmaot_runtime::{Object, SearchPath, candidates};
 use crate::options::Bench;
 use crate::output;
 use wasmaot_launch::grant_all;
-use wasmaot_launch::report::{complain, print, usage};
+use wasmaot_launch::report::{complain, print, usage, warn};
 
 /// Measures, or explains, or shows.
 pub(crate) fn run(args: &Bench) -> Result<()> {
@@ -342,7 +342,7 @@ fn show(args: &Bench, report: &Report) -> Result<()> {
         .iter()
         .all(|t| t.series.iter().all(|s| s.samples.is_empty()))
     {
-        complain("warning", "nothing could be measured");
+        warn("nothing could be measured");
     }
     Ok(())
 }

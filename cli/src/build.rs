@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
 use wasmaot_compiler::{self as compiler, Emit};
 use wasmaot_launch::Options;
-use wasmaot_launch::report::usage;
+use wasmaot_launch::report::{note, print, usage};
 
 use crate::options::{Build, Flag, Running};
 use crate::{executable, installed, opening, output, progress};
@@ -58,7 +58,7 @@ pub(crate) fn run(args: &Build) -> Result<()> {
             .clone()
             .unwrap_or_else(|| default_output(input, extension));
         if path == Path::new("-") {
-            wasmaot_launch::report::print(&bytes)?;
+            print(&bytes)?;
             continue;
         }
         if same_file(input, &path) {
@@ -68,6 +68,11 @@ pub(crate) fn run(args: &Build) -> Result<()> {
             );
         }
         write(&path, &bytes, starts)?;
+        note(format_args!(
+            "{file} -> {}, {} bytes",
+            path.display(),
+            bytes.len()
+        ));
     }
     if args.interp.is_some() && programs == 0 {
         bail!("--interp: none of the inputs is a program, which exports _start");
@@ -113,6 +118,8 @@ fn prelinked(args: &Build) -> Result<()> {
             _ => path,
         };
         write(&path, &bytes, args.interp.is_some() && input == &inputs[0])?;
+        let (input, path) = (input.display(), path.display());
+        note(format_args!("{input} -> {path}, {} bytes", bytes.len()));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::build;
 #[cfg(feature = "compiler")]
 use crate::options::{Cli, Command};
 use crate::output;
-use wasmaot_launch::report::{complain, print};
+use wasmaot_launch::report::{print, warn};
 
 /// Whether a word names one of them.
 pub(crate) fn names(word: &str) -> bool {
@@ -41,7 +41,7 @@ pub(crate) fn driver(word: &OsStr, arguments: &[OsString]) -> Option<Result<u8>>
 
 /// Runs the compiler for a language.
 pub(crate) fn compile(language: Language, arguments: &[OsString]) -> Result<u8> {
-    let warn = |text: &str| complain("warning", text);
+    let warn = |text: &str| warn(text);
     match run(language, arguments, &mut |text| print(text), &warn)? {
         Done::Code(code) => Ok(code),
         Done::File { path, bytes } => output::write_executable(&path, &bytes).map(|()| 0),

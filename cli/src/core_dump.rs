@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Error;
-use wasmaot_launch::report::complain;
+use wasmaot_launch::report::warn;
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Process};
 
@@ -20,6 +20,6 @@ pub(crate) fn write(process: &mut Process, error: &Error, path: &Path) {
     }
     let written = output::write_private(path, |file| process.write_core_dump(trap, file));
     if let Err(error) = written {
-        complain("warning", format_args!("no core dump: {error:#}"));
+        warn(format_args!("no core dump: {error:#}"));
     }
 }

@@ -54,11 +54,14 @@ pub fn main() -> u8 {
         let word = line[0].display();
         let error = usage(format!("no command `{word}`; that is `{instead}`"));
         return failed(&error, None);
-    } else if first.is_some_and(|word| options::is_of_run(word)) {
-        let run = ["wasmaot".into(), "run".into()];
-        Cli::parse_from(run.into_iter().chain(line)).command
     } else {
-        Cli::parse().command
+        let run = ["wasmaot".into(), "run".into()];
+        let parsed = match options::is_of_run(&line) {
+            true => Cli::parse_from(run.into_iter().chain(line)),
+            false => Cli::parse(),
+        };
+        parsed.talk.verbosity().choose();
+        parsed.command
     };
     match carry_out(&command) {
         Ok(code) => code,

@@ -7,7 +7,7 @@ use wasmaot_link::{link, wasm_ld};
 use wasmaot_sysroot::Sysroot;
 
 use crate::output;
-use wasmaot_launch::report::{complain, print};
+use wasmaot_launch::report::{print, warn};
 
 /// Arguments that ask for the version.
 const VERSION: &[&str] = &["-v", "-V", "--version"];
@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             words.extend(["-L".into(), target.library_directory().into()]);
         }
     }
-    let linked = link(None, None, &words, |text| complain("warning", text))?;
+    let linked = link(None, None, &words, |text| warn(text))?;
     output::write_executable(&linked.output, &linked.module)?;
     Ok(0)
 }

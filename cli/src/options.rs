@@ -24,15 +24,20 @@ mod bench;
 mod cache;
 
 mod help;
+mod line;
 #[cfg(feature = "compiler")]
 mod sysroot;
+mod talk;
 
 #[cfg(feature = "bench")]
 pub use bench::Bench;
 #[cfg(feature = "compiler")]
 pub use cache::{Cache, CacheAction, Limit};
+pub use line::is_of_run;
+use line::names_program;
 #[cfg(feature = "compiler")]
 pub use sysroot::{Action, Install, Sysroot};
+pub use talk::Talk;
 
 /// Compiles WebAssembly modules to ELF shared objects and links them at run time.
 #[derive(Debug, Parser)]
@@ -46,6 +51,8 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    #[command(flatten)]
+    pub talk: Talk,
 }
 
 /// A subcommand.
@@ -425,42 +432,6 @@ impl Run {
     }
 }
 
-/// All commands.
-const COMMANDS: &[&str] = &[
-    "bench",
-    "build",
-    "c++",
-    "cache",
-    "cc",
-    "completions",
-    "help",
-    "inspect",
-    "ld",
-    "ldd",
-    "link",
-    "man",
-    "run",
-    "sysroot",
-];
-
-/// Whether the first word of a command line is a program to run: a path, or
-/// the name of a file and not of a command.
-fn names_program(word: &OsStr) -> bool {
-    let bytes = word.as_encoded_bytes();
-    if bytes == b"-" {
-        return true;
-    }
-    let is_word = !bytes.starts_with(b"-") && !COMMANDS.iter().any(|command| word == *command);
-    is_word && (bytes.iter().any(|byte| b"./".contains(byte)) || Path::new(word).is_file())
-}
-
-/// Whether the first word of a command line is an option of `run`, which is
-/// then left out: all but those that stand for themselves.
-pub fn is_of_run(word: &OsStr) -> bool {
-    let own = ["-h", "--help", "-V", "--version", "-", "--"];
-    word.as_encoded_bytes().starts_with(b"-") && !own.iter().any(|option| word == *option)
-}
-
 /// Arguments of a form of their own, which the command itself reads.
 #[derive(Debug, Args)]
 pub struct Words {
@@ -561,7 +532,7 @@ mod tests {
         for command in commands.get_subcommands() {
             let names = command.get_all_aliases().chain([command.get_name()]);
             for name in names {
-                assert!(COMMANDS.contains(&name), "{name}");
+                assert!(line::COMMANDS.contains(&name), "{name}");
             }
         }
     }

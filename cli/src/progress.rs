@@ -9,10 +9,11 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot_compiler::{self as compiler, Emit, Error, Options, Progress};
 use wasmaot_sysroot::Step;
 
-use wasmaot_launch::report::say;
+use wasmaot_launch::report::{Verbosity, note, say};
 
 /// Compiles a module to a shared object, and shows how far it has come.
 pub(crate) fn compile(name: &str, module: &[u8], options: &Options) -> Result<Vec<u8>, Error> {
+    note(format_args!("compiling {name}"));
     shown(options, |options| {
         compiler::compile(name, module, options, Emit::So)
     })
@@ -20,6 +21,9 @@ pub(crate) fn compile(name: &str, module: &[u8], options: &Options) -> Result<Ve
 
 /// Runs a compilation with options that have it show how far it has come.
 pub(crate) fn shown<T>(options: &Options, compile: impl FnOnce(&Options) -> T) -> T {
+    if Verbosity::chosen() == Verbosity::Quiet {
+        return compile(options);
+    }
     let progress = Arc::new(Progress::default());
     let options = Options {
         progress: Some(progress.clone()),
@@ -82,6 +86,9 @@ impl Steps {
 
     /// Shows a step.
     pub(crate) fn show(&self, step: Step<'_>) {
+        if Verbosity::chosen() == Verbosity::Quiet {
+            return;
+        }
         let text = match step {
             Step::Fetching(what) => format!("fetching {what}"),
             Step::Unpacking(what) => format!("unpacking {what}"),

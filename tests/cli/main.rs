@@ -8,6 +8,7 @@ mod link;
 mod man;
 mod run;
 mod shebang;
+mod talk;
 
 use std::process::Command;
 

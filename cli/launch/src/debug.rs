@@ -1,5 +1,5 @@
 //! What the environment asks for to look at a program: `WASMAOT_DEBUG`, what the
-//! loader does, on standard error; `WASMAOT_DEBUGGER`; `WASMAOT_PERF`.
+//! loader does, on standard error, as `--verbose` does in part; `WASMAOT_DEBUGGER`; `WASMAOT_PERF`.
 
 use std::collections::HashSet;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::io::Write as _;
 use anyhow::Result;
 use wasmaot_runtime::{Category, Debugger, Trace};
 
-use crate::report::{complain, usage};
+use crate::report::{Verbosity, usage, warn};
 
 /// Environment variable with the categories, separated by commas.
 const VARIABLE: &str = "WASMAOT_DEBUG";
@@ -42,10 +42,16 @@ pub(crate) fn perf_map() -> Result<bool> {
 
 /// The trace that the environment asks for.
 pub(crate) fn trace() -> Result<Option<Trace>> {
-    let Ok(wanted) = std::env::var(VARIABLE) else {
+    let wanted = std::env::var(VARIABLE).ok();
+    let verbosity = Verbosity::chosen();
+    if wanted.is_none() && verbosity == Verbosity::Normal {
         return Ok(None);
-    };
+    }
+    let wanted = wanted.unwrap_or_default();
     let mut chosen = HashSet::from([Category::Warning]);
+    if verbosity == Verbosity::Verbose {
+        chosen.insert(Category::Files);
+    }
     for word in wanted
         .split(',')
         .map(str::trim)
@@ -66,7 +72,7 @@ pub(crate) fn trace() -> Result<Option<Trace>> {
     }
     let pid = std::process::id();
     Ok(Some(Box::new(move |category, text| match category {
-        Category::Warning => complain("warning", text),
+        Category::Warning => warn(text),
         _ if chosen.contains(&category) => {
             let _ = writeln!(std::io::stderr(), "{pid:>9}:\t{text}");
         }

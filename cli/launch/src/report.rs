@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use wasmaot_runtime::was_closed;
 
@@ -42,6 +43,47 @@ impl fmt::Display for BrokenPipe {
 }
 
 impl std::error::Error for BrokenPipe {}
+
+/// How much is said besides results and errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Nothing.
+    Quiet,
+    /// Warnings, and how far what takes long has come.
+    #[default]
+    Normal,
+    /// Also what is done.
+    Verbose,
+}
+
+/// What the user has chosen, once for the process.
+static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
+
+impl Verbosity {
+    /// Chooses it for the process, if nobody has done so before.
+    pub fn choose(self) {
+        let _ = VERBOSITY.set(self);
+    }
+
+    /// What has been chosen.
+    pub fn chosen() -> Self {
+        VERBOSITY.get().copied().unwrap_or_default()
+    }
+}
+
+/// Says what the user should know, unless nothing is to be said.
+pub fn warn(text: impl fmt::Display) {
+    if Verbosity::chosen() != Verbosity::Quiet {
+        complain("warning", text);
+    }
+}
+
+/// Says what is done, if that is to be said.
+pub fn note(text: impl fmt::Display) {
+    if Verbosity::chosen() == Verbosity::Verbose {
+        say(text);
+    }
+}
 
 /// Writes a line to standard error, if anybody reads it.
 pub fn say(text: impl fmt::Display) {

@@ -91,6 +91,31 @@ fn a_large_object_costs_the_pages_that_are_touched() {
 }
 
 #[test]
+fn data_without_contents_cost_the_pages_that_are_touched() {
+    const PAGES: i64 = 1024;
+    let _alone = alone();
+    let directory = scratch("start-bss");
+    let with = |name: &str, declaration: &str| {
+        let source = directory.join(format!("{name}.c"));
+        let text = format!("{declaration}\nint main(void) {{ return data[0]; }}\n");
+        fs::write(&source, text).unwrap();
+        let unit = object(&source, Code::Pic, &[]);
+        let main = Link::new(Kind::Pie, &format!("{name}.wasm"), vec![unit], Vec::new()).make();
+        let built = directory.join(format!("{name}.elf"));
+        wasmaot().build(&main, &built);
+        wasmaot().build(&libc(), &directory.join("libc.so.elf"));
+        faults(run_command().arg(&built))
+    };
+    let small = with("small", "volatile char data[1];");
+    let large = with("large", &format!("volatile char data[{} * 4096];", PAGES));
+    // Of some of them the kernel wants page tables.
+    assert!(
+        (large - small).abs() <= 12,
+        "{small} page faults without data, {large} with {PAGES} pages of zeros"
+    );
+}
+
+#[test]
 fn a_small_program_costs_few_system_calls() {
     let _alone = alone();
     let directory = scratch("start-calls");

@@ -2,6 +2,7 @@
 //! what the loader can do alone ([`classify`]).
 
 mod classify;
+mod clearing;
 mod constexpr;
 mod dyninfo;
 mod read;
@@ -91,6 +92,7 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
     dyninfo::apply(&mut module)?;
     let machine = target::backend(options)?.description();
     classify::classify(&mut module, machine.image_align);
+    clearing::clearing(&mut module);
     data_symbols(&mut module, wasm, options)?;
     Ok(module)
 }

@@ -220,3 +220,73 @@ fn what_stands_for_an_import_is_the_import() {
     forwarding(dynamic, r"\01g", |m| assert_eq!(items(m), own));
     forwarding("", r"\01f", |m| assert_eq!(items(m), own));
 }
+
+/// What the start function of a library does that is at 16 of its 64 bytes.
+#[test]
+fn data_without_contents_are_not_cleared_once_more() {
+    let is_left_out = |library: &str, rest: &str| {
+        let wat = format!("(module {library} (data (global.get $mb) \"0123456789abcdef\") {rest})");
+        with(&wat, |m| {
+            m.bodies.iter().any(|body| body.body.as_bytes().len() == 2)
+        })
+    };
+    let fill = |from: &str, byte: u32, bytes: u32| {
+        format!("(memory.fill {from} (i32.const {byte}) (i32.const {bytes}))")
+    };
+    let (at, rest) = (
+        "(i32.add (i32.const 16) (global.get $mb))",
+        fill("(i32.add (global.get $mb) (i32.const 32))", 0, 32),
+    );
+    let clear = format!("{} {rest}", fill(at, 0, 16));
+    let clear_it = format!("(func $clear {clear})");
+    let calls = "(func $start call $clear call $f call $more) (func $more (local i32)
+        (local.set 0 (i32.const 1)) (drop (local.get 0))) (start $start)";
+    let after = |global: &str| {
+        let start = "(func $start call $set call $clear) (start $start)";
+        format!("{clear_it} {start} (global $m (mut i32) (i32.const 0)) (func $set {global})")
+    };
+    for rest in [
+        format!("{clear_it} (start $clear)"),
+        format!("{clear_it} {calls}"),
+        after("(global.set $m (i32.add (global.get $mb) (i32.const 4)))"),
+    ] {
+        assert!(is_left_out(LIBRARY, &rest), "{rest}");
+    }
+    let other = |body: &str| format!("(func $clear {body}) (start $clear)");
+    for rest in [
+        // Somebody else may do it again, when there are contents.
+        format!("{clear_it} {calls} (func (export \"again\") call $clear nop)"),
+        format!("{clear_it} {calls} (func (export \"again\") nop return_call $clear)"),
+        format!("{clear_it} {calls} (export \"again\" (func $clear))"),
+        format!("{clear_it} {calls} (elem (i32.const 0) func $clear)"),
+        format!("{clear_it} {calls} (elem declare func $clear)"),
+        // Others have run before.
+        format!("{clear_it} (func $start call $f call $clear) (start $start)"),
+        after("(i32.store (global.get $mb) (i32.const 4))"),
+        after("(call $f)"),
+        // Contents, or what is not the module's.
+        other(&fill("(global.get $mb)", 0, 16)),
+        other(&fill(at, 0, 49)),
+        other(&fill("(i32.const 16)", 0, 16)),
+        other(&fill("(i32.add (global.get $mb) (i32.const -16))", 0, 8)),
+        other(&fill("(global.get $x)", 0, 16)),
+        format!(
+            "(global $m (mut i32) (i32.const 16)) {}",
+            other(&fill("(i32.add (global.get $m) (global.get $mb))", 0, 16))
+        ),
+        format!("(data (i32.const 0) \"a\") {}", other(&clear)),
+        // Other things too.
+        other(&fill(at, 1, 16)),
+        other(&format!("{clear} (call $f)")),
+        other(&format!(
+            "{clear} (i32.store (global.get $mb) (i32.const 1))"
+        )),
+    ] {
+        assert!(!is_left_out(LIBRARY, &rest), "{rest}");
+    }
+    // Threads, which start later, run the start function too; a memory of one's own
+    // has what it was made with.
+    let shared = LIBRARY.replace("(memory 1)", "(memory 1 1 shared)");
+    let rest = format!("{clear_it} (start $clear)");
+    assert!(!is_left_out(&shared, &rest));
+}

@@ -84,7 +84,7 @@ fn kernels_are_measured_counted_and_drawn() {
     let sandbox = Sandbox::new();
     let args = [
         "bench", "call", "globals", "--rounds", "2", "--scale", "0.001", "--json", "j", "--html",
-        "h",
+        "h", "--csv", "c",
     ];
     let table = sandbox.wasmaot(&args).success();
     let report = json(&sandbox, "j");
@@ -109,6 +109,18 @@ fn kernels_are_measured_counted_and_drawn() {
     }
     assert!(!names(call).contains(&"fixedgot-now"));
     assert!(names(globals).contains(&"fixedgot-now"));
+
+    // A line for each, with where the ratio lies.
+    let csv = std::fs::read_to_string(sandbox.path("c")).unwrap();
+    let lines: Vec<&str> = csv.lines().collect();
+    let contestants = names(call).len() + names(globals).len();
+    assert_eq!(lines.len(), 1 + contestants, "{csv}");
+    assert!(lines[0].starts_with("group,task,contestant,rounds,nanoseconds,ratio,low,high"));
+    assert!(lines[1].starts_with("micro,call,native,2,"), "{csv}");
+    assert!(call["about"].as_str().unwrap().contains("tiny function"));
+    for name in ["date", "command", "kernel", "machine"] {
+        assert!(report["setting"][name].is_string(), "{name}");
+    }
 
     // What is counted is of the variant.
     let of = |contestant, what| count(call, contestant, what).unwrap();

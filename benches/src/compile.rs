@@ -114,6 +114,7 @@ pub fn run(args: &Args) -> Result<()> {
         });
         report.tasks.push(Task {
             name: format!("{file}, {:.2} MB", size as f64 / 1e6),
+            about: String::new(),
             group: "compile".to_owned(),
             n: 1,
             series,

@@ -190,6 +190,7 @@ pub fn run(args: &Args) -> Result<()> {
         });
         report.tasks.push(Task {
             name: kernel.name.to_owned(),
+            about: kernel.about(),
             group: kernel.group.name().to_owned(),
             n,
             series,

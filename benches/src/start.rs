@@ -192,6 +192,7 @@ fn measure(args: &Args, name: &str, mut contestants: Vec<Contestant>) -> Task {
     );
     Task {
         name: name.to_owned(),
+        about: String::new(),
         group: "start".to_owned(),
         n: args.runs,
         series,

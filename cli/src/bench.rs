@@ -12,12 +12,12 @@ use wasmaot::{Engine, EngineConfig, input};
 use wasmaot_hosts::HostEnv;
 use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::detail::tables;
-use wasmaot_lab::html;
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
 use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
+use wasmaot_lab::{csv, html};
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
 use crate::options::Bench;
@@ -27,9 +27,9 @@ use wasmaot_launch::report::{complain, print, usage, warn};
 
 /// Measures, or explains, or shows.
 pub(crate) fn run(args: &Bench) -> Result<()> {
-    if streams(args) == [true; 2] {
+    if streams(args) > 1 {
         return Err(usage(
-            "--json - and --html - cannot both go to standard output",
+            "of --json -, --csv - and --html -, one can go to standard output",
         ));
     }
     if args.list {
@@ -76,7 +76,8 @@ fn settings(args: &Bench) -> Settings {
 fn list() -> Result<()> {
     let mut out = String::from("kernels:\n");
     for kernel in KERNELS {
-        out += &format!("  {:14} {}\n", kernel.name, kernel.group.name());
+        let (group, about) = (kernel.group.name(), kernel.about());
+        out += &format!("  {:14} {group:5} {about}\n", kernel.name);
     }
     out += "native variants, where there is gcc:\n";
     for native in Native::ALL {
@@ -310,9 +311,11 @@ fn earlier(path: &Path) -> Result<Report> {
     serde_json::from_str(&text).with_context(|| format!("{file}: is not what bench --json writes"))
 }
 
-/// Which of JSON and HTML go to standard output.
-fn streams(args: &Bench) -> [bool; 2] {
-    [&args.json, &args.html].map(|path| path.as_deref() == Some(Path::new(STREAM)))
+/// How many files go to standard output.
+fn streams(args: &Bench) -> usize {
+    let files = [&args.json, &args.csv, &args.html];
+    let to_stream = files.map(|path| path.as_deref() == Some(Path::new(STREAM)));
+    to_stream.into_iter().filter(|&is| is).count()
 }
 
 /// Writes a file, or to standard output.
@@ -326,13 +329,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Prints the tables, writes the files.
 fn show(args: &Bench, report: &Report) -> Result<()> {
     // Tables are not mixed with what others read.
-    match streams(args).contains(&true) {
-        false => print(tables(report))?,
-        true => complain("measured", format_args!("\n{}", tables(report))),
+    match streams(args) {
+        0 => print(tables(report))?,
+        _ => complain("measured", format_args!("\n{}", tables(report))),
     }
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(report)?;
         write(path, format!("{text}\n").as_bytes())?;
+    }
+    if let Some(path) = &args.csv {
+        write(path, csv::table(report).as_bytes())?;
     }
     if let Some(path) = &args.html {
         write(path, html::page(report).as_bytes())?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::counts::COUNTS;
 use crate::interleave::Series;
 use crate::program::LOAD;
-use crate::report::{Report, Task, time};
+use crate::report::{Report, Task, interval, time};
 use crate::stats::Spread;
 
 /// The counts that some contestant of a task has: names and titles.
@@ -36,15 +36,15 @@ pub fn tables(report: &Report) -> String {
     out
 }
 
-/// A row for each contestant: the median of its ratios to the first, their
-/// spread, the time of a unit, the counts.
+/// A row for each contestant: the median of its ratios to the first, between what it
+/// is with 95 % confidence, the time of a unit, the counts.
 fn detail(task: &Task) -> String {
     let counted = counted(task);
     let base = task.series.first().map_or("", |s| s.contestant.as_str());
     let mut rows = vec![vec![
         task.name.clone(),
         format!("× {base}"),
-        "±".to_owned(),
+        "95 %".to_owned(),
         "one unit".to_owned(),
         "load".to_owned(),
     ]];
@@ -63,12 +63,12 @@ pub(crate) fn load(series: &Series) -> Option<String> {
 
 fn row(task: &Task, series: &Series, counted: &[(&str, &str)]) -> Vec<String> {
     let none = || "–".to_owned();
-    let ratio = task.ratio(&series.contestant);
+    let ratio = task.estimate(&series.contestant);
     let unit = Spread::of(&series.samples).map(|s| time(s.median / f64::from(task.n)));
     let mut cells = vec![
         series.contestant.clone(),
-        ratio.map_or_else(none, |r| format!("{:.2}", r.median)),
-        ratio.map_or_else(none, |r| format!("{:.1}%", 100.0 * r.noise())),
+        ratio.map_or_else(none, |r| format!("{:.2}", r.value)),
+        ratio.map_or_else(none, interval),
         unit.unwrap_or_else(none),
         load(series).unwrap_or_else(none),
     ];

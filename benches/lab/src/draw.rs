@@ -98,7 +98,7 @@ fn mean<'a>(report: &'a Report, group: &'a str) -> Option<Panel<'a>> {
     let bar = |contestant| {
         Some(Bar {
             contestant,
-            ratio: report.mean(group, contestant)?,
+            ratio: report.mean(group, contestant)?.value,
             quarters: None,
         })
     };
@@ -275,6 +275,7 @@ mod tests {
         };
         let task = |name: &str| Task {
             name: name.to_owned(),
+            about: String::new(),
             group: "work".to_owned(),
             n: 10,
             series: vec![

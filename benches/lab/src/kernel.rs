@@ -40,6 +40,26 @@ pub struct Kernel {
     pub headers: &'static [(&'static str, &'static str)],
 }
 
+impl Kernel {
+    /// What it does: the comments with which its two files begin.
+    pub fn about(&self) -> String {
+        let main = first_comment(self.main);
+        match first_comment(self.lib) {
+            none if none.is_empty() => main,
+            library => format!("{main} The library: {library}"),
+        }
+    }
+}
+
+/// The comment with which a file begins, in one line; else nothing.
+fn first_comment(source: &str) -> String {
+    let comment = source
+        .strip_prefix("/*")
+        .and_then(|rest| rest.split_once("*/"));
+    let words = comment.map_or("", |(text, _)| text).split_whitespace();
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Files that all kernels may include, in the directory above each.
 pub const SHARED: &[(&str, &str)] = &[
     ("kernel.h", include_str!("../kernels/kernel.h")),
@@ -88,4 +108,26 @@ kernels! {
 /// The kernel of a name.
 pub fn kernel(name: &str) -> Option<&'static Kernel> {
     KERNELS.iter().find(|kernel| kernel.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kernel_says_what_it_does() {
+        for kernel in KERNELS {
+            let about = kernel.about();
+            assert!(
+                about.ends_with('.') && about.len() > 20,
+                "{}: {about}",
+                kernel.name
+            );
+        }
+        let sort = kernel("qsort").unwrap().about();
+        assert!(
+            sort.contains("sorted by a function of the program. The library: Quicksort"),
+            "{sort}"
+        );
+    }
 }

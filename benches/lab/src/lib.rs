@@ -6,7 +6,7 @@
 //! - [`interleave`]: contestants run once a round, in turn, from one warm state,
 //!   and have to agree in their check-sums;
 //! - [`native`], [`program`]: contestants that are programs, and our own;
-//! - [`stats`], [`report`]: medians, spreads and ratios; a table, JSON.
+//! - [`stats`], [`report`]: medians, ratios, and how sure they are; a table, JSON, CSV.
 //!
 //! It knows no other engine: `wasmaot-benches` adds those.
 //!
@@ -25,6 +25,7 @@
 
 pub mod builds;
 pub mod counts;
+pub mod csv;
 pub mod detail;
 pub mod draw;
 pub mod html;
@@ -36,6 +37,7 @@ pub mod native;
 pub mod program;
 pub mod report;
 pub mod rewrite;
+mod setting;
 pub mod stats;
 pub mod tools;
 pub mod variant;

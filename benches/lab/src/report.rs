@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::interleave::Series;
-use crate::stats::{Spread, geometric_mean, ratios};
+use crate::setting;
+use crate::stats::{Estimate, Spread, ratios};
 
 /// All that one run of a measurement found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +41,9 @@ pub struct About {
 pub struct Task {
     /// Its name.
     pub name: String,
+    /// What it is, in a sentence or two.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub about: String,
     /// The table that it belongs to.
     pub group: String,
     /// Units of work in a run.
@@ -60,6 +64,29 @@ impl Task {
         Spread::of(&ratios(&self.series(contestant)?.samples, &base.samples))
     }
 
+    /// The same, and how sure it is.
+    pub fn estimate(&self, contestant: &str) -> Option<Estimate> {
+        let base = self.series.first()?;
+        Estimate::median(&ratios(&self.series(contestant)?.samples, &base.samples))
+    }
+
+    /// The contestant that is faster than every other, if one is and not by chance.
+    pub fn fastest(&self) -> Option<&str> {
+        let median = |series: &Series| Spread::of(&series.samples).map(|s| s.median);
+        let timed = self
+            .series
+            .iter()
+            .filter_map(|series| Some((series, median(series)?)));
+        let (first, _) = timed.min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let mut others = self.series.iter();
+        let slower = |series: &Series| {
+            let ratio = Estimate::median(&ratios(&series.samples, &first.samples));
+            ratio.is_none_or(|ratio| ratio.is_difference())
+        };
+        let alone = others.all(|series| std::ptr::eq(series, first) || slower(series));
+        alone.then_some(first.contestant.as_str())
+    }
+
     fn table(&self, out: &mut String) {
         let wide = self
             .series
@@ -70,8 +97,8 @@ impl Task {
         let extras: BTreeSet<&String> = self.series.iter().flat_map(|s| s.extra.keys()).collect();
         let _ = write!(
             out,
-            "\n{:wide$} {:>9} {:>7} {:>6}",
-            self.name, "time", "ratio", "noise"
+            "\n{:wide$} {:>9} {:>7} {:>11}",
+            self.name, "time", "ratio", "95 %"
         );
         for extra in &extras {
             let _ = write!(out, " {extra:>18}");
@@ -82,14 +109,13 @@ impl Task {
                 continue;
             };
             let unit = time(spread.median / f64::from(self.n));
-            let (ratio, noise) = match self.ratio(&series.contestant) {
-                Some(ratio) => (ratio.median, 100.0 * ratio.noise()),
-                None => (f64::NAN, f64::NAN),
-            };
+            let ratio = self.estimate(&series.contestant);
             let _ = write!(
                 out,
-                "{:wide$} {unit:>9} {ratio:>7.2} {noise:>5.1}%",
-                series.contestant
+                "{:wide$} {unit:>9} {:>7.2} {:>11}",
+                series.contestant,
+                ratio.map_or(f64::NAN, |ratio| ratio.value),
+                ratio.map_or_else(String::new, interval)
             );
             for &extra in &extras {
                 let _ = write!(out, " {:>18}", self.cell(series, extra));
@@ -112,13 +138,11 @@ impl Task {
 }
 
 impl Report {
-    /// Adds what the machine is.
+    /// Adds what it is measured on, when, and by which command.
     pub fn note_machine(&mut self) {
-        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = cpu.lines().find_map(|l| l.strip_prefix("model name"));
-        let model = model.map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        self.note("machine", format!("{model}, {cores} cores"));
+        for (name, text) in setting::lines() {
+            self.note(name, text);
+        }
     }
 
     /// Adds a line about the setting.
@@ -143,12 +167,13 @@ impl Report {
     }
 
     /// The geometric mean of a contestant's ratios over a group, if it has all.
-    pub fn mean(&self, group: &str, contestant: &str) -> Option<f64> {
-        let medians: Option<Vec<f64>> = self
-            .group(group)
-            .map(|task| task.ratio(contestant).map(|ratio| ratio.median))
-            .collect();
-        geometric_mean(&medians?)
+    pub fn mean(&self, group: &str, contestant: &str) -> Option<Estimate> {
+        let of = |task: &Task| {
+            let base = task.series.first()?;
+            Some(ratios(&task.series(contestant)?.samples, &base.samples))
+        };
+        let all: Option<Vec<Vec<f64>>> = self.group(group).map(of).collect();
+        Estimate::mean(&all?)
     }
 
     /// What failed: each message, with those that it is about as `TASK/CONTESTANT`.
@@ -214,7 +239,7 @@ impl Report {
         for task in self.group(group) {
             let _ = write!(out, " {:>8}", task.name);
         }
-        out.push_str("     mean  noise\n");
+        out.push_str("     mean        95 %\n");
         if let Some(first) = contestants.first() {
             let _ = write!(out, "{:wide$}", "one unit");
             for task in self.group(group) {
@@ -227,18 +252,26 @@ impl Report {
         }
         for contestant in contestants {
             let _ = write!(out, "{contestant:wide$}");
-            let mut noise: f64 = 0.0;
             for task in self.group(group) {
                 let ratio = task.ratio(contestant);
                 let cell = ratio.map_or_else(|| "–".to_owned(), |r| format!("{:.2}", r.median));
                 let _ = write!(out, " {cell:>8}");
-                noise = noise.max(ratio.map_or(0.0, |r| r.noise()));
             }
-            let mean = self.mean(group, contestant);
-            let mean = mean.map_or_else(|| "–".to_owned(), |mean| format!("{mean:.3}"));
-            let _ = writeln!(out, " {mean:>8} {:>5.1}%", 100.0 * noise);
+            let (mean, sure) = match self.mean(group, contestant) {
+                Some(m) => (
+                    format!("{:.3}", m.value),
+                    format!("{:.3}–{:.3}", m.low, m.high),
+                ),
+                None => ("–".to_owned(), String::new()),
+            };
+            let _ = writeln!(out, " {mean:>8} {sure:>11}");
         }
     }
+}
+
+/// From where to where a ratio may be.
+pub(crate) fn interval(ratio: Estimate) -> String {
+    format!("{:.2}–{:.2}", ratio.low, ratio.high)
 }
 
 /// A time with three digits.
@@ -275,11 +308,16 @@ mod tests {
         let series = |contestant: &str, samples: &[f64]| Series {
             contestant: contestant.to_owned(),
             samples: samples.to_vec(),
-            extra: [("pages".to_owned(), vec![4.0 * samples[0]])].into(),
+            extra: [(
+                "pages".to_owned(),
+                vec![4.0 * samples.first().unwrap_or(&0.0)],
+            )]
+            .into(),
             ..Series::default()
         };
         Task {
             name: name.to_owned(),
+            about: String::new(),
             group: "work".to_owned(),
             n: 10,
             series: vec![series("native", fast), series("slow", slow)],
@@ -307,8 +345,20 @@ mod tests {
         let report = report();
         let ratio = report.tasks[0].ratio("slow").unwrap();
         assert_eq!((ratio.low, ratio.median, ratio.high), (2.0, 2.0, 2.0));
-        assert_eq!(report.mean("work", "slow"), Some(4.0));
+        assert_eq!(report.mean("work", "slow").unwrap().value, 4.0);
         assert_eq!(report.mean("work", "nobody"), None);
+    }
+
+    #[test]
+    fn the_fastest_is_so_by_more_than_chance() {
+        let fast = [10.0, 10.1, 10.2, 9.9, 10.0, 10.1, 9.8];
+        let alike = [10.1, 10.0, 10.1, 10.0, 9.9, 10.2, 9.9];
+        let slow = [11.0, 11.1, 11.2, 10.9, 11.0, 11.1, 10.8];
+        assert_eq!(task("a", &fast, &slow).fastest(), Some("native"));
+        assert_eq!(task("a", &slow, &fast).fastest(), Some("slow"));
+        assert_eq!(task("a", &fast, &alike).fastest(), None);
+        assert_eq!(task("a", &fast[..3], &slow[..3]).fastest(), None);
+        assert_eq!(task("a", &fast, &[]).fastest(), Some("native"));
     }
 
     #[test]
@@ -319,7 +369,7 @@ mod tests {
         let table = report.table();
         for part in [
             "one unit  10.0 ns   100 µs",
-            "slow       2.00        –        –   0.0%",
+            "slow       2.00        –        –",
             "absent: other: not installed",
             "failed: b/slow: broken",
         ] {

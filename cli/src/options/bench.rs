@@ -12,7 +12,8 @@ use wasmaot_launch::Grant;
 #[derive(Debug, Args)]
 #[command(
     override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
-    after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's. \
+    after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's, and beside \
+                  them is where they lie with a confidence of 95 %. \
                   A function of --main runs in a new process each round, once before it is measured: it may have state, \
                   but has to answer the same in every round. \
                   Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
@@ -49,17 +50,21 @@ pub struct Bench {
     #[arg(long, value_name = "VARIANT", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Rounds; every variant runs once in each
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: u16,
     /// Do so many times the usual work, which takes some 100 ms
     #[arg(long, value_name = "F", default_value_t = 1.0, value_parser = scale)]
     pub scale: f64,
     /// Print the instructions of a variant's hot loop, and measure nothing
-    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "html"])]
+    #[arg(long, value_name = "VARIANT", conflicts_with_all = ["json", "csv", "html"])]
     pub explain: Option<String>,
     /// Write what was measured here; `-` is standard output, and the tables go to standard error
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub json: Option<PathBuf>,
+    /// Write the figures here as a table for other programs: comma-separated values, a line for each
+    /// variant of each kernel; `-` is standard output
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub csv: Option<PathBuf>,
     /// Draw what was measured, as one file for a browser; `-` is standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,

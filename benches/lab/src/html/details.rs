@@ -6,7 +6,7 @@ use super::{class, escape, family, kind, ratio};
 use crate::counts::COUNTS;
 use crate::detail::{counted, load};
 use crate::interleave::Series;
-use crate::report::{Report, Task, time};
+use crate::report::{Report, Task, interval, time};
 use crate::stats::Spread;
 
 pub(super) fn details(report: &Report, task: &Task, open: bool, out: &mut String) -> fmt::Result {
@@ -17,21 +17,25 @@ pub(super) fn details(report: &Report, task: &Task, open: bool, out: &mut String
         escape(&task.name),
         escape(&summary(task))
     )?;
+    if !task.about.is_empty() {
+        writeln!(out, "<p class=\"note\">{}</p>", escape(&task.about))?;
+    }
     table(report, task, out)?;
     loops(report, task, out)?;
     writeln!(out, "</details>")
 }
 
-/// The fastest and what is usual, in a line.
+/// The fastest, in a line, if that is no chance.
 fn summary(task: &Task) -> String {
-    let timed = task
-        .series
-        .iter()
-        .filter_map(|s| Some((s.contestant.as_str(), task.ratio(&s.contestant)?.median)));
-    let fastest = timed.min_by(|a, b| a.1.total_cmp(&b.1));
+    if task.series.iter().all(|series| series.samples.is_empty()) {
+        return "nobody could be measured".to_owned();
+    }
+    let fastest = task
+        .fastest()
+        .and_then(|name| Some((name, task.ratio(name)?)));
     fastest.map_or_else(
-        || "nobody could be measured".to_owned(),
-        |(name, r)| format!("fastest: {name}, {}", ratio(r)),
+        || "no single one is the fastest".to_owned(),
+        |(name, r)| format!("fastest: {name}, {}", ratio(r.median)),
     )
 }
 
@@ -41,8 +45,8 @@ fn table(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "<div class=\"scroll\"><table class=\"counts\"><thead><tr><th scope=\"col\">variant</th>\
-         <th scope=\"col\">× {}</th><th scope=\"col\" title=\"half of the distance between the \
-         quartiles\">±</th><th scope=\"col\">one unit</th>\
+         <th scope=\"col\">× {}</th><th scope=\"col\" title=\"where the ratio is with a \
+         confidence of 95 %, by bootstrap over the rounds\">95 %</th><th scope=\"col\">one unit</th>\
          <th scope=\"col\" title=\"mapping, resolving, relocating, initialising\">load</th>",
         escape(base)
     )?;
@@ -103,14 +107,14 @@ fn row(
             escape(error)
         );
     }
-    let spread = task.ratio(name);
+    let estimate = task.estimate(name);
     let unit = Spread::of(&series.samples).map(|s| time(s.median / f64::from(task.n)));
     let none = || "–".to_owned();
     write!(
         out,
         "<td class=\"ratio\">{}</td><td class=\"spread\">{}</td><td>{}</td><td>{}</td>",
-        spread.map_or_else(none, |s| ratio(s.median)),
-        spread.map_or_else(none, |s| format!("{:.1} %", 100.0 * s.noise())),
+        estimate.map_or_else(none, |s| ratio(s.value)),
+        estimate.map_or_else(none, interval),
         unit.unwrap_or_else(none),
         load(series).unwrap_or_else(none)
     )?;

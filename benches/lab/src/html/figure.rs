@@ -4,7 +4,7 @@
 use std::fmt::{self, Write as _};
 
 use super::{about, class, escape, family, kind, ratio};
-use crate::report::{Report, Task, time};
+use crate::report::{Report, Task, interval, time};
 use crate::stats::{Spread, geometric_mean};
 
 /// Width of a figure.
@@ -99,6 +99,14 @@ impl Column<'_> {
         }
     }
 
+    /// Who is faster than all others, if that is no chance.
+    fn fastest(&self) -> Option<&str> {
+        match self {
+            Self::Mean(_) => None,
+            Self::Task(task) => task.fastest(),
+        }
+    }
+
     fn head(&self) -> (&str, String) {
         match self {
             Self::Mean(tasks) => ("mean", format!("geometric, of {}", tasks.len())),
@@ -118,8 +126,10 @@ impl Column<'_> {
         let Self::Task(task) = self else {
             return format!("{contestant}: {:.3}, the geometric mean", spread.median);
         };
+        let sure = task.estimate(contestant).map(interval);
+        let sure = sure.map_or_else(String::new, |sure| format!(", 95 % within {sure}"));
         let mut text = format!(
-            "{contestant}, {}: {:.3} (half of the rounds {:.3} to {:.3}, all {:.3} to {:.3})",
+            "{contestant}, {}: {:.3}{sure} (half of the rounds {:.3} to {:.3}, all {:.3} to {:.3})",
             task.name,
             spread.median,
             spread.quarter,
@@ -214,17 +224,13 @@ fn figure(
         writeln!(out, "<g transform=\"translate({x:.1} 0)\">")?;
         let plot = wide - NUMBERS - GAP;
         frame(column, rows, axis, plot, out)?;
-        let medians = rows
-            .names
-            .iter()
-            .filter_map(|(name, _)| column.spread(name));
-        let best = medians.map(|s| s.median).fold(f64::INFINITY, f64::min);
+        let fastest = column.fastest();
         for &(name, y) in &rows.names {
             match column.spread(name) {
                 Some(spread) => {
                     let mark = Mark {
                         spread,
-                        is_best: spread.median <= best,
+                        is_best: fastest == Some(name),
                         axis,
                         plot,
                         y: y + ROW / 2.0,

@@ -65,7 +65,7 @@ fn lead(report: &Report, out: &mut String) -> fmt::Result {
         "<p class=\"lead\">Each row is one way to link the same program, each column one piece of \
          work. A dot is the median of {rounds} rounds of the time as a ratio to <b>{}</b>, the bar \
          around it half of the rounds, the thin line all of them, an arrow beyond the axis; further \
-         left is faster. In each round everyone runs once, in turn, and all compute the same.</p>",
+         left is faster; bold is faster than all others by more than chance (95 %). In each round everyone runs once, in turn, and all compute the same.</p>",
         escape(base)
     )?;
     for (name, why) in &report.absent {

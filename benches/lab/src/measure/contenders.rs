@@ -65,6 +65,7 @@ impl Contenders {
         }
         Task {
             name: name.to_owned(),
+            about: String::new(),
             group: String::new(),
             n,
             series,

@@ -123,6 +123,7 @@ pub fn kernels(
         let n = settings.units(kernel.n);
         let mut task = contenders.run(kernel.name, n, settings.rounds, &mut meter);
         task.group = kernel.group.name().to_owned();
+        task.about = kernel.about();
         if kernel.group == Group::Work {
             without_loops(&mut task);
         }

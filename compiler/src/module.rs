@@ -69,6 +69,9 @@ pub(crate) struct Module<'a> {
     /// Names of functions: of the name section, else of an export, else of the
     /// import.
     pub names: HashMap<u32, Cow<'a, str>>,
+    /// Which way branches are said to go (`metadata.code.branch_hint`), by the offset
+    /// of the operator in the module: whether they are taken.
+    pub branch_hints: HashMap<u64, bool>,
     /// Custom sections `.debug_*`: DWARF, whose addresses count from
     /// `code_start`.
     pub debug: HashMap<&'a str, &'a [u8]>,
@@ -400,6 +403,7 @@ impl Module<'_> {
             bodies: Vec::new(),
             funcrefs: Vec::new(),
             names: HashMap::new(),
+            branch_hints: HashMap::new(),
             debug: HashMap::new(),
             code_start: 0,
         }

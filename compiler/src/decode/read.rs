@@ -23,18 +23,32 @@ use crate::module::{
 /// each before it comes here.
 pub(super) struct Reader<'a> {
     module: Module<'a>,
+    /// Functions, offsets from the start of their bodies, and whether a branch there is
+    /// said to be taken.
+    hints: Vec<(u32, u32, bool)>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(source: &str) -> Self {
         Self {
             module: Module::empty(source),
+            hints: Vec::new(),
         }
     }
 
     /// The module as read.
     pub fn finish(self) -> Module<'a> {
-        self.module
+        let mut module = self.module;
+        let imported = module.imported_funcs();
+        for (func, offset, taken) in self.hints {
+            let number = func.checked_sub(imported);
+            let body = number.and_then(|number| module.bodies.get(number as usize));
+            if let Some(body) = body {
+                let at = body.body.range().start + u64::from(offset);
+                module.branch_hints.insert(at, taken);
+            }
+        }
+        module
     }
 
     /// Takes a section.
@@ -344,16 +358,26 @@ impl<'a> Reader<'a> {
         if section.name().starts_with(".debug_") {
             self.module.debug.insert(section.name(), section.data());
         }
-        if let KnownCustom::Name(names) = section.as_known() {
-            // Names are for people: what cannot be read is left out.
-            for subsection in names.into_iter().map_while(Result::ok) {
-                if let Name::Function(names) = subsection {
-                    let named = names.into_iter().map_while(Result::ok);
-                    self.module
-                        .names
-                        .extend(named.map(|n| (n.index, n.name.into())));
+        // Names are for people and hints for speed: what cannot be read is left out.
+        match section.as_known() {
+            KnownCustom::Name(names) => {
+                for subsection in names.into_iter().map_while(Result::ok) {
+                    if let Name::Function(names) = subsection {
+                        let named = names.into_iter().map_while(Result::ok);
+                        self.module
+                            .names
+                            .extend(named.map(|n| (n.index, n.name.into())));
+                    }
                 }
             }
+            KnownCustom::BranchHints(functions) => {
+                for function in functions.into_iter().map_while(Result::ok) {
+                    let hints = function.hints.into_iter().map_while(Result::ok);
+                    self.hints
+                        .extend(hints.map(|hint| (function.func, hint.func_offset, hint.taken)));
+                }
+            }
+            _ => {}
         }
         Ok(())
     }

@@ -171,6 +171,8 @@ pub(super) struct Body<'f, 'm> {
     /// Values that it may have, and those that branches and calls carry.
     pub budget: usize,
     pub carried: usize,
+    /// Whether the branch that is translated is said to be taken.
+    pub hint: Option<bool>,
     pub b: FunctionBuilder<'f>,
     pub flags: Flags,
     /// Values of the operand stack; vectors are `I8X16` here.
@@ -233,6 +235,7 @@ impl<'f, 'm> Body<'f, 'm> {
             pipeline,
             budget: pipeline.values().0,
             carried: 0,
+            hint: None,
             b,
             flags,
             stack: &mut scratch.stack,

@@ -31,6 +31,7 @@ impl<'f, 'm> Body<'f, 'm> {
             let values = self.b.func.dfg.num_values() + self.carried;
             limits::check_values(self.env.module, func, (values, self.budget))?;
             self.b.set_srcloc(location);
+            self.hint = self.branch_hint(offset);
             self.watch(&operator, offset as u32);
             if !self.operator(&operator) {
                 return Err(unsupported(self.env.module, &operator, offset));
@@ -41,6 +42,19 @@ impl<'f, 'm> Body<'f, 'm> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the module says that the branch at an offset is taken, or is not.
+    fn branch_hint(&self, offset: u64) -> Option<bool> {
+        let hints = &self.env.module.branch_hints;
+        // The offsets in a function of another module are not ours.
+        let own = || self.env.cross_module.get(self.innermost().number).is_none();
+        let hint = if hints.is_empty() {
+            None
+        } else {
+            hints.get(&offset)
+        };
+        hint.copied().filter(|_| own())
     }
 
     /// Notes what an operator means for what is known of locals.

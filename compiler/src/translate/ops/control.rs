@@ -124,6 +124,11 @@ impl<'f> Body<'f, '_> {
         let types = self.block_types(ty);
         let then = self.b.create_block();
         let block = self.b.create_block();
+        match self.hint {
+            Some(true) => self.b.set_cold_block(block),
+            Some(false) => self.b.set_cold_block(then),
+            None => {}
+        }
         self.b.ins().brif(condition, then, &[], block, &[]);
         let alternative = Alternative {
             block,
@@ -244,9 +249,23 @@ impl<'f> Body<'f, '_> {
         let values = self.label_values(depth);
         self.carried += values.len();
         let next = self.b.create_block();
-        self.b
-            .ins()
-            .brif(condition, block, &args(&values), next, &[]);
+        let values = args(&values);
+        match self.hint {
+            // Others may come to the label more often.
+            Some(false) => {
+                let step = self.b.create_block();
+                self.b.set_cold_block(step);
+                self.b.ins().brif(condition, step, &[], next, &[]);
+                self.enter_only_child(step);
+                self.b.ins().jump(block, &values);
+            }
+            hint => {
+                if hint.is_some() {
+                    self.b.set_cold_block(next);
+                }
+                self.b.ins().brif(condition, block, &values, next, &[]);
+            }
+        }
         self.enter_only_child(next);
     }
 

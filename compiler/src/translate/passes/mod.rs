@@ -3,6 +3,7 @@
 
 mod address;
 mod br_table;
+mod cold;
 mod loop_invariants;
 mod loop_phis;
 
@@ -15,6 +16,9 @@ use crate::module::Module;
 pub(crate) fn improve(module: &Module<'_>, context: &mut Context, watch: &mut Watch) {
     br_table::improve(&mut context.func);
     address::fold(module, context);
+    if !module.branch_hints.is_empty() {
+        cold::spread(&mut context.func);
+    }
     loop_phis::improve(context);
     // What follows forgets which values are others by another name.
     watch.resolve(&context.func);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
@@ -10,7 +11,7 @@ use wasmaot_launch::Options;
 use wasmaot_launch::report::{note, print, usage};
 
 use crate::options::{Build, Flag, Running};
-use crate::{executable, installed, opening, output, progress};
+use crate::{executable, installed, opening, output, profile, progress};
 
 /// Builds each input.
 pub(crate) fn run(args: &Build) -> Result<()> {
@@ -98,7 +99,7 @@ fn prelinked(args: &Build) -> Result<()> {
         library_path: args.library_path.clone(),
         ..Options::default()
     };
-    let library = search.finder(&args.inputs[0], opening::engine(&args.codegen));
+    let library = search.finder(&args.inputs[0], opening::engine(args.codegen.options()));
     // Nothing is written into a directory that is merely searched.
     let inputs = match &args.output {
         Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,
@@ -134,6 +135,12 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
         options.target = triple
             .parse()
             .map_err(|e| usage(format!("--target {triple}: {e}")))?;
+    }
+    if args.profile_generate {
+        options.profiling = compiler::Profiling::Count;
+    }
+    if let Some(path) = &args.profile_use {
+        options.profiling = compiler::Profiling::Use(Arc::new(profile::of(path, &args.inputs)?));
     }
     if let Some(path) = &args.interp {
         options.interpreter = Some(interpreter(path)?);

@@ -15,7 +15,7 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
     let options = options.over(Options::of_environment()?);
     let engine = opening::engine(
         #[cfg(feature = "compiler")]
-        &args.codegen,
+        args.codegen.options(),
     );
     let listing = list_file(&options, &args.file, engine)?;
     print(match args.json {

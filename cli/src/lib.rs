@@ -26,6 +26,8 @@ mod options;
 mod other_tools;
 mod output;
 #[cfg(feature = "compiler")]
+mod profile;
+#[cfg(feature = "compiler")]
 mod progress;
 mod run;
 #[cfg(feature = "compiler")]

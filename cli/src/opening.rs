@@ -3,16 +3,16 @@
 use wasmaot::EngineConfig;
 
 #[cfg(feature = "compiler")]
-use crate::options::Codegen;
-#[cfg(feature = "compiler")]
 use crate::progress;
+#[cfg(feature = "compiler")]
+use wasmaot_compiler::Options;
 
 /// How modules are compiled that are run or listed.
-pub(crate) fn engine(#[cfg(feature = "compiler")] codegen: &Codegen) -> EngineConfig {
+pub(crate) fn engine(#[cfg(feature = "compiler")] options: Options) -> EngineConfig {
     let config = EngineConfig::new();
     #[cfg(feature = "compiler")]
     let config = config
-        .compile_options(codegen.options())
+        .compile_options(options)
         .compile_with(progress::compile);
     config
 }

@@ -165,6 +165,13 @@ pub struct Build {
     /// What to write
     #[arg(long, value_parser = choice::parser(choice::EMIT), default_value = name_of(choice::EMIT, &Emit::default()))]
     pub emit: Emit,
+    /// Have the objects count their branches, for `wasmaot run --profile FILE`
+    #[arg(long, conflicts_with_all = ["prelink", "exe", "profile_use"])]
+    pub profile_generate: bool,
+    /// Place code by what `wasmaot run --profile FILE` has counted: what is not used is out of the
+    /// way
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub profile_use: Option<PathBuf>,
     /// Target triple [default: this machine's]
     #[arg(long, value_name = "TRIPLE")]
     pub target: Option<String>,
@@ -357,6 +364,11 @@ pub struct Run {
     /// With --explain or --trace-loaded, print one JSON document
     #[arg(long)]
     pub json: bool,
+    /// Have modules count their branches, and add what they and objects of build
+    /// --profile-generate have counted to this file
+    #[cfg(feature = "compiler")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub profile: Option<PathBuf>,
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
@@ -417,8 +429,22 @@ impl Run {
             explain: None,
             json: false,
             #[cfg(feature = "compiler")]
+            profile: None,
+            #[cfg(feature = "compiler")]
             codegen: Codegen::DEFAULT,
         })
+    }
+
+    /// How modules are compiled on the way.
+    #[cfg(feature = "compiler")]
+    pub fn compile_options(&self) -> compiler::Options {
+        compiler::Options {
+            profiling: match self.profile {
+                Some(_) => compiler::Profiling::Count,
+                None => compiler::Profiling::None,
+            },
+            ..self.codegen.options()
+        }
     }
 
     /// The program.

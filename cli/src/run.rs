@@ -14,6 +14,8 @@ use wasmaot_runtime::{Error, Explanation, Object, Process, Unresolved};
 use crate::advice::NotLinked;
 use crate::libraries::{Line, Shared};
 use crate::options::Run;
+#[cfg(feature = "compiler")]
+use crate::profile;
 use crate::{core_dump, invoke, json, opening};
 
 /// Loads and runs the program; answers the exit code.
@@ -37,7 +39,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
 fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8> {
     let engine = opening::engine(
         #[cfg(feature = "compiler")]
-        &args.codegen,
+        args.compile_options(),
     );
     let path = args.program();
     let mut finder = options.finder(path, engine);
@@ -81,6 +83,10 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
         Use::Call => invoke::all(process, id, &args.invoke, &words).map(|()| 0),
         _ => program.start(process, id, path.display()),
     };
+    #[cfg(feature = "compiler")]
+    if let Some(file) = &args.profile {
+        profile::add(process, file);
+    }
     if let (Err(error), Some(dump)) = (&ended, &args.coredump) {
         core_dump::write(process, error, dump);
     }

@@ -4,7 +4,7 @@ use wasmaot_abi::info::ModuleHash;
 use wasmaot_abi::prelink::BuildId;
 
 use crate::module::soname;
-use crate::options::Options;
+use crate::options::{Options, Profiling};
 
 /// Name and version of the compiler, as it enters build ids and records.
 pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
@@ -29,6 +29,16 @@ pub fn build_id(source: &str, module: &ModuleHash, options: &Options) -> BuildId
     hasher.update(settings.as_bytes());
     if let Some(interpreter) = &options.interpreter {
         hasher.update(format!("interpreter {interpreter}\0").as_bytes());
+    }
+    match &options.profiling {
+        Profiling::None => {}
+        Profiling::Count => {
+            hasher.update(b"counts\0");
+        }
+        Profiling::Use(profile) => {
+            hasher.update(b"profile\0");
+            hasher.update(profile.text().as_bytes());
+        }
     }
     hasher.update(module);
     let mut id = [0; 20];

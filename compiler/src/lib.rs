@@ -29,14 +29,18 @@ mod parallel;
 mod pipeline;
 pub mod prelink;
 mod prescan;
+pub mod profile;
 mod target;
 mod translate;
 
 pub use build_id::{PRODUCER, build_id};
 pub use error::{Error, Result};
-pub use options::{Calls, OptLevel, Options, Progress};
+pub use options::{Calls, OptLevel, Options, Profiling, Progress};
 /// The type of [`Options::target`].
 pub use target_lexicon::Triple;
+
+use module::Module;
+use wasmaot_abi::info::ModuleInfo;
 
 /// What to make of a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +85,16 @@ pub fn outline(source: &str, wasm: &[u8]) -> Result<Outline> {
 pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Result<Vec<u8>> {
     let isa = target::isa(options)?;
     let backend = target::backend(options)?;
-    let module = decode::decode(source, wasm, options)?;
+    let counting;
+    let module = match options.profiling {
+        Profiling::Count => {
+            counting = decode::counting(source, wasm, options)?;
+            let module = decode::decode(source, &counting, options)?;
+            let hash = ModuleInfo::module_hash(wasm);
+            Module { hash, ..module }
+        }
+        _ => decode::decode(source, wasm, options)?,
+    };
     match emit {
         Emit::Clif | Emit::Asm => {
             codegen::listing(&module, options, emit == Emit::Asm).map(String::into_bytes)

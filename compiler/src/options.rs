@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use target_lexicon::Triple;
 use wasmaot_abi::machine::Machine;
 
+use crate::profile::Profile;
+
 /// How hard to optimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OptLevel {
@@ -44,6 +46,19 @@ pub enum Calls {
     Table,
 }
 
+/// What a compilation has to do with profiles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Profiling {
+    /// Nothing.
+    #[default]
+    None,
+    /// The code counts its branches, in exported memories that
+    /// [`Profile::add`](crate::profile::Profile::add) reads. Not of a prelinked set.
+    Count,
+    /// What was counted says which code is cold, in modules that it knows.
+    Use(Arc<Profile>),
+}
+
 /// Options of a compilation. Those that change the output enter the build id.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -58,6 +73,8 @@ pub struct Options {
     /// Path of the loader that the system starts for an object that is a program;
     /// `None`: it is not one to be started by the system.
     pub interpreter: Option<String>,
+    /// What is to be counted, or has been.
+    pub profiling: Profiling,
     /// Threads to compile with; `None`: one for each core. Does not change the output.
     pub threads: Option<usize>,
     /// Bytes of machine code that a module may become; `None`: 64 MiB, and 16
@@ -103,6 +120,7 @@ impl Default for Options {
             opt_level: OptLevel::default(),
             calls: Calls::default(),
             interpreter: None,
+            profiling: Profiling::default(),
             threads: None,
             max_code: None,
             verify: cfg!(debug_assertions),

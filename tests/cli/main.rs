@@ -6,6 +6,7 @@ mod grants;
 mod json;
 mod link;
 mod man;
+mod profile;
 mod run;
 mod shebang;
 mod talk;

@@ -23,8 +23,9 @@ use wasmparser::{
 
 use crate::error::{Error, Result};
 use crate::module::{ExportItem, Module};
-use crate::options::Options;
+use crate::options::{Options, Profiling};
 use crate::parallel;
+use crate::profile;
 use crate::target;
 
 /// What the compiler can translate.
@@ -89,12 +90,23 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
             feature: feature.to_owned(),
         });
     }
+    if let Profiling::Use(profile) = &options.profiling {
+        let bodies = module.bodies.iter().map(|body| &body.body);
+        let hints: Vec<_> = profile.hints(&module.hash, bodies).collect();
+        module.branch_hints.extend(hints);
+    }
     dyninfo::apply(&mut module)?;
     let machine = target::backend(options)?.description();
     classify::classify(&mut module, machine.image_align);
     clearing::clearing(&mut module);
     data_symbols(&mut module, wasm, options)?;
     Ok(module)
+}
+
+/// The module with code that counts its branches.
+pub(crate) fn counting(source: &str, wasm: &[u8], options: &Options) -> Result<Vec<u8>> {
+    let module = decode(source, wasm, options)?;
+    profile::count(wasm, &module.hash).map_err(|error| explain(source, wasm, &error))
 }
 
 /// What a module says of the libraries that it needs.

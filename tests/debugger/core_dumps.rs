@@ -1,30 +1,34 @@
 //! Core dumps of programs that have trapped.
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use wasmaot_testkit::{run, tools};
 
-use super::session::{module, wasmaot};
+use super::session::{dumping, module, wasmaot};
+
+/// What gdb says of a dump.
+fn opened(dump: &Path, commands: &[&str]) -> String {
+    let mut gdb = tools().gdb.command();
+    gdb.args(["-nx", "-batch"]);
+    for command in commands {
+        gdb.args(["-ex", command]);
+    }
+    let program = wasmaot(Path::new(""), "-O0");
+    let ran = run(gdb.arg(program.get_program()).arg(dump));
+    assert!(!ran.stderr.contains("warning"), "{ran:#?}");
+    ran.stdout
+}
 
 #[test]
 fn a_core_dump_has_frames_variables_and_memory_of_a_program_that_trapped() {
     let directory = tempfile::tempdir().unwrap();
     let dump = directory.path().join("core");
     let crash = module("crash.c", "-O0");
-    let command = wasmaot(&crash, "-O0");
-    // The option stands before the program.
-    let before = |dump| {
-        let whole = wasmaot(&crash, "-O0");
-        let mut command = std::process::Command::new(whole.get_program());
-        command.envs(whole.get_envs().filter_map(|(k, v)| Some((k, v?))));
-        command.args(["run", "--coredump"]).arg(dump);
-        command.args(whole.get_args().skip(1));
-        command
-    };
-    run(before(&dump).arg("ends")).expect_code(42);
+    run(dumping("-O0", &dump).arg(&crash).arg("ends")).expect_code(42);
     assert!(!dump.exists(), "a program that did not trap leaves none");
 
-    let ran = run(&mut before(&dump));
+    let ran = run(dumping("-O0", &dump).arg(&crash));
     ran.expect_code(134);
     assert!(!ran.stderr.contains("no core dump"), "{ran:#?}");
     let about = dump.metadata().unwrap();
@@ -32,9 +36,7 @@ fn a_core_dump_has_frames_variables_and_memory_of_a_program_that_trapped() {
     // Memory has pages that nothing has touched.
     assert!(about.blocks() * 512 < about.len(), "{about:?}");
 
-    let mut gdb = tools().gdb.command();
-    gdb.args(["-nx", "-batch"]);
-    for command in [
+    let commands = [
         "bt",
         "frame 1",
         "print *node",
@@ -42,10 +44,8 @@ fn a_core_dump_has_frames_variables_and_memory_of_a_program_that_trapped() {
         "frame 4",
         "print answer",
         "print first.next->value",
-    ] {
-        gdb.args(["-ex", command]);
-    }
-    let said = run(gdb.arg(command.get_program()).arg(&dump));
+    ];
+    let said = opened(&dump, &commands);
     for part in [
         "signal SIGSEGV",
         "#0  ",
@@ -58,14 +58,61 @@ fn a_core_dump_has_frames_variables_and_memory_of_a_program_that_trapped() {
         "= 42",
         "= 2\n",
     ] {
-        assert!(said.stdout.contains(part), "no {part}: {said:#?}");
+        assert!(said.contains(part), "no {part}: {said:#?}");
     }
 
     let nowhere = directory.path().join("missing/core");
-    let ran = run(&mut before(&nowhere));
+    let ran = run(dumping("-O0", &nowhere).arg(&crash));
     ran.expect_code(134);
     assert!(
         ran.stderr.contains("warning: no core dump: cannot write"),
         "{ran:#?}"
     );
+}
+
+/// A thread that runs, another that waits in a host function, and the first one, which traps
+/// with a number in a vector register.
+const THREADS: &str = r#"(module
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (memory (export "memory") 1 1 shared)
+  (func $report (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1))))
+  (func $spins (call $report) (loop $again (br $again)))
+  (func $waits
+    (call $report)
+    (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1))))
+  (func (export "wasi_thread_start") (param i32 i32)
+    (if (local.get 1) (then (call $spins)) (else (call $waits))))
+  (func $fails (param f64) (f64.store (i32.const -8) (local.get 0)))
+  (func (export "_start")
+    (drop (call $spawn (i32.const 0)))
+    (drop (call $spawn (i32.const 1)))
+    (loop $again
+      (br_if $again (i32.lt_u (i32.atomic.load (i32.const 0)) (i32.const 2))))
+    (call $fails (f64.const 1.5))))"#;
+
+#[test]
+fn a_core_dump_has_all_threads_and_their_vector_registers() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("threads.wat");
+    std::fs::write(&program, THREADS).unwrap();
+    let dump = directory.path().join("core");
+    run(dumping("-O0", &dump).arg(&program)).expect_code(134);
+    let said = opened(
+        &dump,
+        &[
+            "print $xmm0.v2_double[0]",
+            "info threads",
+            "thread apply all bt",
+        ],
+    );
+    assert!(said.contains("$1 = 1.5"), "{said}");
+    let threads = said.matches("LWP ").count();
+    for frame in [
+        " in fails ",
+        " in spins ",
+        " in waits ",
+        " in wasi_thread_start ",
+    ] {
+        assert!(said.contains(frame), "{frame}, {threads}: {said}");
+    }
 }

@@ -106,11 +106,25 @@ fn directory() -> &'static Path {
     })
 }
 
-/// `wasmaot run` of a module; `level` of ours.
-pub fn wasmaot(module: &Path, level: &str) -> Command {
+/// `wasmaot run`, with options; `level` of ours.
+fn runs(level: &str) -> Command {
     let program = directory().join("wasmaot");
     let mut command = Wasmaot::new(&program.display().to_string()).run_command();
     command.env("WASMAOT_CACHE_DIR", directory().join("cache"));
-    command.arg(level).arg(module);
+    command.arg(level);
+    command
+}
+
+/// `wasmaot run` of a module; `level` of ours.
+pub fn wasmaot(module: &Path, level: &str) -> Command {
+    let mut command = runs(level);
+    command.arg(module);
+    command
+}
+
+/// The same, up to where the module is to stand, with a core dump if it traps.
+pub fn dumping(level: &str, dump: &Path) -> Command {
+    let mut command = runs(level);
+    command.arg("--coredump").arg(dump);
     command
 }

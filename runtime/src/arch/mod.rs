@@ -10,8 +10,8 @@
 //! | `HOST_CALL_FRAME`, `THUNK_SAVED_BASE` | what their frames are like |
 //! | `throw`, `Resume` | to the handler of an exception |
 //! | `branch_at`, `branch_target`, `branch_displacement`, `jump`, `plt_slot`, `BRANCH_SIZE` | calls and jumps, to read and to change |
-//! | `Registers`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
-//! | `BREAKPOINT`, `core_note` | the instruction by which debuggers stop a program; registers in a core file |
+//! | `Registers`, `FloatState`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
+//! | `BREAKPOINT`, `core_notes`, `core_auxv` | the instruction by which debuggers stop a program; what a core file has of the system |
 //! | `Fault` | the registers of a signal, and where to go on |
 //! | `host_cpu`, `missing_cpu` | the features of this CPU |
 

@@ -11,7 +11,7 @@ use super::Process;
 use super::threads::End;
 use crate::link::Target;
 use crate::sys::live;
-use crate::trap::{self, Callee, RawTrap, ThreadSpace, Trap, TrapReason};
+use crate::trap::{self, Callee, RawTrap, Stopped, ThreadSpace, Trap, TrapReason};
 use crate::value::Val;
 
 impl Process {
@@ -119,15 +119,20 @@ impl Process {
             true => self.end_threads(waits),
             false => None,
         };
-        match end {
-            Some(end) => end.explain(self),
+        let mut trap = match end {
+            Some(end) => {
+                self.shared.threads.keep(number, raw);
+                end.explain(self)
+            }
             None if waits && self.shared.is_to_stop() => {
                 Trap::new(TrapReason::Code(TrapCode::Interrupted))
             }
             // The last thread: the program has come to its end.
             None if waits => Trap::new(TrapReason::Exit(0)),
             None => trap::explain(raw, self),
-        }
+        };
+        Stopped::add(&mut trap, self.shared.threads.take_stopped());
+        trap
     }
 
     /// Ends all threads but the embedder's, which runs this; or waits until they have
@@ -152,7 +157,11 @@ impl Process {
             return Ok(());
         }
         match self.end_threads(false) {
-            Some(end) => Err(end.explain(self)),
+            Some(end) => {
+                let mut trap = end.explain(self);
+                Stopped::add(&mut trap, self.shared.threads.take_stopped());
+                Err(trap)
+            }
             None => Ok(()),
         }
     }

@@ -1,19 +1,21 @@
 //! Core dumps: what debuggers need of a process whose program has stopped, as an ELF
 //! core file.
 //!
-//! In it are the registers and the stack of the thread that stopped, the images of the loaded
-//! objects, the program's memories, and what debuggers are told of the objects. Of the
-//! host's process there is nothing else: neither its heap nor its stack.
+//! In it are the registers and the stacks of its threads, the one that stopped first, the
+//! images of the loaded objects, the program's memories, and what debuggers are told of the
+//! objects. Of the host's process there is nothing else: neither its heap nor its stack.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::iter;
 use std::ops::Range;
 
 use super::Process;
+use super::threads::MAIN;
 use crate::arch;
 use crate::config::Debugger;
 use crate::sys::{PAGE, debugger_parts};
-use crate::trap::{Stopped, Trap};
+use crate::trap::{Site, Stopped, Trap};
 
 /// Bytes of an ELF header, of a program header.
 const HEADER: u64 = 64;
@@ -23,6 +25,8 @@ const PT_NOTE: u32 = 4;
 const R: u32 = 4;
 const RW: u32 = 6;
 const ET_CORE: u16 = 4;
+/// Segments that an ELF header can count.
+const MAX_SEGMENTS: u64 = 0xfffe;
 /// Bytes that are read at a time.
 const PIECE: u64 = 16 * PAGE;
 
@@ -48,9 +52,16 @@ impl Process {
         self.config.debugger = Debugger::Always;
         let numbers: Vec<usize> = self.link.instances.iter().map(|(n, _)| n).collect();
         self.show_to_debuggers(numbers);
-        let note = arch::core_note(&stopped.registers, stopped.signal, std::process::id());
+        let note = notes(stopped, trap);
         let stretches = self.stretches(stopped);
         let segments = stretches.len() as u64 + 1;
+        if segments > MAX_SEGMENTS {
+            let text = format!(
+                "it would have {segments} segments, more than an ELF file's {MAX_SEGMENTS}: too \
+                 many objects and threads; write a wasm core dump"
+            );
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+        }
         let notes_at = HEADER + SEGMENT * segments;
         let mut headers = elf_header(segments as u16);
         headers.extend(segment(PT_NOTE, 0, notes_at, 0..note.len() as u64, 1));
@@ -72,8 +83,11 @@ impl Process {
 
     fn stretches(&self, stopped: &Stopped) -> Vec<Stretch<'_>> {
         let mut all = Vec::new();
-        let stack: Vec<u8> = stopped.stack.iter().flat_map(|w| w.to_le_bytes()).collect();
-        all.push(known(stopped.stack_start, stack));
+        let others = stopped.others.iter().map(|(_, site)| &**site);
+        for site in iter::once(&stopped.site).chain(others) {
+            let stack = site.stack.iter().flat_map(|w| w.to_le_bytes()).collect();
+            all.push(known(site.stack_start, stack));
+        }
         all.extend(
             debugger_parts()
                 .into_iter()
@@ -103,6 +117,26 @@ impl Process {
         all.retain(|stretch| !stretch.at.is_empty());
         all
     }
+}
+
+/// The threads' registers. Debuggers want numbers by which to tell the threads apart: the
+/// first one's is the process's, as in the system.
+fn notes(stopped: &Stopped, trap: &Trap) -> Vec<u8> {
+    let process = std::process::id();
+    let number = |thread: u32| process.wrapping_add(thread - MAIN);
+    let note = |thread, site: &Site| {
+        let vectors = site.vectors.as_ref();
+        arch::core_notes(&site.registers, vectors, stopped.signal, number(thread))
+    };
+    let mut all = note(trap.thread.unwrap_or(MAIN), &stopped.site);
+    for (thread, site) in &stopped.others {
+        all.extend(note(*thread, site));
+    }
+    // Without that file of the system's, debuggers do without.
+    if let Ok(auxv) = std::fs::read("/proc/self/auxv") {
+        all.extend(arch::core_auxv(&auxv));
+    }
+    all
 }
 
 fn known<'p>(at: u64, content: Vec<u8>) -> Stretch<'p> {

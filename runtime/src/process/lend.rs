@@ -9,7 +9,7 @@ use wasmaot_abi::trap::TrapCode;
 use super::spawn::data_error;
 use super::{Process, ThreadState, heap};
 use crate::host::SpawnError;
-use crate::trap::{self, RawTrap, Trap, TrapReason};
+use crate::trap::{self, RawTrap, Stopped, Trap, TrapReason};
 
 /// Alignment of a stack in linear memory.
 const STACK_ALIGN: u64 = 16;
@@ -100,7 +100,9 @@ impl Process {
         if is_interrupted && self.shared.interrupter.state().ends() {
             if let Some(end) = self.shared.take_end() {
                 self.shared.threads.set_ender(end.thread);
-                return end.explain(self);
+                let mut trap = end.explain(self);
+                Stopped::add(&mut trap, self.shared.threads.take_stopped());
+                return trap;
             }
             if let Some(thread) = self.shared.threads.ender() {
                 return Trap::new(TrapReason::Ended).in_thread(thread);

@@ -34,7 +34,7 @@ impl Shared {
             code,
             interrupter: Interrupter::default(),
             lock: ProcessLock::default(),
-            threads: Threads::new(config.max_threads),
+            threads: Threads::new(config.max_threads, config.core_dumps),
             dl_changes: Changes::default(),
             is_traced: config.trace.is_some(),
         })

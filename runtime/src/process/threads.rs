@@ -11,12 +11,15 @@ use super::Shared;
 use super::lock::LOOK;
 use crate::sys::Window;
 use crate::sys::interrupt::PAUSE;
-use crate::trap::{self, CodeMap, RawTrap, Trap};
+use crate::trap::{self, CodeMap, RawTrap, Site, Trap};
 
 /// Number of the thread that the embedder's calls run on.
 pub(crate) const MAIN: u32 = 1;
 /// Numbers of threads end below this: locks of C libraries keep flags in the bits above.
 const NUMBERS: u32 = 1 << 29;
+
+/// Words of a stack that are kept at most of a thread that another has ended.
+const KEPT_STACK: usize = (256 << 10) / 8;
 
 /// The threads of a process beside the embedder's.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) struct Threads {
     changed: Condvar,
     /// Most that there may be at a time, the embedder's among them.
     max: u32,
+    /// Whether it is kept where threads were that another has ended.
+    keeps_sites: bool,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +40,8 @@ struct State {
     last: u32,
     /// What ended them all.
     end: Option<End>,
+    /// Where the others were, by their numbers.
+    stopped: Vec<(u32, Box<Site>)>,
     /// The thread that ended them all, once a thread of the host's has been told.
     ender: Option<u32>,
     /// Windows of threads that have ended.
@@ -59,7 +66,7 @@ impl End {
 }
 
 impl Threads {
-    pub fn new(max: u32) -> Self {
+    pub fn new(max: u32, keeps_sites: bool) -> Self {
         let state = State {
             last: MAIN,
             ..State::default()
@@ -68,7 +75,25 @@ impl Threads {
             state: Mutex::new(state),
             changed: Condvar::new(),
             max,
+            keeps_sites,
         }
+    }
+
+    /// Keeps where a thread was that another has ended, if that is wanted.
+    pub fn keep(&self, number: u32, trap: RawTrap) {
+        if let Some(mut site) = trap.into_site().filter(|_| self.keeps_sites) {
+            site.stack.truncate(KEPT_STACK);
+            site.stack.shrink_to_fit();
+            let mut state = self.state();
+            if state.stopped.len() < self.max as usize {
+                state.stopped.push((number, site));
+            }
+        }
+    }
+
+    /// Where threads were that another has ended, once.
+    pub fn take_stopped(&self) -> Vec<(u32, Box<Site>)> {
+        std::mem::take(&mut self.state().stopped)
     }
 
     /// The number for a new thread; none if there are as many as may be.
@@ -119,6 +144,17 @@ impl Threads {
         drop(idle);
     }
 
+    /// Notes what a thread ends all with, unless they end already: then it is given back.
+    fn set_end(&self, thread: u32, trap: RawTrap, they_end: bool) -> Option<RawTrap> {
+        let mut state = self.state();
+        if they_end || state.end.is_some() {
+            return Some(trap);
+        }
+        state.stopped.clear();
+        state.end = Some(End { thread, trap });
+        None
+    }
+
     /// Notes that a thread has ended all, and that the host has been told.
     pub fn set_ender(&self, number: u32) {
         self.state().ender.get_or_insert(number);
@@ -160,14 +196,8 @@ impl Shared {
     /// already.
     pub fn end_by(&self, number: u32, trap: RawTrap) {
         let state = self.interrupter.state();
-        if !state.requested() {
-            let mut threads = self.threads.state();
-            if threads.end.is_none() {
-                threads.end = Some(End {
-                    thread: number,
-                    trap,
-                });
-            }
+        if let Some(trap) = self.threads.set_end(number, trap, state.requested()) {
+            self.threads.keep(number, trap);
         }
         state.end();
         self.threads.changed.notify_all();

@@ -13,7 +13,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use super::signal;
 use super::values::{self, Area, Shape};
-use crate::arch::{self, Entry, Registers, Regs};
+use crate::arch::{self, Entry, FloatState, Registers, Regs};
 use crate::host::HostError;
 use crate::process::{Process, Shared};
 use crate::sys::live::{self, ThreadHead};
@@ -96,18 +96,21 @@ pub(crate) struct RawTrap {
     pub(super) site: Option<Box<Site>>,
 }
 
-/// The state of wasm code where it stopped, as far as a backtrace needs it.
+/// The state of wasm code where it stopped, as far as a backtrace and a core dump
+/// need it.
 #[derive(Debug)]
-pub(super) struct Site {
+pub(crate) struct Site {
     pub registers: Registers,
+    /// What the vector registers were at a fault.
+    pub vectors: Option<FloatState>,
     /// Whether the program counter is an instruction that faulted, and not a
     /// return address.
-    pub exact: bool,
+    pub(super) exact: bool,
     /// Whether the fault was an overflow of the stack.
-    pub overflow: bool,
+    pub(super) overflow: bool,
     /// First byte of that instruction, if it is one of the process's code.
-    pub opcode: Option<u8>,
-    pub code: Range<u64>,
+    pub(super) opcode: Option<u8>,
+    pub(super) code: Range<u64>,
     /// Address of `stack[0]`.
     pub stack_start: u64,
     /// A copy of the stack that the entry used, from the stack pointer up.
@@ -156,6 +159,10 @@ thread_local! {
     /// The thread's innermost activation. Of a type without destructor and
     /// initialised in place, so that a signal handler may read it.
     pub(super) static CURRENT: Cell<*mut Activation> = const { Cell::new(ptr::null_mut()) };
+
+    /// The vector registers at the thread's last fault of wasm code. Beside the
+    /// activation, whose every use would pay for their size.
+    pub(super) static VECTORS: Cell<FloatState> = const { Cell::new(FloatState::NONE) };
 }
 
 /// Code to be called, and where.
@@ -459,6 +466,8 @@ impl Activation {
         let (stack_start, stack) = unsafe { self.copy_stack(registers.sp()) };
         let site = Site {
             registers,
+            // What has faulted has recorded them, and nothing has run since.
+            vectors: exact.then(|| VECTORS.get()),
             exact,
             overflow,
             opcode,
@@ -511,6 +520,11 @@ impl RawTrap {
             pc: 0,
             site: None,
         }
+    }
+
+    /// Where it was.
+    pub(crate) fn into_site(self) -> Option<Box<Site>> {
+        self.site
     }
 
     /// Whether it ends its thread alone.

@@ -4,8 +4,8 @@
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::call::{Activation, CURRENT, Stop, ThreadSpace};
-use crate::arch::{self, Fault, Registers};
+use super::call::{Activation, CURRENT, Stop, ThreadSpace, VECTORS};
+use crate::arch::{self, Fault};
 use crate::host::HostError;
 use crate::process::{Process, Shared};
 use crate::sys::interrupt;
@@ -54,7 +54,8 @@ pub(super) fn record_uncaught(tag: u64, record: u64) {
 /// If a fault on this thread is one of the wasm code that runs on it, records
 /// it and returns the host stack pointer to leave with. For the signal
 /// handler: neither allocates nor locks.
-pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> Option<u64> {
+pub(super) fn record_fault(signal: i32, address: u64, fault: &Fault<'_>) -> Option<u64> {
+    let registers = fault.registers();
     let current = CURRENT.get();
     if current.is_null() {
         return None;
@@ -72,6 +73,7 @@ pub(super) fn record_fault(signal: i32, address: u64, registers: Registers) -> O
         if !in_code && !overflow && !interrupted {
             return None;
         }
+        VECTORS.set(fault.vectors());
         // `stop` is None: there is nothing to drop.
         (*current).stop = Some(Stop::Fault {
             signal,

@@ -20,7 +20,7 @@ pub(crate) mod values;
 pub use crate::backtrace::{Frame, HostCause, Source, Trap, TrapReason};
 pub use crate::sys::interrupt::Interrupter;
 
-pub(crate) use call::{Callee, RawReason, RawTrap, ThreadSpace, call, enter};
+pub(crate) use call::{Callee, RawReason, RawTrap, Site, ThreadSpace, call, enter};
 pub(crate) use current::{
     current_space, give_if_for_threads, interrupt_requested, interrupted, leave_if_interrupted,
     leave_with, record_host_error, space_in,

@@ -147,7 +147,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     };
     if signal == interrupt::signal() {
         if current::interrupt_requested()
-            && let Some(host_sp) = current::record_fault(signal, 0, fault.registers())
+            && let Some(host_sp) = current::record_fault(signal, 0, &fault)
         {
             fault.leave_at(host_sp);
         } else {
@@ -157,7 +157,7 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     }
     // Only the kernel's own, not one that a process has sent.
     if code > 0
-        && let Some(host_sp) = current::record_fault(signal, address, fault.registers())
+        && let Some(host_sp) = current::record_fault(signal, address, &fault)
     {
         fault.leave_at(host_sp);
         return;

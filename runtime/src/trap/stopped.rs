@@ -1,20 +1,21 @@
-//! What a trap keeps of the thread that it stopped, for a core dump.
+//! What a trap keeps of the threads that it stopped, for a core dump.
+
+use std::sync::Arc;
 
 use wasmaot_abi::trap::TrapCode;
 
 use super::Trap;
 use super::call::Site;
-use crate::arch::Registers;
 
-/// A thread where it stopped.
+/// A process where it stopped.
 #[derive(Debug)]
 pub(crate) struct Stopped {
-    pub registers: Registers,
     /// The signal that a native program would have died of.
     pub signal: i32,
-    /// Address of `stack[0]`.
-    pub stack_start: u64,
-    pub stack: Vec<u64>,
+    /// The thread that stopped it.
+    pub site: Site,
+    /// The numbers of other threads, and where these were when they were told.
+    pub others: Vec<(u32, Box<Site>)>,
 }
 
 impl Stopped {
@@ -26,15 +27,22 @@ impl Stopped {
             _ => libc::SIGABRT,
         };
         Self {
-            registers: site.registers,
             signal,
-            stack_start: site.stack_start,
-            stack: site.stack,
+            site,
+            others: Vec::new(),
         }
     }
 
     /// What a trap has kept.
     pub fn of(trap: &Trap) -> Option<&Self> {
         trap.stopped.as_deref()?.downcast_ref()
+    }
+
+    /// Adds other threads to what a trap keeps that nobody else has yet.
+    pub fn add(trap: &mut Trap, others: Vec<(u32, Box<Site>)>) {
+        let stopped = trap.stopped.as_mut().and_then(Arc::get_mut);
+        if let Some(stopped) = stopped.and_then(|any| any.downcast_mut::<Self>()) {
+            stopped.others = others;
+        }
     }
 }

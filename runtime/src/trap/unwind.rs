@@ -27,6 +27,35 @@ pub(super) struct Backtrace {
 
 /// Walks from where wasm code stopped to its entry.
 pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
+    let mut backtrace = Backtrace::default();
+    let mut outermost = VecDeque::new();
+    let mut depths = HashMap::new();
+    for address in addresses(site, map) {
+        if backtrace.addresses.len() < Trap::KEPT {
+            backtrace.addresses.push(address);
+            continue;
+        }
+        if outermost.len() == Trap::KEPT
+            && let Some(omitted) = outermost.pop_front()
+        {
+            let count = || super::explain::depth(omitted, map);
+            backtrace.omitted += *depths.entry(omitted).or_insert_with(count);
+        }
+        outermost.push_back(address);
+    }
+    let before = Trap::KEPT.saturating_sub(CYCLE)..;
+    let before = backtrace.addresses.get(before).unwrap_or_default();
+    backtrace.repeat = depths.keys().all(|address| before.contains(address));
+    backtrace.addresses.extend(outermost);
+    backtrace
+}
+
+/// The addresses in code of objects from where wasm code stopped to its entry: each of
+/// the faulting instruction or of the last byte of a call.
+pub(crate) fn addresses<'a>(
+    site: &'a Site,
+    map: &'a dyn CodeMap,
+) -> impl Iterator<Item = u64> + use<'a> {
     let mut walker = Walker {
         site,
         map,
@@ -34,32 +63,16 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
         steps: HashMap::new(),
         context: UnwindContext::new(),
     };
-    let mut backtrace = Backtrace::default();
-    let mut outermost = VecDeque::new();
-    let mut depths = HashMap::new();
-    let mut registers = site.registers;
-    let mut exact = site.exact;
-    loop {
+    let mut next = Some((site.registers, site.exact));
+    let visit = move || {
+        let (registers, exact) = next.take()?;
         let pc = registers.pc();
         let address = if exact { pc } else { pc.wrapping_sub(1) };
         let in_code = site.code.contains(&address);
         if !in_code && !exact {
-            break;
+            return None;
         }
         let step = walker.step_at(address);
-        if step.is_object {
-            if backtrace.addresses.len() < Trap::KEPT {
-                backtrace.addresses.push(address);
-            } else {
-                if outermost.len() == Trap::KEPT
-                    && let Some(omitted) = outermost.pop_front()
-                {
-                    let count = || super::explain::depth(omitted, map);
-                    backtrace.omitted += *depths.entry(omitted).or_insert_with(count);
-                }
-                outermost.push_back(address);
-            }
-        }
         let opcode = site.opcode.filter(|_| exact);
         let caller = match &step.rules {
             Some(rules) => rules.apply(&registers, site),
@@ -72,17 +85,12 @@ pub(super) fn walk(site: &Site, map: &dyn CodeMap) -> Backtrace {
         };
         // Every frame is above the one before, or the stack is damaged. A
         // function may stop before it has moved the stack pointer at all.
-        registers = match caller {
-            Some(caller) if caller.sp() > registers.sp() => caller,
-            _ => break,
-        };
-        exact = false;
-    }
-    let before = Trap::KEPT.saturating_sub(CYCLE)..;
-    let before = backtrace.addresses.get(before).unwrap_or_default();
-    backtrace.repeat = depths.keys().all(|address| before.contains(address));
-    backtrace.addresses.extend(outermost);
-    backtrace
+        next = caller
+            .filter(|caller| caller.sp() > registers.sp())
+            .map(|caller| (caller, false));
+        Some(step.is_object.then_some(address))
+    };
+    std::iter::from_fn(visit).flatten()
 }
 
 /// The caller's registers, of code that no unwind information describes.

@@ -1,6 +1,6 @@
 //! The registers of a thread in a core file.
 
-use super::Registers;
+use super::{FloatState, Registers};
 
 /// Where DWARF's registers are in the system's order, which begins with r15.
 const ORDER: [Option<usize>; 27] = {
@@ -24,23 +24,47 @@ const SIGNAL: usize = 12;
 const PID: usize = 32;
 const REGISTERS: usize = 112;
 const NT_PRSTATUS: u32 = 1;
+const NT_FPREGSET: u32 = 2;
+const NT_AUXV: u32 = 6;
 
-/// The note of a thread.
-pub(crate) fn core_note(registers: &Registers, signal: i32, pid: u32) -> Vec<u8> {
+/// The notes of a thread: its registers, and those of vectors where they are known.
+pub(crate) fn core_notes(
+    registers: &Registers,
+    vectors: Option<&FloatState>,
+    signal: i32,
+    number: u32,
+) -> Vec<u8> {
     let mut status = [0; STATUS];
     status[..4].copy_from_slice(&signal.to_le_bytes());
     status[SIGNAL..SIGNAL + 2].copy_from_slice(&(signal as u16).to_le_bytes());
-    status[PID..PID + 4].copy_from_slice(&pid.to_le_bytes());
+    status[PID..PID + 4].copy_from_slice(&number.to_le_bytes());
     for (number, dwarf) in ORDER.iter().enumerate() {
         let value = dwarf.map_or(0, |dwarf| registers.0[dwarf]);
         let at = REGISTERS + 8 * number;
         status[at..at + 8].copy_from_slice(&value.to_le_bytes());
     }
     let mut out = Vec::new();
-    for word in [5, STATUS as u32, NT_PRSTATUS] {
+    note(&mut out, NT_PRSTATUS, &status);
+    if let Some(FloatState(words)) = vectors {
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        note(&mut out, NT_FPREGSET, &bytes);
+    }
+    out
+}
+
+/// The note of what the system has told the process of itself: by it, debuggers know
+/// where a program is whose place is chosen when it starts.
+pub(crate) fn core_auxv(auxv: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    note(&mut out, NT_AUXV, auxv);
+    out
+}
+
+/// Adds a note of the system's; the content's size is a multiple of four.
+fn note(out: &mut Vec<u8>, kind: u32, content: &[u8]) {
+    for word in [5, content.len() as u32, kind] {
         out.extend(word.to_le_bytes());
     }
     out.extend(b"CORE\0\0\0\0");
-    out.extend(status);
-    out
+    out.extend(content);
 }

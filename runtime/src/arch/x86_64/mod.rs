@@ -23,14 +23,14 @@ mod throw;
 pub(crate) use branch::{
     BRANCH_SIZE, branch_at, branch_displacement, branch_target, jump, plt_slot,
 };
-pub(crate) use core_note::core_note;
+pub(crate) use core_note::{core_auxv, core_notes};
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
 pub(crate) use enter::{Entry, Regs, Vectors, abandon, enter};
 pub(crate) use host_call::{HostEntries, direct_ints, spill};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
-    DWARF_REGISTERS, Fault, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
+    DWARF_REGISTERS, Fault, FloatState, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};

@@ -62,6 +62,15 @@ impl Registers {
     }
 }
 
+/// The vector and floating-point registers, as the processor saves them (`fxsave`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FloatState(pub [u64; 64]);
+
+impl FloatState {
+    /// All zero.
+    pub const NONE: Self = Self([0; 64]);
+}
+
 /// How to find the caller of code that no unwind information describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwind {
@@ -140,6 +149,14 @@ impl<'a> Fault<'a> {
             [a | b << 32, c | d << 32]
         });
         self.registers().0.into_iter().chain(words)
+    }
+
+    /// The vector registers at the fault.
+    pub fn vectors(&self) -> FloatState {
+        const { assert!(size_of::<FloatState>() == size_of::<libc::_libc_fpstate>()) };
+        let saved = self.0.uc_mcontext.fpregs.cast::<FloatState>();
+        // SAFETY: the kernel has saved them where it says, if it says: as many bytes.
+        unsafe { saved.as_ref() }.map_or(FloatState::NONE, |saved| *saved)
     }
 
     /// Makes the interrupted thread go on in [`leave`], with an answer other

@@ -50,6 +50,10 @@ fn read(path: &Path) -> Result<Profile> {
 /// Adds what the objects of a process have counted to a file, which is made where it
 /// is missing. That it cannot is told, and does not change how the program ended.
 pub(crate) fn add(process: &Process, path: &Path) {
+    // What was never loaded has nothing to tell.
+    if process.link_map().next().is_none() {
+        return;
+    }
     if let Err(error) = try_add(process, path) {
         warn(format_args!("no profile: {error:#}"));
     }

@@ -32,7 +32,15 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
         config.unresolved = Unresolved::Ignore;
     }
     within(&options, config, |process| {
-        carry_out(args, &options, process)
+        let ended = carry_out(args, &options, process);
+        #[cfg(feature = "compiler")]
+        if let Some(file) = &args.profile {
+            profile::add(process, file);
+        }
+        if let (Err(error), Some(dump)) = (&ended, &args.coredump) {
+            core_dump::write(process, error, dump);
+        }
+        ended
     })
 }
 
@@ -79,18 +87,10 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
         return show(args, process).map(|()| 0);
     }
     let id = program.load(process).map_err(not_linked)?;
-    let ended = match as_what {
+    match as_what {
         Use::Call => invoke::all(process, id, &args.invoke, &words).map(|()| 0),
         _ => program.start(process, id, path.display()),
-    };
-    #[cfg(feature = "compiler")]
-    if let Some(file) = &args.profile {
-        profile::add(process, file);
     }
-    if let (Err(error), Some(dump)) = (&ended, &args.coredump) {
-        core_dump::write(process, error, dump);
-    }
-    ended
 }
 
 /// Shows what came of linking the program.

@@ -70,6 +70,33 @@ fn a_core_dump_has_frames_variables_and_memory_of_a_program_that_trapped() {
     );
 }
 
+#[test]
+fn a_trap_in_a_constructor_leaves_a_core_dump_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let module = module("ctor.c", "-O0");
+    let started = directory.path().join("started.wat");
+    // By a start function, before anything of C.
+    let text = "(module (func $boot unreachable) (start $boot) (func (export \"_start\")))";
+    std::fs::write(&started, text).unwrap();
+    for (program, frames, line) in [
+        (&module, ["touch", "boot"], "ctor.c:5"),
+        (&started, ["boot", ""], ""),
+    ] {
+        let dump = directory.path().join("core");
+        let ran = run(dumping("-O0", &dump).arg(program));
+        ran.expect_code(134);
+        assert!(ran.stderr.contains("wasm trap: "), "{ran:#?}");
+        for frame in frames.iter().chain([&line]) {
+            assert!(ran.stderr.contains(frame), "{frame}: {ran:#?}");
+        }
+        let said = opened(&dump, &["bt"]);
+        for frame in frames.iter().chain([&line]) {
+            assert!(said.contains(frame), "{frame}: {said}");
+        }
+        std::fs::remove_file(dump).unwrap();
+    }
+}
+
 /// A thread that runs, another that waits in a host function, and the first one, which traps
 /// with a number in a vector register.
 const THREADS: &str = r#"(module

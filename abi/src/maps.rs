@@ -3,10 +3,11 @@
 //!
 //! Offsets are relative to the start of `.text`. The trap map is `u32 count`,
 //! `u32 offset[count]` ascending, `u8 code[count]`. The address map is described
-//! in [`lines`], the source map in [`source`].
+//! in [`lines`], the source map in [`source`], the module map in [`module`].
 
 pub mod debug;
 pub mod lines;
+pub mod module;
 pub mod source;
 
 use crate::trap::TrapCode;

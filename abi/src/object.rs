@@ -42,6 +42,8 @@ pub const SEC_PRELINK: &str = ".wasmaot.prelink";
 pub const SEC_TRAPS: &str = ".wasmaot.traps";
 /// Section (not loaded) of the address map ([`crate::maps`]).
 pub const SEC_LINES: &str = ".wasmaot.lines";
+/// Section (not loaded) of the module map ([`crate::maps::module`]).
+pub const SEC_MODULE: &str = ".wasmaot.module";
 /// Section (not loaded) of the source map ([`crate::maps::source`]).
 pub const SEC_SOURCE: &str = ".wasmaot.source";
 /// Section: which fields of the debugging sections are addresses

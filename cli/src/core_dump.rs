@@ -9,13 +9,18 @@ use wasmaot_runtime::{CallError, Process};
 
 use crate::output;
 
-/// Writes a core dump if the program has trapped, in a constructor or start function
-/// too. That it cannot is told, and does not change how the program ended.
+/// Writes a core dump if the program has trapped, in a constructor or start function too: one
+/// of the format of WebAssembly if the file's name ends as a module's does, else an ELF file.
+/// That it cannot is told, and does not change how the program ended.
 pub(crate) fn write(process: &mut Process, error: &Error, path: &Path) {
     let Some(trap) = trap(error).filter(|trap| matches!(trap.reason, TrapReason::Code(_))) else {
         return;
     };
-    let written = output::write_private(path, |file| process.write_core_dump(trap, file));
+    let is_wasm = path.extension().is_some_and(|ending| ending == "wasm");
+    let written = output::write_private(path, |file| match is_wasm {
+        true => process.write_wasm_core_dump(trap, file),
+        false => process.write_core_dump(trap, file),
+    });
     if let Err(error) = written {
         warn(format_args!("no core dump: {error:#}"));
     }

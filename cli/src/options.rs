@@ -354,8 +354,8 @@ pub struct Run {
     /// List the loaded objects and where they are, and do not run
     #[arg(long)]
     pub trace_loaded: bool,
-    /// Where the program traps, write a core dump for gdb (`gdb wasmaot FILE`), which has its
-    /// memories, a native stack, and its objects: for nobody else to read
+    /// Where the program traps, write a core dump: its memories and stacks, for nobody else to read.
+    /// For gdb (`gdb wasmaot FILE`) or, as FILE.wasm, for tools that know WebAssembly's format
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub coredump: Option<PathBuf>,
     /// Say who refers to a symbol, where it is looked for, and what it is bound to; run nothing

@@ -8,3 +8,4 @@ mod libraries;
 mod objects;
 mod session;
 mod values;
+mod wasm_core_dumps;

@@ -251,6 +251,7 @@ fn sections_segments_and_tags() {
         SEC_START,
         SEC_TRAPS,
         SEC_LINES,
+        SEC_MODULE,
         SEC_SOURCE,
         SEC_DEBUG,
     ];

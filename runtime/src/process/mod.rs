@@ -47,6 +47,8 @@ mod shared;
 mod spawn;
 mod thread;
 mod threads;
+mod wasm_dump;
+mod wasm_frames;
 
 use std::any::Any;
 use std::fmt;

@@ -29,4 +29,5 @@ pub(crate) use exception::{Exceptions, HeldExceptions, exception_new, unwind_add
 pub(crate) use explain::{CodeImage, CodeMap, explain};
 pub(crate) use lazy::{bind_address, panic_text};
 pub(crate) use stopped::Stopped;
+pub(crate) use unwind::addresses;
 pub(crate) use values::{Area, ArgWriter, Regs, ResultReader, Shape};

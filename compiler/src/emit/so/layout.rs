@@ -15,8 +15,8 @@
 
 use wasmaot_abi::object::{
     PT_WASMAOT_MEMORY, SEC_CALLS, SEC_DEBUG, SEC_ELEMENTS, SEC_FUNCREFS, SEC_FUNCTIONS,
-    SEC_HANDLERS, SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_NOTE,
-    SEC_PRELINK, SEC_RELA, SEC_SOURCE, SEC_START, SEC_SYMBOLS, SEC_TRAPS,
+    SEC_HANDLERS, SEC_IMPORTS, SEC_INFO, SEC_LINES, SEC_MEMORY, SEC_MEMORY_BSS, SEC_MODULE,
+    SEC_NOTE, SEC_PRELINK, SEC_RELA, SEC_SOURCE, SEC_START, SEC_SYMBOLS, SEC_TRAPS,
 };
 
 use super::elf::*;
@@ -119,6 +119,7 @@ sections! {
     Data = Data ".data", SHT_PROGBITS, AW, 16, 0, None;
     Bss = Data ".bss", SHT_NOBITS, AW, 16, 0, None;
     Lines = File SEC_LINES, SHT_PROGBITS, 0, 4, 0, None;
+    Module = File SEC_MODULE, SHT_PROGBITS, 0, 1, 0, None;
     Source = File SEC_SOURCE, SHT_PROGBITS, 0, 4, 0, None;
     DebugAbbrev = File ".debug_abbrev", SHT_PROGBITS, 0, 1, 0, None;
     DebugAranges = File ".debug_aranges", SHT_PROGBITS, 0, 1, 0, None;

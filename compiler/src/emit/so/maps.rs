@@ -1,10 +1,13 @@
-//! Phase 8: the trap map and the address map.
+//! Phase 8: the trap map, the address map and the module map.
 
 use wasmaot_abi::maps;
 use wasmaot_abi::maps::lines::{FunctionLines, NO_FUNCTION, encode_lines};
+use wasmaot_abi::maps::module::{GlobalPlace, ModuleMap};
 use wasmaot_abi::trap::TrapCode;
 
 use super::plan::Plan;
+use crate::code::Target;
+use crate::module::{GlobalInit, GlobalStorage};
 
 /// The trap map.
 pub(super) fn traps(plan: &Plan<'_>) -> Vec<u8> {
@@ -39,4 +42,45 @@ pub(super) fn lines(plan: &Plan<'_>) -> Vec<u8> {
     names.extend(plan.code.cross_module.iter().cloned());
     let names: Vec<_> = names.iter().map(|(n, name)| (*n, &**name)).collect();
     encode_lines(&functions, &names, module.code_start as u32)
+}
+
+/// The module map.
+pub(super) fn module(plan: &Plan<'_>) -> Vec<u8> {
+    let module = plan.module;
+    let bodies = module.bodies.iter();
+    let globals = (0..).zip(&module.globals);
+    ModuleMap {
+        imported: plan.imported_funcs,
+        bodies: bodies.map(|body| body.range.start as u32).collect(),
+        globals: globals
+            .map(|(number, global)| (global.ty.val, place(plan, number, &global.storage)))
+            .collect(),
+    }
+    .encode()
+}
+
+/// Where a global is.
+fn place(plan: &Plan<'_>, number: u32, storage: &GlobalStorage) -> GlobalPlace {
+    match *storage {
+        GlobalStorage::StackPointer { .. } => GlobalPlace::StackPointer,
+        GlobalStorage::Import(import) => GlobalPlace::Symbol(plan.symbols.of_import(import)),
+        GlobalStorage::Loader(_) | GlobalStorage::BaseOf(_) => {
+            let slot = plan.slots.got_of(Target::LoaderValue(number));
+            slot.map_or(GlobalPlace::Unknown, |slot| GlobalPlace::Got(8 * slot))
+        }
+        GlobalStorage::ThreadData { .. } => GlobalPlace::Unknown,
+        GlobalStorage::Own(ref init) => {
+            if let Some(offset) = plan.module.thread_storage.offset(number) {
+                return GlobalPlace::ThreadLocal(offset);
+            }
+            match (plan.data.offset_of(Target::Global(number)), init) {
+                (Some(place), _) => GlobalPlace::Data(place.offset),
+                // No code refers to it, or it is immutable: it is as it was.
+                (None, GlobalInit::Const(bytes)) => {
+                    GlobalPlace::Constant(u128::from_le_bytes(*bytes))
+                }
+                (None, _) => GlobalPlace::Unknown,
+            }
+        }
+    }
 }

@@ -5,6 +5,8 @@
 
 mod core_dumps;
 mod libraries;
+#[path = "../common/loader.rs"]
+mod loader;
 mod objects;
 mod session;
 mod values;

@@ -5,7 +5,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
-use wasmaot_testkit::{Code, Kind, Link, Wasmaot, object, run, tools};
+use wasmaot_testkit::{Code, Kind, Link, Wasmaot, library_directory, object, run, tools};
+
+use super::loader::loader;
 
 /// Commands that every session begins with.
 const SETTINGS: &[&str] = &[
@@ -95,15 +97,43 @@ fn directory() -> &'static Path {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debugger");
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(path.join("cache")).unwrap();
-        let mut objcopy = Command::new("objcopy");
-        objcopy.args(["--strip-all", "-K", "__jit_debug_descriptor"]);
-        objcopy.args(["-K", "__jit_debug_register_code"]);
-        objcopy
-            .arg(env!("CARGO_BIN_EXE_wasmaot"))
-            .arg(path.join("wasmaot"));
-        run(&mut objcopy).expect_code(0);
+        stripped(Path::new(env!("CARGO_BIN_EXE_wasmaot")), &path);
         path
     })
+}
+
+/// Copies a program as it is given to others.
+fn stripped(program: &Path, into: &Path) {
+    let mut objcopy = Command::new("objcopy");
+    objcopy.args(["--strip-all", "-K", "__jit_debug_descriptor"]);
+    objcopy.args(["-K", "__jit_debug_register_code"]);
+    let copy = into.join(program.file_name().unwrap());
+    run(objcopy.arg(program).arg(copy)).expect_code(0);
+}
+
+/// Programs that the system starts, of a module: an executable, and an object with the
+/// loader as its interpreter.
+pub fn started_by_the_system(module: &Path, to: &Path) -> [Command; 2] {
+    static LOADER: OnceLock<()> = OnceLock::new();
+    LOADER.get_or_init(|| stripped(loader(), directory()));
+    let libraries = library_directory();
+    let build = |options: &[&str], of: &Path, out: &str| {
+        let mut command =
+            Wasmaot::new(&directory().join("wasmaot").display().to_string()).command("build");
+        command.env("WASMAOT_CACHE_DIR", directory().join("cache"));
+        command.arg("-O0").args(options);
+        run(command.arg(of).arg("-o").arg(to.join(out))).expect_code(0);
+        Command::new(to.join(out))
+    };
+    build(&[], &libraries.join("libc.so"), "libc.so.elf");
+    [
+        build(
+            &["--exe", "-L", &libraries.display().to_string()],
+            module,
+            "executable",
+        ),
+        build(&["--interp"], module, "program.elf"),
+    ]
 }
 
 /// `wasmaot run`, with options; `level` of ours.

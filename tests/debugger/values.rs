@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::session::{module, native, session, wasmaot};
+use super::session::{module, native, session, started_by_the_system, wasmaot};
 
 /// What is asked of `program.c`. Each is a command, and what it says is compared.
 const SESSION: &[&str] = &[
@@ -185,6 +185,31 @@ fn without_optimising_all_that_gdb_says_is_what_it_says_of_the_hosts_program() {
     compare(&["break sum"], SESSION, &program, &host, |_| false);
     let at = ["break program.c:63", "break factorial if n == 1"];
     compare(&at, STEPS, &program, &host, |_| false);
+}
+
+/// What is asked of programs that the system starts.
+const STARTED: &[&str] = &[
+    "bt",
+    "next",
+    "info args",
+    "print *list",
+    "print list->next->value",
+    "up",
+    "info locals",
+    "print greeting",
+    "down",
+    "finish",
+    "next",
+];
+
+#[test]
+fn executables_and_objects_with_an_interpreter_are_debugged_as_the_hosts_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    let host = Command::new(native(&directory, "program.c", "-O0"));
+    let module = module("program.c", "-O0");
+    for program in started_by_the_system(&module, directory.path()) {
+        compare(&["break sum", "run"], STARTED, &program, &host, |_| false);
+    }
 }
 
 /// What is asked of `shapes.cc`.

@@ -58,9 +58,18 @@ fn its_symbols_are_those_of_the_objects_where_the_file_has_them() {
         .unwrap();
     let table = file.elf_symbol_table();
     let mut compared = 0;
+    // The loader's come first: those that debuggers look for.
+    let of_loader = |s: &&object::elf::Sym64<LE>| s.st_shndx(LE) != SHN_ABS;
+    let of_objects = || table.iter().skip_while(of_loader);
+    let of_loader = table.iter().take_while(of_loader);
+    let named = of_loader.map(|symbol| table.symbol_name(LE, symbol).unwrap());
+    let mut named: Vec<_> = named.filter(|name| !name.is_empty()).collect();
+    named.sort_unstable();
+    let debuggers: [&[u8]; 2] = [b"__jit_debug_descriptor", b"__jit_debug_register_code"];
+    assert_eq!(named, debuggers);
     // An object's functions follow its name.
     let mut own: Option<ElfFile64<'_, LE>> = None;
-    for symbol in table.iter() {
+    for symbol in of_objects() {
         if symbol.st_shndx(LE) == SHN_ABS {
             own = None;
             continue;
@@ -92,8 +101,7 @@ fn its_symbols_are_those_of_the_objects_where_the_file_has_them() {
         });
         compared += usize::from(same);
     }
-    let functions = table
-        .iter()
+    let functions = of_objects()
         .filter(|s| s.st_type() == STT_FUNC && s.st_size(LE) > 0)
         .count();
     assert!(

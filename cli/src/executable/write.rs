@@ -9,6 +9,7 @@
 //! A function's symbol has the address at which its code is in that segment. It does
 //! not run there, but where the loader maps that part of the file; profilers know a
 //! function by where its code is in the file, and that is what the address tells them.
+//! Of the loader's own symbols there are those that debuggers look for.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -26,6 +27,9 @@ use super::members::Member;
 /// The alignment of objects in the file, and so of what is mapped of them: that of
 /// segments on every machine.
 const ALIGN: u64 = 1 << 16;
+
+/// The symbols by which debuggers learn of code that no system loader has mapped.
+const OF_DEBUGGERS: [&[u8]; 2] = [b"__jit_debug_register_code", b"__jit_debug_descriptor"];
 
 type Segment = ProgramHeader64<LE>;
 type Section = SectionHeader64<LE>;
@@ -111,6 +115,8 @@ struct Loader<'a> {
     segments: &'a [Segment],
     /// Sections that are loaded, with their names and old numbers.
     sections: Vec<(usize, &'a [u8], Section)>,
+    /// Its symbols that debuggers look for, with their names.
+    symbols: Vec<(&'a [u8], Sym64<LE>)>,
     /// Where its loaded content ends in the file.
     end: u64,
     /// The first address and offset that are free.
@@ -151,6 +157,11 @@ impl<'a> Loader<'a> {
         let (Some(end), Some(memory)) = (end, memory) else {
             bail!("has nothing to load");
         };
+        let symbols = read.elf_symbol_table();
+        let symbols = symbols.iter().filter_map(|symbol| {
+            let name = symbols.symbol_name(LE, symbol).ok()?;
+            OF_DEBUGGERS.contains(&name).then_some((name, *symbol))
+        });
         if end > file.len() as u64 {
             bail!("is cut short");
         }
@@ -158,6 +169,7 @@ impl<'a> Loader<'a> {
             header: *header,
             segments,
             sections: sections.collect(),
+            symbols: symbols.collect(),
             end,
             next: end.max(memory).next_multiple_of(ALIGN),
         })
@@ -213,6 +225,13 @@ impl Tables {
                 header.sh_info = U32::new(LE, number(header.sh_info.get(LE)));
             }
             tables.sections.push(header);
+        }
+        for &(name, of_loader) in &loader.symbols {
+            let name = add(&mut tables.strings, name);
+            let mut symbol = symbol(name, of_loader.st_type(), of_loader.st_value.get(LE));
+            symbol.st_size = of_loader.st_size;
+            symbol.st_shndx = U16::new(LE, number(of_loader.st_shndx.get(LE).into()) as u16);
+            tables.symbols.push(symbol);
         }
         tables
     }

@@ -8,6 +8,7 @@ mod libraries;
 #[path = "../common/loader.rs"]
 mod loader;
 mod objects;
+mod pointers;
 mod session;
 mod values;
 mod wasm_core_dumps;

@@ -5,11 +5,11 @@
 //! addresses here and no bytes; but for `.eh_frame`, by which debuggers unwind.
 
 use object::LittleEndian as LE;
-use object::elf::{self, SectionHeader64, Sym64};
+use object::elf::{self, ProgramHeader64, SectionHeader64, Sym64};
 use object::pod::{self, bytes_of, slice_from_bytes_mut};
 use object::{U16, U32, U64};
 use wasmaot_abi::maps::debug::{AddressKind, FIELD, decode_addresses};
-use wasmaot_abi::object::{SEC_DEBUG, SEC_MEMORY, SEC_MEMORY_BSS};
+use wasmaot_abi::object::{PT_WASMAOT_MEMORY, SEC_DEBUG, SEC_MEMORY, SEC_MEMORY_BSS};
 
 use super::Object;
 
@@ -90,8 +90,21 @@ pub(crate) fn debug_image(object: &Object, at: Loaded) -> Option<Vec<u8>> {
     })?;
     image.resize(image.len().next_multiple_of(16), 0);
     let mut header = *header;
-    header.e_phoff = U64::new(LE, 0);
-    header.e_phnum = U16::new(LE, 0);
+    // Where memory is, for a debugger's scripts.
+    let memory = ProgramHeader64 {
+        p_type: U32::new(LE, PT_WASMAOT_MEMORY),
+        p_flags: U32::new(LE, 0),
+        p_offset: U64::new(LE, 0),
+        p_vaddr: U64::new(LE, at.memory),
+        p_paddr: U64::new(LE, 0),
+        p_filesz: U64::new(LE, 0),
+        p_memsz: U64::new(LE, 0),
+        p_align: U64::new(LE, 0),
+    };
+    header.e_phoff = U64::new(LE, image.len() as u64);
+    header.e_phnum = U16::new(LE, 1);
+    image.extend_from_slice(bytes_of(&memory));
+    image.resize(image.len().next_multiple_of(16), 0);
     header.e_shoff = U64::new(LE, image.len() as u64);
     image.reserve_exact(SECTION * count);
     for (_, section) in &sections {

@@ -1,21 +1,29 @@
 //! Core dumps of programs that have trapped.
 
+use std::fs::File;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use wasmaot_runtime::Config;
 use wasmaot_testkit::{run, tools};
 
+use super::program;
 use super::session::{dumping, module, wasmaot};
 
-/// What gdb says of a dump.
+/// What gdb says of a dump of the command.
 fn opened(dump: &Path, commands: &[&str]) -> String {
+    let program = wasmaot(Path::new(""), "-O0");
+    opened_with(Path::new(program.get_program()), dump, commands)
+}
+
+fn opened_with(program: &Path, dump: &Path, commands: &[&str]) -> String {
     let mut gdb = tools().gdb.command();
-    gdb.args(["-nx", "-batch"]);
+    // What a host brings for gdb is its own.
+    gdb.args(["-nx", "-batch", "-iex", "set auto-load no"]);
     for command in commands {
         gdb.args(["-ex", command]);
     }
-    let program = wasmaot(Path::new(""), "-O0");
-    let ran = run(gdb.arg(program.get_program()).arg(dump));
+    let ran = run(gdb.arg(program).arg(dump));
     assert!(!ran.stderr.contains("warning"), "{ran:#?}");
     ran.stdout
 }
@@ -142,4 +150,22 @@ fn a_core_dump_has_all_threads_and_their_vector_registers() {
     ] {
         assert!(said.contains(frame), "{frame}, {threads}: {said}");
     }
+}
+
+#[test]
+fn a_core_dump_of_a_host_whose_place_is_chosen_when_it_starts_has_names() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("core");
+    // This test is such a host.
+    let config = Config {
+        core_dumps: true,
+        ..program::config()
+    };
+    let text = r#"(module (func $inner unreachable) (func (export "outer") (call $inner)))"#;
+    let mut program = program::load(text, &[], config).unwrap();
+    let trap = program.trap("outer");
+    let mut file = File::create(&dump).unwrap();
+    program.process.write_core_dump(&trap, &mut file).unwrap();
+    let said = opened_with(&std::env::current_exe().unwrap(), &dump, &["bt 2"]);
+    assert!(said.contains(" in outer "), "{said}");
 }

@@ -9,6 +9,8 @@ mod libraries;
 mod loader;
 mod objects;
 mod pointers;
+#[path = "../common/program.rs"]
+mod program;
 mod session;
 mod values;
 mod wasm_core_dumps;

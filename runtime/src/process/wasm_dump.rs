@@ -325,7 +325,7 @@ fn constant(value: Val) -> (ValType, ConstExpr) {
 /// as readers take, each without zeros at its ends. The section's head comes last.
 fn write_data(file: &mut File, start: u64, domains: &[&Domain]) -> io::Result<()> {
     let total: u64 = domains.iter().map(|domain| domain.view().len()).sum();
-    let pieces = MAX_SEGMENTS - domains.len() as u64;
+    let pieces = MAX_SEGMENTS.saturating_sub(domains.len() as u64).max(1);
     let piece = total.div_ceil(pieces).max(PAGE).next_power_of_two();
     let count_at = start + HEAD;
     let mut segments = 0u64;
@@ -351,9 +351,15 @@ fn write_data(file: &mut File, start: u64, domains: &[&Domain]) -> io::Result<()
                 true => ConstExpr::i64_const(at as i64),
                 false => ConstExpr::i32_const(at as i32),
             };
-            // Active, of a memory by its number.
-            let mut head = vec![2];
-            number.encode(&mut head);
+            // Active; of another memory than the first by its number. Not all readers know that.
+            let mut head = Vec::with_capacity(24);
+            match number {
+                0 => head.push(0),
+                other => {
+                    head.push(2);
+                    other.encode(&mut head);
+                }
+            }
             offset.encode(&mut head);
             (last - first + 1).encode(&mut head);
             out.write_all(&head)?;

@@ -1,9 +1,10 @@
 //! Frames of native code as frames of the modules' functions: inlined calls are calls.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
+use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION, Position};
 use wasmaot_abi::maps::module::ModuleMap;
 use wasmaot_abi::object::{SEC_LINES, SEC_MODULE};
 
@@ -40,7 +41,27 @@ struct CodeOf<'p> {
     lines: Option<AddressMap<'p>>,
     map: ModuleMap,
     /// Functions by their names, as other objects name them.
-    named: HashMap<&'p str, u32>,
+    named: OnceCell<HashMap<&'p str, u32>>,
+}
+
+impl<'p> CodeOf<'p> {
+    /// What the address map says of an address in the object's file.
+    fn position(&self, vaddr: u64) -> Option<Position> {
+        let offset = u32::try_from(vaddr.checked_sub(self.text)?).ok()?;
+        self.lines?.position(offset)
+    }
+
+    /// The number of a function with code.
+    fn named(&self, function: &str) -> Option<u32> {
+        let named = self.named.get_or_init(|| {
+            let functions = self.object.native_functions().iter();
+            let number = |vaddr| Some(self.position(vaddr)?.frames.last()?.function);
+            functions
+                .filter_map(|(vaddr, _, name)| Some((&**name, number(*vaddr)?)))
+                .collect()
+        });
+        named.get(function).copied()
+    }
 }
 
 impl<'p> Frames<'p> {
@@ -50,12 +71,6 @@ impl<'p> Frames<'p> {
             let object = &*instance.object;
             let text = object.section_address(".text").unwrap_or(0);
             let lines = object.section(SEC_LINES).and_then(AddressMap::new);
-            let functions = object.native_functions().iter();
-            let number = |vaddr: u64| {
-                let offset = u32::try_from(vaddr.checked_sub(text)?).ok()?;
-                let position = lines?.position(offset)?;
-                Some(position.frames.last()?.function)
-            };
             CodeOf {
                 range: instance.image.range(),
                 object,
@@ -65,9 +80,7 @@ impl<'p> Frames<'p> {
                     .section(SEC_MODULE)
                     .and_then(ModuleMap::decode)
                     .unwrap_or_default(),
-                named: functions
-                    .filter_map(|(vaddr, _, name)| Some((&**name, number(*vaddr)?)))
-                    .collect(),
+                named: OnceCell::new(),
             }
         });
         Self {
@@ -95,14 +108,7 @@ impl<'p> Frames<'p> {
         let Some(code) = self.images.iter().find(holds) else {
             return;
         };
-        let offset = address - code.range.start;
-        let offset = offset
-            .checked_sub(code.text)
-            .and_then(|at| u32::try_from(at).ok());
-        let position = code
-            .lines
-            .zip(offset)
-            .and_then(|(lines, at)| lines.position(at));
+        let position = code.position(address - code.range.start);
         for place in position.map_or_else(Vec::new, |position| position.frames) {
             let (of, function) = match code.lines.and_then(|lines| lines.name(place.function)) {
                 Some(name) if name.contains('\0') => match self.of_another(code, name) {
@@ -137,6 +143,6 @@ impl<'p> Frames<'p> {
         let id = code.object.member(object)?;
         let is_it = |other: &&CodeOf<'_>| other.object.build_id() == id;
         let other = self.images.iter().find(is_it)?;
-        Some((other, *other.named.get(function)?))
+        Some((other, other.named(function)?))
     }
 }

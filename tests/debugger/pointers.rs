@@ -25,6 +25,7 @@ const POINTERS: &[&str] = &[
     "print $host(p->next)->value",
     "print **pp",
     "print (*pp)->next->next->name",
+    "whatis p->name",
     "print names",
     "print all",
     "print *all[2]",
@@ -58,10 +59,13 @@ fn pointers_in_memory_are_shown_as_the_hosts_by_a_script() {
             "run",
             "print p->change",
             "info wasmaot",
+            "whatis p->words",
         ],
     );
     assert!(said[1].contains("No modules are loaded"), "{said:#?}");
     assert!(said[4].ends_with(" <twice>"), "{said:#?}");
+    // It is the name of a type.
+    assert_eq!(said[6], "type = char* *");
     for module in ["  pointers.c.wasm", "  libc.so"] {
         assert!(said[5].contains(module), "{said:#?}");
     }

@@ -118,9 +118,7 @@ pub fn started_by_the_system(module: &Path, to: &Path) -> [Command; 2] {
     LOADER.get_or_init(|| stripped(loader(), directory()));
     let libraries = library_directory();
     let build = |options: &[&str], of: &Path, out: &str| {
-        let mut command =
-            Wasmaot::new(&directory().join("wasmaot").display().to_string()).command("build");
-        command.env("WASMAOT_CACHE_DIR", directory().join("cache"));
+        let mut command = command("build");
         command.arg("-O0").args(options);
         run(command.arg(of).arg("-o").arg(to.join(out))).expect_code(0);
         Command::new(to.join(out))
@@ -134,6 +132,14 @@ pub fn started_by_the_system(module: &Path, to: &Path) -> [Command; 2] {
         ),
         build(&["--interp"], module, "program.elf"),
     ]
+}
+
+/// Another command of `wasmaot`.
+pub fn command(name: &str) -> Command {
+    let program = directory().join("wasmaot");
+    let mut command = Wasmaot::new(&program.display().to_string()).command(name);
+    command.env("WASMAOT_CACHE_DIR", directory().join("cache"));
+    command
 }
 
 /// `wasmaot run`, with options; `level` of ours.

@@ -10,7 +10,7 @@ use wasmparser::{
     Operator, Parser, Payload, Validator, WasmFeatures,
 };
 
-use super::session::{dumping, module};
+use super::session::{command, dumping, module};
 
 /// What is in a dump.
 #[derive(Default)]
@@ -300,5 +300,62 @@ fn a_wasm_core_dump_has_globals_and_memories_of_all_instances() {
         // A body begins with its locals; the division is behind four bytes of operators.
         let divides = library_code.bodies[1] + 5 - library_code.code;
         assert_eq!(named, [&*format!("fail at {divides:#x}"), "inner", ""]);
+    }
+}
+
+const PRELINKED: [(&str, &str); 2] = [
+    (
+        "main.wat",
+        r#"(module
+          (@dylink.0 (needed "lib.so") (mem-info (memory 0 0)))
+          (import "env" "memory" (memory 0))
+          (import "env" "divide" (func $divide (param i32) (result i32)))
+          (func $inner (param i32) (result i32) (call $divide (local.get 0)))
+          (func (export "_start") (drop (call $inner (i32.const 0)))))"#,
+    ),
+    (
+        "lib.so",
+        r#"(module
+          (@dylink.0 (mem-info (memory 0 0)))
+          (import "env" "memory" (memory 0))
+          (func $unused)
+          (func $divide (export "divide") (param i32) (result i32)
+            (i32.div_u (i32.const 7) (local.get 0))))"#,
+    ),
+];
+
+#[test]
+fn in_a_wasm_core_dump_code_of_a_prelinked_set_is_of_the_module_that_it_comes_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("core.wasm");
+    let set = directory.path().join("set");
+    let mut build = command("build");
+    build.args(["--prelink", "-o"]).arg(&set);
+    for (name, text) in PRELINKED {
+        let module = directory.path().join(name);
+        std::fs::write(&module, text).unwrap();
+        build.arg(module);
+    }
+    run(&mut build).expect_code(0);
+    // The library's function has been inlined into main's.
+    let main = set.join("main.wat.elf");
+    let inspected = run(command("inspect").arg(&main));
+    assert!(inspected.stdout.contains("_start divide"), "{inspected:#?}");
+    let mut command = dumping("-O2", &path);
+    run(command.arg("-L").arg(&set).arg(&main)).expect_code(134);
+    let dump = read(&path);
+    let frames = &dump.stacks[0].1;
+    let told: Vec<_> = frames
+        .iter()
+        .map(|frame| {
+            let module = &dump.modules[frame.instanceidx as usize];
+            (module.as_str(), frame.funcidx, frame.codeoffset)
+        })
+        .collect();
+    // Behind a body's number of locals: the two operands; an argument; a constant and a call.
+    let expected = [("lib.so", 1, 5), ("main.wat", 1, 3), ("main.wat", 2, 3)];
+    for ((module, function, offset), expected) in told.into_iter().zip(expected) {
+        assert!(module.starts_with(expected.0), "{module}");
+        assert_eq!((function, offset), (expected.1, expected.2));
     }
 }

@@ -24,8 +24,8 @@ use gimli::{
     DW_AT_lower_bound, DW_AT_name, DW_AT_specification, DW_AT_type, DW_AT_upper_bound,
     DW_ATE_signed, DW_ATE_signed_char, DW_ATE_unsigned, DW_ATE_unsigned_char, DW_OP_plus,
     DW_OP_push_object_address, DW_TAG_array_type, DW_TAG_base_type, DW_TAG_class_type,
-    DW_TAG_const_type, DW_TAG_inheritance, DW_TAG_member, DW_TAG_pointer_type,
-    DW_TAG_reference_type, DW_TAG_restrict_type, DW_TAG_rvalue_reference_type,
+    DW_TAG_const_type, DW_TAG_enumeration_type, DW_TAG_inheritance, DW_TAG_member,
+    DW_TAG_pointer_type, DW_TAG_reference_type, DW_TAG_restrict_type, DW_TAG_rvalue_reference_type,
     DW_TAG_structure_type, DW_TAG_subprogram, DW_TAG_subrange_type, DW_TAG_subroutine_type,
     DW_TAG_typedef, DW_TAG_union_type, DW_TAG_unspecified_type, DW_TAG_volatile_type, DwAt, DwTag,
     UnitOffset,
@@ -38,8 +38,8 @@ use super::{MEMORY, language};
 const MAX_QUALIFIERS: usize = 16;
 /// Bytes of the host's pointers.
 const HOST: u64 = 8;
-/// Name of what a pointer in memory points to if that is another one.
-const POINTER: &str = "pointer";
+/// Name of what a pointer in memory points to if that is another one to what has no name.
+const POINTER: &[u8] = b"pointer";
 
 /// The types that were made, by unit and the entry that they are for.
 #[derive(Default)]
@@ -236,7 +236,8 @@ impl<'a> Shared<'_, 'a> {
             DW_TAG_subroutine_type => return Some(None),
             _ => {
                 let made = self.hide(out, number, DW_TAG_typedef);
-                let name = out.strings.add(POINTER);
+                let name = self.written(number, entry)?;
+                let name = out.strings.add(name);
                 self.set(
                     out,
                     number,
@@ -307,14 +308,56 @@ impl<'a> Shared<'_, 'a> {
         Some(named)
     }
 
+    /// A type as C writes it, if that is a name and stars.
+    fn written(&mut self, number: usize, entry: &Entry<'a>) -> Option<Vec<u8>> {
+        let (mut stars, mut words) = (Vec::new(), Vec::new());
+        let mut entry = entry.clone();
+        for _ in 0..MAX_QUALIFIERS {
+            self.budget.spend(1)?;
+            match entry.tag() {
+                DW_TAG_pointer_type => {
+                    // What was in front of it is of the pointer, and left out.
+                    stars.push(b'*');
+                    words.clear();
+                }
+                DW_TAG_const_type => words.extend(b"const "),
+                DW_TAG_volatile_type => words.extend(b"volatile "),
+                tag => {
+                    let Some(name) = entry.attr_value(DW_AT_name) else {
+                        break;
+                    };
+                    let (unit, dwarf) = (self.unit(number), &self.source.dwarf);
+                    let Ok(name) = dwarf.attr_string(unit, name) else {
+                        break;
+                    };
+                    let name = name.slice();
+                    self.budget.spend(name.len())?;
+                    if is_c(language(unit)) {
+                        words.extend(tag_word(tag).bytes());
+                    }
+                    words.extend(name);
+                    return Some(with_stars(words, &stars));
+                }
+            }
+            let Some(of) = entry.attr_value(DW_AT_type) else {
+                words.extend(b"void");
+                return Some(with_stars(words, &stars));
+            };
+            let Some((unit, at)) = self.target(number, of).filter(|at| at.0 == number) else {
+                break;
+            };
+            match self.entry(unit, at)? {
+                Some(of) => entry = of,
+                None => break,
+            }
+        }
+        Some(POINTER.to_vec())
+    }
+
     /// In C, the name of a structure is that of its tag.
     fn name_with_tag(&self, out: &mut Dwarf, number: usize, tag: DwTag, named: UnitEntryId) {
-        let word = match tag {
-            DW_TAG_structure_type => "struct ",
-            DW_TAG_union_type => "union ",
-            _ => return,
-        };
-        if !is_c(language(self.unit(number))) {
+        let word = tag_word(tag);
+        if word.is_empty() || !is_c(language(self.unit(number))) {
             return;
         }
         let unit = out.units.get_mut(self.units[number]);
@@ -452,6 +495,24 @@ impl<'a> Shared<'_, 'a> {
         }
         Some(())
     }
+}
+
+/// The word that C has in front of a tag's name.
+fn tag_word(tag: DwTag) -> &'static str {
+    match tag {
+        DW_TAG_structure_type => "struct ",
+        DW_TAG_union_type => "union ",
+        DW_TAG_enumeration_type => "enum ",
+        _ => "",
+    }
+}
+
+fn with_stars(mut words: Vec<u8>, stars: &[u8]) -> Vec<u8> {
+    if !stars.is_empty() {
+        words.push(b' ');
+        words.extend(stars);
+    }
+    words
 }
 
 fn is_pointer(tag: DwTag) -> bool {

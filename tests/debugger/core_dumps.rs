@@ -106,49 +106,59 @@ fn a_trap_in_a_constructor_leaves_a_core_dump_too() {
 }
 
 /// A thread that runs, another that waits in a host function, and the first one, which traps
-/// with a number in a vector register.
-const THREADS: &str = r#"(module
+/// with a number in a vector register. A second one does so where the first is to wait.
+pub const THREADS: &str = r#"(module
   (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
   (memory (export "memory") 1 1 shared)
-  (func $report (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1))))
-  (func $spins (call $report) (loop $again (br $again)))
+  (func $spins
+    (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))
+    (loop $again (br $again)))
   (func $waits
-    (call $report)
+    (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))
     (drop (memory.atomic.wait32 (i32.const 8) (i32.const 0) (i64.const -1))))
-  (func (export "wasi_thread_start") (param i32 i32)
+  (func $starts (export "wasi_thread_start") (param i32 i32)
+    (if (i32.eq (local.get 1) (i32.const 2))
+      (then
+        (call $until_all_run)
+        (call $fails (f64.const 1.5))))
     (if (local.get 1) (then (call $spins)) (else (call $waits))))
   (func $fails (param f64) (f64.store (i32.const -8) (local.get 0)))
-  (func (export "_start")
-    (drop (call $spawn (i32.const 0)))
-    (drop (call $spawn (i32.const 1)))
+  (func $until_all_run
     (loop $again
-      (br_if $again (i32.lt_u (i32.atomic.load (i32.const 0)) (i32.const 2))))
+      (br_if $again (i32.lt_u (i32.atomic.load (i32.const 0)) (i32.const 2)))))
+  (func $starts_all (export "_start")
+    (drop (call $spawn (i32.const 0)))
+    (drop (call $spawn (i32.const FIRST)))
+    (if (i32.eq (i32.const FIRST) (i32.const 2)) (then (call $spins)))
+    (call $until_all_run)
     (call $fails (f64.const 1.5))))"#;
 
 #[test]
 fn a_core_dump_has_all_threads_and_their_vector_registers() {
     let directory = tempfile::tempdir().unwrap();
-    let program = directory.path().join("threads.wat");
-    std::fs::write(&program, THREADS).unwrap();
     let dump = directory.path().join("core");
-    run(dumping("-O0", &dump).arg(&program)).expect_code(134);
-    let said = opened(
-        &dump,
-        &[
+    // The first thread traps, or another one.
+    for (second, first) in [("1", "_start"), ("2", "wasi_thread_start")] {
+        let program = directory.path().join("threads.wat");
+        std::fs::write(&program, THREADS.replace("FIRST", second)).unwrap();
+        run(dumping("-O0", &dump).arg(&program)).expect_code(134);
+        let commands = [
+            "bt",
             "print $xmm0.v2_double[0]",
-            "info threads",
             "thread apply all bt",
-        ],
-    );
-    assert!(said.contains("$1 = 1.5"), "{said}");
-    let threads = said.matches("LWP ").count();
-    for frame in [
-        " in fails ",
-        " in spins ",
-        " in waits ",
-        " in wasi_thread_start ",
-    ] {
-        assert!(said.contains(frame), "{frame}, {threads}: {said}");
+            "info threads",
+        ];
+        let said = opened(&dump, &commands);
+        let (own, all) = said
+            .split_once("$1 = 1.5")
+            .unwrap_or_else(|| panic!("{said}"));
+        for frame in ["in fails ", first] {
+            assert!(own.contains(frame), "{frame}: {said}");
+        }
+        for frame in ["in fails ", "in spins ", "in waits ", "in _start "] {
+            assert!(all.contains(frame), "{frame}: {said}");
+        }
+        assert_eq!(all.matches("\nThread ").count(), 3, "{said}");
     }
 }
 

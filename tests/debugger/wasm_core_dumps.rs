@@ -1,6 +1,6 @@
 //! Core dumps in the format of WebAssembly's tool conventions, as its own tools read them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use wasmaot_testkit::run;
@@ -10,6 +10,7 @@ use wasmparser::{
     Operator, Parser, Payload, Validator, WasmFeatures,
 };
 
+use super::core_dumps::THREADS;
 use super::session::{command, dumping, module};
 
 /// What is in a dump.
@@ -358,4 +359,30 @@ fn in_a_wasm_core_dump_code_of_a_prelinked_set_is_of_the_module_that_it_comes_fr
         assert!(module.starts_with(expected.0), "{module}");
         assert_eq!((function, offset), (expected.1, expected.2));
     }
+}
+
+#[test]
+fn a_wasm_core_dump_has_a_stack_for_each_thread() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("core.wasm");
+    let program = directory.path().join("threads.wat");
+    std::fs::write(&program, THREADS.replace("FIRST", "2")).unwrap();
+    run(dumping("-O0", &path).arg(&program)).expect_code(134);
+    let (dump, known) = (read(&path), functions(&program));
+    let mut told = BTreeMap::new();
+    for (thread, frames) in &dump.stacks {
+        let names = frames
+            .iter()
+            .map(|frame| known.names[&frame.funcidx].as_str());
+        told.insert(thread.as_str(), names.collect::<Vec<_>>());
+    }
+    // The one that trapped is the first.
+    assert_eq!(dump.stacks[0].0, "thread 3");
+    let expected = [
+        ("main", vec!["spins", "starts_all"]),
+        ("thread 2", vec!["waits", "starts"]),
+        ("thread 3", vec!["fails", "starts"]),
+    ];
+    assert_eq!(told, BTreeMap::from(expected));
+    assert_eq!(dump.bytes(0, 0), [2, 0]);
 }

@@ -10,14 +10,14 @@ use wasmaot_testkit::{Code, Kind, Link, object, own_headers, run, tools};
 
 use super::session::{module, session, source, wasmaot};
 
-/// A directory with a program that opens a library, and the library.
-fn program(directory: &TempDir) -> PathBuf {
+/// A directory with a program that opens a library, and the library, of `plugin`.
+pub fn program(directory: &TempDir, plugin: &str) -> PathBuf {
     let include = format!("-I{}", own_headers().display());
     let unit = object(&source("opens.c"), Code::Pic, &["-g", "-O0", &include]);
     let main = Link::new(Kind::Pie, "opens.wasm", vec![unit], vec![])
         .flag("--unresolved-symbols=import-dynamic")
         .make();
-    let unit = object(&source("plugin.c"), Code::Pic, &["-g", "-O0"]);
+    let unit = object(&source(plugin), Code::Pic, &["-g", "-O0"]);
     let plugin = Link::new(Kind::Shared, "plugin.wasm", vec![unit], vec![]).make();
     std::fs::copy(plugin, directory.path().join("plugin.wasm")).unwrap();
     let there = directory.path().join("opens.wasm");
@@ -28,7 +28,7 @@ fn program(directory: &TempDir) -> PathBuf {
 #[test]
 fn libraries_are_known_from_dlopen_to_dlclose() {
     let directory = tempfile::tempdir().unwrap();
-    let main = program(&directory);
+    let main = program(&directory, "plugin.c");
     let mut command = wasmaot(&main, "-O0");
     command.current_dir(directory.path());
     let said = session(

@@ -11,6 +11,7 @@ use wasmparser::{
 };
 
 use super::core_dumps::THREADS;
+use super::libraries::program;
 use super::session::{command, dumping, module};
 
 /// What is in a dump.
@@ -385,4 +386,33 @@ fn a_wasm_core_dump_has_a_stack_for_each_thread() {
     ];
     assert_eq!(told, BTreeMap::from(expected));
     assert_eq!(dump.bytes(0, 0), [2, 0]);
+}
+
+#[test]
+fn a_wasm_core_dump_has_the_frames_of_calls_that_the_host_is_between() {
+    let directory = tempfile::tempdir().unwrap();
+    // A constructor of the library that is opened traps.
+    let main = program(&directory, "ctor.c");
+    let mut command = dumping("-O0", Path::new("core.wasm"));
+    command.current_dir(directory.path());
+    let ran = run(command.arg(&main));
+    ran.expect_code(134);
+    let dump = read(&directory.path().join("core.wasm"));
+    let code = ["opens.wasm", "plugin.wasm"].map(|name| functions(&directory.path().join(name)));
+    let mut named = Vec::new();
+    for frame in &dump.stacks[0].1 {
+        let module = &dump.modules[frame.instanceidx as usize];
+        let of = ["opens.wasm", "plugin.wasm"]
+            .iter()
+            .position(|name| module == name);
+        if let Some(of) = of {
+            named.push(code[of].names[&frame.funcidx].as_str());
+        }
+    }
+    let place = |name: &str| named.iter().position(|named| named.ends_with(name));
+    let order = ["touch", "boot", "main", "_start"].map(place);
+    assert!(
+        order[0] == Some(0) && order.is_sorted() && order[3].is_some(),
+        "{named:?}"
+    );
 }

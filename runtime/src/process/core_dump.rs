@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::iter;
 use std::ops::Range;
 
 use super::Process;
@@ -83,8 +82,7 @@ impl Process {
 
     fn stretches(&self, stopped: &Stopped) -> Vec<Stretch<'_>> {
         let mut all = Vec::new();
-        let others = stopped.others.iter().map(|(_, site)| &**site);
-        for site in iter::once(&stopped.site).chain(others) {
+        for site in stopped.sites() {
             let stack = site.stack.iter().flat_map(|w| w.to_le_bytes()).collect();
             all.push(known(site.stack_start, stack));
         }
@@ -128,7 +126,11 @@ fn notes(stopped: &Stopped, trap: &Trap) -> Vec<u8> {
         let vectors = site.vectors.as_ref();
         arch::core_notes(&site.registers, vectors, stopped.signal, number(thread))
     };
-    let mut all = note(trap.thread.unwrap_or(MAIN), &stopped.site);
+    let mut all = Vec::new();
+    // Where it stopped; what called that is on its stack.
+    if let Some(innermost) = stopped.entries.first() {
+        all.extend(note(trap.thread.unwrap_or(MAIN), innermost));
+    }
     for (thread, site) in &stopped.others {
         all.extend(note(*thread, site));
     }

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::iter;
 
 use wasm_encoder::{
     AbstractHeapType, ConstExpr, CoreDumpInstancesSection, CoreDumpModulesSection, CoreDumpSection,
@@ -24,7 +25,7 @@ use super::wasm_frames::Frames;
 use crate::link::{Instance, Target};
 use crate::space::Domain;
 use crate::sys::PAGE;
-use crate::trap::{Stopped, Trap};
+use crate::trap::{Site, Stopped, Trap};
 use crate::value::Val;
 
 /// What stands for a memory or global of an instance that the dump does not have.
@@ -86,9 +87,9 @@ impl Process {
             .section(&instances);
         let frames = Frames::new(self);
         let thread = trap.thread.unwrap_or(MAIN);
-        module.section(&stack(thread, &frames, &stopped.site));
+        module.section(&stack(thread, &frames, &stopped.entries));
         for (thread, site) in &stopped.others {
-            module.section(&stack(*thread, &frames, site));
+            module.section(&stack(*thread, &frames, iter::once(&**site)));
         }
         let mut memories = MemorySection::new();
         for domain in domains {
@@ -130,13 +131,17 @@ impl Process {
     }
 }
 
-fn stack(thread: u32, frames: &Frames<'_>, site: &crate::trap::Site) -> CoreDumpStackSection {
+fn stack<'s>(
+    thread: u32,
+    frames: &Frames<'_>,
+    entries: impl IntoIterator<Item = &'s Site>,
+) -> CoreDumpStackSection {
     let name = match thread {
         MAIN => "main".to_owned(),
         number => format!("thread {number}"),
     };
     let mut stack = CoreDumpStackSection::new(name);
-    for frame in frames.at(site) {
+    for frame in frames.of(entries) {
         stack.frame(frame.instance, frame.function, frame.offset, [], []);
     }
     stack

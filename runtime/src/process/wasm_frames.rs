@@ -91,9 +91,10 @@ impl<'p> Frames<'p> {
 
     /// The frames of a thread, the innermost first. One whose function has no number is left
     /// out: those of the loader's stubs, and of objects without an address map.
-    pub fn at(&self, site: &Site) -> Vec<Frame> {
+    pub fn of<'s>(&self, entries: impl IntoIterator<Item = &'s Site>) -> Vec<Frame> {
         let mut frames = Vec::new();
-        for address in trap::addresses(site, self.process) {
+        let entries = entries.into_iter();
+        for address in entries.flat_map(|site| trap::addresses(site, self.process)) {
             self.of_address(address, &mut frames);
             if frames.len() >= MAX_FRAMES {
                 frames.truncate(MAX_FRAMES);

@@ -1,7 +1,5 @@
 //! Names a stop of wasm code and its frames, by the objects' maps.
 
-use std::sync::Arc;
-
 use wasmaot_abi::context::{MEMORY_GUARD, MEMORY_RESERVE, NULL_PAGE};
 use wasmaot_abi::maps::find_trap;
 use wasmaot_abi::maps::lines::{AddressMap, NO_FUNCTION};
@@ -92,16 +90,8 @@ pub(crate) fn explain(raw: RawTrap, map: &dyn CodeMap) -> Trap {
         let frames = addresses.iter().flat_map(|&pc| frames(pc, map)).collect();
         trap.append(frames, omitted, repeat);
     }
-    // The innermost entry is where it stopped.
-    if let Some(site) = raw
-        .site
-        .filter(|_| map.keeps_state() && trap.stopped.is_none())
-    {
-        let code = match trap.reason {
-            TrapReason::Code(code) => Some(code),
-            _ => None,
-        };
-        trap.stopped = Some(Arc::new(Stopped::new(*site, code)));
+    if let Some(site) = raw.site.filter(|_| map.keeps_state()) {
+        Stopped::keep(&mut trap, *site);
     }
     trap
 }

@@ -11,7 +11,7 @@ use super::program;
 use super::session::{dumping, module, wasmaot};
 
 /// What gdb says of a dump of the command.
-fn opened(dump: &Path, commands: &[&str]) -> String {
+pub fn opened(dump: &Path, commands: &[&str]) -> String {
     let program = wasmaot(Path::new(""), "-O0");
     opened_with(Path::new(program.get_program()), dump, commands)
 }

@@ -34,9 +34,11 @@ int look(struct node *p, struct node **pp)
     return copy.value + names[0][0] + all[1]->change((*pp)->value);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     struct node *list = &first;
+    if (argc > 1)
+        __builtin_trap();
     printf("%d\n", look(list->next, &list));
     return 0;
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::session::{module, native, session, wasmaot};
+use wasmaot_testkit::run;
+
+use super::core_dumps::opened;
+use super::session::{dumping, module, native, session, wasmaot};
 use super::values::compare;
 
 /// What is asked of `pointers.c`.
@@ -34,11 +37,34 @@ const POINTERS: &[&str] = &[
     "print $host(7)",
 ];
 
+fn script() -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/gdb/wasmaot-gdb.py");
+    format!("source {}", script.display())
+}
+
+#[test]
+fn in_a_core_dump_pointers_in_memory_are_shown_as_well() {
+    let directory = tempfile::tempdir().unwrap();
+    let dump = directory.path().join("core");
+    let module = module("pointers.c", "-O0");
+    run(dumping("-O0", &dump).arg(&module).arg("trap")).expect_code(134);
+    let commands = [
+        &*script(),
+        "info wasmaot",
+        "print list->next->name",
+        "print *$host(list->next->weight)",
+        "print list->next->change",
+    ];
+    let said = opened(&dump, &commands);
+    for part in ["  libc.so\n", " \"second\"\n", " = 2.5\n", " <twice>\n"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 #[test]
 fn pointers_in_memory_are_shown_as_the_hosts_by_a_script() {
     let directory = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dist/gdb/wasmaot-gdb.py");
-    let script = format!("source {}", script.display());
+    let script = script();
     let program = wasmaot(&module("pointers.c", "-O0"), "-O0");
     let host = Command::new(native(&directory, "pointers.c", "-O0"));
     // Before a value for which there is a script gdb says no type.

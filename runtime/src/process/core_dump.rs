@@ -2,17 +2,20 @@
 //! core file.
 //!
 //! In it are the registers and the stacks of its threads, the one that stopped first, the
-//! images of the loaded objects, the program's memories, and what debuggers are told of the
-//! objects. Of the host's process there is nothing else: neither its heap nor its stack.
+//! images of the loaded objects, the program's memories and tables, and what debuggers are told
+//! of the objects. Of the host's process there is nothing else: neither its heap nor its stack.
 
 use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::ops::Range;
 
+use wasmaot_abi::context::{FuncRef, TABLE_ENTRY_SIZE, TableDesc};
+
 use super::Process;
 use super::threads::MAIN;
 use crate::arch;
 use crate::config::Debugger;
+use crate::space::Domain;
 use crate::sys::{PAGE, debugger_parts};
 use crate::trap::{Site, Stopped, Trap};
 
@@ -111,10 +114,39 @@ impl Process {
                 flags: RW,
                 bytes: Box::new(|offset, bytes| domain.view().read_vec(offset, bytes).ok()),
             });
+            all.extend(table(domain));
         }
         all.retain(|stretch| !stretch.at.is_empty());
         all
     }
+}
+
+/// The primary table of a domain, by which debuggers' scripts name function pointers; none
+/// where it has other references.
+fn table(domain: &Domain) -> Option<Stretch<'_>> {
+    let TableDesc { base, len, .. } = domain.context().table;
+    let is_of_functions = domain.table.is_some_and(|ty| ty.elem.is_function_ref());
+    // Entry 0 is the last in memory.
+    let entry = move |n: u64| domain.entry(len - 1 - n).unwrap_or_default();
+    is_of_functions.then(|| Stretch {
+        at: base - TABLE_ENTRY_SIZE * len..base,
+        flags: RW,
+        bytes: Box::new(move |offset, bytes| {
+            let entries = offset / TABLE_ENTRY_SIZE..(offset + bytes) / TABLE_ENTRY_SIZE;
+            let mut content = Vec::with_capacity(bytes as usize);
+            for FuncRef {
+                code,
+                type_id,
+                record,
+            } in entries.map(entry)
+            {
+                content.extend(code.to_le_bytes());
+                content.extend(type_id.to_le_bytes());
+                content.extend(record.to_le_bytes());
+            }
+            Some(content)
+        }),
+    })
 }
 
 /// The threads' registers. Debuggers want numbers by which to tell the threads apart: the

@@ -87,7 +87,9 @@ class Image:
             symbol = read(self.address + section[4] + SYMBOL.size, SYMBOL)
             if symbol[1] & 15 == STT_FILE:
                 strings = self.address + sections[section[6]][4]
-                return gdb.Value(strings + symbol[0]).cast(character()).string()
+                name = gdb.Value(strings + symbol[0]).cast(character()).string(errors="replace")
+                # Whoever made the module has chosen it.
+                return "".join(c if c.isprintable() else "?" for c in name)
         return "?"
 
 
@@ -189,7 +191,11 @@ class Printers(gdb.printing.PrettyPrinter):
             printer = Character
         else:
             return None
-        image = Image.of_type(value.type) or Image.of_type(kind)
+        try:
+            image = Image.of_type(value.type) or Image.of_type(kind)
+        except gdb.error:
+            # It is not there to be read: gdb prints the value as it is.
+            return None
         return printer(value) if image else None
 
 
@@ -211,7 +217,8 @@ class Modules(gdb.Command):
 
     def invoke(self, argument, from_tty):
         try:
-            entry = int(gdb.parse_and_eval("*(unsigned long *)((char *)&__jit_debug_descriptor + 16)"))
+            head = "*(unsigned long *)((char *)&__jit_debug_descriptor + 16)"
+            entry = int(gdb.parse_and_eval(head))
         except gdb.error:
             raise gdb.GdbError("No program that loads modules is being debugged.")
         images = []

@@ -212,7 +212,7 @@ Options are those of clang and of gcc's driver: -c -S -E -o -O -g -D -I -L -l -s
 independent and symbols are visible unless -fno-pic or -fvisibility=hidden is given; setjmp and C++ \
 exceptions work.
 
-  --target=TRIPLE          wasm32-unknown-linux-musl (default) or wasm32-wasip1
+  --target=TRIPLE          wasm32-unknown-linux-musl or wasm32-wasip1 [default: what the sysroot is for]
   --sysroot=DIR            The sysroot
   -pthread                 A program with threads: for all that is compiled and linked
   -o FILE                  A program: FILE.wasm is a module; any other begins with a line `#!`, so that
@@ -242,6 +242,7 @@ where it has none (--as-needed, --hash-style, groups), and refused otherwise.
   -no-pie    A program at fixed addresses (default)
   -shared    A shared library
   -r         One object of several
+  --rpath-inputs  Libraries are looked for where they are now, after what -rpath names
 
 wasmaot link: supported targets: wasm32 (libtool looks for elf)";
 

@@ -3,7 +3,7 @@
 use wasmaot_testkit::tools;
 
 use crate::common::Outcome;
-use crate::{cc, command, sources, sysroot};
+use crate::{cc, command, sources, sysroot, sysroot_with};
 
 #[test]
 fn questions_are_answered() {
@@ -76,4 +76,25 @@ fn the_toolchain_file_of_cmake_is_where_it_is_said() {
     let made = std::fs::metadata(&file).unwrap().modified().unwrap();
     assert_eq!(path(), file);
     assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), made);
+}
+
+/// Programs are for what the sysroot is for; what is said of the target is heeded.
+#[test]
+fn the_sysroot_says_what_programs_are_for() {
+    let sandbox = sources();
+    let root = sysroot_with(&sandbox, "\"linux\"", "\"wasi\"");
+    let answer = |words: &[&str]| {
+        let mut command = command(&sandbox, words);
+        Outcome::from(command.env("WASMAOT_SYSROOT", &root).output().unwrap())
+    };
+    let machine = answer(&["cc", "-dumpmachine"]).success();
+    assert_eq!(machine, "wasm32-wasip1\n");
+    let version = answer(&["cc", "--version"]).success();
+    assert!(version.contains("Target: wasm32-wasip1\n"), "{version}");
+    let by_name = ["cc", "--sysroot=sysroot", "-dumpmachine"];
+    let mut command = command(&sandbox, &by_name);
+    let machine = Outcome::from(command.output().unwrap()).success();
+    assert_eq!(machine, "wasm32-wasip1\n");
+    let refused = answer(&["cc", "--target=wasm32-unknown-linux-musl", "main.c"]);
+    refused.error(1, &["is a sysroot for WASI", "install musl"]);
 }

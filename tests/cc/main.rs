@@ -96,6 +96,19 @@ fn make(root: &Path) {
     }
 }
 
+/// The same sysroot in a sandbox, of which something else is said.
+fn sysroot_with(sandbox: &Sandbox, said: &str, instead: &str) -> PathBuf {
+    let root = sandbox.path("sysroot");
+    std::fs::create_dir(&root).unwrap();
+    for part in ["include", "lib"] {
+        std::os::unix::fs::symlink(sysroot().join(part), root.join(part)).unwrap();
+    }
+    let record = std::fs::read_to_string(sysroot().join("sysroot.json")).unwrap();
+    assert!(record.contains(said));
+    std::fs::write(root.join("sysroot.json"), record.replace(said, instead)).unwrap();
+    root
+}
+
 /// A command in a sandbox, with the sysroot.
 fn command(sandbox: &Sandbox, words: &[&str]) -> Command {
     let mut command = sandbox.command(words);
@@ -183,6 +196,7 @@ fn a_library_is_found_as_the_command_line_says() {
         format!("main.c -Lat -lask -Wl,-rpath,{at}"),
         format!("main.c at/libask.so -Xlinker -rpath={at}"),
         "main.c -L at -l ask -Wl,-rpath -Wl,$ORIGIN/at -lm".to_owned(),
+        "main.c at/libask.so -Wl,--rpath-inputs".to_owned(),
     ] {
         quietly(&sandbox, &line);
         says_hello(&sandbox, "./a.out");

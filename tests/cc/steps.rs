@@ -7,7 +7,7 @@ use wasmaot_testkit::tools;
 
 use crate::common::loader::loader;
 use crate::common::{Outcome, Sandbox};
-use crate::{ASK, cc, command, quietly, says_hello, sources};
+use crate::{ASK, cc, command, quietly, says_hello, sources, sysroot, sysroot_with};
 
 fn read(sandbox: &Sandbox, name: &str) -> Vec<u8> {
     let path = sandbox.path(name);
@@ -47,9 +47,35 @@ fn dependencies_are_written_where_it_is_said() {
     quietly(&sandbox, "-MD -MT target -MF deps -c main.c");
     let written = text(&sandbox, "deps");
     assert!(written.starts_with("target: main.c"), "{written}");
+}
+
+/// What is compiled and linked in one step has the dependencies; its objects are
+/// gone.
+#[test]
+fn dependencies_are_those_of_what_is_linked() {
+    let sandbox = sources();
+    sandbox.write("ask.h", ASK);
+    sandbox.write(
+        "one.c",
+        "#include \"ask.h\"\nint main(void) { return ask(); }\n",
+    );
+    for (line, file, written) in [
+        ("-MMD one.c -o prog", "prog.d", "prog: one.c ask.h\n"),
+        ("-MMD one.c", "one.d", "one.o: one.c ask.h\n"),
+        ("-MMD -MF deps one.c -o prog", "deps", "prog: one.c ask.h\n"),
+        ("-MF deps -MMD -MT it one.c", "deps", "it: one.c ask.h\n"),
+    ] {
+        quietly(&sandbox, line);
+        assert_eq!(text(&sandbox, file), written, "{line}");
+        let mut gcc = tools().gcc.command();
+        gcc.args(line.split(' ')).current_dir(sandbox.path(""));
+        assert!(gcc.status().unwrap().success());
+        assert_eq!(text(&sandbox, file), written, "{line}: gcc");
+        std::fs::remove_file(sandbox.path(file)).unwrap();
+    }
     quietly(&sandbox, "-MMD main.c ask.c -o prog");
-    assert!(text(&sandbox, "main.d").contains("main.c"));
-    assert!(text(&sandbox, "ask.d").contains("ask.c"));
+    assert_eq!(text(&sandbox, "prog-main.d"), "prog: main.c\n");
+    assert_eq!(text(&sandbox, "prog-ask.d"), "prog: ask.c\n");
 }
 
 #[test]
@@ -170,9 +196,17 @@ fn what_others_are_not_to_see_is_told() {
     assert!(warned.stderr.contains("exports nothing"), "{warned:#?}");
     let threads = "#include <pthread.h>\nint main(void) { return pthread_create(0, 0, 0, 0); }\n";
     sandbox.write("threads.c", threads);
-    let warned = cc(&sandbox, "threads.c -o threads");
-    assert_eq!(warned.code, Some(0), "{warned:#?}");
-    for part in ["pthread_create", "CC=\"wasmaot cc -pthread\""] {
-        assert!(warned.stderr.contains(part), "{warned:#?}");
+    let threads = sysroot_with(&sandbox, "\"threads\": false", "\"threads\": true");
+    for (sysroot, advice) in [
+        (sysroot(), "`wasmaot sysroot install musl`"),
+        (&threads, "CC=\"wasmaot cc -pthread\""),
+    ] {
+        let mut command = command(&sandbox, &["cc", "threads.c", "-o", "threads"]);
+        let warned = command.env("WASMAOT_SYSROOT", sysroot).output();
+        let warned = Outcome::from(warned.unwrap());
+        assert_eq!(warned.code, Some(0), "{warned:#?}");
+        for part in ["pthread_create", advice] {
+            assert!(warned.stderr.contains(part), "{warned:#?}");
+        }
     }
 }

@@ -4,7 +4,8 @@
 #
 # WASMAOT names the command where it is not in PATH; WASMAOT_THREADS makes
 # everything for programs with threads; WASMAOT_TARGET is wasm32-wasip1 for
-# programs on WASI.
+# programs on WASI, and need not be given where WASMAOT_SYSROOT names a sysroot for
+# these.
 
 if(NOT WASMAOT)
   if(DEFINED ENV{WASMAOT})
@@ -24,7 +25,10 @@ if(WASMAOT_TARGET)
   list(APPEND wasmaot_options "--target=${WASMAOT_TARGET}")
 endif()
 
-if(WASMAOT_TARGET MATCHES "wasi")
+execute_process(
+  COMMAND "${WASMAOT}" cc ${wasmaot_options} -dumpmachine
+  OUTPUT_VARIABLE wasmaot_machine OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+if(wasmaot_machine MATCHES "wasi")
   set(CMAKE_SYSTEM_NAME WASI)
   # CMake may not know it, or not that it has shared libraries.
   list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
@@ -56,6 +60,19 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+
+# CMake cannot change the RUNPATH of what is linked, as it does in ELF files when it
+# installs them, and Ninja does not link again: what is installed is what was built. Its
+# libraries are found by INSTALL_RPATH, else where they were built.
+# CMAKE_SKIP_BUILD_RPATH leaves the latter out.
+if(NOT DEFINED CMAKE_BUILD_WITH_INSTALL_RPATH)
+  set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+  if(NOT CMAKE_SKIP_BUILD_RPATH AND NOT CMAKE_SKIP_RPATH)
+    foreach(kind EXE SHARED MODULE)
+      string(APPEND CMAKE_${kind}_LINKER_FLAGS_INIT " -Wl,--rpath-inputs")
+    endforeach()
+  endif()
+endif()
 
 # Programs run here, by the command that their first line names.
 set(CMAKE_CROSSCOMPILING_EMULATOR "${WASMAOT}" run --dir=.)

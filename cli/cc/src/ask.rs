@@ -94,22 +94,22 @@ impl Question {
     }
 }
 
-/// The sysroot of a command line.
+/// The sysroot of a command line. Where no target is said, programs are for what
+/// the sysroot is for.
 ///
 /// # Errors
 /// If there is none.
 pub fn sysroot(line: &Line) -> Result<Sysroot> {
-    Sysroot::find(
-        Some(line.host.unwrap_or(Host::Linux)),
-        line.sysroot.as_deref(),
-    )
+    Sysroot::find(line.host, line.sysroot.as_deref())
 }
 
-/// What programs are for.
+/// What programs are for; for Linux where no target is said and there is no
+/// sysroot.
 pub fn machine(line: &Line) -> &'static str {
-    match line.host {
+    let found = || sysroot(line).ok().map(|sysroot| sysroot.host());
+    match line.host.or_else(found) {
         Some(Host::Wasi) => WASI,
-        _ => LINUX,
+        Some(Host::Linux) | None => LINUX,
     }
 }
 

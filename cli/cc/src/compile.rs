@@ -77,9 +77,7 @@ impl Compiler<'_> {
             name.push(".o");
             let object = directory.join(name);
             let mut last: Vec<OsString> = vec!["-c".into(), "-o".into(), object.clone().into()];
-            if self.line.depends {
-                last.extend(["-MF".into(), dependencies(stem).into()]);
-            }
+            last.extend(self.dependencies(Path::new(path)));
             let code = self.clang(path, language, &last)?;
             if code != 0 {
                 return Ok(Ended::Badly(code));
@@ -109,6 +107,25 @@ impl Compiler<'_> {
         code(Command::new(program).args(&arguments), program)
     }
 
+    /// What clang is told of dependencies where it compiles to an object that is
+    /// linked and gone: they are those of what is linked, as gcc has it.
+    fn dependencies(&self, source: &Path) -> Vec<OsString> {
+        let asked = self.line.dependencies;
+        if !asked.wanted {
+            return Vec::new();
+        }
+        let several = self.line.sources().nth(1).is_some();
+        let (file, target) = dependencies(source, self.line.output.as_deref(), several);
+        let mut words: Vec<OsString> = Vec::new();
+        if !asked.file_named {
+            words.extend(["-MF".into(), file.into()]);
+        }
+        if !asked.target_named {
+            words.extend(["-MQ".into(), target.into()]);
+        }
+        words
+    }
+
     /// What clang is told before what the user tells it.
     fn flags(&self, language: &str) -> Result<Vec<OsString>> {
         let is_cxx = language.contains("c++");
@@ -126,12 +143,24 @@ impl Compiler<'_> {
     }
 }
 
-/// Where dependencies are written if that is not said: beside the program, by
-/// the name of the source.
-fn dependencies(stem: &OsStr) -> PathBuf {
-    let mut name = stem.to_owned();
-    name.push(".d");
-    name.into()
+/// Where the dependencies of a source are written that is compiled and linked in
+/// one step, and of what they are: those of several sources are not in one file.
+fn dependencies(source: &Path, output: Option<&Path>, several: bool) -> (PathBuf, PathBuf) {
+    let stem = source.file_stem().unwrap_or(OsStr::new("stdin"));
+    let linked = output.unwrap_or(Path::new("a.out"));
+    let file = match (output, several) {
+        (_, true) => {
+            let mut name = linked.file_stem().unwrap_or_default().to_owned();
+            name.push("-");
+            name.push(stem);
+            name.push(".d");
+            linked.with_file_name(name)
+        }
+        (Some(output), false) => output.with_extension("d"),
+        (None, false) => Path::new(stem).with_added_extension("d"),
+    };
+    let target = output.map_or_else(|| Path::new(stem).with_added_extension("o"), Path::to_owned);
+    (file, target)
 }
 
 impl Line {
@@ -140,6 +169,38 @@ impl Line {
         match self.stage {
             Stage::Link => self.items.is_empty(),
             Stage::Clang(_) => self.sources().next().is_none(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As gcc 12 says it, but that gcc writes those of several sources for one
+    /// output over each other.
+    #[test]
+    fn dependencies_are_those_of_what_is_linked() {
+        for (source, output, several, file, target) in [
+            ("a.c", None, false, "a.d", "a.o"),
+            ("dir/a.b.c", None, false, "a.b.d", "a.b.o"),
+            ("a.c", None, true, "a-a.d", "a.o"),
+            ("a.c", Some("prog"), false, "prog.d", "prog"),
+            (
+                "a.c",
+                Some("out/prog.exe"),
+                false,
+                "out/prog.d",
+                "out/prog.exe",
+            ),
+            ("a.c", Some("liba.so.1"), false, "liba.so.d", "liba.so.1"),
+            ("a.c", Some("out/prog"), true, "out/prog-a.d", "out/prog"),
+        ] {
+            assert_eq!(
+                dependencies(source.as_ref(), output.map(Path::new), several),
+                (file.into(), target.into()),
+                "{source} {output:?}"
+            );
         }
     }
 }

@@ -133,8 +133,14 @@ fn link(compiler: &Compiler<'_>, objects: &[OsString], warn: &dyn Fn(&str)) -> R
     if let Some(name) = STARTERS.iter().find(|name| undefined.contains(**name))
         && !line.threads
     {
+        let advice = match target.sysroot().record().threads {
+            true => "give -pthread when compiling and linking, as in CC=\"wasmaot cc -pthread\"",
+            false => {
+                "this sysroot has none with threads, that of musl has: `wasmaot sysroot install musl`"
+            }
+        };
         warn(&format!(
-            "{}: calls `{name}`, which fails in programs without threads; give -pthread when compiling and linking, as in CC=\"wasmaot cc -pthread\"",
+            "{}: calls `{name}`, which fails in programs without threads; {advice}",
             output.display()
         ));
     }

@@ -38,6 +38,17 @@ pub enum Item {
     Link(OsString),
 }
 
+/// What `-MD` and the like say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// Whether they are written beside what is compiled.
+    pub wanted: bool,
+    /// Whether it is said to which file.
+    pub file_named: bool,
+    /// Whether it is said of what they are dependencies.
+    pub target_named: bool,
+}
+
 /// What the command line says.
 #[derive(Debug, Default)]
 pub struct Line {
@@ -57,8 +68,8 @@ pub struct Line {
     pub fixed: bool,
     /// Whether C++ has no exceptions.
     pub no_exceptions: bool,
-    /// Whether dependencies are written, and where is not said.
-    pub depends: bool,
+    /// What is written of the headers that sources include.
+    pub dependencies: Dependencies,
     /// Whether the program has threads.
     pub threads: bool,
     /// Whether the C++ library is linked though it is not the driver for C++.
@@ -150,7 +161,7 @@ impl Line {
             "-target" | "--target" => self.target(&value()?.to_string_lossy())?,
             "--sysroot" => self.sysroot = Some(value()?.into()),
             "-MD" | "-MMD" => {
-                self.depends = true;
+                self.dependencies.wanted = true;
                 self.compile.push(text.into());
             }
             _ => return self.joined(text).map(|known| known || self.lto(text)),
@@ -199,7 +210,9 @@ impl Line {
         }
         match purpose {
             Use::Compile => {
-                self.depends &= text != "-MF";
+                self.dependencies.file_named |= text.starts_with("-MF");
+                self.dependencies.target_named |=
+                    ["-MT", "-MQ"].iter().any(|o| text.starts_with(o));
                 self.compile.extend(words);
             }
             Use::Link => {

@@ -70,6 +70,8 @@ pub struct Arguments {
     pub soname: Option<String>,
     /// Directories where its libraries are looked for at run time, in order.
     pub runpath: Vec<String>,
+    /// Whether they are looked for after those where they are found now, too.
+    pub runpath_inputs: bool,
     /// Files that say what a library exports.
     pub version_scripts: Vec<PathBuf>,
     /// Names of archives whose symbols others are not to see; `ALL` is each.
@@ -274,6 +276,7 @@ impl Reader {
             "shared" | "Bshareable" => self.out.kind = Some(Kind::Shared),
             "r" | "i" | "relocatable" => self.out.kind = Some(Kind::Relocatable),
             "no-undefined" => self.out.strict = true,
+            "rpath-inputs" => self.out.runpath_inputs = true,
             // A library is taken where it is found: wasm-ld gets its path.
             "Bdynamic" | "call_shared" | "dy" => self.dynamic = true,
             "Bstatic" | "dn" | "non_shared" | "static" => self.dynamic = false,

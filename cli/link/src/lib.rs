@@ -51,7 +51,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use ::object::read::archive::ArchiveFile;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use wasmaot_abi::shebang;
 use wasmaot_dylink::data_symbols::{DataSymbol, SECTION_COPY, SECTION_DATA};
 use wasmaot_dylink::forward::SECTION_FORWARD;
@@ -227,6 +227,9 @@ pub fn link_with(
             directories: Vec::new(),
         });
     }
+    if arguments.runpath_inputs {
+        add_inputs(&mut arguments.runpath, &files)?;
+    }
     let soname = arguments.soname.as_deref();
     let module = dylink::finish(&module, &sonames(&files), &arguments.runpath, soname)?;
     if kind == Kind::NoPie {
@@ -273,6 +276,25 @@ fn directories(files: &[File]) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Adds where the libraries among the files are, from the file system's root.
+fn add_inputs(runpath: &mut Vec<String>, files: &[File]) -> Result<()> {
+    for directory in directories(files) {
+        let path = directory.canonicalize();
+        let path = path.with_context(|| format!("cannot find {}", directory.display()))?;
+        let place = path.into_os_string().into_string();
+        let place = place.map_err(|path| {
+            anyhow!(
+                "--rpath-inputs: {} is not UTF-8, as names in modules are",
+                path.display()
+            )
+        })?;
+        if !runpath.contains(&place) {
+            runpath.push(place);
+        }
+    }
+    Ok(())
 }
 
 /// By which names libraries are needed that are not those of their files.

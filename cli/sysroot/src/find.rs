@@ -39,9 +39,14 @@ impl Sysroot {
                 None => sysroot?,
             };
             if let Some(host) = host {
+                let mut libcs = Libc::ALL.into_iter();
+                let install = libcs
+                    .find(|libc| libc.host() == host)
+                    .map_or("", Libc::name);
                 ensure!(
                     sysroot.host() == host,
-                    "{} is a sysroot for {}, and one for {host} is needed",
+                    "{} is a sysroot for {}, and one for {host} is needed; name none, and that of \
+                     `wasmaot sysroot install {install}` is taken",
                     path.display(),
                     sysroot.host()
                 );

@@ -203,6 +203,13 @@ impl Sysroot {
         self.record.host
     }
 
+    /// What `wasmaot sysroot install` calls one of its kind.
+    fn name(&self) -> &'static str {
+        let mut all = Libc::ALL.into_iter();
+        let same = all.find(|libc| libc.host() == self.host());
+        same.map_or("", Libc::name)
+    }
+
     /// The part of it for programs with threads, or for those without.
     ///
     /// # Errors
@@ -249,6 +256,12 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The sysroot that it is part of.
+    #[must_use]
+    pub const fn sysroot(&self) -> &Sysroot {
+        self.sysroot
+    }
+
     /// What clang has to be told to compile for it, but for `-fPIC`.
     ///
     /// # Errors
@@ -337,8 +350,9 @@ impl Target<'_> {
     fn has_cxx(&self) -> Result<()> {
         if self.sysroot.record.cxx.is_none() {
             bail!(
-                "{} has no libc++; the sysroot of musl has: `wasmaot sysroot install musl`",
-                self.sysroot.root.display()
+                "{} has no libc++; make it again without --no-cxx: `wasmaot sysroot install {}`",
+                self.sysroot.root.display(),
+                self.sysroot.name()
             );
         }
         Ok(())

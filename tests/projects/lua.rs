@@ -33,7 +33,7 @@ fn lua() -> Project {
         name: "lua",
         source: SOURCE.unpacked(),
         files: programs.chain([own("lua/vector.c")]).collect(),
-        steps: &[
+        steps: vec![
             "make linux CC=\"$CC\" AR=\"$AR rcu\" RANLIB=\"$RANLIB\" MYCFLAGS=-O0",
             "make test",
             "$CC -O1 -shared -fPIC -Isrc vector.c -o vector.so",
@@ -44,10 +44,32 @@ fn lua() -> Project {
     }
 }
 
+/// The same for WASI. Lua knows no such system: what it takes from C alone and
+/// `dlopen` are asked for, and what WASI has not is in `wasi.c`.
+fn lua_on_wasi() -> Project {
+    let mut lua = lua();
+    lua.files.push(own("lua/wasi.c"));
+    let mut steps = lua.steps.to_vec();
+    steps[0] = "cp wasi.c src && make generic CC=\"$CC\" AR=\"$AR rcu\" RANLIB=\"$RANLIB\" MYOBJS=wasi.o \
+         MYCFLAGS='-O0 -w -DLUA_USE_DLOPEN -DL_tmpnam=20 -D_WASI_EMULATED_SIGNAL \
+         -D_WASI_EMULATED_PROCESS_CLOCKS' \
+         MYLIBS='-ldl -lwasi-emulated-signal -lwasi-emulated-process-clocks'";
+    Project { steps, ..lua }
+}
+
 #[test]
 fn lua_runs_programs_and_opens_modules_in_c() {
+    says_the_same(&lua(), With::Linux);
+}
+
+#[test]
+fn lua_runs_programs_and_opens_modules_in_c_on_wasi() {
+    says_the_same(&lua_on_wasi(), With::Wasi);
+}
+
+fn says_the_same(project: &Project, with: With) {
     let native = lua().natively();
-    let (_, outputs) = lua().carried_out(With::Wasmaot);
+    let (_, outputs) = project.carried_out(with);
     let passed = |output: &str| output.matches("passed").count();
     assert_eq!(passed(&native[4]), PROGRAMS.len(), "{}", native[4]);
     // What make prints names who builds.

@@ -1,6 +1,6 @@
 //! Well-known projects as they are published, by their own build systems, with
 //! their own tests: what gcc makes of them on the host has to say the same as what
-//! `wasmaot cc` makes of them.
+//! `wasmaot cc` makes of them for each of its hosts.
 
 mod cjson;
 mod cxx;
@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use wasmaot_testkit::{Key, musl_sysroot, once, root, run, tools};
+use wasmaot_testkit::{Key, musl_sysroot, once, root, run, tools, wasi_sysroot};
 
 /// A project and what is done with it.
 struct Project {
@@ -23,14 +23,17 @@ struct Project {
     /// Files of ours beside it.
     files: Vec<PathBuf>,
     /// Lines for a shell, in the copy. `$CC` and the like are who builds it.
-    steps: &'static [&'static str],
+    steps: Vec<&'static str>,
 }
 
 /// Who builds a project.
 #[derive(Clone, Copy)]
 enum With {
     Gcc,
-    Wasmaot,
+    /// `wasmaot cc`, for Linux.
+    Linux,
+    /// The same for WASI: the sysroot alone says so.
+    Wasi,
 }
 
 impl Project {
@@ -56,7 +59,7 @@ impl Project {
 
     /// Carries out the steps in a copy; what each printed.
     fn carried_out(&self, with: With) -> (Place, Vec<String>) {
-        let place = Place::new(self.name);
+        let place = Place::new(&format!("{}{}", self.name, with.suffix()));
         copy(&self.source, &place.path);
         for file in &self.files {
             fs::copy(file, place.path.join(file.file_name().unwrap())).unwrap();
@@ -110,6 +113,15 @@ fn copy(from: &Path, to: &Path) {
 }
 
 impl With {
+    /// What is appended to names of directories: tests of one project need not wait
+    /// for each other.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Gcc | Self::Linux => "",
+            Self::Wasi => "-wasi",
+        }
+    }
+
     fn environment(self, command: &mut Command, place: &Path) {
         // What is asked of the user's directories is asked of the copy.
         command.env("HOME", place).env_remove("XDG_DATA_HOME");
@@ -118,34 +130,38 @@ impl With {
                 command.envs([("CC", "gcc"), ("CXX", "g++"), ("AR", "ar")]);
                 command.envs([("RANLIB", "ranlib"), ("TOOLCHAIN", "-DCMAKE_BUILD_TYPE=")]);
             }
-            Self::Wasmaot => {
-                let wasmaot = wasmaot();
-                for (variable, word) in [
-                    ("CC", "cc"),
-                    ("CXX", "c++"),
-                    ("AR", "ar"),
-                    ("RANLIB", "ranlib"),
-                    ("NM", "nm"),
-                    ("LD", "ld"),
-                ] {
-                    command.env(variable, format!("{} {word}", wasmaot.display()));
-                }
-                command
-                    .env("WASMAOT_SYSROOT", musl_sysroot().root())
-                    .env("WASMAOT_CLANG", &tools().clang.path)
-                    .env("WASMAOT_CACHE_DIR", root().join("objects"))
-                    .env("WASMAOT_CHECK", "1")
-                    .env_remove("WASMAOT_OPTIONS")
-                    .env_remove("WASMAOT_LIBRARY_PATH");
-                let mut ask = Command::new(wasmaot);
-                ask.args(["cc", "--print-cmake-toolchain"])
-                    .env("HOME", place);
-                let asked = run(ask.env_remove("XDG_DATA_HOME"));
-                let file = asked.expect_code(0).stdout.trim_end().to_owned();
-                command.env("TOOLCHAIN", format!("-DCMAKE_TOOLCHAIN_FILE={file}"));
-            }
+            Self::Linux => wasmaot_environment(command, place, musl_sysroot().root()),
+            Self::Wasi => wasmaot_environment(command, place, wasi_sysroot().root()),
         }
     }
+}
+
+/// What build systems take for `wasmaot cc` and the tools beside it.
+fn wasmaot_environment(command: &mut Command, place: &Path, sysroot: &Path) {
+    let wasmaot = wasmaot();
+    for (variable, word) in [
+        ("CC", "cc"),
+        ("CXX", "c++"),
+        ("AR", "ar"),
+        ("RANLIB", "ranlib"),
+        ("NM", "nm"),
+        ("LD", "ld"),
+    ] {
+        command.env(variable, format!("{} {word}", wasmaot.display()));
+    }
+    command
+        .env("WASMAOT_SYSROOT", sysroot)
+        .env("WASMAOT_CLANG", &tools().clang.path)
+        .env("WASMAOT_CACHE_DIR", root().join("objects"))
+        .env("WASMAOT_CHECK", "1")
+        .env_remove("WASMAOT_OPTIONS")
+        .env_remove("WASMAOT_LIBRARY_PATH");
+    let mut ask = Command::new(wasmaot);
+    ask.args(["cc", "--print-cmake-toolchain"])
+        .env("HOME", place);
+    let asked = run(ask.env_remove("XDG_DATA_HOME"));
+    let file = asked.expect_code(0).stdout.trim_end().to_owned();
+    command.env("TOOLCHAIN", format!("-DCMAKE_TOOLCHAIN_FILE={file}"));
 }
 
 /// The command under test.

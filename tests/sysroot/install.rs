@@ -9,32 +9,40 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use wasmaot_testkit::{
-    Key, Run, Scratch, Wasmaot, musl_sources, once, run, scratch, sysroot, tools,
-};
+use wasmaot_sysroot::Libc;
+use wasmaot_testkit::{Key, Run, Scratch, Wasmaot, once, run, scratch, sources_of, sysroot, tools};
 
 use super::source;
 
 /// The archive of musl.
 const ARCHIVE: &str = "musl_1.2.3.orig.tar.gz";
 
-/// Directories of musl's source that are built.
+/// Directories of musl's source that are built, and files of one of them.
 const KEPT: [&str; 4] = ["internal", "include", "setjmp", "string"];
+const KEPT_STRINGS: [&str; 3] = ["memcpy.c", "memset.c", "strlen.c"];
 
 /// The source of musl with less in it.
 fn little_musl() -> PathBuf {
-    let archive = musl_sources().join(ARCHIVE);
+    let archive = sources_of(Libc::Musl).join(ARCHIVE);
     let directory = once(
         "little-musl",
-        &Key::new("little musl 2").file(&archive),
+        &Key::new("little musl 3").file(&archive),
         |directory| {
             let mut tar = tools().tar.command();
             run(tar.arg("xzf").arg(&archive).arg("-C").arg(directory)).expect_code(0);
             let src = directory.join("musl-1.2.3/src");
-            for entry in fs::read_dir(&src).expect("musl has it") {
-                let path = entry.expect("it can be read").path();
+            let entries = |directory: &Path| {
+                let entries = fs::read_dir(directory).expect("musl has it");
+                entries.map(|entry| entry.expect("it can be read").path())
+            };
+            for path in entries(&src) {
                 if !KEPT.iter().any(|kept| path.ends_with(kept)) {
                     fs::remove_dir_all(path).expect("it is ours");
+                }
+            }
+            for path in entries(&src.join("string")).filter(|path| path.is_file()) {
+                if !KEPT_STRINGS.iter().any(|kept| path.ends_with(kept)) {
+                    fs::remove_file(path).expect("it is ours");
                 }
             }
             // These are known, and looked for.
@@ -150,7 +158,7 @@ fn a_sysroot_is_made_listed_found_and_removed() {
 #[test]
 fn a_sysroot_for_wasi_is_made_of_an_sdk() {
     let user = User::new();
-    let mut install = user.command(&["install", "wasi", "--source"]);
+    let mut install = user.command(&["install", "wasi", "--no-cxx", "--source"]);
     run(install.arg(sysroot())).expect_code(0);
     let cc = |arguments: &[&str]| {
         let mut cc = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot")).command("cc");
@@ -248,7 +256,7 @@ fn a_compiler_that_is_missing_or_old_is_told_with_what_to_do() {
 #[test]
 fn a_damaged_archive_is_refused() {
     let user = User::new();
-    let mut bytes = fs::read(musl_sources().join(ARCHIVE)).unwrap();
+    let mut bytes = fs::read(sources_of(Libc::Musl).join(ARCHIVE)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     let damaged = user.0.join(ARCHIVE);

@@ -43,11 +43,12 @@ pub enum Action {
 /// `wasmaot sysroot install`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Needs clang and lld of LLVM 19 or later, with compiler-rt for wasm. It is made in a directory \
-                  of its own and put into its place when it is complete."
+    after_help = "Needs clang and lld of LLVM 19 or later, with compiler-rt for wasm, and what fetches sources \
+                  (Debian: apt-get install clang-22 lld-22 libclang-rt-22-dev-wasm32 python3-pip ca-certificates; \
+                  npm for wasi). It is made in a directory of its own and put into its place when it is complete."
 )]
 pub struct Install {
-    /// The C library: musl for the system calls of Linux, with libc++ and threads; wasi for WASI
+    /// The C library: musl for the system calls of Linux, with threads; wasi for WASI
     #[arg(default_value = Libc::Musl.name(), value_parser = libc())]
     pub libc: Libc,
     /// Directory to make it in [default: among the user's]

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::files::{all, entries, read, write, write_ours};
-use crate::work::Unit;
+use crate::files::{all, copy_file, entries, read, write, write_ours};
+use crate::layout::{Language, Target};
+use crate::work::{Unit, Work, flags, link_arguments};
 
 /// What stands in the headers where upstream has the line below.
 const INSTEAD_OF_SITE: &str =
@@ -55,7 +56,11 @@ const COMPILE_UNWIND: &[&str] = &[
 
 /// The file of that, and its object.
 const UNWIND: &str = "libunwind/src/Unwind-wasm.c";
-pub(crate) const UNWIND_OBJECT: &str = "Unwind-wasm.o";
+const UNWIND_OBJECT: &str = "Unwind-wasm.o";
+
+/// Directories of objects: those of the library, and that one.
+const LIBRARY: &str = "libc++";
+const UNWINDING: &str = "unwind";
 
 /// The sources.
 #[derive(Clone, Debug)]
@@ -93,8 +98,24 @@ impl Cxx {
         write_ours("cxx", include)
     }
 
-    /// What is to be compiled of it. `flags` are those of programs in C++.
-    pub(crate) fn units(&self, flags: &[OsString], objects: &Path) -> Result<Vec<Unit>> {
+    /// What is to be compiled of it for a target; objects come to be below
+    /// `objects`. `more` are flags for this library alone.
+    pub(crate) fn units(
+        &self,
+        target: &Target<'_>,
+        more: &[OsString],
+        objects: &Path,
+    ) -> Result<Vec<Unit>> {
+        let mut cxx = flags(target, Language::Cxx)?;
+        cxx.extend_from_slice(more);
+        let mut units = self.library(&cxx, &objects.join(LIBRARY))?;
+        let c = flags(target, Language::C)?;
+        units.push(self.unwind(c, &objects.join(UNWINDING)));
+        Ok(units)
+    }
+
+    /// The library. `flags` are those of programs in C++.
+    fn library(&self, flags: &[OsString], objects: &Path) -> Result<Vec<Unit>> {
         let mut flags: Vec<OsString> = flags.to_vec();
         flags.extend(COMPILE.iter().map(Into::into));
         for directory in [
@@ -128,8 +149,7 @@ impl Cxx {
     }
 
     /// What each module in C++ has of its own. `flags` are those of programs in C.
-    pub(crate) fn unwind(&self, flags: &[OsString], objects: &Path) -> Unit {
-        let mut flags: Vec<OsString> = flags.to_vec();
+    fn unwind(&self, mut flags: Vec<OsString>, objects: &Path) -> Unit {
         flags.extend(COMPILE_UNWIND.iter().map(Into::into));
         for directory in ["libunwind/include", "libunwind/src"] {
             flags.push("-I".into());
@@ -141,6 +161,18 @@ impl Cxx {
             flags,
         }
     }
+}
+
+/// Makes the library of what was compiled below `objects`, beside libc and the
+/// compiler's helpers.
+pub(crate) fn link(work: &Work<'_>, target: &Target<'_>, objects: &Path) -> Result<()> {
+    let lib = target.library_directory();
+    let unwind = lib.join("unwind.o");
+    copy_file(&objects.join(UNWINDING).join(UNWIND_OBJECT), &unwind)?;
+    let helpers = lib.join("libclang_rt.builtins.a");
+    let mut arguments = link_arguments(target.link_flags(), &objects.join(LIBRARY), &helpers)?;
+    arguments.extend([unwind.into(), lib.join("libc.so").into()]);
+    work.link(&arguments, &lib.join("libc++.so"))
 }
 
 /// The version in `#define _LIBCPP_VERSION 220108`, as one that people read.

@@ -147,13 +147,17 @@ fn tool(command: &mut Command, install: &str) -> Result<Vec<u8>> {
             .lines()
             .filter(|line| !line.trim().is_empty())
             .collect();
-        // Tools of this kind say last what the matter is, apart from hints.
-        let said = lines.iter().rev().find(|line| {
+        // Tools of this kind say last what the matter is, apart from hints, and
+        // before that why they tried again.
+        let mut said = lines.iter().copied().filter(|line| {
             let line = line.to_lowercase();
             line.contains("error") || line.starts_with("e:") || line.contains("no module")
         });
-        let said = said.or(lines.last()).copied().unwrap_or("it says nothing");
-        bail!("{name} failed ({}): {}", output.status, said.trim());
+        let first = said.next().or(lines.last().copied());
+        let first = first.unwrap_or("it says nothing").trim();
+        let last = said.next_back().map(str::trim).unwrap_or_default();
+        let between = if last.is_empty() { "" } else { "; at last: " };
+        bail!("{name} failed ({}): {first}{between}{last}", output.status);
     }
     Ok(output.stdout)
 }

@@ -1,7 +1,6 @@
 //! Making a sysroot: everything is fetched, then compiled, then put into its
 //! place.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -12,11 +11,11 @@ use crate::clang::Clang;
 use crate::cxx::{self, Cxx};
 use crate::files::{copy_file, write, write_ours};
 use crate::layout::{FORMAT, Host, Language, Libc, Record, Sysroot, TAGS};
-use crate::musl::{self, Musl};
+use crate::musl::Musl;
 use crate::place::Unfinished;
 use crate::sources;
 use crate::wasi;
-use crate::work::{JUMPS, OPTIMISED, Step, Unit, Work};
+use crate::work::{JUMPS, Step, Unit, Work, flags, link_arguments};
 
 /// Libraries that programs name, and whose content musl has in its libc.
 const IN_LIBC: [&str; 8] = [
@@ -65,7 +64,7 @@ impl Install<'_> {
         let root = unfinished.path().join("sysroot");
         match self.libc {
             Libc::Musl => self.musl(&work, source, unfinished.path(), &root)?,
-            Libc::Wasi => wasi::install(&work, source, unfinished.path(), &root)?,
+            Libc::Wasi => wasi::install(&work, source, self.cxx, unfinished.path(), &root)?,
         }
         work.goes_on()?;
         unfinished.finish(&root)?;
@@ -147,18 +146,12 @@ impl Part {
         scratch: &Path,
     ) -> Result<Vec<Unit>> {
         let target = sysroot.target(self.threads)?;
-        let flags = |language| -> Result<Vec<OsString>> {
-            let mut flags = target.compile_flags(language)?;
-            flags.extend(OPTIMISED.map(Into::into));
-            Ok(flags)
-        };
         let include = sysroot.root().join("include");
         let at = |name: &str| self.objects.join(name);
-        let c = flags(Language::C)?;
+        let c = flags(&target, Language::C)?;
         let mut units = musl.units(&c, &include, &at("libc"))?;
         if let Some(cxx) = cxx {
-            units.extend(cxx.units(&flags(Language::Cxx)?, &at("libc++"))?);
-            units.push(cxx.unwind(&c, &at("single")));
+            units.extend(cxx.units(&target, &[], &self.objects)?);
         }
         let mut sources = vec![musl.start_file()];
         sources.extend(TAGS.map(|tag| scratch.join("tags").join(tag).with_extension("s")));
@@ -183,16 +176,12 @@ impl Part {
         }
         let helpers = lib.join("libclang_rt.builtins.a");
         copy_file(builtins, &helpers)?;
-        let libc = lib.join("libc.so");
-        let flags = target.link_flags();
-        let arguments = musl::link_arguments(flags, &self.objects.join("libc"), &helpers)?;
-        work.link(&arguments, &libc)?;
-        if sysroot.record().cxx.is_none() {
-            return Ok(());
+        let objects = self.objects.join("libc");
+        let arguments = link_arguments(target.link_flags(), &objects, &helpers)?;
+        work.link(&arguments, &lib.join("libc.so"))?;
+        match sysroot.record().cxx {
+            Some(_) => cxx::link(work, &target, &self.objects),
+            None => Ok(()),
         }
-        copy_file(&single.join(cxx::UNWIND_OBJECT), &lib.join("unwind.o"))?;
-        let mut arguments = musl::link_arguments(flags, &self.objects.join("libc++"), &helpers)?;
-        arguments.extend([lib.join("unwind.o").into(), libc.into()]);
-        work.link(&arguments, &lib.join("libc++.so"))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::files::{all, copy, entries, read, write, write_ours};
+use crate::files::{copy, entries, read, write, write_ours};
 use crate::work::Unit;
 
 /// The versions that are known to work.
@@ -166,18 +166,6 @@ impl Musl {
         }
         Ok(found)
     }
-}
-
-/// What wasm-ld is to make `libc.so` of.
-pub(crate) fn link_arguments(
-    flags: &[&str],
-    objects: &Path,
-    builtins: &Path,
-) -> Result<Vec<OsString>> {
-    let mut arguments: Vec<OsString> = flags.iter().map(Into::into).collect();
-    arguments.extend(all(objects)?.into_iter().map(Into::into));
-    arguments.push(builtins.into());
-    Ok(arguments)
 }
 
 /// `bits/alltypes.h`: types that headers have by asking for them.

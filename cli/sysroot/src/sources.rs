@@ -91,7 +91,7 @@ const MUSL_ARCHIVES: &[(&str, &str)] = &[
 pub const fn downloads(libc: Libc) -> &'static [Download<'static>] {
     match libc {
         Libc::Musl => &[MUSL, CXX],
-        Libc::Wasi => &[WASI],
+        Libc::Wasi => &[WASI, CXX],
     }
 }
 

@@ -1,16 +1,17 @@
 //! wasi-libc, as an SDK has it built: libraries and headers are taken over, the
-//! start of a program and jumps are ours.
+//! start of a program and jumps are ours. libc++ is built beside it: that of an SDK
+//! is no library that can be shared, or has no exceptions.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 
 use crate::archive::unpack;
+use crate::cxx::{self, Cxx};
 use crate::files::{copy, copy_file, entries, read, write_ours};
 use crate::layout::{FORMAT, Host, Language, Record, Sysroot, TAGS};
 use crate::sources;
-use crate::work::{JUMPS, OPTIMISED, Step, Unit, Work};
+use crate::work::{JUMPS, Step, Unit, Work, flags};
 
 /// What clang calls the target, and SDKs their directories for it.
 const TRIPLE: &str = "wasm32-wasip1";
@@ -38,16 +39,30 @@ struct Parts {
 pub(crate) fn install(
     work: &Work<'_>,
     given: Option<&Path>,
+    with_cxx: bool,
     scratch: &Path,
     root: &Path,
 ) -> Result<()> {
+    let cxx = match with_cxx {
+        true => Some(sources::cxx(work, given, &scratch.join("downloads"))?),
+        false => None,
+    };
     let parts = parts(work, given, scratch)?;
     ensure!(
         parts.lib.join("libc.so").is_file(),
         "{} has no libc.so: its libraries cannot be shared; name another SDK with --source",
         parts.lib.display()
     );
-    copy(&parts.include, &root.join("include"), |_| true)?;
+    let cxx = match cxx {
+        Some(archive) => Some(sources::unpack_cxx(work, &archive, &scratch.join("cxx"))?),
+        None => None,
+    };
+    let include = root.join("include");
+    // Those of C++ belong to the library that the SDK has.
+    copy(&parts.include, &include, |name| !name.starts_with("c++"))?;
+    if let Some(cxx) = &cxx {
+        cxx.install_headers(&include.join("c++/v1"))?;
+    }
     let sysroot = Sysroot::in_making(
         root,
         Record {
@@ -58,44 +73,67 @@ pub(crate) fn install(
             triple: TRIPLE.to_owned(),
             compiler: work.clang.banner().to_owned(),
             flags: JUMPS.map(str::to_owned).to_vec(),
-            cxx_flags: Vec::new(),
-            cxx: None,
+            cxx_flags: vec![cxx::EXCEPTIONS.to_owned()],
+            cxx: cxx.as_ref().map(|cxx| cxx.version.clone()),
             members: vec![JUMPS_OBJECT.to_owned()],
             threads: false,
         },
     );
-    let target = sysroot.target(false)?;
-    let lib = target.library_directory();
-    for path in entries(&parts.lib)? {
+    take_libraries(&parts.lib, &root.join("lib"))?;
+    copy_file(&parts.builtins, &root.join("lib/libclang_rt.builtins.a"))?;
+    make_libraries(work, &sysroot, cxx.as_ref(), scratch)?;
+    sysroot.finish()
+}
+
+/// Takes over an SDK's libraries that are shared, and those that are empty.
+fn take_libraries(from: &Path, to: &Path) -> Result<()> {
+    for path in entries(from)? {
         let name = path.file_name().expect("it is in a directory");
         let shared = path.extension().is_some_and(|e| e == "so");
         let empty = path.extension().is_some_and(|e| e == "a")
             && path.metadata().is_ok_and(|file| file.len() == EMPTY);
         if shared || empty {
-            copy_file(&path, &lib.join(name))?;
+            copy_file(&path, &to.join(name))?;
         }
     }
-    copy_file(&parts.builtins, &lib.join("libclang_rt.builtins.a"))?;
+    Ok(())
+}
 
+/// Compiles what is ours, and libc++.
+fn make_libraries(
+    work: &Work<'_>,
+    sysroot: &Sysroot,
+    cxx: Option<&Cxx>,
+    scratch: &Path,
+) -> Result<()> {
+    let target = sysroot.target(false)?;
+    let lib = target.library_directory();
     let ours = scratch.join("ours");
     write_ours("wasi", &ours)?;
     write_ours("tags", &ours)?;
     write_ours("musl/arch/wasm32/src/setjmp", &ours)?;
-    let mut flags: Vec<OsString> = target.compile_flags(Language::C)?;
-    flags.extend(OPTIMISED.map(Into::into));
     let mut sources = vec![ours.join("crt1.c"), ours.join("setjmp.c")];
     sources.extend(TAGS.map(|tag| ours.join(tag).with_extension("s")));
-    let directory = scratch.join("objects");
-    work.compile(&[Unit {
+    let objects = scratch.join("objects");
+    let directory = objects.join("single");
+    let mut units = vec![Unit {
         directory: directory.clone(),
         sources,
-        flags,
-    }])?;
+        flags: flags(&target, Language::C)?,
+    }];
+    if let Some(cxx) = cxx {
+        let absent = ["-include".into(), ours.join("absent.h").into()];
+        units.extend(cxx.units(&target, &absent, &objects)?);
+    }
+    work.compile(&units)?;
     copy_file(&directory.join("setjmp.o"), &lib.join(JUMPS_OBJECT))?;
     for name in TAGS.into_iter().chain(["crt1.o"]) {
         copy_file(&directory.join(name), &lib.join(name))?;
     }
-    sysroot.finish()
+    match cxx {
+        Some(_) => cxx::link(work, &target, &objects),
+        None => Ok(()),
+    }
 }
 
 fn parts(work: &Work<'_>, given: Option<&Path>, scratch: &Path) -> Result<Parts> {

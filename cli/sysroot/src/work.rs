@@ -12,10 +12,30 @@ use anyhow::{Context as _, Result, bail};
 use wasmaot_link::Kind;
 
 use crate::clang::Clang;
-use crate::files::{make, write};
+use crate::files::{all, make, write};
+use crate::layout::{Language, Target};
 
 /// How all libraries are compiled.
-pub(crate) const OPTIMISED: [&str; 2] = ["-O2", "-fPIC"];
+const OPTIMISED: [&str; 2] = ["-O2", "-fPIC"];
+
+/// What a library for a target is compiled with.
+pub(crate) fn flags(target: &Target<'_>, language: Language) -> Result<Vec<OsString>> {
+    let mut flags = target.compile_flags(language)?;
+    flags.extend(OPTIMISED.map(Into::into));
+    Ok(flags)
+}
+
+/// What wasm-ld is to make a library of.
+pub(crate) fn link_arguments(
+    flags: &[&str],
+    objects: &Path,
+    builtins: &Path,
+) -> Result<Vec<OsString>> {
+    let mut arguments: Vec<OsString> = flags.iter().map(Into::into).collect();
+    arguments.extend(all(objects)?.into_iter().map(Into::into));
+    arguments.push(builtins.into());
+    Ok(arguments)
+}
 
 /// What makes jumps of setjmp and longjmp, in all code.
 pub(crate) const JUMPS: [&str; 2] = ["-mllvm", "-wasm-enable-sjlj"];

@@ -5,24 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use wasmaot_sysroot::{Download, Libc, Origin, downloads};
+use wasmaot_sysroot::{Libc, Origin, downloads};
 
 use crate::cache::{Key, once};
 use crate::run::check;
+use crate::sysroots::fetched;
 use crate::tools::tools;
-
-/// Carries a `wasm32-wasip1` sysroot whose libraries are position-independent.
-fn sysroot_package() -> &'static str {
-    match downloads(Libc::Wasi) {
-        [
-            Download {
-                origin: Origin::Npm { package },
-                ..
-            },
-        ] => package,
-        other => panic!("it is one npm package, not {other:?}"),
-    }
-}
 
 /// The content of an npm package, `NAME@VERSION`.
 ///
@@ -46,29 +34,32 @@ pub fn npm_package(spec: &str) -> PathBuf {
     directory.join("package")
 }
 
-/// The sysroot that all C inputs are compiled and linked against.
+/// The sysroot that all C inputs are compiled and linked against: that of the SDK
+/// which sysroots for WASI are made of.
 ///
 /// # Panics
 /// If npm cannot fetch it.
 pub fn sysroot() -> &'static Path {
     static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
     SYSROOT.get_or_init(|| {
-        once(
-            "sysroot",
-            &Key::new("sysroot").text(sysroot_package()),
-            |directory| {
-                let archive = npm_package(sysroot_package()).join("gen/llvm-resources.tar");
-                check(
-                    tools()
-                        .tar
-                        .command()
-                        .arg("xf")
-                        .arg(archive)
-                        .arg("-C")
-                        .arg(directory),
-                );
-            },
-        )
+        let mut files = downloads(Libc::Wasi).iter();
+        let sdk = files.find_map(|file| match file.origin {
+            Origin::Npm { package } => Some((file, package)),
+            _ => None,
+        });
+        let (sdk, package) = sdk.expect("it is an npm package");
+        let key = Key::new("sysroot").text(package);
+        once("sysroot", &key, |directory| {
+            let resources = "package/gen/llvm-resources.tar";
+            let tar = |operation: &str, archive: &Path| {
+                let mut tar = tools().tar.command();
+                tar.arg(operation).arg(archive).arg("-C").arg(directory);
+                tar
+            };
+            check(tar("xzf", &fetched(sdk)).arg(resources));
+            check(&mut tar("xf", &directory.join(resources)));
+            fs::remove_dir_all(directory.join("package")).expect("the directory is ours");
+        })
     })
 }
 

@@ -20,6 +20,7 @@ mod musl;
 mod native;
 mod prelinked;
 mod run;
+mod sysroots;
 mod threads;
 mod tools;
 mod wasm;
@@ -32,10 +33,11 @@ pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, sqlite_sources, sysroot,
 };
 pub use manifest::{Bind, Options};
-pub use musl::{Musl, musl, musl_sources, musl_sysroot, musl_with_threads};
+pub use musl::{Musl, musl, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
 pub use run::{Run, Wasmaot, run};
+pub use sysroots::{musl_sysroot, sources_of, wasi_sysroot};
 pub use threads::{Additions, ThreadsProgram, ThreadsUnit, c_files};
 pub use tools::{Tool, tools};
 pub use wasm::{Code, Kind, Link, libc, library_directory, object, objects, start_file};

@@ -1,25 +1,20 @@
-//! musl as a shared library of wasm, on the system calls of the host, and libc++
-//! on that: the sysroot that `wasmaot sysroot install` makes, by the same code.
+//! Programs and libraries on musl, as a shared library of wasm on the system calls
+//! of the host, and on libc++.
 
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicBool;
-use std::thread;
 
-use wasmaot_sysroot::{Clang, Install, Language, Libc, Output, Sysroot, Target, downloads};
+use wasmaot_sysroot::{Language, Output, Target};
 
-use crate::cache::{Key, once, root};
+use crate::cache::{Key, once};
 use crate::run::check;
+use crate::sysroots::musl_sysroot;
 use crate::tools::tools;
 use crate::wasm::{Kind, Link, headers_for};
 
 /// What all of it is compiled with.
 const COMPILE: &[&str] = &["-O2", "-fPIC"];
-
-/// The files that say how it is made, of those in `cli/sysroot/src`.
-const RECIPE: [&str; 4] = ["cxx.rs", "install.rs", "layout.rs", "musl.rs"];
 
 /// musl, built: for programs with threads, or for those without.
 #[derive(Debug)]
@@ -46,90 +41,6 @@ pub fn musl() -> &'static Musl {
 pub fn musl_with_threads() -> &'static Musl {
     static MUSL: OnceLock<Musl> = OnceLock::new();
     MUSL.get_or_init(|| Musl::new(true))
-}
-
-/// What the sysroot of musl is made of, in one directory.
-///
-/// # Panics
-/// If it cannot be fetched.
-pub fn musl_sources() -> PathBuf {
-    let downloads = downloads(Libc::Musl);
-    let key = downloads.iter().fold(Key::new("sources"), |key, file| {
-        key.text(file.name).text(file.hash.unwrap_or_default())
-    });
-    once("sysroot-sources", &key, |directory| {
-        for file in downloads {
-            let by_hand = root().join(file.name);
-            let to = directory.join(file.name);
-            if by_hand.is_file() {
-                fs::copy(by_hand, to).expect("it can be copied");
-                continue;
-            }
-            let fetching = directory.join("fetching");
-            let fetched = file.fetch(&fetching).unwrap_or_else(|error| {
-                let (name, from, root) = (file.name, file.from(), root().display());
-                panic!("{error:#}; put {name} of {from} into {root}")
-            });
-            fs::rename(fetched, to).expect("the directory is ours");
-            fs::remove_dir_all(fetching).expect("the directory is ours");
-        }
-    })
-}
-
-/// The sysroot.
-///
-/// # Panics
-/// As [`musl`].
-pub fn musl_sysroot() -> &'static Sysroot {
-    static SYSROOT: OnceLock<Sysroot> = OnceLock::new();
-    SYSROOT.get_or_init(|| {
-        let recipe = crate::sources().join("../../cli/sysroot");
-        let mut key = Key::new("sysroot of musl").text(&tools().clang.version);
-        for file in downloads(Libc::Musl) {
-            key = key.text(file.hash.unwrap_or_default());
-        }
-        let mut all = RECIPE.map(|name| recipe.join("src").join(name)).to_vec();
-        files(&recipe.join("files"), &mut all);
-        for path in all {
-            let name = path.strip_prefix(&recipe).expect("it is below");
-            key = key.text(name.as_os_str().as_encoded_bytes()).file(&path);
-        }
-        let directory = once("sysroots", &key, |directory| {
-            install(&directory.join("musl"))
-        });
-        Sysroot::open(&directory.join("musl")).unwrap_or_else(|error| panic!("{error:#}"))
-    })
-}
-
-fn install(to: &Path) {
-    let clang = Clang::at(&tools().clang.path).unwrap_or_else(|error| panic!("{error:#}"));
-    let install = Install {
-        libc: Libc::Musl,
-        to,
-        source: Some(&musl_sources()),
-        cxx: true,
-        jobs: thread::available_parallelism().map_or(1, usize::from),
-        stop: &AtomicBool::new(false),
-        report: &|_| {},
-    };
-    install
-        .run(&clang)
-        .unwrap_or_else(|error| panic!("{error:#}"));
-}
-
-/// Every file below a directory, in order.
-fn files(directory: &Path, list: &mut Vec<PathBuf>) {
-    let entries =
-        fs::read_dir(directory).unwrap_or_else(|e| panic!("{}: {e}", directory.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("it can be read").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            files(&path, list);
-        } else {
-            list.push(path);
-        }
-    }
 }
 
 impl Musl {

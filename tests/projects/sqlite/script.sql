@@ -53,8 +53,6 @@ with recursive
     select i + 1, cx, cy, zx * zx - zy * zy + cx, 2.0 * zx * zy + cy from m where zx * zx + zy * zy < 4.0 and i < 14)
 select group_concat(substr(' .+*#', 1 + min(most / 3, 4), 1), '') from
   (select max(i) as most, cy from m group by cx, cy order by cy, cx) group by cy;
-.load ./half
-select half(7), half(price) from book where id = 50;
 explain query plan select * from book where year = 1950 order by price;
 pragma integrity_check;
 pragma foreign_key_check;

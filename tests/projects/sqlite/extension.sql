@@ -1,0 +1,2 @@
+.load ./half
+select half(7), half(price) from book where id = 50;

@@ -119,6 +119,28 @@ pub fn python_package(spec: &str) -> PathBuf {
     })
 }
 
+/// The source of a Python package of this SHA-256, unpacked: for the C code in it,
+/// which pip never builds.
+///
+/// # Panics
+/// If pip cannot fetch it.
+pub fn python_sources(name: &str, version: &str, hash: &str) -> PathBuf {
+    let required = format!("{name}=={version} --hash=sha256:{hash}\n");
+    let key = Key::new("pypi sources").text(&required);
+    let directory = once("pypi", &key, |directory| {
+        fs::write(directory.join("required"), required).expect("the directory is ours");
+        let mut pip = tools().python.command();
+        pip.args(["-m", "pip", "download", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--no-binary", name])
+            .args(["--require-hashes", "--requirement", "required"]);
+        check(pip.current_dir(directory));
+        let mut tar = tools().tar.command();
+        tar.arg("xzf").arg(format!("{name}-{version}.tar.gz"));
+        check(tar.current_dir(directory));
+    });
+    directory.join(format!("{name}-{version}"))
+}
+
 /// A directory with `sqlite3.c` and its headers.
 ///
 /// # Panics

@@ -1,5 +1,6 @@
 //! The identity of what the compiler makes.
 
+use cranelift_codegen::VERSION as CRANELIFT;
 use wasmaot_abi::info::ModuleHash;
 use wasmaot_abi::prelink::BuildId;
 
@@ -12,13 +13,14 @@ pub const PRODUCER: &str = concat!("wasmaot ", env!("CARGO_PKG_VERSION"));
 /// Hash of the compiler's own sources.
 const SOURCES: &str = env!("WASMAOT_SOURCES");
 
-/// Hash of input, options and compiler version: all that the output depends
-/// on. Also the key of a cache of built objects. `module` is the hash of the
+/// Hash of input, options and compiler version, that of its code generator
+/// included, so that a fault that is fixed there is not served from a cache: all that
+/// the output depends on. Also the key of a cache of built objects. `module` is the hash of the
 /// module's bytes, so who knows that one need not read them.
 pub fn build_id(source: &str, module: &ModuleHash, options: &Options) -> BuildId {
     let mut hasher = blake3::Hasher::new();
     let settings = format!(
-        "{PRODUCER} {SOURCES} abi {} {} {:#x} {:?} {:?}\0{}\0",
+        "{PRODUCER} {SOURCES} cranelift {CRANELIFT} abi {} {} {:#x} {:?} {:?}\0{}\0",
         wasmaot_abi::ABI_VERSION,
         options.target,
         options.cpu,

@@ -10,7 +10,7 @@ use wasmaot_abi::info::ModuleHash;
 use wasmaot_runtime::Object;
 
 #[cfg(feature = "compiler")]
-use crate::cache::{self, Cache, Compile};
+use crate::cache::{self, Cache, Compile, RemoteCache};
 #[cfg(not(feature = "compiler"))]
 use crate::error::Error;
 use crate::error::Result;
@@ -57,6 +57,8 @@ pub struct EngineConfig {
     compile: Option<Compile>,
     #[cfg(feature = "compiler")]
     cache: Option<PathBuf>,
+    #[cfg(feature = "compiler")]
+    remote_cache: Option<Arc<RemoteCache>>,
     library_path: Vec<PathBuf>,
     environment: Vec<PathBuf>,
     verify: bool,
@@ -132,6 +134,18 @@ impl EngineConfig {
     #[cfg(feature = "compiler")]
     pub unsafe fn cache(mut self, directory: impl Into<PathBuf>) -> Self {
         self.cache = Some(directory.into());
+        self
+    }
+
+    /// Looks in a store for objects that the cache has not, before they are built,
+    /// and stores there what has been. Without a cache, it is not used.
+    ///
+    /// # Safety
+    /// An object of it is run as native code if whoever stored it had the key:
+    /// nobody may have that who may not run code as this user.
+    #[cfg(feature = "compiler")]
+    pub unsafe fn remote_cache(mut self, remote: Arc<RemoteCache>) -> Self {
+        self.remote_cache = Some(remote);
         self
     }
 }
@@ -288,7 +302,13 @@ impl Engine {
     pub(crate) fn build(&self, module: &mut ModuleFile<'_>, grants: &Grants) -> Result<Object> {
         let (config, compile) = (&self.0.config, self.compiler());
         match self.cache(grants) {
-            Some(cache) => cache.object(module, &config.options, config.verify, compile),
+            Some(cache) => {
+                let remote = config.remote_cache.as_deref();
+                if let Some(remote) = remote {
+                    remote.check_outside(grants);
+                }
+                cache.object(module, &config.options, config.verify, compile, remote)
+            }
             None => {
                 module.read()?;
                 cache::build_object(&module.path, module.bytes(), &config.options, compile)

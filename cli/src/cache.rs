@@ -82,7 +82,15 @@ fn size(directory: &CacheDirectory, as_json: bool) -> Result<()> {
     let bytes: u64 = entries.iter().map(|entry| entry.bytes).sum();
     let limit = directory.limit();
     let counts = directory.counts();
-    let counted = [("hits", counts.hits), ("built", counts.built)];
+    let counted = [
+        ("hits", counts.hits),
+        ("built", counts.built),
+        ("remote_hits", counts.remote_hits),
+        ("remote_misses", counts.remote_misses),
+        ("remote_refused", counts.remote_refused),
+        ("remote_failed", counts.remote_failed),
+        ("remote_stored", counts.remote_stored),
+    ];
     if as_json {
         let mut document = json!({
             "path": directory.path().to_string_lossy(),

@@ -21,10 +21,15 @@ const TRIES: u32 = 100;
 pub(super) enum Count {
     Hit,
     Built,
+    RemoteHit,
+    RemoteMiss,
+    RemoteRefused,
+    RemoteFailed,
+    RemoteStored,
 }
 
 /// Number of kinds.
-const KINDS: usize = 2;
+const KINDS: usize = 7;
 
 /// How many requests for an object ended in which way, since the directory was
 /// made.
@@ -34,6 +39,16 @@ pub struct CacheCounts {
     pub hits: u64,
     /// Compiled.
     pub built: u64,
+    /// Found in a remote cache.
+    pub remote_hits: u64,
+    /// Not found there.
+    pub remote_misses: u64,
+    /// Found there and not taken, since it is not what one who has the key stored.
+    pub remote_refused: u64,
+    /// Not looked for there, since it does not answer, or has been of no use.
+    pub remote_failed: u64,
+    /// Stored there.
+    pub remote_stored: u64,
 }
 
 impl CacheDirectory {
@@ -50,11 +65,25 @@ impl CacheDirectory {
         CacheCounts {
             hits: next(),
             built: next(),
+            remote_hits: next(),
+            remote_misses: next(),
+            remote_refused: next(),
+            remote_failed: next(),
+            remote_stored: next(),
         }
+    }
+
+    /// Counts objects that have been stored in a remote cache.
+    pub fn count_stored(&self, objects: u64) {
+        self.add(Count::RemoteStored, objects);
     }
 
     /// Counts one.
     pub(super) fn count(&self, kind: Count) {
+        self.add(kind, 1);
+    }
+
+    fn add(&self, kind: Count, number: u64) {
         // A directory that cannot be written to counts nothing.
         let Ok(file) = self.file(NAME, OFlags::RDWR | OFlags::CREATE) else {
             return;
@@ -73,7 +102,7 @@ impl CacheDirectory {
         let mut bytes = [0; 8];
         // What has not been written yet is zero.
         let _ = file.read_at(&mut bytes, at);
-        let counted = u64::from_le_bytes(bytes).wrapping_add(1);
+        let counted = u64::from_le_bytes(bytes).wrapping_add(number);
         let _ = file.write_at(&counted.to_le_bytes(), at);
     }
 }

@@ -12,13 +12,14 @@ use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
     OFlags, Stat, StatVfsMountFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, fstat, fstatvfs,
     futimens,
 };
 use wasmaot_abi::info::ModuleHash;
+use wasmaot_abi::prelink::BuildId;
 use wasmaot_compiler::{Emit, Options, build_id};
 use wasmaot_runtime::Object;
 
@@ -30,13 +31,19 @@ use crate::opened::{Opened, real_path};
 mod counts;
 mod directory;
 mod index;
+mod key;
+mod sealed;
+mod store;
 mod upkeep;
 
 use counts::Count;
 use directory::is_own;
+use store::Fetched;
 
 pub use counts::CacheCounts;
 pub use directory::{CacheDirectory, default_directory};
+pub use key::SharedKey;
+pub use store::{Found, RemoteCache, Store};
 pub use upkeep::{CacheEntry, Removed};
 
 /// Environment variable that names the cache's directory.
@@ -116,6 +123,7 @@ impl Cache {
         options: &Options,
         verify: bool,
         compile: Compile,
+        remote: Option<&RemoteCache>,
     ) -> Result<Object> {
         let name = module.name();
         let (entry, id) = loop {
@@ -131,8 +139,17 @@ impl Cache {
             // What is read now is what counts, should it have changed meanwhile.
             self.read(module)?;
         };
+        let max = store::max_object(module.bytes());
+        let shared = remote.and_then(|remote| self.fetch(remote, &module.path, &id, max));
+        if let Some(object) = shared {
+            return Ok(object);
+        }
+        let begun = Instant::now();
         let bytes = compile(&name, module.bytes(), options)?;
         self.0.count(Count::Built);
+        if let Some(remote) = remote {
+            remote.keep(&id, &bytes, max, begun.elapsed());
+        }
         let entered = self.0.write(&entry, &bytes);
         let entered = entered.map_err(self.0.cannot_write());
         if let Err(error) = entered.and_then(|()| self.0.keep_limit(&hex(&id))) {
@@ -143,6 +160,38 @@ impl Cache {
         // removed it already.
         self.entry(&entry, &module.path, &id, true)
             .or_else(|_| of_compiler(&name, &bytes))
+    }
+
+    /// An object of a store, which is in this cache then as if it had been built.
+    /// `file` is the module's path.
+    fn fetch(&self, remote: &RemoteCache, file: &Path, id: &BuildId, max: u64) -> Option<Object> {
+        let kind = |fetched: &Fetched| match fetched {
+            Fetched::Object(_) => Count::RemoteHit,
+            Fetched::Missing => Count::RemoteMiss,
+            Fetched::Refused => Count::RemoteRefused,
+            Fetched::Failed => Count::RemoteFailed,
+        };
+        let fetched = remote.fetch(id, max);
+        let kind = kind(&fetched);
+        let Fetched::Object(bytes) = fetched else {
+            self.0.count(kind);
+            return None;
+        };
+        let entry = format!("{}.so", hex(id));
+        // Where nothing can be kept, it serves from memory.
+        let kept = self.0.write(&entry, &bytes).is_ok() && self.0.keep_limit(&hex(id)).is_ok();
+        let object = match kept {
+            true => self.entry(&entry, file, id, true).ok(),
+            // SAFETY: whoever has made it has the key, and is trusted by the
+            // contract of `EngineConfig::remote_cache`.
+            false => unsafe { Object::from_bytes(file, &bytes, true) }.ok(),
+        };
+        let object = object.filter(|object| object.build_id() == id);
+        self.0.count(match object {
+            Some(_) => kind,
+            None => Count::RemoteRefused,
+        });
+        object
     }
 
     /// The hash of a module's file that has been read as it is now.

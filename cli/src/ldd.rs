@@ -6,6 +6,8 @@ use wasmaot_launch::report::print;
 use wasmaot_launch::{Listing, Options, Place, list_file};
 
 use crate::options::{Ldd, Running};
+#[cfg(feature = "remote-cache")]
+use crate::remote;
 use crate::{json, opening};
 
 /// Lists the libraries that a file needs; the exit code says whether all is
@@ -17,6 +19,8 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
         #[cfg(feature = "compiler")]
         args.codegen.options(),
     );
+    #[cfg(feature = "remote-cache")]
+    let engine = remote::with_store(engine, &args.remote);
     let listing = list_file(&options, &args.file, engine)?;
     print(match args.json {
         true => json::text(&document(&listing)),

@@ -29,6 +29,8 @@ mod output;
 mod profile;
 #[cfg(feature = "compiler")]
 mod progress;
+#[cfg(feature = "remote-cache")]
+mod remote;
 mod run;
 #[cfg(feature = "compiler")]
 mod sysroot;
@@ -47,6 +49,10 @@ use options::{Cli, Command, Run, Words};
 pub fn main() -> u8 {
     let line = line();
     let first = line.first();
+    #[cfg(feature = "remote-cache")]
+    if first.is_some_and(|word| word == wasmaot_remote::WORD) {
+        return wasmaot_remote::serve();
+    }
     if let Some(ended) = first.and_then(|word| direct(word, &line[1..])) {
         return ended.unwrap_or_else(|error| ended_by(&error, |_| None));
     }
@@ -65,7 +71,10 @@ pub fn main() -> u8 {
         parsed.talk.verbosity().choose();
         parsed.command
     };
-    match carry_out(&command) {
+    let ended = carry_out(&command);
+    #[cfg(feature = "remote-cache")]
+    remote::finish();
+    match ended {
         Ok(code) => code,
         Err(error) => ended_by(&error, |error| advice::advice(error, &command)),
     }

@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueHint};
 #[cfg(feature = "compiler")]
-use wasmaot_compiler::{self as compiler, Emit};
+use wasmaot_compiler::Emit;
 #[cfg(feature = "compiler")]
 use wasmaot_launch::choice::name_of;
 use wasmaot_launch::choice::{BIND, DL_STUBS, UNRESOLVED};
@@ -22,9 +22,12 @@ use crate::choice;
 mod bench;
 #[cfg(feature = "compiler")]
 mod cache;
-
+#[cfg(feature = "compiler")]
+mod codegen;
 mod help;
 mod line;
+#[cfg(feature = "remote-cache")]
+mod remote;
 #[cfg(feature = "compiler")]
 mod sysroot;
 mod talk;
@@ -35,6 +38,8 @@ pub use bench::Bench;
 pub use cache::{Cache, CacheAction, Limit};
 pub use line::is_of_run;
 use line::names_program;
+#[cfg(feature = "remote-cache")]
+pub use remote::Remote;
 #[cfg(feature = "compiler")]
 pub use sysroot::{Action, Install, Sysroot};
 pub use talk::Talk;
@@ -373,36 +378,9 @@ pub struct Run {
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
-}
-
-#[cfg(feature = "compiler")]
-impl Codegen {
-    /// What is done without any option.
-    const DEFAULT: Self = Self {
-        opt_level: 2,
-        cpu: Cpu::Baseline,
-        jobs: None,
-        max_code: None,
-    };
-
-    /// The compiler's options for the flags.
-    pub fn options(&self) -> compiler::Options {
-        let defaults = compiler::Options::default();
-        compiler::Options {
-            cpu: match self.cpu {
-                Cpu::Baseline => defaults.cpu,
-                Cpu::Native => wasmaot_runtime::host_cpu(),
-            },
-            opt_level: match self.opt_level {
-                0 => compiler::OptLevel::None,
-                1 => compiler::OptLevel::Less,
-                _ => compiler::OptLevel::Speed,
-            },
-            threads: self.jobs.map(usize::from),
-            max_code: self.max_code.map(|size| size.0),
-            ..defaults
-        }
-    }
+    #[cfg(feature = "remote-cache")]
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 impl Run {
@@ -433,6 +411,8 @@ impl Run {
             profile: None,
             #[cfg(feature = "compiler")]
             codegen: Codegen::DEFAULT,
+            #[cfg(feature = "remote-cache")]
+            remote: Remote::default(),
         })
     }
 
@@ -486,6 +466,9 @@ pub struct Ldd {
     #[cfg(feature = "compiler")]
     #[command(flatten)]
     pub codegen: Codegen,
+    #[cfg(feature = "remote-cache")]
+    #[command(flatten)]
+    pub remote: Remote,
 }
 
 /// `wasmaot inspect`.

@@ -16,6 +16,8 @@ use crate::libraries::{Line, Shared};
 use crate::options::Run;
 #[cfg(feature = "compiler")]
 use crate::profile;
+#[cfg(feature = "remote-cache")]
+use crate::remote;
 use crate::{core_dump, invoke, json, opening};
 
 /// Loads and runs the program; answers the exit code.
@@ -49,6 +51,8 @@ fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8>
         #[cfg(feature = "compiler")]
         args.compile_options(),
     );
+    #[cfg(feature = "remote-cache")]
+    let engine = remote::with_store(engine, &args.remote);
     let path = args.program();
     let mut finder = options.finder(path, engine);
     let main = open_program(&mut finder, path)?;

@@ -70,6 +70,8 @@ impl Sandbox {
             .current_dir(self.path(""))
             .env("WASMAOT_CACHE_DIR", self.cache())
             .env("WASMAOT_CHECK", "1")
+            .env_remove("WASMAOT_CACHE_KEY")
+            .env_remove("WASMAOT_CACHE_REMOTE")
             .env_remove("WASMAOT_DEBUG")
             .env_remove("WASMAOT_LIBRARY_PATH")
             .env_remove("WASMAOT_OPTIONS");

@@ -6,6 +6,8 @@ pub const COMMAND: &str = "\
 
 Environment:
   WASMAOT_CACHE_DIR     Directory of built objects [default: ~/.cache/wasmaot]
+  WASMAOT_CACHE_REMOTE  Store of objects that machines share, as --cache-remote of `wasmaot run`
+  WASMAOT_CACHE_KEY     The file with its key
   WASMAOT_LIBRARY_PATH  Directories to look for libraries in, after those of -L
   WASMAOT_OPTIONS       Options of `wasmaot run`, which those of the command line outrank
   WASMAOT_DEBUG         What the loader prints: libs, files, bindings, …, all

@@ -88,6 +88,14 @@ tools! {
     mmdebstrap = "mmdebstrap" in "mmdebstrap";
     /// Unpacks what npm and apt fetched.
     tar = "tar" in "tar";
+    /// Makes certificates.
+    openssl = "openssl" in "openssl";
+    /// A store that machines share.
+    redis = "redis-server" in "redis-server";
+    /// Another one.
+    memcached = "memcached" in "memcached";
+    /// A server of WebDAV, which is one too.
+    rclone = "rclone" in "rclone";
 }
 
 fn find(program: &str) -> Option<PathBuf> {

@@ -10,7 +10,7 @@ use wasmaot_abi::info::ModuleHash;
 use wasmaot_runtime::Object;
 
 #[cfg(feature = "compiler")]
-use crate::cache::{self, Cache, Compile, RemoteCache};
+use crate::cache::{self, Cache, Compile, RemoteCache, Warn};
 #[cfg(not(feature = "compiler"))]
 use crate::error::Error;
 use crate::error::Result;
@@ -56,6 +56,8 @@ pub struct EngineConfig {
     #[cfg(feature = "compiler")]
     compile: Option<Compile>,
     #[cfg(feature = "compiler")]
+    warn: Option<Warn>,
+    #[cfg(feature = "compiler")]
     cache: Option<PathBuf>,
     #[cfg(feature = "compiler")]
     remote_cache: Option<Arc<RemoteCache>>,
@@ -75,6 +77,14 @@ impl EngineConfig {
     #[cfg(feature = "compiler")]
     pub fn compile_options(mut self, options: wasmaot_compiler::Options) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Who says what the user should know, such as that the cache cannot be used [default:
+    /// standard error].
+    #[cfg(feature = "compiler")]
+    pub fn warn_with(mut self, warn: Warn) -> Self {
+        self.warn = Some(warn);
         self
     }
 
@@ -264,6 +274,11 @@ impl Engine {
     }
 
     #[cfg(feature = "compiler")]
+    fn warn(&self) -> Warn {
+        self.0.config.warn.unwrap_or(cache::warn)
+    }
+
+    #[cfg(feature = "compiler")]
     fn compiler(&self) -> Compile {
         self.0.config.compile.unwrap_or(cache::compile)
     }
@@ -307,7 +322,14 @@ impl Engine {
                 if let Some(remote) = remote {
                     remote.check_outside(grants);
                 }
-                cache.object(module, &config.options, config.verify, compile, remote)
+                cache.object(
+                    module,
+                    &config.options,
+                    config.verify,
+                    compile,
+                    remote,
+                    self.warn(),
+                )
             }
             None => {
                 module.read()?;
@@ -348,11 +370,16 @@ impl Engine {
     fn cache(&self, grants: &Grants) -> Option<&Cache> {
         let open = || {
             let cache = self.open_cache(true)?;
-            cache.inspect_err(cache::unusable).ok()
+            cache
+                .inspect_err(|error| cache::unusable(error, self.warn()))
+                .ok()
         };
         let cache = self.0.cache.get_or_init(open).as_ref()?;
         let outside = cache.check_outside(grants);
-        outside.inspect_err(cache::unusable).ok().map(|()| cache)
+        outside
+            .inspect_err(|error| cache::unusable(error, self.warn()))
+            .ok()
+            .map(|()| cache)
     }
 
     /// Opens the cache, if there is to be one.

@@ -208,7 +208,7 @@ pub use wasmaot_runtime::{
 };
 
 #[cfg(feature = "compiler")]
-pub use cache::Compile;
+pub use cache::{Compile, Warn};
 #[cfg(feature = "compiler")]
 pub use compiler::Options as CompileOptions;
 pub use engine::{Engine, EngineConfig, LIBRARY_PATH};

@@ -6,6 +6,8 @@ use wasmaot::EngineConfig;
 use crate::progress;
 #[cfg(feature = "compiler")]
 use wasmaot_compiler::Options;
+#[cfg(feature = "compiler")]
+use wasmaot_launch::report::warn;
 
 /// How modules are compiled that are run or listed.
 pub(crate) fn engine(#[cfg(feature = "compiler")] options: Options) -> EngineConfig {
@@ -13,6 +15,7 @@ pub(crate) fn engine(#[cfg(feature = "compiler")] options: Options) -> EngineCon
     #[cfg(feature = "compiler")]
     let config = config
         .compile_options(options)
-        .compile_with(progress::compile);
+        .compile_with(progress::compile)
+        .warn_with(|text| warn(text));
     config
 }

@@ -416,18 +416,6 @@ impl Run {
         })
     }
 
-    /// How modules are compiled on the way.
-    #[cfg(feature = "compiler")]
-    pub fn compile_options(&self) -> compiler::Options {
-        compiler::Options {
-            profiling: match self.profile {
-                Some(_) => compiler::Profiling::Count,
-                None => compiler::Profiling::None,
-            },
-            ..self.codegen.options()
-        }
-    }
-
     /// The program.
     pub fn program(&self) -> &Path {
         Path::new(self.line.first().map_or(OsStr::new(""), |word| word))

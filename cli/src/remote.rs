@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmaot::EngineConfig;
 use wasmaot::cache::{self, CacheDirectory, RemoteCache, SharedKey, default_directory};
-use wasmaot_launch::report::complain;
+use wasmaot_launch::report;
 use wasmaot_remote::{Found, Store, Url};
 
 use crate::options::Remote;
@@ -71,7 +71,7 @@ fn open(url: &str, key: Option<PathBuf>) -> Result<(Arc<Store>, Arc<RemoteCache>
 }
 
 fn warn(text: fmt::Arguments<'_>) {
-    complain("warning", text);
+    report::warn(text);
 }
 
 /// Waits, for a limited time, until what has been built is stored.

@@ -7,6 +7,7 @@
 //! The directory is the user's own: it is made for him alone, and not used if
 //! others can write there. All is asked of what has been opened.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
@@ -68,6 +69,9 @@ pub fn compile(
     wasmaot_compiler::compile(name, module, options, Emit::So)
 }
 
+/// Says what the user should know.
+pub type Warn = fn(fmt::Arguments<'_>);
+
 /// A cache: a directory of objects to be run.
 #[derive(Debug)]
 pub(crate) struct Cache(CacheDirectory);
@@ -124,6 +128,7 @@ impl Cache {
         verify: bool,
         compile: Compile,
         remote: Option<&RemoteCache>,
+        warn: Warn,
     ) -> Result<Object> {
         let name = module.name();
         let (entry, id) = loop {
@@ -153,7 +158,7 @@ impl Cache {
         let entered = self.0.write(&entry, &bytes);
         let entered = entered.map_err(self.0.cannot_write());
         if let Err(error) = entered.and_then(|()| self.0.keep_limit(&hex(&id))) {
-            unusable(&error);
+            unusable(&error, warn);
             return of_compiler(&name, &bytes);
         }
         // What enters the cache is checked whole, once. Another process may have
@@ -292,11 +297,14 @@ fn of_compiler(name: &str, bytes: &[u8]) -> Result<Object> {
 
 /// Says, once, that there is no cache: a read-only or absent home keeps no
 /// program from running.
-pub(crate) fn unusable(error: &Error) {
+pub(crate) fn unusable(error: &Error, warn: Warn) {
     static SAID: Once = Once::new();
-    SAID.call_once(|| {
-        let _ = writeln!(io::stderr(), "warning: what is built is not kept: {error}");
-    });
+    SAID.call_once(|| warn(format_args!("what is built is not kept: {error}")));
+}
+
+/// Says what the user should know on standard error, if anybody reads it.
+pub(crate) fn warn(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use wasmaot_compiler as compiler;
 
-use super::{Codegen, Cpu};
+use super::{Codegen, Cpu, Run};
 
 impl Codegen {
     /// What is done without any option.
@@ -29,6 +29,19 @@ impl Codegen {
             threads: self.jobs.map(usize::from),
             max_code: self.max_code.map(|size| size.0),
             ..defaults
+        }
+    }
+}
+
+impl Run {
+    /// How modules are compiled on the way.
+    pub fn compile_options(&self) -> compiler::Options {
+        compiler::Options {
+            profiling: match self.profile {
+                Some(_) => compiler::Profiling::Count,
+                None => compiler::Profiling::None,
+            },
+            ..self.codegen.options()
         }
     }
 }

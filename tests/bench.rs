@@ -84,7 +84,7 @@ fn kernels_are_measured_counted_and_drawn() {
     let sandbox = Sandbox::new();
     let args = [
         "bench", "call", "globals", "--rounds", "2", "--scale", "0.001", "--json", "j", "--html",
-        "h", "--csv", "c",
+        "h", "--csv", "c", "--svg", "figures",
     ];
     let table = sandbox.wasmaot(&args).success();
     let report = json(&sandbox, "j");
@@ -122,6 +122,10 @@ fn kernels_are_measured_counted_and_drawn() {
         assert!(report["setting"][name].is_string(), "{name}");
     }
 
+    let figure = std::fs::read_to_string(sandbox.path("figures/micro-1.svg")).unwrap();
+    assert!(figure.starts_with("<svg xmlns=") && figure.contains("<style>"));
+    assert!(figure.contains("pie-direct"));
+
     // What is counted is of the variant.
     let of = |contestant, what| count(call, contestant, what).unwrap();
     assert_eq!(
@@ -133,6 +137,8 @@ fn kernels_are_measured_counted_and_drawn() {
         assert_eq!(of(contestant, "text_pages"), patched);
     }
     assert!(of("pie-direct", "instructions") + 1 == of("pie-now", "instructions"));
+    // One more than gcc's: where the callee had a frame.
+    assert_eq!(of("so", "instructions") + 1, of("pie-now", "instructions"));
     assert!(of("pie-static", "instructions") < of("pie-direct", "instructions"));
     assert!(of("pie-table", "instructions") > of("pie-now", "instructions"));
     assert_eq!(of("native", "instructions") + 1, of("so", "instructions"));

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 
-use super::{frame, locals, loop_alignment, output};
+use super::{call_registers, frame, locals, loop_alignment, output};
 use crate::code::{CompiledFunction, Frame, Target};
 use crate::error::{Error, Result};
 use crate::inline::cross_module::CrossModuleBody;
@@ -211,11 +211,15 @@ impl<'w> Worker<'w> {
     ) -> Result<&'w dyn TargetIsa> {
         let mut control = ControlPlane::default();
         let reads = !self.translator.thread_blocks().is_empty();
-        let first = reads && pipeline == Pipeline::Optimised;
+        let calls = call_registers::has_calls(&self.context.func);
+        let first = (reads || calls) && pipeline == Pipeline::Optimised;
         if first {
             let isa = self.isas.of(pipeline, blocks, false);
             let result = self.context.optimize(isa, &mut control);
             result.map_err(|error| self.failure(subject, &error))?;
+        }
+        if first && calls {
+            call_registers::copy(&mut self.context);
         }
         self.find_thread_blocks();
         let isa = self.isas.of(pipeline, blocks, first);

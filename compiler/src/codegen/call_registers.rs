@@ -1,0 +1,184 @@
+//! Copies of values that arrive in the registers of a call.
+//!
+//! The register allocator would have a parameter stay in the register in which it
+//! arrives, and a call's result in that of results. Both are lost in the next call, so
+//! such a value is moved there and back in each round of a loop with calls. And a
+//! result that is a loop's variable in the next round is moved on the way back, which makes
+//! a block of that way: the loop then ends in a branch out and a jump. Copies have no register
+//! that they would be in.
+//!
+//! This comes after Cranelift's own optimisation, to which a copy is nothing.
+
+use std::collections::HashSet;
+
+use cranelift_codegen::Context;
+use cranelift_codegen::cursor::{Cursor as _, FuncCursor};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstBuilder as _, Opcode, Value, ValueDef, types,
+};
+use cranelift_codegen::loop_analysis::{Loop, LoopAnalysis};
+
+/// In how many loops code may be that is looked at: others are no programmer's, and to
+/// look at all loops around each use would take the square of their number.
+const LOOPS: usize = 16;
+
+/// Whether a function may have any use for it.
+pub(super) fn has_calls(func: &Function) -> bool {
+    let mut insts = func
+        .layout
+        .blocks()
+        .flat_map(|block| func.layout.block_insts(block));
+    insts.any(|inst| is_call(func, inst))
+}
+
+/// Makes the copies.
+pub(super) fn copy(context: &mut Context) {
+    context.func.dfg.resolve_all_aliases();
+    let mut loops = LoopAnalysis::new();
+    loops.compute(&context.func, &context.cfg, &context.domtree);
+    let calling = calling_loops(&context.func, &loops);
+    if calling.is_empty() {
+        return;
+    }
+    let blocks: Vec<Block> = context.func.layout.blocks().collect();
+    copy_variables(context, &blocks, &loops);
+    copy_arrivals(&mut context.func, &blocks, &loops, &calling);
+}
+
+fn is_call(func: &Function, inst: Inst) -> bool {
+    func.dfg.insts[inst].opcode().is_call()
+}
+
+/// The loops in which there are calls.
+fn calling_loops(func: &Function, loops: &LoopAnalysis) -> HashSet<Loop> {
+    let mut calling = HashSet::new();
+    for block in func.layout.blocks() {
+        if func
+            .layout
+            .block_insts(block)
+            .any(|inst| is_call(func, inst))
+        {
+            // Those around a loop that is known are known.
+            around(block, loops)
+                .take_while(|&at| calling.insert(at))
+                .for_each(drop);
+        }
+    }
+    calling
+}
+
+/// The loops that a block is in, from the innermost on.
+fn around(block: Block, loops: &LoopAnalysis) -> impl Iterator<Item = Loop> {
+    std::iter::successors(loops.innermost_loop(block), |&at| loops.loop_parent(at))
+}
+
+/// Copies results of calls that are what a loop begins its next round with, where a
+/// conditional branch leads back.
+fn copy_variables(context: &mut Context, blocks: &[Block], loops: &LoopAnalysis) {
+    for &block in blocks {
+        let func = &context.func;
+        let Some(last) = func.layout.last_inst(block) else {
+            continue;
+        };
+        if func.dfg.insts[last].opcode() != Opcode::Brif || loops.innermost_loop(block).is_none() {
+            continue;
+        }
+        let branches = func.dfg.insts[last]
+            .branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables);
+        let back = branches.iter().filter(|branch| {
+            context
+                .domtree
+                .block_dominates(branch.block(&func.dfg.value_lists), block)
+        });
+        let carried: Vec<Value> = back
+            .flat_map(|branch| branch.args(&func.dfg.value_lists))
+            .filter_map(|arg| arg.as_value())
+            .filter(|&value| is_copied(func, value) && is_result(func, value))
+            .collect();
+        for value in carried {
+            replace(&mut context.func, value, last, &[last]);
+        }
+    }
+}
+
+/// Copies parameters, and results of calls, that loops with calls use in which they are
+/// not made.
+fn copy_arrivals(
+    func: &mut Function,
+    blocks: &[Block],
+    loops: &LoopAnalysis,
+    calling: &HashSet<Loop>,
+) {
+    let mut uses: Vec<(Value, Inst, Block)> = Vec::new();
+    for &block in blocks {
+        for inst in func.layout.block_insts(block) {
+            let values = func
+                .dfg
+                .inst_values(inst)
+                .filter(|&value| is_copied(func, value));
+            uses.extend(values.map(|value| (value, inst, block)));
+        }
+    }
+    uses.sort_unstable_by_key(|&(value, ..)| value);
+    for uses in uses.chunk_by(|a, b| a.0 == b.0) {
+        let value = uses[0].0;
+        let arrival = arrival(func, value);
+        let Some((made, at)) =
+            arrival.filter(|&(made, _)| around(made, loops).nth(LOOPS).is_none())
+        else {
+            continue;
+        };
+        let is_away = |block: Block| {
+            let mut around = around(block, loops).take(LOOPS);
+            around.any(|at| calling.contains(&at) && !loops.is_in_loop(made, at))
+        };
+        if uses.iter().any(|&(.., block)| is_away(block)) {
+            let uses: Vec<Inst> = uses.iter().map(|&(_, inst, _)| inst).collect();
+            replace(func, value, at, &uses);
+        }
+    }
+}
+
+/// Where a value has just arrived in the register of a call: the block, and the
+/// instruction that follows.
+fn arrival(func: &Function, value: Value) -> Option<(Block, Inst)> {
+    let entry = func.layout.entry_block()?;
+    match func.dfg.value_def(value) {
+        ValueDef::Param(block, _) if block == entry => {
+            Some((entry, func.layout.first_inst(entry)?))
+        }
+        // What a call that may throw gives is a parameter of the block that follows.
+        ValueDef::Result(inst, _) if is_call(func, inst) => {
+            Some((func.layout.inst_block(inst)?, func.layout.next_inst(inst)?))
+        }
+        _ => None,
+    }
+}
+
+fn is_result(func: &Function, value: Value) -> bool {
+    matches!(func.dfg.value_def(value), ValueDef::Result(inst, _) if is_call(func, inst))
+}
+
+/// Numbers of 32 bits: those are a program's addresses and most of its others.
+fn is_copied(func: &Function, value: Value) -> bool {
+    func.dfg.value_type(value) == types::I32
+}
+
+/// Puts a copy of a value before an instruction, and has these use it.
+fn replace(func: &mut Function, value: Value, before: Inst, uses: &[Inst]) {
+    let location = func.srcloc(before);
+    let mut cursor = FuncCursor::new(func).at_inst(before).with_srcloc(location);
+    // The code generator makes one instruction of the first and none of the second.
+    let wide = cursor.ins().uextend(types::I64, value);
+    let copy = cursor.ins().ireduce(types::I32, wide);
+    for &inst in uses {
+        let other = |used: Value| if used == value { copy } else { used };
+        func.dfg.map_inst_values(inst, other);
+    }
+    // For debuggers, it is the same.
+    if let Some(labels) = &mut func.dfg.values_labels
+        && let Some(label) = labels.get(&value).cloned()
+    {
+        labels.insert(copy, label);
+    }
+}

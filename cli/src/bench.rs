@@ -343,6 +343,13 @@ fn show(args: &Bench, report: &Report) -> Result<()> {
     if let Some(path) = &args.html {
         write(path, html::page(report).as_bytes())?;
     }
+    if let Some(directory) = &args.svg {
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        for (name, text) in html::figures(report) {
+            output::write(&directory.join(name), text.as_bytes())?;
+        }
+    }
     if report
         .tasks
         .iter()

@@ -14,9 +14,9 @@ use wasmaot_abi::prelink::BuildId;
 
 use crate::grants::Grants;
 
-use super::hex;
 use super::key::SharedKey;
 use super::sealed::{self, AROUND};
+use super::{Warn, hex};
 
 /// How much longer a process waits, in all, for answers that bring no object than it
 /// then takes to build them. A store that has taken more is of no use.
@@ -69,7 +69,7 @@ pub struct RemoteCache {
     is_given_up: AtomicBool,
     refused: AtomicU32,
     times: Mutex<Times>,
-    warn: fn(fmt::Arguments<'_>),
+    warn: Warn,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +91,7 @@ pub(super) enum Fetched {
 impl RemoteCache {
     /// A store with a key. `warn` says, once, that it is not used any more, and
     /// why.
-    pub fn new(store: Box<dyn Store>, key: SharedKey, warn: fn(fmt::Arguments<'_>)) -> Arc<Self> {
+    pub fn new(store: Box<dyn Store>, key: SharedKey, warn: Warn) -> Arc<Self> {
         Arc::new(Self {
             store,
             key,

@@ -68,6 +68,9 @@ pub struct Bench {
     /// Draw what was measured, as one file for a browser; `-` is standard output
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub html: Option<PathBuf>,
+    /// Draw the figures alone into this directory, each in a file for vector graphics
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "explain")]
+    pub svg: Option<PathBuf>,
     /// Show what an earlier run wrote with --json, and measure nothing; `-` is standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
     pub from: Option<PathBuf>,

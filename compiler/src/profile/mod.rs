@@ -1,5 +1,5 @@
 //! Profiles: how often each branch of a module was executed, and how often it was
-//! taken. A module is compiled to count ([`count`]); what was counted is read from its
+//! taken. A module is compiled to count; what was counted is read from its
 //! memory and kept in a file of text, for several modules and several runs together;
 //! and when it is compiled again the counts say which code is cold.
 

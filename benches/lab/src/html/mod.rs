@@ -16,6 +16,29 @@ pub fn page(report: &Report) -> String {
     out
 }
 
+/// The figures, each a picture (SVG) by itself, in the colours for paper: names and
+/// texts.
+pub fn figures(report: &Report) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for group in report.groups() {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = figure::figures(report, group, &mut text);
+        let pictures = text.split("<svg ").skip(1);
+        let pictures = pictures.filter_map(|rest| rest.split_once("</svg>"));
+        for (number, (picture, _)) in (1..).zip(pictures) {
+            let style = include_str!("style.css");
+            let (head, rest) = picture.split_once('>').unwrap_or_default();
+            let space = "xmlns=\"http://www.w3.org/2000/svg\"";
+            found.push((
+                format!("{group}-{number}.svg"),
+                format!("<svg {space} {head}>\n<style>\n{style}</style>{rest}</svg>\n"),
+            ));
+        }
+    }
+    found
+}
+
 fn write_page(report: &Report, out: &mut String) -> fmt::Result {
     let title = match report.title.as_str() {
         "kernels" => "Calls and data across modules".to_owned(),

@@ -25,13 +25,25 @@ use cranelift_codegen::loop_analysis::{Loop, LoopAnalysis};
 /// look at all loops around each use would take the square of their number.
 const LOOPS: usize = 16;
 
-/// Whether a function may have any use for it.
-pub(super) fn has_calls(func: &Function) -> bool {
-    let mut insts = func
-        .layout
-        .blocks()
-        .flat_map(|block| func.layout.block_insts(block));
-    insts.any(|inst| is_call(func, inst))
+/// Whether a function may have any use for it: it has calls, and branches back to blocks
+/// that stand before them.
+pub(super) fn is_of_use(func: &Function) -> bool {
+    let (mut calls, mut loops) = (false, false);
+    let mut seen = HashSet::new();
+    for block in func.layout.blocks() {
+        seen.insert(block);
+        calls |= func
+            .layout
+            .block_insts(block)
+            .any(|inst| is_call(func, inst));
+        let last = func.layout.last_inst(block);
+        let mut to = last.into_iter().flat_map(|last| branches(func, last));
+        loops |= to.any(|call| seen.contains(&call.block(&func.dfg.value_lists)));
+        if calls && loops {
+            return true;
+        }
+    }
+    false
 }
 
 /// Makes the copies.

@@ -211,7 +211,7 @@ impl<'w> Worker<'w> {
     ) -> Result<&'w dyn TargetIsa> {
         let mut control = ControlPlane::default();
         let reads = !self.translator.thread_blocks().is_empty();
-        let calls = call_registers::has_calls(&self.context.func);
+        let calls = call_registers::is_of_use(&self.context.func);
         let first = (reads || calls) && pipeline == Pipeline::Optimised;
         if first {
             let isa = self.isas.of(pipeline, blocks, false);

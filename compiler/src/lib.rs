@@ -40,7 +40,6 @@ pub use options::{Calls, OptLevel, Options, Profiling, Progress};
 pub use target_lexicon::Triple;
 
 use module::Module;
-use wasmaot_abi::info::ModuleInfo;
 
 /// What to make of a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,9 +87,9 @@ pub fn compile(source: &str, wasm: &[u8], options: &Options, emit: Emit) -> Resu
     let counting;
     let module = match options.profiling {
         Profiling::Count => {
-            counting = decode::counting(source, wasm, options)?;
+            let hash;
+            (counting, hash) = decode::counting(source, wasm, options)?;
             let module = decode::decode(source, &counting, options)?;
-            let hash = ModuleInfo::module_hash(wasm);
             Module { hash, ..module }
         }
         _ => decode::decode(source, wasm, options)?,

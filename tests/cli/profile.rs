@@ -28,6 +28,13 @@ fn pair() -> Sandbox {
     sandbox
 }
 
+/// What a program prints that adds its counts to a profile.
+fn counted(sandbox: &Sandbox, main: &str, n: &str) -> String {
+    let options = ["run", "--profile", "counts", "--invoke", "run"];
+    let line = [&options[..], &[main, "--", n]].concat();
+    sandbox.wasmaot(&line).success()
+}
+
 /// The lines of a profile that are counts.
 fn counts(sandbox: &Sandbox) -> Vec<String> {
     let text = std::fs::read_to_string(sandbox.path("counts")).unwrap();
@@ -42,26 +49,13 @@ fn counts(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn modules_and_objects_count_alike_and_runs_add_up() {
     let sandbox = pair();
-    let run = |main: &str| {
-        let line = [
-            "run",
-            "--profile",
-            "counts",
-            "--invoke",
-            "run",
-            main,
-            "--",
-            "10",
-        ];
-        assert_eq!(sandbox.wasmaot(&line).success(), "5\n");
-    };
-    run("main.wat");
+    assert_eq!(counted(&sandbox, "main.wat", "10"), "5\n");
     assert_eq!(counts(&sandbox), ["10 5", "10 9"]);
     for module in ["main.wat", "lib.wat"] {
         let line = ["build", "--profile-generate", module];
         sandbox.wasmaot(&line).success();
     }
-    run("main.wat.elf");
+    assert_eq!(counted(&sandbox, "main.wat.elf", "10"), "5\n");
     assert_eq!(counts(&sandbox), ["20 10", "20 18"]);
     // What counts is another object than what does not.
     let line = ["run", "--invoke", "run", "main.wat", "--", "10"];
@@ -72,17 +66,7 @@ fn modules_and_objects_count_alike_and_runs_add_up() {
 #[test]
 fn a_profile_is_of_the_modules_that_it_was_made_of() {
     let sandbox = pair();
-    let line = [
-        "run",
-        "--profile",
-        "counts",
-        "--invoke",
-        "run",
-        "main.wat",
-        "--",
-        "1000",
-    ];
-    assert_eq!(sandbox.wasmaot(&line).success(), "500\n");
+    assert_eq!(counted(&sandbox, "main.wat", "1000"), "500\n");
     let clif = |more: &[&str]| {
         let line = [&["build", "--emit", "clif", "-o", "-", "main.wat"], more].concat();
         sandbox.wasmaot(&line).success()

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use wasmaot_abi::context::MEMORY_LIMIT;
-use wasmaot_abi::info::{Fixup, LinkingAbi, ModuleInfo};
+use wasmaot_abi::info::{Fixup, LinkingAbi, ModuleHash, ModuleInfo};
 use wasmaot_dylink::data_symbols::SECTION_COPY;
 use wasmaot_dylink::{Linking, LinkingError, OwnReferences};
 use wasmparser::{
@@ -103,10 +103,15 @@ pub(crate) fn decode<'a>(source: &str, wasm: &'a [u8], options: &Options) -> Res
     Ok(module)
 }
 
-/// The module with code that counts its branches.
-pub(crate) fn counting(source: &str, wasm: &[u8], options: &Options) -> Result<Vec<u8>> {
-    let module = decode(source, wasm, options)?;
-    profile::count(wasm, &module.hash).map_err(|error| explain(source, wasm, &error))
+/// The module with code that counts its branches, and its hash without.
+pub(crate) fn counting(
+    source: &str,
+    wasm: &[u8],
+    options: &Options,
+) -> Result<(Vec<u8>, ModuleHash)> {
+    let hash = decode(source, wasm, options)?.hash;
+    let counting = profile::count(wasm, &hash).map_err(|error| explain(source, wasm, &error))?;
+    Ok((counting, hash))
 }
 
 /// What a module says of the libraries that it needs.

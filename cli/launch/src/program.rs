@@ -149,8 +149,24 @@ impl Program {
         if self.is_flat {
             return start_flat(process, id, name);
         }
-        process.start(id)?;
-        Ok(0)
+        match process.start(id) {
+            Ok(()) => Ok(0),
+            Err(error) => exit_code(&error).map_or_else(|| Err(error.into()), Ok),
+        }
+    }
+}
+
+/// The exit code of a program that has asked for its end. It is taken before there is an
+/// error of ours: that would look for its own backtrace if `RUST_BACKTRACE` says so,
+/// which takes longer than a start.
+const fn exit_code(error: &CallError) -> Option<u8> {
+    match error {
+        CallError::Trap(trap) => match trap.reason {
+            // As a native process: the low byte counts.
+            TrapReason::Exit(code) => Some(code as u8),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -161,14 +177,13 @@ fn start_flat(process: &mut Process, id: InstanceId, name: impl Display) -> Resu
             say(format_args!("{name}::main() returned {value}"));
             Ok(value as u8)
         }
-        Err(error) => {
-            if let CallError::Trap(trap) = &error
-                && let TrapReason::Exit(code) = trap.reason
-            {
+        Err(error) => match exit_code(&error) {
+            Some(code) => {
                 say(format_args!("Program terminated with: exit({code})"));
+                Ok(code)
             }
-            Err(error.into())
-        }
+            None => Err(error.into()),
+        },
     }
 }
 
@@ -191,7 +206,6 @@ fn ended_by(error: anyhow::Error, clock: Option<&Clock>) -> Result<u8> {
 /// which is explained.
 fn ended(mut trap: Trap, clock: Option<&Clock>) -> Result<u8> {
     match (&trap.reason, clock) {
-        // As a native process: the low byte counts.
         (&TrapReason::Exit(code), _) => Ok(code as u8),
         (TrapReason::Code(TrapCode::Interrupted), Some(clock)) => {
             trap.reason = TrapReason::Host(clock.message());

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, default_value = "target/release/wasmaot")]
     wasmaot: PathBuf,
     /// The static loader, of which executables are made
-    #[arg(long, default_value = "target/dist/wasmaot-ld")]
+    #[arg(long, default_value = "target/loader/wasmaot-ld")]
     loader: PathBuf,
     /// Measure native programs, --interp and --exe alone
     #[arg(long)]
@@ -127,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
     let loader = args.loader.canonicalize().with_context(|| {
         let path = args.loader.display();
         format!(
-            "no {path}: build it with cargo build --profile dist -p wasmaot-ld, or say --loader"
+            "no {path}: build it with cargo build --profile loader -p wasmaot-ld, or say --loader"
         )
     })?;
     let temporary = tempfile::tempdir()?;

@@ -31,7 +31,7 @@ pub(crate) fn loader() -> Result<PathBuf> {
         Some(loader) => Ok(loader),
         None => bail!(
             "the loader wasmaot-ld is not installed: it is neither {} nor {}; build it with \
-             `cargo build --profile dist -p wasmaot-ld` and put it there, or say {VARIABLE}",
+             `cargo build --profile loader -p wasmaot-ld` and put it there, or say {VARIABLE}",
             places[0].display(),
             places[1].display()
         ),

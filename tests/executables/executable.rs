@@ -250,6 +250,35 @@ fn traps_and_times_end_it_as_the_command_does() {
 }
 
 #[test]
+fn bytes_are_moved_and_set_by_the_loader() {
+    loader();
+    let sandbox = Sandbox::new();
+    let source = sources().join("executables/bytes.c");
+    // Every copy and fill is an instruction that calls the loader's function.
+    let unit = object(&source, Code::Pic, &["-mbulk-memory", "-fno-builtin"]);
+    let main = Link::new(Kind::Pie, "bytes.wasm", vec![unit], vec![]).make();
+    fs::copy(main, sandbox.path("bytes.wasm")).unwrap();
+    let libraries = library_directory();
+    let libraries = libraries.to_str().unwrap();
+    let line = [
+        "build",
+        "--exe",
+        "-O0",
+        "-o",
+        "bytes",
+        "-L",
+        libraries,
+        "bytes.wasm",
+    ];
+    sandbox.wasmaot(&line).success();
+    let native = sandbox.path("native");
+    tool("gcc", &["-o", native.to_str().unwrap()], &source);
+    let said = run(&sandbox, &["./bytes"]).success();
+    assert_eq!(said, run(&sandbox, &["./native"]).success());
+    assert!(said.starts_with("7749 copies"), "{said}");
+}
+
+#[test]
 fn processes_share_its_pages() {
     loader();
     let sandbox = Sandbox::new();

@@ -19,6 +19,21 @@ fn the_loader_is_static_and_needs_no_flag_to_be_built_so() {
 }
 
 #[test]
+fn rust_and_musl_agree_in_what_they_hand_each_other() {
+    let source = sources().join("executables/libc.c");
+    let own = tool("gcc", &[], Path::new("-print-file-name=include"));
+    let musl = [
+        "-nostdinc",
+        "-isystem/usr/include/x86_64-linux-musl",
+        &format!("-isystem{}", own.trim()),
+    ];
+    let compiled = |options: &[&str]| tool("gcc", &[options, &["-S", "-o-"]].concat(), &source);
+    let glibc = compiled(&[]);
+    assert!(glibc.matches(".quad").count() > 100, "{glibc}");
+    assert_eq!(compiled(&musl), glibc);
+}
+
+#[test]
 fn it_is_used_as_ld_so() {
     let sandbox = with_objects(&[]);
     let name = "main.wasm.elf";

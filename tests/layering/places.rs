@@ -38,9 +38,12 @@ const UNSAFE_PLACES: &[&str] = &[
     "cli/launch/src/opening.rs",
     "src/find.rs",
     // How the loader was started, and its first instructions.
+    "cli/ld/src/allocator.rs",
     "cli/ld/src/arch/",
     "cli/ld/src/main.rs",
     "cli/ld/src/start.rs",
+    "cli/ld/src/unwinder.rs",
+    "cli/ld/src/words.rs",
     // Those of executables.
     "cli/launch/src/executable.rs",
     "cli/src/executable/members.rs",

@@ -17,7 +17,7 @@ mod size;
 mod timeout;
 mod words;
 
-use std::panic::catch_unwind;
+use std::panic::{catch_unwind, set_hook, take_hook};
 
 use wasmaot_runtime::prepare_command;
 
@@ -36,8 +36,16 @@ pub use words::{VARIABLE, WORDS, Word, unknown, written};
 const PANICKED: u8 = 101;
 
 /// Does what Rust's own start of a program does for what follows, runs that, and
-/// ends the process with its exit code.
+/// ends the process with its exit code. A panic ends it with the same code and message
+/// whether panics unwind or not.
 pub fn run_command(command: fn() -> u8) -> ! {
+    if cfg!(panic = "abort") {
+        let tell = take_hook();
+        set_hook(Box::new(move |panic| {
+            tell(panic);
+            std::process::exit(PANICKED.into());
+        }));
+    }
     let run = || match prepare_command() {
         Ok(()) => command(),
         Err(error) => report::failed(&error.into(), None),

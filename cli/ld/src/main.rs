@@ -10,18 +10,27 @@
 
 #![no_main]
 
+#[cfg(musl)]
+mod allocator;
 mod arch;
 mod by_hand;
 mod executable;
 mod object;
 mod own_file;
 mod start;
+#[cfg(musl)]
+mod unwinder;
+mod words;
 
 use std::ffi::{OsString, c_char, c_int};
 
 use anyhow::{Result, bail};
 use wasmaot_abi::executable::MAGIC;
 use wasmaot_launch::report;
+
+#[cfg(musl)]
+#[global_allocator]
+static ALLOCATOR: allocator::Allocator = allocator::Allocator::new();
 
 /// By this the loader is known to `wasmaot build --exe`; the section's name is
 /// `wasmaot_abi::executable::LOADER`.
@@ -31,9 +40,14 @@ use wasmaot_launch::report;
 static LOADS: [u8; 4] = wasmaot_abi::ABI_VERSION.to_le_bytes();
 
 /// What the C library calls.
+///
+/// # Safety
+/// The arguments are those of C's `main`.
 // SAFETY: the program's one `main`, of the type that C wants.
 #[unsafe(no_mangle)]
-pub extern "C" fn main(_: c_int, _: *const *const c_char) -> c_int {
+pub unsafe extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {
+    // SAFETY: the caller's contract: the C library gives what the kernel has left.
+    unsafe { words::keep(count, words) };
     start::touch();
     wasmaot_launch::run_command(|| match load() {
         Ok(code) => code,
@@ -50,7 +64,7 @@ fn load() -> Result<u8> {
             start::path().display()
         );
     }
-    let mut words = std::env::args_os();
+    let mut words = words::words();
     let name = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
     let segment = start::last_segment().filter(|segment| segment.bytes.starts_with(&MAGIC));

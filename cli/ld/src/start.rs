@@ -20,7 +20,7 @@ use crate::arch::PROGRAM;
 
 unsafe extern "C" {
     /// The loader's own header, which the linker names.
-    static __ehdr_start: Elf64_Ehdr;
+    pub safe static __ehdr_start: Elf64_Ehdr;
 }
 
 /// Whether the process has rights that whoever started it has not: by a file that
@@ -78,14 +78,13 @@ pub fn program() -> Option<Program> {
 }
 
 /// Has the kernel map the loader's code at once, which is spread over more pages than
-/// it would map at each fault, and give the heap the pages that loading a program
-/// takes. A kernel that knows neither says so, and faults are as they are.
+/// it would map at each fault, and give glibc's heap the pages that loading a program
+/// takes; musl has no heap yet. A kernel that knows neither says so, and faults are as
+/// they are.
 pub fn touch() {
-    /// What a small program has the loader allocate.
-    const HEAP: usize = 128 << 10;
     const PAGE: usize = 4096;
     // SAFETY: the pages are the loader's own, and stay as they are: the kernel maps
-    // what an access would have it map. The heap ends where the break is.
+    // what an access would have it map.
     unsafe {
         let start = &raw const __ehdr_start as usize;
         for header in own_headers() {
@@ -95,8 +94,16 @@ pub fn touch() {
                 libc::madvise(first as *mut _, end - first, libc::MADV_POPULATE_READ);
             }
         }
-        let end = libc::sbrk(0) as usize & !(PAGE - 1);
-        let _ = libc::madvise((end - HEAP) as *mut _, HEAP, libc::MADV_POPULATE_WRITE);
+    }
+    #[cfg(not(musl))]
+    {
+        /// What a small program has the loader allocate.
+        const HEAP: usize = 128 << 10;
+        // SAFETY: as above. The heap ends where the break is.
+        unsafe {
+            let end = libc::sbrk(0) as usize & !(PAGE - 1);
+            let _ = libc::madvise((end - HEAP) as *mut _, HEAP, libc::MADV_POPULATE_WRITE);
+        }
     }
 }
 
@@ -104,7 +111,7 @@ pub fn touch() {
 ///
 /// # Safety
 /// The kernel, or the first instructions, have left them where they say.
-unsafe fn own_headers() -> &'static [Elf64_Phdr] {
+pub unsafe fn own_headers() -> &'static [Elf64_Phdr] {
     // SAFETY: the caller's contract.
     unsafe {
         let headers = getauxval(AT_PHDR) as *const Elf64_Phdr;

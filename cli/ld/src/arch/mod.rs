@@ -1,4 +1,4 @@
-//! What differs by machine: the very first instructions.
+//! What differs by machine: the very first instructions, and the moving of bytes.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;

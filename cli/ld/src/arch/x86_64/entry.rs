@@ -2,7 +2,7 @@
 
 use std::arch::naked_asm;
 
-use super::PROGRAM;
+use crate::arch::PROGRAM;
 
 /// The entry point (`build.rs`), before the C library's own. Where the kernel says
 /// at which address it has mapped an interpreter (`AT_BASE`), that is the loader,

@@ -1,0 +1,5 @@
+//! x86-64.
+
+#[cfg(musl)]
+mod bytes;
+mod entry;

@@ -6,6 +6,7 @@ mod br_table;
 mod cold;
 mod loop_invariants;
 mod loop_phis;
+mod masks;
 
 use cranelift_codegen::Context;
 
@@ -19,6 +20,7 @@ pub(crate) fn improve(module: &Module<'_>, context: &mut Context, watch: &mut Wa
     if !module.branch_hints.is_empty() {
         cold::spread(&mut context.func);
     }
+    masks::remove(context);
     loop_phis::improve(context);
     // What follows forgets which values are others by another name.
     watch.resolve(&context.func);

@@ -37,7 +37,7 @@ fn questions_are_answered() {
     assert!(
         tools()
             .clang
-            .version
+            .version()
             .contains(&format!(" {}.", answer("-dumpversion")))
     );
 }

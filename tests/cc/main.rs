@@ -33,7 +33,7 @@ fn sysroot() -> &'static Path {
     static SYSROOT: OnceLock<PathBuf> = OnceLock::new();
     SYSROOT.get_or_init(|| {
         let key = Key::new("tiny sysroot")
-            .text(&tools().clang.version)
+            .text(tools().clang.version())
             .text(include_str!("main.rs"))
             .file(&source("libc.c"))
             .file(&source("crt1.c"));

@@ -42,7 +42,7 @@ impl Project {
         let key = self.steps.iter().fold(Key::new("project"), Key::text);
         let key = self.files.iter().fold(key, |key, file| key.file(file));
         let key = key
-            .text(&tools().gcc.version)
+            .text(tools().gcc.version())
             .text(self.source.as_os_str().as_encoded_bytes());
         let directory = once("projects", &key, |directory| {
             let (place, outputs) = self.carried_out(With::Gcc);

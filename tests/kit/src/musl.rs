@@ -74,7 +74,7 @@ impl Musl {
         let mut arguments = compile.expect("it has both languages");
         arguments.extend(COMPILE.iter().chain(flags).map(OsString::from));
         let key = Key::new("musl object")
-            .text(&tools().clang.version)
+            .text(tools().clang.version())
             .file(source);
         let key = headers_for(source, std::iter::empty())
             .iter()

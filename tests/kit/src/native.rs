@@ -63,7 +63,7 @@ fn build(artifact: &Artifact, flags: &[&str]) -> PathBuf {
             .map(OsString::from),
     );
     let mut key = Key::new("native")
-        .text(&tools().gcc.version)
+        .text(tools().gcc.version())
         .text(&artifact.name);
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());

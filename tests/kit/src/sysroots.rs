@@ -80,7 +80,7 @@ pub fn wasi_sysroot() -> &'static Sysroot {
 fn sysroot(libc: Libc, own: &str) -> Sysroot {
     let recipe = crate::sources().join("../../cli/sysroot");
     let mut key = Key::new("sysroot").text(libc.name());
-    key = key.text(&tools().clang.version);
+    key = key.text(tools().clang.version());
     for file in downloads(libc) {
         key = key.text(file.hash.unwrap_or_default());
     }

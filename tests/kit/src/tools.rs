@@ -9,11 +9,22 @@ use std::sync::OnceLock;
 pub struct Tool {
     /// Its path.
     pub path: PathBuf,
-    /// First line of what `--version` prints: part of every cache key.
-    pub version: String,
+    version: OnceLock<String>,
 }
 
 impl Tool {
+    /// First line of what `--version` prints: part of every cache key. It is asked for
+    /// when it is needed, since some take a third of a second to say it.
+    pub fn version(&self) -> &str {
+        self.version.get_or_init(|| {
+            let output = self.command().arg("--version").output();
+            let output =
+                output.unwrap_or_else(|e| panic!("cannot run {}: {e}", self.path.display()));
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.lines().next().unwrap_or_default().to_owned()
+        })
+    }
+
     /// A command that runs it.
     pub fn command(&self) -> Command {
         Command::new(&self.path)
@@ -106,12 +117,8 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 fn tool(program: &str) -> Tool {
-    let path = find(program).expect("checked before");
-    let output = Command::new(&path).arg("--version").output();
-    let output = output.unwrap_or_else(|e| panic!("cannot run {}: {e}", path.display()));
-    let text = String::from_utf8_lossy(&output.stdout);
     Tool {
-        path,
-        version: text.lines().next().unwrap_or_default().to_owned(),
+        path: find(program).expect("checked before"),
+        version: OnceLock::new(),
     }
 }

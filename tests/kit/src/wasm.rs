@@ -56,7 +56,9 @@ pub fn object(source: &Path, code: Code, flags: &[&str]) -> PathBuf {
     arguments.push("-c".into());
     arguments.push(source.into());
 
-    let mut key = Key::new("object").text(&tools().clang.version).file(source);
+    let mut key = Key::new("object")
+        .text(tools().clang.version())
+        .file(source);
     for argument in &arguments {
         key = key.text(argument.as_encoded_bytes());
     }
@@ -224,7 +226,7 @@ impl Link {
     pub fn make(&self) -> PathBuf {
         let arguments = self.arguments();
         let mut key = Key::new("link")
-            .text(&tools().wasm_ld.version)
+            .text(tools().wasm_ld.version())
             .text(&self.name);
         for argument in &arguments {
             // Paths of objects and libraries carry the hash of their content.

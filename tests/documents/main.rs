@@ -9,7 +9,8 @@ mod shell;
 
 use std::path::PathBuf;
 
-use wasmaot_testkit::sources;
+use wasmaot_sysroot::Libc;
+use wasmaot_testkit::{sources, sources_of};
 
 /// The repository.
 fn repository() -> PathBuf {
@@ -91,6 +92,55 @@ $ test -s /opt/tools/include/wasmaot.h
 ```
 "#;
     shell::run("tarball", page, &mut shell);
+}
+
+/// The package brings a sysroot; here the reader makes one, of C alone: libc++ takes minutes.
+#[test]
+fn a_sysroot_is_made_on_a_fresh_machine() {
+    let root = package::fresh_machine();
+    let sources = std::fs::read_dir(sources_of(Libc::Musl)).unwrap();
+    let mut sources = sources.map(|entry| entry.unwrap().path());
+    let archive = sources.find(|path| path.to_string_lossy().contains("musl_"));
+    let archive = std::fs::canonicalize(archive.unwrap()).unwrap();
+    root.put(&archive, "root");
+    let enter = "dpkg --install /root/*.deb >/dev/null && rm -r /usr/share/wasmaot/sysroot && mkdir /root/pages && cd /root/pages && exec sh";
+    let mut shell = root.command();
+    shell.args(["sh", "-c", enter]);
+    let page = r#"```c greet.c
+#include <stdio.h>
+void greet(void) { puts("hello"); }
+```
+```c plugin.c
+int answer(void) { return 42; }
+```
+```c main.c
+#include <dlfcn.h>
+#include <stdio.h>
+void greet(void);
+int main(int count, char **words)
+{
+    greet();
+    if (count == 1)
+        return 0;
+    int (*answer)(void) = (int (*)(void))dlsym(dlopen(words[1], RTLD_NOW), "answer");
+    return printf("%d\n", answer()) < 0;
+}
+```
+```console
+$ wasmaot sysroot install --quiet --no-cxx --source ../musl_*
+Linux (musl 1.2.3, threads): /root/.local/share/wasmaot/sysroot/musl
+$ wasmaot cc -O2 -shared greet.c -o libgreet.so
+$ wasmaot cc -O2 -shared plugin.c -o plugin.so
+$ wasmaot cc -O2 -g main.c -L. -lgreet -ldl -o main
+$ ./main ./plugin.so
+hello
+42
+$ wasmaot build --exe -o alone main
+$ mkdir empty && cp alone empty && chroot empty /alone
+hello
+```
+"#;
+    shell::run("sysroot", page, &mut shell);
 }
 
 /// Each example that a page has its reader run is one that the tests run.

@@ -13,6 +13,7 @@ use crate::{loader, repository};
 const INSTALLED: &[&str] = &[
     "clang-22",
     "lld-22",
+    "libclang-rt-22-dev-wasm32",
     "llvm-22",
     "gdb",
     "binutils",

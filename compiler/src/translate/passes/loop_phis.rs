@@ -65,15 +65,10 @@ fn extensions(func: &Function) -> Vec<(Value, Vec<Inst>)> {
 
 /// Carries parameters in 64 bits.
 fn widen(func: &mut Function, cfg: &ControlFlowGraph, extensions: Vec<(Value, Vec<Inst>)>) {
-    let place = |func: &Function, param: Value| match func.dfg.value_def(param) {
-        ValueDef::Param(block, number) => Some((block, number)),
-        _ => None,
-    };
-    let places: Vec<_> = extensions
+    let places = extensions
         .into_iter()
-        .filter_map(|(param, insts)| Some((place(func, param)?, param, insts)))
-        .filter(|((block, number), ..)| carries_values(func, cfg, *block, *number))
-        .collect();
+        .filter_map(|(param, insts)| Some((place(func, cfg, param)?, param, insts)));
+    let places = with_sources(func, cfg, places.collect());
     let mut wide: HashMap<Value, Value> = HashMap::new();
     for ((block, _), param, insts) in &places {
         let new = func.dfg.replace_block_param(*param, types::I64);
@@ -105,6 +100,59 @@ fn widen(func: &mut Function, cfg: &ControlFlowGraph, extensions: Vec<(Value, Ve
             pass_wide(func, pred.inst, block, &numbers[&block], &wide);
         }
     }
+}
+
+/// A parameter: its block, and its number there.
+type Place = (Block, usize);
+
+/// Where a parameter is that branches pass plain values for; none for another value.
+fn place(func: &Function, cfg: &ControlFlowGraph, value: Value) -> Option<Place> {
+    match func.dfg.value_def(value) {
+        ValueDef::Param(block, number) => {
+            let is_carried = func.layout.entry_block() != Some(block)
+                && carries_values(func, cfg, block, number);
+            is_carried.then_some((block, number))
+        }
+        _ => None,
+    }
+}
+
+/// How many ways of branches are looked at for sources in a function: a program of
+/// a hundred thousand handlers with a thousand variables is no programmer's.
+const BRANCHES: usize = 1 << 20;
+
+/// Adds the parameters that these are passed: what goes on from one to another in 64 bits, in
+/// 32 and in 64 again would be extended each time, which for an interpreter's variables
+/// is at the end of each of its handlers.
+fn with_sources(
+    func: &Function,
+    cfg: &ControlFlowGraph,
+    mut places: Vec<(Place, Value, Vec<Inst>)>,
+) -> Vec<(Place, Value, Vec<Inst>)> {
+    let pool = &func.dfg.value_lists;
+    let mut known: HashSet<Value> = places.iter().map(|&(_, param, _)| param).collect();
+    let (mut next, mut left) = (0, BRANCHES);
+    while let Some(&((block, number), ..)) = places.get(next)
+        && left > 0
+    {
+        next += 1;
+        for pred in cfg.pred_iter(block) {
+            let data = &func.dfg.insts[pred.inst];
+            let calls = data.branch_destination(&func.dfg.jump_tables, &func.dfg.exception_tables);
+            left = left.saturating_sub(calls.len());
+            let calls = calls.iter().filter(|call| call.block(pool) == block);
+            for value in calls.filter_map(|call| call.args(pool).nth(number)?.as_value()) {
+                let value = func.dfg.resolve_aliases(value);
+                if !known.contains(&value)
+                    && let Some(source) = place(func, cfg, value)
+                {
+                    known.insert(value);
+                    places.push((source, value, Vec::new()));
+                }
+            }
+        }
+    }
+    places
 }
 
 /// Whether all branches to a block pass plain values for a parameter.
@@ -243,4 +291,43 @@ fn counted(func: &Function, next: Value) -> Option<(Value, u32)> {
 fn definition(func: &Function, value: Value) -> Option<InstructionData> {
     let inst = func.dfg.value_def(func.dfg.resolve_aliases(value)).inst()?;
     Some(func.dfg.insts[inst])
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Emit, Options, compile};
+
+    /// An interpreter whose handlers leave an index as it is, but for one that counts; the
+    /// index is carried by a block around them too.
+    #[test]
+    fn what_joins_pass_on_is_extended_once() {
+        let wat = r#"(module (memory 1) (func (export "f") (param $at i32) (param $n i32) (result i32)
+            (loop $next
+              (block $join
+                (block $two (block $one (block $zero
+                  (br_table $zero $one $two (i32.load8_u (local.get $at))))
+                  (local.set $at (i32.add (local.get $at) (i32.const 1))) (br $join))
+                  (i32.store (local.get $at) (local.get $n)) (br $join))
+                (local.set $n (i32.sub (local.get $n) (i32.const 1))))
+              (br_if $next (local.get $n)))
+            (local.get $at)))"#;
+        let wasm = wat::parse_str(wat).unwrap();
+        let text = compile("test.wasm", &wasm, &Options::default(), Emit::Clif).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        // An extension is free where a number is computed, and not where it is passed on.
+        let blocks = text.lines().filter(|line| line.trim().starts_with("block"));
+        let joins: Vec<&str> = blocks.skip(1).collect();
+        assert!(joins.iter().any(|line| line.contains(": i64")), "{text}");
+        for (_, value) in text
+            .match_indices("uextend.i64 ")
+            .map(|(at, what)| text.split_at(at + what.len()))
+        {
+            let value = value.split_whitespace().next().unwrap();
+            let passed = format!("{value}: i32");
+            assert!(
+                !joins.iter().any(|line| line.contains(&passed)),
+                "{value}: {text}"
+            );
+        }
+    }
 }

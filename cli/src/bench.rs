@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wasmaot::{Engine, EngineConfig, input};
 use wasmaot_hosts::HostEnv;
+use wasmaot_lab::abi_report::{self, Machine};
 use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::detail::tables;
 use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
@@ -17,7 +18,7 @@ use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
-use wasmaot_lab::{csv, html};
+use wasmaot_lab::{costs, csv, html};
 use wasmaot_runtime::{Object, SearchPath, candidates};
 
 use crate::options::Bench;
@@ -37,6 +38,9 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     }
     if let Some(path) = &args.from {
         return show(args, &earlier(path)?);
+    }
+    if let Some(directory) = &args.abi_report {
+        return write_report(directory);
     }
     if !args.main.is_empty() {
         return of_user(args);
@@ -60,7 +64,14 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
         }
         return Ok(());
     }
-    let report = watched(|watch| measure::kernels(&builds, &kernels, &settings(args), watch))?;
+    let settings = settings(args);
+    let report = watched(|watch| match args.abi {
+        true => {
+            let command = std::env::current_exe().context("cannot find this command")?;
+            measure::abis(&builds, Some(&command), &settings, watch)
+        }
+        false => measure::kernels(&builds, &kernels, &settings, watch),
+    })?;
     show(args, &report)
 }
 
@@ -311,6 +322,36 @@ fn earlier(path: &Path) -> Result<Report> {
     serde_json::from_str(&text).with_context(|| format!("{file}: is not what bench --json writes"))
 }
 
+/// Makes the generated parts of a report again.
+fn write_report(directory: &Path) -> Result<()> {
+    let data = directory.join("data");
+    let entries = data.read_dir();
+    let entries = entries.with_context(|| format!("cannot read {}", data.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut paths = paths.collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|e| e == "json"));
+    paths.sort();
+    let machine = |path: &PathBuf| {
+        anyhow::Ok(Machine {
+            name: file_stem(path),
+            report: earlier(path)?,
+        })
+    };
+    let machines = paths.iter().map(machine).collect::<Result<Vec<_>>>()?;
+    let page = directory.join("README.md");
+    let old = std::fs::read_to_string(&page);
+    let old = old.with_context(|| format!("cannot read {}", page.display()))?;
+    let text = abi_report::text(&old, &machines);
+    let text = text.with_context(|| page.display().to_string())?;
+    let figures = directory.join("figures");
+    std::fs::create_dir_all(&figures)
+        .with_context(|| format!("cannot make {}", figures.display()))?;
+    for (name, text) in abi_report::figures(&machines) {
+        output::write(&figures.join(name), text.as_bytes())?;
+    }
+    output::write(&page, text.as_bytes())
+}
+
 /// How many files go to standard output.
 fn streams(args: &Bench) -> usize {
     let files = [&args.json, &args.csv, &args.html];
@@ -329,9 +370,13 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// Prints the tables, writes the files.
 fn show(args: &Bench, report: &Report) -> Result<()> {
     // Tables are not mixed with what others read.
+    let tables = match report.title.as_str() {
+        measure::ABIS => costs::text(report),
+        _ => tables(report),
+    };
     match streams(args) {
-        0 => print(tables(report))?,
-        _ => complain("measured", format_args!("\n{}", tables(report))),
+        0 => print(tables)?,
+        _ => complain("measured", format_args!("\n{tables}")),
     }
     if let Some(path) = &args.json {
         let text = serde_json::to_string_pretty(report)?;

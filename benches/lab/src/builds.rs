@@ -36,6 +36,10 @@ pub enum Cut {
     FixedGot,
     /// As [`Cut::Pie`], and the library's own symbols are its own (`-Bsymbolic`).
     Symbolic,
+    /// As [`Cut::Pie`], for threads: the memory is shared.
+    Threads,
+    /// Plain modules at absolute addresses that do not overlap, in one memory.
+    Flat,
 }
 
 impl Cut {
@@ -47,13 +51,16 @@ impl Cut {
             Self::Fixed => "fixed",
             Self::FixedGot => "fixedgot",
             Self::Symbolic => "symbolic",
+            Self::Threads => "threads",
+            Self::Flat => "flat",
         }
     }
 
     /// Flags of compiling main and the library.
     const fn code(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
-            Self::One => (&[], &[]),
+            Self::One | Self::Flat => (&[], &[]),
+            Self::Threads => (PIC_WITH_ATOMICS, PIC_WITH_ATOMICS),
             Self::Fixed => (&[], &["-fPIC"]),
             Self::Pie | Self::FixedGot | Self::Symbolic => (&["-fPIC"], &["-fPIC"]),
         }
@@ -68,10 +75,40 @@ impl Cut {
                 "--export-table",
                 "--growable-table",
             ],
+            Self::Flat => &["--import-memory", "--allow-undefined"],
+            Self::Threads => &[
+                "-pie",
+                "--import-memory",
+                "--experimental-pic",
+                "--shared-memory",
+                "--max-memory=4294967296",
+            ],
             _ => &["-pie", "--import-memory", "--experimental-pic"],
         }
     }
+
+    /// Flags of linking a library.
+    fn library(self) -> Vec<&'static str> {
+        let more: &[&str] = match self {
+            // Far behind main's data and stack.
+            Self::Flat => {
+                return vec![
+                    "--no-entry",
+                    "--export-all",
+                    "--import-memory",
+                    "--allow-undefined",
+                    "--global-base=4194304",
+                ];
+            }
+            Self::Symbolic => &["-Bsymbolic"],
+            Self::Threads => &["--shared-memory"],
+            _ => &[],
+        };
+        [SHARED_LIBRARY, more].concat()
+    }
 }
+
+const PIC_WITH_ATOMICS: &[&str] = &["-fPIC", "-matomics", "-mbulk-memory"];
 
 /// Flags of linking a library.
 const SHARED_LIBRARY: &[&str] = &[
@@ -217,16 +254,16 @@ impl Builds {
                 let one = ["--no-entry", "--export=run", "main.o", "lib.o", "-o", MAIN];
                 return wasm_ld.run(out, one);
             }
-            let symbolic: &[&str] = match cut {
-                Cut::Symbolic => &["-Bsymbolic"],
-                _ => &[],
-            };
-            let lib = [SHARED_LIBRARY, symbolic, &["lib.o", "-o", LIB]].concat();
-            wasm_ld.run(out, lib)?;
+            wasm_ld.run(out, [&cut.library()[..], &["lib.o", "-o", LIB]].concat())?;
             if copies {
                 // Of the library's data, which wasm-ld does not make.
                 let arguments = ["--no-entry", "main.o", LIB, "-o", MAIN];
                 return wasmaot_link::link_in(out, &arguments);
+            }
+            if cut == Cut::Flat {
+                // It does not know the library.
+                let main = ["-E", "--no-entry", "main.o", "-o", MAIN];
+                return wasm_ld.run(out, [cut.main(), &main].concat());
             }
             let common = ["-E", "--no-entry", "-Bdynamic", "main.o", LIB, "-o", MAIN];
             wasm_ld.run(out, [cut.main(), &common].concat())

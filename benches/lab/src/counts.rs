@@ -12,6 +12,7 @@ use object::{
     Endianness, Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol as _,
     RelocationFlags,
 };
+use wasmaot_abi::info::Fixup;
 use wasmaot_abi::machine::Relocation;
 use wasmaot_abi::machine::x86_64::MACHINE;
 use wasmaot_abi::object::{PltCall, SEC_CALLS};
@@ -61,8 +62,19 @@ pub struct Facts {
     pub listing: Option<Listing>,
 }
 
+/// Counts of ABIs beside these: the sections that linking needs.
+pub const PLT_BYTES: &str = "plt_bytes";
+/// See [`PLT_BYTES`].
+pub const GOT_BYTES: &str = "got_bytes";
+/// What the counts of relocations by kind begin with; the kind follows.
+pub const RELOCATION: &str = "relocation ";
+
 /// Sections of code.
 const TEXT: [&str; 4] = [".text", ".plt", ".plt.sec", ".plt.got"];
+/// Those of them that code goes through to other objects.
+const PLT: [&str; 3] = [".plt", ".plt.sec", ".plt.got"];
+/// Sections of addresses that the loader fills.
+const GOT: [&str; 2] = [".got", ".got.plt"];
 
 /// Of a program that has run.
 ///
@@ -91,16 +103,26 @@ pub fn of_process(loaded: &Loaded, binding: Binding) -> Result<Facts> {
             entry = found.map(|s| base + s.address());
         }
         let lazy = binding == Binding::Lazy;
-        let relocations = loaded_object.object.relocations();
-        let now = relocations.filter(|r| !lazy || r.kind != JUMP_SLOT.name);
+        let relocations = loaded_object.object.relocations().map(|r| r.kind);
+        let fixups = loaded_object.object.info().fixups.list.iter().map(fixup);
+        let kinds: Vec<&str> = relocations.chain(fixups).collect();
+        let now = kinds
+            .iter()
+            .filter(|&&kind| !lazy || kind != JUMP_SLOT.name);
+        let now = now.count();
+        for kind in kinds {
+            *counts.entry(format!("{RELOCATION}{kind}")).or_default() += 1.0;
+        }
         let end = file.segments().map(|s| s.address() + s.size()).max();
         let (text, data) = pages.copied(base..base + end.unwrap_or(0));
         for (name, number) in [
-            ("relocations", now.count()),
+            ("relocations", now),
             ("patched", patched(&code, base, &file)),
             ("text_pages", text),
             ("data_pages", data),
-            ("text_bytes", text_bytes(&file)),
+            ("text_bytes", bytes_of(&file, &TEXT)),
+            (PLT_BYTES, bytes_of(&file, &PLT)),
+            (GOT_BYTES, bytes_of(&file, &GOT)),
         ] {
             *counts.entry(name.to_owned()).or_default() += number as f64;
         }
@@ -125,16 +147,26 @@ pub fn of_native(program: &Path, library: Option<&Path>) -> Result<Facts> {
         let bytes =
             std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let file = ElfFile64::<Endianness>::parse(&*bytes)?;
-        let relocations = file.dynamic_relocations().into_iter().flatten();
+        let relocations = || file.dynamic_relocations().into_iter().flatten();
+        for (_, relocation) in relocations() {
+            let kind = format!("{RELOCATION}{}", kind_name(relocation.flags()));
+            *counts.entry(kind).or_default() += 1.0;
+        }
         let lazy = is_lazy(&file);
         let jump_slot = RelocationFlags::Elf {
             r_type: JUMP_SLOT.number,
         };
-        let now = relocations.filter(|(_, r)| !(lazy && r.flags() == jump_slot));
+        let now = relocations().filter(|(_, r)| !(lazy && r.flags() == jump_slot));
         *counts.entry("relocations".to_owned()).or_default() += now.count() as f64;
         // A static program has all of its C library in it.
         if library.is_some() {
-            *counts.entry("text_bytes".to_owned()).or_default() += text_bytes(&file) as f64;
+            for (name, sections) in [
+                ("text_bytes", &TEXT[..]),
+                (PLT_BYTES, &PLT),
+                (GOT_BYTES, &GOT),
+            ] {
+                *counts.entry(name.to_owned()).or_default() += bytes_of(&file, sections) as f64;
+            }
         }
     }
     // A program's addresses are those of its file, or as `Native` puts it.
@@ -157,11 +189,32 @@ fn with(mut counts: Counts, listing: Option<&Listing>) -> Counts {
     counts
 }
 
-fn text_bytes(file: &ElfFile64<'_, Endianness>) -> usize {
+fn bytes_of(file: &ElfFile64<'_, Endianness>, names: &[&str]) -> usize {
     let sections = file
         .sections()
-        .filter(|s| s.name().is_ok_and(|n| TEXT.contains(&n)));
+        .filter(|s| s.name().is_ok_and(|n| names.contains(&n)));
     sections.map(|s| s.size() as usize).sum()
+}
+
+/// What the system's headers call a kind of relocation.
+fn kind_name(flags: RelocationFlags) -> String {
+    let RelocationFlags::Elf { r_type } = flags else {
+        return "unknown".to_owned();
+    };
+    let mut standard = Standard::ALL.iter().map(|&kind| MACHINE.relocation(kind));
+    let known = standard.find(|relocation| relocation.number == r_type);
+    known.map_or_else(|| format!("type {r_type}"), |known| known.name.to_owned())
+}
+
+/// The key of section `dyninfo` that has the loader do it.
+fn fixup(fixup: &Fixup) -> &'static str {
+    match fixup {
+        Fixup::Address { .. } => "dyninfo fixup",
+        Fixup::Index { .. } => "dyninfo fixupfun",
+        Fixup::Symbol { .. } => "dyninfo ref",
+        Fixup::Entry { .. } => "dyninfo refun",
+        Fixup::Lazy { .. } => "dyninfo lazy",
+    }
 }
 
 /// Whether a native file's PLT is bound at first calls.

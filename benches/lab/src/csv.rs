@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::report::Report;
+use crate::interleave::Series;
+use crate::report::{Report, Task};
 use crate::stats::Spread;
 
 /// A line for each contestant of each task, with what was measured of it.
@@ -24,10 +25,20 @@ pub fn table(report: &Report) -> String {
     let counts: BTreeSet<&str> = series
         .flat_map(|series| series.counts.keys().map(String::as_str))
         .collect();
+    // What a unit of work is by the processor's counters.
+    let by_unit = |task: &Task, series: &Series| task.counted_by_unit(&series.contestant);
+    let all = report.tasks.iter();
+    let all = all.flat_map(|task| task.series.iter().flat_map(|s| by_unit(task, s)));
+    let counters: BTreeSet<&str> = all.map(|(name, _)| name).collect();
+    let heads: Vec<String> = counters.iter().map(|n| format!("{n} a unit")).collect();
     let mut out = String::new();
     line(
         &mut out,
-        COLUMNS.iter().copied().chain(counts.iter().copied()),
+        COLUMNS
+            .iter()
+            .copied()
+            .chain(counts.iter().copied())
+            .chain(heads.iter().map(String::as_str)),
     );
     for task in &report.tasks {
         for series in &task.series {
@@ -50,6 +61,11 @@ pub fn table(report: &Report) -> String {
                     .iter()
                     .map(|&name| number(series.counts.get(name).copied())),
             );
+            let counted = by_unit(task, series);
+            cells.extend(counters.iter().map(|&counter| {
+                let of = counted.iter().find(|&&(name, _)| name == counter);
+                number(of.map(|(_, count)| *count))
+            }));
             line(&mut out, cells.iter().map(String::as_str));
         }
     }
@@ -72,8 +88,6 @@ fn line<'a>(out: &mut String, cells: impl Iterator<Item = &'a str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::interleave::Series;
-    use crate::report::Task;
 
     #[test]
     fn cells_are_quoted_where_they_must() {

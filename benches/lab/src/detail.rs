@@ -49,8 +49,13 @@ fn detail(task: &Task) -> String {
         "load".to_owned(),
     ]];
     rows[0].extend(counted.iter().map(|(_, title)| (*title).to_owned()));
+    let counters = task.counters();
+    rows[0].extend(counters.iter().map(|name| format!("{name}/unit")));
     for series in &task.series {
-        rows.push(row(task, series, &counted));
+        let mut cells = row(task, series, &counted);
+        let by_counters = counters.iter();
+        cells.extend(by_counters.map(|name| task.counter_cell(&series.contestant, name)));
+        rows.push(cells);
     }
     aligned(&rows)
 }
@@ -80,7 +85,7 @@ fn row(task: &Task, series: &Series, counted: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// The first column to the left, the others to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use serde::{Deserialize, Serialize};
 
+use crate::counters::{COUNTERS, Counters};
 use crate::machine::Listing;
 
 /// One run.
@@ -94,13 +95,22 @@ fn duration(time: Timespec) -> Duration {
 pub fn timed(mut run: impl FnMut(u32) -> Result<i32> + 'static) -> Runner {
     Box::new(move |n| {
         run(warm_up(n))?;
+        measured(|| run(n))
+    })
+}
+
+/// One run: the CPU time of this thread, and what the processor counts meanwhile.
+pub(crate) fn measured(run: impl FnOnce() -> Result<i32>) -> Result<Sample> {
+    let mut counters = Counters::open();
+    let ((checksum, time), extra) = counters.count(|| {
         let start = cpu_time();
-        let checksum = run(n)?;
-        Ok(Sample {
-            checksum,
-            nanoseconds: (cpu_time() - start).as_nanos() as f64,
-            extra: Vec::new(),
-        })
+        let checksum = run();
+        (checksum, cpu_time() - start)
+    });
+    Ok(Sample {
+        checksum: checksum?,
+        nanoseconds: time.as_nanos() as f64,
+        extra,
     })
 }
 
@@ -193,7 +203,12 @@ fn run(contestant: &mut Contestant, n: u32, checksum: &mut Option<i32>) -> Resul
     };
     if units != n {
         // What part of the work comes to was compared in the rehearsal.
-        sample.nanoseconds *= f64::from(n) / f64::from(units.max(1));
+        let whole = f64::from(n) / f64::from(units.max(1));
+        sample.nanoseconds *= whole;
+        let counted = sample.extra.iter_mut();
+        for (_, count) in counted.filter(|(name, _)| COUNTERS.contains(name)) {
+            *count *= whole;
+        }
         return Ok(sample);
     }
     let want = *checksum.get_or_insert(sample.checksum);

@@ -23,17 +23,22 @@
 
 #![deny(unsafe_code)]
 
+pub mod abi_report;
 pub mod builds;
+pub mod costs;
+pub mod counters;
 pub mod counts;
 pub mod csv;
 pub mod detail;
 pub mod draw;
+mod dyninfo;
 pub mod html;
 pub mod interleave;
 pub mod kernel;
 pub mod machine;
 pub mod measure;
 pub mod native;
+mod process;
 pub mod program;
 pub mod report;
 pub mod rewrite;

@@ -1,10 +1,12 @@
-//! Contestants that are programs: they print a check-sum and nanoseconds.
+//! Contestants that are programs: they print a check-sum, nanoseconds, and what
+//! the processor has counted.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::counters::COUNTERS;
 use crate::interleave::{Runner, Sample, warm_up};
 
 /// A contestant that is a program which is given the units of its warm-up and
@@ -34,14 +36,33 @@ pub fn command(mut make: impl FnMut(u32) -> Command + 'static) -> Runner {
     })
 }
 
+/// A line: check-sum, nanoseconds, and perhaps what each of [`COUNTERS`] counted.
 fn sample(text: &str) -> Result<Sample> {
-    let parts = text.trim().split_once(' ');
-    let parts = parts.and_then(|(sum, time)| Some((sum.parse().ok()?, time.parse().ok()?)));
-    let (checksum, nanoseconds) =
-        parts.with_context(|| format!("it prints {text:?}, not a check-sum and nanoseconds"))?;
+    let mut words = text.split_whitespace();
+    let sum = words.next().and_then(|sum| sum.parse().ok());
+    let time = words.next().and_then(|time| time.parse().ok());
+    let (checksum, nanoseconds) = sum
+        .zip(time)
+        .with_context(|| format!("it prints {text:?}, not a check-sum and nanoseconds"))?;
+    let counted = COUNTERS.into_iter().zip(words);
+    let counted = counted.filter_map(|(name, count)| Some((name, count.parse().ok()?)));
     Ok(Sample {
         checksum,
         nanoseconds,
-        extra: Vec::new(),
+        extra: counted.collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_that_are_not_there_are_left_out() {
+        let extra = |text| sample(text).unwrap().extra;
+        let want = [("instructions", 90.0), ("branch misses", 3.0)];
+        assert_eq!(extra("-7 55 90 - 3 - - - -\n"), want);
+        assert_eq!(extra("-7 55"), []);
+        assert!(sample("hello").is_err());
+    }
 }

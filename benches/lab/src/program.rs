@@ -15,7 +15,8 @@ use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
 use crate::builds::{Builds, LIB, MAIN};
-use crate::interleave::{Runner, Sample, cpu_time, warm_up};
+use crate::dyninfo;
+use crate::interleave::{Runner, cpu_time, measured, warm_up};
 use crate::kernel::Kernel;
 use crate::rewrite::{self, Facts};
 use crate::variant::{Binding, Link};
@@ -56,6 +57,8 @@ pub struct Program {
     env: MakeEnv,
     /// Whether each run is of a process of its own.
     fresh: bool,
+    /// Whether it is a program of the `flat` ABI.
+    flat: bool,
     built: RefCell<HashMap<Form, Arc<Vec<Built>>>>,
 }
 
@@ -127,6 +130,7 @@ impl Program {
             options: options.clone(),
             env: Rc::new(|| Ok(HostEnv::new())),
             fresh: false,
+            flat: false,
             built: RefCell::default(),
         })
     }
@@ -155,7 +159,16 @@ impl Program {
                 });
             }
         }
-        Self::new(modules, "run", options)
+        if link == Link::Dyninfo {
+            for module in &mut modules {
+                module.wasm = dyninfo::of_dylink(&module.wasm)?;
+            }
+        }
+        let program = Self::new(modules, "run", options)?;
+        Ok(Self {
+            flat: link == Link::Flat,
+            ..program
+        })
     }
 
     /// The same with arguments, directories and the like.
@@ -302,9 +315,12 @@ impl Program {
             Ok(found.map(|built| Arc::clone(&built.object)))
         });
         let object = &built.first().context("a program of no module")?.object;
-        let beside = built.iter().filter(|b| b.beside);
+        let beside = built.iter().skip(1).filter(|b| b.beside || self.flat);
         let beside: Vec<_> = beside.map(|b| Arc::clone(&b.object)).collect();
-        let main = process.load_program(Arc::clone(object), &beside)?;
+        let main = match self.flat {
+            true => process.load_flat(Arc::clone(object), &beside)?,
+            false => process.load_program(Arc::clone(object), &beside)?,
+        };
         Ok(Live {
             process,
             main,
@@ -415,19 +431,20 @@ impl Loaded {
                 }
                 Work::Start | Work::Once => {}
             }
-            let start = cpu_time();
-            let checksum = program.run(&mut live, n)?;
-            Ok(Sample {
-                checksum,
-                nanoseconds: (cpu_time() - start).as_nanos() as f64,
-                extra: vec![(LOAD, load)],
-            })
+            let mut sample = measured(|| program.run(&mut live, n))?;
+            sample.extra.push((LOAD, load));
+            Ok(sample)
         })
     }
 
     /// The process, as the last run left it.
     pub(crate) fn live(&self) -> Ref<'_, Live> {
         self.live.borrow()
+    }
+
+    /// Whether it is a program of the `flat` ABI.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.program.flat
     }
 
     /// Name of the function that is measured.

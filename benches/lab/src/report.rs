@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counters::COUNTERS;
 use crate::interleave::Series;
 use crate::setting;
 use crate::stats::{Estimate, Spread, ratios};
@@ -68,6 +69,29 @@ impl Task {
     pub fn estimate(&self, contestant: &str) -> Option<Estimate> {
         let base = self.series.first()?;
         Estimate::median(&ratios(&self.series(contestant)?.samples, &base.samples))
+    }
+
+    /// The counters of which somebody has something.
+    pub(crate) fn counters(&self) -> Vec<&'static str> {
+        let has = |name: &str| self.series.iter().any(|s| s.extra.contains_key(name));
+        COUNTERS.iter().copied().filter(|name| has(name)).collect()
+    }
+
+    /// The same of one contestant and one counter, as a cell of a table.
+    pub(crate) fn counter_cell(&self, contestant: &str, counter: &str) -> String {
+        let counted = self.counted_by_unit(contestant);
+        let found = counted.iter().find(|(name, _)| *name == counter);
+        found.map_or_else(|| "–".to_owned(), |(_, count)| format!("{count:.2}"))
+    }
+
+    /// What the processor counted of a contestant in a unit of work: names, and medians of
+    /// the rounds; none where there are no counters.
+    pub fn counted_by_unit(&self, contestant: &str) -> Vec<(&'static str, f64)> {
+        let series = self.series(contestant);
+        let median = |name: &str| Spread::of(series?.extra.get(name)?).map(|s| s.median);
+        let all = COUNTERS.iter().copied();
+        all.filter_map(|name| Some((name, median(name)? / f64::from(self.n))))
+            .collect()
     }
 
     /// The contestant that is faster than every other, if one is and not by chance.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use rustix::system::uname;
 
+use crate::counters::{COUNTERS, Counters};
 use crate::stats::SEED;
 
 /// Names and texts.
@@ -35,6 +36,11 @@ pub(crate) fn lines() -> Vec<(&'static str, String)> {
             .ok()
             .map(|text| ("governor", text.trim().to_owned())),
     );
+    let counters = Counters::absent().map_or_else(
+        || COUNTERS.join(", "),
+        |why| format!("none: perf_event_open: {why}"),
+    );
+    lines.push(("counters", counters));
     let load = fs::read_to_string("/proc/loadavg").ok();
     let load = load.and_then(|text| Some(text.split(' ').next()?.to_owned()));
     lines.extend(load.map(|load| ("load before", load)));
@@ -87,7 +93,14 @@ mod tests {
     fn a_setting_says_when_and_how() {
         let lines = lines();
         let has = |name| lines.iter().any(|(n, text)| *n == name && !text.is_empty());
-        for name in ["machine", "kernel", "date", "command", "intervals"] {
+        for name in [
+            "machine",
+            "kernel",
+            "date",
+            "command",
+            "counters",
+            "intervals",
+        ] {
             assert!(has(name), "{name}: {lines:?}");
         }
     }

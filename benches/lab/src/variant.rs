@@ -101,6 +101,14 @@ pub enum Link {
     /// Position-independent, and the library's own data are its own
     /// (`-Bsymbolic`): at constant distances from its memory base.
     Symbolic,
+    /// As [`Link::Pie`], in a shared memory: mutable globals are thread-local.
+    Threads,
+    /// The `flat` ABI of 2016: absolute addresses in one memory, functions in one name
+    /// space, no data.
+    Flat,
+    /// The `dyninfo` ABI of 2016: addresses of data in words of the module's own memory,
+    /// functions in its part of the table, all written by the loader.
+    Dyninfo,
 }
 
 impl Link {
@@ -112,6 +120,9 @@ impl Link {
             Self::Fixed => "fixed",
             Self::FixedGot => "fixedgot",
             Self::Symbolic => "symbolic",
+            Self::Threads => "threads",
+            Self::Flat => "flat",
+            Self::Dyninfo => "dyninfo",
         }
     }
 
@@ -121,6 +132,9 @@ impl Link {
             Self::One => "one module, linked statically",
             Self::Pie | Self::Symbolic => "position-independent main",
             Self::Fixed | Self::FixedGot => "main at fixed addresses",
+            Self::Threads => "position-independent main with a shared memory",
+            Self::Flat => "flat ABI: both modules at fixed addresses",
+            Self::Dyninfo => "dyninfo ABI: position-independent main",
         }
     }
 
@@ -128,9 +142,11 @@ impl Link {
     pub const fn data(self) -> &'static str {
         match self {
             Self::One => "constant addresses",
-            Self::Pie | Self::FixedGot => "addresses from the GOT",
+            Self::Pie | Self::FixedGot | Self::Threads => "addresses from the GOT",
             Self::Fixed => "copies in main",
             Self::Symbolic => "GOT; the library's own from its base",
+            Self::Flat => "not shared",
+            Self::Dyninfo => "addresses from linear memory",
         }
     }
 
@@ -138,10 +154,13 @@ impl Link {
     pub const fn cut(self) -> Cut {
         match self {
             Self::One => Cut::One,
-            Self::Pie => Cut::Pie,
+            // What `dyninfo` says instead is made of the linked modules.
+            Self::Pie | Self::Dyninfo => Cut::Pie,
             Self::Fixed => Cut::Fixed,
             Self::FixedGot => Cut::FixedGot,
             Self::Symbolic => Cut::Symbolic,
+            Self::Threads => Cut::Threads,
+            Self::Flat => Cut::Flat,
         }
     }
 }
@@ -188,6 +207,28 @@ pub fn variants() -> Vec<Variant> {
     all.extend(between(Link::Fixed));
     all.extend([now(Link::FixedGot), now(Link::Symbolic)]);
     all
+}
+
+/// The ABIs that are compared as such: one variant for each, and all bindings of a
+/// position-independent main.
+pub fn abis() -> Vec<Variant> {
+    use Binding::{Direct, Host, Inside, Now, Table};
+    let pie = Binding::BETWEEN.map(|binding| (Link::Pie, binding));
+    let others = [
+        (Link::Fixed, Now),
+        (Link::FixedGot, Now),
+        (Link::Threads, Now),
+        (Link::Threads, Direct),
+        (Link::Flat, Now),
+        (Link::Flat, Direct),
+        (Link::Flat, Host),
+        (Link::Dyninfo, Table),
+    ];
+    let all = std::iter::once((Link::One, Inside))
+        .chain(pie)
+        .chain(others);
+    all.map(|(link, binding)| Variant { link, binding })
+        .collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,13 @@ pub struct Bench {
     /// Say which kernels and variants there are
     #[arg(long, exclusive = true)]
     pub list: bool,
+    /// Compare ABIs instead: time, code, relocations, start and memory of each, in tables
+    #[arg(long, conflicts_with_all = ["kernels", "main", "explain"])]
+    pub abi: bool,
+    /// Make the tables and figures of a report again that has a README.md, and in `data` what --abi
+    /// --json wrote on each machine
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, exclusive = true)]
+    pub abi_report: Option<PathBuf>,
     /// Measure this program instead; given again, another build of the same program
     #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "kernels")]
     pub main: Vec<PathBuf>,

@@ -59,6 +59,13 @@ fn table(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
             escape(title)
         )?;
     }
+    for name in task.counters() {
+        writeln!(
+            out,
+            "<th scope=\"col\" title=\"by the processor's counter, in a unit of work\">{}/unit</th>",
+            escape(name)
+        )?;
+    }
     writeln!(out, "</tr></thead><tbody>")?;
     let mut last = None;
     for series in &task.series {
@@ -100,7 +107,7 @@ fn row(
         escape(name)
     )?;
     if let Some(error) = &series.error {
-        let columns = 4 + counted.len();
+        let columns = 4 + counted.len() + task.counters().len();
         return writeln!(
             out,
             "<td class=\"error\" colspan=\"{columns}\">{}</td></tr>",
@@ -122,6 +129,9 @@ fn row(
         let count = series.counts.get(*name);
         let count = count.map_or_else(none, |count| format!("{count}"));
         write!(out, "<td>{count}</td>")?;
+    }
+    for counter in task.counters() {
+        write!(out, "<td>{}</td>", task.counter_cell(name, counter))?;
     }
     writeln!(out, "</tr>")
 }

@@ -13,7 +13,8 @@ use crate::report::Task;
 use crate::variant::Binding;
 
 /// What can be looked at after the rounds.
-enum Subject {
+#[derive(Clone)]
+pub(super) enum Subject {
     Ours(Loaded, Binding),
     Native(PathBuf),
     Nothing,
@@ -47,8 +48,14 @@ impl Contenders {
         self.contestants.push(Contestant::new(name, runner));
     }
 
+    /// Everyone, by name, as the rounds left them.
+    pub fn subjects(&self) -> Vec<(String, Subject)> {
+        let names = self.contestants.iter().map(|c| c.name.clone());
+        names.zip(self.subjects.iter().cloned()).collect()
+    }
+
     /// Rehearses, measures, counts.
-    pub fn run(mut self, name: &str, n: u32, rounds: usize, meter: &mut Meter<'_>) -> Task {
+    pub fn run(&mut self, name: &str, n: u32, rounds: usize, meter: &mut Meter<'_>) -> Task {
         let mut before = |who: &str| meter.step(name, who);
         rehearse(&mut self.contestants, n, &mut before);
         let mut series = compete(&mut self.contestants, n, rounds, &mut before);

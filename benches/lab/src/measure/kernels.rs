@@ -12,13 +12,13 @@ use crate::builds::{Builds, FLAGS, Native, WASM_FLAGS};
 use crate::counts::Facts;
 use crate::kernel::{Group, Kernel};
 use crate::program::{Loaded, Program};
-use crate::report::{About, Report};
+use crate::report::{About, Report, Task};
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
 use crate::variant::{Link, Variant, variants};
 
 /// A contestant before it is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Candidate {
+pub(super) enum Candidate {
     Native(Native),
     Ours(Variant),
 }
@@ -34,10 +34,15 @@ impl Candidate {
     /// Whether it would be another one than the rest.
     fn takes_part(self, kernel: &Kernel) -> bool {
         let of_data = |v: Variant| v.link == Link::FixedGot;
-        kernel.shares_data || !matches!(self, Self::Ours(v) if of_data(v))
+        let of_functions = |v: Variant| v.link == Link::Flat;
+        match (self, kernel.shares_data) {
+            (Self::Ours(variant), false) => !of_data(variant),
+            (Self::Ours(variant), true) => !of_functions(variant),
+            (Self::Native(_), _) => true,
+        }
     }
 
-    fn about(self) -> About {
+    pub fn about(self) -> About {
         match self {
             Self::Native(native) => About {
                 name: native.name().to_owned(),
@@ -54,10 +59,14 @@ impl Candidate {
 }
 
 /// Those that take part with kernels. Native ones need a compiler.
-fn candidates(only: &[String], natively: bool) -> Result<Vec<Candidate>> {
+pub(super) fn candidates(
+    ours: Vec<Variant>,
+    only: &[String],
+    natively: bool,
+) -> Result<Vec<Candidate>> {
     let native = Native::ALL.map(Candidate::Native);
     let native = native.into_iter().filter(|_| natively);
-    let ours = variants().into_iter().map(Candidate::Ours);
+    let ours = ours.into_iter().map(Candidate::Ours);
     let all: Vec<Candidate> = native.chain(ours).collect();
     let names: Vec<String> = all.iter().map(|c| c.name()).collect();
     let wanted = chosen(&names, only)?;
@@ -81,6 +90,24 @@ pub fn kernels(
 ) -> Result<Report> {
     let mut report = begun(settings);
     report.title = "kernels".to_owned();
+    let natively = note_compilers(&mut report)?;
+    let candidates = candidates(variants(), &settings.only, natively)?;
+    report.variants = candidates.iter().map(|c| c.about()).collect();
+    let part = |kernel: &Kernel| candidates.iter().filter(|c| c.takes_part(kernel)).count();
+    let all = kernels.iter().map(|kernel| part(kernel)).sum();
+    let mut meter = Meter::new(watch, all, settings.rounds);
+    for kernel in kernels {
+        let (mut task, _) = one(builds, kernel, &candidates, settings, &mut meter);
+        if kernel.group == Group::Work {
+            without_loops(&mut task);
+        }
+        report.tasks.push(task);
+    }
+    Ok(report)
+}
+
+/// Says which compilers there are; whether there is one for native programs.
+pub(super) fn note_compilers(report: &mut Report) -> Result<bool> {
     let clang = Tool::find(CLANG)?;
     Tool::find(WASM_LD)?;
     report.note("clang", clang.version());
@@ -93,43 +120,43 @@ pub fn kernels(
             report.absent.insert("native".to_owned(), error.to_string());
         }
     }
-    let candidates = candidates(&settings.only, gcc.is_ok())?;
-    report.variants = candidates.iter().map(|c| c.about()).collect();
-    let part = |kernel: &Kernel| candidates.iter().filter(|c| c.takes_part(kernel)).count();
-    let all = kernels.iter().map(|kernel| part(kernel)).sum();
-    let mut meter = Meter::new(watch, all, settings.rounds);
-    for kernel in kernels {
-        let mut contenders = Contenders::default();
-        let mut programs = Programs {
-            builds,
-            kernel,
-            options: &settings.options,
-            made: Vec::new(),
-        };
-        for candidate in candidates.iter().filter(|c| c.takes_part(kernel)) {
-            let name = candidate.name();
-            meter.step(kernel.name, &name);
-            match *candidate {
-                Candidate::Native(native) => {
-                    contenders.add_native(name, builds.native(kernel, native));
-                }
-                Candidate::Ours(Variant { link, binding }) => {
-                    let program = programs.get(link);
-                    let loaded = program.and_then(|p| Loaded::new(&p, binding));
-                    contenders.add(name, binding, loaded);
-                }
+    Ok(gcc.is_ok())
+}
+
+/// Measures one kernel; what can be looked at afterwards.
+pub(super) fn one(
+    builds: &Builds,
+    kernel: &Kernel,
+    candidates: &[Candidate],
+    settings: &Settings,
+    meter: &mut Meter<'_>,
+) -> (Task, Contenders) {
+    let mut contenders = Contenders::default();
+    let mut programs = Programs {
+        builds,
+        kernel,
+        options: &settings.options,
+        made: Vec::new(),
+    };
+    for candidate in candidates.iter().filter(|c| c.takes_part(kernel)) {
+        let name = candidate.name();
+        meter.step(kernel.name, &name);
+        match *candidate {
+            Candidate::Native(native) => {
+                contenders.add_native(name, builds.native(kernel, native));
+            }
+            Candidate::Ours(Variant { link, binding }) => {
+                let program = programs.get(link);
+                let loaded = program.and_then(|p| Loaded::new(&p, binding));
+                contenders.add(name, binding, loaded);
             }
         }
-        let n = settings.units(kernel.n);
-        let mut task = contenders.run(kernel.name, n, settings.rounds, &mut meter);
-        task.group = kernel.group.name().to_owned();
-        task.about = kernel.about();
-        if kernel.group == Group::Work {
-            without_loops(&mut task);
-        }
-        report.tasks.push(task);
     }
-    Ok(report)
+    let n = settings.units(kernel.n);
+    let mut task = contenders.run(kernel.name, n, settings.rounds, meter);
+    task.group = kernel.group.name().to_owned();
+    task.about = kernel.about();
+    (task, contenders)
 }
 
 /// The programs that are made of a kernel, each once.

@@ -1,6 +1,7 @@
 //! Measuring: for each kernel, or for a program of the user's, every
 //! variant is made, rehearsed, measured in rounds with all others, and counted.
 
+mod abis;
 mod contenders;
 mod kernels;
 mod user_modules;
@@ -11,6 +12,7 @@ use wasmaot_compiler::Options;
 
 use crate::report::{Report, Task};
 
+pub use abis::{ABIS, MANY, PRIVATE_KIB, SHARE_KIB, START, SYSTEM_CALLS, abis};
 pub use kernels::{explain, kernels};
 pub use user_modules::{Build, explain_program, program};
 

@@ -1,0 +1,226 @@
+//! ABIs side by side: the same work by each, and what each costs beside time, in code,
+//! relocations, start and memory.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use super::contenders::Subject;
+use super::kernels::{candidates, note_compilers, one};
+use super::{Meter, Settings, Watcher, begun};
+use crate::builds::{Builds, MAIN};
+use crate::interleave::{Contestant, compete};
+use crate::kernel::{Group, Kernel, kernel};
+use crate::process::{Start, Traced};
+use crate::program::Loaded;
+use crate::report::{Report, Task};
+use crate::variant::{Binding, abis as variants};
+
+/// The title of the report.
+pub const ABIS: &str = "abis";
+/// The name of the task that is whole processes.
+pub const START: &str = "start";
+/// Counts of that task: system calls of a process; KiB of the second process of a program
+/// that it has for itself, and its share of all that it maps.
+pub const SYSTEM_CALLS: &str = "system_calls";
+/// See [`SYSTEM_CALLS`].
+pub const PRIVATE_KIB: &str = "private_kib";
+/// See [`SYSTEM_CALLS`].
+pub const SHARE_KIB: &str = "share_kib";
+
+const NAMES: &[(&str, &str)] = &[("names.h", include_str!("../../kernels/functions/names.h"))];
+
+/// Programs with many symbols: what costs by the symbol shows.
+pub const MANY: [Kernel; 2] = [
+    Kernel {
+        name: "functions",
+        group: Group::Micro,
+        n: 150_000,
+        shares_data: false,
+        lib: include_str!("../../kernels/functions/lib.c"),
+        main: include_str!("../../kernels/functions/main.c"),
+        headers: NAMES,
+    },
+    Kernel {
+        name: "variables",
+        group: Group::Micro,
+        n: 150_000,
+        shares_data: true,
+        lib: include_str!("../../kernels/variables/lib.c"),
+        main: include_str!("../../kernels/variables/main.c"),
+        headers: NAMES,
+    },
+];
+
+/// The kernels that each show one thing, of those that there are for all variants.
+const SINGLE: [&str; 3] = ["call", "globals", "frame"];
+
+/// Processes that are started in a round, for the mean.
+const STARTS: u32 = 5;
+
+/// Measures ABIs. `command`: this command, by which processes are started; without one
+/// there are none of ours.
+///
+/// # Errors
+/// There is no compiler for wasm; no such variant.
+pub fn abis(
+    builds: &Builds,
+    command: Option<&Path>,
+    settings: &Settings,
+    watch: Watcher<'_>,
+) -> Result<Report> {
+    let mut report = begun(settings);
+    report.title = ABIS.to_owned();
+    let natively = note_compilers(&mut report)?;
+    let candidates = candidates(variants(), &settings.only, natively)?;
+    report.variants = candidates.iter().map(|c| c.about()).collect();
+    let kernels: Vec<&Kernel> = SINGLE
+        .iter()
+        .filter_map(|name| kernel(name))
+        .chain(&MANY)
+        .collect();
+    let all = candidates.len() * (kernels.len() + 1);
+    let mut meter = Meter::new(watch, all, settings.rounds);
+    for kernel in kernels {
+        let (mut task, contenders) = one(builds, kernel, &candidates, settings, &mut meter);
+        let is_single = SINGLE.contains(&kernel.name);
+        for series in &mut task.series {
+            // That of a call shows how they are made; the others are counted alone.
+            series.listing = series.listing.take().filter(|_| kernel.name == SINGLE[0]);
+            if !is_single {
+                series.counts.remove("instructions");
+            }
+        }
+        without_those_that_cannot(&mut task, &mut report);
+        report.tasks.push(task);
+        if kernel.name == MANY[0].name {
+            let objects = builds.sources(kernel)?.join("objects");
+            let starts = Starts {
+                objects,
+                command: command.map(Path::to_owned),
+            };
+            let task = starts.measure(contenders.subjects(), settings, &mut meter, &mut report);
+            report.tasks.push(task);
+        }
+    }
+    Ok(report)
+}
+
+/// Moves ABIs that have no form for this work from the results to what is absent.
+fn without_those_that_cannot(task: &mut Task, report: &mut Report) {
+    task.series.retain(|series| match &series.error {
+        Some(why) if series.samples.is_empty() => {
+            let what = format!("{} by {}", task.name, series.contestant);
+            report.absent.insert(what, why.clone());
+            false
+        }
+        _ => true,
+    });
+}
+
+/// Whole processes of one program.
+struct Starts {
+    /// Where objects are written.
+    objects: PathBuf,
+    command: Option<PathBuf>,
+}
+
+impl Starts {
+    fn measure(
+        &self,
+        subjects: Vec<(String, Subject)>,
+        settings: &Settings,
+        meter: &mut Meter<'_>,
+        report: &mut Report,
+    ) -> Task {
+        let mut starts = Vec::new();
+        for (name, subject) in subjects {
+            let start = match subject {
+                Subject::Native(path) => Some(Ok(Start::native(&path))),
+                Subject::Ours(loaded, binding) => self.ours(&name, &loaded, binding).transpose(),
+                Subject::Nothing => None,
+            };
+            starts.extend(start.map(|start| (name, start)));
+        }
+        let mut contestants: Vec<Contestant> = starts
+            .iter()
+            .map(|(name, start)| {
+                let runner = match start {
+                    Ok(start) => Ok(start.runner()),
+                    Err(error) => Err(anyhow::anyhow!("{error:#}")),
+                };
+                Contestant::new(name.clone(), runner)
+            })
+            .collect();
+        let mut before = |who: &str| meter.step(START, who);
+        let mut series = compete(&mut contestants, STARTS, settings.rounds, &mut before);
+        for (series, (_, start)) in series.iter_mut().zip(&starts) {
+            let Ok(start) = start else { continue };
+            match start.traced() {
+                Ok(Traced::Calls(calls)) => {
+                    series.counts.insert(SYSTEM_CALLS.to_owned(), calls as f64);
+                }
+                Ok(Traced::NoTracer) => {
+                    let hint = "strace is not installed; install it with: apt-get install strace";
+                    report
+                        .absent
+                        .insert("system calls".to_owned(), hint.to_owned());
+                }
+                Err(error) => {
+                    report
+                        .absent
+                        .insert("system calls".to_owned(), format!("{error:#}"));
+                }
+            }
+            match start.second() {
+                Ok(memory) => {
+                    let kib = [(PRIVATE_KIB, memory.private), (SHARE_KIB, memory.share)];
+                    series
+                        .counts
+                        .extend(kib.map(|(name, kib)| (name.to_owned(), kib as f64)));
+                }
+                Err(error) => {
+                    report
+                        .absent
+                        .insert("memory".to_owned(), format!("{error:#}"));
+                }
+            }
+        }
+        Task {
+            name: START.to_owned(),
+            about: "A process of the program with 512 functions from nothing to its end, for one \
+                    unit of work: CPU time of the process."
+                .to_owned(),
+            group: START.to_owned(),
+            n: STARTS,
+            series,
+        }
+    }
+
+    /// A program of ours as the command runs it, if it can: the host functions of the
+    /// laboratory are no part of the command, and flat programs are started otherwise.
+    fn ours(&self, name: &str, loaded: &Loaded, binding: Binding) -> Result<Option<Start>> {
+        let Some(command) = &self.command else {
+            return Ok(None);
+        };
+        if binding == Binding::Host || loaded.is_flat() {
+            return Ok(None);
+        }
+        let directory = self.objects.join(name);
+        std::fs::create_dir_all(&directory)
+            .with_context(|| format!("cannot make {}", directory.display()))?;
+        for built in loaded.live().built.iter() {
+            let path = directory.join(format!("{}.elf", built.name));
+            std::fs::write(&path, &built.file)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let bind = match binding {
+            Binding::Lazy => "lazy",
+            Binding::Direct => "direct",
+            Binding::Static => "static",
+            _ => "now",
+        };
+        let main = directory.join(format!("{MAIN}.elf"));
+        Ok(Some(Start::ours(command, bind, &main)))
+    }
+}

@@ -13,7 +13,7 @@ use wasmaot_hosts::HostEnv;
 use wasmaot_lab::abi_report::{self, Machine};
 use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::detail::tables;
-use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
+use wasmaot_lab::kernel::{KERNELS, Kernel};
 use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
@@ -45,7 +45,10 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     if !args.main.is_empty() {
         return of_user(args);
     }
-    let kernels = chosen(&args.kernels)?;
+    let kernels = match args.abi {
+        true => chosen(&args.kernels, &measure::work())?,
+        false => chosen(&args.kernels, &KERNELS.iter().collect::<Vec<_>>())?,
+    };
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)
@@ -68,7 +71,7 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     let report = watched(|watch| match args.abi {
         true => {
             let command = std::env::current_exe().context("cannot find this command")?;
-            measure::abis(&builds, Some(&command), &settings, watch)
+            measure::abis(&builds, &kernels, Some(&command), &settings, watch)
         }
         false => measure::kernels(&builds, &kernels, &settings, watch),
     })?;
@@ -101,13 +104,15 @@ fn list() -> Result<()> {
     print(out)
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
+/// The kernels of some names, of those that there are; all, if none is named.
+fn chosen(names: &[String], all: &[&'static Kernel]) -> Result<Vec<&'static Kernel>> {
     if names.is_empty() {
-        return Ok(KERNELS.iter().collect());
+        return Ok(all.to_vec());
     }
     let find = |name: &String| {
-        let all: Vec<&str> = KERNELS.iter().map(|k| k.name).collect();
-        kernel(name).ok_or_else(|| {
+        let found = all.iter().find(|kernel| kernel.name == *name);
+        found.copied().ok_or_else(|| {
+            let all: Vec<&str> = all.iter().map(|k| k.name).collect();
             usage(format!(
                 "no kernel `{name}`; there are: {}; modules of your own are given with --main",
                 all.join(" ")

@@ -148,8 +148,9 @@ hello
 fn the_examples_that_pages_name_are_there() {
     let mut found = 0;
     let pages = std::fs::read_dir(repository().join("docs")).unwrap();
-    for page in pages {
-        let text = std::fs::read_to_string(page.unwrap().path()).unwrap();
+    let pages = pages.map(|page| page.unwrap().path());
+    for page in pages.filter(|page| page.is_file()) {
+        let text = std::fs::read_to_string(page).unwrap();
         for (at, start) in text.match_indices("](../examples/") {
             let path = &text[at + start.len()..];
             let path = path.split(')').next().unwrap();

@@ -15,6 +15,7 @@ fn documents_are_here_and_stand_alone() {
         "LICENSE",
         "abi/ABI.md",
         "abi/records.md",
+        "docs/abi-report/README.md",
         "docs/abi-research.md",
         "docs/coming-from.md",
         "docs/embedding.md",

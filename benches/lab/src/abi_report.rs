@@ -76,6 +76,7 @@ fn part(name: &str, machines: &[Machine]) -> Result<String> {
         "relocations of functions" => by_costs(&|r| costs::relocations(r, MANY[0].name)),
         "relocations of variables" => by_costs(&|r| costs::relocations(r, MANY[1].name)),
         "start" => by_costs(&costs::start),
+        "messages" => by_costs(&costs::messages),
         "comparisons" => comparisons(machines),
         "figures" => pictures(machines),
         _ => bail!("there is no generated part `{name}`"),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::counts::{GOT_BYTES, PLT_BYTES, RELOCATION};
 use crate::detail::aligned;
 use crate::interleave::Series;
-use crate::measure::{MANY, PRIVATE_KIB, SHARE_KIB, START, SYSTEM_CALLS};
+use crate::kernel::Group;
+use crate::measure::{DOMAINS, MANY, PRIVATE_KIB, SHARE_KIB, START, SYSTEM_CALLS};
 use crate::report::{Report, Task, interval, time};
 use crate::stats::Spread;
 
@@ -39,6 +40,7 @@ pub fn text(report: &Report) -> String {
             "the same: relocations by kind",
             relocations(report, MANY[1].name),
         ),
+        ("messages between modules", messages(report)),
         (
             "the program with 512 functions: start and memory",
             start(report),
@@ -53,14 +55,24 @@ pub fn text(report: &Report) -> String {
 
 /// Times of every kernel, with where they are by 95 %.
 pub fn times(report: &Report) -> Table {
-    let tasks: Vec<&Task> = report.tasks.iter().filter(|t| t.group != START).collect();
+    times_of(report, Group::Micro.name())
+}
+
+/// The same of messages between modules, in one memory and in two.
+pub fn messages(report: &Report) -> Table {
+    times_of(report, DOMAINS)
+}
+
+fn times_of(report: &Report, group: &str) -> Table {
+    let tasks: Vec<&Task> = report.group(group).collect();
     let cell = |task: &Task, name: &str| {
         let estimate = task.estimate(name);
         estimate.map_or_else(none, |e| format!("{:.2} ({})", e.value, interval(e)))
     };
     let heads = std::iter::once("ABI".to_owned()).chain(tasks.iter().map(|t| t.name.clone()));
     let mut rows = vec![unit_row(&tasks)];
-    rows.extend(names(report).into_iter().map(|name| {
+    let names = report.contestants(group);
+    rows.extend(in_order(report, names).into_iter().map(|name| {
         let cells = tasks.iter().map(|task| cell(task, name));
         std::iter::once(name.to_owned()).chain(cells).collect()
     }));
@@ -75,7 +87,8 @@ pub fn instructions(report: &Report) -> Table {
     const COUNT: &str = "instructions";
     let counted = |task: &&Task| task.series.iter().any(|s| s.counts.contains_key(COUNT));
     let tasks: Vec<&Task> = report.tasks.iter().filter(counted).collect();
-    let rows = names(report).into_iter().map(|name| {
+    let names = in_order(report, report.contestants(Group::Micro.name()));
+    let rows = names.into_iter().map(|name| {
         let cells = tasks.iter().map(|task| {
             let count = task.series(name).and_then(|s| s.counts.get(COUNT));
             count.map_or_else(none, |count| format!("{count}"))
@@ -204,9 +217,10 @@ fn table(
     }
 }
 
-/// The ABIs in their order.
-fn names(report: &Report) -> Vec<&str> {
-    report.variants.iter().map(|v| v.name.as_str()).collect()
+/// Names in the order of the ABIs: not every one is in the first task.
+fn in_order<'a>(report: &Report, mut names: Vec<&'a str>) -> Vec<&'a str> {
+    names.sort_by_key(|name| report.variants.iter().position(|v| v.name == *name));
+    names
 }
 
 fn none() -> String {

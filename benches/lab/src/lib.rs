@@ -30,6 +30,7 @@ pub mod counters;
 pub mod counts;
 pub mod csv;
 pub mod detail;
+mod domains;
 pub mod draw;
 mod dyninfo;
 pub mod html;

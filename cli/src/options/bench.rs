@@ -26,7 +26,7 @@ pub struct Bench {
     #[arg(long, exclusive = true)]
     pub list: bool,
     /// Compare ABIs instead: time, code, relocations, start and memory of each, in tables
-    #[arg(long, conflicts_with_all = ["kernels", "main", "explain"])]
+    #[arg(long, conflicts_with_all = ["main", "explain"])]
     pub abi: bool,
     /// Make the tables and figures of a report again that has a README.md, and in `data` what --abi
     /// --json wrote on each machine

@@ -9,17 +9,20 @@ use super::contenders::Subject;
 use super::kernels::{candidates, note_compilers, one};
 use super::{Meter, Settings, Watcher, begun};
 use crate::builds::{Builds, MAIN};
+use crate::domains;
 use crate::interleave::{Contestant, compete};
 use crate::kernel::{Group, Kernel, kernel};
 use crate::process::{Start, Traced};
 use crate::program::Loaded;
-use crate::report::{Report, Task};
+use crate::report::{About, Report, Task};
 use crate::variant::{Binding, abis as variants};
 
 /// The title of the report.
 pub const ABIS: &str = "abis";
 /// The name of the task that is whole processes.
 pub const START: &str = "start";
+/// The group of tasks that pass messages between memories.
+pub const DOMAINS: &str = "domains";
 /// Counts of that task: system calls of a process; KiB of the second process of a program
 /// that it has for itself, and its share of all that it maps.
 pub const SYSTEM_CALLS: &str = "system_calls";
@@ -58,13 +61,22 @@ const SINGLE: [&str; 3] = ["call", "globals", "frame"];
 /// Processes that are started in a round, for the mean.
 const STARTS: u32 = 5;
 
-/// Measures ABIs. `command`: this command, by which processes are started; without one
-/// there are none of ours.
+/// The work that ABIs are compared by: kernels that each show one thing, and programs with
+/// many symbols.
+pub fn work() -> Vec<&'static Kernel> {
+    let single = SINGLE.iter().filter_map(|name| kernel(name));
+    single.chain(&MANY).collect()
+}
+
+/// Measures ABIs by such kernels; with all of them and all ABIs, messages between memories
+/// as well. `command`: this command, by which processes are started; without one there are
+/// none of ours.
 ///
 /// # Errors
 /// There is no compiler for wasm; no such variant.
 pub fn abis(
     builds: &Builds,
+    kernels: &[&Kernel],
     command: Option<&Path>,
     settings: &Settings,
     watch: Watcher<'_>,
@@ -74,14 +86,9 @@ pub fn abis(
     let natively = note_compilers(&mut report)?;
     let candidates = candidates(variants(), &settings.only, natively)?;
     report.variants = candidates.iter().map(|c| c.about()).collect();
-    let kernels: Vec<&Kernel> = SINGLE
-        .iter()
-        .filter_map(|name| kernel(name))
-        .chain(&MANY)
-        .collect();
     let all = candidates.len() * (kernels.len() + 1);
     let mut meter = Meter::new(watch, all, settings.rounds);
-    for kernel in kernels {
+    for &kernel in kernels {
         let (mut task, contenders) = one(builds, kernel, &candidates, settings, &mut meter);
         let is_single = SINGLE.contains(&kernel.name);
         for series in &mut task.series {
@@ -103,7 +110,35 @@ pub fn abis(
             report.tasks.push(task);
         }
     }
+    if settings.only.is_empty() && kernels.len() == work().len() {
+        let named = domains::ways().map(|(name, text)| About {
+            name: name.to_owned(),
+            kind: DOMAINS.to_owned(),
+            text: text.to_owned(),
+        });
+        report.variants.extend(named);
+        for size in domains::SIZES {
+            report.tasks.push(messages(size, settings, &mut meter));
+        }
+    }
     Ok(report)
+}
+
+/// Messages between two modules, in one memory and in two.
+fn messages(size: u32, settings: &Settings, meter: &mut Meter<'_>) -> Task {
+    let name = format!("{size} bytes");
+    let mut contestants = domains::contestants(size, &settings.options);
+    let mut before = |who: &str| meter.step(&name, who);
+    // What is copied takes its time.
+    let n = settings.units(domains::CALLS / size.div_ceil(256));
+    let series = compete(&mut contestants, n, settings.rounds, &mut before);
+    Task {
+        about: format!("A call that passes {size} bytes and gets as many back."),
+        group: DOMAINS.to_owned(),
+        name,
+        n,
+        series,
+    }
 }
 
 /// Moves ABIs that have no form for this work from the results to what is absent.

@@ -12,7 +12,7 @@ use wasmaot_compiler::Options;
 
 use crate::report::{Report, Task};
 
-pub use abis::{ABIS, MANY, PRIVATE_KIB, SHARE_KIB, START, SYSTEM_CALLS, abis};
+pub use abis::{ABIS, DOMAINS, MANY, PRIVATE_KIB, SHARE_KIB, START, SYSTEM_CALLS, abis, work};
 pub use kernels::{explain, kernels};
 pub use user_modules::{Build, explain_program, program};
 

@@ -1,6 +1,6 @@
 /* A kernel as a program of its own: after a warm-up, prints the check-sum of
-   `run(N)`, the nanoseconds of CPU time that it took, and the processor's counters
-   where there are any, else `-` for each. With one more argument it then stays as it
+   `run(N)` and the nanoseconds of CPU time that it took. With `count` it also prints the
+   processor's counters, `-` for one that there is not; with `stay` it then stays as it
    is, to be looked at. */
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -57,21 +57,22 @@ int main(int argc, char **argv) {
     if (argc < 3)
         return 2;
     int warm_up = atoi(argv[1]), n = atoi(argv[2]);
+    unsigned counted = argc > 3 && !strcmp(argv[3], "count") ? EVENTS : 0;
     run(warm_up);
-    for (unsigned i = 0; i < EVENTS; i++)
+    for (unsigned i = 0; i < counted; i++)
         counters[i] = counter((int)i);
-    for (unsigned i = 0; i < EVENTS; i++)
+    for (unsigned i = 0; i < counted; i++)
         ioctl(counters[i], PERF_EVENT_IOC_ENABLE, 0);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     int sum = run(n);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-    for (unsigned i = 0; i < EVENTS; i++)
+    for (unsigned i = 0; i < counted; i++)
         ioctl(counters[i], PERF_EVENT_IOC_DISABLE, 0);
     printf("%d %lld", sum, (b.tv_sec - a.tv_sec) * 1000000000LL + (b.tv_nsec - a.tv_nsec));
-    for (unsigned i = 0; i < EVENTS; i++)
+    for (unsigned i = 0; i < counted; i++)
         print(counters[i]);
     puts("");
-    if (argc > 3) {
+    if (argc > 3 && !strcmp(argv[3], "stay")) {
         fflush(stdout);
         pause();
     }

@@ -78,6 +78,7 @@ fn part(name: &str, machines: &[Machine]) -> Result<String> {
         "start" => by_costs(&costs::start),
         "messages" => by_costs(&costs::messages),
         "comparisons" => comparisons(machines),
+        "findings" => findings(machines),
         "figures" => pictures(machines),
         _ => bail!("there is no generated part `{name}`"),
     })
@@ -317,6 +318,22 @@ const QUESTIONS: &[Question] = &[
         "threads-now",
         "pie-now",
     ),
+    question("lazy against now", "start", "pie-lazy", "pie-now"),
+    question("lazy against now, gcc", "start", "so", "so-now"),
+    question("patched against the PLT", "start", "pie-direct", "pie-now"),
+    question("the table against the PLT", "start", "pie-table", "pie-now"),
+    question(
+        "dyninfo against the PLT",
+        "start",
+        "dyninfo-table",
+        "pie-now",
+    ),
+    question(
+        "prelinked against the PLT",
+        "start",
+        "pie-static",
+        "pie-now",
+    ),
 ];
 
 /// Times of one ABI as a ratio to another's.
@@ -329,6 +346,8 @@ pub fn versus(task: &Task, one: &str, other: &str) -> Option<Estimate> {
 fn verdict(ratio: &Estimate) -> &'static str {
     match ratio.is_difference() {
         false => "not told apart",
+        // A difference, but one that no program would show.
+        true if (ratio.value - 1.0).abs() < 0.01 => "within 1 %",
         true if ratio.value < 1.0 => "faster",
         true => "slower",
     }
@@ -363,6 +382,101 @@ fn comparisons(machines: &[Machine]) -> String {
         heads,
         rows: rows.collect(),
     })
+}
+
+/// A sentence, and the ratios that stand in it at each `{}`: work, one ABI, the other.
+type Finding = (
+    &'static str,
+    &'static [(&'static str, &'static str, &'static str)],
+);
+
+const FINDINGS: &[Finding] = &[
+    (
+        "A call through the PLT takes {} of the time of one that was patched to go straight, with 512 functions {}.",
+        &[
+            ("call", "pie-now", "pie-direct"),
+            ("functions", "pie-now", "pie-direct"),
+        ],
+    ),
+    (
+        "With 512 functions a call through an address from the GOT takes {} of the time of one through the PLT; with gcc {}.",
+        &[
+            ("functions", "pie-noplt", "pie-now"),
+            ("functions", "so-noplt", "so-now"),
+        ],
+    ),
+    (
+        "Patched calls take {} of the time of calls in one program of gcc; prelinked, where functions are inlined across modules, {}.",
+        &[
+            ("functions", "pie-direct", "native"),
+            ("functions", "pie-static", "native"),
+        ],
+    ),
+    (
+        "A call by the table takes {} of the time of one through the PLT, with 512 functions {}.",
+        &[
+            ("call", "pie-table", "pie-now"),
+            ("functions", "pie-table", "pie-now"),
+        ],
+    ),
+    (
+        "A call through functions of the host takes {} of that time.",
+        &[("functions", "pie-host", "pie-now")],
+    ),
+    (
+        "Copies of variables in main take {} of the time of addresses from the GOT with 8 variables in a loop, and {} with 512; with gcc {}.",
+        &[
+            ("globals", "fixed-now", "fixedgot-now"),
+            ("variables", "fixed-now", "fixedgot-now"),
+            ("variables", "so-now", "so-symbolic"),
+        ],
+    ),
+    (
+        "Addresses in words of linear memory (`dyninfo`) take {} of the time of addresses from the GOT with 8 variables, and {} with 512.",
+        &[
+            ("globals", "dyninfo-table", "pie-now"),
+            ("variables", "dyninfo-table", "pie-now"),
+        ],
+    ),
+    (
+        "A process that binds 512 functions at their first calls takes {} of the CPU time of one that binds them at the start; with gcc {}.",
+        &[("start", "pie-lazy", "pie-now"), ("start", "so", "so-now")],
+    ),
+    (
+        "A process whose calls are patched takes {} of that time.",
+        &[("start", "pie-direct", "pie-now")],
+    ),
+    (
+        "A message of 16 bytes into another memory and back takes {} of the time of a pointer, of 4096 bytes {}.",
+        &[
+            ("16 bytes", "copies", "pointer"),
+            ("4096 bytes", "copies", "pointer"),
+        ],
+    ),
+];
+
+/// Sentences with what was measured; what a machine has not measured is left out.
+fn findings(machines: &[Machine]) -> String {
+    let mut out = String::new();
+    for machine in machines {
+        let _ = writeln!(out, "On {}:\n", machine.cpu());
+        for (sentence, ratios) in FINDINGS {
+            let ratios: Option<Vec<Estimate>> = ratios
+                .iter()
+                .map(|(task, one, other)| versus(machine.task(task)?, one, other))
+                .collect();
+            let Some(ratios) = ratios else { continue };
+            let mut parts = sentence.split("{}");
+            let _ = write!(out, "- {}", parts.next().unwrap_or_default());
+            for (ratio, part) in ratios.iter().zip(parts) {
+                let _ = write!(out, "{:.2} ({}){part}", ratio.value, interval(*ratio));
+            }
+            out.push('\n');
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// The table as Markdown has it.

@@ -25,8 +25,23 @@ pub const NONE: &str = "–";
 /// The tables for a terminal.
 pub fn text(report: &Report) -> String {
     let mut out = report.settings();
-    for (title, table) in [
-        ("time, as a ratio to the first", times(report)),
+    let times = ("time, as a ratio to the first", times(report));
+    for (title, table) in std::iter::once(times).chain(tables(report)) {
+        let rows = std::iter::once(table.heads).chain(table.rows);
+        out += &format!("\n{title}\n{}", aligned(&rows.collect::<Vec<_>>()));
+    }
+    report.ends(&mut out);
+    out
+}
+
+/// All tables but that of times, with their titles; those of work that was left out are
+/// not there.
+pub fn tables(report: &Report) -> Vec<(&'static str, Table)> {
+    let all = [
+        (
+            "instructions in the hot loop, with what it calls",
+            instructions(report),
+        ),
         (
             "the program with 512 functions: what linking needs",
             link(report),
@@ -40,17 +55,17 @@ pub fn text(report: &Report) -> String {
             "the same: relocations by kind",
             relocations(report, MANY[1].name),
         ),
-        ("messages between modules", messages(report)),
         (
             "the program with 512 functions: start and memory",
             start(report),
         ),
-    ] {
-        let rows = std::iter::once(table.heads).chain(table.rows);
-        out += &format!("\n{title}\n{}", aligned(&rows.collect::<Vec<_>>()));
-    }
-    report.ends(&mut out);
-    out
+        (
+            "messages between modules, as a ratio to a pointer",
+            messages(report),
+        ),
+    ];
+    let has_rows = |(_, table): &(&str, Table)| table.heads.len() > 1 && !table.rows.is_empty();
+    all.into_iter().filter(has_rows).collect()
 }
 
 /// Times of every kernel, with where they are by 95 %.

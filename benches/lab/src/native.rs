@@ -15,7 +15,7 @@ pub fn program(path: &Path) -> Runner {
     let path = path.to_owned();
     command(move |n| {
         let mut command = Command::new(&path);
-        command.args([warm_up(n).to_string(), n.to_string()]);
+        command.args([warm_up(n).to_string(), n.to_string(), "count".to_owned()]);
         command
     })
 }

@@ -68,11 +68,14 @@ fn table(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
     }
     writeln!(out, "</tr></thead><tbody>")?;
     let mut last = None;
+    let loops = alike(task);
     for series in &task.series {
         let of = family(report, &series.contestant);
         let first = last.is_some_and(|last| last != of);
         last = Some(of);
-        row(report, task, series, &counted, first, out)?;
+        let own = |hot: &HotLoop<'_>| hot.contestants.contains(&series.contestant.as_str());
+        let hot_loop = loops.iter().position(own).map(|at| loop_id(task, at));
+        row(report, task, series, &counted, (first, hot_loop), out)?;
     }
     writeln!(out, "</tbody></table></div>")?;
     let most = task.series.iter().map(|s| s.part).max().unwrap_or(1);
@@ -90,7 +93,7 @@ fn row(
     task: &Task,
     series: &Series,
     counted: &[(&str, &str)],
-    first: bool,
+    (first, hot_loop): (bool, Option<String>),
     out: &mut String,
 ) -> fmt::Result {
     let name = &series.contestant;
@@ -128,7 +131,12 @@ fn row(
     for (name, _) in counted {
         let count = series.counts.get(*name);
         let count = count.map_or_else(none, |count| format!("{count}"));
-        write!(out, "<td>{count}</td>")?;
+        match &hot_loop {
+            Some(id) if *name == "instructions" => {
+                write!(out, "<td><a href=\"#{}\">{count}</a></td>", escape(id))?;
+            }
+            _ => write!(out, "<td>{count}</td>")?,
+        }
     }
     for counter in task.counters() {
         write!(out, "<td>{}</td>", task.counter_cell(name, counter))?;
@@ -136,19 +144,40 @@ fn row(
     writeln!(out, "</tr>")
 }
 
+/// A hot loop, and those who have it.
+struct HotLoop<'t> {
+    text: String,
+    instructions: usize,
+    contestants: Vec<&'t str>,
+}
+
 /// The hot loops, those alike together.
-fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
-    let mut alike: Vec<(String, usize, Vec<&str>)> = Vec::new();
+fn alike(task: &Task) -> Vec<HotLoop<'_>> {
+    let mut alike: Vec<HotLoop<'_>> = Vec::new();
     for series in &task.series {
         let Some(listing) = &series.listing else {
             continue;
         };
         let text = listing.text();
-        match alike.iter_mut().find(|(known, ..)| *known == text) {
-            Some((.., names)) => names.push(&series.contestant),
-            None => alike.push((text, listing.instructions, vec![&series.contestant])),
+        match alike.iter_mut().find(|known| known.text == text) {
+            Some(known) => known.contestants.push(&series.contestant),
+            None => alike.push(HotLoop {
+                text,
+                instructions: listing.instructions,
+                contestants: vec![&series.contestant],
+            }),
         }
     }
+    alike
+}
+
+/// What the table links to.
+fn loop_id(task: &Task, number: usize) -> String {
+    format!("loop-{}-{number}", task.name.replace(' ', "-"))
+}
+
+fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
+    let alike = alike(task);
     if alike.is_empty() {
         return Ok(());
     }
@@ -156,9 +185,10 @@ fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
         out,
         "<details class=\"loops\"><summary>the hot loops, with what they call</summary><div>"
     )?;
-    for (text, instructions, names) in alike {
-        write!(out, "<figure><figcaption>")?;
-        for name in names {
+    for (number, hot) in alike.iter().enumerate() {
+        let id = loop_id(task, number);
+        write!(out, "<figure id=\"{}\"><figcaption>", escape(&id))?;
+        for name in &hot.contestants {
             let (kind, name) = (class(kind(report, name)), escape(name));
             write!(
                 out,
@@ -167,8 +197,9 @@ fn loops(report: &Report, task: &Task, out: &mut String) -> fmt::Result {
         }
         writeln!(
             out,
-            "<em>{instructions} instructions</em></figcaption><pre>{}</pre></figure>",
-            escape(text.trim_end())
+            "<em>{} instructions</em></figcaption><pre>{}</pre></figure>",
+            hot.instructions,
+            escape(hot.text.trim_end())
         )?;
     }
     writeln!(out, "</div></details>")

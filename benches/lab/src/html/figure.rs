@@ -212,10 +212,12 @@ fn figure(
 ) -> fmt::Result {
     let width = NAMES + wide * columns.len() as f64;
     let height = rows.height + AXIS;
+    // Narrower, its numbers could not be read: it is scrolled then.
+    let least = width * 0.85;
     writeln!(
         out,
         "<div class=\"scroll\"><svg viewBox=\"0 0 {width:.0} {height:.0}\" \
-         style=\"max-width:{width:.0}px\" role=\"img\" \
+         style=\"min-width:{least:.0}px;max-width:{width:.0}px\" role=\"img\" \
          aria-label=\"Ratios of times, a row for each variant\">"
     )?;
     names(report, rows, width, out)?;

@@ -6,6 +6,8 @@ mod figure;
 
 use std::fmt::{self, Write as _};
 
+use crate::costs::tables;
+use crate::measure::{ABIS, DOMAINS, START};
 use crate::report::{About, Report};
 
 /// The file.
@@ -42,6 +44,7 @@ pub fn figures(report: &Report) -> Vec<(String, String)> {
 fn write_page(report: &Report, out: &mut String) -> fmt::Result {
     let title = match report.title.as_str() {
         "kernels" => "Calls and data across modules".to_owned(),
+        ABIS => "What ABIs cost".to_owned(),
         program => format!("Calls and data across the modules of {program}"),
     };
     writeln!(
@@ -59,10 +62,15 @@ fn write_page(report: &Report, out: &mut String) -> fmt::Result {
         let heading = match group {
             "micro" => "One thing at a time",
             "work" => "Work, split as programs are",
+            START => "Whole processes",
+            DOMAINS => "Messages between memories",
             _ => "Time",
         };
         writeln!(out, "<h2>{heading}</h2>")?;
         figure::figures(report, group, out)?;
+    }
+    if report.title == ABIS {
+        costs(report, out)?;
     }
     let heading = match report.tasks.len() {
         1 => "Times and counts",
@@ -75,6 +83,37 @@ fn write_page(report: &Report, out: &mut String) -> fmt::Result {
     variants(report, out)?;
     setting(report, out)?;
     writeln!(out, "</main>\n</body>\n</html>")
+}
+
+/// What ABIs cost beside time.
+fn costs(report: &Report, out: &mut String) -> fmt::Result {
+    writeln!(out, "<h2>Code, relocations, start, memory</h2>")?;
+    for (title, table) in tables(report) {
+        writeln!(
+            out,
+            "<h3>{}</h3>\n<div class=\"scroll\"><table class=\"counts\"><thead><tr>",
+            escape(title)
+        )?;
+        for head in &table.heads {
+            writeln!(out, "<th scope=\"col\">{}</th>", escape(head))?;
+        }
+        writeln!(out, "</tr></thead><tbody>")?;
+        for row in &table.rows {
+            let (name, cells) = row.split_first().map_or(("", &[][..]), |(n, c)| (n, c));
+            write!(
+                out,
+                "<tr><th scope=\"row\"><span class=\"chip k-{}\"></span>{}</th>",
+                class(kind(report, name)),
+                escape(name)
+            )?;
+            for cell in cells {
+                write!(out, "<td>{}</td>", escape(cell))?;
+            }
+            writeln!(out, "</tr>")?;
+        }
+        writeln!(out, "</tbody></table></div>")?;
+    }
+    Ok(())
 }
 
 /// How to read it.
@@ -115,7 +154,8 @@ const COLOURS: &[(&str, &str)] = &[
     ("host", "through the host"),
 ];
 const SHAPES: &[(&str, &str)] = &[
-    ("one", "one module, or position-independent main"),
+    ("native", "a native program"),
+    ("one", "one module, or main of any other kind"),
     ("fixed", "main at fixed addresses, copied data"),
     ("symbolic", "other data access"),
 ];

@@ -4,6 +4,8 @@
 
 #![cfg(feature = "bench")]
 
+mod abis;
+#[path = "../common/mod.rs"]
 mod common;
 
 use serde_json::Value;
@@ -73,9 +75,15 @@ fn assert_well_formed(html: &str) {
 #[track_caller]
 fn assert_alone(html: &str) {
     for outside in [
-        "http:", "https:", "src=", "href=", "<script", "<link", "@import", "url(",
+        "http:", "https:", "src=", "<script", "<link", "@import", "url(",
     ] {
         assert!(!html.contains(outside), "{outside}");
+    }
+    // To what it has itself.
+    for (at, _) in html.match_indices("href=") {
+        let target = html[at..].strip_prefix("href=\"#").unwrap();
+        let (id, _) = target.split_once('"').unwrap();
+        assert!(html.contains(&format!(" id=\"{id}\"")), "{id}");
     }
 }
 
@@ -158,6 +166,7 @@ fn kernels_are_measured_counted_and_drawn() {
         assert!(html.contains(&format!("<title>{name}: ")), "{name}");
     }
     assert!(html.contains("call    add@plt"));
+    assert!(html.contains("<a href=\"#loop-call-0\">"));
     assert!(html.contains("prefers-color-scheme: dark"));
 
     // A separate step draws the same.

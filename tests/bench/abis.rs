@@ -28,7 +28,7 @@ fn abis_are_compared_with_what_each_costs() {
         "--scale",
         "0.0001",
         "--only",
-        "so-now,one,pie-lazy,pie-now,pie-direct,pie-table,flat-now,dyninfo,threads-now",
+        "so-now,one,pie-lazy,pie-now,pie-direct,pie-table,flat-now,dyninfo",
         "--json",
         "j",
         "--csv",
@@ -46,7 +46,6 @@ fn abis_are_compared_with_what_each_costs() {
         ("pie-now", jump_slot),
         ("pie-direct", jump_slot),
         ("flat-now", jump_slot),
-        ("threads-now", jump_slot),
         ("pie-table", "relocation FUNC32"),
         ("dyninfo-table", "relocation dyninfo refun"),
     ] {

@@ -120,7 +120,7 @@ impl Start {
     /// The memory of a process beside another of the same program, when both have done a
     /// unit of work: the least of some, as what the system does meanwhile adds pages.
     pub fn second(&self) -> Result<Memory> {
-        const TIMES: usize = 5;
+        const TIMES: usize = 3;
         let mut least = None;
         for _ in 0..TIMES {
             let _first = Staying::start(self)?;

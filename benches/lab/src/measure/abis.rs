@@ -58,8 +58,8 @@ pub const MANY: [Kernel; 2] = [
 /// The kernels that each show one thing, of those that there are for all variants.
 const SINGLE: [&str; 3] = ["call", "globals", "frame"];
 
-/// Processes that are started in a round, for the mean.
-const STARTS: u32 = 5;
+/// Processes that are usually started in a round, for the mean.
+const STARTS: u32 = 20;
 
 /// The work that ABIs are compared by: kernels that each show one thing, and programs with
 /// many symbols.
@@ -188,7 +188,8 @@ impl Starts {
             })
             .collect();
         let mut before = |who: &str| meter.step(START, who);
-        let mut series = compete(&mut contestants, STARTS, settings.rounds, &mut before);
+        let n = settings.units(STARTS);
+        let mut series = compete(&mut contestants, n, settings.rounds, &mut before);
         for (series, (_, start)) in series.iter_mut().zip(&starts) {
             let Ok(start) = start else { continue };
             match start.traced() {
@@ -227,7 +228,7 @@ impl Starts {
                     unit of work: CPU time of the process."
                 .to_owned(),
             group: START.to_owned(),
-            n: STARTS,
+            n,
             series,
         }
     }

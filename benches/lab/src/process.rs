@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::interleave::{Runner, Sample};
 
@@ -118,11 +118,10 @@ impl Start {
     }
 
     /// The memory of a process beside another of the same program, when both have done a
-    /// unit of work: the least of some, as what the system does meanwhile adds pages.
-    pub fn second(&self) -> Result<Memory> {
-        const TIMES: usize = 3;
+    /// unit of work: the least of some times, as what the system does meanwhile adds pages.
+    pub fn second(&self, times: usize) -> Result<Memory> {
         let mut least = None;
-        for _ in 0..TIMES {
+        for _ in 0..times {
             let _first = Staying::start(self)?;
             let second = Staying::start(self)?.memory()?;
             let other: Memory = *least.get_or_insert(second);
@@ -196,6 +195,9 @@ impl Staying {
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
         ensure!(!line.is_empty(), "{command:?} says nothing");
+        // It need not work on while others are started.
+        let stopped = kill_process(Pid::from_child(&staying.0), Signal::STOP);
+        stopped.context("cannot stop a process")?;
         Ok(staying)
     }
 

@@ -58,6 +58,8 @@ pub const MANY: [Kernel; 2] = [
 /// The kernels that each show one thing, of those that there are for all variants.
 const SINGLE: [&str; 3] = ["call", "globals", "frame"];
 
+/// How often the memory of a process is looked at, at most.
+const LOOKS: usize = 3;
 /// Processes that are usually started in a round, for the mean.
 const STARTS: u32 = 20;
 
@@ -208,7 +210,7 @@ impl Starts {
                         .insert("system calls".to_owned(), format!("{error:#}"));
                 }
             }
-            match start.second() {
+            match start.second(settings.rounds.min(LOOKS)) {
                 Ok(memory) => {
                     let kib = [(PRIVATE_KIB, memory.private), (SHARE_KIB, memory.share)];
                     series

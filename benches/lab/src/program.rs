@@ -14,7 +14,7 @@ use wasmaot_hosts::{HostEnv, Output, OutputBuffer, linux, wasi};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
-use crate::builds::{Builds, LIB, MAIN};
+use crate::builds::Builds;
 use crate::interleave::{Runner, Sample, cpu_time, warm_up};
 use crate::kernel::Kernel;
 use crate::rewrite::{self, Facts};
@@ -141,20 +141,17 @@ impl Program {
         link: Link,
         options: &Options,
     ) -> Result<Self> {
-        let directory = builds.wasm(kernel, link.cut())?;
-        let mut modules = Vec::new();
-        for name in [MAIN, LIB] {
-            let path = directory.join(name);
-            if name == MAIN || path.exists() {
-                let wasm = std::fs::read(&path);
-                let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
-                modules.push(Module {
-                    name: name.to_owned(),
-                    wasm,
-                    beside: false,
-                });
-            }
-        }
+        let files = builds.modules(kernel, link.cut())?.into_iter();
+        let modules = files.map(|(name, path)| {
+            let wasm = std::fs::read(&path);
+            let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(Module {
+                name,
+                wasm,
+                beside: false,
+            })
+        });
+        let modules = modules.collect::<Result<Vec<_>>>()?;
         Self::new(modules, "run", options)
     }
 

@@ -28,7 +28,7 @@ mod wasm;
 pub use bare_root::BareRoot;
 pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, examples, link_sources, own_headers, sources};
-pub use debian::Source;
+pub use debian::{CJSON, Source};
 pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_sources,
     sysroot,

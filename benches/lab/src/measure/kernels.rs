@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use wasmaot_compiler::Options;
 
 use super::contenders::{Contenders, natively};
-use super::user_modules::explain_program;
+use super::user_modules::{calibrated, explain_program};
 use super::{Meter, Settings, Watcher, begun, chosen, without_loops};
 use crate::builds::{Builds, FLAGS, Native, WASM_FLAGS};
 use crate::counts::Facts;
@@ -75,7 +75,7 @@ fn candidates(only: &[String], natively: bool) -> Result<Vec<Candidate>> {
 /// There is no compiler for wasm; no such variant.
 pub fn kernels(
     builds: &Builds,
-    kernels: &[&'static Kernel],
+    kernels: &[Kernel],
     settings: &Settings,
     watch: Watcher<'_>,
 ) -> Result<Report> {
@@ -96,7 +96,7 @@ pub fn kernels(
     let candidates = candidates(&settings.only, gcc.is_ok())?;
     report.variants = candidates.iter().map(|c| c.about()).collect();
     let part = |kernel: &Kernel| candidates.iter().filter(|c| c.takes_part(kernel)).count();
-    let all = kernels.iter().map(|kernel| part(kernel)).sum();
+    let all = kernels.iter().map(part).sum();
     let mut meter = Meter::new(watch, all, settings.rounds);
     for kernel in kernels {
         let mut contenders = Contenders::default();
@@ -106,9 +106,10 @@ pub fn kernels(
             options: &settings.options,
             made: Vec::new(),
         };
+        let mut units = kernel.n;
         for candidate in candidates.iter().filter(|c| c.takes_part(kernel)) {
             let name = candidate.name();
-            meter.step(kernel.name, &name);
+            meter.step(&kernel.name, &name);
             match *candidate {
                 Candidate::Native(native) => {
                     contenders.add_native(name, builds.native(kernel, native));
@@ -116,14 +117,17 @@ pub fn kernels(
                 Candidate::Ours(Variant { link, binding }) => {
                     let program = programs.get(link);
                     let loaded = program.and_then(|p| Loaded::new(&p, binding));
+                    if let (None, Ok(loaded)) = (units, &loaded) {
+                        units = Some(calibrated(&mut loaded.runner())?);
+                    }
                     contenders.add(name, binding, loaded);
                 }
             }
         }
-        let n = settings.units(kernel.n);
-        let mut task = contenders.run(kernel.name, n, settings.rounds, &mut meter);
+        let n = settings.units(units.unwrap_or(1));
+        let mut task = contenders.run(&kernel.name, n, settings.rounds, &mut meter);
         task.group = kernel.group.name().to_owned();
-        task.about = kernel.about();
+        task.about.clone_from(&kernel.about);
         if kernel.group == Group::Work {
             without_loops(&mut task);
         }

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -259,7 +259,15 @@ impl Builds {
         let flags = FLAGS.iter().chain(flags).copied();
         let flags: Vec<&str> = flags.chain(own.map(String::as_str)).collect();
         let compiler = self.compiler.programs;
-        let mut text = format!("{flags:?} {compiler:?} {libc:?} {kernel:?} {SHARED:?} {HARNESS}");
+        let Kernel {
+            main,
+            libraries,
+            files,
+            ..
+        } = kernel;
+        let mut text = format!(
+            "{flags:?} {compiler:?} {libc:?} {main:?} {libraries:?} {files:?} {SHARED:?} {HARNESS}"
+        );
         // What is not ours may change: files of the same names are told apart by size and time.
         let units = kernel.libraries.iter().map(|library| &library.unit);
         let mut directories = BTreeSet::new();
@@ -457,6 +465,9 @@ fn once(
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let done = directory.join("done");
+    // Somebody else may be making the same.
+    let lock = File::create(directory.with_extension("lock"))?;
+    lock.lock()?;
     if fs::read_to_string(&done).is_ok_and(|text| text == made_of) {
         return Ok(directory.to_owned());
     }

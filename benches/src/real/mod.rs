@@ -7,7 +7,9 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use wasmaot_lab::builds::{Builds, Cut, FLAGS, MAIN, Native, WASM_FLAGS};
+use wasmaot_lab::builds::{Builds, FLAGS, Native, WASM_FLAGS};
+#[cfg(feature = "wasmtime")]
+use wasmaot_lab::builds::{Cut, MAIN};
 use wasmaot_lab::csv;
 use wasmaot_lab::interleave::Contestant;
 use wasmaot_lab::kernel::Kernel;
@@ -16,11 +18,12 @@ use wasmaot_lab::manifest;
 use wasmaot_lab::report::Report;
 use wasmaot_lab::tools::{CLANG, GCC, Tool};
 use wasmaot_lab::variant::{Binding, Link};
-use wasmaot_testkit::{musl_sysroot, root, sysroot, wasi_sysroot};
+use wasmaot_testkit::{musl_sysroot, root, wasi_static_libc, wasi_sysroot};
 
 use crate::contestants::{
     Amount, BASELINE, Entry, Form, NO_VECTORS, entry, measure, natively, ours, present,
 };
+#[cfg(feature = "wasmtime")]
 use crate::engines;
 
 /// `real`.
@@ -57,7 +60,6 @@ const CONTESTANTS: &[Entry] = &[
     }),
     entry("so", Form::Vectors, |b, k| natively(b, k, Native::Plt)),
     entry("clang", Form::Clang, |b, k| natively(b, k, Native::Static)),
-    entry("clang-so", Form::Clang, |b, k| natively(b, k, Native::Plt)),
     entry("one", Form::Scalar, |b, k| {
         ours(b, k, Link::One, Binding::Inside)
     }),
@@ -179,15 +181,7 @@ impl Forms {
 /// wasi-libc: as a library of its own, and of the same version as a static one.
 fn wasi() -> Result<Libc> {
     let shared = Libc::of(&wasi_sysroot().target(false)?)?;
-    let lib = sysroot().join("lib/wasm32-wasip1");
-    let builtins = wasi_sysroot().target(false)?.library_directory();
-    shared.with_static(vec![
-        lib.join("crt1-reactor.o"),
-        lib.join("libsetjmp.a"),
-        lib.join("libc.a"),
-        builtins.join("c_longjmp.o"),
-        builtins.join("libclang_rt.builtins.a"),
-    ])
+    shared.with_static(wasi_static_libc())
 }
 
 fn setting(args: &Args) -> Result<Report> {

@@ -30,8 +30,8 @@ pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, examples, link_sources, own_headers, sources};
 pub use debian::{CJSON, Source};
 pub use fetch::{
-    SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_shell_sources,
-    sqlite_sources, sysroot,
+    SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_sources,
+    sysroot,
 };
 pub use manifest::{Bind, Options};
 pub use musl::{Musl, musl, musl_with_threads};

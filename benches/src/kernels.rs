@@ -1,19 +1,18 @@
 //! The kernels, by all contestants.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use anyhow::{Context as _, Result, bail};
-use wasmaot_compiler::Options;
+use anyhow::{Result, bail};
 use wasmaot_lab::builds::{Builds, Cut, FLAGS, Native, WASM_FLAGS};
-use wasmaot_lab::interleave::{Contestant, Runner, compete};
-use wasmaot_lab::kernel::{KERNELS, Kernel, kernel};
-use wasmaot_lab::native;
-use wasmaot_lab::program::{Loaded, Program};
-use wasmaot_lab::report::{Report, Task};
+use wasmaot_lab::interleave::Contestant;
+use wasmaot_lab::kernel::{Kernel, built_in};
+use wasmaot_lab::report::Report;
 use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
 use wasmaot_lab::variant::{Binding, Link};
 
+use crate::contestants::{
+    Amount, BASELINE, Entry, Form, Make, NO_VECTORS, entry, measure, natively, ours, present,
+};
 use crate::engines;
 use crate::engines::node::NODE;
 use crate::engines::program::{WASMER, WASMER_RUN};
@@ -50,81 +49,67 @@ pub struct Args {
     keep: Option<PathBuf>,
 }
 
-/// How a contestant is made of a kernel.
-type Make = fn(&Builds, &Kernel) -> Result<Runner>;
-
-/// A contestant.
-struct Entry {
-    name: &'static str,
-    /// The program that it cannot do without.
-    needs: Option<Wanted>,
-    /// It takes modules without vectors only.
-    scalar: bool,
-    make: Make,
-}
-
-const fn entry(name: &'static str, make: Make) -> Entry {
-    Entry {
-        name,
-        needs: None,
-        scalar: false,
-        make,
-    }
-}
-
 const fn external(name: &'static str, needs: Wanted, make: Make) -> Entry {
     Entry {
         needs: Some(needs),
-        ..entry(name, make)
+        ..entry(name, Form::Vectors, make)
     }
 }
 
 /// Debian's wasm2c aborts where there are vectors.
 const fn wasm2c(name: &'static str, make: Make) -> Entry {
     Entry {
-        scalar: true,
+        form: Form::Scalar,
         ..external(name, WASM2C, make)
     }
 }
 
 const CONTESTANTS: &[Entry] = &[
-    entry(BASELINE, |w, k| natively(w, k, Native::Static)),
-    entry("so", |w, k| natively(w, k, Native::Plt)),
-    entry("so-now", |w, k| natively(w, k, Native::Now)),
-    entry("so-noplt", |w, k| natively(w, k, Native::NoPlt)),
-    entry("so-symbolic", |w, k| natively(w, k, Native::Symbolic)),
-    entry("wasmaot-one", |w, k| ours(w, k, Link::One, Binding::Inside)),
-    entry("wasmaot-two-lazy", |w, k| {
+    entry(BASELINE, Form::Vectors, |w, k| {
+        natively(w, k, Native::Static)
+    }),
+    entry("so", Form::Vectors, |w, k| natively(w, k, Native::Plt)),
+    entry("so-now", Form::Vectors, |w, k| natively(w, k, Native::Now)),
+    entry("so-noplt", Form::Vectors, |w, k| {
+        natively(w, k, Native::NoPlt)
+    }),
+    entry("so-symbolic", Form::Vectors, |w, k| {
+        natively(w, k, Native::Symbolic)
+    }),
+    entry("wasmaot-one", Form::Vectors, |w, k| {
+        ours(w, k, Link::One, Binding::Inside)
+    }),
+    entry("wasmaot-two-lazy", Form::Vectors, |w, k| {
         ours(w, k, Link::Pie, Binding::Lazy)
     }),
-    entry("wasmaot-two-now", |w, k| {
+    entry("wasmaot-two-now", Form::Vectors, |w, k| {
         ours(w, k, Link::Pie, Binding::Now)
     }),
-    entry("wasmaot-two-direct", |w, k| {
+    entry("wasmaot-two-direct", Form::Vectors, |w, k| {
         ours(w, k, Link::Pie, Binding::Direct)
     }),
-    entry("wasmaot-two-static", |w, k| {
+    entry("wasmaot-two-static", Form::Vectors, |w, k| {
         ours(w, k, Link::Pie, Binding::Static)
     }),
-    entry("wasmaot-fixed-now", |w, k| {
+    entry("wasmaot-fixed-now", Form::Vectors, |w, k| {
         ours(w, k, Link::Fixed, Binding::Now)
     }),
-    entry("wasmaot-fixed-direct", |w, k| {
+    entry("wasmaot-fixed-direct", Form::Vectors, |w, k| {
         ours(w, k, Link::Fixed, Binding::Direct)
     }),
-    entry("wasmaot-fixed-static", |w, k| {
+    entry("wasmaot-fixed-static", Form::Vectors, |w, k| {
         ours(w, k, Link::Fixed, Binding::Static)
     }),
     #[cfg(feature = "wasmtime")]
-    entry("wasmtime-one", |w, k| {
+    entry("wasmtime-one", Form::Vectors, |w, k| {
         engines::wasmtime::runner(&w.wasm(k, Cut::One)?, false)
     }),
     #[cfg(feature = "wasmtime")]
-    entry("wasmtime-one-inlining", |w, k| {
+    entry("wasmtime-one-inlining", Form::Vectors, |w, k| {
         engines::wasmtime::runner(&w.wasm(k, Cut::One)?, true)
     }),
     #[cfg(feature = "wasmtime")]
-    entry("wasmtime-two", |w, k| {
+    entry("wasmtime-two", Form::Vectors, |w, k| {
         engines::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
     }),
     wasm2c("wasm2c-one", |w, k| {
@@ -144,20 +129,6 @@ const CONTESTANTS: &[Entry] = &[
     }),
 ];
 
-const NO_VECTORS: &str = "-mno-simd128";
-
-/// Whose times the others' are ratios to.
-const BASELINE: &str = "native";
-
-fn natively(builds: &Builds, kernel: &Kernel, native: Native) -> Result<Runner> {
-    Ok(native::program(&builds.native(kernel, native)?))
-}
-
-fn ours(builds: &Builds, kernel: &Kernel, link: Link, binding: Binding) -> Result<Runner> {
-    let program = Program::of_kernel(builds, kernel, link, &Options::default())?;
-    Ok(Loaded::new(&Rc::new(program), binding)?.runner())
-}
-
 /// Measures, prints the table.
 pub fn run(args: &Args) -> Result<()> {
     let kernels = chosen(&args.kernels)?;
@@ -170,31 +141,26 @@ pub fn run(args: &Args) -> Result<()> {
     let mut scalar = self::builds(&scalar, args)?;
     scalar.wasm_flags.push(NO_VECTORS.to_owned());
     let mut report = setting(args, &builds)?;
-    let entries = present(&args.only, &mut report)?;
+    let entries = present(CONTESTANTS, &args.only, &mut report)?;
+    let amount = Amount {
+        rounds: args.rounds,
+        scale: args.scale,
+    };
     for kernel in kernels {
-        let mut contestants: Vec<Contestant> = entries
-            .iter()
-            .map(|entry| {
-                let builds = if entry.scalar { &scalar } else { &builds };
-                Contestant::new(entry.name, (entry.make)(builds, kernel))
-            })
-            .collect();
+        let contestants = entries.iter().map(|entry| {
+            let builds = match entry.form {
+                Form::Scalar => &scalar,
+                _ => &builds,
+            };
+            Contestant::new(entry.name, (entry.make)(builds, &kernel))
+        });
+        let mut contestants: Vec<Contestant> = contestants.collect();
         for (name, command) in &args.engines {
-            let modules = builds.wasm(kernel, Cut::One);
+            let modules = builds.wasm(&kernel, Cut::One);
             let runner = modules.and_then(|modules| engines::program::runner(&modules, command));
             contestants.push(Contestant::new(name, runner));
         }
-        let n = ((f64::from(kernel.n) * args.scale) as u32).max(1);
-        let series = compete(&mut contestants, n, args.rounds, &mut |name| {
-            crate::progress(&format!("{}: {name}", kernel.name));
-        });
-        report.tasks.push(Task {
-            name: kernel.name.to_owned(),
-            about: kernel.about(),
-            group: kernel.group.name().to_owned(),
-            n,
-            series,
-        });
+        report.tasks.push(measure(&kernel, contestants, amount));
     }
     crate::progress("");
     print!("{}", report.table());
@@ -208,51 +174,17 @@ fn builds(directory: &Path, args: &Args) -> Result<Builds> {
     Ok(builds)
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Kernel>> {
-    if names.is_empty() {
-        return Ok(KERNELS.iter().collect());
+fn chosen(names: &[String]) -> Result<Vec<Kernel>> {
+    let mut all = built_in();
+    if let Some(name) = names
+        .iter()
+        .find(|name| !all.iter().any(|k| k.name == **name))
+    {
+        let all: Vec<&str> = all.iter().map(|k| k.name.as_str()).collect();
+        bail!("no kernel {name}; there are: {}", all.join(" "));
     }
-    let find = |name: &String| {
-        let all: Vec<&str> = KERNELS.iter().map(|k| k.name).collect();
-        kernel(name).with_context(|| format!("no kernel {name}; there are: {}", all.join(" ")))
-    };
-    names.iter().map(find).collect()
-}
-
-/// The contestants that are asked for. Those whose program is not installed
-/// are noted as absent.
-fn present(only: &[String], report: &mut Report) -> Result<Vec<&'static Entry>> {
-    let begins = |entry: &Entry, only: &String| entry.name.starts_with(only.as_str());
-    for only in only {
-        if !CONTESTANTS.iter().any(|entry| begins(entry, only)) {
-            let all: Vec<&str> = CONTESTANTS.iter().map(|entry| entry.name).collect();
-            bail!("no contestant {only}; there are: {}", all.join(" "));
-        }
-    }
-    let mut entries = Vec::new();
-    for entry in CONTESTANTS {
-        let wanted = only.is_empty() || only.iter().any(|only| begins(entry, only));
-        if !wanted && entry.name != BASELINE {
-            continue;
-        }
-        match entry.needs.map(Tool::find) {
-            Some(Err(error)) => {
-                report
-                    .absent
-                    .insert(entry.name.to_owned(), error.to_string());
-            }
-            Some(Ok(tool)) => {
-                let mut text = tool.version().to_owned();
-                if entry.scalar {
-                    text += &format!(", of modules compiled with {NO_VECTORS}");
-                }
-                report.note(entry.needs.map_or("", |w| w.programs[0]), text);
-                entries.push(entry);
-            }
-            None => entries.push(entry),
-        }
-    }
-    Ok(entries)
+    all.retain(|kernel| names.is_empty() || names.contains(&kernel.name));
+    Ok(all)
 }
 
 fn engine(text: &str) -> Result<(String, String), String> {

@@ -4,8 +4,10 @@
 mod calls;
 mod child;
 mod compile;
+mod contestants;
 mod engines;
 mod kernels;
+mod real;
 mod speedup;
 mod start;
 mod threads;
@@ -29,6 +31,8 @@ struct Cli {
 enum What {
     /// Kernels: C of one module and of two, by everyone, as ratios to gcc in one program
     Kernels(kernels::Args),
+    /// Kernels of real code, with a C library, as ratios to gcc in one program
+    Real(real::Args),
     /// Building a module: time, memory and code size
     Compile(compile::Args),
     /// Starting: whole processes of programs, and libraries opened and closed
@@ -55,6 +59,7 @@ enum What {
 fn main() -> Result<()> {
     match Cli::parse().what {
         What::Kernels(args) => kernels::run(&args),
+        What::Real(args) => real::run(&args),
         What::Compile(args) => compile::run(&args),
         What::Start(args) => start::run(&args),
         What::Calls(args) => calls::run(&args),

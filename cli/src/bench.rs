@@ -13,13 +13,16 @@ use wasmaot_hosts::HostEnv;
 use wasmaot_lab::abi_report::{self, Machine};
 use wasmaot_lab::builds::{Builds, Native};
 use wasmaot_lab::detail::tables;
-use wasmaot_lab::kernel::{KERNELS, Kernel};
+use wasmaot_lab::kernel::{Kernel, built_in};
+use wasmaot_lab::libc::Libc;
+use wasmaot_lab::manifest::{self, Origin};
 use wasmaot_lab::measure::{self, Build, Settings, Step};
 use wasmaot_lab::program::{Module, Program, START};
 use wasmaot_lab::report::Report;
 use wasmaot_lab::variant::{Binding, variants};
 use wasmaot_lab::{costs, csv, html};
 use wasmaot_runtime::{Object, SearchPath, candidates};
+use wasmaot_sysroot::Sysroot;
 
 use crate::options::Bench;
 use crate::output;
@@ -34,7 +37,7 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
         ));
     }
     if args.list {
-        return list();
+        return list(args);
     }
     if let Some(path) = &args.from {
         return show(args, &earlier(path)?);
@@ -45,25 +48,25 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     if !args.main.is_empty() {
         return of_user(args);
     }
-    let kernels = match args.abi {
-        true => chosen(&args.kernels, &measure::work())?,
-        false => chosen(&args.kernels, &KERNELS.iter().collect::<Vec<_>>())?,
-    };
+    let kernels = kernels(args)?;
     let temporary = tempfile::tempdir().context("cannot make a temporary directory")?;
     let directory = args.keep.as_deref().unwrap_or(temporary.path());
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
-    let builds = Builds::new(directory)?;
+    let mut builds = Builds::new(directory)?;
+    if kernels.iter().any(|kernel| kernel.libc) {
+        builds.libc = Some(libc()?);
+    }
     if let Some(variant) = &args.explain {
         // One kernel is enough to see how calls are made.
-        let kernels = match args.kernels.is_empty() {
+        let kernels = match args.names.is_empty() {
             true => &kernels[..1],
             false => &kernels[..],
         };
         for kernel in kernels {
             let options = args.codegen.options();
             let facts = measure::explain(&builds, kernel, variant, &options)?;
-            explained(kernel.name, variant, &facts)?;
+            explained(&kernel.name, variant, &facts)?;
         }
         return Ok(());
     }
@@ -87,10 +90,10 @@ fn settings(args: &Bench) -> Settings {
     }
 }
 
-fn list() -> Result<()> {
+fn list(args: &Bench) -> Result<()> {
     let mut out = String::from("kernels:\n");
-    for kernel in KERNELS {
-        let (group, about) = (kernel.group.name(), kernel.about());
+    for kernel in kernels(args)? {
+        let (group, about) = (kernel.group.name(), &kernel.about);
         out += &format!("  {:14} {group:5} {about}\n", kernel.name);
     }
     out += "native variants, where there is gcc:\n";
@@ -104,22 +107,54 @@ fn list() -> Result<()> {
     print(out)
 }
 
-/// The kernels of some names, of those that there are; all, if none is named.
-fn chosen(names: &[String], all: &[&'static Kernel]) -> Result<Vec<&'static Kernel>> {
-    if names.is_empty() {
-        return Ok(all.to_vec());
-    }
-    let find = |name: &String| {
-        let found = all.iter().find(|kernel| kernel.name == *name);
-        found.copied().ok_or_else(|| {
-            let all: Vec<&str> = all.iter().map(|k| k.name).collect();
-            usage(format!(
-                "no kernel `{name}`; there are: {}; modules of your own are given with --main",
-                all.join(" ")
-            ))
-        })
+/// The kernels that are asked for: of a directory, or built in.
+fn kernels(args: &Bench) -> Result<Vec<Kernel>> {
+    let Some(directory) = &args.directory else {
+        let mut all = match args.abi {
+            true => measure::work(),
+            false => built_in(),
+        };
+        let names: Vec<String> = all.iter().map(|kernel| kernel.name.clone()).collect();
+        are_known(
+            &args.names,
+            &names,
+            "; modules of your own are given with --main",
+        )?;
+        all.retain(|kernel| args.names.is_empty() || args.names.contains(&kernel.name));
+        return Ok(all);
     };
-    names.iter().map(find).collect()
+    let all = manifest::names(directory)?;
+    are_known(&args.names, &all, "")?;
+    let wanted = all
+        .iter()
+        .filter(|name| args.names.is_empty() || args.names.contains(name));
+    let read = |name: &String| manifest::read(&directory.join(name), &not_fetched);
+    wanted.map(read).collect()
+}
+
+/// The C library of the sysroot that programs are compiled for.
+fn libc() -> Result<Libc> {
+    let sysroot = Sysroot::find(None, None)?;
+    Libc::of(&sysroot.target(false)?)
+}
+
+fn are_known(wanted: &[String], all: &[String], hint: &str) -> Result<()> {
+    match wanted.iter().find(|name| !all.contains(name)) {
+        None => Ok(()),
+        Some(name) => Err(usage(format!(
+            "no kernel `{name}`; there are: {}{hint}",
+            all.join(" ")
+        ))),
+    }
+}
+
+/// The command fetches nothing.
+fn not_fetched(origin: &Origin) -> Result<PathBuf> {
+    let what = match (&origin.package, &origin.version) {
+        (Some(name), Some(version)) => format!("of the crate {name} {version} "),
+        _ => String::new(),
+    };
+    bail!("give the directory {what}by `path`")
 }
 
 /// Runs with a progress bar, if there is a terminal.

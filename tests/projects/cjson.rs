@@ -1,23 +1,14 @@
 //! cJSON: CMake, shared libraries, ctest.
 
-use wasmaot_testkit::Source;
+use wasmaot_testkit::CJSON;
 
 use crate::{Project, With, needed};
-
-const SOURCE: Source = Source {
-    package: "cjson",
-    version: "1.7.15-1+deb12u4",
-    release: "bookworm",
-    archive: "cjson_1.7.15.orig.tar.gz",
-    hash: "9ec71be20f605f1fa8ff9c3021b035b2d5fa02f3f0ccd76910d20e53c8ecdcbd",
-    directory: "cJSON-1.7.15",
-};
 
 /// The project's own flags make warnings of headers errors.
 fn cjson() -> Project {
     Project {
         name: "cjson",
-        source: SOURCE.unpacked(),
+        source: CJSON.unpacked(),
         files: Vec::new(),
         steps: vec![
             "cmake -S . -B build $TOOLCHAIN -DENABLE_CUSTOM_COMPILER_FLAGS=OFF -DENABLE_CJSON_UTILS=ON \

@@ -2,24 +2,27 @@
 //!
 //! ```text
 //! kernel.h text.h harness.c      shared by all
-//! NAME/lib.c main.c *.h          the sources
+//! NAME/lib.c main.c *.h          the sources, of a kernel that is built in
 //! NAME/one/main.wasm             one module
-//! NAME/pie/{main.wasm,lib.so}    two, both position-independent
+//! NAME/pie/{main.wasm,lib.so}    two, both position-independent; more, of several libraries
 //! NAME/fixed/{main.wasm,lib.so}  two, main at fixed addresses; and fixedgot, symbolic
 //! NAME/VARIANT/{main,libkernel.so}  native
 //! ```
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::kernel::{HARNESS, Kernel, SHARED};
-use crate::tools::{CLANG, GCC, Tool, WASM_LD};
+use crate::kernel::{HARNESS, Kernel, SHARED, Unit};
+use crate::libc::Libc;
+use crate::tools::{CLANG, GCC, Tool, WASM_LD, Wanted};
 
 /// Name of the program's module.
 pub const MAIN: &str = "main.wasm";
-/// Name of the library's module, by which main needs it.
+/// Name of the module of a library that is the only one, by which main needs it.
 pub const LIB: &str = "lib.so";
 
 /// How the wasm modules of a kernel are cut.
@@ -197,8 +200,12 @@ pub struct Builds {
     directory: PathBuf,
     /// Further flags of clang, such as `-msimd128`.
     pub wasm_flags: Vec<String>,
-    /// Further flags of gcc, such as `-march=native`.
+    /// Further flags of the native compiler, such as `-march=native`.
     pub native_flags: Vec<String>,
+    /// What native programs are compiled with.
+    pub compiler: Wanted,
+    /// What kernels that need a C library have in wasm.
+    pub libc: Option<Libc>,
 }
 
 impl Builds {
@@ -215,97 +222,281 @@ impl Builds {
             directory,
             wasm_flags: Vec::new(),
             native_flags: Vec::new(),
+            compiler: GCC,
+            libc: None,
         })
     }
 
-    /// The directory of a kernel, with its sources.
+    /// The directory of a kernel, with the sources of one that is built in.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn sources(&self, kernel: &Kernel) -> Result<PathBuf> {
-        let directory = self.directory.join(kernel.name);
+        let directory = self.directory.join(&kernel.name);
         fs::create_dir_all(&directory)?;
-        let own = [("lib.c", kernel.lib), ("main.c", kernel.main)];
-        write(&directory, kernel.headers.iter().copied().chain(own))?;
+        write(&directory, kernel.files.iter().copied())?;
         Ok(directory)
     }
 
-    /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps [`LIB`].
+    /// The modules of a kernel, main first: the name that others need each by, and its file.
     ///
     /// # Errors
-    /// A tool is missing or refuses.
+    /// As [`Builds::wasm`].
+    pub fn modules(&self, kernel: &Kernel, cut: Cut) -> Result<Vec<(String, PathBuf)>> {
+        let out = self.wasm(kernel, cut)?;
+        let mut modules = vec![(MAIN.to_owned(), out.join(MAIN))];
+        if cut != Cut::One {
+            let libraries = kernel.libraries.iter().map(|library| library.module());
+            modules.extend(libraries.map(|name| (name.clone(), out.join(name))));
+            if let (true, Some(libc)) = (kernel.libc, &self.libc) {
+                modules.extend(libc.modules.iter().cloned());
+            }
+        }
+        Ok(modules)
+    }
+
+    /// Builds wasm modules; answers the directory with [`MAIN`] and perhaps libraries.
+    ///
+    /// # Errors
+    /// A tool is missing or refuses; a kernel needs a C library, and there is none.
     pub fn wasm(&self, kernel: &Kernel, cut: Cut) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;
-        let copies = cut == Cut::Fixed && kernel.shares_data;
-        let made_of = self.made_of(kernel, &[WASM_FLAGS, &[cut.name()]].concat());
+        let none = Libc::default();
+        let libc = match (kernel.libc, &self.libc) {
+            (false, _) => &none,
+            (true, libc) => libc.as_ref().with_context(|| {
+                format!("{} needs a C library, and there is no sysroot", kernel.name)
+            })?,
+        };
+        let linked = match cut {
+            Cut::One if kernel.libc => libc.one.as_ref(),
+            Cut::One => Some(&none.main),
+            _ => Some(&libc.main),
+        };
+        let linked = linked.context("the sysroot has no static C library to link one module of")?;
+        let made_of = self.made_of(kernel, &[WASM_FLAGS, &[cut.name()]].concat(), Some(libc))?;
         once(&sources.join(cut.name()), &made_of, |out| {
-            let (clang, wasm_ld) = (Tool::find(CLANG)?, Tool::find(WASM_LD)?);
-            let compile = |unit: &str, code: &[&str]| {
-                let (from, to) = (sources.join(format!("{unit}.c")), format!("{unit}.o"));
-                let mut args: Vec<&str> = [WASM_FLAGS, FLAGS, code].concat();
-                args.extend(self.wasm_flags.iter().map(String::as_str));
-                args.extend(["-I../..", "-c", text(&from)?, "-o", &to]);
-                clang.run(out, args)
+            let wasm = Wasm {
+                builds: self,
+                libc,
+                clang: Tool::find(CLANG)?,
+                wasm_ld: Tool::find(WASM_LD)?,
+                out,
             };
-            let (main_code, lib_code) = cut.code();
-            compile("main", main_code)?;
-            compile("lib", lib_code)?;
-            if cut == Cut::One {
-                let one = ["--no-entry", "--export=run", "main.o", "lib.o", "-o", MAIN];
-                return wasm_ld.run(out, one);
+            match cut {
+                Cut::One => wasm.one(kernel, linked),
+                _ => wasm.several(kernel, cut, linked),
             }
-            wasm_ld.run(out, [&cut.library()[..], &["lib.o", "-o", LIB]].concat())?;
-            if copies {
-                // Of the library's data, which wasm-ld does not make.
-                let arguments = ["--no-entry", "main.o", LIB, "-o", MAIN];
-                return wasmaot_link::link_in(out, &arguments);
-            }
-            if cut == Cut::Flat {
-                // It does not know the library.
-                let main = ["-E", "--no-entry", "main.o", "-o", MAIN];
-                return wasm_ld.run(out, [cut.main(), &main].concat());
-            }
-            let common = ["-E", "--no-entry", "-Bdynamic", "main.o", LIB, "-o", MAIN];
-            wasm_ld.run(out, [cut.main(), &common].concat())
         })
     }
 
     /// All that something is made of, as a text.
-    fn made_of(&self, kernel: &Kernel, flags: &[&str]) -> String {
+    fn made_of(&self, kernel: &Kernel, flags: &[&str], libc: Option<&Libc>) -> Result<String> {
         let own = self.wasm_flags.iter().chain(&self.native_flags);
         let flags = FLAGS.iter().chain(flags).copied();
         let flags: Vec<&str> = flags.chain(own.map(String::as_str)).collect();
-        let headers = SHARED.iter().chain(kernel.headers).map(|(_, text)| *text);
-        let texts = [kernel.lib, kernel.main, HARNESS].into_iter();
-        let flags = flags.join(" ");
-        texts.chain(headers).chain([flags.as_str()]).collect()
+        let compiler = self.compiler.programs;
+        let Kernel {
+            main,
+            libraries,
+            files,
+            ..
+        } = kernel;
+        let mut text = format!(
+            "{flags:?} {compiler:?} {libc:?} {main:?} {libraries:?} {files:?} {SHARED:?} {HARNESS}"
+        );
+        // What is not ours may change: files of the same names are told apart by size and time.
+        let units = kernel.libraries.iter().map(|library| &library.unit);
+        let mut directories = BTreeSet::new();
+        for unit in units.chain([&kernel.main]) {
+            let of_sources = unit.sources.iter().filter_map(|source| source.parent());
+            directories.extend(of_sources.filter(|directory| directory.is_absolute()));
+            directories.extend(unit.include.iter().map(PathBuf::as_path));
+        }
+        for directory in directories {
+            stamps(directory, &mut text)
+                .with_context(|| format!("cannot read {}", directory.display()))?;
+        }
+        Ok(text)
     }
 
     /// Builds a native program; answers its path. It takes two numbers, prints
     /// the check-sum for the second and its nanoseconds.
     ///
     /// # Errors
-    /// gcc is missing or refuses.
+    /// The compiler is missing or refuses.
     pub fn native(&self, kernel: &Kernel, native: Native) -> Result<PathBuf> {
         let sources = self.sources(kernel)?;
         let (main, lib) = native.flags();
-        let made_of = self.made_of(kernel, &[main, lib].concat());
+        let made_of = self.made_of(kernel, &[main, lib].concat(), None)?;
         let out = once(&sources.join(native.name()), &made_of, |out| {
-            let gcc = Tool::find(GCC)?;
+            let compiler = Tool::find(self.compiler)?;
             let own: Vec<&str> = self.native_flags.iter().map(String::as_str).collect();
-            let program = ["../main.c", "../../harness.c", "-I../..", "-o", "main"];
-            if native == Native::Static {
-                let args = [FLAGS, &own, main, &program, &["../lib.c"]].concat();
-                return gcc.run(out, args);
+            let main = [FLAGS, &own, main].concat();
+            let compile = |name: &str, unit: &Unit, flags: &[&str]| {
+                compile(&compiler, out, name, unit, flags)
+            };
+            let harness = Unit {
+                sources: vec!["../harness.c".into()],
+                ..Unit::default()
+            };
+            let mut objects = compile("main", &kernel.main, &main)?;
+            objects.extend(compile("harness", &harness, &main)?);
+            let library_flags = match native {
+                Native::Static => main.clone(),
+                _ => [FLAGS, &own, lib, &["-fPIC"]].concat(),
+            };
+            let mut linked: Vec<String> = Vec::new();
+            for library in &kernel.libraries {
+                let made = compile(&library.name, &library.unit, &library_flags)?;
+                if native == Native::Static {
+                    objects.extend(made);
+                    continue;
+                }
+                let name = library.native_name();
+                let file = format!("lib{name}.so");
+                let mut args = strings(&library_flags);
+                args.extend([format!("-Wl,-soname,{file}"), "-shared".to_owned()]);
+                args.extend(strings(&["-Wl,-rpath,$ORIGIN", "-L.", "-o"]));
+                args.push(file);
+                args.extend(made);
+                let needed = kernel
+                    .libraries
+                    .iter()
+                    .filter(|l| library.needs.contains(&l.name));
+                args.extend(needed.map(|library| format!("-l{}", library.native_name())));
+                compiler.run(out, args)?;
+                linked.push(format!("-l{name}"));
             }
-            let library = ["-shared", "-fPIC", "-I../..", "../lib.c"];
-            let name = ["-Wl,-soname,libkernel.so", "-o", "libkernel.so"];
-            gcc.run(out, [FLAGS, &own, lib, &library, &name].concat())?;
-            let linked = ["-rdynamic", "-Wl,-rpath,$ORIGIN", "-L.", "-lkernel"];
-            gcc.run(out, [FLAGS, &own, main, &program, &linked].concat())
+            let mut args = strings(&main);
+            args.extend(strings(&["-o", "main"]));
+            args.extend(objects);
+            if native != Native::Static {
+                args.extend(strings(&["-rdynamic", "-Wl,-rpath,$ORIGIN", "-L."]));
+                args.extend(linked);
+            }
+            if kernel.libc {
+                args.push("-lm".to_owned());
+            }
+            compiler.run(out, args)
         })?;
         Ok(out.join("main"))
     }
+}
+
+/// Compiles a unit in a directory; answers the names of its objects.
+fn compile(
+    compiler: &Tool,
+    out: &Path,
+    name: &str,
+    unit: &Unit,
+    flags: &[&str],
+) -> Result<Vec<String>> {
+    let mut objects = Vec::new();
+    for (number, source) in unit.sources.iter().enumerate() {
+        let object = format!("{name}-{number}.o");
+        let mut args = strings(flags);
+        args.extend(unit.flags.iter().cloned());
+        for include in &unit.include {
+            args.push(format!("-I{}", text(include)?));
+        }
+        args.extend(strings(&["-I../..", "-c", "-o", &object]));
+        // What a builds has written is in the directory above.
+        args.push(text(&Path::new("..").join(source))?.to_owned());
+        compiler.run(out, args)?;
+        objects.push(object);
+    }
+    Ok(objects)
+}
+
+/// How wasm modules are made in a directory.
+struct Wasm<'a> {
+    builds: &'a Builds,
+    libc: &'a Libc,
+    clang: Tool,
+    wasm_ld: Tool,
+    out: &'a Path,
+}
+
+impl Wasm<'_> {
+    fn compile(&self, name: &str, unit: &Unit, code: &[&str]) -> Result<Vec<String>> {
+        let mut flags: Vec<&str> = [WASM_FLAGS, FLAGS, code].concat();
+        let own = self.libc.compile.iter().chain(&self.builds.wasm_flags);
+        flags.extend(own.map(String::as_str));
+        compile(&self.clang, self.out, name, unit, &flags)
+    }
+
+    fn one(&self, kernel: &Kernel, libc: &[String]) -> Result<()> {
+        let mut args = strings(&["--no-entry", "--export=run", "-o", MAIN]);
+        args.extend(self.compile("main", &kernel.main, &[])?);
+        for library in &kernel.libraries {
+            args.extend(self.compile(&library.name, &library.unit, &[])?);
+        }
+        args.extend_from_slice(libc);
+        self.wasm_ld.run(self.out, args)
+    }
+
+    fn several(&self, kernel: &Kernel, cut: Cut, libc: &[String]) -> Result<()> {
+        let (main_code, lib_code) = cut.code();
+        let mut libraries = Vec::new();
+        for library in &kernel.libraries {
+            let mut args = strings(&cut.library());
+            args.extend(self.compile(&library.name, &library.unit, lib_code)?);
+            args.extend(library.needs.iter().map(|name| format!("{name}.so")));
+            args.extend_from_slice(&self.libc.library);
+            args.extend(["-o".to_owned(), library.module()]);
+            self.wasm_ld.run(self.out, args)?;
+            libraries.push(library.module());
+        }
+        let mut objects = self.compile("main", &kernel.main, main_code)?;
+        if kernel.libc {
+            fs::write(self.out.join("start.c"), self.libc.start)?;
+            let unit = Unit {
+                sources: vec![Path::new(cut.name()).join("start.c")],
+                ..Unit::default()
+            };
+            objects.extend(self.compile("start", &unit, main_code)?);
+        }
+        if cut == Cut::Flat {
+            // It does not know the library.
+            libraries.clear();
+        }
+        let last = libc.iter().cloned().chain(strings(&["-o", MAIN]));
+        let files: Vec<String> = objects.into_iter().chain(libraries).chain(last).collect();
+        if cut == Cut::Fixed && kernel.shares_data {
+            // Of the library's data, which wasm-ld does not make.
+            let mut args = vec!["--no-entry"];
+            args.extend(files.iter().map(String::as_str));
+            return wasmaot_link::link_in(self.out, &args);
+        }
+        let mut args = strings(cut.main());
+        args.extend(strings(&["-E", "--no-entry"]));
+        if cut != Cut::Flat {
+            args.push("-Bdynamic".to_owned());
+        }
+        args.extend(files);
+        self.wasm_ld.run(self.out, args)
+    }
+}
+
+/// Names, sizes and times of the files in a directory.
+fn stamps(directory: &Path, text: &mut String) -> Result<()> {
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        if about.is_file() {
+            let time = about.modified()?;
+            lines.push(format!("{:?} {} {time:?}", entry.file_name(), about.len()));
+        }
+    }
+    lines.sort();
+    let _ = writeln!(text, "{}: {}", directory.display(), lines.join(", "));
+    Ok(())
+}
+
+fn strings(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
 }
 
 /// Fills a directory, unless it was filled before of the same.
@@ -315,6 +506,9 @@ fn once(
     fill: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let done = directory.join("done");
+    // Somebody else may be making the same.
+    let lock = File::create(directory.with_extension("lock"))?;
+    lock.lock()?;
     if fs::read_to_string(&done).is_ok_and(|text| text == made_of) {
         return Ok(directory.to_owned());
     }

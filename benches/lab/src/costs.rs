@@ -48,12 +48,12 @@ pub fn tables(report: &Report) -> Vec<(&'static str, Table)> {
         ),
         (
             "the same: relocations by kind",
-            relocations(report, MANY[0].name),
+            relocations(report, MANY[0]),
         ),
         ("the program with 512 variables", data(report)),
         (
             "the same: relocations by kind",
-            relocations(report, MANY[1].name),
+            relocations(report, MANY[1]),
         ),
         (
             "the program with 512 functions: start and memory",
@@ -135,7 +135,7 @@ fn unit_row(tasks: &[&Task]) -> Vec<String> {
 pub fn link(report: &Report) -> Table {
     counted(
         report,
-        MANY[0].name,
+        MANY[0],
         &[
             ("text_bytes", "code, bytes"),
             (PLT_BYTES, "PLT of it"),
@@ -152,7 +152,7 @@ pub fn link(report: &Report) -> Table {
 pub fn data(report: &Report) -> Table {
     counted(
         report,
-        MANY[1].name,
+        MANY[1],
         &[
             ("text_bytes", "code, bytes"),
             (GOT_BYTES, "GOT, bytes"),

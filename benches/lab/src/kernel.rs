@@ -1,5 +1,7 @@
-//! The kernels: C of our own without a library, each in two files, of which
-//! main calls the other. Every engine and every build computes the same.
+//! The kernels: C in a main and the libraries that it calls, mostly one. Those that are
+//! built in are of our own and use no libc. Every engine and every build computes the same.
+
+use std::path::PathBuf;
 
 /// What a kernel is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,38 +23,80 @@ impl Group {
 }
 
 /// A kernel. `run(n)` of its main does `n` units of work and answers a check-sum.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What it is for.
     pub group: Group,
-    /// Units of work that take some 100 ms natively.
-    pub n: u32,
-    /// Whether main refers to variables of the library: a main at fixed
+    /// What it does, in a sentence or two.
+    pub about: String,
+    /// Units of work that take some 100 ms natively, if that is known.
+    pub n: Option<u32>,
+    /// Whether main refers to variables of a library: a main at fixed
     /// addresses can do that by copy relocations alone.
     pub shares_data: bool,
-    /// The library's source.
-    pub lib: &'static str,
-    /// The program's source.
-    pub main: &'static str,
-    /// Headers of its own: name and text.
-    pub headers: &'static [(&'static str, &'static str)],
+    /// Whether it needs a C library.
+    pub libc: bool,
+    /// The program.
+    pub main: Unit,
+    /// The libraries, each before those that need it.
+    pub libraries: Vec<Library>,
+    /// Files that are written where it is built: name and text.
+    pub files: Vec<(&'static str, &'static str)>,
 }
 
-impl Kernel {
-    /// What it does: the comments with which its two files begin.
-    pub fn about(&self) -> String {
-        let main = first_comment(self.main);
-        match first_comment(self.lib) {
-            none if none.is_empty() => main,
-            library => format!("{main} The library: {library}"),
+/// A library of a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Library {
+    /// Its name, of which those of its files are made.
+    pub name: String,
+    /// What it is made of.
+    pub unit: Unit,
+    /// The names of the libraries that it calls.
+    pub needs: Vec<String>,
+}
+
+impl Library {
+    /// The name of its wasm module, by which others need it.
+    pub fn module(&self) -> String {
+        format!("{}.so", self.name)
+    }
+
+    /// What `-l` asks for to find its native form.
+    pub fn native_name(&self) -> &str {
+        match self.name.as_str() {
+            THE_LIBRARY => "kernel",
+            name => name,
         }
     }
 }
 
+/// The name of the library of a kernel that has one.
+pub const THE_LIBRARY: &str = "lib";
+
+/// What a module is compiled of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unit {
+    /// C files. What is no absolute path is where the kernel is built.
+    pub sources: Vec<PathBuf>,
+    /// Directories of headers.
+    pub include: Vec<PathBuf>,
+    /// Further flags of every compiler, such as `-DX=1`.
+    pub flags: Vec<String>,
+}
+
+/// What a built-in kernel does: the comments with which its two files begin.
+fn about(main: &str, library: &str) -> String {
+    let main = first_comment(main);
+    match first_comment(library) {
+        none if none.is_empty() => main,
+        library => format!("{main} The library: {library}"),
+    }
+}
+
 /// The comment with which a file begins, in one line; else nothing.
-fn first_comment(source: &str) -> String {
+pub(crate) fn first_comment(source: &str) -> String {
     let comment = source
         .strip_prefix("/*")
         .and_then(|rest| rest.split_once("*/"));
@@ -71,16 +115,14 @@ pub const HARNESS: &str = include_str!("../kernels/harness.c");
 
 macro_rules! kernels {
     ($($group:ident $name:literal $n:literal $shares_data:literal [$($header:literal)?];)*) => {
-        /// All kernels.
-        pub const KERNELS: &[Kernel] = &[$(Kernel {
-            name: $name,
-            group: Group::$group,
-            n: $n,
-            shares_data: $shares_data,
-            lib: include_str!(concat!("../kernels/", $name, "/lib.c")),
-            main: include_str!(concat!("../kernels/", $name, "/main.c")),
-            headers: &[$(($header, include_str!(concat!("../kernels/", $name, "/", $header))))?],
-        }),*];
+        /// All kernels that are built in.
+        pub fn built_in() -> Vec<Kernel> {
+            vec![$(own(Group::$group, $name, $n, $shares_data, vec![
+                ("main.c", include_str!(concat!("../kernels/", $name, "/main.c"))),
+                ("lib.c", include_str!(concat!("../kernels/", $name, "/lib.c"))),
+                $(($header, include_str!(concat!("../kernels/", $name, "/", $header))))?
+            ])),*]
+        }
     };
 }
 
@@ -105,9 +147,33 @@ kernels! {
     Work  "interp"   160        false ["vm.h"];
 }
 
-/// The kernel of a name.
-pub fn kernel(name: &str) -> Option<&'static Kernel> {
-    KERNELS.iter().find(|kernel| kernel.name == name)
+/// A kernel of these files, of which `main.c` and `lib.c` are the first.
+pub(crate) fn own(
+    group: Group,
+    name: &str,
+    n: u32,
+    shares_data: bool,
+    files: Vec<(&'static str, &'static str)>,
+) -> Kernel {
+    let of = |source: &str| Unit {
+        sources: vec![source.into()],
+        ..Unit::default()
+    };
+    Kernel {
+        name: name.to_owned(),
+        group,
+        about: about(files[0].1, files[1].1),
+        n: Some(n),
+        shares_data,
+        libc: false,
+        main: of("main.c"),
+        libraries: vec![Library {
+            name: THE_LIBRARY.to_owned(),
+            unit: of("lib.c"),
+            needs: Vec::new(),
+        }],
+        files,
+    }
 }
 
 #[cfg(test)]
@@ -116,18 +182,21 @@ mod tests {
 
     #[test]
     fn every_kernel_says_what_it_does() {
-        for kernel in KERNELS {
-            let about = kernel.about();
+        let kernels = built_in();
+        for kernel in &kernels {
+            let about = &kernel.about;
             assert!(
                 about.ends_with('.') && about.len() > 20,
                 "{}: {about}",
                 kernel.name
             );
         }
-        let sort = kernel("qsort").unwrap().about();
+        let sort = kernels.iter().find(|k| k.name == "qsort").unwrap();
         assert!(
-            sort.contains("sorted by a function of the program. The library: Quicksort"),
-            "{sort}"
+            sort.about
+                .contains("sorted by a function of the program. The library: Quicksort"),
+            "{}",
+            sort.about
         );
     }
 }

@@ -1,6 +1,7 @@
 //! The laboratory: what is measured, in which builds, by whom, and how.
 //!
-//! - [`kernel`]: programs of two C files, of which a main calls a library;
+//! - [`kernel`] and [`manifest`]: programs in C, of which a main calls libraries, those that are
+//!   built in and those in directories;
 //! - [`tools`] and [`builds`]: the compilers, and what they make of a kernel:
 //!   one wasm module, two, a native program, a native `.so`;
 //! - [`interleave`]: contestants run once a round, in turn, from one warm state,
@@ -36,7 +37,9 @@ mod dyninfo;
 pub mod html;
 pub mod interleave;
 pub mod kernel;
+pub mod libc;
 pub mod machine;
+pub mod manifest;
 pub mod measure;
 pub mod native;
 mod process;

@@ -14,7 +14,7 @@ use wasmaot_hosts::{HostEnv, Output, OutputBuffer, linux, wasi};
 use wasmaot_runtime::trap::TrapReason;
 use wasmaot_runtime::{CallError, Caller, Config, HostFunction, InstanceId, Object, Process, Val};
 
-use crate::builds::{Builds, LIB, MAIN};
+use crate::builds::Builds;
 use crate::dyninfo;
 use crate::interleave::{Runner, cpu_time, measured, warm_up};
 use crate::kernel::Kernel;
@@ -145,20 +145,17 @@ impl Program {
         link: Link,
         options: &Options,
     ) -> Result<Self> {
-        let directory = builds.wasm(kernel, link.cut())?;
-        let mut modules = Vec::new();
-        for name in [MAIN, LIB] {
-            let path = directory.join(name);
-            if name == MAIN || path.exists() {
-                let wasm = std::fs::read(&path);
-                let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
-                modules.push(Module {
-                    name: name.to_owned(),
-                    wasm,
-                    beside: false,
-                });
-            }
-        }
+        let files = builds.modules(kernel, link.cut())?.into_iter();
+        let modules = files.map(|(name, path)| {
+            let wasm = std::fs::read(&path);
+            let wasm = wasm.with_context(|| format!("cannot read {}", path.display()))?;
+            Ok(Module {
+                name,
+                wasm,
+                beside: false,
+            })
+        });
+        let mut modules = modules.collect::<Result<Vec<_>>>()?;
         if link == Link::Dyninfo {
             for module in &mut modules {
                 module.wasm = dyninfo::of_dylink(&module.wasm)?;

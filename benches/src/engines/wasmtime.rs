@@ -62,9 +62,42 @@ pub fn runner(directory: &Path, inlining: bool) -> Result<Runner> {
         function.call(&mut store, ()).map_err(foreign)?;
     }
     let main = instances.pop().context("a plan has steps")?;
+    run(store, main)
+}
+
+/// The function of an instance.
+fn run(mut store: Store<()>, main: Instance) -> Result<Runner> {
     let run = main.get_typed_func::<u32, i32>(&mut store, "run");
     let run = run.map_err(foreign)?;
     Ok(timed(move |n| run.call(&mut store, n).map_err(foreign)))
+}
+
+/// `run` of a module that has a C library in it. What that would ask of WASI is refused:
+/// kernels are to do their work alone.
+pub fn alone(wasm: &Path) -> Result<Runner> {
+    /// `EBADF` of WASI.
+    const NO_FILE: i32 = 8;
+    let mut config = Config::new();
+    config.wasm_exceptions(true);
+    let engine = Engine::new(&config).map_err(foreign)?;
+    let module = Module::from_file(&engine, wasm).map_err(foreign)?;
+    let mut store = Store::new(&engine, ());
+    let mut linker = Linker::new(&engine);
+    for import in module.imports() {
+        let ty = import.ty();
+        let ty = ty.func().context("an import that is no function")?;
+        let refuse = |_: Caller<'_, ()>, _: &[Val], results: &mut [Val]| {
+            results.fill(Val::I32(NO_FILE));
+            Ok(())
+        };
+        let added = linker.func_new(import.module(), import.name(), ty.clone(), refuse);
+        added.map_err(foreign)?;
+    }
+    let main = linker.instantiate(&mut store, &module).map_err(foreign)?;
+    if let Ok(initialize) = main.get_typed_func::<(), ()>(&mut store, "_initialize") {
+        initialize.call(&mut store, ()).map_err(foreign)?;
+    }
+    run(store, main)
 }
 
 /// A module built to a file in memory, as `wasmtime compile` does it. Level 0

@@ -11,29 +11,34 @@ use wasmaot_launch::Grant;
 /// `wasmaot bench`.
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "wasmaot bench [OPTIONS] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
+    override_usage = "wasmaot bench [OPTIONS] [--kernels DIR] [KERNEL]...\n       wasmaot bench [OPTIONS] --main MAIN [--lib LIB]... [--invoke NAME] [--n N] [-- ARGS...]",
     after_help = "Every variant does the same work in each round, in turn; times are ratios to the first one's, and beside \
                   them is where they lie with a confidence of 95 %. \
                   A function of --main runs in a new process each round, once before it is measured: it may have state, \
                   but has to answer the same in every round. \
+                  --kernels takes a directory with a folder for each kernel: main.c, which defines int run(int n), and lib.c, which it \
+                  calls; or kernel.toml, which says what main and libraries are made of. \
                   Without kernels, all of them are measured, which takes some minutes: --rounds 3 --scale 0.1 is quick."
 )]
 pub struct Bench {
-    /// Built-in kernels [default: all]; --list names them
+    /// Kernels [default: all]; --list names them
     #[arg(value_name = "KERNEL")]
-    pub kernels: Vec<String>,
+    pub names: Vec<String>,
+    /// Take kernels from this directory in place of those that are built in
+    #[arg(long = "kernels", value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "main")]
+    pub directory: Option<PathBuf>,
     /// Say which kernels and variants there are
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["names", "main", "explain", "json", "csv", "html", "svg", "from", "keep"])]
     pub list: bool,
     /// Compare ABIs instead: time, code, relocations, start and memory of each, in tables
-    #[arg(long, conflicts_with_all = ["main", "explain"])]
+    #[arg(long, conflicts_with_all = ["main", "explain", "directory"])]
     pub abi: bool,
     /// Make the tables and figures of a report again that has a README.md, and in `data` what --abi
     /// --json wrote on each machine
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, exclusive = true)]
     pub abi_report: Option<PathBuf>,
     /// Measure this program instead; given again, another build of the same program
-    #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "kernels")]
+    #[arg(long, value_name = "MAIN", value_hint = ValueHint::FilePath, conflicts_with = "names")]
     pub main: Vec<PathBuf>,
     /// A library that it needs
     #[arg(long, value_name = "LIB", value_hint = ValueHint::FilePath, requires = "main")]
@@ -79,7 +84,7 @@ pub struct Bench {
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "explain")]
     pub svg: Option<PathBuf>,
     /// Show what an earlier run wrote with --json, and measure nothing; `-` is standard input
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["kernels", "main", "explain", "json"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["names", "directory", "main", "explain", "json"])]
     pub from: Option<PathBuf>,
     /// Build the kernels in this directory, and leave them there
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "main")]

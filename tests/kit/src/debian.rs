@@ -25,6 +25,16 @@ pub struct Source {
     pub directory: &'static str,
 }
 
+/// cJSON.
+pub const CJSON: Source = Source {
+    package: "cjson",
+    version: "1.7.15-1+deb12u4",
+    release: "bookworm",
+    archive: "cjson_1.7.15.orig.tar.gz",
+    hash: "9ec71be20f605f1fa8ff9c3021b035b2d5fa02f3f0ccd76910d20e53c8ecdcbd",
+    directory: "cJSON-1.7.15",
+};
+
 impl Source {
     /// The unpacked upstream source.
     ///

@@ -28,7 +28,7 @@ mod wasm;
 pub use bare_root::BareRoot;
 pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, examples, link_sources, own_headers, sources};
-pub use debian::Source;
+pub use debian::{CJSON, Source};
 pub use fetch::{
     SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_sources,
     sysroot,
@@ -38,7 +38,7 @@ pub use musl::{Musl, musl, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
 pub use run::{Run, Wasmaot, run};
-pub use sysroots::{musl_sysroot, sources_of, wasi_sysroot};
+pub use sysroots::{musl_sysroot, sources_of, wasi_static_libc, wasi_sysroot};
 pub use threads::{Additions, ThreadsProgram, ThreadsUnit, c_files};
 pub use tools::{Tool, tools};
 pub use wasm::{Code, Kind, Link, libc, library_directory, object, objects, start_file};

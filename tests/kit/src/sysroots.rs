@@ -76,6 +76,25 @@ pub fn wasi_sysroot() -> &'static Sysroot {
     SYSROOT.get_or_init(|| sysroot(Libc::Wasi, "wasi.rs"))
 }
 
+/// wasi-libc as static libraries, of the version of [`wasi_sysroot`], with what makes a module
+/// of it whose functions are called from outside.
+///
+/// # Panics
+/// As [`musl_sysroot`].
+pub fn wasi_static_libc() -> Vec<PathBuf> {
+    let of_sdk = crate::fetch::sysroot().join("lib/wasm32-wasip1");
+    let ours = wasi_sysroot().root().join("lib");
+    vec![
+        of_sdk.join("crt1-reactor.o"),
+        of_sdk.join("libsetjmp.a"),
+        // As `libc.so` has it.
+        of_sdk.join("libc-printscan-long-double.a"),
+        of_sdk.join("libc.a"),
+        ours.join("c_longjmp.o"),
+        ours.join("libclang_rt.builtins.a"),
+    ]
+}
+
 /// The sysroot of a libc, which a file of the recipe is about alone.
 fn sysroot(libc: Libc, own: &str) -> Sysroot {
     let recipe = crate::sources().join("../../cli/sysroot");

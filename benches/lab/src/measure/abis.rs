@@ -11,7 +11,7 @@ use super::{Meter, Settings, Watcher, begun};
 use crate::builds::{Builds, MAIN};
 use crate::domains;
 use crate::interleave::{Contestant, compete};
-use crate::kernel::{Group, Kernel, kernel};
+use crate::kernel::{Group, Kernel, built_in, own};
 use crate::process::{Start, Traced};
 use crate::program::Loaded;
 use crate::report::{About, Report, Task};
@@ -31,29 +31,30 @@ pub const PRIVATE_KIB: &str = "private_kib";
 /// See [`SYSTEM_CALLS`].
 pub const SHARE_KIB: &str = "share_kib";
 
-const NAMES: &[(&str, &str)] = &[("names.h", include_str!("../../kernels/functions/names.h"))];
+/// The names of the programs with many symbols: what costs by the symbol shows.
+pub const MANY: [&str; 2] = ["functions", "variables"];
 
-/// Programs with many symbols: what costs by the symbol shows.
-pub const MANY: [Kernel; 2] = [
-    Kernel {
-        name: "functions",
-        group: Group::Micro,
-        n: 150_000,
-        shares_data: false,
-        lib: include_str!("../../kernels/functions/lib.c"),
-        main: include_str!("../../kernels/functions/main.c"),
-        headers: NAMES,
-    },
-    Kernel {
-        name: "variables",
-        group: Group::Micro,
-        n: 150_000,
-        shares_data: true,
-        lib: include_str!("../../kernels/variables/lib.c"),
-        main: include_str!("../../kernels/variables/main.c"),
-        headers: NAMES,
-    },
-];
+fn many() -> [Kernel; 2] {
+    let names = include_str!("../../kernels/functions/names.h");
+    let of = |name, shares_data, main, lib| {
+        let files = vec![("main.c", main), ("lib.c", lib), ("names.h", names)];
+        own(Group::Micro, name, 150_000, shares_data, files)
+    };
+    [
+        of(
+            MANY[0],
+            false,
+            include_str!("../../kernels/functions/main.c"),
+            include_str!("../../kernels/functions/lib.c"),
+        ),
+        of(
+            MANY[1],
+            true,
+            include_str!("../../kernels/variables/main.c"),
+            include_str!("../../kernels/variables/lib.c"),
+        ),
+    ]
+}
 
 /// The kernels that each show one thing, of those that there are for all variants.
 const SINGLE: [&str; 3] = ["call", "globals", "frame"];
@@ -65,9 +66,11 @@ const STARTS: u32 = 20;
 
 /// The work that ABIs are compared by: kernels that each show one thing, and programs with
 /// many symbols.
-pub fn work() -> Vec<&'static Kernel> {
-    let single = SINGLE.iter().filter_map(|name| kernel(name));
-    single.chain(&MANY).collect()
+pub fn work() -> Vec<Kernel> {
+    let mut all = built_in();
+    all.retain(|kernel| SINGLE.contains(&kernel.name.as_str()));
+    all.extend(many());
+    all
 }
 
 /// Measures ABIs by such kernels; with all of them and all ABIs, messages between memories
@@ -78,7 +81,7 @@ pub fn work() -> Vec<&'static Kernel> {
 /// There is no compiler for wasm; no such variant.
 pub fn abis(
     builds: &Builds,
-    kernels: &[&Kernel],
+    kernels: &[Kernel],
     command: Option<&Path>,
     settings: &Settings,
     watch: Watcher<'_>,
@@ -90,9 +93,9 @@ pub fn abis(
     report.variants = candidates.iter().map(|c| c.about()).collect();
     let all = candidates.len() * (kernels.len() + 1);
     let mut meter = Meter::new(watch, all, settings.rounds);
-    for &kernel in kernels {
-        let (mut task, contenders) = one(builds, kernel, &candidates, settings, &mut meter);
-        let is_single = SINGLE.contains(&kernel.name);
+    for kernel in kernels {
+        let (mut task, contenders) = one(builds, kernel, &candidates, settings, &mut meter)?;
+        let is_single = SINGLE.contains(&kernel.name.as_str());
         for series in &mut task.series {
             // That of a call shows how they are made; the others are counted alone.
             series.listing = series.listing.take().filter(|_| kernel.name == SINGLE[0]);
@@ -102,7 +105,7 @@ pub fn abis(
         }
         without_those_that_cannot(&mut task, &mut report);
         report.tasks.push(task);
-        if kernel.name == MANY[0].name {
+        if kernel.name == MANY[0] {
             let objects = builds.sources(kernel)?.join("objects");
             let starts = Starts {
                 objects,

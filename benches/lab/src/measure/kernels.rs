@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use wasmaot_compiler::Options;
 
 use super::contenders::{Contenders, natively};
-use super::user_modules::explain_program;
+use super::user_modules::{calibrated, explain_program};
 use super::{Meter, Settings, Watcher, begun, chosen, without_loops};
 use crate::builds::{Builds, FLAGS, Native, WASM_FLAGS};
 use crate::counts::Facts;
@@ -84,7 +84,7 @@ pub(super) fn candidates(
 /// There is no compiler for wasm; no such variant.
 pub fn kernels(
     builds: &Builds,
-    kernels: &[&'static Kernel],
+    kernels: &[Kernel],
     settings: &Settings,
     watch: Watcher<'_>,
 ) -> Result<Report> {
@@ -94,10 +94,10 @@ pub fn kernels(
     let candidates = candidates(variants(), &settings.only, natively)?;
     report.variants = candidates.iter().map(|c| c.about()).collect();
     let part = |kernel: &Kernel| candidates.iter().filter(|c| c.takes_part(kernel)).count();
-    let all = kernels.iter().map(|kernel| part(kernel)).sum();
+    let all = kernels.iter().map(part).sum();
     let mut meter = Meter::new(watch, all, settings.rounds);
     for kernel in kernels {
-        let (mut task, _) = one(builds, kernel, &candidates, settings, &mut meter);
+        let (mut task, _) = one(builds, kernel, &candidates, settings, &mut meter)?;
         if kernel.group == Group::Work {
             without_loops(&mut task);
         }
@@ -130,7 +130,7 @@ pub(super) fn one(
     candidates: &[Candidate],
     settings: &Settings,
     meter: &mut Meter<'_>,
-) -> (Task, Contenders) {
+) -> Result<(Task, Contenders)> {
     let mut contenders = Contenders::default();
     let mut programs = Programs {
         builds,
@@ -138,9 +138,10 @@ pub(super) fn one(
         options: &settings.options,
         made: Vec::new(),
     };
+    let mut units = kernel.n;
     for candidate in candidates.iter().filter(|c| c.takes_part(kernel)) {
         let name = candidate.name();
-        meter.step(kernel.name, &name);
+        meter.step(&kernel.name, &name);
         match *candidate {
             Candidate::Native(native) => {
                 contenders.add_native(name, builds.native(kernel, native));
@@ -148,15 +149,18 @@ pub(super) fn one(
             Candidate::Ours(Variant { link, binding }) => {
                 let program = programs.get(link);
                 let loaded = program.and_then(|p| Loaded::new(&p, binding));
+                if let (None, Ok(loaded)) = (units, &loaded) {
+                    units = Some(calibrated(&mut loaded.runner())?);
+                }
                 contenders.add(name, binding, loaded);
             }
         }
     }
-    let n = settings.units(kernel.n);
-    let mut task = contenders.run(kernel.name, n, settings.rounds, meter);
+    let n = settings.units(units.unwrap_or(1));
+    let mut task = contenders.run(&kernel.name, n, settings.rounds, meter);
     task.group = kernel.group.name().to_owned();
-    task.about = kernel.about();
-    (task, contenders)
+    task.about.clone_from(&kernel.about);
+    Ok((task, contenders))
 }
 
 /// The programs that are made of a kernel, each once.

@@ -116,7 +116,7 @@ const BOUND: [Binding; 7] = [
 ];
 
 /// The work that takes some 100 ms.
-fn calibrated(run: &mut Runner) -> Result<u32> {
+pub(super) fn calibrated(run: &mut Runner) -> Result<u32> {
     const WANTED: f64 = 1e8;
     let mut n: u32 = 1;
     loop {

@@ -1,0 +1,3 @@
+#define JVERSION "kernel"
+#define JCOPYRIGHT ""
+#define JCOPYRIGHT_SHORT ""

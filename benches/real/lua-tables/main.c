@@ -1,0 +1,32 @@
+#include "run_lua.h"
+
+static const char program[] =
+    "local n = ...\n"
+    "local Point = {}\n"
+    "Point.__index = Point\n"
+    "Point.__add = function(a, b) return setmetatable({x = a.x + b.x, y = a.y + b.y}, Point) end\n"
+    "Point.__lt = function(a, b) return a.x < b.x or (a.x == b.x and a.y < b.y) end\n"
+    "function Point.new(x, y) return setmetatable({x = x, y = y}, Point) end\n"
+    "function Point:length() return self.x * self.x + self.y * self.y end\n"
+    "local sum, state = 0, 7\n"
+    "local function random(m) state = (state * 1103515245 + 12345) % 2147483648; return state // 65536 % m end\n"
+    "for round = 1, n do\n"
+    "  local points = {}\n"
+    "  for i = 1, 3000 do points[i] = Point.new(random(500), random(500)) + Point.new(i % 5, i % 3) end\n"
+    "  table.sort(points)\n"
+    "  for i, point in ipairs(points) do sum = (sum * 31 + point:length() + i) % 1000000007 end\n"
+    "  local map = {}\n"
+    "  for i = 1, 20000 do\n"
+    "    local key = 'k' .. random(3000)\n"
+    "    map[key] = (map[key] or 0) + i\n"
+    "  end\n"
+    "  local fs = {}\n"
+    "  for i = 1, 2000 do fs[i] = function(x) state = state + i; return x + i end end\n"
+    "  for i = 1, 2000 do sum = fs[i](sum) end\n"
+    "  local co = coroutine.wrap(function() for i = 1, 5000 do coroutine.yield(i * i) end return 0 end)\n"
+    "  for i = 1, 5000 do sum = sum + co() end\n"
+    "  for i = 0, 2999 do sum = (sum * 7 + (map['k' .. i] or 1)) % 1000000007 end\n"
+    "end\n"
+    "return sum % 1000000007\n";
+
+int run(int n) { return run_lua(program, n); }

@@ -192,6 +192,23 @@ fn locals_by_loops_and_joins() {
     is_linear("locals", &format!("(module {})", function.repeat(10)), 16);
 }
 
+/// Each mask would be looked through by all ways to what it masks.
+#[test]
+fn masks_of_what_many_ways_carry() {
+    let ways = each(25_000, |i| {
+        format!("(drop (br_if $b (i32.load8_u offset={i} (local.get 0)) (local.get 0)))")
+    });
+    let masks = each(25_000, |i| {
+        format!("(i32.store8 offset={i} (local.get 0) (i32.and (local.get 1) (i32.const 255)))")
+    });
+    let text = format!(
+        r#"(module (memory 1) (func (export "f") (param i32) (local i32) (loop $again
+             (local.set 1 (block $b (result i32) {ways} (i32.const 0))) {masks}
+             (br_if $again (local.get 0)))))"#
+    );
+    is_linear("masks", &text, 16);
+}
+
 #[test]
 fn deep_nests() {
     let nest = |what: &str, count: usize| {

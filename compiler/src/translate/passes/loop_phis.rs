@@ -143,10 +143,9 @@ fn with_sources(
             let calls = calls.iter().filter(|call| call.block(pool) == block);
             for value in calls.filter_map(|call| call.args(pool).nth(number)?.as_value()) {
                 let value = func.dfg.resolve_aliases(value);
-                if !known.contains(&value)
+                if known.insert(value)
                     && let Some(source) = place(func, cfg, value)
                 {
-                    known.insert(value);
                     places.push((source, value, Vec::new()));
                 }
             }

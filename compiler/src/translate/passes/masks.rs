@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{Block, Function, Inst, Opcode, Type, Value, ValueDef
 
 use super::address::constant;
 
-/// How many values are looked at for one mask.
+/// How many values are looked at for one mask, and ways of one branch.
 const VALUES: usize = 32;
 
 /// Removes such masks.
@@ -108,12 +108,19 @@ impl Bits<'_> {
         for pred in self.cfg.pred_iter(block) {
             let (tables, exceptions) = (&func.dfg.jump_tables, &func.dfg.exception_tables);
             let calls = func.dfg.insts[pred.inst].branch_destination(tables, exceptions);
+            // Each mask is worth a look at a few ways, not at all that there are.
+            if self.left == 0 || calls.len() > VALUES {
+                return u64::MAX;
+            }
             for call in calls {
                 let lists = &func.dfg.value_lists;
                 if call.block(lists) == block {
                     // What an exception or a call gives is no value yet.
-                    let arg = call.args(lists).nth(number).and_then(|arg| arg.as_value());
-                    bits |= arg.map_or(u64::MAX, |arg| self.of(arg, carried));
+                    let arg = call.args(lists).nth(number);
+                    let Some(arg) = arg.and_then(|arg| arg.as_value()) else {
+                        return u64::MAX;
+                    };
+                    bits |= self.of(arg, carried);
                 }
             }
         }

@@ -4,14 +4,17 @@
 //! that wasm does not have: it masks what such a number is made of, and often once more
 //! what a load has extended already. Cranelift knows nothing of what is loaded.
 
+use std::collections::HashMap;
+
 use cranelift_codegen::Context;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
-use cranelift_codegen::ir::{Block, Function, Inst, Opcode, Type, Value, ValueDef};
+use cranelift_codegen::ir::{Block, Function, Inst, Opcode, Value, ValueDef};
 
-use super::address::constant;
+use super::address::{Bounds, constant};
 
-/// How many values are looked at for one mask, and ways of one branch.
-const VALUES: usize = 32;
+/// How many ways of branches are looked at for one mask, which is worth no look at all that
+/// there are.
+const WAYS: usize = 64;
 
 /// Removes such masks.
 pub(super) fn remove(context: &mut Context) {
@@ -20,14 +23,14 @@ pub(super) fn remove(context: &mut Context) {
         return;
     }
     context.compute_cfg();
+    let mut bounds = Bounds::new(HashMap::new());
     for (inst, value, mask) in masks {
         let mut bits = Bits {
             func: &context.func,
             cfg: &context.cfg,
-            joins: Vec::new(),
-            left: VALUES,
+            bounds: &mut bounds,
         };
-        if bits.of(value, true) & !mask == 0 {
+        if bits.of(value) & !mask == 0 {
             let func = &mut context.func;
             let result = func.dfg.first_result(inst);
             func.dfg.clear_results(inst);
@@ -57,108 +60,61 @@ fn masks(func: &Function) -> Vec<(Inst, Value, u64)> {
     masked.collect()
 }
 
-/// Which bits of values may be other than 0.
+/// Which bits of values may be other than 0, joins looked through.
 struct Bits<'a> {
     func: &'a Function,
     cfg: &'a ControlFlowGraph,
-    /// Parameters of blocks that are being looked at.
-    joins: Vec<Value>,
-    /// How many values are still looked at: of others all bits may be set.
-    left: usize,
+    bounds: &'a mut Bounds,
 }
 
 impl Bits<'_> {
-    /// Those of a value. `carried`: it is what a parameter that is being looked at has,
-    /// unchanged. Then such a parameter adds nothing to itself; changed, it may.
-    fn of(&mut self, value: Value, carried: bool) -> u64 {
-        let dfg = &self.func.dfg;
-        let value = dfg.resolve_aliases(value);
-        let all = all(dfg.value_type(value));
-        if self.left == 0 || all == 0 {
-            return u64::MAX;
-        }
-        self.left -= 1;
-        if let Some(constant) = constant(self.func, value) {
-            return constant & all;
-        }
-        let bits = match dfg.value_def(value) {
-            ValueDef::Param(..) if self.joins.contains(&value) => match carried {
-                true => 0,
-                false => all,
-            },
-            ValueDef::Param(block, number) => {
-                self.joins.push(value);
-                let bits = self.of_join(block, number, carried);
-                self.joins.pop();
-                bits
-            }
-            ValueDef::Result(inst, 0) => self.of_result(inst),
-            _ => all,
-        };
-        bits & all
-    }
-
-    /// Those of all that a block may be given.
-    fn of_join(&mut self, block: Block, number: usize, carried: bool) -> u64 {
+    /// Those of a value: of all that parameters of blocks are passed from others, unchanged,
+    /// until it is something else.
+    fn of(&mut self, value: Value) -> u64 {
         let func = self.func;
-        if func.layout.entry_block() == Some(block) {
-            return u64::MAX;
-        }
-        let mut bits = 0;
-        for pred in self.cfg.pred_iter(block) {
-            let (tables, exceptions) = (&func.dfg.jump_tables, &func.dfg.exception_tables);
-            let calls = func.dfg.insts[pred.inst].branch_destination(tables, exceptions);
-            // Each mask is worth a look at a few ways, not at all that there are.
-            if self.left == 0 || calls.len() > VALUES {
-                return u64::MAX;
-            }
-            for call in calls {
-                let lists = &func.dfg.value_lists;
-                if call.block(lists) == block {
-                    // What an exception or a call gives is no value yet.
-                    let arg = call.args(lists).nth(number);
-                    let Some(arg) = arg.and_then(|arg| arg.as_value()) else {
+        let mut seen = vec![func.dfg.resolve_aliases(value)];
+        let (mut next, mut bits, mut left) = (0, 0, WAYS);
+        while let Some(&value) = seen.get(next) {
+            next += 1;
+            match func.dfg.value_def(value) {
+                ValueDef::Param(block, number) if func.layout.entry_block() != Some(block) => {
+                    if self.passed(block, number, &mut seen, &mut left).is_none() {
                         return u64::MAX;
-                    };
-                    bits |= self.of(arg, carried);
+                    }
                 }
+                _ => bits |= self.bounds.of(func, value).bits,
             }
         }
         bits
     }
 
-    /// Those of an instruction's result.
-    fn of_result(&mut self, inst: Inst) -> u64 {
+    /// Adds what a block may be given; nothing is answered where that
+    /// is more than there is `left` to look at, or no value.
+    fn passed(
+        &self,
+        block: Block,
+        number: usize,
+        seen: &mut Vec<Value>,
+        left: &mut usize,
+    ) -> Option<()> {
         let func = self.func;
-        let args = func.dfg.inst_args(inst);
-        match (func.dfg.insts[inst].opcode(), args) {
-            (Opcode::Uload8, _) => 0xff,
-            (Opcode::Uload16, _) => 0xffff,
-            (Opcode::Uload32, _) => 0xffff_ffff,
-            (Opcode::Icmp | Opcode::Fcmp, _) => 1,
-            (Opcode::Uextend | Opcode::Ireduce, &[value]) => self.of(value, false),
-            (Opcode::Band, &[left, right]) => self.of(left, false) & self.of(right, false),
-            (Opcode::Bor | Opcode::Bxor, &[left, right]) => {
-                self.of(left, false) | self.of(right, false)
-            }
-            (Opcode::Select, &[_, yes, no]) => self.of(yes, false) | self.of(no, false),
-            (Opcode::Ushr, &[value, by]) => match constant(func, by) {
-                Some(by) => {
-                    let width = func.dfg.value_type(value).bits();
-                    self.of(value, false) >> (by % u64::from(width))
+        for pred in self.cfg.pred_iter(block) {
+            let (tables, exceptions) = (&func.dfg.jump_tables, &func.dfg.exception_tables);
+            let calls = func.dfg.insts[pred.inst].branch_destination(tables, exceptions);
+            *left = left.checked_sub(calls.len())?;
+            for call in calls {
+                let lists = &func.dfg.value_lists;
+                if call.block(lists) == block {
+                    // What an exception or a call gives is no value yet.
+                    let value = call.args(lists).nth(number)?.as_value()?;
+                    let value = func.dfg.resolve_aliases(value);
+                    if !seen.contains(&value) {
+                        seen.push(value);
+                    }
                 }
-                None => u64::MAX,
-            },
-            _ => u64::MAX,
+            }
         }
-    }
-}
-
-/// All bits of a type; none for a type that has no number of at most 64 bits.
-fn all(ty: Type) -> u64 {
-    match ty.bits() {
-        width @ 1..=64 if ty.is_int() => u64::MAX >> (64 - width),
-        _ => 0,
+        Some(())
     }
 }
 

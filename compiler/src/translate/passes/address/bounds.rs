@@ -12,7 +12,7 @@ const DEPTH: u32 = 8;
 
 /// What is known of an integer of at most 64 bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(in crate::translate::passes) struct Known {
     /// The largest value, unsigned.
     pub max: u64,
     /// The bits that may be set.
@@ -52,7 +52,7 @@ fn mask(ty: Type) -> u64 {
 }
 
 /// What is known of the values of a function.
-pub(super) struct Bounds {
+pub(in crate::translate::passes) struct Bounds {
     known: SecondaryMap<Value, Option<Known>>,
     /// The largest values of loops' counters.
     counters: HashMap<Value, u64>,

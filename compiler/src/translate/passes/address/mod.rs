@@ -24,11 +24,10 @@ use cranelift_codegen::Context;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{Function, GlobalValue, InstBuilder, InstructionData, Value, types};
 
-pub(super) use self::bounds::constant;
+pub(super) use self::bounds::{Bounds, constant};
 
 use self::access::{Address, addresses, redirect};
 use self::access_facts::AccessFacts;
-use self::bounds::Bounds;
 use self::sum::{Sum, Sums};
 use crate::code::Target;
 use crate::module::Module;

@@ -48,7 +48,8 @@ fn masks(func: &Function) -> Vec<(Inst, Value, u64)> {
         let &[left, right] = func.dfg.inst_args(inst) else {
             return None;
         };
-        if func.dfg.insts[inst].opcode() != Opcode::Band || !func.dfg.value_type(left).is_int() {
+        let ty = func.dfg.value_type(left);
+        if func.dfg.insts[inst].opcode() != Opcode::Band || !ty.is_int() || ty.bits() > 64 {
             return None;
         }
         let mask = |value| constant(func, value);

@@ -7,8 +7,6 @@
 
 use std::collections::HashMap;
 
-use cranelift_codegen::CompiledCode;
-
 use crate::code::{LINE, STARTS, Starts};
 
 /// Of loops longer than this, in bytes, the first block alone counts: it runs most.
@@ -17,8 +15,8 @@ const LONG: u32 = 4 * LINE;
 const TABLE_ENTRY: u32 = 4;
 
 /// The cost of each start in a line.
-pub(super) fn starts(compiled: &CompiledCode) -> Starts {
-    let loops = loops(compiled);
+pub(super) fn starts(edges: &[(u32, u32)], starts: &[u32], size: u32) -> Starts {
+    let loops = loops(edges, starts, size);
     std::array::from_fn(|start| {
         let skew = start as u32 * (LINE / STARTS as u32);
         loops.iter().map(|&span| lines(span, skew)).sum()
@@ -32,17 +30,16 @@ fn lines((from, to): (u32, u32), skew: u32) -> u32 {
 }
 
 /// The innermost loops, as ranges of code.
-fn loops(compiled: &CompiledCode) -> Vec<(u32, u32)> {
-    let back = compiled.bb_edges.iter().filter(|(from, to)| to <= from);
+fn loops(edges: &[(u32, u32)], starts: &[u32], size: u32) -> Vec<(u32, u32)> {
+    let back = edges.iter().filter(|(from, to)| to <= from);
     let mut spans: Vec<(u32, u32)> = back.copied().collect();
     if spans.is_empty() {
         return spans;
     }
-    let mut starts = compiled.bb_starts.clone();
+    let mut starts = starts.to_vec();
     starts.sort_unstable();
-    let size = compiled.code_buffer().len() as u32;
     let mut ways: HashMap<u32, u32> = HashMap::new();
-    for &(from, _) in &compiled.bb_edges {
+    for &(from, _) in edges {
         *ways.entry(from).or_default() += 1;
     }
     let end = |start: u32| {

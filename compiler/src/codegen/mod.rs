@@ -8,6 +8,7 @@ mod frame;
 mod locals;
 mod loop_alignment;
 mod output;
+mod refine;
 #[cfg(test)]
 mod suite;
 #[cfg(test)]

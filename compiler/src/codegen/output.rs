@@ -48,14 +48,23 @@ fn trap(code: ir::TrapCode) -> Option<TrapCode> {
     }
 }
 
+/// Where stretches of code are said to come from.
+pub(super) fn sources(compiled: &CompiledCode) -> impl Iterator<Item = (u32, ir::SourceLoc)> {
+    let stretches = compiled.buffer.get_srclocs_sorted().iter();
+    stretches.map(|stretch| (stretch.start, stretch.loc))
+}
+
 /// Where each stretch of code comes from; neighbours of one origin are one.
-pub(super) fn lines(compiled: &CompiledCode, origins: &Origins) -> Vec<u8> {
+pub(super) fn lines(
+    sources: impl Iterator<Item = (u32, ir::SourceLoc)>,
+    origins: &Origins,
+) -> Vec<u8> {
     let mut lines: Vec<Line> = Vec::new();
-    for stretch in compiled.buffer.get_srclocs_sorted() {
-        if stretch.loc.is_default() {
+    for (code, source) in sources {
+        if source.is_default() {
             continue;
         }
-        let (code, (wasm, site)) = (stretch.start, origins.of(stretch.loc));
+        let (wasm, site) = origins.of(source);
         if lines
             .last()
             .is_none_or(|l| (l.wasm, l.site) != (wasm, site))

@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 
-use super::{call_registers, frame, locals, loop_alignment, output};
+use super::{call_registers, frame, locals, loop_alignment, output, refine};
 use crate::code::{CompiledFunction, Frame, Target};
 use crate::error::{Error, Result};
 use crate::inline::cross_module::CrossModuleBody;
@@ -137,6 +137,7 @@ impl<'w> Worker<'w> {
         let translated = self.translate(subject)?;
         let watch = &mut self.translator.watch;
         let labels = watch.on.then(|| watch.label(&mut self.context.func));
+        let is_optimised = translated.pipeline == Pipeline::Optimised;
         let isa = self.generate(subject, translated)?;
         let compiled = self.compiled(subject)?;
         let (bytes, frame) = match frame::elide(self.isas.backend, &self.context.func, compiled) {
@@ -156,14 +157,18 @@ impl<'w> Worker<'w> {
                 self.bug(subject, reason)
             })
         });
-        Ok(CompiledFunction {
+        let mut made = CompiledFunction {
             relocs: relocs.collect::<Result<_>>()?,
             bytes,
             align: compiled.buffer.alignment,
-            starts: loop_alignment::starts(compiled),
+            starts: loop_alignment::starts(
+                &compiled.bb_edges,
+                &compiled.bb_starts,
+                compiled.code_buffer().len() as u32,
+            ),
             frame,
             traps: output::traps(compiled.buffer.traps()),
-            lines: output::lines(compiled, &self.translator.origins),
+            lines: output::lines(output::sources(compiled), &self.translator.origins),
             try_calls: output::try_calls(compiled).ok_or_else(|| {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
@@ -179,7 +184,13 @@ impl<'w> Worker<'w> {
                     )
                 })
                 .unwrap_or_default(),
-        })
+        };
+        if is_optimised {
+            let origins = &self.translator.origins;
+            let function = &self.context.func;
+            refine::refine(self.isas.backend, function, compiled, origins, &mut made);
+        }
+        Ok(made)
     }
 
     pub fn clif(&mut self, subject: Subject) -> Result<String> {

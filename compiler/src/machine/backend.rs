@@ -1,12 +1,14 @@
 //! What a machine's file has to say.
 
+use std::ops::Range;
+
 use cranelift_codegen::binemit;
 use gimli::write::{Address, FrameDescriptionEntry};
 use target_lexicon::Triple;
 use wasmaot_abi::machine::Machine;
 use wasmaot_abi::reloc::{CodeReloc, Standard};
 
-use crate::code::Reloc;
+use crate::code::{PlaceOfValue, Reloc};
 
 /// Words of `.got.plt` before the first function's: the dynamic section's address,
 /// and two for the loader. Every ELF machine has the same.
@@ -75,8 +77,67 @@ pub(crate) trait Backend: Sync {
     /// is all of it: if not, the code is of no use any more.
     fn remove_frame_record(&self, code: &mut [u8], ends: &[usize]) -> bool;
 
+    /// The code of a function without what need not be done; `None` if it stays as it
+    /// is.
+    fn refine(&self, _draft: &Draft<'_>) -> Option<Refined> {
+        None
+    }
+
     /// Whether a line of a listing is an instruction of the frame record.
     fn is_of_frame_record(&self, line: &str) -> bool;
+}
+
+/// The code of a function as the code generator made it.
+pub(crate) struct Draft<'a> {
+    pub bytes: &'a [u8],
+    /// Where blocks begin.
+    pub starts: &'a [u32],
+    /// Where link edit fills fields, ascending.
+    pub relocs: &'a [u32],
+    /// Return addresses of calls with exception handlers, each with where a handler
+    /// begins; ascending.
+    pub handlers: &'a [(u32, u32)],
+    /// Where what unwinding counts on ends.
+    pub prologue: u32,
+    /// How many integers it returns.
+    pub int_results: usize,
+    /// Alignment in bytes.
+    pub align: u32,
+    /// Frame pointer less stack pointer where the frame is complete.
+    pub frame: u32,
+    /// Whether debuggers are told where values are.
+    pub is_watched: bool,
+}
+
+/// Code that was made anew.
+#[derive(Debug)]
+pub(crate) struct Refined {
+    pub bytes: Vec<u8>,
+    /// Its instructions, in their order. One that was left out has no bytes; one that
+    /// stands in several places is there as often.
+    pub moved: Vec<Moved>,
+    /// Where places do not have what they had in the code as it was: stretches of the new
+    /// code, ascending for each place. None if debuggers are told nothing.
+    pub stale: Vec<(PlaceOfValue, Range<u32>)>,
+}
+
+/// Where an instruction is, and where it was, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moved {
+    pub new: u32,
+    pub new_len: u32,
+    pub old: u32,
+    pub old_len: u32,
+    /// Whether it stands in the place of a jump to it.
+    pub is_copy: bool,
+}
+
+impl Draft<'_> {
+    /// Whether link edit fills a field of a stretch of code.
+    pub fn is_relocated(&self, from: u32, to: u32) -> bool {
+        let first = self.relocs.partition_point(|&reloc| reloc < from);
+        self.relocs.get(first).is_some_and(|&reloc| reloc < to)
+    }
 }
 
 /// Where the target of a relocation is.

@@ -8,7 +8,9 @@
 mod backend;
 mod x86_64;
 
-pub(crate) use self::backend::{Backend, GOT_PLT_RESERVED, Location, plt_slot};
+pub(crate) use self::backend::{
+    Backend, Draft, GOT_PLT_RESERVED, Location, Moved, Refined, plt_slot,
+};
 #[cfg(test)]
 pub(crate) use self::x86_64::samples;
 

@@ -1,5 +1,6 @@
 //! x86-64: instructions that are written, recognised, or changed.
 
+mod refine;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
@@ -15,7 +16,7 @@ use target_lexicon::{Architecture, Environment, Triple};
 use wasmaot_abi::machine::{self, Machine, x86_64::MACHINE};
 use wasmaot_abi::reloc::CodeReloc;
 
-use super::backend::{self, Backend, Location, plt_slot};
+use super::backend::{self, Backend, Draft, Location, Refined, plt_slot};
 use crate::code::Reloc;
 
 /// The machine's code.
@@ -197,6 +198,10 @@ impl Backend for X86_64 {
         // like one merely keeps the frame.
         let overlooked = code.windows(2).any(|pair| pair == EPILOGUE_END);
         !ends.is_empty() && !overlooked
+    }
+
+    fn refine(&self, draft: &Draft<'_>) -> Option<Refined> {
+        refine::refine(draft)
     }
 
     fn is_of_frame_record(&self, line: &str) -> bool {

@@ -3,6 +3,7 @@
 //! Functions are compiled in parallel ([`threads`]), each by a [`worker`], and what
 //! the code generator made of one is read in [`output`].
 
+mod addresses;
 mod call_registers;
 mod frame;
 mod locals;

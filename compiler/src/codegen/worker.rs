@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{self, function::FunctionParameters};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CompiledCode, Context};
 
-use super::{call_registers, frame, locals, loop_alignment, output, refine};
+use super::{addresses, call_registers, frame, locals, loop_alignment, output, refine};
 use crate::code::{CompiledFunction, Frame, Target};
 use crate::error::{Error, Result};
 use crate::inline::cross_module::CrossModuleBody;
@@ -223,7 +223,8 @@ impl<'w> Worker<'w> {
         let mut control = ControlPlane::default();
         let reads = !self.translator.thread_blocks().is_empty();
         let calls = call_registers::is_of_use(&self.context.func);
-        let first = (reads || calls) && pipeline == Pipeline::Optimised;
+        let frame = addresses::is_of_use(&self.context.func);
+        let first = (reads || calls || frame) && pipeline == Pipeline::Optimised;
         if first {
             let isa = self.isas.of(pipeline, blocks, false);
             let result = self.context.optimize(isa, &mut control);
@@ -231,6 +232,9 @@ impl<'w> Worker<'w> {
         }
         if first && calls {
             call_registers::copy(&mut self.context);
+        }
+        if first && frame {
+            addresses::compute(&mut self.context.func);
         }
         self.find_thread_blocks();
         let isa = self.isas.of(pipeline, blocks, first);

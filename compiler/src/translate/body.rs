@@ -77,6 +77,11 @@ pub(super) struct Flags {
     pub callee: MemFlagsData,
 }
 
+/// What accesses to globals are known by.
+pub(crate) const GLOBALS: u32 = 1;
+/// What accesses to the stack pointer of linear memory are known by.
+pub(crate) const STACK_POINTER: u32 = 4;
+
 impl Flags {
     fn new(func: &mut Function) -> Self {
         let mut region = |user_id, description: &'static str| {
@@ -91,14 +96,14 @@ impl Flags {
         let trusted = little.with_notrap().with_aligned();
         let constant = trusted.with_readonly().with_can_move();
         let entries = region(0, "tables");
-        let globals = region(1, "globals");
+        let globals = region(GLOBALS, "globals");
         let descriptors = region(2, "descriptors");
         let records = region(5, "records");
         let memory = little.with_alias_region(region(3, "memory"));
         Self {
             memory,
             confined: memory.with_trap_code(Some(clif_trap(TrapCode::MemoryOutOfBounds))),
-            stack_pointer: trusted.with_alias_region(region(4, "stack pointer")),
+            stack_pointer: trusted.with_alias_region(region(STACK_POINTER, "stack pointer")),
             descriptor: trusted.with_alias_region(descriptors),
             constant: constant.with_alias_region(descriptors),
             global: little.with_notrap().with_alias_region(globals),

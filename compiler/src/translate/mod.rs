@@ -30,6 +30,7 @@ use crate::pipeline::Pipeline;
 use body::{Body, Scratch};
 use env::signature;
 
+pub(crate) use body::{GLOBALS, STACK_POINTER};
 pub(crate) use env::Env;
 pub(crate) use init::needed as init_needed;
 pub(crate) use origins::Origins;

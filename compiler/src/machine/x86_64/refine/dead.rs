@@ -111,12 +111,8 @@ fn step_back(op: &Op, live: &mut u128, is_released: &mut bool, places: &Places) 
     } else if op.is_call() || leaves(op) {
         // Parameters and results may be there, for all that is known.
         *live |= SLOTS;
-    } else if op.uses.writes & RSP != 0 {
-        if !(*is_released && instruction.code() == Code::Add_rm64_imm8
-            || *is_released && instruction.code() == Code::Add_rm64_imm32)
-        {
-            *live |= SLOTS;
-        }
+    } else if op.uses.writes & RSP != 0 && !(*is_released && adds(instruction)) {
+        *live |= SLOTS;
     }
     match places.slot(instruction) {
         Some((slot, Use::Store)) => *live &= !(1 << slot),
@@ -124,6 +120,14 @@ fn step_back(op: &Op, live: &mut u128, is_released: &mut bool, places: &Places) 
     }
     *live &= !u128::from(op.uses.writes);
     *live |= u128::from(op.uses.reads);
+}
+
+/// Whether it adds a constant, as the end of a frame does.
+fn adds(instruction: &Instruction) -> bool {
+    matches!(
+        instruction.code(),
+        Code::Add_rm64_imm8 | Code::Add_rm64_imm32
+    )
 }
 
 fn mask(places: Range<usize>) -> u128 {

@@ -431,10 +431,11 @@ fn read_best(instruction: &mut Instruction, held: &Held, info: &mut InstructionI
         }
         let number = old.full_register().number();
         match held.best(number) {
-            Some(best) if best != number => {
-                if accesses(instruction, info)[operand as usize] == OpAccess::Read {
-                    instruction.set_op_register(operand, sized(best, old.size()));
-                }
+            Some(best)
+                if best != number
+                    && accesses(instruction, info)[operand as usize] == OpAccess::Read =>
+            {
+                instruction.set_op_register(operand, sized(best, old.size()));
             }
             _ => {}
         }

@@ -1,9 +1,9 @@
 //! Where parameters and results travel in a call of a wasm function.
 //!
 //! All wasm functions use Cranelift's `tail` convention: that of the machine's
-//! C with three differences. The callee pops its stack arguments, results use
-//! more registers, and the pinned register holds the linear memory base and is
-//! never changed. The upper half of a register that holds an `i32` is undefined.
+//! C with a few differences. The callee pops its stack arguments, other registers
+//! may have arguments and results, and the pinned register holds the linear memory
+//! base and is never changed. The upper half of a register that holds an `i32` is undefined.
 //!
 //! A host function sees the same through [`Layout`], which is the only place
 //! outside Cranelift that knows the assignment.
@@ -22,8 +22,13 @@ pub struct CallConv {
     pub int_results: &'static [Register],
     /// Vector result registers in order.
     pub vec_results: &'static [Register],
+    /// Holds the address of the return area, where there is one: the first general
+    /// argument register, which is none for others then, or one that is not in the list.
+    pub return_area: Register,
     /// What the callee preserves.
     pub preserved: &'static [Register],
+    /// Vector registers of which the callee preserves the lower 64 bits.
+    pub preserved_halves: &'static [Register],
     /// What the loader may change between caller and callee.
     pub scratch: &'static [Register],
 }
@@ -50,7 +55,8 @@ pub struct Layout {
     /// Bytes of stack arguments, a multiple of 16; popped by the callee.
     pub stack_args: u32,
     /// Bytes of the return area, a multiple of 16. Where it is not 0, its
-    /// address is a hidden first general argument and all others move up one.
+    /// address is in [`CallConv::return_area`]. If that is the first general
+    /// argument register, all others move up one.
     pub return_area: u32,
 }
 
@@ -102,8 +108,9 @@ impl Assigner {
     /// Begins with the parameters of a function with such a return area.
     #[inline]
     pub const fn params(convention: &CallConv, return_area: u32) -> Self {
+        let first = convention.int_args[0].dwarf == convention.return_area.dwarf;
         Self {
-            ints: (return_area != 0) as usize..convention.int_args.len(),
+            ints: (first && return_area != 0) as usize..convention.int_args.len(),
             vecs: 0..convention.vec_args.len(),
             stack: 0,
         }
@@ -208,6 +215,19 @@ mod tests {
         // The hidden argument takes the last register of an integer.
         let ty = FuncType::new([I64; 6], [I64; 9]);
         assert_eq!(Layout::stack_args(&MACHINE.calls, &ty), 16);
+    }
+
+    #[test]
+    fn a_return_area_may_have_a_register_of_its_own() {
+        let calls = &crate::machine::aarch64::MACHINE.calls;
+        let layout = Layout::of(calls, &FuncType::new([I32; 7], [I64; 8]));
+        assert_eq!(layout.params[0], Loc::Int(0));
+        assert_eq!(layout.params[5..], [Loc::Int(5), Loc::Stack(0)]);
+        assert_eq!(
+            layout.results[5..],
+            [Loc::Int(5), Loc::Stack(0), Loc::Stack(8)]
+        );
+        assert_eq!((layout.stack_args, layout.return_area), (16, 16));
     }
 
     #[test]

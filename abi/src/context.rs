@@ -41,8 +41,8 @@ pub const WINDOW_TLS: u64 = 4096;
 /// Bytes reserved there for thread-local storage, of all objects that a process
 /// may have at a time. The stack is at the window's end, a guard below it.
 pub const WINDOW_TLS_SIZE: u64 = 16 << 20;
-/// Bytes reserved for objects and stubs of a process, so that any call
-/// between them fits `call rel32`.
+/// Bytes reserved for objects and stubs of a process. Where a direct call
+/// ([`Branch`](crate::machine::Branch)) reaches less, those beyond stay with the PLT.
 pub const CODE_RESERVE: u64 = 2 << 30;
 
 macro_rules! shared {

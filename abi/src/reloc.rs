@@ -57,6 +57,16 @@ generic! {
         PcRelative,
         /// G + A - P, of a load from the GOT.
         GotPcRelative,
+        /// Page(S + A) - Page(P), of the first of two instructions that compute an
+        /// address. A page has 4 KiB here, whatever the kernel's has.
+        PcRelativePage,
+        /// S + A in its page, of the second.
+        PageOffset,
+        /// Page(G + A) - Page(P), of the first of two instructions that load from the
+        /// GOT.
+        GotPage,
+        /// G + A in its page, of the second.
+        GotPageOffset,
     }
 }
 

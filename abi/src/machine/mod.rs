@@ -5,6 +5,7 @@
 //! instruction, stands in the compiler's emitter and in the runtime's `arch/`.
 //! Another machine is one more file here, and a line in [`Machine::ALL`].
 
+pub mod aarch64;
 pub mod x86_64;
 
 use crate::callconv::CallConv;
@@ -94,7 +95,8 @@ pub struct Registers {
 pub struct Branch {
     /// Bytes of the instruction.
     pub size: u64,
-    /// How far from it a target may be, in bytes in either direction.
+    /// How far from it a target may be, in bytes in either direction. The code of
+    /// an object is smaller; calls beyond go by the PLT.
     pub reach: u64,
 }
 
@@ -171,7 +173,7 @@ impl Cpu {
 
 impl Machine {
     /// Every machine.
-    pub const ALL: &[&Self] = &[&x86_64::MACHINE];
+    pub const ALL: &[&Self] = &[&aarch64::MACHINE, &x86_64::MACHINE];
 
     /// The machine that this program was compiled for, if it is among them.
     pub const HOST: Option<&'static Self> = Self::named(std::env::consts::ARCH);
@@ -288,8 +290,15 @@ mod tests {
     fn every_machine_is_described_without_contradiction() {
         for machine in Machine::ALL {
             assert!(machine.image_align.is_power_of_two());
-            // All code of a process lies in one area.
-            assert!(machine.branch.reach >= CODE_RESERVE, "{}", machine.name);
+            // Half of the area for code is one object's at most, of which a call
+            // may reach a part: what is beyond is called by the PLT.
+            let reach = machine.branch.reach;
+            assert!(
+                reach.is_power_of_two() && reach <= CODE_RESERVE,
+                "{}",
+                machine.name
+            );
+            assert!(reach > machine.image_align);
             let (calls, roles) = (&machine.calls, &machine.registers);
             for list in [
                 calls.int_args,
@@ -297,6 +306,7 @@ mod tests {
                 calls.int_results,
                 calls.vec_results,
                 calls.preserved,
+                calls.preserved_halves,
                 calls.scratch,
             ] {
                 assert!(!list.contains(&roles.pinned) && !list.contains(&roles.stack));
@@ -304,7 +314,12 @@ mod tests {
                 assert!(!list.iter().enumerate().any(again), "{list:?}");
             }
             assert!(calls.preserved.contains(&roles.frame));
-            let passed = |r| calls.int_args.contains(r) || calls.preserved.contains(r);
+            let passed = |r: &Register| {
+                let kept = calls.int_args.contains(r) || calls.preserved.contains(r);
+                kept || *r == calls.return_area
+            };
+            let first = calls.int_args[0] == calls.return_area;
+            assert!(first || !calls.int_args.contains(&calls.return_area));
             assert!(!calls.scratch.iter().any(passed));
             assert!(usize::from(roles.return_address.dwarf) < roles.columns);
         }

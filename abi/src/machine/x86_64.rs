@@ -23,7 +23,9 @@ pub const MACHINE: Machine = Machine {
         vec_args: XMM,
         int_results: &[RAX, RCX, RDX, RSI, RDI, R8, R9, R10],
         vec_results: XMM,
+        return_area: RDI,
         preserved: &[RBX, RBP, R12, R13, R14],
+        preserved_halves: &[],
         scratch: &[R10, R11],
     },
     // `call rel32`, `jmp rel32`.
@@ -162,13 +164,17 @@ mod tests {
             );
         }
         let number = |kind| match kind {
-            CodeReloc::Absolute => (elf::R_X86_64_64, 64),
-            CodeReloc::PcRelative => (elf::R_X86_64_PLT32, 32),
-            CodeReloc::GotPcRelative => (elf::R_X86_64_GOTPCREL, 32),
+            CodeReloc::Absolute => Some((elf::R_X86_64_64, 64)),
+            CodeReloc::PcRelative => Some((elf::R_X86_64_PLT32, 32)),
+            CodeReloc::GotPcRelative => Some((elf::R_X86_64_GOTPCREL, 32)),
+            CodeReloc::PcRelativePage
+            | CodeReloc::PageOffset
+            | CodeReloc::GotPage
+            | CodeReloc::GotPageOffset => None,
         };
-        for relocation in CODE_RELOCATIONS {
-            let found = (relocation.number, relocation.width);
-            assert_eq!(found, number(relocation.kind), "{}", relocation.name);
+        for &kind in CodeReloc::ALL {
+            let found = MACHINE.code_relocation(kind).map(|r| (r.number, r.width));
+            assert_eq!(found, number(kind), "{kind:?}");
         }
     }
 
@@ -183,6 +189,7 @@ mod tests {
             calls.vec_results,
             calls.preserved,
             calls.scratch,
+            &[calls.return_area],
             &[roles.pinned, roles.stack, roles.frame],
         ];
         for register in lists.concat() {

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use cranelift_codegen::CodegenError;
 use cranelift_codegen::ir::Signature;
 use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_module::{
@@ -76,6 +77,8 @@ struct Writer<'a> {
 struct ThreadOffset {
     function: FuncId,
     offset: u32,
+    /// The relocation's number in the file.
+    number: u32,
     of: DataId,
     addend: i64,
 }
@@ -364,9 +367,11 @@ impl Writer<'_> {
         if let Symbol::Func(id) = self.symbol(target)? {
             for reloc in function.relocs.iter().filter(of_thread) {
                 if let Symbol::Data(of) = self.symbol(reloc.target)? {
+                    let number = self.backend.object_thread_offset(reloc.kind);
                     self.thread_offsets.push(ThreadOffset {
                         function: id,
                         offset: reloc.offset,
+                        number: number.ok_or_else(|| unknown(reloc))?,
                         of,
                         addend: reloc.addend,
                     });
@@ -384,13 +389,20 @@ impl Writer<'_> {
             Symbol::Func(id) => (ModuleRelocTarget::from(id), true),
             Symbol::Data(id) => (ModuleRelocTarget::from(id), false),
         };
+        let kind = self.backend.object_reloc(reloc.kind, is_function);
         Ok(ModuleReloc {
             offset: reloc.offset,
-            kind: self.backend.object_reloc(reloc.kind, is_function),
+            kind: kind.ok_or_else(|| unknown(reloc))?,
             name,
             addend: reloc.addend,
         })
     }
+}
+
+/// A relocation that the machine does not have.
+fn unknown(reloc: &Reloc) -> Box<ModuleError> {
+    let reason = format!("{:?} to {:?}", reloc.kind, reloc.target);
+    Box::new(CodegenError::Unsupported(reason).into())
 }
 
 impl Writer<'_> {
@@ -409,7 +421,7 @@ impl Writer<'_> {
                     symbol: product.data_symbol(place.of),
                     addend: place.addend,
                     flags: RelocationFlags::Elf {
-                        r_type: self.backend.object_thread_offset(),
+                        r_type: place.number,
                     },
                 };
                 product.object.add_relocation(section, reloc)?;

@@ -34,12 +34,12 @@ pub(crate) trait Backend: Sync {
     fn code_reloc(&self, kind: binemit::Reloc) -> Option<CodeReloc>;
 
     /// A relocation as the writer of relocatable objects knows it; `code`: whether
-    /// it is to a function.
-    fn object_reloc(&self, kind: CodeReloc, code: bool) -> binemit::Reloc;
+    /// it is to a function. `None` for one that the machine has not.
+    fn object_reloc(&self, kind: CodeReloc, code: bool) -> Option<binemit::Reloc>;
 
-    /// The number in a relocatable object of the relocation of an instruction that
-    /// loads the offset of a thread-local symbol from the GOT.
-    fn object_thread_offset(&self) -> u32;
+    /// The number in a relocatable object that stands for a relocation of a load from
+    /// the GOT if what is loaded is the offset of a thread-local symbol.
+    fn object_thread_offset(&self, kind: CodeReloc) -> Option<u32>;
 
     /// Whether a relocation in a function's code is that of a call or a jump, and
     /// not of an address that is computed or loaded.

@@ -57,17 +57,18 @@ impl Backend for X86_64 {
         }
     }
 
-    fn object_reloc(&self, kind: CodeReloc, code: bool) -> binemit::Reloc {
+    fn object_reloc(&self, kind: CodeReloc, code: bool) -> Option<binemit::Reloc> {
         match kind {
-            CodeReloc::PcRelative if code => binemit::Reloc::X86CallPCRel4,
-            CodeReloc::PcRelative => binemit::Reloc::X86PCRel4,
-            CodeReloc::GotPcRelative => binemit::Reloc::X86GOTPCRel4,
-            CodeReloc::Absolute => binemit::Reloc::Abs8,
+            CodeReloc::PcRelative if code => Some(binemit::Reloc::X86CallPCRel4),
+            CodeReloc::PcRelative => Some(binemit::Reloc::X86PCRel4),
+            CodeReloc::GotPcRelative => Some(binemit::Reloc::X86GOTPCRel4),
+            CodeReloc::Absolute => Some(binemit::Reloc::Abs8),
+            _ => None,
         }
     }
 
-    fn object_thread_offset(&self) -> u32 {
-        R_X86_64_GOTTPOFF
+    fn object_thread_offset(&self, kind: CodeReloc) -> Option<u32> {
+        (kind == CodeReloc::GotPcRelative).then_some(R_X86_64_GOTTPOFF)
     }
 
     fn is_branch(&self, code: &[u8], reloc: &Reloc) -> bool {
@@ -98,6 +99,7 @@ impl Backend for X86_64 {
             (CodeReloc::Absolute, _) => {
                 return Err("an absolute address cannot be position-independent");
             }
+            _ => return Err("it is of another machine"),
         };
         let distance = target.wrapping_add_signed(reloc.addend).wrapping_sub(place) as i64;
         let distance = i32::try_from(distance).map_err(|_| "it is out of reach")?;

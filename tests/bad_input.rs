@@ -69,7 +69,9 @@ fn wrong_usage() {
         .wasmaot(&["build", "--target", "pdp11", "a.wat"])
         .error(2, &["pdp11"]);
     for target in [
-        "aarch64-unknown-linux-gnu",
+        "aarch64_be-unknown-linux-gnu",
+        "aarch64-unknown-linux-gnu_ilp32",
+        "aarch64-apple-darwin",
         "x86_64-pc-windows-msvc",
         "x86_64-apple-darwin",
         "x86_64-unknown-freebsd",

@@ -10,7 +10,7 @@ use wasmaot_compiler::{self as compiler, Emit};
 use wasmaot_launch::Options;
 use wasmaot_launch::report::{note, print, usage};
 
-use crate::options::{Build, Flag, Running};
+use crate::options::{Build, Cpu, Flag, Running};
 use crate::{executable, installed, opening, output, profile, progress};
 
 /// Builds each input.
@@ -132,9 +132,14 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
         options.calls = compiler::Calls::Got;
     }
     if let Some(triple) = &args.target {
-        options.target = triple
+        let target = triple
             .parse()
             .map_err(|e| usage(format!("--target {triple}: {e}")))?;
+        if options.set_target(target)? && args.codegen.cpu == Cpu::Native {
+            return Err(usage(format!(
+                "--cpu native: is this machine's, not one of {triple}; leave it out, or build there"
+            )));
+        }
     }
     if args.profile_generate {
         options.profiling = compiler::Profiling::Count;

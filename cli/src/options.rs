@@ -107,7 +107,7 @@ pub enum Command {
 #[cfg(feature = "compiler")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Cpu {
-    /// Every CPU of the x86-64-v2 level
+    /// Every CPU: of x86-64 those of the level v2, of aarch64 those of Armv8-A
     #[default]
     Baseline,
     /// This machine's

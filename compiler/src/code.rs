@@ -85,8 +85,10 @@ pub(crate) struct ValuePlace {
 /// Where a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum PlaceOfValue {
-    /// In a register, by DWARF's number.
+    /// In a general register, by DWARF's number.
     Register(u16),
+    /// In a vector register, by DWARF's number.
+    Vector(u16),
     /// In the frame, at a distance from the canonical frame address.
     Frame(i64),
 }

@@ -2,7 +2,7 @@
 
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use target_lexicon::{BinaryFormat, OperatingSystem};
+use target_lexicon::{BinaryFormat, OperatingSystem, Triple};
 
 use crate::error::{Error, Result};
 use crate::limits;
@@ -98,8 +98,14 @@ fn make(
         ("enable_probestack", "true"),
         ("probestack_strategy", "inline"),
         ("unwind_info", "true"),
-        // Tail calls need it.
-        ("preserve_frame_pointers", "true"),
+        (
+            "preserve_frame_pointers",
+            if backend.needs_frame_pointers() {
+                "true"
+            } else {
+                "false"
+            },
+        ),
         ("enable_multi_ret_implicit_sret", "true"),
         ("enable_alias_analysis", "true"),
         // Where loops are, for functions to be put by.
@@ -123,10 +129,12 @@ fn make(
     }
     let mut builder = isa::lookup(options.target.clone())
         .map_err(|e| Error::Options(format!("target `{}`: {e}", options.target)))?;
-    for feature in backend.description().cpu.features_of(options.cpu) {
+    let features = backend.description().cpu.features_of(options.cpu);
+    let always = backend.settings().iter().copied();
+    for setting in features.map(|feature| feature.setting).chain(always) {
         builder
-            .enable(feature.setting)
-            .map_err(|e| Error::Options(format!("CPU feature {}: {e}", feature.name)))?;
+            .enable(setting)
+            .map_err(|e| Error::Options(format!("setting {setting} of the CPU: {e}")))?;
     }
     builder
         .finish(settings::Flags::new(shared))
@@ -139,7 +147,11 @@ fn make(
 /// # Errors
 /// If the target is another.
 pub(crate) fn backend(options: &Options) -> Result<&'static dyn Backend> {
-    let target = &options.target;
+    backend_of(&options.target)
+}
+
+/// The same of a target.
+pub(crate) fn backend_of(target: &Triple) -> Result<&'static dyn Backend> {
     let linux = target.operating_system == OperatingSystem::Linux
         && target.binary_format == BinaryFormat::Elf;
     let mut all = machine::ALL.iter().copied();

@@ -173,7 +173,7 @@ impl Cpu {
 
 impl Machine {
     /// Every machine.
-    pub const ALL: &[&Self] = &[&aarch64::MACHINE, &x86_64::MACHINE];
+    pub const ALL: &[&Self] = &[&x86_64::MACHINE, &aarch64::MACHINE];
 
     /// The machine that this program was compiled for, if it is among them.
     pub const HOST: Option<&'static Self> = Self::named(std::env::consts::ARCH);

@@ -1,6 +1,6 @@
 //! Leaf functions without frames.
 //!
-//! The code generator gives every function a frame record. A function that
+//! Where it has to, the code generator gives every function a frame record. One that
 //! calls nothing and keeps nothing on the stack does not need one, and where
 //! such a function is small, the record is a third of its time.
 
@@ -18,7 +18,7 @@ pub(super) fn elide(
     function: &Function,
     compiled: &CompiledCode,
 ) -> Option<Vec<u8>> {
-    needs_none(backend, function, compiled).then_some(())?;
+    (backend.needs_frame_pointers() && needs_none(backend, function, compiled)).then_some(())?;
     let mut bytes = compiled.code_buffer().to_vec();
     let ends: Vec<usize> = ends(function, compiled).collect();
     let removed = backend.remove_frame_record(&mut bytes, &ends);

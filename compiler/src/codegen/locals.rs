@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cranelift_codegen::ir::{Function, Value, ValueLabel};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{CompiledCode, LabelValueLoc};
+use cranelift_codegen::{CompiledCode, LabelValueLoc, RegClass};
 
 use crate::code::{LocalValue, Locals, PlaceOfValue, ValuePlace};
 use crate::translate::{Known, Watch};
@@ -36,10 +36,13 @@ pub(super) fn places(
             .get(&ValueLabel::from_u32(label));
         for range in ranges.into_iter().flatten() {
             let at = match range.loc {
-                LabelValueLoc::Reg(register) => isa
-                    .map_regalloc_reg_to_dwarf(register)
-                    .ok()
-                    .map(PlaceOfValue::Register),
+                LabelValueLoc::Reg(register) => {
+                    let number = isa.map_regalloc_reg_to_dwarf(register).ok();
+                    number.map(match register.class() {
+                        RegClass::Int => PlaceOfValue::Register,
+                        _ => PlaceOfValue::Vector,
+                    })
+                }
                 LabelValueLoc::CFAOffset(offset) => Some(PlaceOfValue::Frame(offset)),
             };
             values[label as usize].extend(at.map(|at| ValuePlace {
@@ -76,7 +79,7 @@ pub(super) fn places(
 /// Where a place ends. A caller's frame is looked at by the last byte of its call: what
 /// a register has up to there is the callee's by then.
 fn end_before_call(calls: &[u32], at: PlaceOfValue, end: u32) -> u32 {
-    let is_register = matches!(at, PlaceOfValue::Register(_));
+    let is_register = !matches!(at, PlaceOfValue::Frame(_));
     match is_register && calls.binary_search(&end).is_ok() {
         true => end.saturating_sub(1),
         false => end,

@@ -26,6 +26,14 @@ pub(crate) trait Backend: Sync {
     /// more than an operating system.
     fn is_for(&self, target: &Triple) -> bool;
 
+    /// Settings of the code generator for this machine that are always on.
+    fn settings(&self) -> &'static [&'static str];
+
+    /// Whether the code generator is to give every function a frame record. If not, it
+    /// gives one to all that call something or have something on the stack, and no
+    /// other needs one.
+    fn needs_frame_pointers(&self) -> bool;
+
     /// An instruction that traps. Its bytes fill the gaps between functions.
     fn trap(&self) -> &'static [u8];
 

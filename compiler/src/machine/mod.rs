@@ -5,6 +5,7 @@
 //! each machine, and nowhere else in the compiler. Another machine is one more
 //! file here, and a line in [`ALL`].
 
+mod aarch64;
 mod backend;
 mod x86_64;
 
@@ -15,4 +16,4 @@ pub(crate) use self::backend::{
 pub(crate) use self::x86_64::samples;
 
 /// Every machine that code can be made for.
-pub(crate) const ALL: &[&dyn Backend] = &[&x86_64::X86_64];
+pub(crate) const ALL: &[&dyn Backend] = &[&x86_64::X86_64, &aarch64::Aarch64];

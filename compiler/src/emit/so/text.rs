@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::machine::Machine;
 
 use super::elf::MAX_SPAN;
@@ -44,7 +45,9 @@ fn best_offset(function: &CompiledFunction, from: u64) -> u64 {
 
 /// Puts the functions one after another.
 pub(super) fn arrange(module: &Module<'_>, code: &Code, machine: &Machine) -> Result<Text> {
-    let limit = machine.branch.reach.min(MAX_SPAN);
+    // A call reaches any entry of the PLT, which stands before.
+    let entries = module.imported_funcs() as usize + Builtin::ALL.len();
+    let limit = machine.branch.reach.min(MAX_SPAN) - machine.plt.size(entries as u64);
     let mut text = Text {
         offsets: Vec::with_capacity(code.functions.len()),
         align: ALIGN,

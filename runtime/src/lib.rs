@@ -39,7 +39,7 @@ pub use link::{
     Candidate, Finder, InstanceId, Needed, SearchPath, Way, beside, candidates, places,
     runpath_directories,
 };
-pub use object::{FileId, ImageRun, Object, PrelinkedCall, Relocation};
+pub use object::{FileId, ImageRun, Inspected, Object, PrelinkedCall, Relocation};
 pub use process::{Missing, Parked, Process, ProcessId};
 pub use sys::{GuestBuffers, GuestMemory, prepare_command, was_closed};
 pub use value::Val;

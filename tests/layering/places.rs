@@ -50,7 +50,6 @@ const UNSAFE_PLACES: &[&str] = &[
     // Pointers of C.
     "capi/src/",
     // One that is only looked at.
-    "cli/src/inspect/mod.rs",
     // Those that machines with the user's key have made.
     "cli/src/remote.rs",
     // The name of `main`.

@@ -50,9 +50,10 @@ fn header(object: &Object, out: &mut Listing) {
     field("soname", object.soname().unwrap_or_default().to_owned());
     field("producer", info.producer.clone());
     field("build id", hex(object.build_id()));
-    let machine = Machine::of_elf_number(object.note().machine);
-    let features = machine.map(|m| m.cpu.names(object.note().cpu));
-    field("CPU", features.unwrap_or_default().join(" "));
+    if let Some(machine) = Machine::of_elf_number(object.note().machine) {
+        field("machine", machine.name.replace('_', "-"));
+        field("CPU", machine.cpu.names(object.note().cpu).join(" "));
+    }
     let threads = if info.threads { "any number" } else { "one" };
     field("threads", threads.to_owned());
     if let Some(p) = info.placement {

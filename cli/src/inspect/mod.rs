@@ -10,7 +10,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use wasmaot::input::{self, Kind};
 use wasmaot_abi::shebang;
-use wasmaot_runtime::Object;
+use wasmaot_runtime::Inspected;
 
 use crate::json;
 use crate::options::Inspect;
@@ -30,8 +30,7 @@ pub(crate) fn run(args: &Inspect) -> Result<()> {
         }
         Kind::Object => {
             // The loader's own checks come first: what it refuses, we refuse.
-            // SAFETY: nothing of it is run, and the copy of it is ours.
-            let object = unsafe { Object::from_bytes(&args.file, &bytes, args.verify) }?;
+            let object = Inspected::from_bytes(&args.file, &bytes, args.verify)?;
             shown(&elf::list(&object), args.json)
         }
         Kind::Wasm => of_module(shebang::module(&bytes))?,

@@ -12,7 +12,7 @@ use wasmaot_abi::reloc::Standard;
 use wasmaot_abi::types::ValType;
 
 use super::{Object, Reloc, Segment, Symbol, SymbolSection};
-use crate::arch::{self, IMAGE_ALIGN};
+use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
@@ -122,7 +122,8 @@ impl Check<'_> {
         let relro = &self.object.layout().relro;
         let mut data = self.object.layout().segments.iter().filter(|s| s.writable);
         let covers = |s: &Segment| {
-            let pages = s.range().end.checked_next_multiple_of(IMAGE_ALIGN);
+            let align = self.object.machine.image_align;
+            let pages = s.range().end.checked_next_multiple_of(align);
             s.vaddr <= relro.start && pages.is_some_and(|end| relro.end <= end)
         };
         if relro.start < relro.end && !data.any(covers) {

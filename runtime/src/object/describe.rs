@@ -3,7 +3,6 @@
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 
 use super::{MemoryRun, Object};
-use crate::arch::HOST;
 
 /// A run of the initial memory image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +104,7 @@ impl Object {
         let name = |symbol: u32| self.symbol_name(&self.symbol(symbol));
         let standard = self.relocs().map(move |r| Relocation {
             offset: r.offset,
-            kind: HOST.relocation(r.kind).name,
+            kind: self.machine.relocation(r.kind).name,
             symbol: name(r.symbol),
             addend: r.addend,
         });

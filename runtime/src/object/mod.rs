@@ -5,6 +5,7 @@
 mod check;
 mod debug_image;
 mod describe;
+mod inspected;
 mod layout;
 mod parse;
 mod prelink_record;
@@ -19,6 +20,7 @@ use std::sync::{Arc, OnceLock};
 
 use wasmaot_abi::exception;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, PltCall, SymbolKind, SymbolRecord};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
@@ -26,10 +28,10 @@ use wasmaot_abi::types::{FuncType, GlobalType, MemoryType};
 
 pub(crate) use debug_image::{Loaded, debug_image};
 pub use describe::{ImageRun, PrelinkedCall, Relocation};
+pub use inspected::Inspected;
 pub(crate) use layout::{Layout, MemoryRun, Segment, ThreadStorage};
 pub(crate) use symbols::{Name, Symbol, SymbolSection};
 
-use crate::arch::HOST;
 use crate::error::{Error, Result};
 use crate::sys::FileMap;
 
@@ -45,6 +47,8 @@ pub struct Object {
     /// Directories that `$ORIGIN` stands for, in order.
     origins: Vec<PathBuf>,
     map: FileMap,
+    /// That its code is for: this one, unless it is [`Inspected`].
+    machine: &'static Machine,
     note: Note,
     layout: Layout,
     sections: OnceLock<HashMap<String, Section>>,
@@ -92,13 +96,13 @@ impl Reloc {
     /// Bytes of an entry.
     const SIZE: usize = 24;
 
-    /// Reads an entry; `Err` holds the number of an unknown kind.
-    fn decode(bytes: &[u8; Self::SIZE]) -> Result<Self, u32> {
+    /// Reads an entry of a machine's; `Err` holds the number of an unknown kind.
+    fn decode(bytes: &[u8; Self::SIZE], machine: &Machine) -> Result<Self, u32> {
         let word = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
         let (info, number) = (word(8), word(8) as u32);
         Ok(Self {
             offset: word(0),
-            kind: HOST.relocation_of(number).ok_or(number)?,
+            kind: machine.relocation_of(number).ok_or(number)?,
             symbol: (info >> 32) as u32,
             addend: word(16).cast_signed(),
         })
@@ -369,8 +373,9 @@ impl Object {
 
     /// The standard relocations. What is no relocation has been refused.
     pub(crate) fn relocs(&self) -> impl Iterator<Item = Reloc> + Clone {
-        let entries = self.relocs.iter().flat_map(|at| self.table(at));
-        entries.filter_map(|entry| Reloc::decode(entry).ok())
+        let (entries, machine) = (self.relocs.iter(), self.machine);
+        let entries = entries.flat_map(|at| self.table(at));
+        entries.filter_map(move |entry| Reloc::decode(entry, machine).ok())
     }
 
     /// Our own.

@@ -12,6 +12,7 @@ use object::elf::{self, Dyn64, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::{self, Pod};
 use wasmaot_abi::ABI_VERSION;
 use wasmaot_abi::info::ModuleInfo;
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object::{self as abi, Note};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::Rela;
@@ -20,7 +21,7 @@ use super::symbols::{Symbols, text};
 use super::{
     Layout, MemoryRun, Object, Reloc, Section, Segment, ThreadStorage, bad, check, prelink_record,
 };
-use crate::arch;
+use crate::arch::{self, HOST};
 use crate::error::{Error, Result};
 use crate::sys::{FileMap, page_down, page_up};
 
@@ -29,13 +30,41 @@ const GNU: &str = "GNU";
 /// Largest object image: half of what a process has for code.
 const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
 
+/// An object for this machine.
 pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
+    let object = any(path, map, verify)?;
+    let shown = || path.display().to_string();
+    if !std::ptr::eq(object.machine, HOST) {
+        let [its, ours] = [object.machine, HOST].map(|machine| machine.name.replace('_', "-"));
+        let reason = format!("is for {its}, not for this machine ({ours})");
+        return Err(bad(shown(), reason));
+    }
+    let missing = arch::missing_cpu(object.note.cpu);
+    if missing != 0 {
+        return Err(Error::Cpu {
+            file: shown(),
+            missing: if HOST.cpu.unknown(missing) == 0 {
+                HOST.cpu.names(missing)
+            } else {
+                vec!["of a later version of wasmaot"]
+            },
+        });
+    }
+    Ok(object)
+}
+
+/// An object for any machine.
+pub(super) fn any(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
     let fail = |reason: String| bad(path.display().to_string(), reason);
     let header = header(&map).map_err(fail)?;
+    let machine = machine(header).map_err(fail)?;
     let programs = programs(&map, header).map_err(fail)?;
     let (note, at) = note(&map, programs).map_err(fail)?;
     check_note(path, &map, &note, at, verify)?;
-    let mut layout = layout(&map, programs).map_err(fail)?;
+    if note.machine != u32::from(machine.elf_number) {
+        return Err(fail("its code is for another machine".to_owned()));
+    }
+    let mut layout = layout(&map, programs, machine).map_err(fail)?;
     let covered = &map[..note.loaded_size as usize];
     let dynamic = Covered {
         file: covered,
@@ -48,8 +77,8 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         file: covered,
         layout: &layout,
     };
-    let parts = Parts::read(&file, &dynamic, map.len()).map_err(fail)?;
-    let prelink = prelinked(&file, &dynamic, &parts.relocs).map_err(fail)?;
+    let parts = Parts::read(&file, &dynamic, map.len(), machine).map_err(fail)?;
+    let prelink = prelinked(&file, &dynamic, &parts.relocs, machine).map_err(fail)?;
     let name = path
         .file_name()
         .unwrap_or(path.as_os_str())
@@ -101,6 +130,7 @@ pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> 
         prelink,
         layout,
         map,
+        machine,
         native: OnceLock::new(),
     };
     check::object(&object).map_err(fail)?;
@@ -128,11 +158,14 @@ fn header(file: &[u8]) -> Result<&FileHeader64<LE>, String> {
     if let Some((_, reason)) = what.iter().find(|(wrong, _)| *wrong) {
         return Err((*reason).to_owned());
     }
-    if header.e_machine.get(LE) != arch::HOST.elf_number {
-        let name = arch::HOST.name.replace('_', "-");
-        return Err(format!("not for this machine ({name})"));
-    }
     Ok(header)
+}
+
+fn machine(header: &FileHeader64<LE>) -> Result<&'static Machine, String> {
+    let number = header.e_machine.get(LE);
+    Machine::of_elf_number(number.into()).ok_or_else(|| {
+        format!("for a machine that this version does not know (e_machine {number})")
+    })
 }
 
 fn programs<'a>(
@@ -203,20 +236,6 @@ fn check_note(path: &Path, file: &[u8], note: &Note, at: usize, verify: bool) ->
         );
         return Err(bad(shown(), reason));
     }
-    if note.machine != u32::from(arch::HOST.elf_number) {
-        return Err(bad(shown(), "its code is for another machine"));
-    }
-    let missing = arch::missing_cpu(note.cpu);
-    if missing != 0 {
-        return Err(Error::Cpu {
-            file: shown(),
-            missing: if arch::HOST.cpu.unknown(missing) == 0 {
-                arch::HOST.cpu.names(missing)
-            } else {
-                vec!["of a later version of wasmaot"]
-            },
-        });
-    }
     let size = usize::try_from(note.loaded_size).unwrap_or(usize::MAX);
     if size > file.len() || at + Note::SIZE > size {
         return Err(bad(shown(), "the file is cut short"));
@@ -234,7 +253,11 @@ fn check_note(path: &Path, file: &[u8], note: &Note, at: usize, verify: bool) ->
     Ok(())
 }
 
-fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, String> {
+fn layout(
+    file: &[u8],
+    programs: &[ProgramHeader64<LE>],
+    machine: &Machine,
+) -> Result<Layout, String> {
     let mut layout = Layout::default();
     for p in programs {
         let [offset, vaddr] = [&p.p_offset, &p.p_vaddr].map(|w| w.get(LE));
@@ -256,7 +279,7 @@ fn layout(file: &[u8], programs: &[ProgramHeader64<LE>]) -> Result<Layout, Strin
                     writable: flags & elf::PF_W != 0,
                     executable: flags & elf::PF_X != 0,
                 };
-                layout.push(segment)?;
+                layout.push(segment, machine)?;
             }
             elf::PT_GNU_RELRO => {
                 // Sealed by whole pages: none is shared with another segment.
@@ -309,10 +332,10 @@ impl Layout {
         Ok(())
     }
 
-    fn push(&mut self, segment: Segment) -> Result<(), String> {
+    fn push(&mut self, segment: Segment, machine: &Machine) -> Result<(), String> {
         let at = segment.vaddr;
         let fail = |what: &str| Err(format!("the segment at {at:#x} {what}"));
-        if segment.vaddr % arch::IMAGE_ALIGN != segment.offset % arch::IMAGE_ALIGN {
+        if segment.vaddr % machine.image_align != segment.offset % machine.image_align {
             return fail("is not congruent with its place in the file");
         }
         if segment.writable && segment.executable {
@@ -459,7 +482,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn read(file: &Covered<'_>, dynamic: &Dynamic, file_len: usize) -> Result<Self, String> {
+    fn read(
+        file: &Covered<'_>,
+        dynamic: &Dynamic,
+        file_len: usize,
+        machine: &Machine,
+    ) -> Result<Self, String> {
         let part = |tag, size| Ok::<_, String>(dynamic.part(file, tag, size)?.unwrap_or(0..0));
         let info = part(abi::DT_WASMAOT_INFO, abi::DT_WASMAOT_INFOSZ)?;
         // A length in the record that exceeds the file would have the reader
@@ -481,7 +509,7 @@ impl Parts {
         let mut entries = relocs
             .iter()
             .flat_map(|at| file.file[at.clone()].as_chunks().0);
-        if let Some(number) = entries.find_map(|entry| Reloc::decode(entry).err()) {
+        if let Some(number) = entries.find_map(|entry| Reloc::decode(entry, machine).err()) {
             return Err(format!("relocation type {number} is not known"));
         }
         let slots = part(abi::DT_WASMAOT_RELA, abi::DT_WASMAOT_RELASZ)?;
@@ -506,10 +534,11 @@ fn prelinked(
     file: &Covered<'_>,
     dynamic: &Dynamic,
     [_, plt]: &[Range<usize>; 2],
+    machine: &Machine,
 ) -> Result<Option<Prelink>, String> {
     let part = dynamic.part(file, abi::DT_WASMAOT_PRELINK, abi::DT_WASMAOT_PRELINKSZ)?;
     let entries = plt.len() / Reloc::SIZE;
-    part.map(|at| prelink_record::read(&file.file[at], entries, file.layout))
+    part.map(|at| prelink_record::read(&file.file[at], entries, file.layout, machine))
         .transpose()
 }
 

@@ -4,25 +4,29 @@
 use std::ops::Range;
 
 use wasmaot_abi::context::CODE_RESERVE;
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object::{Note, SEC_PRELINK};
 use wasmaot_abi::prelink::{Body, BuildId, Call, Prelink};
 
 use super::{Layout, Object, bad, parse};
-use crate::arch;
-use crate::arch::IMAGE_ALIGN;
 use crate::error::Result;
 
 /// Reads the record of an object with so many entries of the PLT.
-pub(super) fn read(bytes: &[u8], entries: usize, layout: &Layout) -> Result<Prelink, String> {
+pub(super) fn read(
+    bytes: &[u8],
+    entries: usize,
+    layout: &Layout,
+    machine: &Machine,
+) -> Result<Prelink, String> {
     let record = Prelink::decode(bytes).ok_or("its prelink record cannot be read")?;
     let members = record.members.len();
     let member = |number: u32| (number as usize) < members;
     let inside = |offset: u32| {
-        u64::from(offset).is_multiple_of(IMAGE_ALIGN) && u64::from(offset) < CODE_RESERVE
+        u64::from(offset).is_multiple_of(machine.image_align) && u64::from(offset) < CODE_RESERVE
     };
     let code = |at: u32| {
         let mut segments = layout.segments.iter().filter(|s| s.executable);
-        let end = u64::from(at) + arch::BRANCH_SIZE as u64;
+        let end = u64::from(at) + machine.branch.size;
         segments.any(|s| s.range().contains(&at.into()) && end <= s.range().end)
     };
     let call = |call: &Call| call.to.is_none_or(|to| member(to.member));

@@ -1,1 +1,4 @@
 //! Encodings, and the shapes of hot code.
+
+mod hot;
+mod link;

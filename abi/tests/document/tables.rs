@@ -4,8 +4,7 @@ use wasmaot_abi::builtin::Builtin;
 use wasmaot_abi::context::{
     self, CONTEXT_SIZE, funcref, memory_desc, offset, table_desc, thread_block,
 };
-use wasmaot_abi::machine::x86_64::MACHINE;
-use wasmaot_abi::machine::{Machine, Register};
+use wasmaot_abi::machine::{Machine, Register, aarch64, x86_64};
 use wasmaot_abi::object::*;
 use wasmaot_abi::reloc::{Kind, Standard};
 use wasmaot_abi::trap::TrapCode;
@@ -87,37 +86,64 @@ fn address_space() {
     }
 }
 
+/// Names of machines, as heads of columns.
+const COLUMNS: [&str; 2] = ["x86-64", "aarch64"];
+/// The machines of these columns.
+const MACHINES: [&Machine; 2] = [&x86_64::MACHINE, &aarch64::MACHINE];
+
+#[test]
+fn every_machine_has_a_column() {
+    assert_eq!(MACHINES.len(), Machine::ALL.len());
+    let names = MACHINES.map(|machine| machine.name.replace('_', "-"));
+    assert_eq!(names, COLUMNS);
+}
+
+/// A table with a column for each machine, as rows of the first cell and that machine's.
+fn by_machine(first: &str, column: usize) -> Vec<(String, String)> {
+    let [a, b] = COLUMNS;
+    let rows = table(&abi(), &[first, a, b]);
+    let cells = rows.into_iter();
+    cells
+        .map(|row| (row[0].clone(), row[column + 1].clone()))
+        .collect()
+}
+
 #[test]
 fn registers_of_calls() {
-    let calls = &MACHINE.calls;
-    let list = |registers: &[Register]| {
-        let names = registers.iter().map(|register| register.name);
-        names.collect::<Vec<_>>().join(" ")
-    };
-    let pinned = MACHINE.registers.pinned.name;
-    let first_to_last = |registers: &[Register]| {
-        let ends = [registers[0], registers[registers.len() - 1]];
-        ends.map(|register| register.name).join(" – ")
-    };
-    let ours = [
-        ("general parameters", list(calls.int_args)),
-        (
-            "vector parameters (f32 f64 v128)",
-            first_to_last(calls.vec_args),
-        ),
-        ("general results", list(calls.int_results)),
-        ("vector results", first_to_last(calls.vec_results)),
-        ("preserved by the callee", list(calls.preserved)),
-        ("memory base", pinned.to_owned()),
-        (
-            "changed by what the loader puts between caller and callee",
-            list(calls.scratch),
-        ),
-    ];
-    let rows = table(&abi(), &["", "x86-64"]);
-    let stated = rows.iter().map(|row| (row[0].as_str(), row[1].clone()));
-    let stated = stated.filter(|(what, _)| !what.starts_with("further"));
-    assert_eq!(stated.collect::<Vec<_>>(), ours);
+    for (column, machine) in MACHINES.iter().enumerate() {
+        let (calls, roles) = (&machine.calls, &machine.registers);
+        let list = |registers: &[Register]| {
+            let names = registers.iter().map(|register| register.name);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        let first_to_last = |registers: &[Register]| match registers {
+            [first, .., last] => format!("{} – {}", first.name, last.name),
+            other => list(other),
+        };
+        let ours = [
+            ("general parameters", list(calls.int_args)),
+            (
+                "vector parameters (f32 f64 v128)",
+                first_to_last(calls.vec_args),
+            ),
+            ("general results", list(calls.int_results)),
+            ("vector results", first_to_last(calls.vec_results)),
+            ("address of the return area", list(&[calls.return_area])),
+            ("preserved by the callee", list(calls.preserved)),
+            (
+                "preserved in their lower 64 bits",
+                first_to_last(calls.preserved_halves),
+            ),
+            ("memory base", list(&[roles.pinned])),
+            ("frame pointer", list(&[roles.frame])),
+            (
+                "changed by what the loader puts between caller and callee",
+                list(calls.scratch),
+            ),
+        ];
+        let ours = ours.map(|(what, registers)| (what.to_owned(), registers));
+        assert_eq!(by_machine("", column), ours);
+    }
 }
 
 #[test]
@@ -147,66 +173,81 @@ fn traps() {
 
 #[test]
 fn relocations() {
-    let rows = table(&abi(), &["kind", "formula", "S is a", "where"]);
+    let rows = table(
+        &abi(),
+        &["kind", "on aarch64", "formula", "S is a", "where"],
+    );
     let names = |symbols: &[SymbolKind]| {
         let names = symbols.iter().map(|kind| kind.name());
         names.collect::<Vec<_>>().join(", ")
     };
-    let mut stated: Vec<_> = rows
-        .iter()
-        .map(|row| {
-            let (name, rest) = row[0].split_once(" (").expect("name and number");
-            let mut words = row[1].split(|c: char| !c.is_alphanumeric());
-            assert_eq!(words.any(|word| word == "S"), !row[2].is_empty(), "{row:?}");
-            let number = number(rest.trim_end_matches(')')) as u32;
-            (row[3].as_str(), number, name, row[2].clone())
-        })
-        .collect();
-    let standard = MACHINE.relocations.iter().map(|relocation| {
-        let section = match relocation.kind {
-            Standard::JumpSlot => ".rela.plt",
-            _ => ".rela.dyn",
-        };
-        let symbols = names(relocation.kind.symbols());
-        (section, relocation.number, relocation.name, symbols)
-    });
-    let ours = Kind::ALL.iter();
-    let ours = ours.map(|&kind| (SEC_RELA, kind as u32, kind.name(), names(kind.symbols())));
-    let mut ours: Vec<_> = standard.chain(ours).collect();
-    stated.sort_unstable();
-    ours.sort_unstable();
-    assert_eq!(stated, ours);
+    let numbered = |cell: &str| {
+        let (name, rest) = cell.split_once(" (").expect("name and number");
+        (name.to_owned(), number(rest.trim_end_matches(')')) as u32)
+    };
+    for (column, machine) in MACHINES.iter().enumerate() {
+        let mut stated: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let mut words = row[2].split(|c: char| !c.is_alphanumeric());
+                assert_eq!(words.any(|word| word == "S"), !row[3].is_empty(), "{row:?}");
+                // What is ours has one number.
+                let own = &row[column.min(usize::from(!row[1].is_empty()))];
+                (row[4].as_str(), numbered(own), row[3].clone())
+            })
+            .collect();
+        let standard = machine.relocations.iter().map(|relocation| {
+            let section = match relocation.kind {
+                Standard::JumpSlot => ".rela.plt",
+                _ => ".rela.dyn",
+            };
+            let own = (relocation.name.to_owned(), relocation.number);
+            (section, own, names(relocation.kind.symbols()))
+        });
+        let ours = Kind::ALL.iter().map(|&kind| {
+            let own = (kind.name().to_owned(), kind as u32);
+            (SEC_RELA, own, names(kind.symbols()))
+        });
+        let mut ours: Vec<_> = standard.chain(ours).collect();
+        stated.sort_unstable();
+        ours.sort_unstable();
+        assert_eq!(stated, ours);
+    }
 }
 
 #[test]
 fn machines() {
-    let text = abi();
-    let rows = table(&text, &["machine", "x86-64"]);
-    let Machine { branch, plt, .. } = MACHINE;
-    let ours = [
-        ("ELF machine", format!("EM_X86_64 ({})", MACHINE.elf_number)),
-        (
-            "alignment of segments",
-            format!("{} bytes", MACHINE.image_align),
-        ),
-        (
-            "entries of .plt",
-            format!("{} bytes, after a head of {}", plt.entry, plt.header),
-        ),
-        (
-            "direct call, direct jump",
-            format!("{} bytes, ±{} GiB", branch.size, branch.reach >> 30),
-        ),
-        (
-            "CPU features that are always there",
-            MACHINE.cpu.baseline.name.to_owned(),
-        ),
-    ];
-    let stated = rows.iter().map(|row| (row[0].as_str(), row[1].clone()));
-    assert_eq!(stated.collect::<Vec<_>>(), ours);
-    let baseline = MACHINE.cpu.names(MACHINE.cpu.baseline.features).join(", ");
-    let stated = format!("`{}` is {baseline}.", MACHINE.cpu.baseline.name);
-    assert!(document("records.md").contains(&stated), "{stated}");
+    for (column, machine) in MACHINES.iter().enumerate() {
+        let Machine { branch, plt, .. } = machine;
+        let elf = machine.name.to_uppercase();
+        let ours = [
+            ("ELF machine", format!("EM_{elf} ({})", machine.elf_number)),
+            (
+                "alignment of segments",
+                format!("{} bytes", machine.image_align),
+            ),
+            (
+                "entries of .plt",
+                format!("{} bytes, after a head of {}", plt.entry, plt.header),
+            ),
+            (
+                "direct call, direct jump",
+                format!("{} bytes, ±{} MiB", branch.size, branch.reach >> 20),
+            ),
+            (
+                "CPU features that are always there",
+                machine.cpu.baseline.name.to_owned(),
+            ),
+        ];
+        let ours = ours.map(|(what, value)| (what.to_owned(), value));
+        assert_eq!(by_machine("machine", column), ours);
+        let baseline = &machine.cpu.baseline;
+        let stated = match machine.cpu.names(baseline.features).join(", ") {
+            none if none.is_empty() => format!("`{}` is none of them:", baseline.name),
+            names => format!("`{}` is {names}.", baseline.name),
+        };
+        assert!(document("records.md").contains(&stated), "{stated}");
+    }
 }
 
 #[test]
@@ -392,13 +433,15 @@ fn the_note() {
 fn cpu_features() {
     let text = document("records.md");
     let head = ["bit", "feature", "bit", "feature", "bit", "feature"];
-    let rows = table(&text, &head);
-    let cells = rows.iter().flat_map(|row| row.chunks_exact(2));
-    let cells = cells.filter(|pair| !pair[0].is_empty());
-    let mut stated: Vec<_> = cells
-        .map(|p| (number(&p[0]) as u32, p[1].as_str()))
-        .collect();
-    stated.sort_unstable();
-    let ours = MACHINE.cpu.features.iter().map(|f| (f.bit, f.name));
-    assert_eq!(stated, ours.collect::<Vec<_>>());
+    for (machine, head) in MACHINES.iter().zip([&head[..], &head[..2]]) {
+        let rows = table(&text, head);
+        let cells = rows.iter().flat_map(|row| row.chunks_exact(2));
+        let cells = cells.filter(|pair| !pair[0].is_empty());
+        let mut stated: Vec<_> = cells
+            .map(|p| (number(&p[0]) as u32, p[1].as_str()))
+            .collect();
+        stated.sort_unstable();
+        let ours = machine.cpu.features.iter().map(|f| (f.bit, f.name));
+        assert_eq!(stated, ours.collect::<Vec<_>>());
+    }
 }

@@ -24,8 +24,9 @@ const OURS: &[&str] = &[
 
 fn run(tool: &str, args: &[&str], file: &Path) -> (String, String) {
     let output = Command::new(tool).args(args).arg(file).output();
-    let output =
-        output.unwrap_or_else(|e| panic!("{tool}: {e}; run `apt-get install elfutils binutils`"));
+    let output = output.unwrap_or_else(|e| {
+        panic!("{tool}: {e}; run `apt-get install elfutils binutils binutils-aarch64-linux-gnu`")
+    });
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
 }
@@ -189,10 +190,14 @@ fn a_relocatable_object_links() {
 
 /// Has the system's linker make a shared object of a relocatable one.
 fn assert_links(file: &Path) {
+    assert_links_by("ld", file);
+}
+
+fn assert_links_by(linker: &str, file: &Path) {
     let linked = file.with_extension("linked");
     let linked = linked.to_str().expect("the path is text");
-    let (_, complaints) = run("ld", &["-shared", "-o", linked], file);
-    assert_eq!(complaints, "", "ld {}", file.display());
+    let (_, complaints) = run(linker, &["-shared", "-o", linked], file);
+    assert_eq!(complaints, "", "{linker} {}", file.display());
 }
 
 #[test]
@@ -211,4 +216,102 @@ fn a_relocatable_object_for_threads_links() {
     assert_links(&file);
     let (relocations, _) = run("readelf", &["-rW"], &file.with_extension("linked"));
     assert_lines(&relocations, &["R_X86_64_TPOFF64"]);
+}
+
+const OBJDUMP: &str = "aarch64-linux-gnu-objdump";
+
+/// The options for AArch64.
+fn aarch64() -> Options {
+    let mut options = Options::default();
+    let target = "aarch64-unknown-linux-gnu".parse().expect("a target");
+    options.set_target(target).expect("a machine of ours");
+    options
+}
+
+/// Instructions of the PLT, with their registers and without numbers.
+fn plt(file: &Path) -> Vec<String> {
+    let (code, _) = run(OBJDUMP, &["-d", "-j", ".plt", "--no-show-raw-insn"], file);
+    let lines = code.lines().filter_map(|line| line.split_once(":\t"));
+    lines
+        .map(|(_, instruction)| {
+            let words = instruction.split(['\t', ',', '[', ']', ' ']);
+            let named = words.filter(|word| word.starts_with(char::is_alphabetic));
+            named.collect::<Vec<_>>().join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn a_library_for_aarch64() {
+    let file = build_with("aarch64.so", LIBRARY, &aarch64(), Emit::So);
+    check(&file);
+    let (code, _) = run(OBJDUMP, &["-d"], &file);
+    let wanted = [
+        "<greet>:",
+        "<puts@plt>:",
+        "<puts@plt>\n",
+        "<wasmaot.memset@plt>:",
+    ];
+    assert_lines(&code, &wanted);
+    // What is not an instruction is the text of the entry point alone.
+    let (text, _) = run(OBJDUMP, &["-d", "-j", ".plt", "-j", ".text"], &file);
+    assert!(
+        !text.contains(".inst") && !text.contains("undefined"),
+        "{text}"
+    );
+    let (relocations, _) = run("readelf", &["-rW"], &file);
+    assert_lines(&relocations, &["R_AARCH64_JUMP_SLOT", "puts + 0"]);
+    let file = build_with("aarch64.wasm", PLAIN, &aarch64(), Emit::So);
+    check(&file);
+    let (relocations, _) = run("readelf", &["-rW"], &file);
+    let wanted = ["R_AARCH64_RELATIVE", "R_AARCH64_GLOB_DAT", "m.g + 0"];
+    assert_lines(&relocations, &wanted);
+    for opt_level in [OptLevel::None, OptLevel::Less, OptLevel::Speed] {
+        let options = Options {
+            opt_level,
+            ..aarch64()
+        };
+        let file = build_with("aarch64-tls.so", THREADS, &options, Emit::So);
+        check(&file);
+        let (relocations, _) = run("readelf", &["-rW"], &file);
+        assert_lines(&relocations, &["R_AARCH64_TLS_TPREL", "depth + 0"]);
+    }
+}
+
+/// The system's linker makes the same PLT, and takes all relocations of code.
+#[test]
+fn a_relocatable_object_for_aarch64_links() {
+    for (name, wat) in [
+        ("aarch64-library", LIBRARY),
+        ("aarch64-plain", PLAIN),
+        ("aarch64-threads", THREADS),
+    ] {
+        let file = build_with(&format!("{name}.o"), wat, &aarch64(), Emit::Obj);
+        let (_, complaints) = run("readelf", &["-aW"], &file);
+        assert_eq!(complaints, "", "readelf {name}");
+        let (code, _) = run(OBJDUMP, &["-dr"], &file);
+        let wanted = ["R_AARCH64_CALL26", "R_AARCH64_ADR_GOT_PAGE"];
+        assert_lines(&code, &wanted[..if wat == THREADS { 1 } else { 2 }]);
+        assert_links_by("aarch64-linux-gnu-ld", &file);
+        let (ours, theirs) = (
+            plt(&build_with(
+                &format!("{name}.so"),
+                wat,
+                &aarch64(),
+                Emit::So,
+            )),
+            plt(&file.with_extension("linked")),
+        );
+        assert!(ours.len() >= 12 && ours.len() % 4 == 0, "{ours:#?}");
+        // As many of each as there are functions to call.
+        let least = ours.len().min(theirs.len());
+        assert_eq!(ours[..least], theirs[..least], "{name}");
+    }
+    let threads = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aarch64-threads.o");
+    let (code, _) = run(OBJDUMP, &["-dr"], &threads);
+    let wanted = [
+        "R_AARCH64_TLSIE_ADR_GOTTPREL_PAGE21\tthread_storage",
+        "R_AARCH64_TLSIE_LD64_GOTTPREL_LO12_NC\tdepth",
+    ];
+    assert_lines(&code, &wanted);
 }

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use target_lexicon::Triple;
 use wasmaot_abi::machine::Machine;
 
-use crate::error::Result;
 use crate::profile::Profile;
-use crate::target;
 
 /// How hard to optimise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -110,24 +108,6 @@ impl Progress {
     /// Whether it is to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Relaxed)
-    }
-}
-
-impl Options {
-    /// Changes the target. If the machine is another then, the CPU becomes any of that.
-    /// Returns whether it is.
-    ///
-    /// # Errors
-    /// [`Error::Options`](crate::Error::Options) if there is no code for the target.
-    pub fn set_target(&mut self, target: Triple) -> Result<bool> {
-        let machine = target::backend_of(&target)?.description();
-        let before = target::backend(self).map(|backend| backend.description().name);
-        let is_another = before.ok() != Some(machine.name);
-        if is_another {
-            self.cpu = machine.cpu.baseline.features;
-        }
-        self.target = target;
-        Ok(is_another)
     }
 }
 

@@ -165,3 +165,21 @@ pub(crate) fn backend_of(target: &Triple) -> Result<&'static dyn Backend> {
         ))
     })
 }
+
+impl Options {
+    /// Changes the target. If the machine is another then, the CPU becomes any of that.
+    /// Returns whether it is.
+    ///
+    /// # Errors
+    /// [`Error::Options`](crate::Error::Options) if there is no code for the target.
+    pub fn set_target(&mut self, target: Triple) -> Result<bool> {
+        let machine = backend_of(&target)?.description();
+        let before = backend(self).map(|backend| backend.description().name);
+        let is_another = before.ok() != Some(machine.name);
+        if is_another {
+            self.cpu = machine.cpu.baseline.features;
+        }
+        self.target = target;
+        Ok(is_another)
+    }
+}

@@ -93,7 +93,9 @@ impl<'w> Worker<'w> {
             result => result.map(|()| pipeline)?,
         };
         if pipeline == Pipeline::Optimised {
-            translate::improve(module, &mut self.context, &mut self.translator.watch);
+            let extend = self.isas.backend.accesses_extend();
+            let watch = &mut self.translator.watch;
+            translate::improve(module, &mut self.context, watch, extend);
         }
         let dfg = &self.context.func.dfg;
         let tables = dfg.jump_tables.values();

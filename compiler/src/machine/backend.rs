@@ -34,6 +34,9 @@ pub(crate) trait Backend: Sync {
     /// other needs one.
     fn needs_frame_pointers(&self) -> bool;
 
+    /// Whether an access to memory extends an index of 32 bits itself.
+    fn accesses_extend(&self) -> bool;
+
     /// An instruction that traps. Its bytes fill the gaps between functions.
     fn trap(&self) -> &'static [u8];
 

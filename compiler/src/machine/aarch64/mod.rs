@@ -72,6 +72,11 @@ impl Backend for Aarch64 {
         false
     }
 
+    /// `[x0, w1, uxtw]`.
+    fn accesses_extend(&self) -> bool {
+        true
+    }
+
     /// `udf`.
     fn trap(&self) -> &'static [u8] {
         &TRAP

@@ -51,6 +51,10 @@ impl Backend for X86_64 {
         true
     }
 
+    fn accesses_extend(&self) -> bool {
+        false
+    }
+
     /// `int3`.
     fn trap(&self) -> &'static [u8] {
         &[0xcc]

@@ -1,8 +1,8 @@
 //! What loops and joins carry from block to block.
 //!
-//! - An index that is carried in 32 bits is extended at every access. Carried
-//!   in 64 bits it is extended where it is computed, which is free: instructions
-//!   of 32 bits clear the upper half.
+//! - An index that is carried in 32 bits is extended at every access. Where an access
+//!   does not do that itself, it is carried in 64 bits and extended where it is
+//!   computed, which is free: instructions of 32 bits clear the upper half.
 //! - A loop that compares a counter before it counts keeps both values. The next
 //!   one tells as well whether the last one was equal to a constant, and then
 //!   one register does.
@@ -20,9 +20,12 @@ use cranelift_codegen::ir::{
 use super::address::constant;
 
 /// Rewrites what a function carries.
-pub(super) fn improve(context: &mut Context) {
+pub(super) fn improve(context: &mut Context, accesses_extend: bool) {
     let func = &mut context.func;
     compare_next(func);
+    if accesses_extend {
+        return;
+    }
     let extensions = extensions(func);
     if !extensions.is_empty() {
         context.compute_cfg();

@@ -5,6 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::Sandbox;
+use wasmaot_abi::machine::Machine;
 
 const PROGRAM: &str = r#"
     (module
@@ -38,6 +39,38 @@ fn output_does_not_depend_on_threads() {
     }
     let read = |name| std::fs::read(sandbox.path(name)).unwrap();
     assert_eq!(read("libc1"), read("libc2"));
+}
+
+#[test]
+fn builds_for_another_machine() {
+    let sandbox = Sandbox::new();
+    sandbox.write("p.wat", PROGRAM);
+    let mut all = Machine::ALL.iter();
+    let other = all.find(|machine| Some(machine.name) != Machine::HOST.map(|host| host.name));
+    let other = other.unwrap();
+    let target = format!("{}-unknown-linux-gnu", other.name);
+    let build = |more: &[&str]| {
+        let args = ["build", "--target", &target, "p.wat"];
+        sandbox.wasmaot(&[&args[..], more].concat())
+    };
+    for jobs in ["1", "2"] {
+        build(&["-j", jobs, "-o", jobs]).success();
+    }
+    let read = |name| std::fs::read(sandbox.path(name)).unwrap();
+    let object = read("1");
+    assert_eq!(object, read("2"));
+    assert_eq!(object[18..20], other.elf_number.to_le_bytes());
+    // It can be looked at, and not run.
+    let name = other.name.replace('_', "-");
+    let listing = sandbox.wasmaot(&["inspect", "1"]).success();
+    assert!(listing.contains(&format!("machine  {name}")), "{listing}");
+    for command in ["run", "ldd"] {
+        let words = ["1: is for", &*name, "not for this machine", "rebuild"];
+        sandbox.wasmaot(&[command, "./1"]).error(1, &words);
+    }
+    build(&["--cpu", "native"]).error(2, &["--cpu native", &target]);
+    // What the code of one machine is built of is not taken for that of another.
+    sandbox.wasmaot(&["run", "p.wat"]).success();
 }
 
 #[test]

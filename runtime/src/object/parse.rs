@@ -34,7 +34,7 @@ const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
 pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
     let object = any(path, map, verify)?;
     let shown = || path.display().to_string();
-    if !std::ptr::eq(object.machine, HOST) {
+    if object.machine.elf_number != HOST.elf_number {
         let [its, ours] = [object.machine, HOST].map(|machine| machine.name.replace('_', "-"));
         let reason = format!("is for {its}, not for this machine ({ours})");
         return Err(bad(shown(), reason));

@@ -68,7 +68,10 @@ fn builds_for_another_machine() {
         let words = ["1: is for", &*name, "not for this machine", "rebuild"];
         sandbox.wasmaot(&[command, "./1"]).error(1, &words);
     }
-    build(&["--cpu", "native"]).error(2, &["--cpu native", &target]);
+    for option in ["--cpu=native", "--prelink", "--exe"] {
+        let words = [&*option.replace('=', " "), "this machine", &target];
+        build(&[option]).error(2, &words);
+    }
     // What the code of one machine is built of is not taken for that of another.
     sandbox.wasmaot(&["run", "p.wat"]).success();
 }

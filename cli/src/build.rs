@@ -135,10 +135,8 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
         let target = triple
             .parse()
             .map_err(|e| usage(format!("--target {triple}: {e}")))?;
-        if options.set_target(target)? && args.codegen.cpu == Cpu::Native {
-            return Err(usage(format!(
-                "--cpu native: is this machine's, not one of {triple}; leave it out, or build there"
-            )));
+        if options.set_target(target)? {
+            only_here(args, triple)?;
         }
     }
     if args.profile_generate {
@@ -151,6 +149,22 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
         options.interpreter = Some(interpreter(path)?);
     }
     Ok(options)
+}
+
+/// Refuses what is made by this machine's loader or of its CPU where the target is another
+/// machine.
+fn only_here(args: &Build, triple: &str) -> Result<()> {
+    let given = [
+        (args.codegen.cpu == Cpu::Native, "--cpu native"),
+        (args.prelink, "--prelink"),
+        (args.exe, "--exe"),
+    ];
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, option)) => Err(usage(format!(
+            "{option}: is for this machine, not for --target {triple}; leave it out, or build there"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The path of the loader as objects name it; empty: that of the installed one.

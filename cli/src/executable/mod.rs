@@ -27,10 +27,10 @@ pub(crate) fn build(args: &Build) -> Result<()> {
     let running = args.running.options(&Search::default());
     // What is wrong with them is said now.
     running.config()?;
+    let options = build::all_options(args)?;
     let loader = installed::loader()?;
     let template = std::fs::read(&loader)
         .with_context(|| format!("cannot read the loader {}", loader.display()))?;
-    let options = build::all_options(args)?;
     let members = progress::shown(&options, |options| {
         members::collect(&args.inputs, &args.library_path, options)
     })?;

@@ -72,6 +72,13 @@ fn builds_for_another_machine() {
         let words = [&*option.replace('=', " "), "this machine", &target];
         build(&[option]).error(2, &words);
     }
+    // Features have the names of their own machine.
+    let feature = other.cpu.features[0].name;
+    build(&["--cpu", feature, "-o", "with"]).success();
+    let listing = sandbox.wasmaot(&["inspect", "with"]).success();
+    assert!(listing.contains(feature), "{listing}");
+    let here = sandbox.wasmaot(&["build", "--cpu", feature, "p.wat"]);
+    here.error(2, &["--cpu", feature, "no feature of"]);
     // What the code of one machine is built of is not taken for that of another.
     sandbox.wasmaot(&["run", "p.wat"]).success();
 }

@@ -64,13 +64,13 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
             false => &kernels[..],
         };
         for kernel in kernels {
-            let options = args.codegen.options();
+            let options = args.codegen.options()?;
             let facts = measure::explain(&builds, kernel, variant, &options)?;
             explained(&kernel.name, variant, &facts)?;
         }
         return Ok(());
     }
-    let settings = settings(args);
+    let settings = settings(args)?;
     let report = watched(|watch| match args.abi {
         true => {
             let command = std::env::current_exe().context("cannot find this command")?;
@@ -81,13 +81,13 @@ pub(crate) fn run(args: &Bench) -> Result<()> {
     show(args, &report)
 }
 
-fn settings(args: &Bench) -> Settings {
-    Settings {
+fn settings(args: &Bench) -> Result<Settings> {
+    Ok(Settings {
         rounds: args.rounds.into(),
         scale: args.scale,
         only: args.only.clone(),
-        options: args.codegen.options(),
-    }
+        options: args.codegen.options()?,
+    })
 }
 
 fn list(args: &Bench) -> Result<()> {
@@ -184,7 +184,8 @@ fn of_user(args: &Bench) -> Result<()> {
         return explain_own(builds, variant);
     }
     let name = file_stem(&args.main[0]);
-    let report = watched(|watch| measure::program(&name, builds, args.n, &settings(args), watch))?;
+    let settings = settings(args)?;
+    let report = watched(|watch| measure::program(&name, builds, args.n, &settings, watch))?;
     show(args, &report)
 }
 
@@ -211,7 +212,7 @@ fn program(main: &Path, args: &Bench) -> Result<Program> {
         Some(name) => name.clone(),
         None => entry(&modules[0])?,
     };
-    let program = Program::new(modules, &entry, &args.codegen.options())?;
+    let program = Program::new(modules, &entry, &args.codegen.options()?)?;
     // All builds are told the same, their name too.
     let name = args.main[0].file_name().unwrap_or_default();
     let given = std::iter::once(name).chain(args.args.iter().map(OsString::as_os_str));
@@ -259,7 +260,7 @@ fn entry(main: &Module) -> Result<String> {
 
 /// Main and all libraries that it needs, in the order in which they are loaded.
 fn modules(main: &Path, args: &Bench) -> Result<Vec<Module>> {
-    let options = args.codegen.options();
+    let options = args.codegen.options()?;
     let search = SearchPath {
         dirs: args.library_path.clone(),
         program: main.parent().map(Path::to_owned),

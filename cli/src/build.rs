@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use wasmaot::{input, prelink};
+use wasmaot_abi::machine::Machine;
 use wasmaot_compiler::{self as compiler, Emit};
 use wasmaot_launch::Options;
 use wasmaot_launch::report::{note, print, usage};
 
-use crate::options::{Build, Cpu, Flag, Running};
+use crate::options::cpu::Cpu;
+use crate::options::{Build, Flag, Running};
 use crate::{executable, installed, opening, output, profile, progress};
 
 /// Builds each input.
@@ -99,7 +101,7 @@ fn prelinked(args: &Build) -> Result<()> {
         library_path: args.library_path.clone(),
         ..Options::default()
     };
-    let library = search.finder(&args.inputs[0], opening::engine(args.codegen.options()));
+    let library = search.finder(&args.inputs[0], opening::engine(args.codegen.options()?));
     // Nothing is written into a directory that is merely searched.
     let inputs = match &args.output {
         Some(_) => prelink::with_libraries(&args.inputs, &args.library_path)?,
@@ -127,17 +129,14 @@ fn prelinked(args: &Build) -> Result<()> {
 
 /// The compiler's options for all flags of `build`.
 pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
-    let mut options = args.codegen.options();
+    let target = args.target.as_ref().map(|triple| {
+        let target = triple.parse();
+        target.map_err(|e| usage(format!("--target {triple}: {e}")))
+    });
+    let mut options = args.codegen.options_for(target.transpose()?)?;
+    only_here(args, &options)?;
     if args.flags.contains(&Flag::NoPlt) {
         options.calls = compiler::Calls::Got;
-    }
-    if let Some(triple) = &args.target {
-        let target = triple
-            .parse()
-            .map_err(|e| usage(format!("--target {triple}: {e}")))?;
-        if options.set_target(target)? {
-            only_here(args, triple)?;
-        }
     }
     if args.profile_generate {
         options.profiling = compiler::Profiling::Count;
@@ -153,15 +152,18 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
 
 /// Refuses what is made by this machine's loader or of its CPU where the target is another
 /// machine.
-fn only_here(args: &Build, triple: &str) -> Result<()> {
+fn only_here(args: &Build, options: &compiler::Options) -> Result<()> {
     let given = [
         (args.codegen.cpu == Cpu::Native, "--cpu native"),
         (args.prelink, "--prelink"),
         (args.exe, "--exe"),
     ];
-    match given.iter().find(|(given, _)| *given) {
+    let here = Machine::HOST.map(|machine| machine.name);
+    let is_here = here == Some(options.machine()?.name);
+    match given.iter().find(|(given, _)| *given && !is_here) {
         Some((_, option)) => Err(usage(format!(
-            "{option}: is for this machine, not for --target {triple}; leave it out, or build there"
+            "{option}: is for this machine, not for --target {}; leave it out, or build there",
+            options.target
         ))),
         None => Ok(()),
     }

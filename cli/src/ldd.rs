@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Ldd) -> Result<u8> {
     let options = options.over(Options::of_environment()?);
     let engine = opening::engine(
         #[cfg(feature = "compiler")]
-        args.codegen.options(),
+        args.codegen.options()?,
     );
     #[cfg(feature = "remote-cache")]
     let engine = remote::with_store(engine, &args.remote);

@@ -24,6 +24,8 @@ mod bench;
 mod cache;
 #[cfg(feature = "compiler")]
 mod codegen;
+#[cfg(feature = "compiler")]
+pub mod cpu;
 mod help;
 mod line;
 #[cfg(feature = "remote-cache")]
@@ -103,17 +105,6 @@ pub enum Command {
     },
 }
 
-/// CPU to compile for.
-#[cfg(feature = "compiler")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum Cpu {
-    /// Every CPU: of x86-64 those of the level v2, of aarch64 those of Armv8-A
-    #[default]
-    Baseline,
-    /// This machine's
-    Native,
-}
-
 /// How to compile; shared by `build` and by what builds on the way.
 #[cfg(feature = "compiler")]
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
@@ -121,9 +112,10 @@ pub struct Codegen {
     /// Optimise: 0 not at all, compiling fast; 1 each function; 2 across functions, by inlining
     #[arg(short = 'O', value_name = "LEVEL", default_value_t = Self::DEFAULT.opt_level, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub opt_level: u8,
-    /// CPU to compile for
-    #[arg(long, value_enum, default_value_t)]
-    pub cpu: Cpu,
+    /// CPU to compile for: `baseline`, every one (x86-64-v2, Armv8-A); `native`, this machine's;
+    /// or features beyond the baseline, as /proc/cpuinfo has them (avx2,bmi2)
+    #[arg(long, value_name = "CPU", default_value = cpu::Cpu::BASELINE, value_parser = cpu::Cpu::parse)]
+    pub cpu: cpu::Cpu,
     /// Threads to compile with [default: one for each core]
     #[arg(short = 'j', long = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub jobs: Option<u16>,

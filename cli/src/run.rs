@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Run) -> Result<u8> {
 fn carry_out(args: &Run, options: &Options, process: &mut Process) -> Result<u8> {
     let engine = opening::engine(
         #[cfg(feature = "compiler")]
-        args.compile_options(),
+        args.compile_options()?,
     );
     #[cfg(feature = "remote-cache")]
     let engine = remote::with_store(engine, &args.remote);

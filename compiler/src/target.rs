@@ -3,6 +3,7 @@
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use target_lexicon::{BinaryFormat, OperatingSystem, Triple};
+use wasmaot_abi::machine::Machine;
 
 use crate::error::{Error, Result};
 use crate::limits;
@@ -167,19 +168,21 @@ pub(crate) fn backend_of(target: &Triple) -> Result<&'static dyn Backend> {
 }
 
 impl Options {
-    /// Changes the target. If the machine is another then, the CPU becomes any of that.
-    /// Returns whether it is.
+    /// The target's machine.
     ///
     /// # Errors
     /// [`Error::Options`](crate::Error::Options) if there is no code for the target.
-    pub fn set_target(&mut self, target: Triple) -> Result<bool> {
-        let machine = backend_of(&target)?.description();
-        let before = backend(self).map(|backend| backend.description().name);
-        let is_another = before.ok() != Some(machine.name);
-        if is_another {
-            self.cpu = machine.cpu.baseline.features;
-        }
+    pub fn machine(&self) -> Result<&'static Machine> {
+        backend(self).map(|backend| backend.description())
+    }
+
+    /// Changes the target, and the CPU to any of its machine.
+    ///
+    /// # Errors
+    /// [`Error::Options`](crate::Error::Options) if there is no code for the target.
+    pub fn set_target(&mut self, target: Triple) -> Result<()> {
+        self.cpu = backend_of(&target)?.description().cpu.baseline.features;
         self.target = target;
-        Ok(is_another)
+        Ok(())
     }
 }

@@ -81,3 +81,37 @@ pub(super) fn arrange(module: &Module<'_>, code: &Code, machine: &Machine) -> Re
     text.targets.extend(imports.map(|&f| Target::Func(f)));
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The code of functions of so many bytes, for a machine.
+    fn arranged(sizes: &[usize], machine: &Machine) -> Result<Text> {
+        let functions = sizes.iter().map(|&size| CompiledFunction {
+            bytes: vec![0; size],
+            align: 1,
+            ..CompiledFunction::default()
+        });
+        let code = Code {
+            functions: functions.collect(),
+            has_init: false,
+            uninlined: Vec::new(),
+            cross_module: Vec::new(),
+        };
+        arrange(&Module::empty("m.wasm"), &code, machine)
+    }
+
+    /// What is never touched takes no memory.
+    #[test]
+    fn code_is_as_large_as_a_call_reaches() {
+        for machine in Machine::ALL {
+            let half = machine.branch.reach as usize / 2;
+            let builtins = machine.plt.size(Builtin::ALL.len() as u64) as usize;
+            let least = arranged(&[half, half - builtins - 16], machine);
+            assert_eq!(least.unwrap().offsets, [0, half as u32]);
+            let error = arranged(&[half, half - builtins], machine).err();
+            assert!(matches!(error, Some(Error::TooLarge { .. })), "{error:?}");
+        }
+    }
+}

@@ -161,15 +161,31 @@ impl LinkedSet<'_> {
                 address: value as u32,
             });
         }
-        let calls = object.calls()?;
-        let edits = calls.iter().filter_map(|call| {
-            let to = record.calls[call.entry as usize].to?;
-            let place = u64::from(call.place);
-            let bytes = arch::branch_displacement(place, record.address(to)?)?;
-            Some((place, bytes))
-        });
-        object.rewritten(&record, &edits.collect::<Vec<_>>())
+        let edits = straight_calls(object, &mut record)?;
+        object.rewritten(&record, &edits)
     }
+}
+
+/// The fields of the calls that lead where the record says, by address. What one of an
+/// entry's calls does not reach is called by the entry.
+fn straight_calls(object: &Object, record: &mut Prelink) -> Result<Vec<(u64, [u8; 4])>> {
+    let calls = object.calls()?;
+    let mut edits = Vec::with_capacity(calls.len());
+    for call in &calls {
+        let (entry, place) = (call.entry as usize, u64::from(call.place));
+        let Some(to) = record.calls[entry].to else {
+            continue;
+        };
+        let target = record.address(to).zip(object.code(place));
+        match target.and_then(|(to, field)| arch::branch_field(field, place, to)) {
+            Some(field) => edits.push((entry, place, field)),
+            None => record.calls[entry].to = None,
+        }
+    }
+    let reached = edits
+        .into_iter()
+        .filter(|&(entry, ..)| record.calls[entry].to.is_some());
+    Ok(reached.map(|(_, place, field)| (place, field)).collect())
 }
 
 /// The members of a set, one image after another.

@@ -9,13 +9,21 @@
 //! | `host_stub`, `builtin_stub`, `domain_thunk`, `lazy_stub` | code between objects, the host and the runtime |
 //! | `HOST_CALL_FRAME`, `THUNK_SAVED_BASE` | what their frames are like |
 //! | `throw`, `Resume` | to the handler of an exception |
-//! | `branch_at`, `branch_target`, `branch_displacement`, `jump`, `plt_slot`, `BRANCH_SIZE` | calls and jumps, to read and to change |
-//! | `Registers`, `FloatState`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
+//! | `branch_at`, `branch_target`, `branch_field`, `jump`, `plt_slot`, `BRANCH_SIZE` | calls and jumps, to read and to change |
+//! | `flush_code`, `publish_code` | what has to be done before written code is executed, and before other threads find code |
+//! | `Registers`, `FloatState`, `Opcode`, `DWARF_REGISTERS`, `RETURN_ADDRESS`, `unwind_stub`, `unwind_frameless` | registers, and callers where no unwind information says |
 //! | `BREAKPOINT`, `core_notes`, `core_auxv` | the instruction by which debuggers stop a program; what a core file has of the system |
 //! | `Fault` | the registers of a signal, and where to go on |
 //! | `host_cpu`, `missing_cpu` | the features of this CPU |
 
 use wasmaot_abi::machine::Machine;
+
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "aarch64")]
+pub use aarch64::host_cpu;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::*;
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
@@ -24,8 +32,8 @@ pub use x86_64::host_cpu;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::*;
 
-#[cfg(not(target_arch = "x86_64"))]
-compile_error!("wasmaot's runtime supports x86-64 only so far");
+#[cfg(not(any(target_arch = "aarch64", target_arch = "x86_64")))]
+compile_error!("wasmaot's runtime supports AArch64 and x86-64 only so far");
 
 /// The description of this machine.
 pub(crate) const HOST: &Machine = match Machine::HOST {

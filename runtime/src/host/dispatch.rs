@@ -197,8 +197,7 @@ unsafe fn on_values(
             };
             // SAFETY: by this function's contract.
             unsafe { guarded(base, slot, body) }?;
-            // The hidden first argument.
-            let target = regs.int[0] as *mut u8;
+            let target = regs.return_area() as *mut u8;
             let mut area = values::area(return_area);
             let mut places = Assigner::results(&HOST.calls);
             for (value, &ty) in values.iter().zip(results) {

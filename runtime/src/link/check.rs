@@ -502,6 +502,8 @@ impl<'a> Checker<'a> {
             {
                 return None;
             }
+            let field = instance.image.read(place.into()).ok()?;
+            let place = instance.address(place.into());
             let code = instance.image.read(at).ok();
             let target = arch::branch_target(code?, instance.address(at));
             let right = target.is_some_and(|target| {
@@ -509,7 +511,8 @@ impl<'a> Checker<'a> {
                 let entry = entry.filter(|&entry| self.is_entry(instance, entry, slot.offset));
                 // Where it could be direct, it must be.
                 let near = self.view.space.code.range();
-                let far = |to: u64| !near.contains(&to);
+                let reached = |to| arch::branch_field(field, place, to).is_some();
+                let far = |to: u64| !near.contains(&to) || !reached(to);
                 match instance.image.read_u64(slot.offset) {
                     Ok(to) if entry.is_some() => !direct || far(to),
                     _ => (direct || prelinked) && self.is_address(id, slot.symbol, target),

@@ -3,8 +3,8 @@
 //!
 //! Direct binding changes them to go where the slots, which are filled by now,
 //! would have taken them: to a function, a thunk or a host function's stub. All
-//! of these lie in one area of 2 GiB; a built-in function of the runtime does
-//! not, and is still called through the PLT. Prelinked calls that are not right
+//! of these lie in one area of 2 GiB; what a call does not reach, as a built-in
+//! function of the runtime elsewhere, is still called through the PLT. Prelinked calls that are not right
 //! here are changed to lead to their entries, and functions that contain code
 //! of others that is not right to go on in their plain code.
 
@@ -60,8 +60,14 @@ fn calls(linker: &mut Linker<'_>, id: usize) -> Result<()> {
         .filter_map(|call| {
             let place = u64::from(call.place);
             let at = instance.address(place);
-            let targets = targets.get(call.entry as usize)?.iter().flatten();
-            let bytes = targets.map(|&to| arch::branch_displacement(at, to));
+            let mut targets = targets
+                .get(call.entry as usize)?
+                .iter()
+                .flatten()
+                .peekable();
+            targets.peek()?;
+            let field = instance.image.read(place).ok()?;
+            let bytes = targets.map(|&to| arch::branch_field(field, at, to));
             Some((place, bytes.flatten().next()?))
         })
         .collect();

@@ -73,6 +73,7 @@ pub(crate) use state::{
     Room, Target,
 };
 
+use crate::arch;
 use crate::config::{Bind, Category};
 use crate::error::{Error, Result, Unresolved};
 use crate::object::Object;
@@ -257,6 +258,9 @@ impl Relocated<'_> {
             linker.state.instances[number].seal()?;
         }
         linker.space.stubs.seal()?;
+        if linker.state.for_threads.is_some() {
+            arch::publish_code();
+        }
         relocate::publish(linker, group.numbers())?;
         if linker.config.check {
             check::check(linker.view(), &group)?;

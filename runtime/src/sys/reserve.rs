@@ -11,6 +11,7 @@ use rustix::mm::{
 
 use super::PAGE;
 use super::SystemError;
+use crate::arch;
 
 /// What may be done with pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,14 @@ impl Access {
 pub(crate) struct Reservation {
     start: u64,
     len: u64,
+    /// Address of the whole mapping, which has [`SLACK`] more.
+    mapping: u64,
 }
+
+/// The smallest page that any kernel has: where it maps something begins with one.
+const SMALLEST_PAGE: u64 = 4096;
+/// Bytes by which a mapping may begin before a [`PAGE`].
+const SLACK: u64 = PAGE - SMALLEST_PAGE;
 
 impl Reservation {
     /// Reserves `len` bytes (whole pages); costs address space, no memory.
@@ -52,8 +60,9 @@ impl Reservation {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address of the kernel's choice; no
         // existing mapping is touched.
-        let start = unsafe {
-            mmap_anonymous(ptr::null_mut(), len as usize, ProtFlags::empty(), flags)
+        let mapping = unsafe {
+            let bytes = len.saturating_add(SLACK) as usize;
+            mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), flags)
         }
         .map_err(|e| {
             SystemError::new(
@@ -61,9 +70,11 @@ impl Reservation {
                 e,
             )
         })?;
+        let mapping = mapping as u64;
         Ok(Self {
-            start: start as u64,
+            start: mapping.next_multiple_of(PAGE),
             len,
+            mapping,
         })
     }
 
@@ -77,7 +88,8 @@ impl Reservation {
         self.start + self.len
     }
 
-    /// Changes what may be done with pages inside the reservation.
+    /// Changes what may be done with pages inside the reservation. What was written
+    /// there is what is executed from then on, if it may be.
     pub fn protect(&self, range: Range<u64>, access: Access) -> Result<(), SystemError> {
         let Some((at, len)) = self.pages(&range)? else {
             return Ok(());
@@ -85,7 +97,11 @@ impl Reservation {
         // SAFETY: `pages` checked that the range lies inside this reservation,
         // whose pages no Rust value but this one owns.
         unsafe { mprotect(at, len, access.mprot()) }
-            .map_err(|e| SystemError::new(format!("make {len:#x} bytes {access:?}"), e))
+            .map_err(|e| SystemError::new(format!("make {len:#x} bytes {access:?}"), e))?;
+        if access == Access::ReadExecute {
+            arch::flush_code(range);
+        }
+        Ok(())
     }
 
     /// Keeps pages out of dumps of the host's process: what is in them belongs
@@ -169,11 +185,11 @@ pub(crate) unsafe fn make_writable(range: Range<u64>) -> bool {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let at = ptr::without_provenance_mut(self.start as usize);
+        let at = ptr::without_provenance_mut(self.mapping as usize);
         // SAFETY: the range is this value's own since `new`, and nobody uses
         // it after the owner is gone. A failure would leave it mapped, which
         // harms nobody.
-        let _ = unsafe { munmap(at, self.len as usize) };
+        let _ = unsafe { munmap(at, (self.len + SLACK) as usize) };
     }
 }
 

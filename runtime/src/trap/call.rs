@@ -13,7 +13,7 @@ use wasmaot_abi::types::{FuncType, ValType};
 
 use super::signal;
 use super::values::{self, Area, Shape};
-use crate::arch::{self, Entry, FloatState, Registers, Regs};
+use crate::arch::{self, Entry, FloatState, Opcode, Registers, Regs};
 use crate::host::HostError;
 use crate::process::{Process, Shared};
 use crate::sys::live::{self, ThreadHead};
@@ -108,8 +108,8 @@ pub(crate) struct Site {
     pub(super) exact: bool,
     /// Whether the fault was an overflow of the stack.
     pub(super) overflow: bool,
-    /// First byte of that instruction, if it is one of the process's code.
-    pub(super) opcode: Option<u8>,
+    /// That instruction's, if it is one of the process's code.
+    pub(super) opcode: Option<Opcode>,
     pub(super) code: Range<u64>,
     /// Address of `stack[0]`.
     pub stack_start: u64,
@@ -202,7 +202,7 @@ pub(crate) unsafe fn call(
     let returned = (layout.return_area != 0).then_some(results.as_mut_ptr());
     let write = |regs: &mut Regs, stack_args: &mut Area| {
         if let Some(area) = returned {
-            regs.int[0] = area.expose_provenance() as u64;
+            regs.set_return_area(area.expose_provenance() as u64);
         }
         for (arg, &at) in args.iter().zip(&layout.params) {
             values::write(arg.bits(), at, regs, stack_args);
@@ -458,9 +458,9 @@ impl Activation {
         };
         let pc = registers.pc();
         let opcode = (exact && self.space().shared.code.contains(&pc)).then(|| {
-            // SAFETY: the processor was to execute the byte, which is in the
+            // SAFETY: the processor was to execute the instruction, which is in the
             // process's code area, so it is mapped; and code is readable.
-            unsafe { *(pc as *const u8) }
+            unsafe { live::load::<Opcode>(pc) }
         });
         // SAFETY: nothing has run on the stack since.
         let (stack_start, stack) = unsafe { self.copy_stack(registers.sp()) };

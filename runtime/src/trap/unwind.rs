@@ -10,7 +10,9 @@ use gimli::{
 use super::Trap;
 use super::call::Site;
 use super::explain::{CodeImage, CodeMap};
-use crate::arch::{DWARF_REGISTERS, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub};
+use crate::arch::{
+    DWARF_REGISTERS, Opcode, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
+};
 use crate::backtrace::CYCLE;
 
 /// A backtrace as addresses in code: each of the faulting instruction or of
@@ -86,7 +88,7 @@ pub(crate) fn addresses<'a>(
         // Every frame is above the one before, or the stack is damaged. A
         // function may stop before it has moved the stack pointer at all.
         next = caller
-            .filter(|caller| caller.sp() > registers.sp())
+            .filter(|caller| caller.is_caller_of(&registers, exact))
             .map(|caller| (caller, false));
         Some(step.is_object.then_some(address))
     };
@@ -97,7 +99,7 @@ pub(crate) fn addresses<'a>(
 fn by_record(
     registers: &Registers,
     is_object: bool,
-    opcode: Option<u8>,
+    opcode: Option<Opcode>,
     site: &Site,
 ) -> Option<Registers> {
     let unwind = match opcode {
@@ -158,6 +160,7 @@ impl Rules {
                 _ => 0,
             };
         }
+        caller.returned();
         Some(caller)
     }
 }
@@ -254,9 +257,10 @@ impl<'a> Table<'a> {
             .registers()
             .filter_map(|(register, rule)| Some((known(*register)?, rule.clone())))
             .collect();
-        let has_return_address = saved
-            .iter()
-            .any(|(register, _)| *register == RETURN_ADDRESS);
+        let has_return_address = Registers::is_preserved(RETURN_ADDRESS)
+            || saved
+                .iter()
+                .any(|(register, _)| *register == RETURN_ADDRESS);
         has_return_address.then_some(Rules {
             cfa: (known(register)?, offset),
             saved,

@@ -37,16 +37,16 @@ fn relative(at: u64, size: usize, displacement: [u8; 4]) -> u64 {
     (at.wrapping_add(size as u64)).wrapping_add_signed(displacement.into())
 }
 
-/// The displacement at `place`, the last four bytes of a call or jump, by
+/// The field at `place`, the last four bytes of a call or jump whatever they are, by
 /// which it leads to a target; `None` if that is out of reach.
-pub(crate) fn branch_displacement(place: u64, target: u64) -> Option<[u8; 4]> {
+pub(crate) fn branch_field(_: [u8; 4], place: u64, target: u64) -> Option<[u8; 4]> {
     let distance = target.wrapping_sub(place.wrapping_add(4)) as i64;
     i32::try_from(distance).ok().map(i32::to_le_bytes)
 }
 
 /// A jump at `at` to a target; `None` if that is out of reach.
 pub(crate) fn jump(at: u64, target: u64) -> Option<[u8; BRANCH_SIZE]> {
-    let [a, b, c, d] = branch_displacement(at.wrapping_add(1), target)?;
+    let [a, b, c, d] = branch_field([0; 4], at.wrapping_add(1), target)?;
     Some([0xe9, a, b, c, d])
 }
 
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn displacements_lead_to_their_targets() {
         for (at, target) in [(0x1000, 0x5000), (0x8000_0000, 0x10), (7, 7)] {
-            let displacement = branch_displacement(at + 1, target).unwrap();
+            let displacement = branch_field([0; 4], at + 1, target).unwrap();
             let [a, b, c, d] = displacement;
             for opcode in [0xe8, 0xe9] {
                 assert_eq!(branch_target([opcode, a, b, c, d], at), Some(target));
@@ -69,6 +69,6 @@ mod tests {
             assert_eq!(plt_slot(jump, at), Some(target + 1));
             assert_eq!(plt_slot([0xff, 0x15, a, b, c, d], at), None);
         }
-        assert_eq!(branch_displacement(0, 1 << 32), None);
+        assert_eq!(branch_field([0; 4], 0, 1 << 32), None);
     }
 }

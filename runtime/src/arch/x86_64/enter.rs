@@ -30,6 +30,20 @@ impl Default for Regs {
     }
 }
 
+impl Regs {
+    /// Address of the return area, for a function that has one: the hidden first
+    /// argument.
+    #[inline]
+    pub const fn return_area(&self) -> u64 {
+        self.int[0]
+    }
+
+    /// Says where it is.
+    pub const fn set_return_area(&mut self, at: u64) {
+        self.int[0] = at;
+    }
+}
+
 /// The part of vector registers that travels.
 #[repr(u64)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,8 @@
 //! the wasm stack finds the block of its thread, and
 //! in it where the host's stack is, by the stack pointer ([`BLOCK_MASK`]).
 
+use std::ops::Range;
+
 use wasmaot_abi::context::WINDOW;
 
 mod branch;
@@ -20,9 +22,7 @@ mod registers;
 mod stubs;
 mod throw;
 
-pub(crate) use branch::{
-    BRANCH_SIZE, branch_at, branch_displacement, branch_target, jump, plt_slot,
-};
+pub(crate) use branch::{BRANCH_SIZE, branch_at, branch_field, branch_target, jump, plt_slot};
 pub(crate) use core_note::{core_auxv, core_notes};
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
@@ -30,13 +30,22 @@ pub(crate) use enter::{Entry, Regs, Vectors, abandon, enter};
 pub(crate) use host_call::{HostEntries, direct_ints, spill};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
-    DWARF_REGISTERS, Fault, FloatState, RETURN_ADDRESS, Registers, unwind_frameless, unwind_stub,
+    DWARF_REGISTERS, Fault, FloatState, Opcode, RETURN_ADDRESS, Registers, unwind_frameless,
+    unwind_stub,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::{Resume, throw};
 
 /// The instruction that debuggers put where a program is to stop: `int3`.
 pub(crate) const BREAKPOINT: [u8; 1] = [0xcc];
+
+/// What has been written is what is executed, on this machine.
+#[inline]
+pub(crate) const fn flush_code(_: Range<u64>) {}
+
+/// Whoever finds code finds what was written before that, on this machine.
+#[inline]
+pub(crate) const fn publish_code() {}
 
 /// What of an address in a thread's window is the address of its block: an
 /// immediate operand, which is extended by its sign.

@@ -56,6 +56,16 @@ impl Registers {
         self.0[RSP] = sp;
     }
 
+    /// Of a caller whose registers have been found: goes on where the call returns,
+    /// which is what they say.
+    pub fn returned(&mut self) {}
+
+    /// Whether these may be the caller's of where others are: the return address, at
+    /// least, is between their stack pointers.
+    pub fn is_caller_of(&self, callee: &Self, _exactly: bool) -> bool {
+        self.sp() > callee.sp()
+    }
+
     /// Registers that keep their value where no rule says otherwise.
     pub fn is_preserved(register: usize) -> bool {
         matches!(register, RBX | RBP | R12..=PINNED)
@@ -71,6 +81,9 @@ impl FloatState {
     pub const NONE: Self = Self([0; 64]);
 }
 
+/// The first byte of an instruction at which code may stop.
+pub(crate) type Opcode = u8;
+
 /// How to find the caller of code that no unwind information describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unwind {
@@ -83,7 +96,7 @@ pub(crate) enum Unwind {
 
 /// How to leave a stub stopped at an instruction whose first byte is `opcode`;
 /// `None` for one that is in a call.
-pub(crate) fn unwind_stub(registers: &Registers, opcode: Option<u8>) -> Unwind {
+pub(crate) fn unwind_stub(registers: &Registers, opcode: Option<Opcode>) -> Unwind {
     match opcode {
         // push rbp; ret
         Some(0x55 | 0xc3 | 0xc2) => Unwind::ReturnAddress(registers.sp()),

@@ -1,4 +1,6 @@
-//! Tests with hand-written machine code in the place of objects.
+//! Tests with hand-written machine code in the place of objects: that of x86-64.
+
+#![cfg(target_arch = "x86_64")]
 
 mod calls;
 mod lazy;

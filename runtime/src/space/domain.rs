@@ -13,7 +13,7 @@ use wasmaot_abi::types::{MemoryType, TableType};
 
 use crate::ranges::Ranges;
 use crate::sys::live::{self, DomainHead, EXTERN_TABLE};
-use crate::sys::{Access, Budget, GuestMemory, Reservation, SystemError, page_up};
+use crate::sys::{Access, Budget, GuestMemory, PAGE, Reservation, SystemError, page_down, page_up};
 
 /// What a domain has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,9 @@ pub(crate) struct Domain {
 // the only other user, runs only while its process is borrowed exclusively.
 unsafe impl Send for Domain {}
 
+/// Bytes of the pages that a context ends in: memory begins with a page.
+const CONTEXT_PAGES: u64 = CONTEXT_SIZE.next_multiple_of(PAGE);
+
 impl Domain {
     /// Reserves the address space; memory and table are empty. `code_base`: what
     /// `FuncRef.record` is relative to.
@@ -57,14 +60,13 @@ impl Domain {
         // Checked or not, every memory has what 32-bit addresses reach around it.
         let room = |bytes: u64| bytes.max(MEMORY_RESERVE).saturating_add(MEMORY_GUARD);
         let memory = layout.memory.map_or(0, room);
-        let pages = Reservation::new(
-            memory.saturating_add(table + CONTEXT_SIZE),
-            "memory and table",
-        )?;
+        let bytes = memory.saturating_add(table + CONTEXT_PAGES);
+        let pages = Reservation::new(bytes, "memory and table")?;
         pages.leave_out_of_dumps(pages.start()..pages.end());
-        let base = pages.start() + table + CONTEXT_SIZE;
+        let base = pages.start() + table + CONTEXT_PAGES;
         let first = table.min(live::FIRST_ENTRIES * TABLE_ENTRY_SIZE);
-        pages.protect(base - CONTEXT_SIZE - first..base, Access::ReadWrite)?;
+        let first = page_down(base - CONTEXT_SIZE - first);
+        pages.protect(first..base, Access::ReadWrite)?;
         let head = DomainHead {
             alias: 0,
             budget: Arc::as_ptr(&budget).expose_provenance() as u64,
@@ -509,12 +511,15 @@ mod tests {
         assert!(domain.create_memory(memory(1), u64::MAX));
         // The first page is free.
         assert!(domain.create_table(table(), live::FIRST_ENTRIES, u64::MAX));
-        assert_eq!(domain.grow_table(100, FuncRef::default()), Some(256));
+        assert_eq!(
+            domain.grow_table(100, FuncRef::default()),
+            Some(live::FIRST_ENTRIES)
+        );
         assert_eq!(domain.grow_table(4097, FuncRef::default()), None);
         assert_eq!(domain.grow_memory(65536), Some(65536));
         assert_eq!(domain.grow_table(1, FuncRef::default()), None);
         assert_eq!(budget.used(), 131_072 + 1600);
-        domain.shrink_table(256);
+        domain.shrink_table(live::FIRST_ENTRIES);
         assert_eq!(budget.used(), 131_072);
         drop(domain);
         assert_eq!(budget.used(), 0);

@@ -107,25 +107,28 @@ mod tests {
     fn a_block_keeps_distances_and_gives_back_its_gaps() {
         let mut area = CodeArea::with_window(PAGE).unwrap().0;
         let whole = area.free.clone();
-        let images = area.allocate_block(&[(0x5000, 1), (0, 4097), (0x8000, 4096)]);
+        let images = area.allocate_block(&[(5 * PAGE, 1), (0, PAGE + 1), (8 * PAGE, PAGE)]);
         let start = images[1].start();
         let ranges: Vec<_> = images
             .iter()
             .map(|i| i.range().start - start..i.range().end - start)
             .collect();
-        assert_eq!(ranges, [0x5000..0x6000, 0..0x2000, 0x8000..0x9000]);
-        let gap = area.allocate(0x3000).unwrap();
-        assert_eq!(gap.start(), start + 0x2000);
+        assert_eq!(
+            ranges,
+            [5 * PAGE..6 * PAGE, 0..2 * PAGE, 8 * PAGE..9 * PAGE]
+        );
+        let gap = area.allocate(3 * PAGE).unwrap();
+        assert_eq!(gap.start(), start + 2 * PAGE);
         for image in images.into_iter().chain([gap]) {
             area.release(image).unwrap();
         }
         assert_eq!(area.free, whole);
         for wrong in [
-            &[(0, 8192), (4096, 1)][..],
+            &[(0, 2 * PAGE), (PAGE, 1)][..],
             &[(0, 1), (0, 1)],
             &[(0, CODE_RESERVE)],
-            &[(u64::MAX - 4095, 8192)],
-            &[(0, u64::MAX), (4096, 1)],
+            &[(u64::MAX - (PAGE - 1), 2 * PAGE)],
+            &[(0, u64::MAX), (PAGE, 1)],
             &[],
         ] {
             assert!(area.allocate_block(wrong).is_empty(), "{wrong:?}");
@@ -137,14 +140,14 @@ mod tests {
     fn room_is_reused_and_merged() {
         let mut area = CodeArea::with_window(PAGE).unwrap().0;
         let whole = area.free.clone();
-        let [a, b, c] = [1, 5000, 1].map(|len| area.allocate(len).unwrap());
+        let [a, b, c] = [1, PAGE + 904, 1].map(|len| area.allocate(len).unwrap());
         assert_eq!(a.range().end, b.range().start);
-        assert_eq!(b.range().end - b.range().start, 8192);
+        assert_eq!(b.range().end - b.range().start, 2 * PAGE);
         let hole = b.range().start;
         area.release(b).unwrap();
-        assert_eq!(area.allocate(4096).unwrap().range().start, hole);
+        assert_eq!(area.allocate(PAGE).unwrap().range().start, hole);
         area.release(c).unwrap();
-        let d = Image::new(Arc::clone(&area.pages), hole..hole + 4096);
+        let d = Image::new(Arc::clone(&area.pages), hole..hole + PAGE);
         area.release(d).unwrap();
         area.release(a).unwrap();
         assert_eq!(area.free, whole);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 
-use super::{Access, Reservation, SystemError, page_down, page_up};
+use super::{Access, Reservation, SystemError, kernel_page, page_down, page_up};
 
 /// Room in the code area with what is mapped there. Offsets are from its start.
 #[derive(Debug)]
@@ -79,8 +79,9 @@ impl Image {
     ) -> Result<(), SystemError> {
         let split = at.start + filesz;
         let content = self.pages_of(&(at.start..split))?;
+        let end = (self.range.start + split).next_multiple_of(kernel_page());
         if filesz > 0 {
-            let pages = content.clone();
+            let pages = content.start..end;
             self.pages
                 .map_file(pages, file, page_down(offset), access)?;
         }
@@ -92,7 +93,7 @@ impl Image {
             return Ok(());
         }
         let rest = self.pages_of(&at)?;
-        let zeros = if filesz > 0 { content.end } else { rest.start };
+        let zeros = if filesz > 0 { end } else { rest.start };
         self.pages.protect(zeros..rest.end, access)?;
         self.writable.push(at.clone());
         let tail = at.end.min(zeros - self.range.start);
@@ -251,29 +252,31 @@ fn covered(ranges: &[Range<u64>], at: u64, len: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CodeArea, memfd};
+    use super::super::{CodeArea, PAGE, memfd};
     use super::*;
 
     #[test]
     fn code_is_patched_where_it_is() {
-        let mut area = CodeArea::with_window(4096).unwrap().0;
-        let mut image = area.allocate(3 * 4096).unwrap();
-        let file = memfd("test", &[7; 3 * 4096]).unwrap();
-        image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();
+        let mut area = CodeArea::with_window(PAGE).unwrap().0;
+        let mut image = area.allocate(3 * PAGE).unwrap();
+        let file = memfd("test", &[7; 3 * PAGE as usize]).unwrap();
+        image.map(0..PAGE, &file, 0, PAGE, Access::Read).unwrap();
         image
-            .map(4096..12288, &file, 4096, 8192, Access::ReadExecute)
+            .map(PAGE..3 * PAGE, &file, PAGE, 2 * PAGE, Access::ReadExecute)
             .unwrap();
-        image.patch(&[(4096, [1, 2]), (8191, [3, 4])]).unwrap();
-        assert_eq!(image.read(4096), Ok([1, 2, 7]));
-        assert_eq!(image.read(8190), Ok([7, 3, 4]));
-        assert_eq!(image.write(4096, &[1]), Err(OutOfImage));
-        assert!(image.patch(&[(4095, [1, 2])]).is_err());
-        assert!(image.patch(&[(4096, [1]), (12288, [1])]).is_err());
-        assert!(image.patch(&[(8191, [1]), (4096, [1])]).is_err());
+        image
+            .patch(&[(PAGE, [1, 2]), (2 * PAGE - 1, [3, 4])])
+            .unwrap();
+        assert_eq!(image.read(PAGE), Ok([1, 2, 7]));
+        assert_eq!(image.read(2 * PAGE - 2), Ok([7, 3, 4]));
+        assert_eq!(image.write(PAGE, &[1]), Err(OutOfImage));
+        assert!(image.patch(&[(PAGE - 1, [1, 2])]).is_err());
+        assert!(image.patch(&[(PAGE, [1]), (3 * PAGE, [1])]).is_err());
+        assert!(image.patch(&[(2 * PAGE - 1, [1]), (PAGE, [1])]).is_err());
         let none: [(u64, [u8; 4]); 0] = [];
         image.patch(&none).unwrap();
 
-        let mut stubs = area.allocate_data(4096).unwrap();
+        let mut stubs = area.allocate_data(PAGE).unwrap();
         stubs.write(0, &[1, 2]).unwrap();
         assert!(!stubs.is_code() && stubs.patch(&[(0, [1])]).is_err());
         stubs.make_code().unwrap();
@@ -284,27 +287,27 @@ mod tests {
 
     #[test]
     fn only_mapped_and_writable_bytes() {
-        let mut area = CodeArea::with_window(4096).unwrap().0;
-        let mut image = area.allocate(3 * 4096).unwrap();
-        let file = memfd("test", &[7; 5000]).unwrap();
-        image.map(0..4096, &file, 0, 4096, Access::Read).unwrap();
+        let mut area = CodeArea::with_window(PAGE).unwrap().0;
+        let mut image = area.allocate(3 * PAGE).unwrap();
+        let file = memfd("test", &[7; PAGE as usize + 904]).unwrap();
+        image.map(0..PAGE, &file, 0, PAGE, Access::Read).unwrap();
         image
-            .map(4096..12000, &file, 4096, 904, Access::ReadWrite)
+            .map(PAGE..3 * PAGE - 288, &file, PAGE, 904, Access::ReadWrite)
             .unwrap();
-        assert_eq!(image.read(4095), Ok([7]));
-        assert_eq!(image.write(4095, &[1]), Err(OutOfImage));
-        assert_eq!(image.write(11999, &[1, 2]), Err(OutOfImage));
-        assert_eq!(image.write(4999, &[1]), Ok(()));
-        assert_eq!(image.read(4998), Ok([7, 1, 0, 0]));
-        assert_eq!(image.read(11999), Ok([0]));
-        assert_eq!(image.read_vec(4998, 3), Ok(vec![7, 1, 0]));
-        assert_eq!(image.read_vec(11999, 2), Err(OutOfImage));
+        assert_eq!(image.read(PAGE - 1), Ok([7]));
+        assert_eq!(image.write(PAGE - 1, &[1]), Err(OutOfImage));
+        assert_eq!(image.write(3 * PAGE - 289, &[1, 2]), Err(OutOfImage));
+        assert_eq!(image.write(PAGE + 903, &[1]), Ok(()));
+        assert_eq!(image.read(PAGE + 902), Ok([7, 1, 0, 0]));
+        assert_eq!(image.read(3 * PAGE - 289), Ok([0]));
+        assert_eq!(image.read_vec(PAGE + 902, 3), Ok(vec![7, 1, 0]));
+        assert_eq!(image.read_vec(3 * PAGE - 289, 2), Err(OutOfImage));
         assert_eq!(image.read_vec(1 << 40, 0), Ok(Vec::new()));
         assert_eq!(image.read_u64(u64::MAX), Err(OutOfImage));
-        image.set_writable(4096..8192, false).unwrap();
-        assert_eq!(image.write(4999, &[1]), Err(OutOfImage));
-        image.set_writable(4096..8192, true).unwrap();
-        assert_eq!(image.write(4999, &[3]), Ok(()));
-        assert_eq!(image.write(12000, &[3]), Err(OutOfImage));
+        image.set_writable(PAGE..2 * PAGE, false).unwrap();
+        assert_eq!(image.write(PAGE + 903, &[1]), Err(OutOfImage));
+        image.set_writable(PAGE..2 * PAGE, true).unwrap();
+        assert_eq!(image.write(PAGE + 903, &[3]), Ok(()));
+        assert_eq!(image.write(3 * PAGE - 288, &[3]), Err(OutOfImage));
     }
 }

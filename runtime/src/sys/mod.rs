@@ -33,10 +33,24 @@ pub(crate) use perf_map::add_to_perf_map;
 pub(crate) use reserve::{Access, Reservation};
 pub(crate) use stack::Window;
 
+use crate::arch;
 pub use crate::error::SystemError;
 
-/// Bytes of a page of the running kernel; for x86-64 there is no other.
-pub(crate) const PAGE: u64 = 4096;
+/// Bytes of the largest page that a kernel for this machine may have: a multiple of it
+/// is one of the running kernel's, too.
+pub(crate) const PAGE: u64 = arch::HOST.image_align;
+
+/// The smallest page that a kernel of any machine has.
+const SMALLEST_PAGE: u64 = 4096;
+
+/// Bytes of a page of the running kernel. What is mapped of a file ends with one: beyond
+/// its last page there is nothing, not even within a [`PAGE`].
+pub(crate) fn kernel_page() -> u64 {
+    match PAGE {
+        SMALLEST_PAGE => PAGE,
+        _ => rustix::param::page_size() as u64,
+    }
+}
 
 /// Rounds up to whole pages; `None` beyond 64 bits.
 pub(crate) const fn page_up(bytes: u64) -> Option<u64> {

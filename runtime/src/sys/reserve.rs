@@ -9,8 +9,7 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
 };
 
-use super::PAGE;
-use super::SystemError;
+use super::{PAGE, SMALLEST_PAGE, SystemError, kernel_page};
 use crate::arch;
 
 /// What may be done with pages.
@@ -49,8 +48,6 @@ pub(crate) struct Reservation {
     mapping: u64,
 }
 
-/// The smallest page that any kernel has: where it maps something begins with one.
-const SMALLEST_PAGE: u64 = 4096;
 /// Bytes by which a mapping may begin before a [`PAGE`].
 const SLACK: u64 = PAGE - SMALLEST_PAGE;
 
@@ -148,7 +145,8 @@ impl Reservation {
 
     /// The range as the system wants it; `None` if it is empty.
     fn pages(&self, range: &Range<u64>) -> Result<Option<(*mut c_void, usize)>, SystemError> {
-        let whole = range.start.is_multiple_of(PAGE) && range.end.is_multiple_of(PAGE);
+        let page = kernel_page();
+        let whole = range.start.is_multiple_of(page) && range.end.is_multiple_of(page);
         let inside = self.start <= range.start && range.end <= self.end();
         if range.start >= range.end {
             return Ok(None);

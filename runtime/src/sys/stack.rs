@@ -13,8 +13,11 @@ use super::{Access, PAGE, Reservation, SystemError, page_up};
 /// Inaccessible bytes below the stack. Compiled code touches each page of a
 /// frame in order, so one page would do; this costs nothing more.
 const GUARD: u64 = 16 * PAGE;
+/// Bytes of the pages that the block is in. Thread-local storage begins in them where
+/// they are larger than it.
+const BLOCK: u64 = WINDOW_TLS.next_multiple_of(PAGE);
 /// The largest stack that a window has room for.
-const LARGEST: u64 = WINDOW - WINDOW_TLS - WINDOW_TLS_SIZE - GUARD;
+const LARGEST: u64 = WINDOW - BLOCK - WINDOW_TLS_SIZE - GUARD;
 const WORD: u64 = size_of::<u64>() as u64;
 
 /// The window of a thread: its block at the start, the thread-local storage
@@ -57,13 +60,13 @@ impl Window {
         let start = pages.start().next_multiple_of(WINDOW);
         let end = start + WINDOW;
         pages.leave_out_of_dumps(start..end);
-        pages.protect(start..start + WINDOW_TLS, Access::ReadWrite)?;
+        pages.protect(start..start + BLOCK, Access::ReadWrite)?;
         pages.protect(end - stack..end, Access::ReadWrite)?;
         Ok(Self {
             pages,
             start,
             stack: end - stack,
-            tls_end: AtomicU64::new(WINDOW_TLS),
+            tls_end: AtomicU64::new(BLOCK),
         })
     }
 
@@ -86,7 +89,7 @@ impl Window {
     /// Makes thread-local storage accessible up to the end of a range of offsets
     /// from the window. Pages are zero at first, and stay accessible.
     pub fn make_tls(&self, range: &Range<u64>) -> Result<(), SystemError> {
-        let end = page_up(range.end).filter(|&end| end <= WINDOW_TLS + WINDOW_TLS_SIZE);
+        let end = page_up(range.end).filter(|&end| end <= BLOCK + WINDOW_TLS_SIZE);
         let end = end.ok_or_else(|| {
             SystemError::new(
                 format!("make thread-local storage at {range:x?} accessible"),
@@ -146,27 +149,27 @@ mod tests {
     #[test]
     fn thread_local_storage_is_accessible_when_it_is_asked_for() {
         let window = Window::new(4096).unwrap();
-        let range = WINDOW_TLS + 64..WINDOW_TLS + 5000;
-        assert!(window.tls(WINDOW_TLS..WINDOW_TLS + 8).is_none());
+        let range = BLOCK + 64..BLOCK + 5000;
+        assert!(window.tls(BLOCK..BLOCK + 8).is_none());
         window.make_tls(&range).unwrap();
-        let words = window.tls(WINDOW_TLS + 64..WINDOW_TLS + 8192).unwrap();
+        let words = window.tls(BLOCK + 64..BLOCK + 8192).unwrap();
         assert!(words.iter().all(|word| word.load(Ordering::Relaxed) == 0));
         words[0].store(7, Ordering::Relaxed);
         // What is accessible keeps its content.
-        window.make_tls(&(WINDOW_TLS..WINDOW_TLS + 20000)).unwrap();
+        window.make_tls(&(BLOCK..BLOCK + 20000)).unwrap();
         assert_eq!(words[0].load(Ordering::Relaxed), 7);
-        let end = WINDOW_TLS + WINDOW_TLS_SIZE;
+        let end = BLOCK + WINDOW_TLS_SIZE;
         for wrong in [
             0..8,
             4092..5000,
-            WINDOW_TLS + 4..WINDOW_TLS + 12,
+            BLOCK + 4..BLOCK + 12,
             end - 8..end,
-            WINDOW_TLS..u64::MAX - 7,
+            BLOCK..u64::MAX - 7,
         ] {
             assert!(window.tls(wrong.clone()).is_none(), "{wrong:x?}");
         }
         window.make_tls(&(end - 1..end)).unwrap();
-        assert!(window.tls(WINDOW_TLS..end).is_some());
+        assert!(window.tls(BLOCK..end).is_some());
         assert!(window.make_tls(&(end..end + 1)).is_err());
         assert!(window.make_tls(&(end..u64::MAX)).is_err());
     }

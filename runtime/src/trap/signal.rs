@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use super::current;
 use crate::arch::Fault;
-use crate::sys::{barrier, interrupt};
+use crate::sys::{PAGE, barrier, interrupt};
 
 /// The signals of faults, and what handled them before us.
 static HANDLED: [Handled; 4] = [
@@ -30,7 +30,7 @@ struct Handled {
 /// Bytes of a signal stack: enough for the widest register state and for a
 /// handler that was there before.
 const STACK_BYTES: usize = 64 << 10;
-const GUARD_BYTES: usize = 4096;
+const GUARD_BYTES: usize = PAGE as usize;
 
 thread_local! {
     /// The kernel's number of this thread, once it is prepared; else 0. Of a type

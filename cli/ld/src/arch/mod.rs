@@ -1,5 +1,7 @@
 //! What differs by machine: the very first instructions, and the moving of bytes.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 

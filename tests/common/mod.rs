@@ -10,6 +10,8 @@ pub mod program;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use wasmaot_testkit::Wasmaot;
+
 /// A temporary directory, and beside it a cache of built objects.
 pub struct Sandbox {
     directory: tempfile::TempDir,
@@ -64,7 +66,8 @@ impl Sandbox {
 
     /// The command, in this directory.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wasmaot"));
+        let wasmaot = Wasmaot::new(env!("CARGO_BIN_EXE_wasmaot"));
+        let mut command = Command::new(wasmaot.program());
         command
             .args(args)
             .current_dir(self.path(""))

@@ -88,12 +88,23 @@ pub struct Wasmaot {
 
 impl Wasmaot {
     /// `program` is `env!("CARGO_BIN_EXE_wasmaot")`; `WASMAOT_TEST_BINARY`
-    /// names another, such as the one of a release.
+    /// names another, such as the one of a release or for another machine.
     pub fn new(program: &str) -> Self {
         let other = std::env::var_os("WASMAOT_TEST_BINARY");
         Self {
             program: other.map_or_else(|| program.into(), PathBuf::from),
         }
+    }
+
+    /// Whether it is the one for another machine, for which `tests/foreign.py` stands:
+    /// what is prelinked is so by that machine's own command.
+    pub fn is_foreign(&self) -> bool {
+        std::env::var_os("WASMAOT_FOREIGN_TARGET").is_some()
+    }
+
+    /// Its path.
+    pub fn program(&self) -> &Path {
+        &self.program
     }
 
     /// A command, with a cache of built objects that the tests share: the

@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use wasmaot_testkit::{
-    Code, Key, Kind, Link, Run, Source, Wasmaot, crate_sources, library_directory, object, objects,
-    once, python_package, run, scratch, sources, sqlite_sources, tools,
+    Code, Cpython, Kind, Link, Run, Source, Wasmaot, crate_sources, library_directory, object,
+    objects, run, scratch, sources, sqlite_sources,
 };
 
 fn source(name: &str) -> PathBuf {
@@ -136,93 +136,21 @@ fn lua_loads_a_c_module() {
     ended.expect(0, wanted);
 }
 
-/// CPython 3.14 for WASI, and its own library, out of a package for components.
-const PYTHON: &str = "componentize-py==0.25.1";
-
-/// The directory with `libpython3.14.so` and `lib/python3.14`. The package has
-/// them as compressed data in its code.
-fn python() -> PathBuf {
-    once("python", &Key::new("python").text(PYTHON), |directory| {
-        let file = python_package(PYTHON).join("componentize_py/componentize_py.abi3.so");
-        let bytes = std::fs::read(file).expect("the package has it");
-        let begins = bytes.windows(4).enumerate();
-        let begins = begins.filter(|(_, window)| *window == [0x28, 0xb5, 0x2f, 0xfd]);
-        let (mut library, mut modules) = (false, false);
-        for (at, _) in begins {
-            let packed = directory.join("packed");
-            std::fs::write(&packed, &bytes[at..]).expect("the directory is ours");
-            // What follows is no such data, or the next.
-            let mut zstd = tools().zstd.command();
-            let unpacked = zstd.args(["-d", "-c", "-q"]).arg(&packed).output();
-            let unpacked = unpacked.expect("zstd can be run").stdout;
-            if let Some(module) = module(&unpacked) {
-                if !library && contains(module, b"\x0cPy_BytesMain") {
-                    std::fs::write(directory.join("libpython3.14.so"), module).unwrap();
-                    library = true;
-                }
-            } else if !modules && unpacked.get(257..262) == Some(b"ustar") {
-                let lib = directory.join("lib/python3.14");
-                std::fs::create_dir_all(&lib).expect("the directory is ours");
-                let archive = directory.join("archive");
-                std::fs::write(&archive, &unpacked).expect("the directory is ours");
-                let mut tar = tools().tar.command();
-                tar.arg("xf").arg(&archive).arg("-C").arg(&lib);
-                run(&mut tar);
-                modules = lib.join("traceback.py").is_file();
-                if !modules {
-                    std::fs::remove_dir_all(&lib).expect("it is ours");
-                }
-            }
-        }
-        assert!(library && modules, "{PYTHON} is packed in another way");
-    })
-}
-
-fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
-}
-
-/// The module that bytes begin with, whatever follows.
-fn module(bytes: &[u8]) -> Option<&[u8]> {
-    const HEAD: &[u8] = b"\0asm\x01\0\0\0";
-    bytes.strip_prefix(HEAD)?;
-    let mut at = HEAD.len();
-    while let Some(&id) = bytes.get(at)
-        && id <= 13
-        && !bytes[at..].starts_with(&HEAD[..4])
-    {
-        let (mut size, mut shift) = (0, 0);
-        loop {
-            at += 1;
-            let byte = *bytes.get(at)?;
-            size |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte < 0x80 {
-                break;
-            }
-        }
-        at += 1 + size;
-    }
-    bytes.get(..at)
-}
-
 #[test]
 fn python_imports_an_extension_module() {
-    let python = python();
-    let library_file = python.join("libpython3.14.so");
-    let main = object(&source("python.c"), Code::Pic, &[]);
+    let python = Cpython::fetched();
     let extension = object(&source("python_ext.c"), Code::Pic, &[]);
     let program = Program {
-        main: main_of(vec![main], &library_file),
+        main: python.main,
         files: vec![
             ("ext.so", library("ext.so", vec![extension], &[])),
             ("script.py", source("python.py")),
         ],
     };
-    let lib = format!("{}::/lib", python.join("lib").display());
+    let lib = format!("{}::/lib", python.lib.display());
     // It is made for a libc with sockets, of which nothing is called.
     let options = ["--unresolved=ignore", "--dir", &lib, "--env=PYTHONHOME=/"];
-    let ended = program.run(&[&library_file], &options, &["/script.py"]);
+    let ended = program.run(&[&python.library], &options, &["/script.py"]);
     let wanted = "(3, 14) /ext.so\n\
                   hello world, 49 {\"a\": [1, 2.5]}\n\
                   ValueError negative\n\

@@ -1,17 +1,8 @@
 //! Lua: make, a static library in a program, modules in C that it opens.
 
-use wasmaot_testkit::{Source, python_sources};
+use wasmaot_testkit::{LUA, python_sources};
 
 use crate::{Project, With, own};
-
-const SOURCE: Source = Source {
-    package: "lua5.4",
-    version: "5.4.4-3+deb12u1",
-    release: "bookworm",
-    archive: "lua5.4_5.4.4.orig.tar.gz",
-    hash: "ca54489393cd38e35d295a9c35dbf0da5336a66ddb7b2213eed6c2f3039f53b1",
-    directory: "lua-5.4.4",
-};
 
 /// Programs of ours, each of which checks itself and prints.
 const PROGRAMS: &[&str] = &[
@@ -31,7 +22,7 @@ fn lua() -> Project {
     let programs = PROGRAMS.iter().map(|name| own(&format!("lua/{name}.lua")));
     Project {
         name: "lua",
-        source: SOURCE.unpacked(),
+        source: LUA.unpacked(),
         files: programs.chain([own("lua/vector.c")]).collect(),
         steps: vec![
             "make linux CC=\"$CC\" AR=\"$AR rcu\" RANLIB=\"$RANLIB\" MYCFLAGS=-O0",

@@ -1,29 +1,13 @@
 //! SQLite: the amalgamation and its shell, by autoconf and libtool.
 
-use std::path::PathBuf;
-use std::process::Command;
-
-use wasmaot_testkit::{Key, npm_package, once, run, tools};
+use wasmaot_testkit::sqlite_shell_sources;
 
 use crate::{Project, With, needed, own};
-
-/// The package carries the archive that sqlite.org publishes.
-const PACKAGE: &str = "sqlite3@5.1.7";
-const ARCHIVE: &str = "sqlite-autoconf-3440200";
-
-fn sources() -> PathBuf {
-    let directory = once("sqlite", &Key::new("sqlite").text(PACKAGE), |directory| {
-        let archive = npm_package(PACKAGE).join(format!("deps/{ARCHIVE}.tar.gz"));
-        let mut tar: Command = tools().tar.command();
-        run(tar.arg("xzf").arg(archive).arg("-C").arg(directory)).expect_code(0);
-    });
-    directory.join(ARCHIVE)
-}
 
 fn sqlite() -> Project {
     Project {
         name: "sqlite",
-        source: sources(),
+        source: sqlite_shell_sources(),
         files: ["script.sql", "extension.sql", "extension.c"]
             .map(|name| own(&format!("sqlite/{name}")))
             .to_vec(),

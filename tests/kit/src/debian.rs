@@ -35,6 +35,16 @@ pub const CJSON: Source = Source {
     directory: "cJSON-1.7.15",
 };
 
+/// Lua.
+pub const LUA: Source = Source {
+    package: "lua5.4",
+    version: "5.4.4-3+deb12u1",
+    release: "bookworm",
+    archive: "lua5.4_5.4.4.orig.tar.gz",
+    hash: "ca54489393cd38e35d295a9c35dbf0da5336a66ddb7b2213eed6c2f3039f53b1",
+    directory: "lua-5.4.4",
+};
+
 impl Source {
     /// The unpacked upstream source.
     ///

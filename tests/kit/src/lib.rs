@@ -19,6 +19,7 @@ mod manifest;
 mod musl;
 mod native;
 mod prelinked;
+mod python;
 mod run;
 mod sysroots;
 mod threads;
@@ -28,15 +29,16 @@ mod wasm;
 pub use bare_root::BareRoot;
 pub use cache::{Key, Scratch, once, root, scratch};
 pub use case::{Case, Form, examples, link_sources, own_headers, sources};
-pub use debian::{CJSON, Source};
+pub use debian::{CJSON, LUA, Source};
 pub use fetch::{
-    SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_sources,
-    sysroot,
+    SQLITE_FLAGS, crate_sources, npm_package, python_package, python_sources, sqlite_shell_sources,
+    sqlite_sources, sysroot,
 };
 pub use manifest::{Bind, Options};
 pub use musl::{Musl, musl, musl_with_threads};
 pub use native::{Artifact, executable, shared_object};
 pub use prelinked::Prelinked;
+pub use python::Cpython;
 pub use run::{Run, Wasmaot, run};
 pub use sysroots::{musl_sysroot, sources_of, wasi_static_libc, wasi_sysroot};
 pub use threads::{Additions, ThreadsProgram, ThreadsUnit, c_files};

@@ -3,10 +3,10 @@
 use anyhow::{Result, bail};
 use std::rc::Rc;
 use wasmaot_compiler::Options;
-use wasmaot_lab::builds::{Builds, Native};
+use wasmaot_lab::builds::Builds;
 use wasmaot_lab::interleave::{Contestant, Runner, compete};
 use wasmaot_lab::kernel::Kernel;
-use wasmaot_lab::native;
+use wasmaot_lab::native::{self, Native};
 use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::report::{Report, Task};
 use wasmaot_lab::tools::{Tool, Wanted};

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use wasmaot_lab::builds::{Builds, Cut, FLAGS, Native, WASM_FLAGS};
+use wasmaot_lab::builds::{Builds, Cut, FLAGS, WASM_FLAGS};
 use wasmaot_lab::interleave::Contestant;
 use wasmaot_lab::kernel::{Kernel, built_in};
+use wasmaot_lab::native::Native;
 use wasmaot_lab::report::Report;
 use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
 use wasmaot_lab::variant::{Binding, Link};

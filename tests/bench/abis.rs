@@ -153,6 +153,46 @@ fn data_are_copied_or_reached_by_the_got_or_by_words_of_memory() {
     );
 }
 
+/// A variable of which each thread has its own, by every model.
+#[test]
+fn thread_local_variables_are_reached_as_their_models_say() {
+    let sandbox = Sandbox::new();
+    let kernels = ["tls-plain", "tls-own", "tls-other", "tls-two"];
+    let last = "--rounds 1 --scale 0.0001 --only so-tls,threads --json j";
+    let args = ["bench", "--abi"].into_iter().chain(kernels);
+    let args: Vec<&str> = args.chain(last.split(' ')).collect();
+    let text = sandbox.wasmaot(&args).success();
+    assert!(text.contains("thread-local variables"), "{text}");
+    let report = json(&sandbox, "j");
+    for name in kernels {
+        let task = task(&report, name);
+        assert_eq!(names(task).len(), 7, "{name}: {:?}", report["absent"]);
+    }
+    let own = task(&report, "tls-own");
+    for (abi, kind, other) in [
+        ("so-tls-ie", "TPOFF64", "DTPMOD64"),
+        ("so-tls-gd", "DTPMOD64", "TPOFF64"),
+        ("so-tls-desc", "TLSDESC", "DTPMOD64"),
+    ] {
+        let of = |kind| count(own, abi, &format!("relocation R_X86_64_{kind}"));
+        assert_eq!((of(kind), of(other)), (Some(1), None), "{abi}");
+    }
+    // Ours are at a distance from a global, which is thread-local itself.
+    for (name, offsets) in [
+        ("tls-plain", None),
+        ("tls-own", Some(1)),
+        ("tls-other", Some(1)),
+    ] {
+        let task = task(&report, name);
+        let of = |abi| count(task, abi, "relocation R_X86_64_TPOFF64");
+        assert_eq!(
+            [of("threads-now"), of("threads-direct")],
+            [offsets; 2],
+            "{name}"
+        );
+    }
+}
+
 fn committed() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/abi-report")
 }

@@ -76,6 +76,7 @@ fn part(name: &str, machines: &[Machine]) -> Result<String> {
         "relocations of functions" => by_costs(&|r| costs::relocations(r, MANY[0])),
         "relocations of variables" => by_costs(&|r| costs::relocations(r, MANY[1])),
         "start" => by_costs(&costs::start),
+        "thread-local" => by_costs(&costs::thread_local),
         "messages" => by_costs(&costs::messages),
         "comparisons" => comparisons(machines),
         "findings" => findings(machines),

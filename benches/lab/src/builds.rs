@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result};
 
 use crate::kernel::{HARNESS, Kernel, SHARED, Unit};
 use crate::libc::Libc;
+use crate::native::Native;
 use crate::tools::{CLANG, GCC, Tool, WASM_LD, Wanted};
 
 /// Name of the program's module.
@@ -90,6 +91,14 @@ impl Cut {
         }
     }
 
+    /// Flags of linking that say what else is exported.
+    const fn exports(self) -> &'static [&'static str] {
+        match self {
+            Self::Threads => THREAD_LOCAL,
+            _ => &[],
+        }
+    }
+
     /// Flags of linking a library.
     fn library(self) -> Vec<&'static str> {
         let more: &[&str] = match self {
@@ -107,9 +116,17 @@ impl Cut {
             Self::Threads => &["--shared-memory"],
             _ => &[],
         };
-        [SHARED_LIBRARY, more].concat()
+        [SHARED_LIBRARY, more, self.exports()].concat()
     }
 }
+
+/// What a loader needs of thread-local variables.
+const THREAD_LOCAL: &[&str] = &[
+    "--export-if-defined=__wasm_init_tls",
+    "--export-if-defined=__tls_base",
+    "--export-if-defined=__tls_size",
+    "--export-if-defined=__tls_align",
+];
 
 const PIC_WITH_ATOMICS: &[&str] = &["-fPIC", "-matomics", "-mbulk-memory"];
 
@@ -120,69 +137,6 @@ const SHARED_LIBRARY: &[&str] = &[
     "-Bdynamic",
     "--unresolved-symbols=import-dynamic",
 ];
-
-/// How a native program is linked. Each is called after what it is of `gcc`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Native {
-    /// One program at fixed addresses, without a dynamic linker: the baseline.
-    Static,
-    /// A library, bound at first calls, through the PLT.
-    Plt,
-    /// A library, bound at the start, through the PLT.
-    Now,
-    /// A library, called through the GOT (`-fno-plt`).
-    NoPlt,
-    /// A library whose own symbols are its own (`-Bsymbolic`). Main cannot
-    /// have copies of its variables then, and is `-fPIC`.
-    Symbolic,
-}
-
-impl Native {
-    /// All.
-    pub const ALL: [Self; 5] = [
-        Self::Static,
-        Self::Plt,
-        Self::Now,
-        Self::NoPlt,
-        Self::Symbolic,
-    ];
-
-    /// Its name in reports, and of its directory.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Static => "native",
-            Self::Plt => "so",
-            Self::Now => "so-now",
-            Self::NoPlt => "so-noplt",
-            Self::Symbolic => "so-symbolic",
-        }
-    }
-
-    /// What it is, for people.
-    pub const fn about(self) -> &'static str {
-        match self {
-            Self::Static => "gcc, one static program at fixed addresses",
-            Self::Plt => "gcc, a library called through the PLT, bound at the first call",
-            Self::Now => "gcc, a library called through the PLT, bound at the start",
-            Self::NoPlt => "gcc -fno-plt, a library called through the GOT",
-            Self::Symbolic => "gcc, a library linked with -Bsymbolic",
-        }
-    }
-
-    /// Flags of compiling and of linking main; flags of linking the library.
-    const fn flags(self) -> (&'static [&'static str], &'static [&'static str]) {
-        match self {
-            Self::Static => (&["-static", "-fno-pie", "-no-pie"], &[]),
-            Self::Plt => (&["-Wl,-z,lazy"], &["-Wl,-z,lazy"]),
-            Self::Now => (&["-Wl,-z,now"], &["-Wl,-z,now"]),
-            Self::NoPlt => (&["-fno-plt", "-Wl,-z,now"], &["-fno-plt", "-Wl,-z,now"]),
-            Self::Symbolic => (
-                &["-fPIC", "-Wl,-z,lazy"],
-                &["-Wl,-z,lazy", "-Wl,-Bsymbolic"],
-            ),
-        }
-    }
-}
 
 /// What both compilers are given.
 pub const FLAGS: &[&str] = &["-O2", "-fno-math-errno", "-ffp-contract=off"];
@@ -469,7 +423,7 @@ impl Wasm<'_> {
             args.extend(files.iter().map(String::as_str));
             return wasmaot_link::link_in(self.out, &args);
         }
-        let mut args = strings(cut.main());
+        let mut args = strings(&[cut.main(), cut.exports()].concat());
         args.extend(strings(&["-E", "--no-entry"]));
         if cut != Cut::Flat {
             args.push("-Bdynamic".to_owned());
@@ -500,7 +454,10 @@ fn strings(words: &[&str]) -> Vec<String> {
 }
 
 /// Fills a directory, unless it was filled before of the same.
-fn once(
+///
+/// # Errors
+/// It cannot be written; what fills it fails.
+pub fn once(
     directory: &Path,
     made_of: &str,
     fill: impl FnOnce(&Path) -> Result<()>,

@@ -19,6 +19,13 @@ pub struct Table {
     pub rows: Vec<Vec<String>>,
 }
 
+impl Table {
+    /// Whether there is anything in it.
+    fn has_cells(&self) -> bool {
+        self.heads.len() > 1 && !self.rows.is_empty()
+    }
+}
+
 /// What stands where nothing was measured.
 pub const NONE: &str = "–";
 
@@ -26,7 +33,8 @@ pub const NONE: &str = "–";
 pub fn text(report: &Report) -> String {
     let mut out = report.settings();
     let times = ("time, as a ratio to the first", times(report));
-    for (title, table) in std::iter::once(times).chain(tables(report)) {
+    let all = std::iter::once(times).chain(tables(report));
+    for (title, table) in all.filter(|(_, table)| table.has_cells()) {
         let rows = std::iter::once(table.heads).chain(table.rows);
         out += &format!("\n{title}\n{}", aligned(&rows.collect::<Vec<_>>()));
     }
@@ -60,12 +68,21 @@ pub fn tables(report: &Report) -> Vec<(&'static str, Table)> {
             start(report),
         ),
         (
+            "thread-local variables, time as a ratio to local-exec",
+            thread_local(report),
+        ),
+        (
             "messages between modules, as a ratio to a pointer",
             messages(report),
         ),
     ];
-    let has_rows = |(_, table): &(&str, Table)| table.heads.len() > 1 && !table.rows.is_empty();
-    all.into_iter().filter(has_rows).collect()
+    let all = all.into_iter();
+    all.filter(|(_, table)| table.has_cells()).collect()
+}
+
+/// The same of thread-local variables.
+pub fn thread_local(report: &Report) -> Table {
+    times_of(report, Group::ThreadLocal.name())
 }
 
 /// Times of every kernel, with where they are by 95 %.
@@ -102,7 +119,9 @@ pub fn instructions(report: &Report) -> Table {
     const COUNT: &str = "instructions";
     let counted = |task: &&Task| task.series.iter().any(|s| s.counts.contains_key(COUNT));
     let tasks: Vec<&Task> = report.tasks.iter().filter(counted).collect();
-    let names = in_order(report, report.contestants(Group::Micro.name()));
+    let groups = [Group::Micro, Group::ThreadLocal];
+    let names = groups.map(|group| report.contestants(group.name()));
+    let names = in_order(report, names.concat());
     let rows = names.into_iter().map(|name| {
         let cells = tasks.iter().map(|task| {
             let count = task.series(name).and_then(|s| s.counts.get(COUNT));
@@ -232,9 +251,10 @@ fn table(
     }
 }
 
-/// Names in the order of the ABIs: not every one is in the first task.
+/// Names in the order of the ABIs, each once: not every one is in the first task.
 fn in_order<'a>(report: &Report, mut names: Vec<&'a str>) -> Vec<&'a str> {
     names.sort_by_key(|name| report.variants.iter().position(|v| v.name == *name));
+    names.dedup();
     names
 }
 

@@ -203,8 +203,18 @@ fn kind_name(flags: RelocationFlags) -> String {
     };
     let mut standard = Standard::ALL.iter().map(|&kind| MACHINE.relocation(kind));
     let known = standard.find(|relocation| relocation.number == r_type);
-    known.map_or_else(|| format!("type {r_type}"), |known| known.name.to_owned())
+    let known = known.map(|relocation| relocation.name);
+    let native = || NATIVE.iter().find(|(number, _)| *number == r_type);
+    let name = known.or_else(|| native().map(|(_, name)| *name));
+    name.map_or_else(|| format!("type {r_type}"), str::to_owned)
 }
+
+/// Those of thread-local variables in native programs, which objects of ours do without.
+const NATIVE: [(u32, &str); 3] = [
+    (elf::R_X86_64_DTPMOD64, "R_X86_64_DTPMOD64"),
+    (elf::R_X86_64_DTPOFF64, "R_X86_64_DTPOFF64"),
+    (elf::R_X86_64_TLSDESC, "R_X86_64_TLSDESC"),
+];
 
 /// The key of section `dyninfo` that has the loader do it.
 fn fixup(fixup: &Fixup) -> &'static str {

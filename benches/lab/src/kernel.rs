@@ -10,6 +10,8 @@ pub enum Group {
     Micro,
     /// A piece of real work, split as programs are.
     Work,
+    /// Variables of which each thread has its own.
+    ThreadLocal,
 }
 
 impl Group {
@@ -18,6 +20,7 @@ impl Group {
         match self {
             Self::Micro => "micro",
             Self::Work => "work",
+            Self::ThreadLocal => "tls",
         }
     }
 }

@@ -7,7 +7,7 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use wasmaot_lab::builds::{Builds, FLAGS, Native, WASM_FLAGS};
+use wasmaot_lab::builds::{Builds, FLAGS, WASM_FLAGS};
 #[cfg(feature = "wasmtime")]
 use wasmaot_lab::builds::{Cut, MAIN};
 use wasmaot_lab::csv;
@@ -15,6 +15,7 @@ use wasmaot_lab::interleave::Contestant;
 use wasmaot_lab::kernel::Kernel;
 use wasmaot_lab::libc::Libc;
 use wasmaot_lab::manifest;
+use wasmaot_lab::native::Native;
 use wasmaot_lab::report::Report;
 use wasmaot_lab::tools::{CLANG, GCC, Tool};
 use wasmaot_lab::variant::{Binding, Link};

@@ -12,6 +12,7 @@ use crate::builds::{Builds, MAIN};
 use crate::domains;
 use crate::interleave::{Contestant, compete};
 use crate::kernel::{Group, Kernel, built_in, own};
+use crate::native::Native;
 use crate::process::{Start, Traced};
 use crate::program::Loaded;
 use crate::report::{About, Report, Task};
@@ -59,17 +60,40 @@ fn many() -> [Kernel; 2] {
 /// The kernels that each show one thing, of those that there are for all variants.
 const SINGLE: [&str; 3] = ["call", "globals", "frame"];
 
+/// Programs with variables of which each thread has its own, and one with a plain variable.
+fn thread_local() -> [Kernel; 4] {
+    macro_rules! kernel {
+        ($name:literal $(, $header:literal)?) => {
+            own(Group::ThreadLocal, $name, 80_000_000, false, vec![
+                ("main.c", include_str!(concat!("../../kernels/", $name, "/main.c"))),
+                ("lib.c", include_str!(concat!("../../kernels/", $name, "/lib.c"))),
+                $(($header, include_str!(concat!("../../kernels/", $name, "/", $header))))?
+            ])
+        };
+    }
+    [
+        kernel!("tls-plain"),
+        kernel!("tls-own"),
+        kernel!("tls-other", "counter.h"),
+        kernel!("tls-two"),
+    ]
+}
+
+/// The last of them.
+const TWO_THREADS: &str = "tls-two";
+
 /// How often the memory of a process is looked at, at most.
 const LOOKS: usize = 3;
 /// Processes that are usually started in a round, for the mean.
 const STARTS: u32 = 20;
 
-/// The work that ABIs are compared by: kernels that each show one thing, and programs with
-/// many symbols.
+/// The work that ABIs are compared by: kernels that each show one thing, programs with
+/// many symbols, and such with thread-local variables.
 pub fn work() -> Vec<Kernel> {
     let mut all = built_in();
     all.retain(|kernel| SINGLE.contains(&kernel.name.as_str()));
     all.extend(many());
+    all.extend(thread_local());
     all
 }
 
@@ -88,14 +112,23 @@ pub fn abis(
 ) -> Result<Report> {
     let mut report = begun(settings);
     report.title = ABIS.to_owned();
-    let natively = note_compilers(&mut report)?;
-    let candidates = candidates(variants(), &settings.only, natively)?;
+    let mut native = Vec::new();
+    if note_compilers(&mut report)? {
+        native.extend(Native::ALL);
+        // The first is among those already.
+        native.extend(&Native::THREAD_LOCAL[1..]);
+    }
+    let candidates = candidates(&native, variants(), &settings.only)?;
     report.variants = candidates.iter().map(|c| c.about()).collect();
     let all = candidates.len() * (kernels.len() + 1);
     let mut meter = Meter::new(watch, all, settings.rounds);
     for kernel in kernels {
         let (mut task, contenders) = one(builds, kernel, &candidates, settings, &mut meter)?;
-        let is_single = SINGLE.contains(&kernel.name.as_str());
+        let is_single = match kernel.group {
+            // It also has a loop that waits for the other thread.
+            Group::ThreadLocal => kernel.name != TWO_THREADS,
+            _ => SINGLE.contains(&kernel.name.as_str()),
+        };
         for series in &mut task.series {
             // That of a call shows how they are made; the others are counted alone.
             series.listing = series.listing.take().filter(|_| kernel.name == SINGLE[0]);

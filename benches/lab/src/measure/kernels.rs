@@ -8,9 +8,10 @@ use wasmaot_compiler::Options;
 use super::contenders::{Contenders, natively};
 use super::user_modules::{calibrated, explain_program};
 use super::{Meter, Settings, Watcher, begun, chosen, without_loops};
-use crate::builds::{Builds, FLAGS, Native, WASM_FLAGS};
+use crate::builds::{Builds, FLAGS, WASM_FLAGS};
 use crate::counts::Facts;
 use crate::kernel::{Group, Kernel};
+use crate::native::Native;
 use crate::program::{Loaded, Program};
 use crate::report::{About, Report, Task};
 use crate::tools::{CLANG, GCC, Tool, WASM_LD};
@@ -35,10 +36,17 @@ impl Candidate {
     fn takes_part(self, kernel: &Kernel) -> bool {
         let of_data = |v: Variant| v.link == Link::FixedGot;
         let of_functions = |v: Variant| v.link == Link::Flat;
+        if kernel.group == Group::ThreadLocal {
+            return match self {
+                Self::Native(native) => Native::THREAD_LOCAL.contains(&native),
+                // In a memory that is not shared they are plain variables.
+                Self::Ours(variant) => variant.link == Link::Threads,
+            };
+        }
         match (self, kernel.shares_data) {
             (Self::Ours(variant), false) => !of_data(variant),
             (Self::Ours(variant), true) => !of_functions(variant),
-            (Self::Native(_), _) => true,
+            (Self::Native(native), _) => Native::ALL.contains(&native),
         }
     }
 
@@ -58,14 +66,13 @@ impl Candidate {
     }
 }
 
-/// Those that take part with kernels. Native ones need a compiler.
+/// Those that take part with kernels.
 pub(super) fn candidates(
+    native: &[Native],
     ours: Vec<Variant>,
     only: &[String],
-    natively: bool,
 ) -> Result<Vec<Candidate>> {
-    let native = Native::ALL.map(Candidate::Native);
-    let native = native.into_iter().filter(|_| natively);
+    let native = native.iter().copied().map(Candidate::Native);
     let ours = ours.into_iter().map(Candidate::Ours);
     let all: Vec<Candidate> = native.chain(ours).collect();
     let names: Vec<String> = all.iter().map(|c| c.name()).collect();
@@ -90,8 +97,11 @@ pub fn kernels(
 ) -> Result<Report> {
     let mut report = begun(settings);
     report.title = "kernels".to_owned();
-    let natively = note_compilers(&mut report)?;
-    let candidates = candidates(variants(), &settings.only, natively)?;
+    let native: &[Native] = match note_compilers(&mut report)? {
+        true => &Native::ALL,
+        false => &[],
+    };
+    let candidates = candidates(native, variants(), &settings.only)?;
     report.variants = candidates.iter().map(|c| c.about()).collect();
     let part = |kernel: &Kernel| candidates.iter().filter(|c| c.takes_part(kernel)).count();
     let all = kernels.iter().map(part).sum();

@@ -14,8 +14,7 @@ use wasmaot_lab::interleave::{Contestant, compete};
 use wasmaot_lab::kernel::{Kernel, built_in};
 use wasmaot_lab::libc::Libc;
 use wasmaot_lab::manifest::{self, Origin};
-use wasmaot_lab::native::Native;
-use wasmaot_lab::native;
+use wasmaot_lab::native::{self, Native};
 use wasmaot_lab::program::{Loaded, Program};
 use wasmaot_lab::variant::{Binding, Link, Variant};
 use wasmaot_testkit::{CJSON, musl_sysroot, wasi_static_libc, wasi_sysroot};
@@ -101,7 +100,11 @@ fn a_kernel_of_real_code_computes_the_same_with_each_libc() {
         builds
     };
     let wasi = Libc::of(&wasi_sysroot().target(false).unwrap()).unwrap();
-    let wasi = builds("wasi", wasi.with_static(wasi_static_libc()).unwrap());
+    let wasi = builds(
+        "wasi",
+        wasi.with_static(wasi_static_libc("crt1-reactor.o", &[]))
+            .unwrap(),
+    );
     let musl = Libc::of(&musl_sysroot().target(false).unwrap());
     let musl = builds("musl", musl.unwrap());
     let mut contestants: Vec<Contestant> = [Native::Static, Native::Now]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeVal;
+use wasmaot_lab::interleave::{Runner, Sample};
 
 /// What a program wrote and took.
 #[derive(Debug)]
@@ -60,4 +61,27 @@ fn cpu(usage: &Usage) -> Duration {
             + Duration::from_micros(t.tv_usec().cast_unsigned())
     };
     time(usage.user_time()) + time(usage.system_time())
+}
+
+/// A contestant that is a whole process, run so many times.
+pub fn process(mut make: impl FnMut() -> Command + 'static) -> Runner {
+    Box::new(move |n| {
+        let mut sample = Sample::default();
+        let (mut wall, mut faults) = (0.0, 0.0);
+        for _ in 0..n {
+            let ended = run(&mut make())?;
+            sample.nanoseconds += ended.cpu.as_nanos() as f64;
+            wall += ended.wall.as_nanos() as f64;
+            faults += ended.faults as f64;
+            // The check-sum is of what it prints.
+            sample.checksum = ended.stdout.bytes().fold(0, |sum: i32, byte| {
+                sum.wrapping_mul(31).wrapping_add(byte.into())
+            });
+        }
+        sample.extra = vec![
+            ("wall ms", wall / 1e6 / f64::from(n)),
+            ("page faults", faults / f64::from(n)),
+        ];
+        Ok(sample)
+    })
 }

@@ -26,6 +26,9 @@ pub enum Form {
     Clang,
     /// Modules without vectors, with musl as the C library.
     Musl,
+    /// Modules without vectors, whose jumps are made of exceptions as the standard has them;
+    /// all others' are of older ones.
+    Standard,
 }
 
 /// A contestant.
@@ -50,11 +53,22 @@ pub const fn entry(name: &'static str, form: Form, make: Make) -> Entry {
     }
 }
 
+/// A contestant that is another engine, which has to be installed.
+pub const fn external(name: &'static str, needs: Wanted, form: Form, make: Make) -> Entry {
+    Entry {
+        needs: Some(needs),
+        ..entry(name, form, make)
+    }
+}
+
 /// Whose times the others' are ratios to.
 pub const BASELINE: &str = "native";
 
 /// What modules without vectors are compiled with.
 pub const NO_VECTORS: &str = "-mno-simd128";
+
+/// What modules are compiled with that are to have exceptions as the standard has them.
+pub const STANDARD_EXCEPTIONS: [&str; 2] = ["-mllvm", "-wasm-use-legacy-eh=false"];
 
 /// A native program.
 pub fn natively(builds: &Builds, kernel: &Kernel, native: Native) -> Result<Runner> {

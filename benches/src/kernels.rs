@@ -8,11 +8,11 @@ use wasmaot_lab::interleave::Contestant;
 use wasmaot_lab::kernel::{Kernel, built_in};
 use wasmaot_lab::native::Native;
 use wasmaot_lab::report::Report;
-use wasmaot_lab::tools::{CLANG, GCC, Tool, Wanted};
+use wasmaot_lab::tools::{CLANG, GCC, Tool};
 use wasmaot_lab::variant::{Binding, Link};
 
 use crate::contestants::{
-    Amount, BASELINE, Entry, Form, Make, NO_VECTORS, entry, measure, natively, ours, present,
+    Amount, BASELINE, Entry, Form, NO_VECTORS, entry, external, measure, natively, ours, present,
 };
 use crate::engines;
 use crate::engines::node::NODE;
@@ -48,21 +48,6 @@ pub struct Args {
     /// Build here, and leave what is built to be looked at
     #[arg(long)]
     keep: Option<PathBuf>,
-}
-
-const fn external(name: &'static str, needs: Wanted, make: Make) -> Entry {
-    Entry {
-        needs: Some(needs),
-        ..entry(name, Form::Vectors, make)
-    }
-}
-
-/// Debian's wasm2c aborts where there are vectors.
-const fn wasm2c(name: &'static str, make: Make) -> Entry {
-    Entry {
-        form: Form::Scalar,
-        ..external(name, WASM2C, make)
-    }
 }
 
 const CONTESTANTS: &[Entry] = &[
@@ -113,19 +98,20 @@ const CONTESTANTS: &[Entry] = &[
     entry("wasmtime-two", Form::Vectors, |w, k| {
         engines::wasmtime::runner(&w.wasm(k, Cut::Pie)?, false)
     }),
-    wasm2c("wasm2c-one", |w, k| {
+    // Debian's wasm2c aborts where there are vectors.
+    external("wasm2c-one", WASM2C, Form::Scalar, |w, k| {
         engines::wasm2c::runner(&w.wasm(k, Cut::One)?)
     }),
-    wasm2c("wasm2c-two", |w, k| {
+    external("wasm2c-two", WASM2C, Form::Scalar, |w, k| {
         engines::wasm2c::runner(&w.wasm(k, Cut::Pie)?)
     }),
-    external("node-one", NODE, |w, k| {
+    external("node-one", NODE, Form::Vectors, |w, k| {
         engines::node::runner(&w.wasm(k, Cut::One)?)
     }),
-    external("node-two", NODE, |w, k| {
+    external("node-two", NODE, Form::Vectors, |w, k| {
         engines::node::runner(&w.wasm(k, Cut::Pie)?)
     }),
-    external("wasmer-one", WASMER, |w, k| {
+    external("wasmer-one", WASMER, Form::Vectors, |w, k| {
         engines::program::runner(&w.wasm(k, Cut::One)?, WASMER_RUN)
     }),
 ];

@@ -7,6 +7,7 @@ mod compile;
 mod contestants;
 mod engines;
 mod kernels;
+mod programs;
 mod real;
 mod speedup;
 mod start;
@@ -33,6 +34,8 @@ enum What {
     Kernels(kernels::Args),
     /// Kernels of real code, with a C library, as ratios to gcc in one program
     Real(real::Args),
+    /// Whole programs: Lua, SQLite's shell and CPython, from nothing to their end
+    Programs(programs::Args),
     /// Building a module: time, memory and code size
     Compile(compile::Args),
     /// Starting: whole processes of programs, and libraries opened and closed
@@ -54,12 +57,17 @@ enum What {
     /// One build, in a process of its own whose memory is measured
     #[command(hide = true)]
     CompileOne(compile::One),
+    /// A program for WASI that wasmtime has compiled
+    #[cfg(feature = "wasmtime")]
+    #[command(hide = true)]
+    RunPlan(engines::wasi::Args),
 }
 
 fn main() -> Result<()> {
     match Cli::parse().what {
         What::Kernels(args) => kernels::run(&args),
         What::Real(args) => real::run(&args),
+        What::Programs(args) => programs::run(&args),
         What::Compile(args) => compile::run(&args),
         What::Start(args) => start::run(&args),
         What::Calls(args) => calls::run(&args),
@@ -73,6 +81,8 @@ fn main() -> Result<()> {
             write(&output, &draw::svg(&report))
         }
         What::CompileOne(one) => compile::one(&one),
+        #[cfg(feature = "wasmtime")]
+        What::RunPlan(args) => engines::wasi::run(&args),
     }
 }
 

@@ -219,12 +219,12 @@ impl Build {
         let mut contestants = Vec::new();
         for (name, bind) in [("native", "lazy"), ("native-now", "now")] {
             let path = native(&directory, program, bind)?;
-            let runner = process(move || Command::new(&path));
+            let runner = child::process(move || Command::new(&path));
             contestants.push(Contestant::new(name, Ok(runner)));
         }
         let main = self.wasm(&directory, program)?;
         for (name, path) in self.executables(&directory, program)? {
-            let runner = process(move || Command::new(&path));
+            let runner = child::process(move || Command::new(&path));
             contestants.push(Contestant::new(name, Ok(runner)));
         }
         if self.executables {
@@ -238,7 +238,7 @@ impl Build {
             ("wasmaot-direct", &["--bind", "direct"]),
         ];
         for (name, options) in ways {
-            let runner = process(self.command(&main, options, &[]));
+            let runner = child::process(self.command(&main, options, &[]));
             contestants.push(Contestant::new(name, Ok(runner)));
         }
         Ok(contestants)
@@ -257,8 +257,8 @@ impl Build {
             .unwrap_or(Path::new("."))
             .display()
             .to_string();
-        let mut large = process(self.command(&large, &["-L", &beside], args));
-        let mut small = process(self.command(&small, &[], &[]));
+        let mut large = child::process(self.command(&large, &["-L", &beside], args));
+        let mut small = child::process(self.command(&small, &[], &[]));
         // They print different things.
         let alike = |runner: &mut Runner, n| runner(n).map(|s| Sample { checksum: 0, ..s });
         Ok(vec![
@@ -372,27 +372,4 @@ fn native(directory: &Path, program: &Program, bind: &str) -> Result<PathBuf> {
     }
     run(&main)?;
     Ok(out.join("main"))
-}
-
-/// A contestant that is a whole process, run so many times.
-fn process(mut make: impl FnMut() -> Command + 'static) -> Runner {
-    Box::new(move |n| {
-        let mut sample = Sample::default();
-        let (mut wall, mut faults) = (0.0, 0.0);
-        for _ in 0..n {
-            let ended = child::run(&mut make())?;
-            sample.nanoseconds += ended.cpu.as_nanos() as f64;
-            wall += ended.wall.as_nanos() as f64;
-            faults += ended.faults as f64;
-            // The check-sum is of what it prints.
-            sample.checksum = ended.stdout.bytes().fold(0, |sum: i32, byte| {
-                sum.wrapping_mul(31).wrapping_add(byte.into())
-            });
-        }
-        sample.extra = vec![
-            ("wall ms", wall / 1e6 / f64::from(n)),
-            ("page faults", faults / f64::from(n)),
-        ];
-        Ok(sample)
-    })
 }

@@ -1,25 +1,25 @@
-//! How two modules of a kernel become a program in an engine without a dynamic
-//! linker: where each lies, and what every import is. All is known before
-//! anything is instantiated, so an engine needs few lines for it.
+//! How modules become a program in an engine without a dynamic linker: where each
+//! lies, and what every import is. All is known before anything is instantiated, so
+//! an engine needs few lines for it.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::iter;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
-use serde::Serialize;
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
 use wasmaot_lab::builds::{LIB, MAIN};
 use wasmparser::{
     Dylink0SectionReader, Dylink0Subsection, ExternalKind, KnownCustom, Operator, Parser, Payload,
     TypeRef, ValType,
 };
 
-const STACK: u32 = 1 << 20;
+/// As much as programs have natively.
+const STACK: u32 = 8 << 20;
 const PAGE: u32 = 1 << 16;
 
 /// A program of several modules with one memory and one table.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// Pages of the memory.
     pub pages: u32,
@@ -32,11 +32,11 @@ pub struct Plan {
     /// What comes into the table when all are there.
     pub elements: Vec<Element>,
     /// Functions to be called then: module and name.
-    pub calls: Vec<(usize, &'static str)>,
+    pub calls: Vec<(usize, String)>,
 }
 
 /// A module.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Step {
     /// Its file.
     pub path: PathBuf,
@@ -45,7 +45,7 @@ pub struct Step {
 }
 
 /// An import and what it is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Import {
     /// Its module.
     pub module: String,
@@ -56,7 +56,7 @@ pub struct Import {
 }
 
 /// What an import is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Give {
     /// The memory.
     Memory,
@@ -73,10 +73,14 @@ pub enum Give {
     },
     /// The export of that name of an earlier module.
     Function(usize),
+    /// A function of WASI.
+    Host,
+    /// A function that nobody defines, and nobody is to call.
+    Missing,
 }
 
 /// A function in the table.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Element {
     /// Where.
     pub slot: u32,
@@ -86,89 +90,159 @@ pub struct Element {
     pub name: String,
 }
 
-/// The steps of a plan.
+/// The module before all others: what is imported from one that comes later.
 const SHIM_STEP: usize = 0;
-const LIB_STEP: usize = 1;
-const MAIN_STEP: usize = 2;
+
+/// What WASI's functions are imported from.
+const WASI: &str = "wasi_snapshot_preview1";
 
 impl Plan {
     /// Plans the modules in a directory of a builds: main alone, or with a
-    /// library. What the library imports from main, which is not there yet, is
-    /// a shim that calls through the table.
+    /// library.
     ///
     /// # Errors
-    /// They are not what wasm-ld makes, or import what neither defines.
+    /// They are not what wasm-ld makes, or import a function that neither defines.
     pub fn new(directory: &Path) -> Result<Self> {
-        let paths = [directory.join(LIB), directory.join(MAIN)];
-        if paths[0].exists() {
-            return Self::two(paths, directory.join("shim.wasm"));
+        let (lib, main) = (directory.join(LIB), directory.join(MAIN));
+        if !lib.exists() {
+            return Ok(Self::alone(main));
         }
-        let [_, path] = paths;
-        let imports = Vec::new();
-        Ok(Self {
-            steps: vec![Step { path, imports }],
-            ..Self::default()
-        })
+        let plan = Self::of(&[main, lib], directory)?;
+        let imports = plan.steps.iter().flat_map(|step| &step.imports);
+        for import in imports {
+            let defined = !matches!(import.give, Give::Host | Give::Missing);
+            ensure!(defined, "no module defines the function {}", import.name);
+        }
+        Ok(plan)
     }
 
-    fn two(paths: [PathBuf; 2], shim: PathBuf) -> Result<Self> {
-        let (lib, main) = (Module::read(&paths[0])?, Module::read(&paths[1])?);
-        let main_memory = (STACK + lib.memory_size).next_multiple_of(PAGE);
-        let end = main_memory + main.memory_size;
-        let main_table = 1 + lib.table_size;
+    /// A module that needs nothing but a host.
+    pub fn alone(path: PathBuf) -> Self {
+        let imports = Vec::new();
+        Self {
+            steps: vec![Step { path, imports }],
+            ..Self::default()
+        }
+    }
+
+    /// Plans main and libraries, in the order in which names are looked up: main first. What
+    /// one imports from another that comes after it, as libraries do from main, is a shim,
+    /// written into a directory, that calls through the table.
+    ///
+    /// # Errors
+    /// They are not what wasm-ld makes.
+    pub fn of(paths: &[PathBuf], directory: &Path) -> Result<Self> {
+        // Libraries first: those that others need come last in the order of names.
+        let modules = paths.iter().rev().map(|path| Module::read(path));
+        let modules: Vec<Module> = modules.collect::<Result<_>>()?;
+        let (mut memory, mut table) = (STACK, 1);
+        let mut placed = Vec::new();
+        for module in &modules {
+            memory = memory.next_multiple_of(PAGE.max(1 << module.memory_align));
+            placed.push((module, memory, table));
+            memory += module.memory_size;
+            table += module.table_size;
+        }
+        let wanted = modules.iter().map(|module| module.pages).max();
+        let pages = memory.div_ceil(PAGE).max(wanted.unwrap_or(0));
         let mut linker = Linker {
-            modules: [(&lib, STACK, 1), (&main, main_memory, main_table)],
-            next_slot: main_table + main.table_size,
+            heap: [memory.next_multiple_of(16), pages * PAGE],
+            modules: placed,
+            next_slot: table,
             elements: Vec::new(),
             shim: String::new(),
+            host: Vec::new(),
         };
-        let imports = [linker.imports(LIB_STEP)?, linker.imports(MAIN_STEP)?];
-        fs::write(&shim, linker.shim()?)?;
-        let table = Import {
-            module: "env".to_owned(),
-            name: "table".to_owned(),
-            give: Give::Table,
-        };
-        let steps = iter::once((shim, vec![table])).chain(paths.into_iter().zip(imports));
-        let calls = [(LIB_STEP, &lib), (MAIN_STEP, &main)];
-        let calls = calls.into_iter().flat_map(|(step, module)| {
-            let names = ["__wasm_apply_data_relocs", "__wasm_call_ctors"];
-            let names = names
-                .into_iter()
-                .filter(|&name| module.functions.contains(name));
-            names.map(move |name| (step, name))
-        });
+        let mut steps = Vec::new();
+        for (at, module) in modules.iter().enumerate() {
+            let (path, imports) = (module.path.clone(), linker.imports(at + 1)?);
+            steps.push(Step { path, imports });
+        }
+        let path = directory.join("shim.wasm");
+        let (shim, imports) = linker.shim()?;
+        fs::write(&path, shim)?;
+        steps.insert(SHIM_STEP, Step { path, imports });
         Ok(Self {
-            pages: lib.pages.max(main.pages).max(end.div_ceil(PAGE)),
+            pages,
             table: linker.next_slot,
             stack: STACK,
-            steps: steps
-                .map(|(path, imports)| Step { path, imports })
-                .collect(),
-            calls: calls.collect(),
+            steps,
+            calls: calls(&modules),
             elements: linker.elements,
         })
     }
 }
 
+/// What makes modules ready: addresses in their data, then their constructors.
+fn calls(modules: &[Module]) -> Vec<(usize, String)> {
+    let mut calls = Vec::new();
+    for name in ["__wasm_apply_data_relocs", "__wasm_call_ctors"] {
+        for (at, module) in modules.iter().enumerate() {
+            let has = |name: &str| module.functions.contains(name);
+            // A program runs its constructors itself, a library may do more than they.
+            let name = match name {
+                "__wasm_call_ctors" if has("_start") => continue,
+                "__wasm_call_ctors" if has("_initialize") => "_initialize",
+                name => name,
+            };
+            if has(name) {
+                calls.push((at + 1, name.to_owned()));
+            }
+        }
+    }
+    calls
+}
+
 /// Decides what each import is.
 struct Linker<'a> {
-    /// Library and main, each with the bases of its memory and table.
-    modules: [(&'a Module, u32, u32); 2],
+    /// The modules in the order of steps, each with the bases of its memory and table.
+    modules: Vec<(&'a Module, u32, u32)>,
     next_slot: u32,
     elements: Vec<Element>,
     shim: String,
+    /// Functions of the host.
+    host: Vec<(String, Signature)>,
+    /// From where to where memory is free.
+    heap: [u32; 2],
 }
 
 impl Linker<'_> {
-    fn shim(&self) -> Result<Vec<u8>> {
+    /// The shim, and what it imports. Functions of the host are called by it for all, as they
+    /// use the memory that their caller exports, which is none where modules import theirs.
+    fn shim(&self) -> Result<(Vec<u8>, Vec<Import>)> {
         let (table, functions) = (self.next_slot, &self.shim);
-        let import = format!("(import \"env\" \"table\" (table {table} funcref))");
-        Ok(wat::parse_str(format!("(module {import} {functions})"))?)
+        let pages = self.heap[1] / PAGE;
+        let mut imports = format!("(import \"env\" \"table\" (table {table} funcref))");
+        let mut wanted = vec![given("env", "table", Give::Table)];
+        for (name, ty) in &self.host {
+            let signature = signature(ty);
+            imports += &format!("(import \"{WASI}\" \"{name}\" (func ${name} {signature}))");
+            wanted.push(given(WASI, name, Give::Host));
+        }
+        if !self.host.is_empty() {
+            imports += &format!("(import \"env\" \"memory\" (memory {pages}))");
+            imports += "(export \"memory\" (memory 0))";
+            wanted.push(given("env", "memory", Give::Memory));
+        }
+        let module = wat::parse_str(format!("(module {imports} {functions})"))?;
+        Ok((module, wanted))
+    }
+
+    /// A function of the host, by the shim.
+    fn host(&mut self, name: &str, ty: &Signature) -> Give {
+        if !self.host.iter().any(|(known, _)| known == name) {
+            self.host.push((name.to_owned(), ty.clone()));
+            self.shim += &format!(
+                "(func (export \"{name}\") {} (call ${name} {}))",
+                signature(ty),
+                arguments(ty)
+            );
+        }
+        Give::Function(SHIM_STEP)
     }
 
     fn imports(&mut self, step: usize) -> Result<Vec<Import>> {
-        let (module, memory_base, table_base) = self.modules[step - LIB_STEP];
+        let (module, memory_base, table_base) = self.modules[step - 1];
         let mut imports = Vec::new();
         for (space, name, kind) in &module.imports {
             let number = |value, mutable| Give::Global { value, mutable };
@@ -178,74 +252,99 @@ impl Linker<'_> {
                 ("env", "__stack_pointer", _) => Give::Stack,
                 ("env", "__memory_base", _) => number(memory_base, false),
                 ("env", "__table_base", _) => number(table_base, false),
-                ("GOT.mem", ..) => number(self.address(name)?, true),
-                ("GOT.func", ..) => number(self.slot(name)?, true),
-                ("env", _, Kind::Function(ty)) => self.function(step, name, ty)?,
+                ("GOT.mem", ..) => number(self.address(name), true),
+                ("GOT.func", ..) => number(self.slot(name), true),
+                ("env", _, Kind::Function(ty)) => self.function(step, name, ty),
+                (WASI, _, Kind::Function(ty)) => self.host(name, ty),
                 _ => bail!("{}: what is import {space}.{name}?", module.path.display()),
             };
-            imports.push(Import {
-                module: space.clone(),
-                name: name.clone(),
-                give,
-            });
+            imports.push(given(space, name, give));
         }
         Ok(imports)
     }
 
-    /// Where a variable is: main's own comes first.
-    fn address(&self, name: &str) -> Result<u32> {
+    /// Where a variable is: main's own comes first. One that nobody defines is nowhere, at 0.
+    fn address(&self, name: &str) -> u32 {
+        match name {
+            "__heap_base" => return self.heap[0],
+            "__heap_end" => return self.heap[1],
+            "__stack_low" => return 0,
+            "__stack_high" => return STACK,
+            _ => {}
+        }
         let modules = self.modules.iter().rev();
         let mut found = modules.filter_map(|(module, base, _)| Some(base + module.data.get(name)?));
-        found
-            .next()
-            .with_context(|| format!("no module defines the variable {name}"))
+        found.next().unwrap_or(0)
     }
 
-    fn definer(&self, name: &str) -> Result<usize> {
-        [MAIN_STEP, LIB_STEP]
-            .into_iter()
-            .find(|step| self.modules[step - LIB_STEP].0.functions.contains(name))
-            .with_context(|| format!("no module defines the function {name}"))
+    fn definer(&self, name: &str) -> Option<usize> {
+        let defines = |(module, ..): &(&Module, u32, u32)| module.functions.contains(name);
+        let at = self.modules.iter().rposition(defines)?;
+        Some(at + 1)
     }
 
-    /// The place of a function in the table.
-    fn slot(&mut self, name: &str) -> Result<u32> {
+    /// The place of a function in the table; 0 if nobody defines it.
+    fn slot(&mut self, name: &str) -> u32 {
         if let Some(element) = self.elements.iter().find(|e| e.name == name) {
-            return Ok(element.slot);
+            return element.slot;
         }
-        let (slot, step) = (self.next_slot, self.definer(name)?);
+        let Some(step) = self.definer(name) else {
+            return 0;
+        };
+        let slot = self.next_slot;
         self.next_slot += 1;
         self.elements.push(Element {
             slot,
             step,
             name: name.to_owned(),
         });
-        Ok(slot)
+        slot
     }
 
-    fn function(&mut self, step: usize, name: &str, ty: &Signature) -> Result<Give> {
-        let definer = self.definer(name)?;
-        if definer < step {
-            return Ok(Give::Function(definer));
-        }
-        let slot = self.slot(name)?;
-        let list = |word: &str, types: &[ValType]| {
-            let types: Vec<String> = types.iter().map(ToString::to_string).collect();
-            format!("({word} {})", types.join(" "))
+    fn function(&mut self, step: usize, name: &str, ty: &Signature) -> Give {
+        let Some(definer) = self.definer(name) else {
+            return Give::Missing;
         };
-        let signature = format!("{} {}", list("param", &ty.0), list("result", &ty.1));
-        let gets: String = (0..ty.0.len())
-            .map(|i| format!("(local.get {i}) "))
-            .collect();
-        self.shim += &format!(
-            "(func (export \"{name}\") {signature} (call_indirect {signature} {gets} (i32.const {slot})))"
-        );
-        Ok(Give::Function(SHIM_STEP))
+        if definer < step {
+            return Give::Function(definer);
+        }
+        let slot = self.slot(name);
+        let export = format!("(func (export \"{name}\") ");
+        if !self.shim.contains(&export) {
+            let (signature, gets) = (signature(ty), arguments(ty));
+            self.shim += &format!(
+                "{export}{signature} (call_indirect {signature} {gets} (i32.const {slot})))"
+            );
+        }
+        Give::Function(SHIM_STEP)
+    }
+}
+
+fn given(module: &str, name: &str, give: Give) -> Import {
+    Import {
+        module: module.to_owned(),
+        name: name.to_owned(),
+        give,
     }
 }
 
 /// Parameters and results.
 type Signature = (Vec<ValType>, Vec<ValType>);
+
+/// A type as text has it.
+fn signature((params, results): &Signature) -> String {
+    let list = |word: &str, types: &[ValType]| {
+        let types: Vec<String> = types.iter().map(ToString::to_string).collect();
+        format!("({word} {})", types.join(" "))
+    };
+    format!("{} {}", list("param", params), list("result", results))
+}
+
+/// What hands parameters on.
+fn arguments((params, _): &Signature) -> String {
+    let gets = (0..params.len()).map(|at| format!("(local.get {at}) "));
+    gets.collect()
+}
 
 /// What is imported.
 #[derive(Debug)]
@@ -261,6 +360,8 @@ enum Kind {
 struct Module {
     path: PathBuf,
     memory_size: u32,
+    /// The power of two of which its memory's base is a multiple.
+    memory_align: u32,
     table_size: u32,
     /// Of the imported memory.
     pages: u32,
@@ -326,7 +427,9 @@ impl Module {
     fn dylink(&mut self, section: Dylink0SectionReader<'_>) -> Result<()> {
         for subsection in section {
             if let Dylink0Subsection::MemInfo(info) = subsection? {
+                ensure!(info.memory_alignment < 32, "its memory has no alignment");
                 self.memory_size = info.memory_size;
+                self.memory_align = info.memory_alignment;
                 self.table_size = info.table_size;
             }
         }

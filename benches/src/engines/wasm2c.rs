@@ -8,13 +8,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
-use wasmaot_lab::builds::{FLAGS, LIB, MAIN};
+use anyhow::{Result, bail, ensure};
+use wasmaot_lab::builds::{FLAGS, LIB, MAIN, once};
 use wasmaot_lab::interleave::Runner;
 use wasmaot_lab::kernel::HARNESS;
 use wasmaot_lab::native;
 use wasmaot_lab::tools::{GCC, Tool, Wanted};
 
+use super::NO_FILE;
 use super::plan::{Give, Import, Plan, Step};
 
 /// The program.
@@ -26,7 +27,8 @@ pub const WASM2C: Wanted = Wanted {
 /// The symbols below are those of this version.
 const VERSION: &str = "1.0.32";
 
-/// `run` of modules of a builds; the library becomes a `.so`.
+/// `run` of modules of a builds; the library becomes a `.so`. What a C library in the module
+/// would ask of WASI is refused: kernels are to do their work alone.
 pub fn runner(directory: &Path) -> Result<Runner> {
     let (wasm2c, gcc) = (Tool::find(WASM2C)?, Tool::find(GCC)?);
     let version = wasm2c.version();
@@ -34,60 +36,95 @@ pub fn runner(directory: &Path) -> Result<Runner> {
         version == VERSION,
         "its version is {version}, not {VERSION}"
     );
-    let out = directory.join("wasm2c");
-    fs::create_dir_all(&out)?;
-    fs::write(out.join("harness.c"), HARNESS)?;
-    wasm2c.run(&out, ["-n", "main", &format!("../{MAIN}"), "-o", "main.c"])?;
     let plan = Plan::new(directory)?;
-    let (glue, imports) = match &plan.steps[..] {
-        [_, lib, main] => {
-            wasm2c.run(&out, ["-n", "lib", &format!("../{LIB}"), "-o", "lib.c"])?;
-            let imports = Imports::of([lib, main])?;
-            let begin = begin(&plan, [lib, main]);
-            let glue = [DECLARATIONS, &imports.getters(), &begin, RUN].concat();
-            (glue, Some(imports))
-        }
-        _ => ([ONE, RUN].concat(), None),
-    };
-    fs::write(out.join("glue.c"), glue)?;
-    let compile = |args: &[&str], names: &[String]| {
-        let names = names.iter().map(String::as_str);
-        gcc.run(
-            &out,
-            FLAGS
-                .iter()
-                .copied()
-                .chain(args.iter().copied())
-                .chain(names),
-        )
-    };
-    let names = imports.as_ref().map_or(&[][..], |i| &i.main_names);
-    compile(&["-c", "main.c"], names)?;
-    let mut program = vec!["main.o", "glue.c", "harness.c", "-rdynamic"];
-    if let Some(imports) = &imports {
-        compile(
-            &["-shared", "-fPIC", "lib.c", "-o", "liblib.so"],
-            &imports.lib_names,
-        )?;
-        program.extend(["-L.", "-llib", "-Wl,-rpath,$ORIGIN"]);
-    }
-    program.extend(["-lwasm-rt-impl", "-lm", "-o", "main"]);
-    compile(&program, &[])?;
+    let made_of = format!("{} {version} {FLAGS:?} {HARNESS} {plan:?}", gcc.version());
+    let out = once(&directory.join("wasm2c"), &made_of, |out| {
+        Building { wasm2c, gcc, out }.build(&plan)
+    })?;
     Ok(native::program(&out.join("main")))
 }
 
-/// A program of one module.
-const ONE: &str = "\
-#include \"main.h\"
-
-static Z_main_instance_t main_instance;
-
-static void begin(void) {
-    wasm_rt_init();
-    Z_main_init_module();
-    Z_main_instantiate(&main_instance);
+/// The making of a program.
+struct Building<'a> {
+    wasm2c: Tool,
+    gcc: Tool,
+    out: &'a Path,
 }
-";
+
+impl Building<'_> {
+    fn build(&self, plan: &Plan) -> Result<()> {
+        let out = self.out;
+        fs::write(out.join("harness.c"), HARNESS)?;
+        self.translate("main", MAIN)?;
+        let (glue, imports) = match &plan.steps[..] {
+            [_, lib, main] => {
+                self.translate("lib", LIB)?;
+                let imports = Imports::of([lib, main])?;
+                let begin = begin(plan, [lib, main]);
+                let glue = [DECLARATIONS, &imports.getters(), &begin, RUN].concat();
+                (glue, Some(imports))
+            }
+            _ => (one(&fs::read_to_string(out.join("main.h"))?) + RUN, None),
+        };
+        fs::write(out.join("glue.c"), glue)?;
+        let names = imports.as_ref().map_or(&[][..], |i| &i.main_names);
+        self.compile(&["-c", "main.c"], names)?;
+        let mut program = vec!["main.o", "glue.c", "harness.c", "-rdynamic"];
+        if let Some(imports) = &imports {
+            let library = ["-shared", "-fPIC", "lib.c", "-o", "liblib.so"];
+            self.compile(&library, &imports.lib_names)?;
+            program.extend(["-L.", "-llib", "-Wl,-rpath,$ORIGIN"]);
+        }
+        program.extend(["-lwasm-rt-impl", "-lm", "-o", "main"]);
+        self.compile(&program, &[])
+    }
+
+    /// C of a module in the directory above.
+    fn translate(&self, name: &str, module: &str) -> Result<()> {
+        let (from, to) = (format!("../{module}"), format!("{name}.c"));
+        // Jumps of C are made of them.
+        let args = ["--enable-exceptions", "-n", name, &from, "-o", &to];
+        self.wasm2c.run(self.out, args)
+    }
+
+    fn compile(&self, args: &[&str], names: &[String]) -> Result<()> {
+        let names = names.iter().map(String::as_str);
+        let args = FLAGS.iter().copied().chain(args.iter().copied());
+        self.gcc.run(self.out, args.chain(names))
+    }
+}
+
+/// A program of one module, by the header that was made for it.
+fn one(header: &str) -> String {
+    let mut out = "#include \"main.h\"\n\nstatic Z_main_instance_t main_instance;\n\n".to_owned();
+    let imports = header.lines().skip_while(|line| !line.starts_with(IMPORT));
+    let mut given = "";
+    for line in imports.filter(|line| line.contains("struct Z_wasi_snapshot_preview1_instance_t*"))
+    {
+        let Some(declared) = line.strip_suffix(';') else {
+            continue;
+        };
+        let body = match declared.starts_with("void ") {
+            true => String::new(),
+            false => format!("return {NO_FILE}; "),
+        };
+        // Parameters without names.
+        let _ = writeln!(out, "{declared} {{ {body}}}");
+        given = ", 0";
+    }
+    let _ = write!(
+        out,
+        "\nstatic void begin(void) {{\n    wasm_rt_init();\n    Z_main_init_module();\n    \
+         Z_main_instantiate(&main_instance{given});\n"
+    );
+    if header.contains("Z_mainZ__initialize(") {
+        out += "    Z_mainZ__initialize(&main_instance);\n";
+    }
+    out + "}\n"
+}
+
+/// What stands before each import.
+const IMPORT: &str = "/* import: ";
 
 /// What a program of two has in common with others.
 const DECLARATIONS: &str = "\
@@ -151,6 +188,7 @@ impl Imports {
                 self.numbers.entry((space, symbol)).or_default()[at] = value;
                 return Ok(());
             }
+            Give::Host | Give::Missing => bail!("{symbol} is not defined"),
             Give::Function(_) => {
                 let (names, by) = match at {
                     0 => (&mut self.main_names, "main"),
@@ -206,8 +244,8 @@ fn begin(plan: &Plan, steps: [&Step; 2]) -> String {
             "    Z_{name}_init_module();\n    Z_{name}_instantiate(&{name}_instance{given});"
         );
     }
-    for &(step, name) in &plan.calls {
-        let module = ["shim", "lib", "main"][step];
+    for (step, name) in &plan.calls {
+        let module = ["shim", "lib", "main"][*step];
         let _ = writeln!(out, "    Z_{module}Z_{name}(&{module}_instance);");
     }
     out + "}\n"

@@ -5,11 +5,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use wasmaot_lab::interleave::{Runner, timed};
 use wasmtime::{
-    Caller, Config, Engine, Extern, FuncType, Global, GlobalType, Inlining, Instance, Linker,
-    Memory, MemoryType, Module, Mutability, OptLevel, Ref, RefType, RegallocAlgorithm, Store,
-    Table, TableType, Val, ValType,
+    Caller, Config, Engine, Extern, Func, FuncType, Global, GlobalType, ImportType, Inlining,
+    Instance, Linker, Memory, MemoryType, Module, Mutability, OptLevel, Ref, RefType,
+    RegallocAlgorithm, Store, Table, TableType, Val, ValType,
 };
 
+use super::NO_FILE;
 use super::plan::{Give, Plan};
 use crate::calls::{self, Calls, Contender, KINDS};
 
@@ -22,47 +23,83 @@ fn engine(inlining: bool) -> Result<Engine> {
     Engine::new(&config).map_err(foreign)
 }
 
-/// `run` of modules of a builds, one or two: a dynamic linker as an embedder
-/// would write it.
+/// `run` of modules of a builds, one or two.
 pub fn runner(directory: &Path, inlining: bool) -> Result<Runner> {
     let plan = Plan::new(directory)?;
     let engine = engine(inlining)?;
     let mut store = Store::new(&engine, ());
+    let mut linker = Linker::new(&engine);
+    let read = |path: &Path| Module::from_file(&engine, path).map_err(foreign);
+    let main = instantiate(&mut store, &mut linker, &plan, read)?;
+    run(store, main)
+}
+
+/// The instance of main in a plan: a dynamic linker as an embedder would write it. The
+/// linker has the functions of the host.
+pub(super) fn instantiate<T: 'static>(
+    store: &mut Store<T>,
+    linker: &mut Linker<T>,
+    plan: &Plan,
+    read: impl Fn(&Path) -> Result<Module>,
+) -> Result<Instance> {
     let memory = MemoryType::new(plan.pages, None);
-    let memory = Memory::new(&mut store, memory).map_err(foreign)?;
+    let memory = Memory::new(&mut *store, memory).map_err(foreign)?;
     let table = TableType::new(RefType::FUNCREF, plan.table, None);
-    let table = Table::new(&mut store, table, Ref::Func(None)).map_err(foreign)?;
-    let stack = global(&mut store, plan.stack, true)?;
+    let table = Table::new(&mut *store, table, Ref::Func(None)).map_err(foreign)?;
+    let stack = global(store, plan.stack, true)?;
     let mut instances: Vec<Instance> = Vec::new();
     for step in &plan.steps {
-        let module = Module::from_file(&engine, &step.path).map_err(foreign)?;
+        let module = read(&step.path)?;
+        if step.imports.is_empty() {
+            let defined = linker.define_unknown_imports_as_traps(&module);
+            let instance = defined.and_then(|()| linker.instantiate(&mut *store, &module));
+            instances.push(instance.map_err(foreign)?);
+            continue;
+        }
         let mut imports: Vec<Extern> = Vec::new();
-        for import in &step.imports {
+        for (import, declared) in step.imports.iter().zip(module.imports()) {
             imports.push(match import.give {
                 Give::Memory => memory.into(),
                 Give::Table => table.into(),
                 Give::Stack => stack.into(),
-                Give::Global { value, mutable } => global(&mut store, value, mutable)?.into(),
+                Give::Global { value, mutable } => global(store, value, mutable)?.into(),
                 Give::Function(step) => {
-                    let function = instances[step].get_func(&mut store, &import.name);
+                    let function = instances[step].get_func(&mut *store, &import.name);
                     function.context("an export that is there")?.into()
                 }
+                Give::Host => {
+                    let function = linker.get(&mut *store, &import.module, &import.name);
+                    function.map_err(foreign)?
+                }
+                Give::Missing => missing(store, &declared)?.into(),
             });
         }
-        instances.push(Instance::new(&mut store, &module, &imports).map_err(foreign)?);
+        instances.push(Instance::new(&mut *store, &module, &imports).map_err(foreign)?);
     }
     for element in &plan.elements {
-        let function = instances[element.step].get_func(&mut store, &element.name);
-        let slot = table.set(&mut store, element.slot.into(), Ref::Func(function));
+        let function = instances[element.step].get_func(&mut *store, &element.name);
+        let slot = table.set(&mut *store, element.slot.into(), Ref::Func(function));
         slot.map_err(foreign)?;
     }
-    for &(step, name) in &plan.calls {
-        let function = instances[step].get_typed_func::<(), ()>(&mut store, name);
+    for (step, name) in &plan.calls {
+        let function = instances[*step].get_typed_func::<(), ()>(&mut *store, name);
         let function = function.map_err(foreign)?;
-        function.call(&mut store, ()).map_err(foreign)?;
+        function.call(&mut *store, ()).map_err(foreign)?;
     }
-    let main = instances.pop().context("a plan has steps")?;
-    run(store, main)
+    instances.pop().context("a plan has steps")
+}
+
+/// A function that says who called it.
+fn missing<T: 'static>(store: &mut Store<T>, import: &ImportType<'_>) -> Result<Func> {
+    let ty = import.ty();
+    let ty = ty.func().context("an import that is no function")?;
+    let name = import.name().to_owned();
+    let fails = move |_: Caller<'_, T>, _: &[Val], _: &mut [Val]| {
+        Err(wasmtime::Error::msg(format!(
+            "{name} is called, which is not there"
+        )))
+    };
+    Ok(Func::new(store, ty.clone(), fails))
 }
 
 /// The function of an instance.
@@ -75,8 +112,6 @@ fn run(mut store: Store<()>, main: Instance) -> Result<Runner> {
 /// `run` of a module that has a C library in it. What that would ask of WASI is refused:
 /// kernels are to do their work alone.
 pub fn alone(wasm: &Path) -> Result<Runner> {
-    /// `EBADF` of WASI.
-    const NO_FILE: i32 = 8;
     let mut config = Config::new();
     config.wasm_exceptions(true);
     let engine = Engine::new(&config).map_err(foreign)?;
@@ -113,7 +148,7 @@ pub fn build(wasm: &[u8], level: u8, threads: usize) -> Result<Vec<u8>> {
     engine.precompile_module(wasm).map_err(foreign)
 }
 
-fn global(store: &mut Store<()>, value: u32, mutable: bool) -> Result<Global> {
+fn global<T>(store: &mut Store<T>, value: u32, mutable: bool) -> Result<Global> {
     let mutability = if mutable {
         Mutability::Var
     } else {
@@ -124,7 +159,7 @@ fn global(store: &mut Store<()>, value: u32, mutable: bool) -> Result<Global> {
 }
 
 /// Its errors are of a type of its own.
-fn foreign(error: wasmtime::Error) -> anyhow::Error {
+pub(super) fn foreign(error: wasmtime::Error) -> anyhow::Error {
     anyhow::anyhow!("{error:#}")
 }
 

@@ -7,9 +7,9 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use wasmaot_lab::builds::{Builds, FLAGS, WASM_FLAGS};
 #[cfg(feature = "wasmtime")]
-use wasmaot_lab::builds::{Cut, MAIN};
+use wasmaot_lab::builds::MAIN;
+use wasmaot_lab::builds::{Builds, Cut, FLAGS, WASM_FLAGS};
 use wasmaot_lab::csv;
 use wasmaot_lab::interleave::Contestant;
 use wasmaot_lab::kernel::Kernel;
@@ -22,10 +22,11 @@ use wasmaot_lab::variant::{Binding, Link};
 use wasmaot_testkit::{musl_sysroot, root, wasi_static_libc, wasi_sysroot};
 
 use crate::contestants::{
-    Amount, BASELINE, Entry, Form, NO_VECTORS, entry, measure, natively, ours, present,
+    Amount, BASELINE, Entry, Form, NO_VECTORS, STANDARD_EXCEPTIONS, entry, external, measure,
+    natively, ours, present,
 };
-#[cfg(feature = "wasmtime")]
 use crate::engines;
+use crate::engines::wasm2c::WASM2C;
 
 /// `real`.
 #[derive(clap::Args)]
@@ -61,7 +62,7 @@ const CONTESTANTS: &[Entry] = &[
     }),
     entry("so", Form::Vectors, |b, k| natively(b, k, Native::Plt)),
     entry("clang", Form::Clang, |b, k| natively(b, k, Native::Static)),
-    entry("one", Form::Scalar, |b, k| {
+    entry("one", Form::Standard, |b, k| {
         ours(b, k, Link::One, Binding::Inside)
     }),
     entry("two-now", Form::Scalar, |b, k| {
@@ -86,12 +87,15 @@ const CONTESTANTS: &[Entry] = &[
         ours(b, k, Link::Pie, Binding::Now)
     }),
     #[cfg(feature = "wasmtime")]
-    entry("wasmtime-one", Form::Scalar, |b, k| {
+    entry("wasmtime-one", Form::Standard, |b, k| {
         engines::wasmtime::alone(&b.wasm(k, Cut::One)?.join(MAIN))
     }),
     #[cfg(feature = "wasmtime")]
     entry("wasmtime-simd-one", Form::Vectors, |b, k| {
         engines::wasmtime::alone(&b.wasm(k, Cut::One)?.join(MAIN))
+    }),
+    external("wasm2c-one", WASM2C, Form::Scalar, |b, k| {
+        engines::wasm2c::runner(&b.wasm(k, Cut::One)?)
     }),
 ];
 
@@ -141,6 +145,7 @@ struct Forms {
     scalar: Builds,
     clang: Builds,
     musl: Builds,
+    standard: Builds,
 }
 
 impl Forms {
@@ -160,12 +165,15 @@ impl Forms {
             scalar: builds("scalar")?,
             clang: builds("clang")?,
             musl: builds("musl")?,
+            standard: builds("standard")?,
         };
         forms.clang.compiler = CLANG;
         forms.musl.libc = Some(Libc::of(&musl_sysroot().target(false)?)?);
-        for scalar in [&mut forms.scalar, &mut forms.musl] {
+        for scalar in [&mut forms.scalar, &mut forms.musl, &mut forms.standard] {
             scalar.wasm_flags.push(NO_VECTORS.to_owned());
         }
+        let standard = STANDARD_EXCEPTIONS.map(str::to_owned);
+        forms.standard.wasm_flags.extend(standard);
         Ok(forms)
     }
 
@@ -175,6 +183,7 @@ impl Forms {
             Form::Scalar => &self.scalar,
             Form::Clang => &self.clang,
             Form::Musl => &self.musl,
+            Form::Standard => &self.standard,
         }
     }
 }
@@ -182,7 +191,7 @@ impl Forms {
 /// wasi-libc: as a library of its own, and of the same version as a static one.
 fn wasi() -> Result<Libc> {
     let shared = Libc::of(&wasi_sysroot().target(false)?)?;
-    shared.with_static(wasi_static_libc())
+    shared.with_static(wasi_static_libc("crt1-reactor.o", &[]))
 }
 
 fn setting(args: &Args) -> Result<Report> {

@@ -76,23 +76,29 @@ pub fn wasi_sysroot() -> &'static Sysroot {
     SYSROOT.get_or_init(|| sysroot(Libc::Wasi, "wasi.rs"))
 }
 
-/// wasi-libc as static libraries, of the version of [`wasi_sysroot`], with what makes a module
-/// of it whose functions are called from outside.
+/// wasi-libc as static libraries, of the version of [`wasi_sysroot`], with a file that starts
+/// what is linked: `crt1-reactor.o` is of a module whose functions are called from outside,
+/// `crt1-command.o` of a program. `emulated` are the names of further libraries for what
+/// WASI has not, such as `signal`.
 ///
 /// # Panics
 /// As [`musl_sysroot`].
-pub fn wasi_static_libc() -> Vec<PathBuf> {
+pub fn wasi_static_libc(start: &str, emulated: &[&str]) -> Vec<PathBuf> {
     let of_sdk = crate::fetch::sysroot().join("lib/wasm32-wasip1");
     let ours = wasi_sysroot().root().join("lib");
-    vec![
-        of_sdk.join("crt1-reactor.o"),
-        of_sdk.join("libsetjmp.a"),
+    let mut files = vec![of_sdk.join(start), of_sdk.join("libsetjmp.a")];
+    let emulated = emulated
+        .iter()
+        .map(|name| format!("libwasi-emulated-{name}.a"));
+    files.extend(emulated.map(|name| of_sdk.join(name)));
+    files.extend([
         // As `libc.so` has it.
         of_sdk.join("libc-printscan-long-double.a"),
         of_sdk.join("libc.a"),
         ours.join("c_longjmp.o"),
         ours.join("libclang_rt.builtins.a"),
-    ]
+    ]);
+    files
 }
 
 /// The sysroot of a libc, which a file of the recipe is about alone.

@@ -22,5 +22,9 @@ pub(crate) const EMIT: Names<Emit> = &[
     (Emit::So, "so", "ELF shared object, for `wasmaot run`"),
     (Emit::Obj, "obj", "ELF relocatable object"),
     (Emit::Clif, "clif", "Text of the intermediate code"),
-    (Emit::Asm, "asm", "Text of the machine code, as the code generator writes it"),
+    (
+        Emit::Asm,
+        "asm",
+        "Text of the machine code, as the code generator writes it",
+    ),
 ];

@@ -59,6 +59,11 @@ pub(super) fn build(
     };
     let addresses: Vec<_> = relocs.iter().filter_map(symbol).collect();
     let mut bytes = bytes.into_vec();
+    for &(offset, function) in addresses.iter().filter(|a| a.1 != PLT) {
+        // The code generator's length is that of the code that it made.
+        let length = code.functions[function].bytes.len() as u32;
+        bytes[offset + 4..offset + 8].copy_from_slice(&length.to_le_bytes());
+    }
     if !addresses.is_empty() {
         bytes.extend([0; 4]);
     }

@@ -47,7 +47,9 @@ pub(super) fn shorten(function: &mut Function) {
 fn jump_once(function: &mut Function, block: usize) {
     let over = block + 1;
     // No other block goes on there any more: the jumps to it were taken at once.
-    let Some(to) = jump(function, over).filter(|_| size(function, over) == 1) else {
+    // One to itself has to stay where it is.
+    let onward = jump(function, over).filter(|&to| to != over && size(function, over) == 1);
+    let Some(to) = onward else {
         return;
     };
     let (last, second) = (

@@ -278,6 +278,32 @@ fn a_jump_over_a_jump_is_one() {
 }
 
 #[test]
+fn a_loop_that_does_nothing_stays() {
+    let code = refined(|code| {
+        let (over, around) = (code.label(), code.label());
+        code.jump(Jne_rel32_64, over);
+        code.bind(around);
+        code.jump(Jmp_rel32_64, around);
+        code.bind(over);
+        code.plain(Retnq);
+    });
+    assert_eq!(code, ["jne 4", "jmp 2", "ret"]);
+    // Two blocks that jump to each other are one that jumps to itself.
+    let code = refined(|code| {
+        let (over, here, there) = (code.label(), code.label(), code.label());
+        code.jump(Jne_rel32_64, over);
+        code.bind(here);
+        code.jump(Jmp_rel32_64, there);
+        code.bind(over);
+        code.plain(Retnq);
+        code.bind(there);
+        code.jump(Jmp_rel32_64, here);
+    });
+    assert_eq!(code[0], "jne 4");
+    assert!(code[1].starts_with("jmp") && code[2] == "ret", "{code:?}");
+}
+
+#[test]
 fn code_that_is_not_understood_stays_as_it_is() {
     let code = |bytes: &[u8], starts: &[u32]| {
         let code = Assembler {

@@ -8,8 +8,8 @@ use super::super::registers::{PRESERVED, bit, results};
 pub(super) const SLOTS: usize = 6;
 /// Registers that a callee looks at: those of parameters, and what else may be passed.
 const SEEN: u16 = 0b1111_1100_0111 & !(1 << 3);
-/// Most instructions that are run.
-const STEPS: usize = 3000;
+/// Most instructions that are run, if it is to end in time.
+pub(super) const STEPS: usize = 2000;
 
 /// What can be seen of a function from outside.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,8 +26,8 @@ struct Machine {
     is_zero: bool,
 }
 
-/// Runs a function.
-pub(super) fn run(bytes: &[u8], registers: [u64; 16]) -> Seen {
+/// Runs a function for so many steps.
+pub(super) fn run(bytes: &[u8], registers: [u64; 16], steps: usize) -> Seen {
     let mut machine = Machine {
         registers,
         slots: std::array::from_fn(|slot| 0x5107_0000_0000 + slot as u64),
@@ -35,7 +35,7 @@ pub(super) fn run(bytes: &[u8], registers: [u64; 16]) -> Seen {
     };
     let mut calls = Vec::new();
     let mut decoder = Decoder::with_ip(64, bytes, 0, DecoderOptions::NONE);
-    for _ in 0..STEPS {
+    for _ in 0..steps {
         let instruction = decoder.decode();
         let jumps = match instruction.mnemonic() {
             Mnemonic::Ret => {

@@ -1,7 +1,10 @@
 //! AArch64: the ELF and procedure call standards of Arm, and Cranelift's `tail`
 //! convention.
 
-use super::{Branch, Cpu, Feature, Level, Machine, Plt, Register, Registers, Relocation};
+use super::{
+    Branch, Cpu, Feature, Level, Machine, Plt, Register, Registers, Relocation, features,
+    registers, relocation,
+};
 use crate::callconv::CallConv;
 use crate::reloc::{CodeReloc, Standard};
 
@@ -81,24 +84,6 @@ const CODE_RELOCATIONS: &[Relocation<CodeReloc>] = &[
     ),
 ];
 
-const fn relocation<K>(kind: K, number: u32, name: &'static str, width: u32) -> Relocation<K> {
-    Relocation {
-        kind,
-        number,
-        name,
-        width,
-    }
-}
-
-macro_rules! registers {
-    ($($constant:ident = $dwarf:literal $name:literal;)*) => {
-        $(
-            #[doc = concat!("The register ", $name, ".")]
-            pub const $constant: Register = Register { dwarf: $dwarf, name: $name };
-        )*
-    };
-}
-
 // DWARF for the Arm 64-bit architecture, "DWARF register names".
 registers! {
     X2 = 2 "x2";
@@ -142,12 +127,6 @@ registers! {
 }
 
 const V: &[Register] = &[V0, V1, V2, V3, V4, V5, V6, V7];
-
-macro_rules! features {
-    ($($bit:literal $name:literal $setting:literal;)*) => {
-        &[$(Feature { bit: $bit, name: $name, setting: $setting }),*]
-    };
-}
 
 // Linux's names of FEAT_LSE, FEAT_PAuth, FEAT_FP16, FEAT_DotProd and FEAT_I8MM.
 const FEATURES: &[Feature] = features! {

@@ -60,6 +60,16 @@ impl<K> Relocation<K> {
     }
 }
 
+/// A row of a machine's table of relocations.
+const fn relocation<K>(kind: K, number: u32, name: &'static str, width: u32) -> Relocation<K> {
+    Relocation {
+        kind,
+        number,
+        name,
+        width,
+    }
+}
+
 /// Whether a signed number has so many bits.
 const fn fits(value: i64, bits: u32) -> bool {
     let unused = i64::BITS - bits;
@@ -89,6 +99,17 @@ pub struct Registers {
     /// Number of DWARF columns that unwinding follows, from 0 on.
     pub columns: usize,
 }
+
+/// Constants of registers, by DWARF's numbers.
+macro_rules! registers {
+    ($($constant:ident = $dwarf:literal $name:literal;)*) => {
+        $(
+            #[doc = concat!("The register ", $name, ".")]
+            pub const $constant: Register = Register { dwarf: $dwarf, name: $name };
+        )*
+    };
+}
+use registers;
 
 /// A direct call or jump.
 #[derive(Debug)]
@@ -143,6 +164,14 @@ pub struct Feature {
     /// Cranelift's setting for it.
     pub setting: &'static str,
 }
+
+/// A machine's table of features.
+macro_rules! features {
+    ($($bit:literal $name:literal $setting:literal;)*) => {
+        &[$(Feature { bit: $bit, name: $name, setting: $setting }),*]
+    };
+}
+use features;
 
 /// A set of CPU features that has a name.
 #[derive(Debug)]

@@ -1,6 +1,9 @@
 //! x86-64: System V, as the psABI describes it, and Cranelift's `tail` convention.
 
-use super::{Branch, Cpu, Feature, Level, Machine, Plt, Register, Registers, Relocation};
+use super::{
+    Branch, Cpu, Feature, Level, Machine, Plt, Register, Registers, Relocation, features,
+    registers, relocation,
+};
 use crate::callconv::CallConv;
 use crate::reloc::{CodeReloc, Standard};
 
@@ -63,24 +66,6 @@ const CODE_RELOCATIONS: &[Relocation<CodeReloc>] = &[
     relocation(CodeReloc::GotPcRelative, 9, "R_X86_64_GOTPCREL", 32),
 ];
 
-const fn relocation<K>(kind: K, number: u32, name: &'static str, width: u32) -> Relocation<K> {
-    Relocation {
-        kind,
-        number,
-        name,
-        width,
-    }
-}
-
-macro_rules! registers {
-    ($($constant:ident = $dwarf:literal $name:literal;)*) => {
-        $(
-            #[doc = concat!("The register ", $name, ".")]
-            pub const $constant: Register = Register { dwarf: $dwarf, name: $name };
-        )*
-    };
-}
-
 // psABI, figure 3.36.
 registers! {
     RAX = 0 "rax";
@@ -111,12 +96,6 @@ registers! {
 }
 
 const XMM: &[Register] = &[XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7];
-
-macro_rules! features {
-    ($($bit:literal $name:literal $setting:literal;)*) => {
-        &[$(Feature { bit: $bit, name: $name, setting: $setting }),*]
-    };
-}
 
 const FEATURES: &[Feature] = features! {
     0 "sse3" "has_sse3";

@@ -6,6 +6,8 @@ use std::mem::{MaybeUninit, offset_of};
 use wasmaot_abi::context::thread_block::HOST_SP;
 use wasmaot_abi::machine::aarch64::MACHINE;
 
+use crate::arch::records;
+
 /// The registers that arguments and results travel in, numbered as in
 /// [`Layout`](wasmaot_abi::callconv::Layout): x2 to x7, for both.
 ///
@@ -23,6 +25,9 @@ pub(crate) struct Regs {
 
 const INTS: usize = MACHINE.calls.int_results.len();
 const _: () = assert!(INTS == MACHINE.calls.int_args.len() && INTS == 6);
+
+/// An entry into wasm code: what [`enter`] is given and gives back.
+pub(crate) type Entry = records::Entry<Regs>;
 
 impl Default for Regs {
     #[inline]
@@ -46,44 +51,6 @@ impl Regs {
     pub const fn set_return_area(&mut self, at: u64) {
         self.return_area = at;
     }
-}
-
-/// The part of vector registers that travels.
-#[repr(u64)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Vectors {
-    /// No vector register holds a value.
-    None = 0,
-    /// Their lower halves: `f32`, `f64`.
-    Scalars = 1,
-    /// All of them: `v128`.
-    Whole = 2,
-}
-
-/// An entry into wasm code: what [`enter`] is given and gives back.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// Arguments, then results.
-    pub regs: Regs,
-    /// Address of the function.
-    pub code: u64,
-    /// Value of the pinned register.
-    pub base: u64,
-    /// Top of the wasm stack to use, a multiple of 16.
-    pub wasm_sp: u64,
-    /// The stack arguments' words.
-    pub stack_args: *const u64,
-    /// Number of them, even.
-    pub stack_words: u64,
-    /// Address of the process's head, whose `host_sp` is set.
-    pub head: u64,
-    /// Set by [`enter`]: the host stack pointer that [`leave`] starts from.
-    pub host_sp: u64,
-    /// What of the vector registers holds arguments.
-    pub vec_args: Vectors,
-    /// What of them holds results.
-    pub vec_results: Vectors,
 }
 
 pub(super) const RETURN_AREA: usize = offset_of!(Regs, return_area);

@@ -12,62 +12,20 @@
 
 use std::arch::naked_asm;
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use wasmaot_abi::context::thread_block::{HOST_SP, WASM_LOW, WASM_SP};
-use wasmaot_abi::types::{FuncType, ValType};
+use wasmaot_abi::types::FuncType;
 
 use super::BLOCK_MASK;
 use super::enter::{RETURN_AREA, Regs, VEC, frame_of_enter, leave};
-
-/// What a stub calls of a host function: the first of what it refers to.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct HostEntries {
-    /// Takes the arguments as they are, then base and the address of the slot.
-    direct: AtomicPtr<()>,
-    /// Takes base, slot, [`Regs`] and stack arguments; 0, or 1 for an error.
-    spilled: AtomicPtr<()>,
-}
-
-impl HostEntries {
-    /// Two functions.
-    pub const fn new(direct: *const (), spilled: *const ()) -> Self {
-        Self {
-            direct: AtomicPtr::new(direct.cast_mut()),
-            spilled: AtomicPtr::new(spilled.cast_mut()),
-        }
-    }
-
-    /// Puts others in their place.
-    pub fn set(&self, direct: *const (), spilled: *const ()) {
-        self.spilled.store(spilled.cast_mut(), Ordering::Release);
-        self.direct.store(direct.cast_mut(), Ordering::Release);
-    }
-
-    /// The second one.
-    pub fn spilled(&self) -> *const () {
-        self.spilled.load(Ordering::Acquire)
-    }
-}
+use crate::arch::records::{self, HostEntries};
 
 /// Number of general parameters of a function whose host function takes the
 /// arguments as they are; `None` if it takes them from memory.
 pub(crate) fn direct_ints(ty: &FuncType) -> Option<usize> {
-    /// Leaves two of eight for base and slot.
+    /// Two of eight are for base and slot.
     const INTS: usize = 6;
-    const VECS: usize = 8;
-    let count = |vector: bool| {
-        let of_class = |ty: &&ValType| ty.is_vector_class() == vector;
-        ty.params.iter().filter(of_class).count()
-    };
-    let mut all = ty.params.iter().chain(&ty.results);
-    let fits = count(false) <= INTS
-        && count(true) <= VECS
-        && ty.results.len() <= 1
-        // A vector is passed as two integers in C.
-        && !all.any(|&ty| ty == ValType::V128);
-    fits.then(|| count(false))
+    records::direct_ints(ty, INTS)
 }
 
 /// Where [`host_call`] keeps its return address and the registers that the convention

@@ -27,19 +27,19 @@ mod stubs;
 mod throw;
 
 pub(crate) use branch::{BRANCH_SIZE, branch_at, branch_field, branch_target, jump, plt_slot};
-pub(crate) use core_note::{core_auxv, core_notes};
+pub(crate) use core_note::core_notes;
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
-pub(crate) use enter::{Entry, Regs, Vectors, abandon, enter};
+pub(crate) use enter::{Entry, Regs, abandon, enter};
 pub(crate) use flush::{flush_code, publish_code};
-pub(crate) use host_call::{HostEntries, direct_ints, spill};
+pub(crate) use host_call::{direct_ints, spill};
 pub(crate) use lazy::lazy_stub;
 pub(crate) use registers::{
     DWARF_REGISTERS, Fault, FloatState, Opcode, RETURN_ADDRESS, Registers, unwind_frameless,
     unwind_stub,
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
-pub(crate) use throw::{Resume, throw};
+pub(crate) use throw::throw;
 
 /// The instruction that debuggers put where a program is to stop: `brk #0`.
 pub(crate) const BREAKPOINT: [u8; 4] = [0x00, 0x00, 0x20, 0xd4];

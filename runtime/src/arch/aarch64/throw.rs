@@ -7,22 +7,7 @@ use wasmaot_abi::context::thread_block::{HOST_SP, UNWIND, WASM_LOW};
 
 use super::BLOCK_MASK;
 use super::enter::leave;
-
-/// Where code goes on after a throw.
-#[repr(C, align(16))]
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Resume {
-    /// The handler.
-    pub code: u64,
-    /// Its frame pointer.
-    pub bp: u64,
-    /// Its stack pointer.
-    pub sp: u64,
-    /// Its pinned register.
-    pub base: u64,
-    /// The exception.
-    pub exception: u64,
-}
+use crate::arch::records::Resume;
 
 /// The built-in function `throw(base, exception)`: asks the process's `unwind`,
 /// on the host stack, for the handler, and goes there; or leaves wasm code

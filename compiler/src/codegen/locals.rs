@@ -7,11 +7,8 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CompiledCode, LabelValueLoc, RegClass};
 
 use crate::code::{LocalValue, Locals, PlaceOfValue, ValuePlace};
+use crate::machine::FRAME_RECORD;
 use crate::translate::{Known, Watch};
-
-/// Bytes from the frame pointer to the canonical frame address: what is saved
-/// there is the caller's frame pointer, and the return address.
-const FRAME_RECORD: i64 = 16;
 
 /// Finds the places of what is known of locals; `labels` are those by which the
 /// code generator speaks of values.

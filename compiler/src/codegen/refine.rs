@@ -11,14 +11,15 @@ use crate::code::{CompiledFunction, Frame, PlaceOfValue, Reloc, TryCall, TryHand
 use crate::machine::{Backend, Draft, Moved, Refined};
 use crate::translate::Origins;
 
-/// Has the machine's file make the code of a function better, if it can.
+/// Has the machine's file make the code of a function better, if it can: lines and the
+/// costs of starts are then those of the new code.
 pub(super) fn refine(
     backend: &dyn Backend,
     function: &Function,
     compiled: &CompiledCode,
     origins: &Origins,
     made: &mut CompiledFunction,
-) {
+) -> bool {
     let relocs: Vec<u32> = made.relocs.iter().map(|reloc| reloc.offset).collect();
     let calls = made.try_calls.iter();
     let handlers = calls.flat_map(|call| call.handlers.iter().map(|h| (call.offset, h.offset)));
@@ -41,9 +42,11 @@ pub(super) fn refine(
         frame,
         is_watched: !made.locals.values.is_empty(),
     });
-    if let Some(refined) = refined {
-        apply(refined, compiled, origins, made);
+    match refined {
+        Some(refined) => apply(refined, compiled, origins, made),
+        None => return false,
     }
+    true
 }
 
 fn apply(

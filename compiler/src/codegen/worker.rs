@@ -163,14 +163,8 @@ impl<'w> Worker<'w> {
             relocs: relocs.collect::<Result<_>>()?,
             bytes,
             align: compiled.buffer.alignment,
-            starts: loop_alignment::starts(
-                &compiled.bb_edges,
-                &compiled.bb_starts,
-                compiled.code_buffer().len() as u32,
-            ),
             frame,
             traps: output::traps(compiled.buffer.traps()),
-            lines: output::lines(output::sources(compiled), &self.translator.origins),
             try_calls: output::try_calls(compiled).ok_or_else(|| {
                 let reason = "a call with handlers in a frame of unknown size".to_owned();
                 self.bug(subject, reason)
@@ -186,11 +180,15 @@ impl<'w> Worker<'w> {
                     )
                 })
                 .unwrap_or_default(),
+            ..CompiledFunction::default()
         };
-        if is_optimised {
-            let origins = &self.translator.origins;
-            let function = &self.context.func;
-            refine::refine(self.isas.backend, function, compiled, origins, &mut made);
+        let (function, origins) = (&self.context.func, &self.translator.origins);
+        let is_refined = is_optimised
+            && refine::refine(self.isas.backend, function, compiled, origins, &mut made);
+        if !is_refined {
+            let size = made.bytes.len() as u32;
+            made.starts = loop_alignment::starts(&compiled.bb_edges, &compiled.bb_starts, size);
+            made.lines = output::lines(output::sources(compiled), origins);
         }
         Ok(made)
     }

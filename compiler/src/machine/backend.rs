@@ -17,6 +17,10 @@ pub(crate) const GOT_PLT_RESERVED: u64 = 3;
 /// Exit code of a file that cannot be executed, as shells have it.
 pub(crate) const NOT_LOADED: u8 = 126;
 
+/// Bytes from the frame pointer to the canonical frame address: what is saved
+/// there is the caller's frame pointer, and the return address.
+pub(crate) const FRAME_RECORD: i64 = 16;
+
 /// The code of a machine.
 pub(crate) trait Backend: Sync {
     /// The machine's description.

@@ -10,7 +10,7 @@ mod backend;
 mod x86_64;
 
 pub(crate) use self::backend::{
-    Backend, Draft, GOT_PLT_RESERVED, Location, Moved, Refined, plt_slot,
+    Backend, Draft, FRAME_RECORD, GOT_PLT_RESERVED, Location, Moved, Refined, plt_slot,
 };
 #[cfg(test)]
 pub(crate) use self::x86_64::samples;

@@ -8,9 +8,9 @@ use super::decode::{Function, Op, State};
 use super::places::{Places, Use, copy};
 use super::registers::{self, RSP, bit};
 
-/// Leaves out moves whose targets are not read.
-pub(super) fn remove(function: &mut Function, places: &Places) {
-    let ends = live(function, places);
+/// Leaves out moves whose targets are not read. `before`: the blocks before each.
+pub(super) fn remove(function: &mut Function, before: &[Vec<usize>], places: &Places) {
+    let ends = live(function, before, places);
     for (block, mut live) in function.blocks.iter().zip(ends) {
         let mut is_released = false;
         for number in block.ops.clone().rev() {
@@ -60,8 +60,7 @@ fn is_move(instruction: &Instruction, places: &Places) -> bool {
 }
 
 /// What is read after each block: a bit for each place.
-fn live(function: &Function, places: &Places) -> Vec<u128> {
-    let before = function.before();
+fn live(function: &Function, before: &[Vec<usize>], places: &Places) -> Vec<u128> {
     // What is live before a block is what is live after it with these changes.
     let effects: Vec<(u128, u128)> = function
         .blocks
@@ -77,22 +76,8 @@ fn live(function: &Function, places: &Places) -> Vec<u128> {
             (all, none)
         })
         .collect();
-    let mut after = vec![0u128; function.blocks.len()];
-    let mut todo: Vec<usize> = (0..function.blocks.len()).collect();
-    let mut is_queued = vec![true; function.blocks.len()];
-    while let Some(block) = todo.pop() {
-        is_queued[block] = false;
-        let live = after[block] & effects[block].0 | effects[block].1;
-        for &previous in &before[block] {
-            if after[previous] | live != after[previous] {
-                after[previous] |= live;
-                if !std::mem::replace(&mut is_queued[previous], true) {
-                    todo.push(previous);
-                }
-            }
-        }
-    }
-    after
+    let step = |block: usize, after: u128| after & effects[block].0 | effects[block].1;
+    function.spread(|block| &before[block], step)
 }
 
 /// All slots.

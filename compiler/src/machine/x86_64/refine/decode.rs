@@ -89,6 +89,31 @@ impl Function {
         &self.ops[self.blocks[block].ops.clone()]
     }
 
+    /// What holds at each block, a bit each, where `step` makes of it what holds at the
+    /// blocks that `ways` has for it: the least that does not change any more.
+    pub fn spread<'a>(
+        &self,
+        ways: impl Fn(usize) -> &'a [usize],
+        step: impl Fn(usize, u128) -> u128,
+    ) -> Vec<u128> {
+        let mut all = vec![0; self.blocks.len()];
+        let mut todo: Vec<usize> = (0..all.len()).collect();
+        let mut is_queued = vec![true; all.len()];
+        while let Some(block) = todo.pop() {
+            is_queued[block] = false;
+            let more = step(block, all[block]);
+            for &way in ways(block) {
+                if all[way] | more != all[way] {
+                    all[way] |= more;
+                    if !std::mem::replace(&mut is_queued[way], true) {
+                        todo.push(way);
+                    }
+                }
+            }
+        }
+        all
+    }
+
     /// The blocks before each block.
     pub fn before(&self) -> Vec<Vec<usize>> {
         let mut before = vec![Vec::new(); self.blocks.len()];

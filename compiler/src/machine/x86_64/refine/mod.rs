@@ -27,8 +27,9 @@ use crate::machine::backend::{Draft, Refined};
 pub(super) fn refine(draft: &Draft<'_>) -> Option<Refined> {
     let mut function = decode::decode(draft)?;
     let places = places::Places::of(&function, draft.frame);
-    values::reuse(&mut function, &places);
-    dead::remove(&mut function, &places);
+    let before = function.before();
+    values::reuse(&mut function, &before, &places);
+    dead::remove(&mut function, &before, &places);
     let stale = draft.is_watched.then(|| stale::after(&function, &places));
     jumps::shorten(&mut function);
     let mut refined = layout::lay_out(draft, &function)?;

@@ -159,15 +159,16 @@ fn moved(instruction: &Instruction) -> Option<Use> {
 
 /// A move of 64 bits from register to register: to and from.
 pub(super) fn copy(instruction: &Instruction) -> Option<(Register, Register)> {
-    let moves = matches!(instruction.code(), Code::Mov_r64_rm64 | Code::Mov_rm64_r64)
-        && instruction.op0_kind() == OpKind::Register
-        && instruction.op1_kind() == OpKind::Register;
-    moves.then(|| (instruction.op0_register(), instruction.op1_register()))
+    between_registers(instruction, [Code::Mov_r64_rm64, Code::Mov_rm64_r64])
 }
 
 /// A move of 32 bits from register to register, which clears the upper half: to and from.
 pub(super) fn copy_of_half(instruction: &Instruction) -> Option<(Register, Register)> {
-    let moves = matches!(instruction.code(), Code::Mov_r32_rm32 | Code::Mov_rm32_r32)
+    between_registers(instruction, [Code::Mov_r32_rm32, Code::Mov_rm32_r32])
+}
+
+fn between_registers(instruction: &Instruction, codes: [Code; 2]) -> Option<(Register, Register)> {
+    let moves = codes.contains(&instruction.code())
         && instruction.op0_kind() == OpKind::Register
         && instruction.op1_kind() == OpKind::Register;
     moves.then(|| (instruction.op0_register(), instruction.op1_register()))

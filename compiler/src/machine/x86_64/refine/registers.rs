@@ -2,6 +2,7 @@
 
 use iced_x86::{FlowControl, Instruction, InstructionInfoFactory, OpAccess, Register};
 use wasmaot_abi::machine::x86_64::MACHINE;
+use wasmaot_abi::machine::{self, Registers as Roles};
 
 /// Registers, a bit each by their number.
 pub(super) type Set = u16;
@@ -17,22 +18,36 @@ pub(super) struct Uses {
     pub writes: Set,
 }
 
+const ROLES: &Roles = &MACHINE.registers;
 /// The stack pointer.
-pub(super) const RSP: Set = 1 << 4;
+pub(super) const RSP: Set = 1 << number(ROLES.stack);
 /// The base of memory: no instruction of a function changes it.
-pub(super) const BASE: usize = 15;
+pub(super) const BASE: usize = number(ROLES.pinned);
 /// The registers that a call leaves as they were, those with a role of their own among
 /// them.
-pub(super) const PRESERVED: Set = 1 << 3 | RSP | 1 << 5 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << BASE;
+pub(super) const PRESERVED: Set = set(MACHINE.calls.preserved) | RSP | 1 << BASE;
 /// Those of them that no callee looks at.
-const UNSEEN: Set = 1 << 3 | 1 << 12 | 1 << 13 | 1 << 14;
+const UNSEEN: Set = set(MACHINE.calls.preserved) & !(1 << number(ROLES.frame));
 
 /// The registers in which a function returns so many integers.
 pub(super) fn results(count: usize) -> Set {
-    let registers = MACHINE.calls.int_results.iter().take(count);
-    registers.fold(0, |set, register| {
-        set | 1 << OF_DWARF[usize::from(register.dwarf)]
-    })
+    let all = MACHINE.calls.int_results;
+    set(&all[..count.min(all.len())])
+}
+
+/// Registers of the machine's description.
+const fn set(registers: &[machine::Register]) -> Set {
+    let (mut set, mut at) = (0, 0);
+    while at < registers.len() {
+        set |= 1 << number(registers[at]);
+        at += 1;
+    }
+    set
+}
+
+/// The number in instructions of a register of the machine's description.
+const fn number(register: machine::Register) -> usize {
+    OF_DWARF[register.dwarf as usize] as usize
 }
 
 /// DWARF's number of a register.

@@ -10,46 +10,37 @@ use super::decode::{Function, Op, State};
 use super::places::{Places, Use};
 use super::registers;
 use crate::code::PlaceOfValue;
-use crate::machine::backend::Moved;
-
-/// Bytes from the frame pointer to the canonical frame address.
-const FRAME_RECORD: i64 = 16;
+use crate::machine::backend::{FRAME_RECORD, Moved};
 
 /// The places that are stale before each instruction: a bit each.
 pub(super) fn after(function: &Function, places: &Places) -> Vec<u128> {
-    let mut starts = vec![0u128; function.blocks.len()];
-    let mut todo: Vec<usize> = (0..function.blocks.len()).rev().collect();
-    let mut is_queued = vec![true; function.blocks.len()];
+    let ops = |block: usize| function.blocks[block].ops.clone();
+    let through = |block: usize, stale: u128| {
+        ops(block).fold(stale, |stale, op| step(&function.ops[op], stale, places))
+    };
+    let starts = function.spread(|block| &function.blocks[block].next, through);
     let mut all = vec![0; function.ops.len()];
-    while let Some(block) = todo.pop() {
-        is_queued[block] = false;
-        let mut stale = starts[block];
-        for number in function.blocks[block].ops.clone() {
-            all[number] = stale;
-            step(&function.ops[number], &mut stale, places);
-        }
-        for &next in &function.blocks[block].next {
-            if starts[next] | stale != starts[next] {
-                starts[next] |= stale;
-                if !std::mem::replace(&mut is_queued[next], true) {
-                    todo.push(next);
-                }
-            }
+    for (block, mut stale) in starts.into_iter().enumerate() {
+        for op in ops(block) {
+            all[op] = stale;
+            stale = step(&function.ops[op], stale, places);
         }
     }
     all
 }
 
-fn step(op: &Op, stale: &mut u128, places: &Places) {
+/// The places that are stale after an instruction.
+fn step(op: &Op, stale: u128, places: &Places) -> u128 {
     match op.state {
-        State::Dead => *stale |= dead::written(op, places).map_or(0, |place| 1 << place),
+        State::Dead => stale | dead::written(op, places).map_or(0, |place| 1 << place),
         // What it would have written is there.
-        State::Repeated => {}
+        State::Repeated => stale,
         State::Kept | State::Changed => {
-            *stale &= !u128::from(op.uses.writes);
-            if let Some((slot, Use::Store)) = places.slot(&op.instruction) {
-                *stale &= !(1 << slot);
-            }
+            let stored = match places.slot(&op.instruction) {
+                Some((slot, Use::Store)) => 1 << slot,
+                _ => 0,
+            };
+            stale & !(u128::from(op.uses.writes) | stored)
         }
     }
 }

@@ -264,6 +264,35 @@ fn jumps_are_short_where_they_reach() {
 }
 
 #[test]
+fn jumps_that_make_each_other_longer_come_to_an_end() {
+    // Each reaches over the next one by as many bytes as a short one can.
+    const JUMPS: usize = 40;
+    let mut code = Assembler::default();
+    let ends: Vec<usize> = (0..JUMPS).map(|_| code.label()).collect();
+    for number in 0..=JUMPS {
+        if let Some(&end) = ends.get(number) {
+            code.jump(Jne_rel32_64, end);
+        }
+        if let Some(before) = number.checked_sub(1) {
+            code.bind(ends[before]);
+        }
+        // 125 bytes; one more makes the last one long.
+        (0..61).for_each(|_| code.registers(Add_r32_rm32, EBX, EAX));
+        code.registers(Add_r64_rm64, R13, R12);
+        if number + 1 == JUMPS {
+            code.registers(Add_r64_rm64, R13, R12);
+        }
+    }
+    code.plain(Retnq);
+    code.finish();
+    let refined = code.refine().unwrap();
+    let jumps = refined.moved.iter().filter(|moved| moved.old_len == 6);
+    assert!(jumps.clone().all(|jump| jump.new_len == 6));
+    assert_eq!(jumps.count(), JUMPS);
+    assert_eq!(refined.bytes, code.bytes);
+}
+
+#[test]
 fn a_jump_over_a_jump_is_one() {
     let code = refined(|code| {
         let (over, end) = (code.label(), code.label());

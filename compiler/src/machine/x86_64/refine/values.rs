@@ -47,15 +47,16 @@ struct All {
     rest: Vec<Option<(u128, u128)>>,
 }
 
-/// Uses registers in place of slots and copies that hold the same.
-pub(super) fn reuse(function: &mut Function, places: &Places) {
+/// Uses registers in place of slots and copies that hold the same. `before`: the blocks
+/// before each.
+pub(super) fn reuse(function: &mut Function, before: &[Vec<usize>], places: &Places) {
     let none = Places::registers();
     let places = match affordable(function, places.count()) {
         true => places,
         false if affordable(function, none.count()) => &none,
         false => return,
     };
-    let Some(starts) = follow(function, places) else {
+    let Some(starts) = follow(function, before, places) else {
         return;
     };
     let mut info = InstructionInfoFactory::new();
@@ -82,8 +83,7 @@ fn affordable(function: &Function, places: usize) -> bool {
 }
 
 /// What is held at the start of each block that can be reached.
-fn follow(function: &Function, places: &Places) -> Option<All> {
-    let before = function.before();
+fn follow(function: &Function, before: &[Vec<usize>], places: &Places) -> Option<All> {
     let order = order(function);
     let count = function.blocks.len();
     let (mut starts, mut ends) = (All::new(count, places), All::new(count, places));
@@ -349,7 +349,7 @@ fn improve(op: &mut Op, held: &Held, places: &Places, info: &mut InstructionInfo
         }
     }
     read_best(instruction, held, info);
-    if *instruction != before || instruction.code() != before.code() {
+    if *instruction != before {
         op.state = State::Changed;
         op.uses = registers::uses(info, instruction, false);
     }

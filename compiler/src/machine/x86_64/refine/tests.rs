@@ -177,6 +177,29 @@ fn what_was_changed_since_is_read_again() {
 }
 
 #[test]
+fn a_loop_that_changes_one_of_two_places_tells_them_apart() {
+    let code = refined(|code| {
+        let (head, other) = (code.label(), code.label());
+        code.write(Mov_rm64_r64, RSP, 24, RBX);
+        code.jump(Jne_rel32_64, head);
+        code.bind(other);
+        code.registers(Mov_rm64_r64, RBX, RDX);
+        code.write(Mov_rm64_r64, RSP, 24, RBX);
+        // rbx and the slot have the same on both ways to here, but not on the way back.
+        code.bind(head);
+        code.read(Mov_r64_rm64, RCX, RSP, 24);
+        code.registers(Add_r64_rm64, RAX, RCX);
+        code.registers(Mov_rm64_r64, RBX, RAX);
+        code.jump(Jne_rel32_64, head);
+        code.plain(Retnq);
+    });
+    assert!(
+        code.contains(&"mov 0x18(%rsp),%rcx".to_owned()),
+        "{code:#?}"
+    );
+}
+
+#[test]
 fn a_part_of_a_slot_that_is_written_makes_it_unknown() {
     let code = refined(|code| {
         code.read(Mov_r64_rm64, RBX, RSP, 8);

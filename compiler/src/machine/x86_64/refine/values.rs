@@ -25,6 +25,9 @@ const PLACE_BITS: u32 = 7;
 /// Of numbers of values that come to be where ways join; the others are made by
 /// instructions.
 const OF_JOINS: u32 = 1 << 31;
+/// Of numbers of what places have in common so far, while ways are joined; no block has so
+/// large a number.
+const OPEN: u32 = u32::MAX << PLACE_BITS;
 /// Most instructions, and blocks, that have numbers.
 const MOST: usize = 1 << (31 - PLACE_BITS);
 
@@ -163,7 +166,7 @@ impl All {
         held: &mut Held,
         pairs: &mut Vec<(u32, u32, u32)>,
     ) {
-        let of_join = |place: usize| OF_JOINS | (block as u32) << PLACE_BITS | place as u32;
+        let of_join = |place: u32| OF_JOINS | (block as u32) << PLACE_BITS | place;
         let mut is_first = true;
         for &way in ways {
             if is_first {
@@ -181,19 +184,27 @@ impl All {
                 if value == other {
                     continue;
                 }
+                // Not a number of the join yet: a later way may tell the places
+                // apart, and some of them may have such a number on a way back.
                 let known = pairs.iter().find(|pair| (pair.0, pair.1) == (value, other));
                 held.values[place] = match known {
                     Some(pair) => pair.2,
                     None => {
-                        pairs.push((value, other, of_join(place)));
-                        of_join(place)
+                        let open = OPEN | place as u32;
+                        pairs.push((value, other, open));
+                        open
                     }
                 };
             }
         }
+        for value in &mut held.values {
+            if *value >= OPEN {
+                *value = of_join(*value - OPEN);
+            }
+        }
         if is_first {
             held.values.clear();
-            held.values.extend((0..self.places).map(of_join));
+            held.values.extend((0..self.places as u32).map(of_join));
             (held.short, held.copied) = (0, 0);
         }
     }

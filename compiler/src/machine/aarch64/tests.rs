@@ -2,3 +2,4 @@
 
 mod hot;
 mod link;
+mod object;

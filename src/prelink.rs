@@ -123,7 +123,7 @@ fn open(modules: &[Module], objects: &[Vec<u8>]) -> Result<Vec<Arc<Object>>> {
     objects
         .map(|((file, _), bytes)| {
             // SAFETY: both callers give what the compiler has just made.
-            let object = unsafe { Object::from_bytes(file, bytes, false) }?;
+            let object = unsafe { Object::to_link(file, bytes, false) }?;
             Ok(Arc::new(object))
         })
         .collect()

@@ -101,6 +101,8 @@ fn prelinked(args: &Build) -> Result<()> {
         library_path: args.library_path.clone(),
         ..Options::default()
     };
+    // Of libraries that are not of the set, names and types are asked: these are the same
+    // on every machine.
     let library = search.finder(&args.inputs[0], opening::engine(args.codegen.options()?));
     // Nothing is written into a directory that is merely searched.
     let inputs = match &args.output {
@@ -150,23 +152,16 @@ pub(crate) fn all_options(args: &Build) -> Result<compiler::Options> {
     Ok(options)
 }
 
-/// Refuses what is made by this machine's loader or of its CPU where the target is another
-/// machine.
+/// Refuses what is made of this machine's CPU where the target is another machine.
 fn only_here(args: &Build, options: &compiler::Options) -> Result<()> {
-    let given = [
-        (args.codegen.cpu == Cpu::Native, "--cpu native"),
-        (args.prelink, "--prelink"),
-        (args.exe, "--exe"),
-    ];
     let here = Machine::HOST.map(|machine| machine.name);
-    let is_here = here == Some(options.machine()?.name);
-    match given.iter().find(|(given, _)| *given && !is_here) {
-        Some((_, option)) => Err(usage(format!(
-            "{option}: is for this machine, not for --target {}; leave it out, or build there",
-            options.target
-        ))),
-        None => Ok(()),
+    if args.codegen.cpu != Cpu::Native || here == Some(options.machine()?.name) {
+        return Ok(());
     }
+    Err(usage(format!(
+        "--cpu native: is for this machine, not for --target {}; leave it out, or build there",
+        options.target
+    )))
 }
 
 /// The path of the loader as objects name it; empty: that of the installed one.

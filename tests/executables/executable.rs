@@ -7,6 +7,8 @@ use object::elf::{FileHeader64, SHN_ABS, STT_FUNC};
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _, Sym as _};
 use object::{LittleEndian as LE, Object as _, ObjectSection as _};
 
+use wasmaot_abi::machine::Machine;
+
 use super::*;
 
 #[test]
@@ -395,6 +397,75 @@ fn it_is_written_whole_or_not_at_all() {
     with_loader("/bin/sh").error(1, &["the loader ", "is no loader of wasmaot"]);
     with_loader("nowhere").error(1, &["WASMAOT_LD"]);
     assert_eq!(fs::read_dir(sandbox.path("")).unwrap().count(), before);
+}
+
+#[test]
+fn a_loader_or_an_object_of_another_machine_is_refused() {
+    let mut all = Machine::ALL.iter();
+    let here = Machine::HOST.unwrap().name;
+    let other = all.find(|machine| machine.name != here).unwrap().name;
+    let target = format!("{other}-unknown-linux-gnu");
+    let sandbox = program();
+    let build = ["build", "-O0", "--target", &target];
+    sandbox
+        .wasmaot(&[&build[..], &["lib.so"]].concat())
+        .success();
+    let exe = ["--exe", "-o", "prog", "main.wasm"];
+    let outcome = sandbox.wasmaot(&[&build[..], &exe].concat());
+    outcome.error(1, &["the loader", "is for", here, other]);
+    let exe = [
+        "build",
+        "-O0",
+        "--exe",
+        "-o",
+        "prog",
+        "main.wasm",
+        "lib.so.elf",
+    ];
+    let outcome = sandbox.wasmaot(&exe);
+    outcome.error(1, &["lib.so.elf", "is for", here, other]);
+    assert!(!sandbox.path("prog").exists());
+}
+
+#[test]
+#[ignore = "needs another machine's loader, as `tests/run --target aarch64` has one"]
+fn programs_for_another_machine_run_there() {
+    let variable = |name: &str| std::env::var(name).expect(name);
+    let sandbox = program();
+    let (target, loader) = (
+        variable("WASMAOT_FOREIGN_TARGET"),
+        variable("WASMAOT_FOREIGN_LD"),
+    );
+    let build = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_wasmaot"))
+            .args([&["build", "-O0", "--target", &target], words].concat())
+            .current_dir(sandbox.path(""))
+            .env("WASMAOT_LD", &loader)
+            .output();
+        Outcome::from(output.unwrap()).success();
+    };
+    let runs = |directory: &str, name: &str, plugin: &str| {
+        let output = Command::new(variable("WASMAOT_FOREIGN_EMULATOR"))
+            .args([name, plugin])
+            .current_dir(sandbox.path(directory))
+            .output();
+        let outcome = Outcome::from(output.unwrap());
+        let said = says(name, "nothing") + &format!("{plugin}: 200\n");
+        let found = (outcome.code, &*outcome.stdout);
+        assert_eq!(found, (Some(1), &*said), "{outcome:#?}");
+    };
+    build(&["--exe", "-o", "prog", "-L", ".", "main.wasm", "plugin.so"]);
+    fs::create_dir(sandbox.path("root")).unwrap();
+    copy(&sandbox.path("prog"), &sandbox.path("root/prog"));
+    runs("root", "./prog", "plugin.so");
+
+    // Objects with their loader, and no module beside them.
+    let modules = ["main.wasm", "lib.so", "plugin.so", "libc.so"];
+    build(&[&["--interp="], &modules[..]].concat());
+    for module in modules {
+        fs::remove_file(sandbox.path(module)).unwrap();
+    }
+    runs("", "./main.wasm.elf", "./plugin.so");
 }
 
 #[test]

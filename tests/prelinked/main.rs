@@ -18,6 +18,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use wasmaot::prelink::build_set;
+use wasmaot_abi::machine::Machine;
 use wasmaot_abi::object::{Note, PltCall, SEC_CALLS};
 use wasmaot_abi::prelink::{Prelink, SetAddress};
 use wasmaot_compiler::{Calls, OptLevel, Options};

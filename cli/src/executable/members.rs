@@ -4,10 +4,11 @@ use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use wasmaot::input::{self, Kind};
 use wasmaot::prelink;
 use wasmaot_abi::executable::Role;
+use wasmaot_abi::machine::Machine;
 use wasmaot_compiler::prelink::Needs;
 use wasmaot_compiler::{self as compiler, Emit, Options};
 use wasmaot_hosts::HostEnv;
@@ -77,17 +78,20 @@ pub fn collect(
             inputs.iter().map(build).collect::<Result<_, _>>()?
         }
     };
+    let machine = options.machine()?;
     let members = inputs.into_iter().zip(objects);
     members
-        .map(|(input, bytes)| Member::new(input, bytes))
+        .map(|(input, bytes)| Member::new(input, bytes, machine))
         .collect()
 }
 
 impl Member {
-    fn new(input: Input, bytes: Vec<u8>) -> Result<Self> {
+    fn new(input: Input, bytes: Vec<u8>, machine: &Machine) -> Result<Self> {
         // SAFETY: the compiler has just made it, or the user names it to be a part
         // of a program.
-        let object = unsafe { Object::from_bytes(&input.path, &bytes, true) }?;
+        let object = unsafe { Object::to_link(&input.path, &bytes, true) }?;
+        for_machine(object.note().machine, machine)
+            .with_context(|| input.path.display().to_string())?;
         let file = input.path.file_name().unwrap_or_default().to_string_lossy();
         let name = file.strip_suffix(".elf").unwrap_or(&file).to_owned();
         let mut stands_for = vec![name.clone()];
@@ -105,6 +109,18 @@ impl Member {
             module: input.module,
         })
     }
+}
+
+/// Refuses a file of another machine's ELF number.
+///
+/// # Errors
+/// Names both machines.
+pub fn for_machine(number: u32, machine: &Machine) -> Result<()> {
+    if number == u32::from(machine.elf_number) {
+        return Ok(());
+    }
+    let its = Machine::of_elf_number(number).map_or("another machine", |its| its.name);
+    bail!("is for {its}, and the executable for {}", machine.name)
 }
 
 /// The inputs and all libraries that they need, breadth first.
@@ -186,7 +202,7 @@ fn read(path: PathBuf, module: String) -> Result<Input> {
     let (file, bytes) = input::read(&path)?;
     if input::kind(&file, &bytes)? == Kind::Object {
         // SAFETY: the user names it to be a part of a program; it is only read.
-        let object = unsafe { Object::from_bytes(&path, &bytes, true) }?;
+        let object = unsafe { Object::to_link(&path, &bytes, true) }?;
         return Ok(Input {
             needs: Needs {
                 libraries: object.needed().to_vec(),

@@ -35,7 +35,7 @@ pub(crate) fn build(args: &Build) -> Result<()> {
         members::collect(&args.inputs, &args.library_path, options)
     })?;
     let members = members::with_roles(members, running.unresolved.unwrap_or_default())?;
-    let file = write::executable(&template, &running.words(), &members)
+    let file = write::executable(&template, &running.words(), &members, options.machine()?)
         .with_context(|| format!("the loader {}", loader.display()))?;
     match path == Path::new("-") {
         true => print(&file),

@@ -21,8 +21,9 @@ use object::read::elf::{ElfFile64, FileHeader as _};
 use object::{LittleEndian as LE, U16, U32, U64};
 use wasmaot_abi::ABI_VERSION;
 use wasmaot_abi::executable::{self, Record, SECTION};
+use wasmaot_abi::machine::Machine;
 
-use super::members::Member;
+use super::members::{Member, for_machine};
 
 /// The alignment of objects in the file, and so of what is mapped of them: that of
 /// segments on every machine.
@@ -37,9 +38,17 @@ type Section = SectionHeader64<LE>;
 /// Writes the executable.
 ///
 /// # Errors
-/// If the loader is none.
-pub fn executable(template: &[u8], options: &[OsString], members: &[Member]) -> Result<Vec<u8>> {
+/// If the loader is none, or of another machine.
+pub fn executable(
+    template: &[u8],
+    options: &[OsString],
+    members: &[Member],
+    machine: &Machine,
+) -> Result<Vec<u8>> {
     let loader = Loader::read(template)?;
+    if let Err(error) = for_machine(loader.header.e_machine.get(LE).into(), machine) {
+        bail!("{error}; WASMAOT_LD names another one");
+    }
     let (content, offsets) = objects(options, members);
     let mut file = template[..loader.end as usize].to_vec();
     let place = loader.next;

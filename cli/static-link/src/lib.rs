@@ -48,7 +48,7 @@ pub enum Linked {
 /// # Panics
 /// Outside of a build script.
 pub fn link(binary: &str, place: Place) -> Linked {
-    if is_as_the_target() {
+    if is_as_the_target(place) {
         return Linked::AsTheTarget;
     }
     let Some(directory) = write(&own_archive) else {
@@ -74,7 +74,7 @@ pub fn link(binary: &str, place: Place) -> Linked {
 /// # Panics
 /// Outside of a build script.
 pub fn link_with_musl(binary: &str) -> Linked {
-    if is_as_the_target() {
+    if is_as_the_target(Place::Anywhere) {
         return Linked::AsTheTarget;
     }
     let Some(musl) = musl() else {
@@ -132,14 +132,23 @@ fn musl() -> Option<PathBuf> {
 }
 
 /// Whether the binary is linked as the target's default is: the archives are those of
-/// the C compiler here, and of glibc's target.
-fn is_as_the_target() -> bool {
+/// a C compiler, and of glibc's target. For another machine that is the one which cargo
+/// links with, and only what has to be static asks it: what is loaded anywhere.
+fn is_as_the_target(place: Place) -> bool {
     let variable = |name| env::var(name).unwrap_or_default();
     let is_static = variable("CARGO_CFG_TARGET_FEATURE").contains("crt-static");
-    let is_host = variable("TARGET") == variable("HOST");
+    let has_compiler = place == Place::Anywhere && env::var_os(LINKER).is_some();
     let is_glibc = variable("CARGO_CFG_TARGET_ENV") == "gnu";
-    !is_host || !is_glibc || is_static
+    !(is_host() || has_compiler) || !is_glibc || is_static
 }
+
+/// Whether the binary is for the machine that builds.
+fn is_host() -> bool {
+    env::var_os("TARGET") == env::var_os("HOST")
+}
+
+/// Where cargo says what it links with, if it is told.
+const LINKER: &str = "RUSTC_LINKER";
 
 /// Tells the linker of a binary where it finds libraries first, and what else.
 fn tell(binary: &str, directory: &Path, arguments: impl Iterator<Item = String>) {
@@ -150,14 +159,15 @@ fn tell(binary: &str, directory: &Path, arguments: impl Iterator<Item = String>)
 }
 
 /// Whether the C library, of the machine that builds, relocates a static program by
-/// packed relocations (`DT_RELR`): those of glibc from 2.36 on do.
+/// packed relocations (`DT_RELR`): those of glibc from 2.36 on do. That of another machine
+/// is not asked.
 pub fn takes_packed_relocations() -> bool {
     let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
     let text = String::from_utf8(text).unwrap_or_default();
     let version = text.trim().strip_prefix("glibc 2.");
     let minor = version.and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
-    minor.is_some_and(|minor| minor >= 36)
+    is_host() && minor.is_some_and(|minor| minor >= 36)
 }
 
 /// Writes a linker script for each library, that names archives by their paths, into a
@@ -181,7 +191,11 @@ fn write(archive: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 /// Path of a static library of the C compiler's.
 fn own_archive(name: &str) -> Option<String> {
     let question = format!("-print-file-name=lib{name}.a");
-    let output = Command::new("cc").arg(question).output().ok()?;
+    let compiler = match is_host() {
+        true => "cc".into(),
+        false => env::var_os(LINKER)?,
+    };
+    let output = Command::new(compiler).arg(question).output().ok()?;
     let path = String::from_utf8(output.stdout).ok()?;
     let path = Path::new(path.trim());
     (path.is_absolute() && path.exists()).then(|| path.display().to_string())

@@ -7,12 +7,10 @@ use wasmaot_abi::context::CODE_RESERVE;
 use wasmaot_abi::info::ImportKind;
 use wasmaot_abi::prelink::{Member, Prelink, SetAddress};
 
-use crate::arch;
 use crate::error::{Error, Result};
 use crate::link::{self, Target};
 use crate::object::{Object, bad};
 use crate::process::Process;
-use crate::sys::page_up;
 
 /// The function that an imported one of a set's member is bound to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +167,7 @@ impl LinkedSet<'_> {
 /// The fields of the calls that lead where the record says, by address. What one of an
 /// entry's calls does not reach is called by the entry.
 fn straight_calls(object: &Object, record: &mut Prelink) -> Result<Vec<(u64, [u8; 4])>> {
+    let branches = object.branches();
     let calls = object.calls()?;
     let mut edits = Vec::with_capacity(calls.len());
     for call in &calls {
@@ -177,7 +176,7 @@ fn straight_calls(object: &Object, record: &mut Prelink) -> Result<Vec<(u64, [u8
             continue;
         };
         let target = record.address(to).zip(object.code(place));
-        match target.and_then(|(to, field)| arch::branch_field(field, place, to)) {
+        match target.and_then(|(to, field)| (branches.field)(field, place, to)) {
             Some(field) => edits.push((entry, place, field)),
             None => record.calls[entry].to = None,
         }
@@ -204,7 +203,8 @@ fn members(set: &[Arc<Object>]) -> Result<Vec<Member>> {
             offset: end as u32,
             ..member.clone()
         });
-        end += page_up(object.layout().end.max(1)).unwrap_or(CODE_RESERVE);
+        let size = object.layout().end.max(1);
+        end += size.next_multiple_of(object.machine().image_align);
         if end >= CODE_RESERVE {
             return Err(Error::Limit {
                 file: file(),

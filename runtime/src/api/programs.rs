@@ -84,7 +84,8 @@ impl Process {
     }
 
     /// Loads a program as [`Process::load_program`] does, and runs nothing of
-    /// it: to see where everything is.
+    /// it: to see where everything is. The objects may be for another machine
+    /// ([`Object::to_link`]).
     ///
     /// # Errors
     /// [`Error`](crate::Error); nothing of the program is left.
@@ -94,7 +95,7 @@ impl Process {
         preload: &[Arc<Object>],
     ) -> Result<InstanceId> {
         let group = self.program_group(main, preload)?;
-        let ready = self.load(group)?;
+        let ready = self.link_group(group)?;
         Ok(self.link.instances.id(ready.first()))
     }
 
@@ -155,7 +156,7 @@ impl Process {
     /// [`Error`](crate::Error); nothing of the module is left.
     pub fn link_module(&mut self, object: Arc<Object>, name: Option<&str>) -> Result<InstanceId> {
         let group = link::alone(self.view(), object);
-        let ready = self.load(group)?;
+        let ready = self.link_group(group)?;
         let id = self.link.instances.id(ready.first());
         if let Some(name) = name {
             self.register(name, id);

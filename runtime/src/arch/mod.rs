@@ -1,8 +1,9 @@
 //! What depends on the machine and is done rather than looked up in its
 //! description ([`HOST`]). Nothing outside this folder knows the machine.
 //!
-//! What is the same on all of them stands in `records.rs` and `core_note.rs`. Each machine
-//! has a folder that defines the same:
+//! What is the same on all of them stands in `records.rs` and `core_note.rs`, what is
+//! known of other machines too in `branches`. Each machine has a folder that defines the
+//! same:
 //!
 //! | | |
 //! |---|---|
@@ -19,9 +20,11 @@
 
 use wasmaot_abi::machine::Machine;
 
+mod branches;
 mod core_note;
 mod records;
 
+pub(crate) use branches::Branches;
 pub(crate) use core_note::core_auxv;
 pub(crate) use records::{HostEntries, Resume, Vectors};
 

@@ -43,8 +43,7 @@ pub(super) fn check(view: View<'_>, group: &Group) -> Result<()> {
         let mut wrong = checker.slots(id);
         wrong.extend(checker.records(id));
         wrong.extend(checker.types(id));
-        wrong.extend(checker.calls(id));
-        wrong.extend(checker.bodies(id));
+        wrong.extend(checker.code(id));
         wrong.extend(checker.overlaps(id));
         wrong.extend(checker.thread_storage(id));
         if !wrong.is_empty() {

@@ -27,6 +27,10 @@ pub(super) fn bind(linker: &mut Linker<'_>, new: impl IntoIterator<Item = usize>
 }
 
 fn calls(linker: &mut Linker<'_>, id: usize) -> Result<()> {
+    // What is not run needs no changes.
+    if !linker.state.instances[id].object.runs_here() {
+        return Ok(());
+    }
     let direct = match linker.config.bind {
         Bind::Direct => true,
         Bind::Static => is_cheap(&linker.state.instances[id].object),

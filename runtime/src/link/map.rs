@@ -117,7 +117,7 @@ fn map_segments(image: &mut Image, object: &Object, copies: bool) -> Result<()> 
         let content = segment.offset as usize..(segment.offset + segment.filesz) as usize;
         let content = object.bytes().get(content);
         let copied = content.filter(|bytes| match segment.executable {
-            true => copies,
+            true => copies && object.runs_here(),
             false => segment.writable && bytes.len() <= FEW,
         });
         if let Some(bytes) = copied {
@@ -131,8 +131,9 @@ fn map_segments(image: &mut Image, object: &Object, copies: bool) -> Result<()> 
         }
         let access = match (segment.writable, segment.executable) {
             (true, _) => Access::ReadWrite,
-            (false, true) => Access::ReadExecute,
-            (false, false) => Access::Read,
+            (false, true) if object.runs_here() => Access::ReadExecute,
+            // Nobody comes to run the code of another machine.
+            (false, _) => Access::Read,
         };
         let (file, start) = object.file();
         let (offset, filesz) = (start + segment.offset, segment.filesz);

@@ -12,7 +12,6 @@ use wasmaot_abi::reloc::Standard;
 use wasmaot_abi::types::ValType;
 
 use super::{Object, Reloc, Segment, Symbol, SymbolSection};
-use crate::arch;
 
 /// Exponent of the largest alignment, as the linking sections allow.
 const MAX_ALIGN: u32 = 30;
@@ -47,18 +46,19 @@ pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
     if !rest.is_empty() {
         return Err("its table of calls is cut short".to_owned());
     }
+    let branches = object.branches();
     let mut end = 0;
     let calls = entries.iter().map(|&entry| {
         let call = PltCall::decode(entry);
         let slot = slots.get(call.entry as usize).copied();
-        let start = arch::branch_at(call.place.into()).filter(|&at| at >= end);
+        let start = (branches.at)(call.place.into()).filter(|&at| at >= end);
         let right = |at: u64| match object.prelinked_target(call.entry) {
             Some(target) => target_of_call(object, at) == Some(target),
             None => slot.is_some() && slot_of_call(object, at) == slot,
         };
         match start.filter(|&at| right(at)) {
             Some(start) => {
-                end = start + arch::BRANCH_SIZE as u64;
+                end = start + object.machine.branch.size;
                 Ok(call)
             }
             None => Err(format!(
@@ -72,13 +72,13 @@ pub(super) fn calls(object: &Object) -> Result<Vec<PltCall>, String> {
 
 /// Where a call or jump in the object leads.
 fn target_of_call(object: &Object, at: u64) -> Option<u64> {
-    arch::branch_target(object.code(at)?, at)
+    (object.branches().target)(object.code_from(at)?, at)
 }
 
 /// The slot by way of which a call or jump in the object goes elsewhere.
 fn slot_of_call(object: &Object, at: u64) -> Option<u64> {
     let entry = target_of_call(object, at)?;
-    arch::plt_slot(object.code(entry)?, entry)
+    (object.branches().slot)(object.code_from(entry)?, entry)
 }
 
 struct Check<'a> {

@@ -3,9 +3,10 @@
 use std::ops::Deref;
 use std::path::Path;
 
-use super::{Object, parse};
-use crate::error::{Error, Result};
-use crate::sys::FileMap;
+use super::{Object, copy_of, parse};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
 
 /// An object that may be for any machine or CPU. It can be asked all that an [`Object`]
 /// can; no process takes it.
@@ -20,12 +21,7 @@ impl Inspected {
     /// [`Error::Open`] or [`Error::Object`]: what the loader would refuse anywhere.
     pub fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], verify: bool) -> Result<Self> {
         let path = name.as_ref();
-        let map = FileMap::of_bytes(&path.to_string_lossy(), bytes);
-        let map = map.map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        parse::any(path, map, verify).map(Self)
+        parse::any(path, copy_of(path, bytes)?, verify).map(Self)
     }
 }
 

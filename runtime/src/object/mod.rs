@@ -3,6 +3,7 @@
 //! symbol and function numbers) has been checked against its bounds here.
 
 mod check;
+mod code;
 mod debug_image;
 mod describe;
 mod inspected;
@@ -21,7 +22,7 @@ use std::sync::{Arc, OnceLock};
 use wasmaot_abi::exception;
 use wasmaot_abi::info::{Import, ImportKind, LinkingAbi, ModuleInfo};
 use wasmaot_abi::machine::Machine;
-use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, PltCall, SymbolKind, SymbolRecord};
+use wasmaot_abi::object::{FunctionRecord, ImportRecord, Note, SymbolKind, SymbolRecord};
 use wasmaot_abi::prelink::Prelink;
 use wasmaot_abi::reloc::{Rela, Standard};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType};
@@ -47,8 +48,10 @@ pub struct Object {
     /// Directories that `$ORIGIN` stands for, in order.
     origins: Vec<PathBuf>,
     map: FileMap,
-    /// That its code is for: this one, unless it is [`Inspected`].
+    /// That its code is for: this one, unless it is [`Inspected`] or to be linked alone.
     machine: &'static Machine,
+    /// Whether its code can run here.
+    runs_here: bool,
     note: Note,
     layout: Layout,
     sections: OnceLock<HashMap<String, Section>>,
@@ -107,6 +110,15 @@ impl Reloc {
             addend: word(16).cast_signed(),
         })
     }
+}
+
+/// A copy of an object in memory, to be parsed.
+fn copy_of(path: &Path, bytes: &[u8]) -> Result<FileMap> {
+    let map = FileMap::of_bytes(&path.to_string_lossy(), bytes);
+    map.map_err(|source| Error::Open {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// # Objects are native code
@@ -202,12 +214,21 @@ impl Object {
     /// As above: trusted bytes.
     pub unsafe fn from_bytes(name: impl AsRef<Path>, bytes: &[u8], verify: bool) -> Result<Self> {
         let path = name.as_ref();
-        let name = path.to_string_lossy();
-        let map = FileMap::of_bytes(&name, bytes).map_err(|source| Error::Open {
-            path: path.to_owned(),
-            source,
-        })?;
-        parse::object(path, map, verify)
+        parse::object(path, copy_of(path, bytes)?, verify)
+    }
+
+    /// The same of an object for any machine or CPU, for a process that links it and runs
+    /// nothing: for [`Process::link_set`](crate::Process::link_set) and
+    /// [`Process::link_program`](crate::Process::link_program).
+    ///
+    /// # Errors
+    /// [`Error::Open`] or [`Error::Object`].
+    ///
+    /// # Safety
+    /// As above: trusted bytes.
+    pub unsafe fn to_link(name: impl AsRef<Path>, bytes: &[u8], verify: bool) -> Result<Self> {
+        let path = name.as_ref();
+        parse::any(path, copy_of(path, bytes)?, verify)
     }
 
     /// The same for the module that has this identity: as `ld.so` has it, one
@@ -416,39 +437,6 @@ impl Object {
             .handlers_sound
             .get_or_init(|| exception::is_sound(table));
         sound.then_some(table)
-    }
-
-    /// The calls of PLT entries, each checked to be one. Not done when an
-    /// object is opened: there are as many as the code has calls, and only
-    /// direct binding asks.
-    pub(crate) fn calls(&self) -> Result<Vec<PltCall>> {
-        check::calls(self).map_err(|reason| bad(self.path.display().to_string(), reason))
-    }
-
-    /// Where the calls of PLT entries are, by what the table says.
-    pub(crate) fn call_places(&self) -> impl Iterator<Item = u32> {
-        let calls = self.table(&self.calls).iter();
-        calls.map(|&call| PltCall::decode(call).place)
-    }
-
-    /// The relocations of the PLT's slots, in the order of its entries.
-    pub(crate) fn plt_slots(&self) -> impl Iterator<Item = Reloc> + Clone {
-        self.relocs().filter(|r| r.kind == Standard::JumpSlot)
-    }
-
-    /// Code as it is in the file.
-    pub(crate) fn code<const N: usize>(&self, vaddr: u64) -> Option<[u8; N]> {
-        let at = self.place_of_code(vaddr, N)?;
-        self.map.get(at)?.first_chunk().copied()
-    }
-
-    /// Where code is in the file.
-    fn place_of_code(&self, vaddr: u64, len: usize) -> Option<Range<usize>> {
-        let mut segments = self.layout.segments.iter().filter(|s| s.executable);
-        let segment = segments.find(|s| s.range().contains(&vaddr))?;
-        let at = usize::try_from(segment.offset + (vaddr - segment.vaddr)).ok()?;
-        let end = usize::try_from(segment.offset + segment.filesz).ok()?;
-        Some(at..at.checked_add(len).filter(|&e| e <= end)?)
     }
 
     /// The dynamic symbols, by number.

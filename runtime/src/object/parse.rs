@@ -33,24 +33,30 @@ const MAX_IMAGE: u64 = wasmaot_abi::context::CODE_RESERVE / 2;
 /// An object for this machine.
 pub(super) fn object(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
     let object = any(path, map, verify)?;
-    let shown = || path.display().to_string();
+    runs_here(&object)?;
+    Ok(object)
+}
+
+/// Refuses an object whose code cannot run here.
+pub(super) fn runs_here(object: &Object) -> Result<()> {
+    if object.runs_here {
+        return Ok(());
+    }
+    let shown = || object.path.display().to_string();
     if object.machine.elf_number != HOST.elf_number {
         let [its, ours] = [object.machine, HOST].map(|machine| machine.name.replace('_', "-"));
         let reason = format!("is for {its}, not for this machine ({ours})");
         return Err(bad(shown(), reason));
     }
     let missing = arch::missing_cpu(object.note.cpu);
-    if missing != 0 {
-        return Err(Error::Cpu {
-            file: shown(),
-            missing: if HOST.cpu.unknown(missing) == 0 {
-                HOST.cpu.names(missing)
-            } else {
-                vec!["of a later version of wasmaot"]
-            },
-        });
-    }
-    Ok(object)
+    Err(Error::Cpu {
+        file: shown(),
+        missing: if HOST.cpu.unknown(missing) == 0 {
+            HOST.cpu.names(missing)
+        } else {
+            vec!["of a later version of wasmaot"]
+        },
+    })
 }
 
 /// An object for any machine.
@@ -84,6 +90,8 @@ pub(super) fn any(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned();
+    let is_host = machine.elf_number == HOST.elf_number;
+    let runs_here = is_host && arch::missing_cpu(note.cpu) == 0;
     let object = Object {
         name,
         path: path.to_owned(),
@@ -131,6 +139,7 @@ pub(super) fn any(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
         layout,
         map,
         machine,
+        runs_here,
         native: OnceLock::new(),
     };
     check::object(&object).map_err(fail)?;

@@ -80,9 +80,10 @@ impl Object {
         let section = self.sections().get(SEC_PRELINK).ok_or_else(damaged)?;
         put(section.bytes.clone(), &record.encode()).ok_or_else(damaged)?;
         for (vaddr, bytes) in edits {
-            let at = self.place_of_code(*vaddr, bytes.as_ref().len());
-            at.and_then(|at| put(at, bytes.as_ref()))
-                .ok_or_else(damaged)?;
+            let bytes = bytes.as_ref();
+            let code = self.place_of_code(*vaddr);
+            let at = code.map(|code| code.start..code.end.min(code.start + bytes.len()));
+            at.and_then(|at| put(at, bytes)).ok_or_else(damaged)?;
         }
         let note = parse::note_at(&file).ok_or_else(damaged)?;
         Note::seal(&mut file, note);

@@ -46,11 +46,21 @@ impl Process {
         }
     }
 
-    /// Loads a group up to where its code could run.
+    /// Loads a group up to where its code can run.
     ///
     /// # Errors
     /// [`Error`]; nothing of the group is left then.
     pub(crate) fn load(&mut self, group: Group) -> Result<Ready> {
+        let mut members = group.members.iter();
+        members.try_for_each(|member| member.object.refuse_elsewhere())?;
+        self.link_group(group)
+    }
+
+    /// The same with a group whose code need not run here.
+    ///
+    /// # Errors
+    /// As of [`Process::load`].
+    pub(crate) fn link_group(&mut self, group: Group) -> Result<Ready> {
         self.view().refuse_if_interrupted()?;
         // The program's allocator runs before anything is decided: its code may
         // do what it likes.

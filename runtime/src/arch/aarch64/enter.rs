@@ -118,7 +118,9 @@ pub(crate) unsafe extern "C" fn enter(entry: *mut Entry) -> u64 {
         "str x10, [x19, {host_sp}]",
         "ldr x21, [x19, {base}]",
         "ldr x10, [x19, {wasm_sp}]",
-        "mov sp, x10",
+        // A function without a frame finds its thread by the stack pointer, which has to
+        // be below the window's end for that: a call puts no return address there.
+        "sub sp, x10, 16",
         // The stack arguments, the last two words first.
         "ldr x9, [x19, {stack_words}]",
         "ldr x10, [x19, {stack_args}]",

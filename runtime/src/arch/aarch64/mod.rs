@@ -26,7 +26,7 @@ mod registers;
 mod stubs;
 mod throw;
 
-pub(crate) use branch::{BRANCH_SIZE, branch_at, branch_field, branch_target, jump, plt_slot};
+pub(crate) use branch::{BRANCH_SIZE, jump};
 pub(crate) use core_note::core_notes;
 pub use cpu::host_cpu;
 pub(crate) use cpu::missing_cpu;
@@ -40,6 +40,8 @@ pub(crate) use registers::{
 };
 pub(crate) use stubs::{THUNK_SAVED_BASE, builtin_stub, domain_thunk, host_stub};
 pub(crate) use throw::throw;
+
+pub(crate) use super::branches::aarch64::{branch_at, branch_field, branch_target, plt_slot};
 
 /// The instruction that debuggers put where a program is to stop: `brk #0`.
 pub(crate) const BREAKPOINT: [u8; 4] = [0x00, 0x00, 0x20, 0xd4];

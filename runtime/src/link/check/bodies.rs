@@ -21,6 +21,15 @@ impl Checker<'_> {
         }
     }
 
+    /// What is wrong in the code, of which that of another machine is not changed: it
+    /// is not run.
+    pub(super) fn code(&self, id: usize) -> Vec<String> {
+        match self.view.state.instances[id].object.runs_here() {
+            true => [self.calls(id), self.bodies(id)].concat(),
+            false => Vec::new(),
+        }
+    }
+
     /// Addresses of the functions that begin with a jump to their plain code.
     pub(super) fn redirected(&self, instance: &Instance) -> Vec<u64> {
         let record = instance.object.prelink();
@@ -34,7 +43,7 @@ impl Checker<'_> {
     }
 
     /// The functions that are as they must not be.
-    pub(super) fn bodies(&self, id: usize) -> Vec<String> {
+    fn bodies(&self, id: usize) -> Vec<String> {
         let instance = &self.view.state.instances[id];
         let plain = self.redirected(instance);
         let record = instance.object.prelink();

@@ -3,6 +3,9 @@
 //! refused or taken, never a panic; one wrong type in an interface is refused;
 //! programs with hostile arguments do the host no harm. The seeds are always
 //! the same; `wasmaot-fuzz` tries others.
+//!
+//! What modules do on another machine is compared by `tests/run --target`, which says
+//! what runs them there.
 
 use wasmaot_fuzz::{Outcome, Target};
 
@@ -23,6 +26,12 @@ fn modules() {
 #[test]
 fn sets() {
     assert!(run(Target::Sets, 60) > 50);
+}
+
+#[test]
+#[ignore = "needs another machine, as `tests/run --target aarch64` has one"]
+fn machines() {
+    assert!(run(Target::Machines, 100) > 90);
 }
 
 #[test]

@@ -8,10 +8,11 @@ use serde_json::Value;
 
 /// Crates that nobody would publish: they measure and test, and C has no use for a
 /// registry of crates.
-const OWN: [&str; 4] = [
+const OWN: [&str; 5] = [
     "wasmaot-benches",
     "wasmaot-capi",
     "wasmaot-fuzz",
+    "wasmaot-fuzz-run",
     "wasmaot-testkit",
 ];
 

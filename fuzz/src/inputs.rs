@@ -3,8 +3,7 @@
 
 use wasmaot_compiler::{Emit, Error, OptLevel, compile};
 
-use crate::random::Random;
-use crate::{File, Outcome, mutate, native, seeds, smith};
+use crate::{File, Outcome, Random, mutate, native, seeds, smith};
 
 /// A damaged module.
 #[derive(Debug)]

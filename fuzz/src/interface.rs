@@ -3,32 +3,9 @@
 use std::fmt::Write as _;
 
 use wasmaot_abi::types::{FuncType, GlobalType, IndexType, MemoryType, TableType, ValType};
+use wasmaot_fuzz_run::case::{Export, Type};
 use wasmparser::types::EntityType;
 use wasmparser::{Parser, RefType, Validator, WasmFeatures};
-
-/// An export.
-#[derive(Clone, Debug)]
-pub struct Export {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub ty: Type,
-}
-
-/// The type of an export.
-#[derive(Clone, Debug)]
-pub enum Type {
-    /// A function.
-    Func(FuncType),
-    /// A global.
-    Global(GlobalType),
-    /// A memory.
-    Memory(MemoryType),
-    /// A table.
-    Table(TableType),
-    /// An exception tag.
-    Tag(FuncType),
-}
 
 /// The exports of a valid module.
 ///

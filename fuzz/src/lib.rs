@@ -1,17 +1,17 @@
 //! Fuzzing of wasmaot: random cases that a seed determines, and their checks.
 
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
-mod case;
+mod compare;
 mod differential;
+mod generate;
 mod inputs;
 mod interface;
+mod machines;
 mod mutate;
-mod native;
 mod objects;
 mod ours;
 mod programs;
-mod random;
 mod seeds;
 mod smith;
 mod theirs;
@@ -19,7 +19,8 @@ mod types;
 
 use std::panic::{self, AssertUnwindSafe};
 
-pub use random::Random;
+pub use wasmaot_fuzz_run::Random;
+use wasmaot_fuzz_run::native;
 
 /// A file of a case: name and content.
 pub type File = (String, Vec<u8>);
@@ -42,6 +43,8 @@ pub enum Target {
     Modules,
     /// Random modules linked with each other, against wasmtime.
     Sets,
+    /// Random modules, against another machine.
+    Machines,
     /// Damaged objects.
     Objects,
     /// Damaged modules.
@@ -57,6 +60,8 @@ pub enum Target {
 pub enum Case {
     /// Of `modules` or `sets`.
     Differential(differential::Differential),
+    /// Of `machines`.
+    Machines(machines::Machines),
     /// Of `objects`.
     Damaged(objects::Damaged),
     /// Of `inputs`.
@@ -72,6 +77,7 @@ impl Target {
     pub const ALL: &[(Self, &'static str)] = &[
         (Self::Modules, "modules"),
         (Self::Sets, "sets"),
+        (Self::Machines, "machines"),
         (Self::Objects, "objects"),
         (Self::Inputs, "inputs"),
         (Self::Programs, "programs"),
@@ -89,6 +95,7 @@ impl Target {
         match self {
             Self::Modules => Case::Differential(differential::Differential::modules(seed)),
             Self::Sets => Case::Differential(differential::Differential::sets(seed)),
+            Self::Machines => Case::Machines(machines::Machines::random(seed)),
             Self::Objects => Case::Damaged(objects::Damaged::random(seed)),
             Self::Inputs => Case::Input(inputs::Input::random(seed)),
             Self::Programs => Case::Program(programs::Program::random(seed)),
@@ -116,7 +123,11 @@ impl Case {
     pub fn runs(&self) -> bool {
         match self {
             Self::Damaged(case) => case.runs(),
-            Self::Differential(_) | Self::Input(_) | Self::Program(_) | Self::Typed(_) => false,
+            Self::Differential(_)
+            | Self::Machines(_)
+            | Self::Input(_)
+            | Self::Program(_)
+            | Self::Typed(_) => false,
         }
     }
 
@@ -127,9 +138,11 @@ impl Case {
     pub fn run(&self) -> Result<Outcome, String> {
         match self {
             Self::Damaged(case) => case.run(),
-            Self::Differential(_) | Self::Input(_) | Self::Program(_) | Self::Typed(_) => {
-                Ok(Outcome::Passed)
-            }
+            Self::Differential(_)
+            | Self::Machines(_)
+            | Self::Input(_)
+            | Self::Program(_)
+            | Self::Typed(_) => Ok(Outcome::Passed),
         }
     }
 
@@ -137,6 +150,7 @@ impl Case {
     pub fn files(&self) -> Vec<File> {
         match self {
             Self::Differential(case) => case.files(),
+            Self::Machines(case) => case.files(),
             Self::Damaged(case) => case.files(),
             Self::Input(case) => case.files(),
             Self::Program(case) => case.files(),
@@ -151,6 +165,7 @@ impl Case {
     pub fn check(&self) -> Result<Outcome, String> {
         match self {
             Self::Differential(case) => case.check(),
+            Self::Machines(case) => case.check(),
             Self::Damaged(case) => case.check(),
             Self::Input(case) => case.check(),
             Self::Program(case) => case.check(),

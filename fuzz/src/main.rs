@@ -16,7 +16,10 @@ use wasmaot_fuzz::{Outcome, Random, Target};
 
 const USAGE: &str = "usage: wasmaot-fuzz TARGET [--seconds N] [--seed S] [--jobs J] [--keep-going]
        wasmaot-fuzz TARGET --case SEED
-targets: modules, sets, objects, inputs, programs, types";
+targets: modules, sets, machines, objects, inputs, programs, types
+
+`machines` starts what WASMAOT_FUZZ_RUN says, which is to be wasmaot-fuzz-run on another
+machine: `qemu-aarch64 FILE`.";
 
 /// As many failures of a worker are kept.
 const ENOUGH: u64 = 40;

@@ -1,6 +1,6 @@
 //! Damage to bytes and to modules.
 
-use crate::random::Random;
+use crate::Random;
 
 /// Does some damage to bytes; `other` is where splices come from.
 pub fn bytes(random: &mut Random, bytes: &mut Vec<u8>, other: &[u8]) {

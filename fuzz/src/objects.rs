@@ -7,8 +7,7 @@ use std::ops::Range;
 use wasmaot_abi::object::{FunctionRecord, Note, SEC_FUNCTIONS};
 use wasmaot_runtime::Object;
 
-use crate::random::Random;
-use crate::{File, Outcome, mutate, native, seeds};
+use crate::{File, Outcome, Random, mutate, native, seeds};
 
 /// A damaged object.
 #[derive(Debug)]

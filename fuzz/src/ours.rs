@@ -1,218 +1,88 @@
-//! Runs a differential case by wasmaot.
+//! Builds the units of a differential case.
 
-use std::sync::{Arc, Mutex};
+use wasmaot_compiler::{Emit, OptLevel, Options, Triple};
+use wasmaot_fuzz_run::case::{Case, Unit};
+use wasmaot_fuzz_run::{Greeting, Refusal};
 
-use wasmaot_abi::trap::TrapCode;
-use wasmaot_compiler::{Emit, OptLevel, Options};
-use wasmaot_runtime::trap::{Trap, TrapReason};
-use wasmaot_runtime::{
-    Bind, CallError, Config, Error, HostError, HostFunction, InstanceId, Object, Process, Val,
-};
-
-use crate::case::{self, Call, Case, Event, HOST, Stop, Value};
-use crate::interface::Type;
+use crate::Random;
 
 /// How to compile a unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Build {
     /// Optimisation.
     pub level: OptLevel,
-    /// For this machine's CPU, not the baseline.
+    /// For the machine's CPU, not the baseline.
     pub native: bool,
 }
 
-/// Why a case does not run.
-#[derive(Debug)]
-pub enum Refusal {
-    /// A valid module is not compiled, or its object not taken: a bug.
-    Bug(String),
-    /// wasmaot says that it has not what the case needs.
-    Unsupported(String),
+impl Build {
+    /// Two builds of all units of a case, each unit's in a way of its own.
+    pub fn mixed(random: &mut Random, case: &Case) -> Vec<Vec<Self>> {
+        const LEVELS: [OptLevel; 3] = [OptLevel::None, OptLevel::Less, OptLevel::Speed];
+        let mut build = |_: &Unit| Self {
+            level: *random.pick(&LEVELS),
+            native: random.once_in(2),
+        };
+        let mut all = || case.units.iter().map(&mut build).collect();
+        vec![all(), all()]
+    }
+}
+
+/// The machine that a case is built for.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    target: Triple,
+    cpu: u64,
+}
+
+impl Machine {
+    /// This one.
+    pub fn here() -> Self {
+        Self {
+            target: Triple::host(),
+            cpu: wasmaot_runtime::host_cpu(),
+        }
+    }
+
+    /// Another one.
+    ///
+    /// # Errors
+    /// If the compiler does not know its name.
+    pub fn of(greeting: &Greeting) -> Result<Self, String> {
+        let target = format!("{}-unknown-linux-gnu", greeting.machine);
+        let target = target.parse();
+        Ok(Self {
+            target: target.map_err(|e| format!("{}: {e}", greeting.machine))?,
+            cpu: greeting.cpu,
+        })
+    }
 }
 
 /// The objects of a case.
 ///
 /// # Errors
 /// [`Refusal`].
-pub fn build(case: &Case, build: impl Fn(usize) -> Build) -> Result<Vec<Arc<Object>>, Refusal> {
+pub fn build(
+    case: &Case,
+    machine: &Machine,
+    build: impl Fn(usize) -> Build,
+) -> Result<Vec<Vec<u8>>, Refusal> {
     let units = case.units.iter().enumerate();
     units
         .map(|(number, unit)| {
             let Build { level, native } = build(number);
+            let bug = |e: wasmaot_compiler::Error| Refusal::Bug(e.to_string());
             let mut options = Options {
                 opt_level: level,
                 threads: Some(1),
                 verify: true,
                 ..Options::default()
             };
+            options.set_target(machine.target.clone()).map_err(bug)?;
             if native {
-                options.cpu = wasmaot_runtime::host_cpu();
+                options.cpu = machine.cpu;
             }
-            let bytes = wasmaot_compiler::compile(&unit.name, &unit.wasm, &options, Emit::So)
-                .map_err(|e| Refusal::Bug(e.to_string()))?;
-            let object = crate::native::object(&unit.name, &bytes, true)
-                .map_err(|e| Refusal::Bug(e.to_string()))?;
-            Ok(Arc::new(object))
+            wasmaot_compiler::compile(&unit.name, &unit.wasm, &options, Emit::So).map_err(bug)
         })
         .collect()
-}
-
-/// Runs all rounds.
-///
-/// # Errors
-/// [`Refusal`].
-pub fn run(case: &Case, objects: &[Arc<Object>]) -> Result<Vec<Event>, Refusal> {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    for round in &case.rounds {
-        if !run_round(case, objects, round, &events)? {
-            break;
-        }
-    }
-    let events = events.lock().expect("no panic under the lock");
-    Ok(events.clone())
-}
-
-/// Runs a round; false if there is no use in going on.
-fn run_round(
-    case: &Case,
-    objects: &[Arc<Object>],
-    round: &[Call],
-    events: &Arc<Mutex<Vec<Event>>>,
-) -> Result<bool, Refusal> {
-    let log = |event| events.lock().expect("no panic under the lock").push(event);
-    let config = Config {
-        check: true,
-        // Modules with shared memories and others are in one process.
-        max_threads: 1,
-        bind: match case.seed % 2 {
-            0 => Bind::Now,
-            _ => Bind::Direct,
-        },
-        ..Config::default()
-    };
-    let mut process = Process::new(config).map_err(|e| Refusal::Bug(e.to_string()))?;
-    process.add_host_functions(host_functions(case.seed, events));
-    let mut instances: Vec<Option<InstanceId>> = Vec::new();
-    for (unit, object) in case.units.iter().zip(objects) {
-        log(Event::Instantiate(unit.name.clone()));
-        let made = process.instantiate(Arc::clone(object), None);
-        match made {
-            Ok(id) => {
-                process.register(&unit.name, id);
-                instances.push(Some(id));
-                continue;
-            }
-            Err(Error::Init { trap, .. }) => {
-                if !log_stop(&log, &trap) {
-                    return Ok(false);
-                }
-            }
-            Err(Error::Unsupported { what, .. }) => return Err(Refusal::Unsupported(what)),
-            Err(Error::Unresolved(_) | Error::Mismatch { .. } | Error::FunctionType { .. }) => {
-                log(Event::Unlinkable)
-            }
-            Err(other) => return Err(Refusal::Bug(other.to_string())),
-        }
-        instances.push(None);
-    }
-    for call in round {
-        let Some(id) = instances[call.unit] else {
-            continue;
-        };
-        let unit = &case.units[call.unit];
-        log(Event::Call(
-            unit.name.clone(),
-            call.name.clone(),
-            call.args.clone(),
-        ));
-        let args: Vec<Val> = call.args.iter().map(|&v| from_value(v)).collect();
-        match process.invoke(id, &call.name, &args) {
-            Ok(values) => log(Event::Return(values.into_iter().map(to_value).collect())),
-            Err(CallError::Trap(trap)) => {
-                if !log_stop(&log, &trap) {
-                    return Ok(false);
-                }
-            }
-            Err(other) => return Err(Refusal::Bug(other.to_string())),
-        }
-    }
-    for (unit, id) in case.units.iter().zip(instances) {
-        let Some(id) = id else { continue };
-        for export in &unit.exports {
-            if matches!(export.ty, Type::Global(_)) {
-                let value = process.global_get(id, &export.name).ok_or_else(|| {
-                    Refusal::Bug(format!("{}: no global {:?}", unit.name, export.name))
-                })?;
-                log(Event::Global(export.name.clone(), to_value(value)));
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// Logs a stop; false if nothing after it can be compared.
-fn log_stop(log: &impl Fn(Event), trap: &Trap) -> bool {
-    let reason = match &trap.reason {
-        TrapReason::Code(TrapCode::StackOverflow) => {
-            log(Event::Exhausted);
-            return false;
-        }
-        TrapReason::Code(code) => code.name(),
-        TrapReason::Host(message) => message,
-        TrapReason::Exit(_) => "exit",
-        _ => "an error of the host",
-    };
-    if matches!(trap.reason, TrapReason::Code(TrapCode::UncaughtException)) {
-        // wasmtime does not say where.
-        log(Event::Stop(Stop::new(reason, std::iter::empty(), 0)));
-        return true;
-    }
-    let frames = trap.frames.iter();
-    let frames = frames.map(|f| (f.object.clone(), f.wasm_offset));
-    log(Event::Stop(Stop::new(reason, frames, trap.omitted)));
-    true
-}
-
-fn host_functions(seed: u64, events: &Arc<Mutex<Vec<Event>>>) -> Vec<HostFunction> {
-    let turns = Arc::new(Mutex::new(0));
-    let types = case::host_types().into_iter().enumerate();
-    types
-        .map(|(number, ty)| {
-            let (turns, events) = (Arc::clone(&turns), Arc::clone(events));
-            let body =
-                move |_: &mut wasmaot_runtime::Caller<'_>, args: &[Val], results: &mut [Val]| {
-                    let args: Vec<Value> = args.iter().map(|&v| to_value(v)).collect();
-                    let mut turn = turns.lock().expect("no panic under the lock");
-                    *turn += 1;
-                    let answer = case::host_answer(seed, *turn, number, &args);
-                    let mut events = events.lock().expect("no panic under the lock");
-                    events.push(Event::Host(number, args));
-                    let values = answer.ok_or_else(|| HostError::Message("host".to_owned()))?;
-                    for (result, value) in results.iter_mut().zip(values) {
-                        *result = from_value(value);
-                    }
-                    Ok(())
-                };
-            HostFunction::new(HOST, format!("f{number}"), ty, body)
-        })
-        .collect()
-}
-
-fn from_value(value: Value) -> Val {
-    match value {
-        Value::Bits(ty, bits) => Val::from_bits(ty, bits),
-        // Only null can be given.
-        Value::Func(_) => Val::FuncRef(0),
-        Value::Exn(_) => Val::ExnRef(0),
-        Value::Extern(word) => Val::ExternRef(word.into()),
-    }
-}
-
-fn to_value(value: Val) -> Value {
-    match value {
-        Val::FuncRef(address) => Value::Func(address != 0),
-        Val::ExnRef(address) => Value::Exn(address != 0),
-        Val::ExternRef(word) => Value::Extern(word as u32),
-        other => Value::Bits(other.ty(), other.bits()),
-    }
 }

@@ -24,8 +24,7 @@ use wasmaot_runtime::{
 
 use self::arguments::{Arguments, CANARY};
 use self::exports::{Export, Kind};
-use crate::random::Random;
-use crate::{File, Outcome, native, seeds};
+use crate::{File, Outcome, Random, native, seeds};
 
 mod arguments;
 mod exports;

@@ -5,9 +5,9 @@ use std::panic::catch_unwind;
 use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmaot_abi::types::ValType;
+use wasmaot_fuzz_run::case::{Export, Type};
 
-use crate::interface::{self, Export, Type};
-use crate::random::Random;
+use crate::{Random, interface};
 
 /// A random module that ends whatever is called. `imports`: what it may import,
 /// and from which modules.

@@ -10,8 +10,7 @@ use wasmaot_compiler::{Emit, Options, compile};
 use wasmaot_runtime::{Caller, Config, Error, HostFunction, Object, Process, Unresolved, Val};
 
 use self::text::Text;
-use crate::random::Random;
-use crate::{File, Outcome, native};
+use crate::{File, Outcome, Random, native};
 
 mod text;
 

@@ -121,3 +121,15 @@
 (assert_return (invoke "wait" (i32.const 8) (i32.const 1) (i64.const -1)) (i32.const 1))
 (assert_return (invoke "wait" (i32.const 8) (i32.const 0) (i64.const 1000)) (i32.const 2))
 (assert_return (invoke "grow") (i32.const 2) (i32.const 2))
+
+;; Functions that have no frame find their thread by the stack pointer alone, which is
+;; where the thread's stack begins.
+(module
+  (memory 1 1 shared)
+  (global $count (mut i32) (i32.const 50))
+  (func (export "count") (result i32) (global.get $count))
+  (func (export "down") (global.set $count (i32.sub (global.get $count) (i32.const 1)))))
+
+(assert_return (invoke "count") (i32.const 50))
+(invoke "down")
+(assert_return (invoke "count") (i32.const 49))

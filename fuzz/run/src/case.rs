@@ -3,19 +3,16 @@
 
 use std::fmt;
 
-use wasmaot_abi::types::{FuncType, ValType};
+use serde::{Deserialize, Serialize};
+use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
-use crate::interface::{self, Export, PROBE, Type};
 use crate::random::Random;
-use crate::smith;
 
-/// What stands beside random modules: [`SUPPORT`] exports what they import.
-const SUPPORT: &str = include_str!("support.wat");
 /// Import module of the host functions.
 pub const HOST: &str = "h";
 
 /// A case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Case {
     /// In order of instantiation.
     pub units: Vec<Unit>,
@@ -26,18 +23,43 @@ pub struct Case {
 }
 
 /// A module of a case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Unit {
     /// Name it is registered under.
     pub name: String,
-    /// The module.
+    /// The module, which who runs its object has no use for.
+    #[serde(skip)]
     pub wasm: Vec<u8>,
     /// What it exports.
     pub exports: Vec<Export>,
 }
 
+/// An export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Export {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+}
+
+/// The type of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Type {
+    /// A function.
+    Func(FuncType),
+    /// A global.
+    Global(GlobalType),
+    /// A memory.
+    Memory(MemoryType),
+    /// A table.
+    Table(TableType),
+    /// An exception tag.
+    Tag(FuncType),
+}
+
 /// A call.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Call {
     /// Number of the unit.
     pub unit: usize,
@@ -48,7 +70,7 @@ pub struct Call {
 }
 
 /// A value as both engines can show it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Value {
     /// A number or vector: its type and bits.
     Bits(ValType, u128),
@@ -61,11 +83,11 @@ pub enum Value {
 }
 
 /// Why code stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stop {
     /// The trap's name.
     pub reason: String,
-    /// The innermost, of [`Stop::KEPT`] the first.
+    /// The innermost, as many as are compared.
     pub frames: Vec<Frame>,
     /// How many frames there are.
     pub depth: usize,
@@ -94,7 +116,7 @@ impl Stop {
 pub type Frame = (String, Option<u32>);
 
 /// What can be seen from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// Instantiation of a unit begins.
     Instantiate(String),
@@ -130,7 +152,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// Types of the host functions, which [`SUPPORT`]'s imports list as `f0`, `f1`, ….
+/// Types of the host functions, which are called `f0`, `f1`, ….
 pub fn host_types() -> Vec<FuncType> {
     use ValType::{ExternRef, F32, F64, FuncRef, I32, I64, V128};
     vec![
@@ -173,126 +195,8 @@ pub fn host_answer(seed: u64, turn: u64, number: usize, args: &[Value]) -> Optio
     )
 }
 
-impl Case {
-    /// A random case of that many random modules.
-    pub fn random(seed: u64, modules: usize) -> Self {
-        let mut random = Random::new(seed);
-        let support = wat::parse_str(SUPPORT).expect("the support module is right");
-        let mut units = vec![Unit::new("s", support)];
-        for number in 0..modules {
-            let imports = imports(&mut random, &units);
-            let wasm = smith::module(&mut random, &imports);
-            units.push(Unit::new(&format!("m{number}"), wasm));
-        }
-        for unit in units.clone() {
-            if let Some(text) = interface::probe(&unit.name, &unit.exports) {
-                let wasm = wat::parse_str(text).expect("a probe is right");
-                units.push(Unit::new(&format!("probe {}", unit.name), wasm));
-            }
-        }
-        let rounds = rounds(&mut random, &units);
-        Self {
-            units,
-            rounds,
-            seed,
-        }
-    }
-}
-
-impl Unit {
-    fn new(name: &str, wasm: Vec<u8>) -> Self {
-        let exports = interface::exports(&wasm).expect("what is generated is valid");
-        Self {
-            name: name.to_owned(),
-            wasm,
-            exports,
-        }
-    }
-}
-
-/// What the next may import, and from which module: what the earlier ones
-/// export, and the host functions.
-fn imports(random: &mut Random, units: &[Unit]) -> Vec<(String, Export)> {
-    let mut found = Vec::new();
-    if units.len() == 1 && random.once_in(3) {
-        return found;
-    }
-    if random.once_in(2) {
-        for (number, ty) in host_types().into_iter().enumerate() {
-            let name = format!("f{number}");
-            let ty = Type::Func(ty);
-            found.push((HOST.to_owned(), Export { name, ty }));
-        }
-    }
-    for unit in units {
-        // Rarely one that does not fit: both engines must refuse it.
-        let wrong = random.once_in(64);
-        for export in &unit.exports {
-            let mut export = export.clone();
-            match &mut export.ty {
-                Type::Memory(ty) if random.once_in(4) => {
-                    // A shared memory has a largest size.
-                    ty.max = ty.max.filter(|_| ty.shared);
-                    ty.min = if wrong { ty.min + 1 } else { ty.min / 2 };
-                }
-                Type::Table(ty) if random.once_in(4) => {
-                    ty.max = ty
-                        .max
-                        .map(|max| if wrong { ty.min.max(max / 2) } else { max + 1 });
-                }
-                Type::Global(ty) if wrong => ty.mutable = !ty.mutable,
-                _ => {}
-            }
-            found.push((unit.name.clone(), export));
-        }
-    }
-    found
-}
-
-/// Every exported function with some arguments, in random order, in rounds
-/// that end with the probes.
-fn rounds(random: &mut Random, units: &[Unit]) -> Vec<Vec<Call>> {
-    let (mut calls, mut probes) = (Vec::new(), Vec::new());
-    for (number, unit) in units.iter().enumerate() {
-        for export in &unit.exports {
-            let Type::Func(ty) = &export.ty else { continue };
-            let mut call = || Call {
-                unit: number,
-                name: export.name.clone(),
-                args: ty.params.iter().map(|&ty| argument(random, ty)).collect(),
-            };
-            if unit.name.starts_with("probe") && export.name == PROBE {
-                probes.push(call());
-            } else {
-                calls.extend([call(), call(), call()]);
-            }
-        }
-    }
-    for i in (1..calls.len()).rev() {
-        calls.swap(i, random.below(i + 1));
-    }
-    calls.truncate(48);
-    let mut rounds: Vec<Vec<Call>> = calls.chunks(8).map(<[_]>::to_vec).collect();
-    if rounds.is_empty() {
-        rounds.push(Vec::new());
-    }
-    for round in &mut rounds {
-        round.extend_from_slice(&probes);
-    }
-    rounds
-}
-
-fn argument(random: &mut Random, ty: ValType) -> Value {
-    match ty {
-        ValType::FuncRef => Value::Func(false),
-        ValType::EXN_REF => Value::Exn(false),
-        ValType::ExternRef => Value::Extern(random.below(5) as u32),
-        ty => number_value(random, ty),
-    }
-}
-
 /// A number or vector: often one at which something changes.
-fn number_value(random: &mut Random, ty: ValType) -> Value {
+pub fn number_value(random: &mut Random, ty: ValType) -> Value {
     const INTERESTING: &[u64] = &[
         0,
         1,

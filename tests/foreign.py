@@ -1,10 +1,11 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -IS
 """Stands for `wasmaot` in tests of another machine (`tests/run --target`).
 
 What a test has the command run are modules. Here they are built first by the command of
 this machine, for the other one, and the other one's command, which has no compiler, is
 given the objects: in directories of the same content as the files' own, in which each
-module is an object of the same name.
+module is an object of the same name. It is started for each run of a program: what it
+imports is little, and what only builds need is imported there.
 
 WASMAOT_FOREIGN_TARGET  the target's triple
 WASMAOT_FOREIGN_HOST    the command of this machine
@@ -12,12 +13,8 @@ WASMAOT_FOREIGN_RUN     the other one's, with what runs it
 WASMAOT_FOREIGN_OBJECTS where the directories of objects are made
 """
 
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 
 TARGET = os.environ["WASMAOT_FOREIGN_TARGET"]
 HOST = os.environ["WASMAOT_FOREIGN_HOST"]
@@ -46,8 +43,8 @@ def is_newer(target, source):
 
 def mirror(directory, options):
     """The directory of the objects of a directory's modules."""
-    key = "\n".join([directory, *options]).encode()
-    target = os.path.join(OBJECTS, hashlib.sha256(key).hexdigest()[:24])
+    built = "".join(options).replace("/", "|") or "plain"
+    target = os.path.join(OBJECTS, built, directory.lstrip("/"))
     copy(directory, target, options)
     return target
 
@@ -66,6 +63,10 @@ def copy(directory, target, options):
 
 def put(source, place, options):
     """Builds a module, or links what is none; whole at once, for others do it too."""
+    import shutil
+    import subprocess
+    import tempfile
+
     # The object has its name from that of its file.
     made = tempfile.mkdtemp(dir=OBJECTS)
     out = os.path.join(made, os.path.basename(place))

@@ -29,6 +29,7 @@ fn main() {
         .collect();
     let chosen = |name: &String| parts.is_empty() || parts.iter().any(|part| name.contains(part));
     let names: Vec<String> = cases().into_iter().filter(chosen).collect();
+    let (names, left_out): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| can_run(name));
     let outcomes: Vec<Outcome> = names.par_iter().flat_map(|name| check(name)).collect();
     let waiting = waiting();
     let (mut passed, mut waits, mut problems) = (0, 0, Vec::new());
@@ -50,6 +51,10 @@ fn main() {
         true => ", none of them prelinked",
         false => "",
     };
+    if !left_out.is_empty() {
+        let names = left_out.join(" ");
+        println!("link: left out, for they open modules: {names}");
+    }
     println!(
         "link: {} cases, {passed} builds behave as on the host{prelinked}, {waits} wait, {} do not",
         names.len(),
@@ -74,6 +79,13 @@ fn cases() -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Whether the command under test can run a case. Of a directory that the program is
+/// granted modules alone are taken, and one for another machine has no compiler.
+fn can_run(name: &str) -> bool {
+    let grants = |options: &Options| !options.dirs.is_empty();
+    !wasmaot().is_foreign() || !Case::linking(name).runs.iter().any(grants)
 }
 
 /// Key and reason.

@@ -2,7 +2,9 @@
 
 mod common;
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use common::Sandbox;
 use wasmaot_abi::machine::Machine;
@@ -78,6 +80,38 @@ fn builds_for_another_machine() {
     here.error(2, &["--cpu", feature, "no feature of"]);
     // What the code of one machine is built of is not taken for that of another.
     sandbox.wasmaot(&["run", "p.wat"]).success();
+}
+
+/// Compilers of both machines give the same bytes, for each of the two.
+#[test]
+#[ignore = "needs another machine's compiler, as `tests/run --target aarch64` has one"]
+fn another_machine_builds_the_same() {
+    let there = std::env::var("WASMAOT_FOREIGN_COMPILER").expect("WASMAOT_FOREIGN_COMPILER");
+    let compilers = [("here", env!("CARGO_BIN_EXE_wasmaot")), ("there", &there)];
+    let sandbox = Sandbox::new();
+    let small = sandbox.write("small.wat", PROGRAM);
+    let libc = wasmaot_testkit::library_directory().join("libc.so");
+    for machine in Machine::ALL {
+        let target = format!("--target={}-unknown-linux-gnu", machine.name);
+        for (module, level) in [
+            (&small, "-O0"),
+            (&small, "-O2"),
+            (&libc, "-O0"),
+            (&libc, "-O2"),
+        ] {
+            let [here, there] = compilers.map(|(place, words)| {
+                let mut words = words.split(' ');
+                let mut command = Command::new(words.next().unwrap());
+                command.args(words).args(["build", "-q", level, &target]);
+                let out = sandbox.path(place).join("object");
+                fs::create_dir_all(sandbox.path(place)).unwrap();
+                let output = command.arg(module).arg("-o").arg(&out).output();
+                common::Outcome::from(output.unwrap()).success();
+                fs::read(out).unwrap()
+            });
+            assert!(here == there, "{level} {target} {}", module.display());
+        }
+    }
 }
 
 #[test]

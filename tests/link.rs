@@ -7,7 +7,8 @@
 //! known to differ; an unlisted difference fails the test, and so does what is listed
 //! and does not differ. A program of its own (no test harness), so that the
 //! counts are always shown; its arguments are parts of names, to run those
-//! alone.
+//! alone, and `--once`: each case in one form, its calls bound in one way, which are
+//! others from case to case.
 
 use std::collections::BTreeMap;
 use std::panic::catch_unwind;
@@ -30,7 +31,11 @@ fn main() {
     let chosen = |name: &String| parts.is_empty() || parts.iter().any(|part| name.contains(part));
     let names: Vec<String> = cases().into_iter().filter(chosen).collect();
     let (names, left_out): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| can_run(name));
-    let outcomes: Vec<Outcome> = names.par_iter().flat_map(|name| check(name)).collect();
+    let once = std::env::args().any(|argument| argument == "--once");
+    let numbered = names.par_iter().enumerate();
+    let outcomes: Vec<Outcome> = numbered
+        .flat_map(|(number, name)| check(name, once.then_some(number)))
+        .collect();
     let waiting = waiting();
     let (mut passed, mut waits, mut problems) = (0, 0, Vec::new());
     for (key, outcome) in &outcomes {
@@ -110,8 +115,9 @@ fn covers(line: &str, key: &str) -> bool {
     }
 }
 
-/// Runs a case on the host, then in each form.
-fn check(name: &str) -> Vec<Outcome> {
+/// Runs a case on the host, then in each form; in one alone, and in one way, if it is given
+/// a number that says which.
+fn check(name: &str, only: Option<usize>) -> Vec<Outcome> {
     let on_host = caught(|| {
         let mut case = Case::linking(name);
         case.linker = Some(wasmaot());
@@ -128,18 +134,30 @@ fn check(name: &str) -> Vec<Outcome> {
         Err(why) => return vec![(format!("{name}/native"), Err(why))],
     };
     let forms = case.forms.iter().filter(|form| **form != Form::Native);
+    let mut forms: Vec<Form> = forms.copied().collect();
+    forms = pick(forms, only);
+    let only = only.map(|number| number / 2);
     forms
+        .iter()
         .map(|form| {
-            let outcome = caught(|| compare(&case, *form, &runs));
+            let outcome = caught(|| compare(&case, *form, &runs, only));
             (format!("{name}/{}", form.name()), outcome)
         })
         .collect()
 }
 
-fn compare(case: &Case, form: Form, on_host: &[Run]) {
+/// One of them, if a number says which.
+fn pick<T>(mut all: Vec<T>, only: Option<usize>) -> Vec<T> {
+    match only {
+        Some(number) => vec![all.swap_remove(number % all.len())],
+        None => all,
+    }
+}
+
+fn compare(case: &Case, form: Form, on_host: &[Run], only: Option<usize>) {
     let prelinked = (!wasmaot().is_foreign()).then(|| case.prelink(&wasmaot(), form));
     for (options, host) in case.runs.iter().zip(on_host) {
-        for bind in bindings(options) {
+        for bind in pick(bindings(options), only) {
             let options = Options {
                 bind,
                 ..options.clone()

@@ -12,7 +12,7 @@ const OWN: [&str; 5] = [
     "wasmaot-benches",
     "wasmaot-capi",
     "wasmaot-fuzz",
-    "wasmaot-fuzz-run",
+    "wasmaot-test-agent",
     "wasmaot-testkit",
 ];
 

@@ -1,6 +1,6 @@
 //! Whether what two engines or machines show of a case is the same.
 
-use wasmaot_fuzz_run::case::{Event, Frame};
+use wasmaot_test_agent::case::{Event, Frame};
 
 /// Whether two logs agree, up to where either used up its stack; `names`: who is wanted
 /// to agree with what was found, and of whom that is.

@@ -5,8 +5,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::OnceLock;
 
 use wasmaot_compiler::OptLevel;
-use wasmaot_fuzz_run::case::Case;
-use wasmaot_fuzz_run::{Refusal, run};
+use wasmaot_test_agent::case::Case;
+use wasmaot_test_agent::{Refusal, run};
 use wasmtime::Engine;
 
 use crate::compare::compare;

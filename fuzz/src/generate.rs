@@ -1,7 +1,7 @@
 //! Random differential cases.
 
 use wasmaot_abi::types::ValType;
-use wasmaot_fuzz_run::case::{
+use wasmaot_test_agent::case::{
     Call, Case, Export, HOST, Type, Unit, Value, host_types, number_value,
 };
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use wasmaot_abi::types::{FuncType, GlobalType, IndexType, MemoryType, TableType, ValType};
-use wasmaot_fuzz_run::case::{Export, Type};
+use wasmaot_test_agent::case::{Export, Type};
 use wasmparser::types::EntityType;
 use wasmparser::{Parser, RefType, Validator, WasmFeatures};
 

@@ -19,8 +19,8 @@ mod types;
 
 use std::panic::{self, AssertUnwindSafe};
 
-pub use wasmaot_fuzz_run::Random;
-use wasmaot_fuzz_run::native;
+pub use wasmaot_test_agent::Random;
+use wasmaot_test_agent::native;
 
 /// A file of a case: name and content.
 pub type File = (String, Vec<u8>);

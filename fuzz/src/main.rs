@@ -18,7 +18,7 @@ const USAGE: &str = "usage: wasmaot-fuzz TARGET [--seconds N] [--seed S] [--jobs
        wasmaot-fuzz TARGET --case SEED
 targets: modules, sets, machines, objects, inputs, programs, types
 
-`machines` starts what WASMAOT_FUZZ_RUN says, which is to be wasmaot-fuzz-run on another
+`machines` starts what WASMAOT_TEST_AGENT says, which is to be wasmaot-test-agent on another
 machine: `qemu-aarch64 FILE`.";
 
 /// As many failures of a worker are kept.

@@ -1,8 +1,8 @@
 //! Builds the units of a differential case.
 
 use wasmaot_compiler::{Emit, OptLevel, Options, Triple};
-use wasmaot_fuzz_run::case::{Case, Unit};
-use wasmaot_fuzz_run::{Greeting, Refusal};
+use wasmaot_test_agent::case::{Case, Unit};
+use wasmaot_test_agent::{Greeting, Refusal};
 
 use crate::Random;
 

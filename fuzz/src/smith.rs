@@ -5,7 +5,7 @@ use std::panic::catch_unwind;
 use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmaot_abi::types::ValType;
-use wasmaot_fuzz_run::case::{Export, Type};
+use wasmaot_test_agent::case::{Export, Type};
 
 use crate::{Random, interface};
 

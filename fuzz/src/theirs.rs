@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use wasmaot_abi::trap::TrapCode;
 use wasmaot_abi::types::{FuncType, ValType};
-use wasmaot_fuzz_run::case::{self, Call, Case, Event, HOST, Stop, Type, Value};
+use wasmaot_test_agent::case::{self, Call, Case, Event, HOST, Stop, Type, Value};
 use wasmtime::{
     Config, Engine, ExternRef, Func, Linker, Module, OptLevel, Result, Store, ThrownException,
     Trap, V128, Val, WasmBacktrace,

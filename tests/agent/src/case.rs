@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wasmaot_abi::types::{FuncType, GlobalType, MemoryType, TableType, ValType};
+use wasmaot_runtime::Val;
 
 use crate::random::Random;
 
@@ -80,6 +81,28 @@ pub enum Value {
     Exn(bool),
     /// A host's value; 0 is null.
     Extern(u32),
+}
+
+impl Value {
+    /// What is shown of a value.
+    pub fn of(value: Val) -> Self {
+        match value {
+            Val::FuncRef(address) => Self::Func(address != 0),
+            Val::ExnRef(address) => Self::Exn(address != 0),
+            Val::ExternRef(word) => Self::Extern(word as u32),
+            other => Self::Bits(other.ty(), other.bits()),
+        }
+    }
+
+    /// A value to give; of references to functions and exceptions there is only null.
+    pub fn into_val(self) -> Val {
+        match self {
+            Self::Bits(ty, bits) => Val::from_bits(ty, bits),
+            Self::Func(_) => Val::FuncRef(0),
+            Self::Exn(_) => Val::ExnRef(0),
+            Self::Extern(word) => Val::ExternRef(word.into()),
+        }
+    }
 }
 
 /// Why code stopped.

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Event};
-use crate::run::{Refusal, run};
+use crate::rounds::{self, Refusal};
+use crate::script::{self, Done, Step};
 
 /// What such a process says first.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,15 +21,28 @@ pub struct Greeting {
 
 /// What it is to run.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Job {
-    /// The case.
-    pub case: Case,
-    /// The objects of its units.
-    pub objects: Vec<Vec<u8>>,
+pub enum Job {
+    /// A differential case, of which the answer is a [`CaseAnswer`].
+    Case {
+        /// The case.
+        case: Case,
+        /// The objects of its units.
+        objects: Vec<Vec<u8>>,
+    },
+    /// A script, of which the answer is a [`ScriptAnswer`].
+    Script {
+        /// Of its process, in bytes.
+        stack_size: u64,
+        /// What is done.
+        steps: Vec<Step>,
+    },
 }
 
-/// What it says of a job.
-pub type Answer = Result<Vec<Event>, Refusal>;
+/// What it says of a case.
+pub type CaseAnswer = Result<Vec<Event>, Refusal>;
+
+/// What it says of a script: of each step, or why there is no process.
+pub type ScriptAnswer = Result<Vec<Done>, String>;
 
 /// Sends a message.
 ///
@@ -49,8 +63,9 @@ pub fn send(to: &mut impl Write, message: &impl Serialize) -> io::Result<()> {
 pub fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
     let mut len = Vec::new();
     from.take(4).read_to_end(&mut len)?;
-    let Some(&len) = len.first_chunk() else {
-        return Ok(None);
+    let len = match len[..] {
+        [] => return Ok(None),
+        _ => *len.first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?,
     };
     let mut content = vec![0; u32::from_le_bytes(len) as usize];
     from.read_exact(&mut content)?;
@@ -68,9 +83,11 @@ pub fn serve(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
         cpu: wasmaot_runtime::host_cpu(),
     };
     send(to, &greeting)?;
-    while let Some(Job { case, objects }) = receive(from)? {
-        let answer: Answer = run(&case, &objects);
-        send(to, &answer)?;
+    while let Some(job) = receive(from)? {
+        match job {
+            Job::Case { case, objects } => send(to, &rounds::run(&case, &objects))?,
+            Job::Script { stack_size, steps } => send(to, &script::run(stack_size, steps))?,
+        }
     }
     Ok(())
 }
@@ -82,7 +99,7 @@ mod tests {
     #[test]
     fn messages_come_as_they_are_sent_and_not_in_part() {
         let mut pipe = Vec::new();
-        let answers: [Answer; 2] = [
+        let answers: [CaseAnswer; 2] = [
             Ok(vec![Event::Instantiate("s".to_owned())]),
             Err(Refusal::Unsupported("threads".to_owned())),
         ];
@@ -91,10 +108,12 @@ mod tests {
             .for_each(|answer| send(&mut pipe, answer).unwrap());
         let mut rest = &pipe[..];
         for answer in &answers {
-            let received: Answer = receive(&mut rest).unwrap().unwrap();
+            let received: CaseAnswer = receive(&mut rest).unwrap().unwrap();
             assert_eq!(format!("{received:?}"), format!("{answer:?}"));
         }
-        assert!(receive::<Answer>(&mut rest).unwrap().is_none());
-        assert!(receive::<Answer>(&mut &pipe[..pipe.len() / 4]).is_err());
+        assert!(receive::<CaseAnswer>(&mut rest).unwrap().is_none());
+        for cut in [1, 3, pipe.len() / 4] {
+            assert!(receive::<CaseAnswer>(&mut &pipe[..cut]).is_err());
+        }
     }
 }

@@ -96,9 +96,9 @@ fn run_round(
             call.name.clone(),
             call.args.clone(),
         ));
-        let args: Vec<Val> = call.args.iter().map(|&v| from_value(v)).collect();
+        let args: Vec<Val> = call.args.iter().map(|v| v.into_val()).collect();
         match process.invoke(id, &call.name, &args) {
-            Ok(values) => log(Event::Return(values.into_iter().map(to_value).collect())),
+            Ok(values) => log(Event::Return(values.into_iter().map(Value::of).collect())),
             Err(CallError::Trap(trap)) => {
                 if !log_stop(&log, &trap) {
                     return Ok(false);
@@ -114,7 +114,7 @@ fn run_round(
                 let value = process.global_get(id, &export.name).ok_or_else(|| {
                     Refusal::Bug(format!("{}: no global {:?}", unit.name, export.name))
                 })?;
-                log(Event::Global(export.name.clone(), to_value(value)));
+                log(Event::Global(export.name.clone(), Value::of(value)));
             }
         }
     }
@@ -152,7 +152,7 @@ fn host_functions(seed: u64, events: &Arc<Mutex<Vec<Event>>>) -> Vec<HostFunctio
             let (turns, events) = (Arc::clone(&turns), Arc::clone(events));
             let body =
                 move |_: &mut wasmaot_runtime::Caller<'_>, args: &[Val], results: &mut [Val]| {
-                    let args: Vec<Value> = args.iter().map(|&v| to_value(v)).collect();
+                    let args: Vec<Value> = args.iter().map(|&v| Value::of(v)).collect();
                     let mut turn = turns.lock().expect("no panic under the lock");
                     *turn += 1;
                     let answer = case::host_answer(seed, *turn, number, &args);
@@ -160,30 +160,11 @@ fn host_functions(seed: u64, events: &Arc<Mutex<Vec<Event>>>) -> Vec<HostFunctio
                     events.push(Event::Host(number, args));
                     let values = answer.ok_or_else(|| HostError::Message("host".to_owned()))?;
                     for (result, value) in results.iter_mut().zip(values) {
-                        *result = from_value(value);
+                        *result = value.into_val();
                     }
                     Ok(())
                 };
             HostFunction::new(HOST, format!("f{number}"), ty, body)
         })
         .collect()
-}
-
-fn from_value(value: Value) -> Val {
-    match value {
-        Value::Bits(ty, bits) => Val::from_bits(ty, bits),
-        // Only null can be given.
-        Value::Func(_) => Val::FuncRef(0),
-        Value::Exn(_) => Val::ExnRef(0),
-        Value::Extern(word) => Val::ExternRef(word.into()),
-    }
-}
-
-fn to_value(value: Val) -> Value {
-    match value {
-        Val::FuncRef(address) => Value::Func(address != 0),
-        Val::ExnRef(address) => Value::Exn(address != 0),
-        Val::ExternRef(word) => Value::Extern(word as u32),
-        other => Value::Bits(other.ty(), other.bits()),
-    }
 }

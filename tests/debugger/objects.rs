@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use object::{Object as _, ObjectSection as _};
+use tempfile::TempDir;
 use wasmaot_compiler::{Emit, OptLevel, Options, compile};
+use wasmaot_testkit::{run, tools};
 use wasmparser::{Parser, Payload};
 
 use super::session::module;
@@ -66,6 +68,41 @@ fn code_is_the_same_with_debugging_sections_and_without() {
             );
         }
     }
+}
+
+#[test]
+fn a_debugger_understands_objects_for_another_machine() {
+    let program = module("program.c", "-O0");
+    let directory = TempDir::new().unwrap();
+    let out = directory.path().join("program.elf");
+    let mut options = options(OptLevel::None);
+    let target = "aarch64-unknown-linux-gnu".parse().unwrap();
+    options.set_target(target).unwrap();
+    let module = std::fs::read(program).unwrap();
+    let object = compile("program.wasm", &module, &options, Emit::So).unwrap();
+    std::fs::write(&out, object).unwrap();
+    let mut gdb = tools().gdb_multiarch.command();
+    gdb.args(["-nx", "-batch", "-iex", "set auto-load no"]);
+    let asked = [
+        ("show architecture", "currently \"aarch64\""),
+        ("info line square", "Line 37 of \""),
+        ("ptype struct point", "double x;"),
+        ("whatis factorial", "type = int (int)"),
+        ("info scope square", "Symbol result is "),
+        ("info address pool", "Symbol \"pool\" is "),
+        ("disassemble /s square", "\tmul\t"),
+    ];
+    for (command, _) in asked {
+        gdb.args(["-ex", &format!("echo {command}\\n"), "-ex", command]);
+    }
+    let ran = run(gdb.arg(&out));
+    let mut rest = &*ran.stdout;
+    for (command, word) in asked {
+        let (_, said) = rest.split_once(&format!("{command}\n")).unwrap();
+        assert!(said.contains(word), "{command}: {ran:#?}");
+        rest = said;
+    }
+    assert!(!ran.stdout.contains("optimized out"), "{ran:#?}");
 }
 
 /// A custom section.

@@ -79,6 +79,8 @@ tools! {
     gcc = "gcc" in "gcc libc6-dev";
     /// The debugger.
     gdb = "gdb" in "gdb";
+    /// The same for all machines.
+    gdb_multiarch = "gdb-multiarch" in "gdb-multiarch";
     /// A judge of what zlib wrote.
     gzip = "gzip" in "gzip";
     /// The C++ compiler for that machine.

@@ -143,10 +143,17 @@ impl<'a> Layout<'a> {
 
     fn write(&self, draft: &Draft<'_>, function: &Function, offsets: &[u32]) -> Refined {
         let end = offsets[self.pieces.len()];
-        let constants = &draft.bytes[function.data as usize..];
-        // They stand as they stood, as far as alignment goes.
+        // From the first constant that is still read: what stands before it is filler, as
+        // is all that stands behind code which reads none. Constants are aligned as they
+        // were.
+        let constant = |piece: &Piece<'_>| match piece.what {
+            What::Relative(_, _, Place::Constant(at)) => Some(at),
+            _ => None,
+        };
+        let first = self.pieces.iter().filter_map(constant).min();
         let align = draft.align.max(CONSTANT);
-        let data = end.next_multiple_of(align) + function.data % align;
+        let data = first.map_or(end, |at| end + at.wrapping_sub(end) % align);
+        let constants = first.map_or(&[][..], |at| &draft.bytes[at as usize..]);
         let mut tables = vec![0; function.tables.len()];
         for (piece, &at) in self.pieces.iter().zip(offsets) {
             if let What::Table(table) = piece.what {
@@ -170,7 +177,7 @@ impl<'a> Layout<'a> {
                 What::Relative(code, field, place) => {
                     let target = match *place {
                         Place::Table(table) => tables[table],
-                        Place::Constant(old) => data + (old - function.data),
+                        Place::Constant(old) => data + (old - first.unwrap_or(old)),
                     };
                     bytes.extend_from_slice(&code[..*field]);
                     bytes.extend(target.wrapping_sub(next).to_le_bytes());
@@ -188,10 +195,8 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        if !constants.is_empty() {
-            bytes.resize(data as usize, FILLER);
-            bytes.extend_from_slice(constants);
-        }
+        bytes.resize(data as usize, FILLER);
+        bytes.extend_from_slice(constants);
         Refined {
             bytes,
             moved,

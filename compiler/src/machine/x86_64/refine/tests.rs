@@ -382,6 +382,39 @@ fn code_that_is_not_understood_stays_as_it_is() {
 }
 
 #[test]
+fn behind_code_stand_the_constants_that_it_reads() {
+    // Filler in place of the end of a frame, and a constant that nobody reads.
+    let mut code = Assembler::default();
+    code.plain(Retnq);
+    code.bytes.extend([0xcc; 4]);
+    assert_eq!(code.refine().unwrap().bytes, [0xc3]);
+    code.bytes.resize(32, 7);
+    assert_eq!(code.refine().unwrap().bytes, [0xc3]);
+
+    // `movups constant(%rip), %xmm0`, of the second of two.
+    let mut code = Assembler::default();
+    code.read(Mov_r64_rm64, RBX, RSP, 8);
+    code.registers(Mov_rm64_r64, RBX, RBX);
+    code.bytes.extend([0x0f, 0x10, 0x05, 0, 0, 0, 0]);
+    let read = code.bytes.len();
+    code.plain(Retnq);
+    code.bytes.extend([0xcc; 4]);
+    code.bytes.resize(48, 7);
+    code.bytes.extend(1..=16);
+    code.bytes[read - 4] = (48 - read) as u8;
+    let (refined, constant) = (code.refine().unwrap().bytes, code.bytes[48..].to_vec());
+    assert!(refined.len() < code.bytes.len());
+    assert!(refined.ends_with(&constant) && refined.len() % 16 == 0);
+    let at = refined.len() - 16;
+    let end = refined
+        .windows(3)
+        .position(|w| w == [0x0f, 0x10, 0x05])
+        .unwrap()
+        + 7;
+    assert_eq!(usize::from(refined[end - 4]), at - end);
+}
+
+#[test]
 fn traps_keep_their_places() {
     let mut code = Assembler::default();
     let trap = code.label();

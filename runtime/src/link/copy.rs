@@ -38,9 +38,7 @@ pub(super) fn holders<'a>(
 ) -> HashMap<&'a str, usize> {
     let mut holders = HashMap::new();
     for (number, object) in objects {
-        for reloc in object.relocs().filter(|r| r.kind == Standard::Copy) {
-            let symbol = &object.symbol(reloc.symbol);
-            let name = object.symbol_name(symbol);
+        for name in object.copied() {
             holders.entry(name).or_insert(number);
         }
     }

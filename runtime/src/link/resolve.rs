@@ -10,7 +10,7 @@
 
 mod stand_ins;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use wasmaot_abi::builtin::{self, Builtin};
 use wasmaot_abi::exception::LOADER_TAGS;
@@ -19,7 +19,6 @@ use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
 use wasmaot_abi::reloc::{Kind, Standard};
 
-use super::copy;
 use super::group::{Group, Member, Purpose};
 use super::host_table::Stub;
 use super::linker::View;
@@ -78,9 +77,8 @@ pub(crate) type Late = (Target, Vec<Stub>);
 pub(crate) fn later(view: View<'_>, id: usize, symbol: u32) -> Result<Late> {
     let object = &view.state.instances[id].object;
     let scope = view.state.seen_by(id);
-    let objects = scope.iter().map(|&n| (n, &*view.state.instances[n].object));
     let mut resolver = Resolver {
-        holders: copy::holders(objects),
+        holders: holders(&scope, |id| &view.state.instances[id].object),
         scope,
         ..Resolver::of(view)
     };
@@ -93,6 +91,13 @@ pub(crate) fn later(view: View<'_>, id: usize, symbol: u32) -> Result<Late> {
         true => Ok((target, resolver.stubs)),
         false => Err(Error::Unresolved(resolver.missing)),
     }
+}
+
+/// The instances of a scope that hold copies of something.
+fn holders<'a>(scope: &[usize], object: impl Fn(usize) -> &'a Object) -> Vec<usize> {
+    let all = scope.iter().copied();
+    all.filter(|&id| object(id).copied().next().is_some())
+        .collect()
 }
 
 /// The imports of functions that a symbol stands for, with the numbers of their types.
@@ -135,8 +140,8 @@ struct Resolver<'a> {
     members: &'a [Member],
     first: usize,
     scope: Vec<usize>,
-    /// The instance that holds a copy, by symbol.
-    holders: HashMap<&'a str, usize>,
+    /// The instances of the scope that hold copies of something.
+    holders: Vec<usize>,
     /// Whether the group is opened by a running program.
     opened: bool,
     /// Whether everything counts as missing that no object defines, weak or not.
@@ -158,9 +163,8 @@ struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     fn new(view: View<'a>, group: &'a Group, lazy: bool) -> Self {
         let scope = group.scope(view);
-        let objects = scope.iter().map(|&n| (n, group.object(view, n)));
         Self {
-            holders: copy::holders(objects),
+            holders: holders(&scope, |id| group.object(view, id)),
             members: &group.members,
             first: group.first,
             scope,
@@ -183,7 +187,7 @@ impl<'a> Resolver<'a> {
             members: &[],
             first: view.state.instances.next(),
             scope: Vec::new(),
-            holders: HashMap::new(),
+            holders: Vec::new(),
             opened: false,
             flat: false,
             lazy: false,
@@ -403,7 +407,9 @@ impl<'a> Resolver<'a> {
     fn in_scope(&mut self, name: &str) -> Option<Target> {
         let escaped = name::escape(name);
         let wanted = Name::from(&*escaped);
-        if let Some(&holder) = self.holders.get(name) {
+        // What all of them mean by what is copied is the copy.
+        let mut holders = self.holders.iter().copied();
+        if let Some(holder) = holders.find(|&id| self.object(id).copies(name)) {
             return self.export(holder, name, wanted);
         }
         let mut places = 0..self.scope.len();

@@ -4,6 +4,7 @@
 
 mod check;
 mod code;
+mod copies;
 mod debug_image;
 mod describe;
 mod inspected;
@@ -65,6 +66,8 @@ pub struct Object {
     imports: Range<usize>,
     /// Numbers of the imports, ascending by symbol; only late binding asks.
     by_symbol: OnceLock<Vec<u32>>,
+    /// Symbols of copy relocations, by name.
+    copied: OnceLock<Vec<u32>>,
     /// `.rela.dyn` and `.rela.plt`.
     relocs: [Range<usize>; 2],
     slots: Range<usize>,

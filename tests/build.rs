@@ -86,7 +86,8 @@ fn builds_for_another_machine() {
 #[test]
 #[ignore = "needs another machine's compiler, as `tests/run --target aarch64` has one"]
 fn another_machine_builds_the_same() {
-    let there = std::env::var("WASMAOT_FOREIGN_COMPILER").expect("WASMAOT_FOREIGN_COMPILER");
+    let there = std::env::var("WASMAOT_FOREIGN_COMPILER")
+        .expect("WASMAOT_FOREIGN_COMPILER says how the other machine's command is started");
     let compilers = [("here", env!("CARGO_BIN_EXE_wasmaot")), ("there", &there)];
     let sandbox = Sandbox::new();
     let small = sandbox.write("small.wat", PROGRAM);

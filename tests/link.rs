@@ -134,13 +134,13 @@ fn check(name: &str, only: Option<usize>) -> Vec<Outcome> {
         Err(why) => return vec![(format!("{name}/native"), Err(why))],
     };
     let forms = case.forms.iter().filter(|form| **form != Form::Native);
-    let mut forms: Vec<Form> = forms.copied().collect();
-    forms = pick(forms, only);
-    let only = only.map(|number| number / 2);
+    let forms = pick(forms.copied().collect(), only);
+    // Another half of the number says how calls are bound.
+    let binding = only.map(|number| number / 2);
     forms
-        .iter()
+        .into_iter()
         .map(|form| {
-            let outcome = caught(|| compare(&case, *form, &runs, only));
+            let outcome = caught(|| compare(&case, form, &runs, binding));
             (format!("{name}/{}", form.name()), outcome)
         })
         .collect()
@@ -154,10 +154,10 @@ fn pick<T>(mut all: Vec<T>, only: Option<usize>) -> Vec<T> {
     }
 }
 
-fn compare(case: &Case, form: Form, on_host: &[Run], only: Option<usize>) {
+fn compare(case: &Case, form: Form, on_host: &[Run], binding: Option<usize>) {
     let prelinked = (!wasmaot().is_foreign()).then(|| case.prelink(&wasmaot(), form));
     for (options, host) in case.runs.iter().zip(on_host) {
-        for bind in pick(bindings(options), only) {
+        for bind in pick(bindings(options), binding) {
             let options = Options {
                 bind,
                 ..options.clone()

@@ -49,10 +49,9 @@ impl Machine {
     /// # Errors
     /// If the compiler does not know its name.
     pub fn of(greeting: &Greeting) -> Result<Self, String> {
-        let target = format!("{}-unknown-linux-gnu", greeting.machine);
-        let target = target.parse();
+        let target = greeting.target();
         Ok(Self {
-            target: target.map_err(|e| format!("{}: {e}", greeting.machine))?,
+            target: target.parse().map_err(|e| format!("{target}: {e}"))?,
             cpu: greeting.cpu,
         })
     }

@@ -430,7 +430,10 @@ fn a_loader_or_an_object_of_another_machine_is_refused() {
 #[test]
 #[ignore = "needs another machine's loader, as `tests/run --target aarch64` has one"]
 fn programs_for_another_machine_run_there() {
-    let variable = |name: &str| std::env::var(name).expect(name);
+    let variable = |name: &str| {
+        let value = std::env::var(name);
+        value.unwrap_or_else(|_| panic!("{name} is not set; run tests/run --target aarch64"))
+    };
     let sandbox = program();
     let (target, loader) = (
         variable("WASMAOT_FOREIGN_TARGET"),

@@ -46,7 +46,7 @@ impl Machine {
         let target = match &agent {
             None => Triple::host(),
             Some(agent) => {
-                let name = format!("{}-unknown-linux-gnu", agent.greeting().machine);
+                let name = agent.greeting().target();
                 name.parse().map_err(|e| format!("{name}: {e}"))?
             }
         };

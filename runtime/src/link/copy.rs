@@ -9,8 +9,6 @@
 //! which write addresses into the library's bytes, and before any
 //! constructor, which may change main's copy.
 
-use std::collections::HashMap;
-
 use wasmaot_abi::object::{SymbolKind, SymbolRecord};
 use wasmaot_abi::reloc::Standard;
 
@@ -28,21 +26,6 @@ pub(super) struct Copy {
     /// Number of the instance with the initial bytes, and its symbol.
     from: (usize, u32),
     bytes: u64,
-}
-
-/// Which of some objects holds the copy of each symbol that is copied: that is
-/// what all of them mean by it. A main comes first anyway; of modules of
-/// another convention (`dyninfo`), libraries hold copies, too.
-pub(super) fn holders<'a>(
-    objects: impl Iterator<Item = (usize, &'a Object)>,
-) -> HashMap<&'a str, usize> {
-    let mut holders = HashMap::new();
-    for (number, object) in objects {
-        for name in object.copied() {
-            holders.entry(name).or_insert(number);
-        }
-    }
-    holders
 }
 
 impl Copy {
@@ -78,12 +61,8 @@ pub(super) fn plan(view: View<'_>, group: &Group) -> Result<Vec<Copy>> {
 pub(super) fn is_complete(view: View<'_>, group: &Group) -> bool {
     let planner = Planner::new(view, group);
     group.numbers().all(|id| {
-        let object = planner.object(id);
-        let mut copies = object.relocs().filter(|r| r.kind == Standard::Copy);
-        copies.all(|reloc| {
-            let symbol = object.symbol(reloc.symbol);
-            planner.source(id, object.symbol_name(&symbol)).is_some()
-        })
+        let mut copied = planner.object(id).copied();
+        copied.all(|name| planner.source(id, name).is_some())
     })
 }
 

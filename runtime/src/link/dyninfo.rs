@@ -15,7 +15,7 @@ use wasmaot_abi::info::Fixup;
 use wasmaot_abi::name;
 use wasmaot_abi::object::SymbolKind;
 
-use super::copy::{self, Copy};
+use super::copy::Copy;
 use super::group::{Group, Member};
 use super::host_table::{Stub, StubKind};
 use super::linker::{Linker, View};
@@ -76,11 +76,13 @@ pub(super) fn apply(linker: &mut Linker<'_>, group: &Group) -> Result<()> {
     if linker.state.fixups.waiting.is_empty() && !group.members.iter().any(asks) {
         return Ok(());
     }
-    let members = group.members.iter().map(|m| &*m.object);
-    for (symbol, number) in copy::holders(group.numbers().zip(members)) {
+    // Libraries of this convention hold copies, too; the first is what all mean.
+    for (member, number) in group.members.iter().zip(group.numbers()) {
         let serial = linker.state.instances[number].serial;
-        let holders = &mut linker.state.fixups.holders;
-        holders.entry(symbol.to_owned()).or_insert(serial);
+        for name in member.object.copied() {
+            let holders = &mut linker.state.fixups.holders;
+            holders.entry(name.to_owned()).or_insert(serial);
+        }
     }
     for number in group.numbers() {
         for fixup in 0..linker.state.instances[number]

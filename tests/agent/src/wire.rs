@@ -19,6 +19,13 @@ pub struct Greeting {
     pub cpu: u64,
 }
 
+impl Greeting {
+    /// Its target, as compilers name it.
+    pub fn target(&self) -> String {
+        format!("{}-unknown-linux-gnu", self.machine)
+    }
+}
+
 /// What it is to run.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Job {

@@ -2,15 +2,6 @@
 
 use wasmaot_abi::machine::aarch64::MACHINE;
 
-use super::Branches;
-
-pub(super) const BRANCHES: Branches = Branches {
-    at: branch_at,
-    target: |code, at| branch_target(*code.first_chunk()?, at),
-    field: branch_field,
-    slot: |code, at| plt_slot(*code.first_chunk()?, at),
-};
-
 /// Bytes of a call or jump.
 const BRANCH_SIZE: usize = MACHINE.branch.size as usize;
 

@@ -22,6 +22,18 @@ pub(crate) struct Branches {
     pub slot: fn(&[u8], u64) -> Option<u64>,
 }
 
+/// The functions of a machine's file, which have the same names in each.
+macro_rules! branches {
+    ($machine:ident) => {
+        Branches {
+            at: $machine::branch_at,
+            target: |code, at| $machine::branch_target(*code.first_chunk()?, at),
+            field: $machine::branch_field,
+            slot: |code, at| $machine::plt_slot(*code.first_chunk()?, at),
+        }
+    };
+}
+
 impl Branches {
     /// Those of a machine.
     ///
@@ -29,8 +41,8 @@ impl Branches {
     /// Never: a test sees to it that every machine has some.
     pub fn of(machine: &Machine) -> &'static Self {
         const ALL: [(u16, &Branches); 2] = [
-            (machine::aarch64::MACHINE.elf_number, &aarch64::BRANCHES),
-            (machine::x86_64::MACHINE.elf_number, &x86_64::BRANCHES),
+            (machine::aarch64::MACHINE.elf_number, &branches!(aarch64)),
+            (machine::x86_64::MACHINE.elf_number, &branches!(x86_64)),
         ];
         let found = ALL.iter().find(|(of, _)| *of == machine.elf_number);
         found.expect("every machine has branches").1

@@ -151,9 +151,9 @@ impl<'a> Layout<'a> {
             _ => None,
         };
         let first = self.pieces.iter().filter_map(constant).min();
-        let align = draft.align.max(CONSTANT);
-        let data = first.map_or(end, |at| end + at.wrapping_sub(end) % align);
-        let constants = first.map_or(&[][..], |at| &draft.bytes[at as usize..]);
+        let first = first.unwrap_or(draft.bytes.len() as u32);
+        let constants = &draft.bytes[first as usize..];
+        let data = end + first.wrapping_sub(end) % draft.align.max(CONSTANT);
         let mut tables = vec![0; function.tables.len()];
         for (piece, &at) in self.pieces.iter().zip(offsets) {
             if let What::Table(table) = piece.what {
@@ -177,7 +177,7 @@ impl<'a> Layout<'a> {
                 What::Relative(code, field, place) => {
                     let target = match *place {
                         Place::Table(table) => tables[table],
-                        Place::Constant(old) => data + (old - first.unwrap_or(old)),
+                        Place::Constant(old) => data + (old - first),
                     };
                     bytes.extend_from_slice(&code[..*field]);
                     bytes.extend(target.wrapping_sub(next).to_le_bytes());
@@ -195,8 +195,10 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        bytes.resize(data as usize, FILLER);
-        bytes.extend_from_slice(constants);
+        if !constants.is_empty() {
+            bytes.resize(data as usize, FILLER);
+            bytes.extend_from_slice(constants);
+        }
         Refined {
             bytes,
             moved,
